@@ -1,0 +1,61 @@
+#pragma once
+// The agent's settings, from flags, environment and a YAML file: our own names, and dcgm-exporter's where they make
+// sense, so that an existing DaemonSet works with only the image changed. Order: flag, then environment, then file,
+// then default.
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/fields.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/result.h"
+
+namespace tessera::agent {
+
+enum class Print { None, Table, Json, Prom };
+enum class GpuIdType { Uid, DeviceName };  ///< dcgm-exporter's --kubernetes-gpu-id-type: uid | device-name
+
+struct Options {
+  std::string address = ":9400";
+  std::string nvml = "libnvidia-ml.so.1";
+  std::string proc = "/proc";
+  std::string sys = "/sys";
+  std::string pod_logs = "/var/log";  ///< the folder that holds pods/ and containers/
+  std::string pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
+  std::string collectors;                   ///< path of a CSV; empty: the built-in set
+  std::string web_config;                   ///< path; empty: neither TLS nor users
+  std::string textfile;                     ///< path to rewrite each interval; empty: none
+  std::string node_name;                    ///< Hostname label; default: NODE_NAME, then the host's name
+  std::string hostname_label = "Hostname";  ///< or "hostname"
+  Milliseconds interval{15'000};
+  Milliseconds deadline{1'000};  ///< of one collection
+  bool once = false;
+  Print print = Print::None;
+  bool kubernetes = true;  ///< attribute to pods (default: on where the kubelet's socket or the pod logs exist)
+  GpuIdType gpu_id_type = GpuIdType::Uid;
+  bool hostname_off = false;      ///< -n: leave the hostname label out
+  std::vector<unsigned> devices;  ///< -d g:0,1: only these indices; empty: all
+  bool session_pid = true;        ///< --session-labels without pid: rows are summed per container
+  bool session_command = true;
+  bool session_memory_label = false;  ///< gpu_memory label on /metrics (the textfile has it always)
+  DcgmNames dcgm_names = DcgmNames::V4_8;
+  log::Format log_format = log::Format::Text;
+  log::Level log_level = log::Level::Info;
+};
+
+/// What to print and exit 0 with: --help and --version.
+struct Text {
+  std::string text;
+};
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+/// Invalid with the flag's or variable's name, the value, what is expected and, for an unknown flag, the nearest known
+/// one.
+Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments,
+                                                  const Environment& environment);
+
+}  // namespace tessera::agent

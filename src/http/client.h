@@ -1,0 +1,51 @@
+#pragma once
+// An HTTP client over libcurl. One Client per thread; it keeps connections alive between calls.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+
+namespace tessera::http {
+
+struct ClientRequest {
+  std::string url;
+  std::string method = "GET";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  Milliseconds deadline{10'000};  ///< for the whole call
+  std::size_t max_body_bytes = 16U << 20U;
+  std::string unix_socket;             ///< connect here instead of the URL's host
+  bool http2_prior_knowledge = false;  ///< cleartext HTTP/2 without upgrade, as gRPC speaks it
+  bool fresh_connection = false;       ///< neither take nor leave a kept connection
+  std::string ca_file;                 ///< empty: the system's
+  std::string basic_user, basic_password;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>>
+      headers;  ///< names in lower case; HTTP/2 trailers follow the headers
+  std::string body;
+  std::string_view header(std::string_view name) const;  ///< the last of that name; empty where absent
+};
+
+class Client {
+ public:
+  Client();
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  /// An error is a failure to get a reply (Unavailable; Denied for a socket without access); any HTTP status is a
+  /// reply.
+  Result<ClientResponse> send(const ClientRequest& request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tessera::http

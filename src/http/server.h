@@ -1,0 +1,90 @@
+#pragma once
+// An HTTP/1.1 server for plain handlers: handlers run on a small fixed pool, get a whole request, return a whole reply.
+// TLS and basic authentication as Prometheus' web configuration file says (web_config.h). Async I/O stays inside.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+
+namespace tessera::http {
+
+struct Request {
+  std::string method;
+  std::string path;   ///< without query, percent-decoded
+  std::string query;  ///< raw, without '?'
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> params;  ///< from `{name}` parts of the route's path
+  std::string body;
+  /// Empty where absent; header names compare without case.
+  std::string_view header(std::string_view name) const;
+  std::string_view param(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  /// Sent instead of `body` when set: bytes that several responses share, never copied.
+  std::shared_ptr<const std::string> shared_body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+struct Route {
+  std::string method;  ///< "GET" also serves HEAD
+  std::string path;    ///< "/metrics", "/gpus/{uuid}"
+  std::function<Response(const Request&)> handle;
+};
+
+struct TlsOptions {
+  std::string cert_file;
+  std::string key_file;
+  std::string client_ca_file;  ///< empty: client certificates are not asked for
+  std::string min_version = "TLS12";
+};
+
+struct ServerOptions {
+  std::string address =
+      ":8080";  ///< HOST:PORT, [::1]:PORT, :PORT for all interfaces (IPv6 and IPv4); port 0: a free one
+  std::optional<TlsOptions> tls;
+  /// Called with user and password of each request where set; false is answered with 401.
+  std::function<bool(std::string_view user, std::string_view password)> authenticate;
+  unsigned threads = 2;
+  std::size_t max_header_bytes = 16U << 10U;
+  std::size_t max_body_bytes = 1U << 20U;
+  std::size_t max_connections = 256;
+  Milliseconds read_timeout{10'000};   ///< for the header and the body of a request
+  Milliseconds write_timeout{30'000};  ///< for a reply
+  Milliseconds idle_timeout{120'000};  ///< between two requests of a connection
+};
+
+/// Serves from construction until destruction; the destructor lets running replies end for up to 5 s.
+class Server {
+ public:
+  /// Unavailable with the address and the cause (for a port in use: says so and names the flag to change).
+  static Result<std::unique_ptr<Server>> listen(ServerOptions options, std::vector<Route> routes);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  std::string address() const;  ///< as bound: host and real port
+  std::uint16_t port() const;
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The quality (0..1) that an Accept or Accept-Encoding header gives to `item`; 1 for an absent header, 0 for refused.
+double accept_quality(std::string_view header, std::string_view item);
+
+/// A gzip member holding `text`.
+std::string gzip(std::string_view text);
+
+}  // namespace tessera::http

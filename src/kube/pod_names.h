@@ -1,0 +1,44 @@
+#pragma once
+// From pod UID and container id to names, without an API server: the kubelet's log directories name all three.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/duration.h"
+#include "base/result.h"
+
+namespace tessera::kube {
+
+struct PodName {
+  std::string space;  ///< namespace
+  std::string pod;
+  std::string container;  ///< empty where only the pod is known
+  bool operator==(const PodName&) const = default;
+};
+
+/// A listing of <logs>/pods and <logs>/containers (as under /var/log). Not thread-safe: the collecting thread owns it.
+/// Lists again when asked for an unknown id, at most once per second of `now`.
+class PodNames {
+ public:
+  explicit PodNames(std::filesystem::path logs);
+  /// nullptr-like nullopt where neither directory knows the pod or the container.
+  std::optional<PodName> find(const std::string& pod_uid, const std::string& container_id, SteadyTime now);
+  /// Pod names by "namespace/pod" -> UID, for holders that are known by name only (pod-resources has no UID).
+  std::optional<std::string> uid_of(const std::string& space, const std::string& pod, SteadyTime now);
+  /// Whether the directories could be listed at the last try; the error text if not.
+  const std::optional<std::string>& blind() const { return blind_; }
+
+ private:
+  void list();
+  bool may_list_again(SteadyTime now);
+
+  std::filesystem::path logs_;
+  std::unordered_map<std::string, PodName> by_container_;
+  std::unordered_map<std::string, PodName> by_uid_;
+  std::unordered_map<std::string, std::string> uid_by_name_;
+  std::optional<SteadyTime> listed_;
+  std::optional<std::string> blind_;
+};
+
+}  // namespace tessera::kube
