@@ -32,6 +32,10 @@ if(TESSERA_TESTS)
   include(GoogleTest)
 endif()
 
+add_custom_target(programs)  # what is shipped: every program(), and the simulated driver
+add_custom_target(units)     # the tests of one process: every other room_test(), and every room_fuzz()
+add_custom_target(e2e)       # the tests that start real processes: every room_test() with the LABEL e2e
+
 # room(NAME [USES rooms...] [LIBS libraries...] SOURCES files...): the library tessera_NAME of folder src/NAME.
 function(room name)
   cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "" "USES;LIBS;SOURCES")
@@ -40,20 +44,28 @@ function(room name)
   target_link_libraries(tessera_${name} PUBLIC ${ROOM_USES} fmt::fmt Threads::Threads PRIVATE ${ROOM_LIBS})
 endfunction()
 
-# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] SOURCES files...): NAME_test, each TEST a ctest of its own.
+# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e] SOURCES files...): NAME_test, each TEST a ctest of its own.
 function(room_test name)
   if(NOT TESSERA_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TIMEOUT" "USES;LIBS;SOURCES;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TIMEOUT;LABEL" "USES;LIBS;SOURCES")
   add_executable(${name}_test ${ROOM_SOURCES})
   list(TRANSFORM ROOM_USES PREPEND tessera_)
   target_link_libraries(${name}_test PRIVATE ${ROOM_USES} ${ROOM_LIBS} GTest::gmock GTest::gtest_main fmt::fmt)
   if(NOT ROOM_TIMEOUT)
     set(ROOM_TIMEOUT 120)
   endif()
+  if(NOT ROOM_LABEL)
+    set(ROOM_LABEL unit)  # one only: gtest_discover_tests would take a second for a property's name
+  endif()
   gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS "${name};${ROOM_LABELS}")
+                       PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
+  if(ROOM_LABEL STREQUAL e2e)
+    add_dependencies(e2e ${name}_test)
+  else()
+    add_dependencies(units ${name}_test)
+  endif()
 endfunction()
 
 # room_fuzz(NAME_fuzz [USES rooms...] [LIBS libraries...] SOURCES file): with libFuzzer, or with a plain main that replays tests/corpus/NAME_fuzz.
@@ -70,6 +82,7 @@ function(room_fuzz name)
     add_executable(${name} ${ROOM_SOURCES} ${CMAKE_SOURCE_DIR}/tools/fuzz_replay.cc)
   endif()
   target_link_libraries(${name} PRIVATE ${ROOM_USES} ${ROOM_LIBS} fmt::fmt)
+  add_dependencies(units ${name})
   add_test(NAME corpus/${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/tests/corpus/${name})
   set_tests_properties(corpus/${name} PROPERTIES LABELS corpus TIMEOUT 120)
 endfunction()
@@ -80,4 +93,5 @@ function(program name)
   add_executable(${name} ${ROOM_SOURCES})
   list(TRANSFORM ROOM_USES PREPEND tessera_)
   target_link_libraries(${name} PRIVATE ${ROOM_USES} ${ROOM_LIBS} fmt::fmt)
+  add_dependencies(programs ${name})
 endfunction()

@@ -1,0 +1,16 @@
+# cmake --install: what a package of Tessera holds. The simulated driver is left out: it must never lie beside a real one.
+include(GNUInstallDirs)
+
+foreach(name tessera tessera-agent)
+  if(TARGET ${name})
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+
+# Where dcgm-exporter has them, so that DCGM_EXPORTER_COLLECTORS keeps working.
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/dcgm-exporter/default-counters.csv
+              ${CMAKE_SOURCE_DIR}/deploy/dcgm-exporter/dcp-metrics-included.csv
+        DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/dcgm-exporter)
+
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/tessera-agent.service DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
