@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds everything for arm64 with Debian's cross compiler, and runs the unit tests and the programs under qemu.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+arm64=$PWD/build/arm64
+qemu=$TESSERA_PEERS/usr/bin/qemu-aarch64-static
+[ -x "$qemu" ] || { echo "arm64: no $qemu: run ./dev soak, which unpacks it" >&2; exit 1; }
+
+tools/arm64_root "$arm64"
+cmake -G Ninja -B "$arm64/build" --toolchain cmake/toolchains/aarch64.cmake -DCMAKE_CXX_FLAGS="-O1 -g1" \
+  -DTESSERA_SYSROOT="$arm64/root" -DCMAKE_CROSSCOMPILING_EMULATOR="$qemu;-L;$arm64/root"
+cmake --build "$arm64/build" -j "$(nproc)" --target programs units
+ctest --test-dir "$arm64/build" -L '^(unit|corpus)$' -j "$(nproc)" --timeout 600 --output-on-failure --no-tests=error
+
+run() { "$qemu" -L "$arm64/root" "$@"; }
+run "$arm64/build/bin/tessera-agent" --version
+run "$arm64/build/bin/tessera-agent" --once --print table --nvml "$arm64/build/sim/libnvidia-ml.so.1"
