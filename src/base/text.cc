@@ -78,6 +78,15 @@ std::string lower(std::string_view text) {
 std::optional<std::int64_t> parse_int(std::string_view text) { return parse_number<std::int64_t>(text); }
 std::optional<double> parse_double(std::string_view text) { return parse_number<double>(text); }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -20,6 +20,9 @@ std::string lower(std::string_view text);
 std::optional<std::int64_t> parse_int(std::string_view text);
 std::optional<double> parse_double(std::string_view text);
 
+/// Whether every byte is part of valid UTF-8.
+bool is_utf8(std::string_view text);
+
 /// The text with every byte that is not part of valid UTF-8 replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 

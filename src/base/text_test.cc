@@ -37,7 +37,10 @@ TEST(Text, InvalidUtf8IsReplacedByteByByte) {
                 {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"},
                 {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
                 {"\xF0\x9F\x8E\xB2", "\xF0\x9F\x8E\xB2"}};
-  for (const auto& c : kCases) EXPECT_EQ(valid_utf8(c.in), c.out);
+  for (const auto& c : kCases) {
+    EXPECT_EQ(valid_utf8(c.in), c.out);
+    EXPECT_EQ(is_utf8(c.in), c.in == c.out);
+  }
 }
 
 TEST(Text, NearestNamesTheTypo) {
