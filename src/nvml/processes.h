@@ -1,0 +1,78 @@
+#pragma once
+// Running processes: the driver's compute, graphics and MPS lists made one, and each process's share of the device.
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "gpu/device.h"
+#include "nvml/calls.h"
+
+namespace tessera::nvml {
+
+/// How many bytes the driver puts between two entries of a process list. The unsuffixed calls use 16, the later ones
+/// 24; some drivers of branches 530 and early 535 write 32 from the `_v3` calls without a new name.
+enum class Stride : std::size_t { Narrow = 16, Usual = 24, Wide = 32 };
+
+/// Drivers with wide entries export the confidential-computing accessor but not yet the detail list.
+bool writes_wide_entries(const Api& api);
+
+/// One entry of one list.
+struct ProcessEntry {
+  unsigned pid = 0;
+  std::optional<std::uint64_t> used_memory_bytes;
+  std::optional<unsigned> gpu_instance;
+  std::optional<unsigned> compute_instance;
+  bool operator==(const ProcessEntry&) const = default;
+};
+
+/// `count` entries from memory that is zeroed beyond what the driver wrote and holds at least 32 bytes an entry. If
+/// the expected stride gives nonsense (a PID of 0, more memory than `most_memory`) and the other one sense, the other
+/// one is taken.
+std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride expected,
+                                           std::optional<std::uint64_t> most_memory);
+
+enum class ProcessList { Compute, Graphics, Mps };
+
+/// Adds a list to the processes found so far: one process for each (pid, GPU instance, compute instance).
+void merge_processes(std::vector<gpu::Process>& into, const std::vector<ProcessEntry>& entries, ProcessList list);
+
+/// Mean of the samples newer than `last_seen` of each PID; samples above 100 % are not believed.
+struct ProcessShare {
+  double sm_percent = 0;
+  double memory_percent = 0;
+};
+std::map<unsigned, ProcessShare> mean_shares(std::span<const abi::ProcessUtilizationSample> samples,
+                                             std::uint64_t last_seen);
+
+/// The three lists of one handle. Keeps its buffer, because the lists keep their length.
+class ProcessLists {
+ public:
+  explicit ProcessLists(bool wide) : wide_(wide) {}
+  /// `where`: the instance that the handle is, for entries that do not say.
+  void read(Asking& asking, bool instance, std::optional<std::uint64_t> most_memory, std::vector<gpu::Process>& out);
+
+ private:
+  bool wide_;
+  std::vector<std::uint64_t> buffer_;
+};
+
+/// Each process's utilization over the last interval; not in MIG mode, where no driver has it.
+class ProcessUtilization {
+ public:
+  /// Fills the utilization of `running`; 0 for those that did nothing. Nothing at the first call, and nothing for one
+  /// round after the wall clock was set back. `wall_us` is the wall clock now, in microseconds.
+  void read(Asking& asking, std::uint64_t wall_us, std::vector<gpu::Process>& running);
+  void forget() { *this = ProcessUtilization(); }
+
+ private:
+  std::uint64_t last_seen_ = 0;   // the newest sample known, by the driver's wall clock
+  std::uint64_t last_asked_ = 0;  // by ours
+  std::vector<abi::ProcessUtilizationSample> samples_;
+  std::map<unsigned, ProcessShare> shares_;
+  bool known_ = false;
+};
+
+}  // namespace tessera::nvml
