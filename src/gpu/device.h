@@ -86,7 +86,8 @@ struct Device {
   std::vector<Instance> instances;
   std::vector<Process> processes;
   std::map<unsigned, std::uint64_t> xid_counts;  ///< XID code -> events since this program started
-  double collection_seconds = 0;                 ///< time its worker took for this collection
+  std::uint64_t clamped_values = 0;  ///< ratios above 1 that were taken as 1, since this program started
+  double collection_seconds = 0;     ///< time its worker took for this collection
 };
 
 struct Driver {
@@ -98,6 +99,7 @@ struct Driver {
 struct Snapshot {
   std::int64_t time_ms = 0;  ///< epoch, UTC; end of the collection
   Driver driver;
+  std::string inventory_why;  ///< one sentence where the list of devices could not be read; `devices` is then the last
   std::vector<Device> devices;  ///< by index
 };
 

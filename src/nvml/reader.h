@@ -2,7 +2,6 @@
 // The reader: one worker thread per device, each asking the driver for everything wanted about its device and its MIG
 // instances. collect() waits for all until a deadline; a device that hangs delays nobody.
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/duration.h"
@@ -14,14 +13,17 @@ namespace tessera::nvml {
 struct ReaderOptions {
   std::string library = "libnvidia-ml.so.1";  ///< a soname, or the path of a file
   Milliseconds deadline{1000};                ///< of one collection; a device that misses it is Health::Slow
+  Milliseconds grace{100};                    ///< of which a device that has become slow may take this from the others
+  Milliseconds init_deadline{60'000};         ///< of open(): the driver wakes every GPU, which takes seconds each
 };
 
 /// Thread contract: one thread calls collect(). The destructor never waits for a worker stuck in the driver: such a
 /// worker and the library stay behind until the process exits.
 class Reader {
  public:
-  /// Loads the driver library and initialises it. NotFound: no library; Unavailable: the driver refused (the text says
-  /// why and what to do, e.g. library and kernel module differ: restart after the driver's upgrade is complete).
+  /// Loads the driver library and initialises it. NotFound: no library; Invalid: the file is not the driver's library;
+  /// Denied, Unavailable: the driver refused (the text says why and what to do, e.g. library and kernel module differ:
+  /// restart after the driver's upgrade is complete).
   static Result<std::unique_ptr<Reader>> open(const ReaderOptions& options);
   ~Reader();
   Reader(const Reader&) = delete;
@@ -29,7 +31,15 @@ class Reader {
 
   /// One collection. Devices and MIG layouts that came or went since the last one are noticed. Rates (GPM, NVLink,
   /// PCIe, process utilization) need a collection before this one and are absent in the first.
+  ///
+  /// It takes until the last healthy device has answered. A device seen for the first time may take until the
+  /// deadline; one that answered before and is now late, until `grace` after the others; one that is known to hang is
+  /// not waited for at all. A device that is not Up has its identity, profiles and instances as last seen, but no
+  /// readings and no processes; its XIDs go on.
   gpu::Snapshot collect();
+
+  const gpu::Driver& driver() const;
+  const std::string& library_path() const;  ///< of the file that was loaded
 
  private:
   class Impl;
