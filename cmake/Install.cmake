@@ -10,7 +10,7 @@ endforeach()
 # Where dcgm-exporter has them, so that DCGM_EXPORTER_COLLECTORS keeps working.
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/dcgm-exporter/default-counters.csv
               ${CMAKE_SOURCE_DIR}/deploy/dcgm-exporter/dcp-metrics-included.csv
-        DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/dcgm-exporter)
+        DESTINATION /etc/dcgm-exporter)
 
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/tessera-agent.service DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
