@@ -24,9 +24,11 @@ class PodNames {
   explicit PodNames(std::filesystem::path logs);
   /// nullptr-like nullopt where neither directory knows the pod or the container.
   std::optional<PodName> find(const std::string& pod_uid, const std::string& container_id, SteadyTime now);
-  /// Pod names by "namespace/pod" -> UID, for holders that are known by name only (pod-resources has no UID).
+  /// UID of the pod of that name, for holders that are known by name only (pod-resources has no UID). Of several, the
+  /// newest. Lists again at most once per second of `now`, since a name can pass to a new pod.
   std::optional<std::string> uid_of(const std::string& space, const std::string& pod, SteadyTime now);
-  /// Whether the directories could be listed at the last try; the error text if not.
+  /// Whether both directories could be listed at the last try; the error text if not. Names of ids that are already
+  /// known stay.
   const std::optional<std::string>& blind() const { return blind_; }
 
  private:
