@@ -87,6 +87,18 @@ function(room_fuzz name)
   set_tests_properties(corpus/${name} PROPERTIES LABELS corpus TIMEOUT 120)
 endfunction()
 
+# room_bench(NAME_bench [USES rooms...] [LIBS libraries...] SOURCES files...): bin/NAME_bench on Google Benchmark, built when asked for by name.
+function(room_bench name)
+  find_package(benchmark QUIET)
+  if(NOT TESSERA_TESTS OR NOT benchmark_FOUND)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "" "USES;LIBS;SOURCES")
+  add_executable(${name} EXCLUDE_FROM_ALL ${ROOM_SOURCES})
+  list(TRANSFORM ROOM_USES PREPEND tessera_)
+  target_link_libraries(${name} PRIVATE ${ROOM_USES} ${ROOM_LIBS} benchmark::benchmark_main fmt::fmt)
+endfunction()
+
 # program(NAME [USES rooms...] [LIBS libraries...] SOURCES files...): bin/NAME.
 function(program name)
   cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "" "USES;LIBS;SOURCES")

@@ -215,9 +215,17 @@ class PageParser {
     constexpr std::size_t kFew = 24;
     std::string_view twice;
     if (list.size() <= kFew) {
-      for (std::size_t i = 1; i < list.size(); ++i)
-        for (std::size_t j = 0; j < i; ++j)
-          if (list[i].name == list[j].name) twice = list[i].name;
+      std::uint64_t seen = 0;  // a bit per length and ends of a name: most names differ in one of them
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::string_view name = list[i].name;
+        const auto mark =
+            name.size() * 7 + static_cast<unsigned char>(name.front()) * 3U + static_cast<unsigned char>(name.back());
+        const std::uint64_t bit = std::uint64_t{1} << (mark % 64);
+        if ((seen & bit) != 0 && std::any_of(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(i),
+                                             [&](const Label& other) { return other.name == name; }))
+          twice = name;
+        seen |= bit;
+      }
     } else {
       sorted_names_.clear();
       for (const auto& label : list) sorted_names_.push_back(label.name);

@@ -106,7 +106,7 @@ StrictRules::Complaint StrictRules::unit(std::string_view family, std::string_vi
 
 StrictRules::Complaint StrictRules::close() {
   if (!family_) return std::nullopt;
-  const Family& family = *family_;
+  const FamilySoFar& family = *family_;
   const Kind kind = family.kind.value_or(Kind::Unknown);
   if (family.unit && !family.unit->empty() && (kind == Kind::Info || kind == Kind::StateSet))
     return fmt::format("'{}' is of kind {}, which has no unit", family.name, kind_name(kind));
@@ -194,7 +194,7 @@ StrictRules::Complaint StrictRules::check_series(const Sample& sample) {
 }
 
 StrictRules::Complaint StrictRules::check_group(const Sample& sample, std::string_view suffix) {
-  Family& family = *family_;
+  FamilySoFar& family = *family_;
   const Kind kind = family.kind.value_or(Kind::Unknown);
   std::string_view own_label;  // tells the samples of one metric apart
   if (kind == Kind::StateSet) own_label = family.name;
@@ -220,7 +220,7 @@ StrictRules::Complaint StrictRules::check_histogram(const Sample& sample, std::s
   const auto kind = family_->kind;
   if ((kind != Kind::Histogram && kind != Kind::GaugeHistogram) || suffix == "_created") return std::nullopt;
   if (!family_->histogram) family_->histogram.emplace();
-  Histogram& histogram = *family_->histogram;
+  HistogramSoFar& histogram = *family_->histogram;
   if (suffix == "_bucket") {
     const double bound = *number_label(sample, "le");
     if (histogram.bound && bound <= *histogram.bound) return "buckets are not in order";
@@ -241,7 +241,7 @@ StrictRules::Complaint StrictRules::check_histogram(const Sample& sample, std::s
 
 StrictRules::Complaint StrictRules::close_histogram() const {
   if (!family_->histogram) return std::nullopt;
-  const Histogram& histogram = *family_->histogram;
+  const HistogramSoFar& histogram = *family_->histogram;
   const auto wrong = [&](std::string_view what) { return fmt::format("histogram '{}' {}", family_->name, what); };
   const bool has_sum = histogram.has_sum || histogram.has_gauge_sum;
   if (histogram.bound != kInfinity) return wrong("has no bucket '+Inf'");

@@ -10,6 +10,31 @@
 
 namespace tessera::metrics {
 
+/// One histogram as far as it was read.
+struct HistogramSoFar {
+  std::optional<double> bound;  ///< of the last bucket
+  double value = 0;             ///< of the last bucket
+  std::optional<double> count;
+  bool has_sum = false;
+  bool has_gauge_sum = false;
+  bool negative_gauge_sum = false;
+  bool negative_buckets = false;
+};
+
+/// The family whose lines are being read.
+struct FamilySoFar {
+  std::string name;
+  std::optional<Kind> kind;
+  bool has_help = false;
+  std::optional<std::string> unit;
+  bool has_samples = false;
+  std::set<std::string> series;
+  std::set<std::string> groups;
+  std::optional<std::string> group;  ///< of the last sample
+  std::optional<EpochMs> time;       ///< of the last sample
+  std::optional<HistogramSoFar> histogram;
+};
+
 class StrictRules {
  public:
   explicit StrictRules(bool openmetrics) : openmetrics_(openmetrics) {}
@@ -24,29 +49,6 @@ class StrictRules {
   Complaint finish() { return close(); }
 
  private:
-  /// One histogram as far as it was read.
-  struct Histogram {
-    std::optional<double> bound;  ///< of the last bucket
-    double value = 0;             ///< of the last bucket
-    std::optional<double> count;
-    bool has_sum = false;
-    bool has_gauge_sum = false;
-    bool negative_gauge_sum = false;
-    bool negative_buckets = false;
-  };
-  struct Family {
-    std::string name;
-    std::optional<Kind> kind;
-    bool has_help = false;
-    std::optional<std::string> unit;
-    bool has_samples = false;
-    std::set<std::string> series;
-    std::set<std::string> groups;
-    std::optional<std::string> group;  ///< of the last sample
-    std::optional<EpochMs> time;       ///< of the last sample
-    std::optional<Histogram> histogram;
-  };
-
   Complaint metadata(std::string_view family);
   Complaint close();
   Complaint close_histogram() const;
@@ -59,7 +61,7 @@ class StrictRules {
   Complaint check_histogram(const Sample& sample, std::string_view suffix);
 
   const bool openmetrics_;
-  std::optional<Family> family_;
+  std::optional<FamilySoFar> family_;
   std::set<std::string, std::less<>> names_;  ///< of all closed families and of what their samples may be called
 };
 
