@@ -90,6 +90,8 @@ bool one_line(std::string_view text) { return text.find_first_of(std::string_vie
 Result<void> check(const ClientRequest& request) {
   if (request.method.empty() || request.method.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos)
     return fail(Code::Invalid, "{}: the method must be a word in capital letters", shown(request.url));
+  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
+    return fail(Code::Invalid, "{}: the URL must begin with http:// or https://", target_name(request));
   if (!one_line(request.url)) return fail(Code::Invalid, "{}: the URL holds a line break", request.method);
   for (const auto& [name, value] : request.headers)
     if (name.empty() || !one_line(name) || !one_line(value) || name.find(':') != std::string::npos)
@@ -141,7 +143,12 @@ void set_connection(CURL* easy, const ClientRequest& request) {
   }
   if (!request.ca_file.empty()) {
     curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);  // this file and nothing else
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);       // this file and nothing else
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // kept for a day by default, and CAs are renewed under us
+  }
+  if (!request.cert_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, request.cert_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key_file.c_str());
   }
   if (!request.basic_user.empty()) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
@@ -173,8 +180,8 @@ Error Client::Impl::why(const ClientRequest& request, const Reply& reply, CURLco
   long os_error = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_OS_ERRNO, &os_error);
   const bool denied = code == CURLE_COULDNT_CONNECT && (os_error == EACCES || os_error == EPERM);
-  const bool invalid = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-                       code == CURLE_SSL_CACERT_BADFILE || code == CURLE_BAD_FUNCTION_ARGUMENT;
+  const bool invalid =
+      code == CURLE_URL_MALFORMAT || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_BAD_FUNCTION_ARGUMENT;
   const std::string system = os_error != 0 && code == CURLE_COULDNT_CONNECT
                                  ? fmt::format(": {}", std::strerror(static_cast<int>(os_error)))
                                  : "";

@@ -1,5 +1,6 @@
 #pragma once
-// An HTTP client over libcurl. One Client per thread; it keeps connections alive between calls.
+// An HTTP client over libcurl. One Client per thread; it keeps connections alive between calls. Redirects are not
+// followed (they are replies), and proxies of the environment are not used: targets are named exactly.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct ClientRequest {
   bool http2_prior_knowledge = false;  ///< cleartext HTTP/2 without upgrade, as gRPC speaks it
   bool fresh_connection = false;       ///< neither take nor leave a kept connection
   std::string ca_file;                 ///< empty: the system's
+  std::string cert_file, key_file;     ///< what we show to a server that asks for a client certificate
   std::string basic_user, basic_password;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // An HTTP/1.1 server for plain handlers: handlers run on a small fixed pool, get a whole request, return a whole reply.
-// TLS and basic authentication as Prometheus' web configuration file says (web_config.h). Async I/O stays inside.
+// TLS and basic authentication as Prometheus' web configuration file says (config/web_config.h, basic_auth.h). Async
+// I/O stays inside.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +48,12 @@ struct TlsOptions {
   std::string key_file;
   std::string client_ca_file;  ///< empty: client certificates are not asked for
   std::string min_version = "TLS12";
+  std::string max_version = "TLS13";
+  bool client_certificate_optional = false;  ///< with client_ca_file: none is fine, a wrong one is not
+  std::vector<std::string> cipher_suites;    ///< of TLS 1.2, by their IANA names; empty: OpenSSL's choice
+  std::vector<std::string> curves;           ///< as OpenSSL names them, the preferred first; empty: its choice
+  bool prefer_server_ciphers = true;
+  Milliseconds check_files_every{2'000};  ///< changed files are taken up for new connections, good or not at all
 };
 
 struct ServerOptions {
@@ -55,13 +62,27 @@ struct ServerOptions {
   std::optional<TlsOptions> tls;
   /// Called with user and password of each request where set; false is answered with 401.
   std::function<bool(std::string_view user, std::string_view password)> authenticate;
-  unsigned threads = 2;
+  unsigned threads = 2;                                      ///< each does I/O and runs handlers
+  std::vector<std::pair<std::string, std::string>> headers;  ///< added to every reply
   std::size_t max_header_bytes = 16U << 10U;
   std::size_t max_body_bytes = 1U << 20U;
   std::size_t max_connections = 256;
   Milliseconds read_timeout{10'000};   ///< for the header and the body of a request
   Milliseconds write_timeout{30'000};  ///< for a reply
   Milliseconds idle_timeout{120'000};  ///< between two requests of a connection
+};
+
+/// What a server has done and refused since it began.
+struct ServerStats {
+  std::uint64_t requests = 0;             ///< replied to, whatever the status
+  std::uint64_t connections = 0;          ///< open now
+  std::uint64_t refused_connections = 0;  ///< over max_connections
+  std::uint64_t refused_headers = 0;      ///< over max_header_bytes
+  std::uint64_t refused_bodies = 0;       ///< over max_body_bytes
+  std::uint64_t unauthorized = 0;
+  std::uint64_t timeouts = 0;         ///< connections cut in the middle of a request or a reply
+  std::uint64_t failed_handlers = 0;  ///< handlers that threw
+  bool operator==(const ServerStats&) const = default;
 };
 
 /// Serves from construction until destruction; the destructor lets running replies end for up to 5 s.
@@ -74,6 +95,7 @@ class Server {
   Server& operator=(const Server&) = delete;
   std::string address() const;  ///< as bound: host and real port
   std::uint16_t port() const;
+  ServerStats stats() const;
 
  private:
   class Impl;
@@ -82,7 +104,13 @@ class Server {
 };
 
 /// The quality (0..1) that an Accept or Accept-Encoding header gives to `item`; 1 for an absent header, 0 for refused.
+/// A media type may carry parameters ("text/plain;version=0.0.4"): a range that gives one of them another value does
+/// not match; parameters that `item` does not name (charset, escaping) do not count.
 double accept_quality(std::string_view header, std::string_view item);
+
+/// Whether an Accept-Encoding header asks for gzip: names it (or "*") and prefers nothing less to it. An absent header
+/// allows any encoding, but whoever sends none seldom expects one.
+bool wants_gzip(std::string_view accept_encoding);
 
 /// A gzip member holding `text`.
 std::string gzip(std::string_view text);

@@ -1,0 +1,261 @@
+#include "http/connection.h"
+
+#include <openssl/ssl.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <type_traits>
+#include <utility>
+
+#include "http/reply.h"
+
+namespace tessera::http {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+using ErrorCode = beast::error_code;
+using Strand = net::strand<net::io_context::executor_type>;
+using Plain = beast::basic_stream<net::ip::tcp, Strand>;
+using Secure = net::ssl::stream<Plain>;
+using Parser = beast::http::request_parser<beast::http::string_body>;
+
+constexpr std::size_t kFirstRead = 2U << 10U;  // a scrape's header fits; the buffer grows for longer ones
+constexpr Milliseconds kLinger{1'000};         // for the other side to read our last words
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+/// The reply to a request that could not be read; none where the connection is simply over.
+std::optional<Response> reply_to_bad_read(const ErrorCode& code, Counters& counters) {
+  using beast::http::error;
+  if (code == error::header_limit || code == error::buffer_overflow) {
+    ++counters.refused_headers;
+    return plain_reply(431, "the request's header is too long");
+  }
+  if (code == error::body_limit) {
+    ++counters.refused_bodies;
+    return plain_reply(413, "the request's body is too long");
+  }
+  if (code == error::bad_version) return plain_reply(505, "this server speaks HTTP/1.1");
+  const bool over = code == error::end_of_stream || code == error::partial_message;
+  if (over || code.category() != make_error_code(error::end_of_stream).category()) return std::nullopt;
+  return plain_reply(400, "this is not an HTTP/1.1 request: " + code.message());
+}
+
+/// All its work is done on one strand, so no member needs a lock.
+template <class Stream>
+class Session final : public Connection, public std::enable_shared_from_this<Session<Stream>> {
+ public:
+  Session(Stream stream, Service& service)
+      : service_(service), stream_(std::move(stream)), buffer_(service.options.max_header_bytes + kFirstRead) {}
+  ~Session() override { service_.connections.remove(this); }
+
+  void serve() {
+    service_.connections.add(this);
+    on_strand([](Session& s) { s.handshake(); });
+  }
+  void refuse() {
+    service_.connections.add(this);
+    on_strand([](Session& s) {
+      Response response = plain_reply(503, "too many connections are open");
+      response.headers.emplace_back("Retry-After", "1");
+      s.reply(std::move(response), false);
+    });
+  }
+  void drain() override {
+    draining_ = true;  // at once: a handler that is running on the strand then says in its reply that this was the last
+    on_strand([](Session& s) {
+      if (!s.replying_) s.lowest().close();
+    });
+  }
+  std::shared_ptr<Connection> self() override { return this->weak_from_this().lock(); }
+
+ private:
+  static constexpr bool kSecure = std::is_same_v<Stream, Secure>;
+
+  Plain& lowest() { return beast::get_lowest_layer(stream_); }
+  const ServerOptions& options() const { return service_.options; }
+
+  void on_strand(void (*work)(Session&)) {
+    net::post(stream_.get_executor(), [self = this->shared_from_this(), work] { work(*self); });
+  }
+
+  void handshake() {
+    if constexpr (kSecure) {
+      lowest().expires_after(options().read_timeout);
+      stream_.async_handshake(net::ssl::stream_base::server, [self = this->shared_from_this()](const ErrorCode& code) {
+        if (!code) self->await_request(self->options().read_timeout);
+      });
+    } else {
+      await_request(options().read_timeout);
+    }
+  }
+
+  void await_request(Milliseconds patience) {
+    if (draining_) return;
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(options().max_header_bytes));
+    parser_->body_limit(options().max_body_bytes);
+    if (buffer_.size() > 0) return read_header();  // sent ahead of our last reply
+    lowest().expires_after(patience);
+    stream_.async_read_some(buffer_.prepare(kFirstRead),
+                            [self = this->shared_from_this()](const ErrorCode& code, std::size_t size) {
+                              if (code) return;  // the usual end of a kept connection
+                              self->buffer_.commit(size);
+                              self->read_header();
+                            });
+  }
+
+  void read_header() {
+    lowest().expires_after(options().read_timeout);  // runs on through the body
+    beast::http::async_read_header(stream_, buffer_, *parser_,
+                                   [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+                                     code ? self->bad_read(code) : self->take_header();
+                                   });
+  }
+
+  // Refused before the body is read: who may not come in shall not make us keep a body.
+  void take_header() {
+    const auto& head = parser_->get();
+    request_ = Request{};
+    request_.method = view(head.method_string());
+    for (const auto& field : head)
+      request_.headers.emplace_back(std::string(view(field.name_string())), std::string(view(field.value())));
+    auto admitted = admit(service_, request_, view(head.target()), head.version() >= 11);
+    if (auto* refusal = std::get_if<Response>(&admitted)) return reply(std::move(*refusal), parser_->is_done());
+    route_ = std::get<Router::Match>(admitted).route;
+    if (parser_->is_done()) return handle();
+    if (beast::iequals(head[beast::http::field::expect], "100-continue") && head.version() >= 11)
+      return send_continue();
+    read_body();
+  }
+
+  void send_continue() {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    net::async_write(stream_, net::buffer(kContinue.data(), kContinue.size()),
+                     [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+                       code ? self->lost(code) : self->read_body();
+                     });
+  }
+
+  void read_body() {
+    beast::http::async_read(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+                              code ? self->bad_read(code) : self->handle();
+                            });
+  }
+
+  void bad_read(const ErrorCode& code) {
+    if (auto response = reply_to_bad_read(code, service_.counters)) return reply(*std::move(response), false);
+    lost(code);
+  }
+
+  void lost(const ErrorCode& code) {
+    if (code == beast::error::timeout) ++service_.counters.timeouts;
+  }
+
+  void handle() {
+    request_.body = std::move(parser_->get().body());
+    reply(call(service_, *route_, request_), true);
+  }
+
+  void reply(Response response, bool read_whole) {
+    replying_ = true;
+    keep_ = read_whole && parser_->keep_alive() && !draining_;
+    response_ = std::move(response);
+    const bool old = keep_ && parser_->get().version() < 11;
+    const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
+    head_ = head_of(response_, options().headers, after, now_epoch_ms());
+    const bool head_only = request_.method == "HEAD" || response_.status == 204 || response_.status == 304;
+    const auto& body = body_of(response_);
+    // One gathering write, straight from the shared bytes.
+    const std::array<net::const_buffer, 2> bytes{net::buffer(head_),
+                                                 net::buffer(body.data(), head_only ? 0 : body.size())};
+    lowest().expires_after(options().write_timeout);
+    net::async_write(stream_, bytes, [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+      code ? self->lost(code) : self->replied();
+    });
+  }
+
+  void replied() {
+    ++service_.counters.requests;
+    replying_ = false;
+    response_ = Response{};  // a page is not kept for as long as an idle connection
+    request_ = Request{};
+    head_ = std::string();
+    if (keep_ && !draining_) return await_request(options().idle_timeout);
+    end();
+  }
+
+  void end() {
+    lowest().expires_after(kLinger);
+    if constexpr (kSecure) {
+      stream_.async_shutdown([self = this->shared_from_this()](const ErrorCode&) {});
+    } else {
+      const bool read_whole = parser_ && parser_->is_done() && buffer_.size() == 0;
+      ErrorCode ignored;
+      lowest().socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+      if (!read_whole && !draining_) linger();
+    }
+  }
+
+  // Closing while the other side still sends resets the connection, which can take our reply from it unread.
+  void linger() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kFirstRead),
+                            [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+                              if (!code) self->linger();
+                            });
+  }
+
+  Service& service_;
+  Stream stream_;
+  beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  Request request_;
+  const Route* route_ = nullptr;
+  Response response_;
+  std::string head_;
+  bool keep_ = false;
+  bool replying_ = false;
+  std::atomic<bool> draining_{false};
+};
+
+std::optional<Plain> stream_of(net::io_context& io, Socket socket, bool ipv6) {
+  Plain stream(net::make_strand(io));
+  ErrorCode code;
+  stream.socket().assign(ipv6 ? net::ip::tcp::v6() : net::ip::tcp::v4(), socket.fd(), code);
+  if (code) return std::nullopt;
+  socket.release();
+  ErrorCode ignored;
+  stream.socket().set_option(net::ip::tcp::no_delay(true), ignored);
+  return stream;
+}
+
+}  // namespace
+
+void serve(net::io_context& io, Socket socket, bool ipv6, const SslContext& tls, Service& service) {
+  auto stream = stream_of(io, std::move(socket), ipv6);
+  if (!stream) return;
+  if (!tls) return std::make_shared<Session<Plain>>(*std::move(stream), service)->serve();
+  if (SSL* const ssl = SSL_new(tls.get()))
+    std::make_shared<Session<Secure>>(Secure(*std::move(stream), ssl), service)->serve();
+}
+
+void refuse(net::io_context& io, Socket socket, bool ipv6, Service& service) {
+  if (auto stream = stream_of(io, std::move(socket), ipv6))
+    std::make_shared<Session<Plain>>(*std::move(stream), service)->refuse();
+}
+
+}  // namespace tessera::http

@@ -1,0 +1,30 @@
+#include <libdeflate.h>
+
+#include <memory>
+#include <new>
+
+#include "http/server.h"
+
+namespace tessera::http {
+namespace {
+
+constexpr int kLevel = 1;
+
+struct FreeCompressor {
+  void operator()(libdeflate_compressor* compressor) const noexcept { libdeflate_free_compressor(compressor); }
+};
+
+}  // namespace
+
+std::string gzip(std::string_view text) {
+  // One per thread that ever compresses; its size is fixed, whatever the text's.
+  thread_local const std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor(
+      libdeflate_alloc_compressor(kLevel));
+  if (!compressor) throw std::bad_alloc();
+  const std::size_t most = libdeflate_gzip_compress_bound(compressor.get(), text.size());
+  const auto room = std::make_unique_for_overwrite<char[]>(most);  // pages that stay unused are never touched
+  const std::size_t size = libdeflate_gzip_compress(compressor.get(), text.data(), text.size(), room.get(), most);
+  return {room.get(), size};
+}
+
+}  // namespace tessera::http
