@@ -32,9 +32,9 @@ if(TESSERA_TESTS)
   include(GoogleTest)
 endif()
 
-add_custom_target(programs)  # what is shipped: every program(), and the simulated driver
-add_custom_target(units)     # the tests of one process: every other room_test(), and every room_fuzz()
-add_custom_target(e2e)       # the tests that start real processes: every room_test() with the LABEL e2e
+add_custom_target(programs)    # what is shipped: every program(), and the simulated driver
+add_custom_target(unit_tests)  # the tests of one process: every other room_test(), and every room_fuzz()
+add_custom_target(e2e_tests)   # the tests that start real processes: every room_test() with the LABEL e2e
 
 # room(NAME [USES rooms...] [LIBS libraries...] SOURCES files...): the library tessera_NAME of folder src/NAME.
 function(room name)
@@ -62,9 +62,9 @@ function(room_test name)
   gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
   if(ROOM_LABEL STREQUAL e2e)
-    add_dependencies(e2e ${name}_test)
+    add_dependencies(e2e_tests ${name}_test)
   else()
-    add_dependencies(units ${name}_test)
+    add_dependencies(unit_tests ${name}_test)
   endif()
 endfunction()
 
@@ -82,7 +82,7 @@ function(room_fuzz name)
     add_executable(${name} ${ROOM_SOURCES} ${CMAKE_SOURCE_DIR}/tools/fuzz_replay.cc)
   endif()
   target_link_libraries(${name} PRIVATE ${ROOM_USES} ${ROOM_LIBS} fmt::fmt)
-  add_dependencies(units ${name})
+  add_dependencies(unit_tests ${name})
   add_test(NAME corpus/${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/tests/corpus/${name})
   set_tests_properties(corpus/${name} PROPERTIES LABELS corpus TIMEOUT 120)
 endfunction()

@@ -9,7 +9,7 @@ qemu=$TESSERA_PEERS/usr/bin/qemu-aarch64-static
 tools/arm64_root "$arm64"
 cmake -G Ninja -B "$arm64/build" --toolchain cmake/toolchains/aarch64.cmake -DCMAKE_CXX_FLAGS="-O1 -g1" \
   -DTESSERA_SYSROOT="$arm64/root" -DCMAKE_CROSSCOMPILING_EMULATOR="$qemu;-L;$arm64/root"
-cmake --build "$arm64/build" -j "$(nproc)" --target programs units
+cmake --build "$arm64/build" -j "$(nproc)" --target programs unit_tests
 ctest --test-dir "$arm64/build" -L '^(unit|corpus)$' -j "$(nproc)" --timeout 600 --output-on-failure --no-tests=error
 
 run() { "$qemu" -L "$arm64/root" "$@"; }
