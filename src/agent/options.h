@@ -44,6 +44,8 @@ struct Options {
   DcgmNames dcgm_names = DcgmNames::V4_8;
   log::Format log_format = log::Format::Text;
   log::Level log_level = log::Level::Info;
+  /// Settings that were taken without having an effect here, a sentence each; for the log, once it is configured.
+  std::vector<std::string> warnings;
 };
 
 /// What to print and exit 0 with: --help and --version.
@@ -53,8 +55,9 @@ struct Text {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// Invalid with the flag's or variable's name, the value, what is expected and, for an unknown flag, the nearest known
-/// one.
+/// Invalid with the flag's or variable's name or the file's line, the value, what is expected and, for an unknown flag,
+/// the nearest known one. An empty value counts as unset. Reads the file that --config names, and the host's name
+/// where nothing else names the node.
 Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments,
                                                   const Environment& environment);
 

@@ -1,0 +1,256 @@
+#include "agent/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "agent/option_table.h"
+#include "base/text.h"
+
+namespace tessera::agent {
+namespace {
+
+constexpr std::size_t kWidth = 100;  ///< of the help text
+constexpr std::size_t kColumn = 38;  ///< where its explanations begin
+
+/// A row of either table, under one of its names.
+struct Known {
+  std::string_view name;
+  bool is_switch = false;
+  const Flag* flag = nullptr;
+  const ForeignFlag* foreign = nullptr;
+};
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (const auto word : split(text, ' '))
+    if (!word.empty()) words.push_back(word);
+  return words;
+}
+
+const std::vector<Known>& all_known() {
+  static const std::vector<Known> kAll = [] {
+    std::vector<Known> all{{"help", true}, {"version", true}};
+    for (const Flag& flag : flags()) all.push_back({flag.name, flag.argument.empty(), &flag});
+    for (const ForeignFlag& flag : foreign_flags()) all.push_back({flag.name, flag.is_switch, nullptr, &flag});
+    return all;
+  }();
+  return kAll;
+}
+
+std::string_view aliases_of(const Known& known) {
+  if (known.name == "help") return "h";
+  if (known.name == "version") return "v";
+  return known.flag ? known.flag->aliases : known.foreign ? known.foreign->aliases : "";
+}
+
+const Known* find_known(std::string_view name) {
+  for (const Known& known : all_known())
+    if (known.name == name || std::ranges::count(words_of(aliases_of(known)), name) > 0) return &known;
+  return nullptr;
+}
+
+Result<void> apply(Options& options, const Known& known, std::string_view origin, std::string_view value) {
+  if (known.flag) {
+    const auto set = known.flag->set(options, value);
+    return set ? Result<void>() : fail(Code::Invalid, "{} '{}': {}", origin, value, set.error().what);
+  }
+  if (!known.foreign) return {};
+  const ForeignFlag& foreign = *known.foreign;
+  if (foreign.is_switch && !parse_switch(value)) {
+    return fail(Code::Invalid, "{} '{}': true or false expected", origin, value);
+  }
+  const bool asks = foreign.is_switch ? *parse_switch(value) : value != foreign.neutral;
+  if (!asks || foreign.treatment == Foreign::Always) return {};
+  if (foreign.treatment == Foreign::Refused)
+    return fail(Code::Invalid, "{} is not supported: {}", origin, foreign.words);
+  options.warnings.push_back(fmt::format("{} has no effect: {}", origin, foreign.words));
+  return {};
+}
+
+std::string variable_of(std::string_view flag) {
+  std::string name = "TESSERA_";
+  for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+Result<void> apply_environment(Options& options, const Environment& environment) {
+  for (const Known& known : all_known()) {
+    // Ours last, so that it wins.
+    const std::string theirs(known.flag ? known.flag->environment : known.foreign ? known.foreign->environment : "");
+    for (const std::string& name : {theirs, known.flag ? variable_of(known.name) : std::string()}) {
+      if (name.empty()) continue;
+      if (const auto value = environment(name); value && !value->empty()) TRY(apply(options, known, name, *value));
+    }
+  }
+  return {};
+}
+
+/// dcgm-exporter's parser takes -name and --name alike, and a value after `=` in both; ours is brought the form
+/// --name=value. A switch may also be followed by the word true or false.
+std::vector<std::string> in_one_form(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    const auto name_at = std::min(argument.find_first_not_of('-'), argument.size());
+    const auto equals = argument.find('=');
+    const auto* known = name_at == 1 || name_at == 2 ? find_known(argument.substr(name_at, equals - name_at)) : nullptr;
+    if (!known) {
+      out.emplace_back(argument);
+      continue;
+    }
+    // "--web-config-file=$(UNSET)" names no file; CLI11 would take the next argument for it.
+    if (!known->is_switch && equals == argument.size() - 1) continue;
+    out.push_back(fmt::format("--{}", known->name));
+    if (equals != std::string_view::npos) {
+      out.back() += argument.substr(equals);
+    } else if (known->is_switch && i + 1 < arguments.size() &&
+               (arguments[i + 1] == "true" || arguments[i + 1] == "false")) {
+      out.back() += "=" + arguments[++i];
+    }
+  }
+  return out;
+}
+
+/// The text in lines of at most `width`, broken at blanks.
+std::string wrapped(std::string_view text, std::size_t width) {
+  std::string out;
+  std::size_t column = 0;
+  for (const auto word : words_of(text)) {
+    if (column > 0 && column + 1 + word.size() > width) {
+      out += '\n';
+      column = 0;
+    }
+    if (column > 0) out += ' ';
+    out += word;
+    column += word.size() + (column > 0 ? 1 : 0);
+  }
+  return out;
+}
+
+std::string footer() {
+  std::string always;
+  std::string refused;
+  for (const ForeignFlag& flag : foreign_flags())
+    (flag.treatment == Foreign::Refused ? refused : always) += fmt::format(" --{}", flag.name);
+  return fmt::format(
+      "Every flag is also a variable and a key of the file: --log-format, TESSERA_LOG_FORMAT, logFormat.\n"
+      "A flag wins over a variable, a variable over the file.\n\n"
+      "dcgm-exporter's arguments and variables (DCGM_EXPORTER_LISTEN and so on) are taken as they are.\n"
+      "Of its flags these have no effect here:\n{}\nand these are refused, with a word on what to do instead:\n{}\n\n"
+      "Examples:\n"
+      "  tessera-agent --once --print table\n"
+      "  tessera-agent --once --textfile /var/lib/node_exporter/textfile/gpu_sessions.prom\n"
+      "  tessera-agent -f /etc/dcgm-exporter/dcp-metrics-included.csv -a :9400 -c 15000 -k",
+      wrapped(always, kWidth), wrapped(refused, kWidth));
+}
+
+/// The flags that stand on the command line, in the order of the tables; or the text of --help or --version.
+using CommandLine = std::vector<std::pair<const Known*, std::string>>;
+class Parser {
+ public:
+  Parser()
+      : app_("Serves what NVIDIA GPUs, their MIG instances and the processes on them do, to Prometheus.",
+             "tessera-agent") {
+    app_.get_formatter()->column_width(kColumn);
+    app_.get_formatter()->label("REQUIRED", "");
+    app_.allow_extras();
+    app_.footer(footer);
+    for (const Known& known : all_known())
+      if (known.flag || known.foreign) add(known);
+    // Last, so that their group stands last in the text.
+    app_.set_help_flag("-h,--help", "This text.")->group("General");
+    app_.set_version_flag("-v,--version", "tessera-agent " TESSERA_VERSION, "The version.")->group("General");
+  }
+
+  Result<std::variant<CommandLine, Text>> parse(const std::vector<std::string>& arguments) {
+    try {
+      std::vector<std::string> reversed = in_one_form(arguments);
+      std::ranges::reverse(reversed);
+      app_.parse(reversed);
+    } catch (const CLI::CallForHelp&) {
+      return Text{help()};
+    } catch (const CLI::CallForVersion& version) {
+      return Text{std::string(version.what()) + "\n"};
+    } catch (const CLI::ParseError& error) {
+      return fail(Code::Invalid, "{}; see --help", error.what());
+    }
+    if (const auto rest = app_.remaining(); !rest.empty()) return unknown(rest.front());
+    CommandLine line;
+    for (const Known& known : all_known()) {
+      if (known.name == "help" || known.name == "version") continue;
+      const auto* option = app_.get_option(fmt::format("--{}", known.name));
+      if (option->count() > 0 && !option->results().back().empty()) line.emplace_back(&known, option->results().back());
+    }
+    return line;
+  }
+
+ private:
+  void add(const Known& known) {
+    std::string names;
+    for (const auto alias : words_of(aliases_of(known)))
+      if (alias.size() == 1) names += fmt::format("-{},", alias);
+    names += fmt::format("--{}", known.name);
+    for (const auto alias : words_of(aliases_of(known)))
+      if (alias.size() > 1) names += fmt::format(",--{}", alias);
+    const std::string help = known.flag ? wrapped(known.flag->help, kWidth - kColumn) : "";
+    auto* option = known.is_switch ? app_.add_flag(names, help) : app_.add_option(names, help);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    option->group(known.flag ? std::string(known.flag->group) : "");  // the empty group is not shown
+    if (known.flag && !known.is_switch) option->type_name(std::string(known.flag->argument));
+  }
+
+  std::string help() const {
+    std::string text = app_.help();
+    for (auto at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n", at)) text.erase(at, 1);
+    return text;
+  }
+
+  static Error unknown(std::string_view argument) {
+    if (!argument.starts_with('-') || argument == "-") {
+      return fail(Code::Invalid, "argument '{}': a flag expected; see --help", argument);
+    }
+    const std::string_view name = argument.substr(0, argument.find('='));
+    std::vector<std::string> dashed;
+    for (const Known& known : all_known()) dashed.push_back(fmt::format("--{}", known.name));
+    const std::string_view near = nearest(name, {dashed.begin(), dashed.end()});
+    return fail(Code::Invalid, "unknown flag {}{}", name,
+                near.empty() ? "; see --help" : fmt::format("; did you mean {}?", near));
+  }
+
+  CLI::App app_;
+};
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+/// What holds between settings.
+Result<void> complete(Options& options) {
+  if (options.print != Print::None && !options.once) {
+    return fail(Code::Invalid, "--print writes one collection and ends: add --once");
+  }
+  if (options.node_name.empty()) options.node_name = host_name();
+  options.deadline = std::min(options.deadline, options.interval);
+  return {};
+}
+
+}  // namespace
+
+Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments,
+                                                  const Environment& environment) {
+  auto parsed = TRY(Parser().parse(arguments));
+  if (auto* text = std::get_if<Text>(&parsed)) return std::move(*text);
+  const auto& line = std::get<CommandLine>(parsed);
+  Options options;
+  TRY(apply_environment(options, environment));
+  for (const auto& [known, value] : line) TRY(apply(options, *known, fmt::format("--{}", known->name), value));
+  TRY(complete(options));
+  return options;
+}
+
+}  // namespace tessera::agent

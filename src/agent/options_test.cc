@@ -1,0 +1,254 @@
+#include "agent/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "agent/option_table.h"
+#include "base/files.h"
+#include "base/text.h"
+
+namespace tessera::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+using namespace std::chrono_literals;
+
+using Arguments = std::vector<std::string>;
+using Variables = std::map<std::string, std::string>;
+
+Result<std::variant<Options, Text>> parse(const Arguments& arguments, const Variables& variables = {}) {
+  return parse_options(arguments, [&](const std::string& name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
+Options options_of(const Arguments& arguments, const Variables& variables = {}) {
+  const auto parsed = parse(arguments, variables);
+  EXPECT_TRUE(parsed) << parsed.error().what;
+  if (!parsed || !std::holds_alternative<Options>(*parsed)) return {};
+  return std::get<Options>(*parsed);
+}
+
+std::string error_of(const Arguments& arguments, const Variables& variables = {}) {
+  const auto parsed = parse(arguments, variables);
+  return parsed ? "no error" : parsed.error().what;
+}
+
+std::string text_of(const Arguments& arguments) {
+  const auto parsed = parse(arguments);
+  EXPECT_TRUE(parsed) << parsed.error().what;
+  return parsed && std::holds_alternative<Text>(*parsed) ? std::get<Text>(*parsed).text : "no text";
+}
+
+TEST(Options, HaveDefaults) {
+  const Options options = options_of({});
+  EXPECT_EQ(options.address, ":9400");
+  EXPECT_EQ(options.interval, 15s);
+  EXPECT_EQ(options.deadline, 1s);
+  EXPECT_TRUE(options.kubernetes);
+  EXPECT_FALSE(options.node_name.empty()) << "the host's name";
+  EXPECT_THAT(options.warnings, IsEmpty());
+}
+
+TEST(Options, TakeOurFlags) {
+  const Options options = options_of({"--nvml",     "/x/libnvidia-ml.so.1",
+                                      "--proc",     "/host/proc",
+                                      "--sys",      "/host/sys",
+                                      "--pod-logs", "/host/log",
+                                      "--interval", "1m30s",
+                                      "--deadline", "250ms",
+                                      "--textfile", "/t/gpu_sessions.prom",
+                                      "--once",     "--print",
+                                      "json",       "--session-labels",
+                                      "command",    "--session-memory-label",
+                                      "true",       "--dcgm-names",
+                                      "4.9",        "--hostname-label",
+                                      "hostname",   "--address",
+                                      "[::1]:0",    "--log-format",
+                                      "json",       "--log-level",
+                                      "warn",       "--node-name",
+                                      "worker-01"});
+  EXPECT_EQ(options.nvml, "/x/libnvidia-ml.so.1");
+  EXPECT_EQ(options.proc, "/host/proc");
+  EXPECT_EQ(options.sys, "/host/sys");
+  EXPECT_EQ(options.pod_logs, "/host/log");
+  EXPECT_EQ(options.interval, 90s);
+  EXPECT_EQ(options.deadline, 250ms);
+  EXPECT_EQ(options.textfile, "/t/gpu_sessions.prom");
+  EXPECT_TRUE(options.once);
+  EXPECT_EQ(options.print, Print::Json);
+  EXPECT_FALSE(options.session_pid);
+  EXPECT_TRUE(options.session_command);
+  EXPECT_TRUE(options.session_memory_label);
+  EXPECT_EQ(options.dcgm_names, DcgmNames::V4_9);
+  EXPECT_EQ(options.hostname_label, "hostname");
+  EXPECT_EQ(options.address, "[::1]:0");
+  EXPECT_EQ(options.log_format, log::Format::Json);
+  EXPECT_EQ(options.log_level, log::Level::Warn);
+  EXPECT_EQ(options.node_name, "worker-01");
+}
+
+TEST(Options, TakeDcgmExportersArgumentsAsItDoes) {
+  static const Arguments kForms[] = {
+      {"-f", "x.csv", "-a", ":1", "-c", "30000", "-n", "-k=false", "-d", "g:0,2-3"},
+      {"--collectors=x.csv", "--address=:1", "--collect-interval=30000", "--no-hostname", "--kubernetes=false",
+       "--devices=g:0,2-3"},
+      {"-collectors", "x.csv", "-a=:1", "--c", "30s", "-n", "true", "-kubernetes=0", "-devices", "g:2,0,3,2"}};
+  for (const auto& form : kForms) {
+    SCOPED_TRACE(form[0]);
+    const Options options = options_of(form);
+    EXPECT_EQ(options.collectors, "x.csv");
+    EXPECT_EQ(options.address, ":1");
+    EXPECT_EQ(options.interval, 30s);
+    EXPECT_TRUE(options.hostname_off);
+    EXPECT_FALSE(options.kubernetes);
+    EXPECT_THAT(options.devices, ElementsAre(0U, 2U, 3U));
+    EXPECT_THAT(options.warnings, IsEmpty());
+  }
+}
+
+TEST(Options, TakeDcgmExportersVariables) {
+  const Options options = options_of({}, {{"DCGM_EXPORTER_LISTEN", ":9401"},
+                                          {"DCGM_EXPORTER_INTERVAL", "10000"},
+                                          {"DCGM_EXPORTER_COLLECTORS", "/etc/dcgm-exporter/dcp-metrics-included.csv"},
+                                          {"DCGM_EXPORTER_KUBERNETES", "true"},
+                                          {"DCGM_EXPORTER_KUBERNETES_GPU_ID_TYPE", "device-name"},
+                                          {"DCGM_EXPORTER_DEVICES_STR", "f"},
+                                          {"DCGM_EXPORTER_NO_HOSTNAME", "1"},
+                                          {"DCGM_EXPORTER_WEB_CONFIG_FILE", "/etc/web.yaml"},
+                                          {"DCGM_POD_RESOURCES_KUBELET_SOCKET", "/k/kubelet.sock"},
+                                          {"DCGM_EXPORTER_CONFIGMAP_DATA", "none"},
+                                          {"DCGM_EXPORTER_KUBERNETES_ENABLE_POD_UID", "true"},
+                                          {"DCGM_EXPORTER_DEBUG", "true"},
+                                          {"NODE_NAME", "worker-07"}});
+  EXPECT_EQ(options.address, ":9401");
+  EXPECT_EQ(options.interval, 10s);
+  EXPECT_EQ(options.collectors, "/etc/dcgm-exporter/dcp-metrics-included.csv");
+  EXPECT_TRUE(options.kubernetes);
+  EXPECT_EQ(options.gpu_id_type, GpuIdType::DeviceName);
+  EXPECT_THAT(options.devices, IsEmpty());
+  EXPECT_TRUE(options.hostname_off);
+  EXPECT_EQ(options.web_config, "/etc/web.yaml");
+  EXPECT_EQ(options.pod_resources_socket, "/k/kubelet.sock");
+  EXPECT_EQ(options.log_level, log::Level::Debug);
+  EXPECT_EQ(options.node_name, "worker-07");
+  EXPECT_THAT(options.warnings, IsEmpty());
+}
+
+TEST(Options, PreferFlagsToVariablesAndOursToTheirs) {
+  const Variables both{{"TESSERA_INTERVAL", "5s"}, {"DCGM_EXPORTER_INTERVAL", "7s"}};
+  EXPECT_EQ(options_of({}, both).interval, 5s);
+  EXPECT_EQ(options_of({"-c", "9s"}, both).interval, 9s);
+  EXPECT_EQ(options_of({"-c", "9s", "--interval", "8s"}).interval, 8s) << "the last of two";
+  EXPECT_FALSE(
+      options_of({"--session-memory-label=false"}, {{"TESSERA_SESSION_MEMORY_LABEL", "true"}}).session_memory_label);
+  EXPECT_EQ(options_of({}, {{"DCGM_EXPORTER_DEBUG", "1"}, {"TESSERA_LOG_LEVEL", "error"}}).log_level,
+            log::Level::Error);
+}
+
+TEST(Options, TakeAnEmptyValueForNone) {
+  const Options options = options_of({"--web-config-file=", "--once", "--collectors", "", "-f="},
+                                     {{"TESSERA_INTERVAL", ""}, {"DCGM_EXPORTER_COLLECTORS", "x.csv"}});
+  EXPECT_EQ(options.web_config, "");
+  EXPECT_TRUE(options.once) << "not the file's name";
+  EXPECT_EQ(options.collectors, "x.csv");
+  EXPECT_EQ(options.interval, 15s);
+}
+
+TEST(Options, SayWhatWasExpected) {
+  static const std::pair<Arguments, std::string_view> kCases[] = {
+      {{"--intervall", "3s"}, "unknown flag --intervall; did you mean --interval?"},
+      {{"--xyzzy-plugh=1"}, "unknown flag --xyzzy-plugh; see --help"},
+      {{"start"}, "argument 'start': a flag expected; see --help"},
+      {{"--interval", "5x"},
+       "--interval '5x': a duration such as 15s or 1m30s, or whole milliseconds such as 15000, expected"},
+      {{"-c", "30"}, "--interval '30': 100ms to 1h expected (a whole number is milliseconds)"},
+      {{"-c", "2h"}, "--interval '2h': 100ms to 1h expected"},
+      {{"-c", "-1"}, "--interval '-1': 100ms to 1h expected (a whole number is milliseconds)"},
+      {{"--deadline", "1ms"}, "--deadline '1ms': 10ms to 1m expected"},
+      {{"-a", "9400"}, "--address '9400': HOST:PORT, [IPv6]:PORT or :PORT expected"},
+      {{"-a", "::1:9400"}, "--address '::1:9400': HOST:PORT, [IPv6]:PORT or :PORT expected"},
+      {{"-a", ":99999"}, "--address ':99999': HOST:PORT, [IPv6]:PORT or :PORT expected"},
+      {{"--kubernetes=perhaps"}, "--kubernetes 'perhaps': true or false expected"},
+      {{"--once", "--print", "xml"}, "--print 'xml': one of table, json, prom expected"},
+      {{"--print", "json"}, "--print writes one collection and ends: add --once"},
+      {{"--dcgm-names", "5"}, "--dcgm-names '5': one of 4.8, 4.9 expected"},
+      {{"--hostname-label", "node"}, "--hostname-label 'node': one of Hostname, hostname expected"},
+      {{"--session-labels", "pid,user"},
+       "--session-labels 'pid,user': pid, command, both as pid,command, or none expected"},
+      {{"--log-format", "xml"}, "--log-format 'xml': one of text, json expected"},
+      {{"--kubernetes-gpu-id-type", "uuid"}, "--kubernetes-gpu-id-type 'uuid': one of uid, device-name expected"},
+      {{"-d", "0,1"}, "--devices '0,1': f (all), g (all), g:0,1 or g:0-3 expected"},
+      {{"-d", "g:3-1"}, "--devices 'g:3-1': a range from low to high expected at '3-1'"},
+      {{"-d", "g:GPU-1"},
+       "--devices 'g:GPU-1': device indices as in g:0,1 or g:0-3 (the driver's, not UUIDs) expected"},
+      {{"-d", "g:0-99999999"},
+       "--devices 'g:0-99999999': device indices as in g:0,1 or g:0-3 (the driver's, not UUIDs) expected"},
+      {{"-d", "i:0"},
+       "--devices 'i:0': instances cannot be chosen by DCGM's numbers; choose devices as in g:0,1 (all their instances "
+       "show), or drop the others in Prometheus by GPU_I_ID"},
+      {{"-m", "default:metrics"},
+       "--configmap-data is not supported: the API server is not asked; mount the ConfigMap as a volume and name its "
+       "file by --collectors"},
+      {{"--fake-gpus"}, "--fake-gpus is not supported: name a simulated driver by --nvml instead"}};
+  for (const auto& [arguments, want] : kCases) EXPECT_EQ(error_of(arguments), want);
+  EXPECT_THAT(error_of({"--textfile"}), StartsWith("--textfile: 1 required FILE missing"));
+}
+
+TEST(Options, NameTheVariableInErrors) {
+  EXPECT_EQ(error_of({}, {{"DCGM_EXPORTER_INTERVAL", "fast"}}),
+            "DCGM_EXPORTER_INTERVAL 'fast': a duration such as 15s or 1m30s, or whole milliseconds such as 15000, "
+            "expected");
+  EXPECT_THAT(error_of({}, {{"DCGM_EXPORTER_USE_OLD_NAMESPACE", "true"}}),
+              StartsWith("DCGM_EXPORTER_USE_OLD_NAMESPACE is not supported: "));
+}
+
+TEST(Options, WarnOfWhatHasNoEffect) {
+  const Options options =
+      options_of({"-r", "localhost:5555", "-x", "60000", "--fake-gpus=false", "-s", "f"},
+                 {{"DCGM_EXPORTER_ENABLE_PPROF", "true"}, {"DCGM_EXPORTER_DCGM_LOG_LEVEL", "NONE"}});
+  EXPECT_THAT(options.warnings,
+              ElementsAre("DCGM_EXPORTER_ENABLE_PPROF has no effect: there is no profiler in this program",
+                          "--remote-hostengine-info has no effect: the driver is asked directly, without DCGM's host "
+                          "engine",
+                          StartsWith("--xid-count-window-size has no effect: gpu_xid_errors_total")));
+  EXPECT_THAT(options_of({"-d", "i"}).warnings, SizeIs(1));
+}
+
+TEST(Options, KeepTheDeadlineWithinTheInterval) {
+  EXPECT_EQ(options_of({"--interval", "200ms"}).deadline, 200ms);
+  EXPECT_EQ(options_of({"--interval", "2s", "--deadline", "1500"}).deadline, 1500ms);
+}
+
+TEST(Options, HelpAndVersion) {
+  EXPECT_THAT(text_of({"--version"}), StartsWith("tessera-agent "));
+  EXPECT_THAT(text_of({"-v"}), StartsWith("tessera-agent "));
+  const std::string help = text_of({"-h"});
+  for (const Flag& flag : flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
+  for (const ForeignFlag& flag : foreign_flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
+  for (const auto line : split(help, '\n')) EXPECT_LE(line.size(), 100U) << line;
+}
+
+TEST(OptionTable, HasEachNameOnce) {
+  std::set<std::string> names{"h", "help", "v", "version"};
+  std::set<std::string_view> variables;
+  const auto take = [&](std::string_view name, std::string_view aliases, std::string_view variable) {
+    EXPECT_TRUE(names.insert(std::string(name)).second) << name;
+    for (const auto alias : split(aliases, ' '))
+      EXPECT_TRUE(alias.empty() || names.insert(std::string(alias)).second) << alias;
+    EXPECT_TRUE(variable.empty() || variables.insert(variable).second) << variable;
+  };
+  for (const Flag& flag : flags()) take(flag.name, flag.aliases, flag.environment);
+  for (const ForeignFlag& flag : foreign_flags()) take(flag.name, flag.aliases, flag.environment);
+}
+
+}  // namespace
+}  // namespace tessera::agent
