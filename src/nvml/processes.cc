@@ -59,6 +59,12 @@ bool makes_sense(std::span<const std::byte> raw, std::size_t count, Stride strid
   return true;
 }
 
+/// Whether the driver wrote more than `count` entries of this stride: the memory was zeroed before.
+bool touched_beyond(std::span<const std::byte> raw, std::size_t count, Stride stride) {
+  const auto tail = raw.first(count * kEntryBytes).subspan(count * static_cast<std::size_t>(stride));
+  return std::ranges::any_of(tail, [](std::byte b) { return b != std::byte{0}; });
+}
+
 std::optional<unsigned> instance_id(unsigned id) { return id == abi::kNoInstance ? std::nullopt : std::optional(id); }
 
 }  // namespace
@@ -71,9 +77,10 @@ std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::
                                            std::optional<std::uint64_t> most_memory) {
   count = std::min(count, raw.size() / kEntryBytes);
   Stride stride = expected;
-  if (expected != Stride::Narrow && !makes_sense(raw, count, expected, most_memory)) {
-    const Stride other = expected == Stride::Usual ? Stride::Wide : Stride::Usual;
-    if (makes_sense(raw, count, other, most_memory)) stride = other;
+  if (expected != Stride::Narrow && count > 1) {
+    stride = touched_beyond(raw, count, Stride::Usual) ? Stride::Wide : Stride::Usual;
+    if (!makes_sense(raw, count, stride, most_memory) && makes_sense(raw, count, expected, most_memory))
+      stride = expected;
   }
   std::vector<ProcessEntry> out;
   out.reserve(count);

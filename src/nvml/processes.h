@@ -28,9 +28,9 @@ struct ProcessEntry {
   bool operator==(const ProcessEntry&) const = default;
 };
 
-/// `count` entries from memory that is zeroed beyond what the driver wrote and holds at least 32 bytes an entry. If
-/// the expected stride gives nonsense (a PID of 0, more memory than `most_memory`) and the other one sense, the other
-/// one is taken.
+/// `count` entries from memory that was zeroed before the driver wrote to it, and holds 32 bytes an entry. What the
+/// driver really wrote tells the stride; `expected` decides where that makes no sense (a PID of 0, more memory than
+/// `most_memory`).
 std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride expected,
                                            std::optional<std::uint64_t> most_memory);
 
