@@ -1,0 +1,31 @@
+#pragma once
+// The command line of `tessera`, read into plain values.
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "cli/node.h"
+
+namespace tessera::cli {
+
+enum class Print { Text, Json };
+
+struct DoctorCommand {
+  Places places;
+  Print print = Print::Text;
+  log::Format log_format = log::Format::Text;
+  log::Level log_level = log::Level::Error;  ///< findings say it better than log lines
+};
+
+/// What to print and exit 0 with: --help and --version.
+struct Text {
+  std::string text;
+};
+using Command = std::variant<DoctorCommand, Text>;
+
+/// Invalid with what is wrong, what is expected, and the nearest known word.
+Result<Command> parse_arguments(const std::vector<std::string>& arguments);
+
+}  // namespace tessera::cli
