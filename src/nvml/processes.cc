@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "nvml/rate.h"
-
 namespace tessera::nvml {
 namespace {
 
@@ -159,36 +157,45 @@ std::map<unsigned, ProcessShare> mean_shares(std::span<const abi::ProcessUtiliza
   return out;
 }
 
+std::optional<std::map<unsigned, ProcessShare>> ProcessUtilization::ask(Asking& asking, std::size_t about) {
+  unsigned count = static_cast<unsigned>(std::max(samples_.size(), about + kSlack));
+  abi::Return code = abi::kInsufficientSize;
+  for (unsigned i = 0; i < kMostTries && code == abi::kInsufficientSize; ++i) {
+    samples_.assign(std::min(count, kMostEntries), {});
+    count = static_cast<unsigned>(samples_.size());
+    code = asking.api.nvmlDeviceGetProcessUtilization(asking.handle, samples_.data(), &count, last_seen_);
+    if (code == abi::kInsufficientSize) count = std::max(count, static_cast<unsigned>(samples_.size())) + kSlack;
+  }
+  if (code == abi::kNotFound) return std::map<unsigned, ProcessShare>{};  // no new sample of anybody
+  if (!asking.note(Call::ProcessUtilization, code)) return std::nullopt;
+  samples_.resize(std::min<std::size_t>(count, samples_.size()));
+  return mean_shares(samples_, last_seen_);
+}
+
 void ProcessUtilization::read(Asking& asking, std::uint64_t wall_us, std::vector<gpu::Process>& running) {
-  constexpr std::uint64_t kLeastWindowUs = std::chrono::microseconds(kLeastWindow).count();
+  constexpr std::uint64_t kIdleUs = std::chrono::microseconds(kIdleWindow).count();
   if (!asking.may_ask(Call::ProcessUtilization, asking.api.nvmlDeviceGetProcessUtilization != nullptr)) return;
-  if (last_asked_ == 0 || wall_us < last_asked_) {  // the first look, or the clock was set back
-    last_seen_ = last_asked_ = wall_us;
-    known_ = false;
+  if (window_start_ == 0 || wall_us < window_start_) {  // the first look, or the clock was set back
+    last_seen_ = window_start_ = wall_us;
+    last_.reset();
     return;
   }
-  if (wall_us - last_asked_ >= kLeastWindowUs) {
-    last_asked_ = wall_us;
-    unsigned count = static_cast<unsigned>(std::max(samples_.size(), running.size() + kSlack));
-    abi::Return code = abi::kInsufficientSize;
-    for (unsigned i = 0; i < kMostTries && code == abi::kInsufficientSize; ++i) {
-      samples_.assign(std::min(count, kMostEntries), {});
-      count = static_cast<unsigned>(samples_.size());
-      code = asking.api.nvmlDeviceGetProcessUtilization(asking.handle, samples_.data(), &count, last_seen_);
-      if (code == abi::kInsufficientSize) count += kSlack;
-    }
-    if (code == abi::kNotFound) count = 0;  // no new sample: all were idle
-    known_ = asking.note(Call::ProcessUtilization, code) || code == abi::kNotFound;
-    if (!known_) return;
-    const auto fresh = std::span(samples_).first(std::min<std::size_t>(count, samples_.size()));
-    shares_ = mean_shares(fresh, last_seen_);
-    for (const auto& sample : fresh) last_seen_ = std::max<std::uint64_t>(last_seen_, sample.timeStamp);
+  const auto shares = ask(asking, running.size());
+  if (!shares) return;
+  const bool long_enough = wall_us - window_start_ >= kIdleUs;
+  if (long_enough) {
+    for (const auto& sample : samples_) last_seen_ = std::max<std::uint64_t>(last_seen_, sample.timeStamp);
+    window_start_ = wall_us;
+    last_ = *shares;
   }
-  if (!known_) return;
   for (gpu::Process& process : running) {
-    const auto share = shares_.find(process.pid);
-    process.sm_util_percent = share == shares_.end() ? 0 : share->second.sm_percent;
-    process.memory_util_percent = share == shares_.end() ? 0 : share->second.memory_percent;
+    auto found = shares->find(process.pid);
+    const bool now = found != shares->end();
+    if (!now && !last_) continue;
+    if (!now) found = last_->find(process.pid);
+    const bool idle = !now && found == last_->end();
+    process.sm_util_percent = idle ? 0 : found->second.sm_percent;
+    process.memory_util_percent = idle ? 0 : found->second.memory_percent;
   }
 }
 

@@ -62,17 +62,24 @@ class ProcessLists {
 /// Each process's utilization over the last interval; not in MIG mode, where no driver has it.
 class ProcessUtilization {
  public:
-  /// Fills the utilization of `running`; 0 for those that did nothing. Nothing at the first call, and nothing for one
-  /// round after the wall clock was set back. `wall_us` is the wall clock now, in microseconds.
+  /// The driver samples at least this often, and only who is busy: a process without a sample in a shorter time may be
+  /// busy all the same.
+  static constexpr Milliseconds kIdleWindow{900};
+
+  /// Fills the utilization of `running`: the mean of the samples since the last round that was kIdleWindow long. One
+  /// without any is 0 once the window is that long, and keeps its last value before that. Nothing at the first call,
+  /// and nothing for one round after the wall clock was set back. `wall_us` is the wall clock now, in microseconds.
   void read(Asking& asking, std::uint64_t wall_us, std::vector<gpu::Process>& running);
   void forget() { *this = ProcessUtilization(); }
 
  private:
-  std::uint64_t last_seen_ = 0;   // the newest sample known, by the driver's wall clock
-  std::uint64_t last_asked_ = 0;  // by ours
-  std::vector<abi::ProcessUtilizationSample> samples_;
-  std::map<unsigned, ProcessShare> shares_;
-  bool known_ = false;
+  /// Nothing where the driver has no answer.
+  std::optional<std::map<unsigned, ProcessShare>> ask(Asking& asking, std::size_t about);
+
+  std::vector<abi::ProcessUtilizationSample> samples_;    // the driver's last answer
+  std::uint64_t last_seen_ = 0;                           // the newest sample before the window, by the driver
+  std::uint64_t window_start_ = 0;                        // by our wall clock; 0: none yet
+  std::optional<std::map<unsigned, ProcessShare>> last_;  // of the last window that was long enough
 };
 
 }  // namespace tessera::nvml

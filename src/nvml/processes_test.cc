@@ -136,15 +136,21 @@ TEST_F(Processes, ThatDidNothingUsedNothing) {
   EXPECT_EQ(running[0].sm_util_percent, 40);
   EXPECT_EQ(running[0].memory_util_percent, 8);
   EXPECT_EQ(running[1].sm_util_percent, 0);
-  read(2'050'000);
-  EXPECT_EQ(running[0].sm_util_percent, 40) << "too soon to ask again";
+  read(2'500'000);
+  EXPECT_EQ(running[0].sm_util_percent, 40) << "too soon to say that it is idle";
+  EXPECT_EQ(running[1].sm_util_percent, 0);
+  driver.samples.push_back({2, 2'600'000, 60, 6, 0, 0});
+  read(2'700'000);
+  EXPECT_EQ(running[1].sm_util_percent, 60) << "but not to say that it is busy";
   read(3'000'000);
+  EXPECT_EQ(running[1].sm_util_percent, 60);
   EXPECT_EQ(running[0].sm_util_percent, 0) << "no new sample: idle";
   read(900'000);
   EXPECT_EQ(running[0].sm_util_percent, std::nullopt) << "the clock was set back";
   driver.samples = {{1, 1'000'000, 70, 7, 0, 0}};
   read(1'100'000);
   EXPECT_EQ(running[0].sm_util_percent, 70);
+  EXPECT_EQ(running[1].sm_util_percent, std::nullopt) << "too soon to say anything of this one";
 }
 
 }  // namespace
