@@ -9,6 +9,7 @@
 
 #include "agent/option_table.h"
 #include "base/text.h"
+#include "config/yaml.h"
 
 namespace tessera::agent {
 namespace {
@@ -85,6 +86,48 @@ Result<void> apply_environment(Options& options, const Environment& environment)
       if (name.empty()) continue;
       if (const auto value = environment(name); value && !value->empty()) TRY(apply(options, known, name, *value));
     }
+  }
+  return {};
+}
+
+/// "logFormat" for "log-format".
+std::string key_of(std::string_view flag) {
+  std::string key;
+  for (const auto part : split(flag, '-')) {
+    const std::size_t at = key.size();
+    key += part;
+    if (at > 0 && at < key.size()) key[at] = static_cast<char>(key[at] - 'a' + 'A');
+  }
+  return key;
+}
+
+/// Lists may be written as YAML's too: sessionLabels: [pid, command].
+Result<std::string> value_of(const config::Node& node, const Known& known) {
+  if (known.is_switch) return std::string(TRY(node.flag()) ? "true" : "false");
+  if (!node.is_list()) return node.text();
+  const auto texts = TRY(node.texts());
+  return fmt::format("{}", fmt::join(texts, ","));
+}
+
+Result<void> apply_file(Options& options, const std::string& path) {
+  const auto document = TRY(config::load_file(path));
+  std::map<std::string, const Known*> known_keys;
+  for (const Known& known : all_known()) {
+    if (known.name == "help" || known.name == "version" || known.name == "config") continue;
+    known_keys.emplace(key_of(known.name), &known);
+    for (const auto alias : words_of(aliases_of(known)))
+      if (alias.size() > 1) known_keys.emplace(key_of(alias), &known);
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [key, known] : known_keys) names.push_back(key);
+  TRY(document.only(names));
+  const auto entries = TRY(document.entries());
+  for (const auto& [key, node] : entries) {
+    if (node.is_null()) continue;
+    const Known& known = *known_keys.at(key);
+    const std::string value = TRY(value_of(node, known));
+    const std::string origin = fmt::format("{}:{}:{}: {}", path, node.line(), node.column(), key);
+    if (!value.empty()) TRY(apply(options, known, origin, value));
   }
   return {};
 }
@@ -246,7 +289,10 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   auto parsed = TRY(Parser().parse(arguments));
   if (auto* text = std::get_if<Text>(&parsed)) return std::move(*text);
   const auto& line = std::get<CommandLine>(parsed);
+  const auto config = std::ranges::find(line, "config", [](const auto& entry) { return entry.first->name; });
+  const std::string file = config != line.end() ? config->second : environment(variable_of("config")).value_or("");
   Options options;
+  if (!file.empty()) TRY(apply_file(options, file));
   TRY(apply_environment(options, environment));
   for (const auto& [known, value] : line) TRY(apply(options, *known, fmt::format("--{}", known->name), value));
   TRY(complete(options));

@@ -154,6 +154,67 @@ TEST(Options, PreferFlagsToVariablesAndOursToTheirs) {
             log::Level::Error);
 }
 
+class OptionsFile : public ::testing::Test {
+ protected:
+  std::string write(std::string_view text) const {
+    const std::string path = (dir_.path() / "agent.yaml").string();
+    const auto written = write_file_atomically(path, text);
+    EXPECT_TRUE(written) << written.error().what;
+    return path;
+  }
+  TempDir dir_;
+};
+
+TEST_F(OptionsFile, HasEverySettingInCamelCase) {
+  const std::string path = write(
+      "# the agent\n"
+      "address: '[::1]:9400'\ninterval: 5s\ncollectors: /x.csv\ndcgmNames: 4.9\nsessionLabels: [pid]\n"
+      "sessionMemoryLabel: yes\nkubernetes: false\npodResourcesKubeletSocket: /k.sock\nlogLevel: debug\n"
+      "devices: g:1\nnodeName:\nremoteHostengineInfo: x:1\n");
+  for (const Options& options : {options_of({"--config", path}), options_of({}, {{"TESSERA_CONFIG", path}})}) {
+    EXPECT_EQ(options.address, "[::1]:9400");
+    EXPECT_EQ(options.interval, 5s);
+    EXPECT_EQ(options.collectors, "/x.csv");
+    EXPECT_EQ(options.dcgm_names, DcgmNames::V4_9);
+    EXPECT_TRUE(options.session_pid);
+    EXPECT_FALSE(options.session_command);
+    EXPECT_TRUE(options.session_memory_label);
+    EXPECT_FALSE(options.kubernetes);
+    EXPECT_EQ(options.pod_resources_socket, "/k.sock");
+    EXPECT_EQ(options.log_level, log::Level::Debug);
+    EXPECT_THAT(options.devices, ElementsAre(1U));
+    EXPECT_FALSE(options.node_name.empty()) << "null is unset";
+    EXPECT_THAT(options.warnings, ElementsAre(StartsWith(path + ":13:23: remoteHostengineInfo has no effect")));
+  }
+}
+
+TEST_F(OptionsFile, GivesWayToVariablesAndFlags) {
+  const std::string path = write("collectInterval: 5000\nkubernetes: true\nlogFormat: json\n");
+  const Options options = options_of({"--config", path, "-k=false"},
+                                     {{"DCGM_EXPORTER_INTERVAL", "7000"}, {"DCGM_EXPORTER_LOG_FORMAT", ""}});
+  EXPECT_EQ(options.interval, 7s);
+  EXPECT_FALSE(options.kubernetes);
+  EXPECT_EQ(options.log_format, log::Format::Json);
+}
+
+TEST_F(OptionsFile, SaysWhereItIsWrong) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"logFormat: xml\n", ":1:12: logFormat 'xml': one of text, json expected"},
+      {"interval: 15s\nkubernetes: perhaps\n", ":2:13: kubernetes: "},
+      {"intervall: 15s\n", ":1:1: "},
+      {"config: other.yaml\n", ":1:1: "},
+      {"interval: {a: b}\n", ":1:11: interval: "},
+      {"configmapData: a:b\n", ":1:16: configmapData is not supported: "},
+      {"interval: [", ":"}};
+  for (const auto& [text, want] : cases) {
+    const std::string path = write(text);
+    EXPECT_THAT(error_of({"--config", path}), StartsWith(path + std::string(want))) << text;
+  }
+  EXPECT_THAT(error_of({"--config", write("intervall: 15s\n")}), HasSubstr("interval"));
+  const std::string missing = (dir_.path() / "no.yaml").string();
+  EXPECT_THAT(error_of({"--config", missing}), HasSubstr(missing));
+}
+
 TEST(Options, TakeAnEmptyValueForNone) {
   const Options options = options_of({"--web-config-file=", "--once", "--collectors", "", "-f="},
                                      {{"TESSERA_INTERVAL", ""}, {"DCGM_EXPORTER_COLLECTORS", "x.csv"}});
