@@ -137,8 +137,8 @@ StrictRules::Complaint StrictRules::sample(const Sample& sample) {
   }
   family_->has_samples = true;
   if (auto wrong = check_series(sample)) return wrong;
-  if (!openmetrics_) return std::nullopt;
   if (auto wrong = check_labels(sample, *suffix)) return wrong;
+  if (!openmetrics_) return std::nullopt;
   if (auto wrong = check_value(sample, *suffix)) return wrong;
   if (auto wrong = check_exemplar(sample, *suffix)) return wrong;
   if (auto wrong = check_group(sample, *suffix)) return wrong;

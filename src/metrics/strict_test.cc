@@ -114,6 +114,8 @@ TEST(StrictText, RefusesWhatPrometheusOnlyTolerates) {
       {"a 1\n# TYPE a gauge", "metadata of 'a' stands after its samples"},
       {"a{c=\"1\"} 1\nb 1\na{c=\"2\"} 1", "the name 'a' is used twice, or its family is not in one piece"},
       {"a{b=\"1\",c=\"2\"} 1 5\na{c=\"2\",b=\"1\"} 1 6", "this series of 'a' stands twice"},
+      {"# TYPE h histogram\nh_bucket{le=\"x\"} 1", "a bucket needs a number in its label 'le'"},
+      {"# TYPE s summary\ns{quantile=\"2\"} 1", "a quantile needs a number from 0 to 1"},
   };
   for (const auto& c : kCases) {
     EXPECT_EQ(text_error(c.page, Rules::Grammar), "") << c.page;
