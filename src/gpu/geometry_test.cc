@@ -114,13 +114,16 @@ TEST(Layouts, AreThoseOfBruteForceAndOfNvidiasCounts) {
 }
 
 TEST(Layouts, ObeyTheNumberOfInstances) {
-  // 298 layouts hold 1g's; one of them may be the one with the media engines.
   const std::vector<Profile> with_media = {k1g, k1gMedia, k2g, k3g, k4g, k7g};
   const auto all = layouts(with_media);
   const auto oracle = every_legal_subset(with_media);
   EXPECT_EQ(std::set<Layout>(all.begin(), all.end()), oracle);
   EXPECT_EQ(all.size(), oracle.size());
-  for (const auto& layout : all) EXPECT_LE(std::ranges::count(layout, k1gMedia.id, &Placed::profile), 1);
+  // More places than instances: at most two of four, so 1 + 4 + 6 layouts.
+  const std::vector<Profile> two_of_four = {profile(1, "1g.24gb", 1, {0, 1, 2, 3}, 1, 2)};
+  EXPECT_EQ(layouts(two_of_four).size(), 11U);
+  EXPECT_EQ(remaining_capacity(two_of_four, {}, two_of_four[0]), 2U);
+  EXPECT_TRUE(is_maximal(two_of_four, Layout{{1, {0, 1}}, {1, {3, 1}}}));
 }
 
 TEST(Layouts, HaveOneMediaExtensionOverAllProfiles) {
