@@ -1,0 +1,101 @@
+#include "agent/allocations.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "base/every.h"
+#include "base/text.h"
+
+namespace tessera::agent {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kKubeletDeadline = 5s;
+constexpr int kPollsUntilUnknown = 3;
+
+/// The subject that a device id points at; nullopt if none of these devices does.
+std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snapshot& snapshot) {
+  const std::string uuid = lower(ref.uuid);
+  for (const gpu::Device& device : snapshot.devices) {
+    const bool is_device = ref.minor ? device.minor == ref.minor : lower(device.uuid) == uuid;
+    if (is_device && !ref.gpu_instance) return subject_of(device);
+    for (const gpu::Instance& instance : device.instances) {
+      const bool by_ids = is_device && ref.gpu_instance == instance.gpu_instance &&
+                          (!ref.compute_instance || ref.compute_instance == instance.compute_instance);
+      const bool by_uuid = !ref.minor && lower(instance.uuid) == uuid;
+      if (by_ids || by_uuid) return subject_of(device, instance);
+    }
+  }
+  return std::nullopt;
+}
+
+bool same_pod(const Workload& holder, const Workload& user) {
+  return holder.pod == user.pod && holder.space == user.space && !user.pod.empty();
+}
+
+/// A pod that holds a whole device in MIG mode uses it through any of its instances.
+bool covers(const Subject& held, const Subject& used) {
+  return held == used || (held.uuid == used.uuid && !held.gpu_instance);
+}
+
+}  // namespace
+
+KubeletPoll::KubeletPoll(std::string socket, Milliseconds period) : kubelet_(std::move(socket)), period_(period) {}
+
+void KubeletPoll::ask() {
+  const auto before = latest_.get();
+  KubeletReply next = before ? *before : KubeletReply{};
+  auto held = kubelet_.list(kKubeletDeadline);
+  const auto now = std::chrono::steady_clock::now();
+  if (held) {
+    next.held = *std::move(held);
+    next.problem.clear();
+    next.known = true;
+    next.time = now;
+  } else {
+    next.problem = held.error().what;
+    ++next.failures;
+    next.known = next.known && now - next.time < kPollsUntilUnknown * period_;
+    if (!next.known) next.held.clear();
+  }
+  latest_.publish(std::move(next));
+}
+
+void KubeletPoll::start() {
+  thread_ = std::jthread([this](std::stop_token stop) { every(period_, stop, [this] { ask(); }); });
+}
+
+AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot& snapshot,
+                                  const std::vector<Session>& sessions,
+                                  const std::function<std::string(const std::string&, const std::string&)>& uid_of) {
+  AllocationState state{reply.known, reply.problem, reply.failures, {}, 0};
+  std::map<std::tuple<Subject, Workload, std::string>, Allocation> merged;
+  for (const kube::HeldDevice& held : reply.held) {
+    const auto ref = kube::parse_device_id(held.device_id);
+    const auto subject = ref ? find_subject(*ref, snapshot) : std::nullopt;
+    if (!subject) {
+      ++state.unmatched;
+      continue;
+    }
+    const Workload workload{held.space, held.pod, held.container, uid_of(held.space, held.pod)};
+    Allocation& allocation = merged[{*subject, workload, held.resource}];
+    allocation.subject = *subject;
+    allocation.workload = workload;
+    allocation.resource = held.resource;
+    if (!ref->replica.empty()) {
+      allocation.shared = true;
+      ++allocation.replicas;
+    }
+  }
+  for (auto& [key, allocation] : merged) {
+    allocation.used = std::ranges::any_of(sessions, [&](const Session& session) {
+      return covers(allocation.subject, session.subject) && same_pod(allocation.workload, session.workload);
+    });
+    state.list.push_back(std::move(allocation));
+  }
+  return state;
+}
+
+}  // namespace tessera::agent

@@ -1,0 +1,115 @@
+#include "agent/attribution.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace tessera::agent {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr auto kLookAgain = 3min;  // a process can be moved to another cgroup
+
+Outcome outcome_of(kube::Unidentified why) {
+  switch (why) {
+    case kube::Unidentified::Gone:
+      return Outcome::Gone;
+    case kube::Unidentified::Conflict:
+      return Outcome::Conflict;
+    case kube::Unidentified::NoAccess:
+    case kube::Unidentified::Unreadable:
+      return Outcome::NoAccess;
+  }
+  return Outcome::NoAccess;
+}
+
+/// The instance that a process of a device list belongs to; the device itself where it names none.
+const gpu::Instance* instance_of(const gpu::Device& device, const gpu::Process& process) {
+  const auto found = std::ranges::find_if(device.instances, [&](const gpu::Instance& instance) {
+    return process.gpu_instance == instance.gpu_instance && process.compute_instance == instance.compute_instance;
+  });
+  return found == device.instances.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string process_type(const gpu::Process& process) {
+  if (process.mps) return "M+C";
+  if (process.compute && process.graphics) return "C+G";
+  return process.graphics ? "G" : "C";
+}
+
+Attribution::Attribution(const std::string& proc, const std::string& pod_logs) : table_(proc), names_(pod_logs) {}
+
+std::string Attribution::uid_of(const std::string& space, const std::string& pod, SteadyTime now) {
+  return names_.uid_of(space, pod, now).value_or("");
+}
+
+const kube::ProcessLookup& Attribution::identify(unsigned pid, SteadyTime now) {
+  Known& known = known_[pid];
+  known.seen = true;
+  const bool same = known.lookup.identity && now - known.looked < kLookAgain &&
+                    table_.start_ticks(pid) == known.lookup.identity->start_ticks;
+  if (!same) {
+    known.lookup = table_.look_up(pid);
+    known.looked = now;
+  }
+  return known.lookup;
+}
+
+Session Attribution::session_of(const gpu::Process& process, const Subject& subject, std::uint64_t capacity,
+                                SteadyTime now) {
+  Session session;
+  session.subject = subject;
+  session.pid = process.pid;
+  session.type = process_type(process);
+  session.memory_bytes = process.used_memory_bytes;
+  if (process.used_memory_bytes && capacity > 0)
+    session.memory_ratio =
+        std::min(1.0, static_cast<double>(*process.used_memory_bytes) / static_cast<double>(capacity));
+  session.sm_percent = process.sm_util_percent;
+  session.memory_percent = process.memory_util_percent;
+
+  const kube::ProcessLookup& who = identify(process.pid, now);
+  if (!who.identity) {
+    session.outcome = outcome_of(who.why);
+    return session;
+  }
+  session.start_ticks = who.identity->start_ticks;
+  session.start_time = who.identity->start_time;
+  session.command = who.identity->command;
+  const kube::CgroupOwner& owner = who.identity->owner;
+  session.workload.pod_uid = owner.pod_uid;
+  if (owner.pod_uid.empty() && owner.container_id.empty()) {
+    session.outcome = Outcome::Host;
+    return session;
+  }
+  const auto name = names_.find(owner.pod_uid, owner.container_id, now);
+  if (!name) {  // a container of no pod (plain Docker) is the host's; a pod without names keeps its UID
+    session.outcome = owner.pod_uid.empty() ? Outcome::Host : Outcome::Unnamed;
+    return session;
+  }
+  session.outcome = Outcome::Pod;
+  session.workload.space = name->space;
+  session.workload.pod = name->pod;
+  session.workload.container = name->container;
+  return session;
+}
+
+std::vector<Session> Attribution::sessions(const gpu::Snapshot& snapshot, SteadyTime now) {
+  for (auto& [pid, known] : known_) known.seen = false;
+  std::vector<Session> out;
+  for (const gpu::Device& device : snapshot.devices) {
+    if (device.health != gpu::Health::Up) continue;
+    for (const gpu::Process& process : device.processes) {
+      const gpu::Instance* instance = instance_of(device, process);
+      out.push_back(instance ? session_of(process, subject_of(device, *instance), instance->memory_bytes, now)
+                             : session_of(process, subject_of(device), device.memory_bytes, now));
+    }
+  }
+  std::erase_if(known_, [](const auto& entry) { return !entry.second.seen; });
+  std::ranges::sort(
+      out, [](const Session& a, const Session& b) { return std::tie(a.subject, a.pid) < std::tie(b.subject, b.pid); });
+  return out;
+}
+
+}  // namespace tessera::agent

@@ -1,0 +1,289 @@
+#pragma once
+// Every metric of our own that the agent exposes, as data: the page is written from it, and docs/metrics.md is checked
+// against it. The DCGM-compatible fields are in fields.h.
+#include <array>
+#include <string_view>
+
+#include "metrics/page.h"
+
+namespace tessera::agent {
+
+struct Described {
+  metrics::Metric metric;
+  std::string_view labels;  ///< beside UUID and Hostname, which every series about a device carries
+  std::string_view source;  ///< where the number comes from
+};
+
+namespace catalog {
+using metrics::Type;
+
+inline constexpr std::string_view kSessionLabels =
+    "gpu, pid, command, pod, namespace, container, GPU_I_PROFILE, GPU_I_ID, pod_uid";
+inline constexpr std::string_view kHolderLabels =
+    "gpu, GPU_I_PROFILE, GPU_I_ID, resource, container, namespace, pod, pod_uid";
+inline constexpr std::string_view kInstanceLabels = "gpu, GPU_I_PROFILE, GPU_I_ID, GPU_CI_ID";
+
+// Sessions: process truth.
+inline constexpr Described kProcessInfo{
+    {"gpu_process_info", Type::Info, "",
+     "A process using a device or MIG instance, or one idle row for an unused one. Always 1."},
+    "gpu, pid, command, pod, namespace, container, status, gpu_memory, type, attribution, GPU_I_PROFILE, GPU_I_ID, "
+    "pod_uid",
+    "nvmlDeviceGetComputeRunningProcesses, nvmlDeviceGetGraphicsRunningProcesses, "
+    "nvmlDeviceGetMPSComputeRunningProcesses; /proc/PID/cgroup"};
+inline constexpr Described kProcessStart{
+    {"gpu_process_start_time_seconds", Type::Gauge, "seconds", "Start of the process, seconds since the Unix epoch."},
+    kSessionLabels,
+    "/proc/PID/stat"};
+inline constexpr Described kProcessMemory{
+    {"gpu_process_memory_used_bytes", Type::Gauge, "bytes", "Device memory that the driver accounts to the process."},
+    kSessionLabels,
+    "usedGpuMemory of the process list"};
+inline constexpr Described kProcessMemoryRatio{
+    {"gpu_process_memory_used_ratio", Type::Gauge, "ratio",
+     "Memory of the process over the memory of its device or instance, 0 to 1."},
+    kSessionLabels,
+    "usedGpuMemory over the total of nvmlDeviceGetMemoryInfo"};
+inline constexpr Described kProcessUtil{
+    {"gpu_process_utilization", Type::Gauge, "percent",
+     "Share of time in which kernels of the process ran, percent over the last interval. Absent in MIG mode."},
+    kSessionLabels,
+    "smUtil of nvmlDeviceGetProcessUtilization"};
+inline constexpr Described kProcessMemoryUtil{
+    {"gpu_process_memory_utilization", Type::Gauge, "percent",
+     "Share of time in which the process read or wrote device memory, percent over the last interval; not a share of "
+     "memory. Absent in MIG mode."},
+    kSessionLabels,
+    "memUtil of nvmlDeviceGetProcessUtilization"};
+inline constexpr Described kSessionCount{
+    {"gpu_session_count", Type::Gauge, "sessions",
+     "Processes using the device, or the MIG instance where the device is in MIG mode."},
+    "gpu, GPU_I_PROFILE, GPU_I_ID",
+    "process lists"};
+inline constexpr Described kTotalSessions{
+    {"gpu_total_sessions", Type::Gauge, "sessions", "Processes using any device of this node."}, "", "process lists"};
+inline constexpr Described kSessionsStarted{
+    {"gpu_sessions_started_total", Type::Counter, "sessions",
+     "Sessions that began since the agent started, running ones at its start included."},
+    "gpu, GPU_I_ID",
+    "process lists"};
+inline constexpr Described kSessionEnd{
+    {"gpu_session_end_time_seconds", Type::Gauge, "seconds",
+     "When a session was last seen, for sessions that ended in the last five minutes, seconds since the Unix epoch."},
+    kSessionLabels,
+    "process lists"};
+inline constexpr Described kXidErrors{
+    {"gpu_xid_errors_total", Type::Counter, "events", "XID events since the agent started, by code."},
+    "gpu, xid",
+    "nvmlEventSetWait"};
+
+// Allocations: the kubelet's truth.
+inline constexpr Described kAllocationInfo{
+    {"gpu_allocation_info", Type::Info, "",
+     "A container holds the device or instance by the kubelet's word. share is exclusive, or shared where it holds "
+     "replicas. Always 1."},
+    "gpu, GPU_I_PROFILE, GPU_I_ID, resource, share, replicas, container, namespace, pod, pod_uid",
+    "kubelet pod-resources List"};
+inline constexpr Described kAllocationUsed{
+    {"gpu_allocation_used", Type::Gauge, "boolean",
+     "1 if a process of the holding pod runs on what it holds, 0 if it is held but idle."},
+    kHolderLabels,
+    "pod-resources and process lists"};
+inline constexpr Described kAllocatedSeconds{{"gpu_allocated_seconds_total", Type::Counter, "seconds",
+                                              "Time for which the container held the device or instance since the "
+                                              "agent started; kept five minutes after the end."},
+                                             kHolderLabels,
+                                             "kubelet pod-resources List"};
+inline constexpr Described kUnallocatedProcesses{
+    {"gpu_unallocated_processes", Type::Gauge, "processes",
+     "Processes of a pod on a device or instance that the pod does not hold."},
+    "gpu, GPU_I_PROFILE, GPU_I_ID, namespace, pod, pod_uid",
+    "process lists and pod-resources"};
+
+// Geometry.
+inline constexpr Described kDeviceInfo{
+    {"gpu_device_info", Type::Info, "", "What the device is. Always 1."},
+    "gpu, pci_bus_id, device, modelName, architecture, compute_capability, ecc_mode, mig_pending_mode, and every known "
+    "DCGM label field under its DCGM name",
+    "nvmlDeviceGetName, nvmlDeviceGetPciInfo and others"};
+inline constexpr Described kDeviceSlices{{"gpu_device_compute_slices", Type::Gauge, "slices",
+                                          "Compute slices of the whole device; 1 where it cannot be partitioned."},
+                                         "gpu",
+                                         "nvmlDeviceGetGpuInstanceProfileInfo"};
+inline constexpr Described kDeviceSms{
+    {"gpu_device_sm_count", Type::Gauge, "multiprocessors",
+     "Streaming multiprocessors of the whole device; in MIG mode those that instances can have."},
+    "gpu",
+    "nvmlDeviceGetGpuInstanceProfileInfo"};
+inline constexpr Described kDeviceMemory{
+    {"gpu_device_memory_bytes", Type::Gauge, "bytes", "Memory of the whole device."},
+    "gpu",
+    "nvmlDeviceGetMemoryInfo_v2"};
+inline constexpr Described kDeviceMemoryUnattributed{
+    {"gpu_device_memory_unattributed_bytes", Type::Gauge, "bytes",
+     "Memory used beyond what the driver accounts to processes: used minus their sum, never below zero."},
+    "gpu, GPU_I_PROFILE, GPU_I_ID",
+    "nvmlDeviceGetMemoryInfo_v2 and process lists"};
+inline constexpr Described kInstanceInfo{
+    {"gpu_instance_info", Type::Info, "",
+     "A MIG device: a compute instance in a GPU instance. start and size are memory slices; absent where the driver "
+     "refuses them without root. Always 1."},
+    "gpu, GPU_I_PROFILE, GPU_I_ID, GPU_CI_ID, mig_uuid, start, size",
+    "nvmlDeviceGetMigDeviceHandleByIndex, nvmlGpuInstanceGetInfo"};
+inline constexpr Described kInstanceSlices{
+    {"gpu_instance_compute_slices", Type::Gauge, "slices", "Compute slices of the MIG device: its weight."},
+    kInstanceLabels,
+    "nvmlDeviceGetAttributes_v2"};
+inline constexpr Described kInstanceSms{{"gpu_instance_sm_count", Type::Gauge, "multiprocessors",
+                                         "Streaming multiprocessors of the MIG device: its weight by SM."},
+                                        kInstanceLabels,
+                                        "nvmlDeviceGetAttributes_v2"};
+inline constexpr Described kInstanceMemory{
+    {"gpu_instance_memory_bytes", Type::Gauge, "bytes", "Memory of the GPU instance, shared by its compute instances."},
+    kInstanceLabels,
+    "nvmlDeviceGetMemoryInfo_v2 of the MIG device"};
+inline constexpr Described kProfileInfo{
+    {"gpu_profile_info", Type::Info, "",
+     "A MIG profile that the driver offers on the device, with its legal placements as start:size pairs. Always 1."},
+    "gpu, profile, profile_id, compute_slices, sm_count, memory_mib, max_instances, placements",
+    "nvmlDeviceGetGpuInstanceProfileInfoV, nvmlDeviceGetGpuInstancePossiblePlacements_v2"};
+inline constexpr Described kWeighted{{"gpu_weighted_utilization_ratio", Type::Gauge, "ratio",
+                                      "Utilization weighted by size, 0 to 1: over=allocated is the mean over the "
+                                      "instances that exist, over=device the mean over the whole device."},
+                                     "gpu, over, weight",
+                                     "GPM graphics engine activity; without MIG and GPM nvmlDeviceGetUtilizationRates"};
+
+// The agent itself.
+inline constexpr Described kBuildInfo{
+    {"tessera_agent_build_info", Type::Info, "", "The running agent. Always 1."}, "version, simulated", "build"};
+inline constexpr Described kDriverUp{
+    {"tessera_agent_driver_up", Type::Gauge, "boolean", "1 if the driver library is loaded and answers."},
+    "",
+    "nvmlInit_v2"};
+inline constexpr Described kDriverInfo{
+    {"tessera_agent_driver_info", Type::Info, "", "The driver. simulated is true on the simulated library. Always 1."},
+    "driver_version, nvml_version, simulated",
+    "nvmlSystemGetDriverVersion, nvmlSystemGetNVMLVersion"};
+inline constexpr Described kDeviceUp{
+    {"tessera_agent_device_up", Type::Gauge, "boolean",
+     "1 if the device answered in the last collection. 0: its other series are absent."},
+    "gpu",
+    "the collection"};
+inline constexpr Described kDeviceSeconds{{"tessera_agent_device_collection_seconds", Type::Gauge, "seconds",
+                                           "Time that the device's worker took in the last collection."},
+                                          "gpu",
+                                          "the collection"};
+inline constexpr Described kProfilingUnavailable{{"tessera_agent_profiling_unavailable", Type::Gauge, "boolean",
+                                                  "1 where the DCGM_FI_PROF_ fields are absent, with the reason."},
+                                                 "gpu, reason",
+                                                 "nvmlGpmQueryDeviceSupport"};
+inline constexpr Described kFieldUnavailable{
+    {"tessera_agent_field_unavailable", Type::Gauge, "boolean",
+     "1 for a field that the CSV asks for and that NVML has no source for, with the reason."},
+    "field, reason",
+    "the CSV"};
+inline constexpr Described kClamped{{"tessera_agent_values_clamped_total", Type::Counter, "values",
+                                     "Ratios above 1 that the driver reported and that were exposed as 1."},
+                                    "gpu",
+                                    "nvmlGpmMetricsGet"};
+inline constexpr Described kCollectionTime{{"tessera_agent_last_collection_timestamp_seconds", Type::Gauge, "seconds",
+                                            "End of the last collection, seconds since the Unix epoch."},
+                                           "",
+                                           "the collection"};
+inline constexpr Described kCollectionSeconds{
+    {"tessera_agent_collection_duration_seconds", Type::Gauge, "seconds", "Duration of the last collection."},
+    "",
+    "the collection"};
+inline constexpr Described kCollections{
+    {"tessera_agent_collections_total", Type::Counter, "collections", "Collections since the agent started."},
+    "",
+    "the collection"};
+inline constexpr Described kProcesses{{"tessera_agent_processes", Type::Gauge, "processes",
+                                       "Processes of the last collection by how they were attributed: pod, unnamed "
+                                       "(pod UID only), host, gone, no_access, conflict."},
+                                      "outcome",
+                                      "/proc, pod logs"};
+inline constexpr Described kBlind{{"tessera_agent_blind", Type::Gauge, "boolean",
+                                   "1 for each thing that keeps attribution from working, 0 where it is fine."},
+                                  "reason",
+                                  "/proc, kubelet, pod logs"};
+inline constexpr Described kKubeletFailures{{"tessera_agent_pod_resources_failures_total", Type::Counter, "calls",
+                                             "Calls to the kubelet's pod-resources API that failed."},
+                                            "",
+                                            "kubelet pod-resources"};
+inline constexpr Described kUnmatched{{"tessera_agent_unmatched_devices", Type::Gauge, "devices",
+                                       "Devices held by pods that are not on this node's driver."},
+                                      "",
+                                      "kubelet pod-resources"};
+inline constexpr Described kReloadOk{
+    {"tessera_agent_fields_last_reload_successful", Type::Gauge, "boolean",
+     "1 if the CSV in use is the one on disk, 0 if the newest was bad and the last good one is in use."},
+    "",
+    "the CSV"};
+inline constexpr Described kTextfileFailures{{"tessera_agent_textfile_failures_total", Type::Counter, "writes",
+                                              "Writes of the textfile that failed; the old file stands."},
+                                             "",
+                                             "--textfile"};
+inline constexpr Described kScrapes{
+    {"tessera_agent_scrapes_total", Type::Counter, "requests", "Requests for /metrics that were served."},
+    "",
+    "/metrics"};
+inline constexpr Described kCpuSeconds{
+    {"process_cpu_seconds_total", Type::Counter, "seconds", "User and system CPU time of the agent."}, "", "getrusage"};
+inline constexpr Described kResident{
+    {"process_resident_memory_bytes", Type::Gauge, "bytes", "Resident memory of the agent."}, "", "/proc/self/statm"};
+inline constexpr Described kStartTime{
+    {"process_start_time_seconds", Type::Gauge, "seconds", "Start of the agent, seconds since the Unix epoch."},
+    "",
+    "clock"};
+
+inline constexpr std::array kAll = {&kProcessInfo,
+                                    &kProcessStart,
+                                    &kProcessMemory,
+                                    &kProcessMemoryRatio,
+                                    &kProcessUtil,
+                                    &kProcessMemoryUtil,
+                                    &kSessionCount,
+                                    &kTotalSessions,
+                                    &kSessionsStarted,
+                                    &kSessionEnd,
+                                    &kXidErrors,
+                                    &kAllocationInfo,
+                                    &kAllocationUsed,
+                                    &kAllocatedSeconds,
+                                    &kUnallocatedProcesses,
+                                    &kDeviceInfo,
+                                    &kDeviceSlices,
+                                    &kDeviceSms,
+                                    &kDeviceMemory,
+                                    &kDeviceMemoryUnattributed,
+                                    &kInstanceInfo,
+                                    &kInstanceSlices,
+                                    &kInstanceSms,
+                                    &kInstanceMemory,
+                                    &kProfileInfo,
+                                    &kWeighted,
+                                    &kBuildInfo,
+                                    &kDriverUp,
+                                    &kDriverInfo,
+                                    &kDeviceUp,
+                                    &kDeviceSeconds,
+                                    &kProfilingUnavailable,
+                                    &kFieldUnavailable,
+                                    &kClamped,
+                                    &kCollectionTime,
+                                    &kCollectionSeconds,
+                                    &kCollections,
+                                    &kProcesses,
+                                    &kBlind,
+                                    &kKubeletFailures,
+                                    &kUnmatched,
+                                    &kReloadOk,
+                                    &kTextfileFailures,
+                                    &kScrapes,
+                                    &kCpuSeconds,
+                                    &kResident,
+                                    &kStartTime};
+
+}  // namespace catalog
+}  // namespace tessera::agent

@@ -1,0 +1,83 @@
+#include "agent/collector.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace tessera::agent {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr auto kRetryDriver = 30s;
+constexpr auto kLookForBlindness = 10min;
+
+Milliseconds kubelet_period(Milliseconds interval) { return std::clamp<Milliseconds>(interval, 10s, 60s); }
+
+void keep_devices(gpu::Snapshot& snapshot, const std::vector<unsigned>& wanted) {
+  if (wanted.empty()) return;
+  std::erase_if(snapshot.devices,
+                [&](const gpu::Device& d) { return std::ranges::find(wanted, d.index) == wanted.end(); });
+}
+
+}  // namespace
+
+Collector::Collector(const Options& options) : options_(options), attribution_(options.proc, options.pod_logs) {
+  if (options_.kubernetes) kubelet_.emplace(options_.pod_resources_socket, kubelet_period(options_.interval));
+}
+
+void Collector::start() {
+  if (kubelet_) kubelet_->start();
+  polling_ = true;
+}
+
+void Collector::open_driver(SteadyTime now) {
+  if (reader_ || (driver_tried_ && now - *driver_tried_ < kRetryDriver)) return;
+  driver_tried_ = now;
+  auto reader = nvml::Reader::open({options_.nvml, options_.deadline});
+  if (reader) {
+    reader_ = *std::move(reader);
+    driver_problem_.clear();
+  } else if (driver_problem_ != reader.error().what) {  // said once, not every half minute
+    driver_problem_ = reader.error().what;
+    log::error("no driver", {{"why", driver_problem_}});
+  }
+}
+
+void Collector::read_driver(Observation& observation, SteadyTime now) {
+  open_driver(now);
+  observation.driver_up = reader_ != nullptr;
+  observation.driver_problem = driver_problem_;
+  if (!reader_) return;
+  observation.snapshot = reader_->collect();
+  keep_devices(observation.snapshot, options_.devices);
+}
+
+void Collector::attribute(Observation& observation, SteadyTime now) {
+  if (!blindness_looked_ || now - *blindness_looked_ > kLookForBlindness) {
+    blindness_ = kube::look_for_blindness(options_.proc);
+    blindness_looked_ = now;
+  }
+  observation.blindness = blindness_;
+  if (observation.sessions_known()) observation.sessions = attribution_.sessions(observation.snapshot, now);
+  if (!kubelet_) return;
+  if (!polling_) kubelet_->ask();
+  if (const auto reply = kubelet_->latest())
+    observation.allocations = match_allocations(
+        *reply, observation.snapshot, observation.sessions,
+        [&](const std::string& space, const std::string& pod) { return attribution_.uid_of(space, pod, now); });
+  observation.names_problem = attribution_.names_problem().value_or("");
+}
+
+Observation Collector::collect() {
+  const auto begin = std::chrono::steady_clock::now();
+  Observation observation;
+  read_driver(observation, begin);
+  observation.time = now_epoch_ms();
+  attribute(observation, begin);
+  ledger_.update(observation);
+  observation.collections = ++collections_;
+  observation.collection_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return observation;
+}
+
+}  // namespace tessera::agent

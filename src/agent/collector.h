@@ -1,0 +1,47 @@
+#pragma once
+// One collection after another: the driver's snapshot, who its processes are, who holds its devices, what was seen
+// before.
+#include <memory>
+#include <optional>
+
+#include "agent/allocations.h"
+#include "agent/attribution.h"
+#include "agent/ledger.h"
+#include "agent/observation.h"
+#include "agent/options.h"
+#include "base/result.h"
+#include "nvml/reader.h"
+
+namespace tessera::agent {
+
+/// Thread contract: one thread calls collect().
+class Collector {
+ public:
+  explicit Collector(const Options& options);
+
+  /// Starts asking the kubelet in the background. Without it, each collect() asks first.
+  void start();
+
+  /// Never fails: what could not be had is absent, and the observation says why. A driver that is not there is looked
+  /// for again every half minute.
+  Observation collect();
+
+ private:
+  void open_driver(SteadyTime now);
+  void read_driver(Observation& observation, SteadyTime now);
+  void attribute(Observation& observation, SteadyTime now);
+
+  const Options options_;
+  std::unique_ptr<nvml::Reader> reader_;
+  std::string driver_problem_;
+  std::optional<SteadyTime> driver_tried_;
+  Attribution attribution_;
+  std::optional<KubeletPoll> kubelet_;
+  bool polling_ = false;
+  Ledger ledger_;
+  kube::Blindness blindness_;
+  std::optional<SteadyTime> blindness_looked_;
+  std::uint64_t collections_ = 0;
+};
+
+}  // namespace tessera::agent

@@ -1,0 +1,28 @@
+#include "agent/exposition.h"
+
+#include "http/server.h"
+
+namespace tessera::agent {
+
+Form negotiate(std::string_view accept, std::string_view accept_encoding) {
+  // An absent Accept takes anything: the older text format is what every reader knows.
+  const double openmetrics = accept.empty() ? 0 : http::accept_quality(accept, "application/openmetrics-text");
+  const double text = http::accept_quality(accept, "text/plain");
+  const bool named = accept.find("application/openmetrics-text") != std::string_view::npos;
+  const bool gzip = !accept_encoding.empty() && http::accept_quality(accept_encoding, "gzip") > 0;
+  return {named && openmetrics > 0 && openmetrics >= text, gzip};
+}
+
+Exposition::Exposition(metrics::Page page, std::shared_ptr<const FieldSet> fields)
+    : page_(std::move(page)), fields_(std::move(fields)) {}
+
+std::shared_ptr<const std::string> Exposition::render(Form form) const {
+  Rendered& rendered = forms_[form.index()];
+  std::call_once(rendered.once, [&] {
+    std::string text = form.openmetrics ? metrics::write_openmetrics(page_) : metrics::write_text(page_);
+    rendered.text = std::make_shared<const std::string>(form.gzip ? http::gzip(text) : std::move(text));
+  });
+  return rendered.text;
+}
+
+}  // namespace tessera::agent

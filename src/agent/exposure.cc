@@ -1,0 +1,83 @@
+#include "agent/exposure.h"
+
+namespace tessera::agent {
+
+using metrics::append_label;
+
+Exposure::Exposure(const Observation& observation, const ExposeOptions& expose_options, metrics::Page& out)
+    : seen(observation), options(expose_options), page(out) {
+  for (const gpu::Device& device : seen.snapshot.devices) {
+    if (device.health != gpu::Health::Up) continue;
+    if (device.instances.empty()) rows_.push_back({subject_of(device), &device, nullptr});
+    for (const gpu::Instance& instance : device.instances) {
+      rows_.push_back({subject_of(device, instance), &device, &instance});
+      instances_.emplace(rows_.back().subject, &instance);
+    }
+  }
+}
+
+std::string Exposure::gpu_label(const Subject& subject) {
+  std::string out;
+  out.reserve(512);
+  append_label(out, "gpu", subject.gpu);
+  return out;
+}
+
+void Exposure::append_hostname(std::string& out) const {
+  if (!options.hostname_label.empty()) append_label(out, options.hostname_label, options.node_name);
+}
+
+void Exposure::append_identity(std::string& out, const Subject& subject) const {
+  if (const auto found = instances_.find(subject); found != instances_.end())
+    append_label(out, "GPU_I_PROFILE", found->second->profile);
+  if (subject.gpu_instance) append_label(out, "GPU_I_ID", std::to_string(*subject.gpu_instance));
+  append_label(out, "UUID", subject.uuid);
+  append_hostname(out);
+}
+
+metrics::LabelSet Exposure::subject_labels(const Subject& subject) {
+  std::string out = gpu_label(subject);
+  append_identity(out, subject);
+  return page.labels(std::move(out));
+}
+
+metrics::LabelSet Exposure::host_labels() {
+  std::string out;
+  append_hostname(out);
+  return page.labels(std::move(out));
+}
+
+void Exposure::append_workload(std::string& out, const Workload& workload) {
+  if (workload == Workload{}) return;
+  append_label(out, "container", workload.container);
+  append_label(out, "namespace", workload.space);
+  append_label(out, "pod", workload.pod);
+  append_label(out, "pod_uid", workload.pod_uid);
+}
+
+void Exposure::add_single(const Described& what, double value) {
+  page.family(what.metric);
+  page.add(host_labels(), value);
+}
+
+metrics::Page metrics_page(const Observation& observation, const FieldSet& fields, const ExposeOptions& options,
+                           const SelfState& self) {
+  metrics::Page page;
+  Exposure out(observation, options, page);
+  expose_fields(out, fields);
+  expose_sessions(out);
+  expose_allocations(out);
+  expose_geometry(out);
+  expose_self(out, fields, self);
+  return page;
+}
+
+metrics::Page session_page(const Observation& observation, ExposeOptions options) {
+  options.session_memory_label = true;
+  metrics::Page page;
+  Exposure out(observation, options, page);
+  expose_sessions(out);
+  return page;
+}
+
+}  // namespace tessera::agent

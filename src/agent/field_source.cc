@@ -1,0 +1,46 @@
+#include "agent/field_source.h"
+
+#include "base/files.h"
+#include "base/log.h"
+
+namespace tessera::agent {
+
+Result<std::unique_ptr<FieldSource>> FieldSource::open(std::string path, DcgmNames names) {
+  auto source = std::unique_ptr<FieldSource>(new FieldSource(std::move(path), names));
+  source->seen_ = source->stamp();
+  source->fields_ = TRY(source->read());
+  return source;
+}
+
+std::optional<FieldSource::Stamp> FieldSource::stamp() const {
+  if (path_.empty()) return std::nullopt;
+  std::error_code error;
+  Stamp now;
+  now.target = std::filesystem::canonical(path_, error);
+  if (!error) now.modified = std::filesystem::last_write_time(now.target, error);
+  if (!error) now.size = std::filesystem::file_size(now.target, error);
+  if (error) return std::nullopt;
+  return now;
+}
+
+Result<std::shared_ptr<const FieldSet>> FieldSource::read() const {
+  if (path_.empty()) return parse_fields(default_fields_csv(), "built-in fields", names_);
+  const std::string text = TRY(read_file(path_, 1U << 20U));
+  return parse_fields(text, path_, names_);
+}
+
+void FieldSource::refresh(bool forced) {
+  const auto now = stamp();
+  if (!forced && now == seen_) return;
+  seen_ = now;
+  auto fields = read();
+  ok_ = static_cast<bool>(fields);
+  if (!ok_) {
+    log::error("fields not reloaded, the last good set stays in use", {{"why", fields.error().what}});
+    return;
+  }
+  fields_ = *std::move(fields);
+  log::info("fields reloaded", {{"file", path_}, {"fields", std::to_string(fields_->values.size())}});
+}
+
+}  // namespace tessera::agent

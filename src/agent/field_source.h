@@ -1,0 +1,44 @@
+#pragma once
+// The field CSV as a source that may change while the agent runs: a new file, a swapped symlink (as Kubernetes does
+// with ConfigMaps), a SIGHUP. A bad file never replaces a good set.
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/fields.h"
+#include "base/result.h"
+
+namespace tessera::agent {
+
+/// Owned by the collecting thread.
+class FieldSource {
+ public:
+  /// `path` empty: the built-in set. An error names file, line and column.
+  static Result<std::unique_ptr<FieldSource>> open(std::string path, DcgmNames names);
+
+  /// Reads the file again if it changed, or in any case if `forced`; logs a bad one and keeps the last good set.
+  void refresh(bool forced);
+
+  const std::shared_ptr<const FieldSet>& fields() const { return fields_; }
+  bool last_reload_ok() const { return ok_; }
+
+ private:
+  struct Stamp {
+    std::filesystem::path target;  ///< after all symlinks
+    std::filesystem::file_time_type modified;
+    std::uintmax_t size = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  FieldSource(std::string path, DcgmNames names) : path_(std::move(path)), names_(names) {}
+  std::optional<Stamp> stamp() const;
+  Result<std::shared_ptr<const FieldSet>> read() const;
+
+  std::string path_;
+  DcgmNames names_;
+  std::shared_ptr<const FieldSet> fields_;
+  std::optional<Stamp> seen_;
+  bool ok_ = true;
+};
+
+}  // namespace tessera::agent

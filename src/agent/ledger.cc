@@ -1,0 +1,83 @@
+#include "agent/ledger.h"
+
+#include <algorithm>
+
+namespace tessera::agent {
+namespace {
+
+constexpr EpochMs kKeepEnded = 5 * 60 * 1000;
+constexpr std::size_t kMaxEnded = 4096;       // a process storm must not fill the memory
+constexpr EpochMs kLongestStep = 150 * 1000;  // a longer gap between two collections was not observed, so not counted
+
+}  // namespace
+
+bool Ledger::observed(const Observation& observation, const Subject& subject) const {
+  // A hung device lists nothing: its sessions are not known to have ended. One that is gone for good has no sessions.
+  const auto& devices = observation.snapshot.devices;
+  const auto found = std::ranges::find(devices, subject.uuid, &gpu::Device::uuid);
+  if (found == devices.end()) return observation.driver_up;
+  return found->health != gpu::Health::Slow;
+}
+
+void Ledger::follow_sessions(Observation& observation) {
+  std::map<SessionKey, Session> now_running;
+  for (Session& session : observation.sessions) {
+    SessionKey key{session.subject, session.pid, session.start_ticks};
+    auto before = running_.find(key);
+    if (before == running_.end() && session.start_ticks == 0) {
+      // A process that has just ended can still be listed by the driver: it is the session that we knew, not a new one.
+      before = running_.lower_bound({session.subject, session.pid, 0});
+      if (before != running_.end() &&
+          (std::get<0>(before->first) != session.subject || std::get<1>(before->first) != session.pid))
+        before = running_.end();
+      if (before != running_.end()) key = before->first;
+    }
+    session.last_seen = observation.time;
+    if (before == running_.end()) {
+      session.first_seen = observation.time;
+      ++started_[session.subject];
+    } else {
+      session.first_seen = before->second.first_seen;
+      session.peak_memory_bytes = before->second.peak_memory_bytes;
+    }
+    session.peak_memory_bytes = std::max(session.peak_memory_bytes, session.memory_bytes.value_or(0));
+    now_running.insert_or_assign(std::move(key), session);
+  }
+  for (auto& [key, session] : running_) {
+    if (now_running.contains(key)) continue;
+    if (observed(observation, session.subject))
+      ended_.push_back(std::move(session));
+    else
+      now_running.emplace(key, std::move(session));
+  }
+  running_ = std::move(now_running);
+  std::erase_if(ended_, [&](const Session& session) { return observation.time - session.last_seen > kKeepEnded; });
+  if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
+}
+
+void Ledger::follow_holders(Observation& observation) {
+  const EpochMs step = observation.time - last_update_;
+  const bool counted = last_update_ > 0 && step > 0 && step <= kLongestStep;
+  for (const Allocation& allocation : observation.allocations.list) {
+    const HolderKey key{allocation.subject, allocation.workload, allocation.resource};
+    const auto [entry, fresh] = held_.try_emplace(
+        key, HeldSeconds{allocation.subject, allocation.workload, allocation.resource, 0, observation.time});
+    // A state holds until the next sample: the step counts for whoever held at its start and still holds.
+    if (!fresh && counted && entry->second.last_held == last_update_)
+      entry->second.seconds += static_cast<double>(step) / 1000.0;
+    entry->second.last_held = observation.time;
+  }
+  std::erase_if(held_, [&](const auto& entry) { return observation.time - entry.second.last_held > kKeepEnded; });
+}
+
+void Ledger::update(Observation& observation) {
+  if (observation.sessions_known()) follow_sessions(observation);
+  follow_holders(observation);
+  last_update_ = observation.time;
+  observation.ended = ended_;
+  observation.sessions_started = started_;
+  observation.held.clear();
+  for (const auto& [key, held] : held_) observation.held.push_back(held);
+}
+
+}  // namespace tessera::agent

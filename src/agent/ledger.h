@@ -1,0 +1,33 @@
+#pragma once
+// What must not be lost between two scrapes: sessions that started or ended, seconds held. Counts since the agent
+// started.
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "agent/observation.h"
+
+namespace tessera::agent {
+
+/// Owned by the collecting thread; `update` once per collection, in time order.
+class Ledger {
+ public:
+  /// Sets first_seen and peak memory of `observation`'s sessions, and fills its ended, sessions_started and held.
+  void update(Observation& observation);
+
+ private:
+  using SessionKey = std::tuple<Subject, unsigned, std::uint64_t>;
+  using HolderKey = std::tuple<Subject, Workload, std::string>;
+  void follow_sessions(Observation& observation);
+  void follow_holders(Observation& observation);
+  bool observed(const Observation& observation, const Subject& subject) const;
+
+  std::map<SessionKey, Session> running_;
+  std::vector<Session> ended_;
+  std::map<Subject, std::uint64_t> started_;
+  std::map<HolderKey, HeldSeconds> held_;
+  EpochMs last_update_ = 0;
+};
+
+}  // namespace tessera::agent

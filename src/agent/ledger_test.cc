@@ -1,0 +1,102 @@
+#include "agent/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/sample_test.h"
+
+namespace tessera::agent {
+namespace {
+
+constexpr EpochMs kStep = 15'000;
+
+/// The sample with its first session only, at a time.
+Observation with_sessions(EpochMs time, std::vector<Session> sessions) {
+  Observation seen = sample_observation();
+  seen.time = time;
+  seen.sessions = std::move(sessions);
+  return seen;
+}
+
+class LedgerTest : public testing::Test {
+ protected:
+  Observation next(std::vector<Session> sessions) {
+    Observation seen = with_sessions(time_ += kStep, std::move(sessions));
+    ledger_.update(seen);
+    return seen;
+  }
+  Subject subject_ = subject_of(whole_device(0));
+  Session one_ = session(subject_, 100, kTrain);
+  EpochMs time_ = 1'700'000'000'000;
+  Ledger ledger_;
+};
+
+TEST_F(LedgerTest, CountsStartsAndKeepsEnds) {
+  EXPECT_EQ(next({one_}).sessions_started.at(subject_), 1U);
+  const auto again = next({one_});
+  EXPECT_EQ(again.sessions_started.at(subject_), 1U);
+  EXPECT_EQ(again.sessions[0].first_seen, time_ - kStep);
+  const auto over = next({});
+  ASSERT_EQ(over.ended.size(), 1U);
+  EXPECT_EQ(over.ended[0].last_seen, time_ - kStep);
+}
+
+TEST_F(LedgerTest, EndedSessionsAreForgottenAfterFiveMinutes) {
+  next({one_});
+  next({});
+  for (int i = 0; i < 19; ++i) EXPECT_EQ(next({}).ended.size(), 1U) << i;
+  EXPECT_TRUE(next({}).ended.empty());
+}
+
+TEST_F(LedgerTest, AReusedPidIsAnotherSession) {
+  next({one_});
+  Session reused = one_;
+  reused.start_ticks += 1;
+  const auto seen = next({reused});
+  EXPECT_EQ(seen.sessions_started.at(subject_), 2U);
+  EXPECT_EQ(seen.ended.size(), 1U);
+}
+
+TEST_F(LedgerTest, AProcessListedAfterItsEndIsStillTheSameSession) {
+  next({one_});
+  Session gone = one_;
+  gone.start_ticks = 0;
+  gone.outcome = Outcome::Gone;
+  EXPECT_EQ(next({gone}).sessions_started.at(subject_), 1U);
+  EXPECT_EQ(next({}).ended.size(), 1U);
+}
+
+TEST_F(LedgerTest, AHungDeviceEndsNoSession) {
+  next({one_});
+  Observation hung = with_sessions(time_ += kStep, {});
+  hung.snapshot.devices[0].health = gpu::Health::Slow;
+  ledger_.update(hung);
+  EXPECT_TRUE(hung.ended.empty());
+  EXPECT_EQ(next({one_}).sessions_started.at(subject_), 1U) << "the same session, seen again after the hang";
+}
+
+TEST_F(LedgerTest, PeakMemoryStays) {
+  next({one_});
+  Session smaller = one_;
+  smaller.memory_bytes = 1;
+  EXPECT_EQ(next({smaller}).sessions[0].peak_memory_bytes, *one_.memory_bytes);
+}
+
+TEST_F(LedgerTest, HeldSecondsGrowByWhatWasObserved) {
+  EXPECT_EQ(next({}).held.at(0).seconds, 0);
+  EXPECT_EQ(next({}).held.at(0).seconds, 15);
+  time_ += 3'600'000;  // the agent saw nothing for an hour: nothing is added for it
+  EXPECT_EQ(next({}).held.at(0).seconds, 15);
+  EXPECT_EQ(next({}).held.at(0).seconds, 30);
+}
+
+TEST_F(LedgerTest, AHolderThatLetGoAndCameBackIsNotBilledForTheTimeBetween) {
+  next({});
+  Observation free = with_sessions(time_ += kStep, {});
+  free.allocations.list.clear();
+  ledger_.update(free);
+  EXPECT_EQ(next({}).held.at(0).seconds, 0);
+  EXPECT_EQ(next({}).held.at(0).seconds, 15);
+}
+
+}  // namespace
+}  // namespace tessera::agent

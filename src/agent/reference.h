@@ -1,0 +1,10 @@
+#pragma once
+#include <string>
+
+namespace tessera::agent {
+
+/// docs/metrics.md: every metric with type, unit, labels and source, from the same tables that the page is written
+/// from.
+std::string metrics_reference();
+
+}  // namespace tessera::agent

@@ -1,0 +1,177 @@
+// The agent as one sentence: read the fields, find the driver, collect, serve the last collection until told to stop.
+#include "agent/run.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "agent/collector.h"
+#include "agent/expose.h"
+#include "agent/field_source.h"
+#include "agent/routes.h"
+#include "agent/secure.h"
+#include "agent/snapshot_json.h"
+#include "agent/table.h"
+#include "base/every.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace tessera::agent {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kShutdown = 10s;
+constexpr Milliseconds kBetweenSamples = 500ms;  // GPM wants 100 ms; longer steadies the rates
+
+/// glibc gives each thread an arena of its own, which a process of ten threads and small needs pays for in memory.
+void bound_memory() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+/// A driver call that never returns must not keep the process: after ten seconds of shutdown it ends as it is.
+void exit_when_stuck() {
+  std::thread([] {
+    std::this_thread::sleep_for(kShutdown);
+    log::error("shutdown took too long, leaving", {{"after", format_duration(kShutdown)}});
+    _exit(EXIT_FAILURE);
+  }).detach();
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::uint64_t resident_bytes() {
+  const auto statm = read_file("/proc/self/statm");
+  const auto parts = statm ? split(*statm, ' ') : std::vector<std::string_view>{};
+  const auto pages = parts.size() > 1 ? parse_int(parts[1]) : std::nullopt;
+  return static_cast<std::uint64_t>(pages.value_or(0)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+ExposeOptions expose_options(const Options& options) {
+  return {options.node_name, options.hostname_off ? "" : options.hostname_label, options.session_pid,
+          options.session_command, options.session_memory_label};
+}
+
+/// What each collection becomes: a page for scrapers, the observation for people, a textfile for node_exporter.
+class Publisher {
+ public:
+  Publisher(const Options& options, FieldSource& fields) : options_(options), fields_(fields) {
+    self_.version = TESSERA_VERSION;
+    self_.start_time = now_epoch_ms();
+  }
+
+  Published publish(Observation seen, const Scraping& scraping) {
+    self_.fields_reload_ok = fields_.last_reload_ok();
+    self_.scrapes = scraping.served;
+    self_.cpu_seconds = cpu_seconds();
+    self_.resident_bytes = resident_bytes();
+    auto page = metrics_page(seen, *fields_.fields(), expose_options(options_), self_);
+    const auto exposition = std::make_shared<const Exposition>(std::move(page), fields_.fields());
+    for (const Form form : kForms)
+      if (scraping.demand.wants(form)) exposition->render(form);
+    return {std::move(seen), exposition};
+  }
+
+  Result<void> write_textfile(const Observation& seen) {
+    if (options_.textfile.empty()) return {};
+    auto written = write_file_atomically(options_.textfile,
+                                         metrics::write_text(session_page(seen, expose_options(options_))), 0644);
+    if (!written) ++self_.textfile_failures;
+    return written;
+  }
+
+ private:
+  const Options& options_;
+  FieldSource& fields_;
+  SelfState self_;
+};
+
+Result<void> print(const Options& options, const Published& published) {
+  // --once with nothing else asked for is a person looking.
+  const Print form = options.print == Print::None && options.textfile.empty() ? Print::Table : options.print;
+  std::string text;
+  switch (form) {
+    case Print::Json:
+      text = snapshot_json(published.seen);
+      break;
+    case Print::Prom:
+      text = *published.exposition->render({});
+      break;
+    case Print::Table:
+      text = table(published.seen, options.node_name);
+      break;
+    case Print::None:
+      return {};
+  }
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return fail(Code::Unavailable,
+                "print: standard output does not take the text (disk full, or the reader closed the pipe)");
+  return {};
+}
+
+Result<void> run_once(const Options& options, Collector& collector, FieldSource& fields, std::stop_token stop) {
+  collector.collect();  // the first of the two samples that rates need
+  wait_until(std::chrono::steady_clock::now() + kBetweenSamples, stop);
+  Publisher publisher(options, fields);
+  const Published published = publisher.publish(collector.collect(), {});
+  if (!published.seen.driver_up) return fail(Code::Unavailable, "{}", published.seen.driver_problem);
+  if (!options.textfile.empty() && !published.seen.sessions_known())
+    return fail(Code::Denied,
+                "textfile {} not written: processes cannot be told apart outside the host's PID namespace; run "
+                "on the host, or in a pod with hostPID: true",
+                options.textfile);
+  TRY(publisher.write_textfile(published.seen));
+  return print(options, published);
+}
+
+Result<void> serve(const Options& options, Collector& collector, FieldSource& fields, std::stop_token stop,
+                   std::atomic<bool>& reload) {
+  collector.start();
+  Scraping scraping;
+  Publisher publisher(options, fields);
+  Latest<Published> latest;
+  latest.publish(publisher.publish(collector.collect(), scraping));
+
+  const Milliseconds fresh_for = std::max<Milliseconds>(10 * options.interval, 60s);
+  const auto server =
+      TRY(http::Server::listen(TRY(server_options(options)), agent_routes(latest, scraping, fresh_for)));
+  log::info("agent ready", {{"address", server->address()}, {"interval", format_duration(options.interval)}});
+  if (!wait_until(std::chrono::steady_clock::now() + std::min<Milliseconds>(options.interval, kBetweenSamples), stop))
+    return {};
+
+  bool textfile_ok = true;
+  every(options.interval, stop, [&] {
+    fields.refresh(reload.exchange(false));
+    latest.publish(publisher.publish(collector.collect(), scraping));
+    const auto written = publisher.write_textfile(latest.get()->seen);
+    if (!written && textfile_ok)
+      log::error("textfile not written, the old one stands", {{"why", written.error().what}});
+    textfile_ok = static_cast<bool>(written);
+  });
+  log::info("agent stopping");
+  return {};
+}
+
+}  // namespace
+
+Result<void> run(const Options& options, std::stop_token stop, std::atomic<bool>& reload) {
+  bound_memory();
+  const std::stop_callback watchdog(stop, exit_when_stuck);
+  const auto fields = TRY(FieldSource::open(options.collectors, options.dcgm_names));
+  Collector collector(options);
+  if (options.once) return run_once(options, collector, *fields, stop);
+  return serve(options, collector, *fields, stop, reload);
+}
+
+}  // namespace tessera::agent

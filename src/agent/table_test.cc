@@ -1,0 +1,43 @@
+#include "agent/table.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/sample_test.h"
+
+namespace tessera::agent {
+namespace {
+
+TEST(Table, ReadsAsAPersonWould) {
+  EXPECT_EQ(table(sample_observation(), "worker-01"),
+            R"(worker-01   2023-11-14T22:15:00.000Z
+driver 550.54.15
+
+GPU    MODEL                  BUSY           MEMORY   TEMP  POWER  HELD BY
+0      NVIDIA H100 80GB HBM3  50 %  30.0 / 80.0 GiB  54 °C      –  ml/train-0/main
+1      NVIDIA H100 80GB HBM3   MIG  30.0 / 80.0 GiB  54 °C      –
+1_1_0    1g.10gb              90 %   4.0 / 10.0 GiB                free
+1_3_0    2g.20gb              60 %   4.0 / 20.0 GiB                free
+1_5_0    1g.10gb              80 %   4.0 / 10.0 GiB                free
+
+GPU     PID  TYPE    MEMORY    SM  POD               COMMAND
+0      4242  C     1024 MiB  61 %  ml/train-0/main   python3
+0      4243  C     1024 MiB     –  (host process)    python3
+1_1_0  4242  C     1024 MiB     –  web/serve-0/vllm  python3
+)");
+}
+
+TEST(Table, SaysWhatIsMissing) {
+  Observation seen = sample_observation();
+  seen.snapshot.devices[0].health = gpu::Health::Lost;
+  seen.snapshot.devices[0].why = "GPU is lost";
+  seen.blindness.no_host_pid = true;
+  const std::string text = table(seen, "worker-01");
+  EXPECT_NE(text.find("not answering: GPU is lost"), std::string::npos);
+  EXPECT_NE(text.find("hostPID: true"), std::string::npos);
+  seen.driver_up = false;
+  seen.driver_problem = "no library";
+  EXPECT_NE(table(seen, "worker-01").find("No driver: no library"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tessera::agent

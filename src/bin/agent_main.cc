@@ -1,0 +1,37 @@
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "agent/run.h"
+#include "base/log.h"
+#include "base/stop.h"
+
+namespace {
+std::atomic<bool> reload = false;  // outlives the signal thread
+
+std::optional<std::string> from_environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace tessera;
+  // Before any thread exists: all inherit the signal mask.
+  const std::stop_source stop = stop_on({SIGINT, SIGTERM}, [] { reload = true; });
+  const auto parsed = agent::parse_options({argv + 1, argv + argc}, from_environment);
+  if (!parsed) {
+    std::fprintf(stderr, "tessera-agent: %s\n", parsed.error().what.c_str());
+    return 2;
+  }
+  if (const auto* text = std::get_if<agent::Text>(&*parsed)) {
+    std::fputs(text->text.c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
+  const auto& options = std::get<agent::Options>(*parsed);
+  log::configure(options.log_level, options.log_format);
+  const Result<void> result = agent::run(options, stop.get_token(), reload);
+  if (!result) log::error("agent stopped", {{"why", result.error().what}});
+  return result ? EXIT_SUCCESS : EXIT_FAILURE;
+}
