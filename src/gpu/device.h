@@ -86,8 +86,8 @@ struct Device {
   std::vector<Instance> instances;
   std::vector<Process> processes;
   std::map<unsigned, std::uint64_t> xid_counts;  ///< XID code -> events since this program started
-  std::uint64_t clamped_values = 0;  ///< ratios above 1 that were taken as 1, since this program started
-  double collection_seconds = 0;     ///< time its worker took for this collection
+  std::uint64_t clamped_values = 0;              ///< ratios above 1 that were taken as 1, since this program started
+  double collection_seconds = 0;                 ///< time its worker took for this collection
 };
 
 struct Driver {
