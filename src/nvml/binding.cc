@@ -94,7 +94,7 @@ void Library::Unload::operator()(void* handle) const noexcept { ::dlclose(handle
 
 Library::~Library() {
   if (left_loaded_) {
-    handle_.release();
+    static_cast<void>(handle_.release());
   } else if (started_ && api_.nvmlShutdown) {
     api_.nvmlShutdown();
   }

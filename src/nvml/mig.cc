@@ -16,6 +16,10 @@ constexpr std::uint64_t kMib = 1024 * 1024;
 constexpr unsigned kMostSlots = 64;
 constexpr unsigned kMostPlacements = 64;
 
+std::optional<std::uint64_t> in_mib(std::optional<std::uint64_t> bytes) {
+  return bytes ? std::optional(*bytes / kMib) : std::nullopt;
+}
+
 struct ProfileFacts {
   unsigned id, slices, instances, sms;
   std::uint64_t memory_mib;
@@ -27,7 +31,7 @@ ProfileFacts facts_of(const Info& info) {
   ProfileFacts out{info.id, info.sliceCount, info.instanceCount, info.multiprocessorCount, info.memorySizeMB, ""};
   if constexpr (requires { info.name; }) {
     const std::string_view text(info.name, ::strnlen(info.name, sizeof info.name));
-    out.name = profile_in(text).value_or("");
+    out.name = gpu_instance_profile_in(text).value_or("");
   }
   return out;
 }
@@ -101,11 +105,11 @@ std::string gi_profile(const Api& api, abi::Device handle, const gpu::Instance& 
   if (facts)
     for (const gpu::Profile& profile : profiles)
       if (profile.id == facts->profile_id) return profile.name;
-  if (const auto named = profile_in(name_of(api, handle))) return std::string(without_compute_part(*named));
+  if (auto named = gpu_instance_profile_in(name_of(api, handle))) return *std::move(named);
   for (const gpu::Profile& profile : profiles)
     if (profile.compute_slices == instance.gi_compute_slices && profile.memory_bytes == instance.memory_bytes)
       return profile.name;
-  return profile_name(instance.gi_compute_slices, instance.memory_bytes / kMib, device_bytes.value_or(0));
+  return gpu_instance_profile(instance.gi_compute_slices, instance.memory_bytes / kMib, in_mib(device_bytes));
 }
 
 bool same_instance(const gpu::Instance& a, const gpu::Instance& b) {
@@ -125,8 +129,8 @@ bool complete(Asking& device, abi::Device handle, const std::vector<gpu::Profile
   out.memory_bytes = attributes.memorySizeMB * kMib;
   const auto facts = gpu_instance_facts(device, out.gpu_instance);
   if (facts) out.placement = facts->placement;
-  out.profile = instance_profile(gi_profile(device.api, handle, out, facts, profiles, device_bytes), out.compute_slices,
-                                 out.gi_compute_slices);
+  out.profile = compute_instance_profile(gi_profile(device.api, handle, out, facts, profiles, device_bytes),
+                                         out.compute_slices, out.gi_compute_slices);
   return true;
 }
 
@@ -172,9 +176,10 @@ std::vector<gpu::Profile> read_profiles(Asking& device, std::optional<std::uint6
   for (const auto& [facts, index] : found) {
     gpu::Profile profile;
     profile.id = facts.id;
-    profile.name = !facts.name.empty() ? facts.name
-                                       : profile_name(facts.slices, facts.memory_mib,
-                                                      device_bytes.value_or(largest_mib * kMib), profile_suffix(index));
+    profile.name = facts.name;
+    if (profile.name.empty())
+      profile.name = gpu_instance_profile(facts.slices, facts.memory_mib, in_mib(device_bytes).value_or(largest_mib),
+                                          profile_suffix(index));
     profile.compute_slices = facts.slices;
     if (facts.sms != 0) profile.sm_count = facts.sms;
     profile.memory_bytes = facts.memory_mib * kMib;

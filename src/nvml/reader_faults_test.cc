@@ -1,0 +1,137 @@
+// The reader's bad days: devices that hang, vanish or may not be opened, and a driver that does not start.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "nvml/binding.h"
+#include "nvml/simulated.h"
+
+using namespace std::chrono_literals;
+
+namespace tessera::nvml {
+namespace {
+
+using gpu::Health;
+using gpu::Reading;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ReadBroken : public ReadSimulated {};
+
+TEST_F(ReadBroken, DoesNotLetOneDeviceThatHangsDelayTheOthers) {
+  scenario("      - {model: t4, count: 4}\n");
+  auto how = options();
+  how.grace = 20ms;  // and a deadline of a minute: waiting for the hung one would be seen by the test's time limit
+  open(how);
+  const auto up = collect_until([](const gpu::Snapshot& s) {
+    return std::ranges::all_of(s.devices, [](const auto& d) { return d.health == Health::Up; });
+  });
+  sim("fault hang --gpu 2 --for 3600s");
+  for (int round = 0; round < 20; ++round) {
+    const auto snapshot = reader->collect();
+    ASSERT_EQ(snapshot.devices.size(), 4U);
+    const auto& hung = snapshot.devices[2];
+    EXPECT_EQ(hung.health, Health::Slow);
+    EXPECT_THAT(hung.why, HasSubstr("has not answered for"));
+    EXPECT_EQ(hung.uuid, up.devices[2].uuid);
+    EXPECT_EQ(hung.name, "Tesla T4");
+    EXPECT_EQ(hung.readings, gpu::Readings()) << "old values are no values";
+  }
+  // The others are served meanwhile; any one of them may be late once, on a busy machine.
+  for (const std::size_t index : {0U, 1U, 3U})
+    collect_until([&](const gpu::Snapshot& s) { return s.devices[index].health == Health::Up; });
+  sim("fault clear --gpu 2");
+  collect_until([](const gpu::Snapshot& s) { return s.devices[2].health == Health::Up; });
+}
+
+TEST_F(ReadBroken, GoesAwayWhileADeviceHangs) {
+  scenario("      - {model: t4, count: 2}\n");
+  // In a process of its own, because the library stays loaded there with a thread in it.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        auto how = options();
+        how.deadline = 50ms;
+        open(how);
+        sim("fault hang --gpu 0 --for 3600s");
+        collect_until(
+            [](const gpu::Snapshot& s) { return s.devices.size() == 2 && s.devices[0].health == Health::Slow; });
+        reader.reset();
+        ::_exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(ReadBroken, LosesADeviceAndFindsItAgain) {
+  scenario("      - {model: t4, count: 2}\n");
+  open();
+  const auto before = reader->collect();
+  sim("fault lost --gpu 1");
+  const auto lost = reader->collect();
+  EXPECT_EQ(lost.devices.at(0).health, Health::Up);
+  EXPECT_EQ(lost.devices.at(1).health, Health::Lost);
+  EXPECT_THAT(lost.devices[1].why, HasSubstr("15"));
+  EXPECT_EQ(lost.devices[1].uuid, before.devices[1].uuid);
+  EXPECT_EQ(lost.devices[1].readings, gpu::Readings());
+  sim("fault lost --gpu 1 --off");
+  const auto after = reader->collect();
+  EXPECT_EQ(after.devices.at(1).health, Health::Up);
+  EXPECT_EQ(after.devices[1].readings[Reading::XidLast], 0) << "its events are listened to again";
+}
+
+TEST_F(ReadBroken, SaysThatADeviceIsDenied) {
+  scenario("      - {model: t4, count: 2}\n");
+  open();
+  sim("fault denied --gpu 0");
+  const auto snapshot = reader->collect();
+  EXPECT_EQ(snapshot.devices.at(0).health, Health::Denied);
+  EXPECT_THAT(snapshot.devices[0].why, HasSubstr("root"));
+  EXPECT_EQ(snapshot.devices.at(1).health, Health::Up);
+}
+
+TEST_F(ReadBroken, CountsXids) {
+  scenario("      - {model: h100_sxm, count: 2}\n");
+  open();
+  reader->collect();
+  sim("fault xid --gpu 1 --code 31");
+  sim("fault xid --gpu 1 --code 31");
+  sim("fault xid --gpu 1 --code 79");
+  const auto snapshot = collect_until([](const gpu::Snapshot& s) { return s.devices.at(1).xid_counts.contains(79); });
+  EXPECT_EQ(snapshot.devices[1].xid_counts, (std::map<unsigned, std::uint64_t>{{31, 2}, {79, 1}}));
+  EXPECT_EQ(snapshot.devices[1].readings[Reading::XidLast], 79);
+  EXPECT_THAT(snapshot.devices[0].xid_counts, IsEmpty());
+  EXPECT_EQ(snapshot.devices[0].readings[Reading::XidLast], 0);
+  sim("fault lost --gpu 1");
+  const auto lost = reader->collect();
+  EXPECT_EQ(lost.devices[1].xid_counts.at(79), 1U) << "of a lost device the XIDs are what matters";
+}
+
+TEST_F(ReadBroken, KeepsItsListWhenTheDriverWillNotCount) {
+  scenario("      - {model: t4, count: 2}\n");
+  open();
+  reader->collect();
+  sim("fault return --symbol nvmlDeviceGetCount_v2 --code 999");
+  const auto snapshot = reader->collect();
+  EXPECT_EQ(snapshot.devices.size(), 2U);
+  EXPECT_THAT(snapshot.inventory_why, HasSubstr("999"));
+}
+
+TEST_F(ReadBroken, SaysWhyADriverDoesNotStart) {
+  scenario("      - {model: t4}\n");
+  const Probe up = probe(library());
+  ASSERT_TRUE(up.driver) << up.error;
+  EXPECT_EQ(up.devices, 1U);
+  EXPECT_TRUE(up.driver->simulated);
+  EXPECT_EQ(up.path, library());
+
+  std::ofstream(folder.path() / "scenario.yaml") << "nodes: no";  // the simulated driver answers 9 then
+  const auto refused = Reader::open(options());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Unavailable);
+  EXPECT_THAT(refused.error().what, testing::AllOf(HasSubstr("(9)"), HasSubstr("modprobe nvidia")));
+}
+
+}  // namespace
+}  // namespace tessera::nvml
