@@ -1,6 +1,6 @@
 #include "sim/layout.h"
 
-#include <vector>
+#include <algorithm>
 
 namespace tessera::sim {
 
@@ -42,6 +42,35 @@ unsigned remaining_capacity(const MigFamily& family, std::span<const Placed> pre
 
 unsigned instance_id(const MigFamily& family, const MigProfile& profile, unsigned start) {
   return family.memory_slices / profile.size - 1 + start / profile.size;
+}
+
+namespace {
+
+// Tries every legal start for the next one: at most seven slices, so this ends at once.
+bool place_rest(const MigProfile& instance, std::span<const unsigned> profiles, std::vector<bool>& taken,
+                std::vector<unsigned>& starts) {
+  if (starts.size() == profiles.size()) return true;
+  const unsigned profile = profiles[starts.size()];
+  const unsigned slices = compute_shape(profile)->slices;
+  for (unsigned start = 0; start + slices <= instance.compute_slices; ++start) {
+    const auto first = taken.begin() + start;
+    if (!compute_may_start_at(instance, profile, start) || std::find(first, first + slices, true) != first + slices)
+      continue;
+    std::fill_n(first, slices, true);
+    starts.push_back(start);
+    if (place_rest(instance, profiles, taken, starts)) return true;
+    starts.pop_back();
+    std::fill_n(first, slices, false);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::vector<unsigned>> lay_out_compute(const MigProfile& instance, std::span<const unsigned> profiles) {
+  std::vector<bool> taken(instance.compute_slices, false);
+  std::vector<unsigned> starts;
+  return place_rest(instance, profiles, taken, starts) ? std::optional(starts) : std::nullopt;
 }
 
 }  // namespace tessera::sim

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "sim/profiles.h"
 
@@ -26,5 +27,9 @@ unsigned remaining_capacity(const MigFamily& family, std::span<const Placed> pre
 // The id that real drivers give a GPU instance: it follows from size and start, so a new instance in an old place gets
 // the old id again.
 unsigned instance_id(const MigFamily& family, const MigProfile& profile, unsigned start);
+
+// Starts for compute instances of these profiles inside one GPU instance, in the given order; nothing when they do not
+// fit.
+std::optional<std::vector<unsigned>> lay_out_compute(const MigProfile& instance, std::span<const unsigned> profiles);
 
 }  // namespace tessera::sim

@@ -134,19 +134,7 @@ std::vector<unsigned> read_compute(const Yaml& instance, const MigProfile& profi
     }
     item.refuse(fmt::format("one of {}", fmt::join(names, ", ")));
   });
-  // Each is given the first free legal start in this order; a list that cannot be laid out that way is refused here.
-  std::vector<bool> taken(profile.compute_slices, false);
-  for (const unsigned index : out) {
-    const unsigned slices = compute_shape(index)->slices;
-    bool placed = false;
-    for (unsigned start = 0; !placed && start < profile.compute_slices; ++start) {
-      if (!compute_may_start_at(profile, index, start)) continue;
-      if (std::any_of(taken.begin() + start, taken.begin() + start + slices, [](bool t) { return t; })) continue;
-      std::fill_n(taken.begin() + start, slices, true);
-      placed = true;
-    }
-    if (!placed) list->refuse("compute instances that can be laid out in this order");
-  }
+  if (!lay_out_compute(profile, out)) list->refuse("compute instances that can lie side by side");
   return out;
 }
 

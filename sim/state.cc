@@ -24,21 +24,13 @@ void lay_out(const GpuSpec& spec, GpuState& gpu, std::uint64_t& serial) {
                            .origin = i,
                            .serial = ++serial,
                            .compute = {}};
-    std::vector<bool> taken(wanted.profile->compute_slices, false);
-    for (const unsigned index : wanted.compute) {
-      const unsigned slices = compute_shape(index)->slices;
-      for (unsigned start = 0; start + slices <= taken.size(); ++start) {
-        if (!compute_may_start_at(*wanted.profile, index, start)) continue;
-        if (std::any_of(taken.begin() + start, taken.begin() + start + slices, [](bool t) { return t; })) continue;
-        std::fill_n(taken.begin() + start, slices, true);
-        instance.compute.push_back({.id = static_cast<unsigned>(instance.compute.size()),
-                                    .profile = index,
-                                    .start = start,
-                                    .slot = slot++,
-                                    .serial = ++serial});
-        break;
-      }
-    }
+    const auto starts = lay_out_compute(*wanted.profile, wanted.compute);  // the scenario's reader saw that they fit
+    for (std::size_t ci = 0; starts && ci < starts->size(); ++ci)
+      instance.compute.push_back({.id = static_cast<unsigned>(ci),
+                                  .profile = wanted.compute[ci],
+                                  .start = (*starts)[ci],
+                                  .slot = slot++,
+                                  .serial = ++serial});
     gpu.instances.push_back(std::move(instance));
   }
 }
