@@ -103,7 +103,7 @@ inline constexpr Described kUnallocatedProcesses{
 // Geometry.
 inline constexpr Described kDeviceInfo{
     {"gpu_device_info", Type::Info, "", "What the device is. Always 1."},
-    "gpu, pci_bus_id, device, modelName, architecture, compute_capability, ecc_mode, mig_pending_mode, and every known "
+    "gpu, pci_bus_id, device, model, architecture, compute_capability, ecc_mode, mig_pending_mode, and every known "
     "DCGM label field under its DCGM name",
     "nvmlDeviceGetName, nvmlDeviceGetPciInfo and others"};
 inline constexpr Described kDeviceSlices{{"gpu_device_compute_slices", Type::Gauge, "slices",

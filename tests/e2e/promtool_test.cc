@@ -44,7 +44,7 @@ TEST_P(Promtool, ReadsThePageAndItsLintIsClean) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, Promtool,
                          testing::Values("default", "mig_weighted", "mixed_models", "busy", "bench", "thousand"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& scenario_name) { return std::string(scenario_name.param); });
 
 TEST_F(Promtool, RefusesWhatIsNotAPage) { EXPECT_EQ(check_metrics("a{b=} 1\n").code, 1); }
 

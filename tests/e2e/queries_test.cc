@@ -127,8 +127,8 @@ TEST_F(Queries, WeightedMeanFromExportedWeightsIsTheExportedOne) {
   };
   EXPECT_NEAR(one(exported("allocated")), 0.725, 0.01);
   EXPECT_NEAR(one(exported("device")), 2.9 / 7, 0.01);
-  EXPECT_NEAR(one("abs(" + allocated + " - on (UUID) group_right (" + exported("allocated") + "))"), 0, 1e-9);
-  EXPECT_NEAR(one("abs(" + device + " - on (UUID) group_right (" + exported("device") + "))"), 0, 1e-9);
+  EXPECT_NEAR(one("abs(" + allocated + " - on (UUID) group_right () (" + exported("allocated") + "))"), 0, 1e-9);
+  EXPECT_NEAR(one("abs(" + device + " - on (UUID) group_right () (" + exported("device") + "))"), 0, 1e-9);
 }
 
 TEST_F(Queries, HeldAndUsedAgreeWithTheScenario) {
