@@ -62,9 +62,10 @@ Result<Router> Router::build(std::vector<Route> routes) {
     for (const auto& entry : router.entries_)
       if (entry.route.method == route.method && entry.route.path == route.path)
         return fail(Code::Invalid, "route {} {} is there twice", route.method, route.path);
-    router.entries_.push_back({std::move(route), std::move(parts)});
+    Entry next{std::move(route), std::move(parts)};
+    const auto at = std::upper_bound(router.entries_.begin(), router.entries_.end(), next, more_literal);
+    router.entries_.insert(at, std::move(next));
   }
-  std::stable_sort(router.entries_.begin(), router.entries_.end(), more_literal);
   return router;
 }
 
