@@ -1,7 +1,9 @@
 #include "cli/arguments.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
-#include <map>
+#include <algorithm>
 
 #include "base/text.h"
 #include "cli/checks.h"
@@ -9,23 +11,25 @@
 namespace tessera::cli {
 namespace {
 
-constexpr const char* kAbout =
-    "tessera: see the GPUs of this node and of the fleet.\n"
-    "\n"
-    "  tessera doctor     checks whether this node is fit for Tessera, and says what to do where it is not";
+constexpr const char* kAbout = "tessera: see the GPUs of this node and of the fleet.";
 
-constexpr const char* kDoctorAbout =
-    "Checks the driver, the devices, containers, /proc, the kubelet and Prometheus' side of this node, changes "
-    "nothing,\n"
-    "and says for each finding what was looked at and what to do. Run it as root to see everything.\n"
-    "Exit status: 0 without problems (notes and warnings allowed), 1 with, 2 for a wrong command line.";
+template <class T>
+struct Choice {
+  const char* word;
+  T value;
+};
+constexpr Choice<Print> kPrints[] = {{"text", Print::Text}, {"json", Print::Json}};
+constexpr Choice<log::Format> kLogFormats[] = {{"text", log::Format::Text}, {"json", log::Format::Json}};
+constexpr Choice<log::Level> kLogLevels[] = {
+    {"error", log::Level::Error}, {"warn", log::Level::Warn}, {"info", log::Level::Info}, {"debug", log::Level::Debug}};
 
 std::string checks_list() {
-  std::string out = "Checks:\n";
+  std::string out = "Checks, all of which only read:\n";
   for (const auto& check : checks()) out += fmt::format("  {:<19}{}\n", check.name, check.looks_at);
   out +=
       "\nMarks: ok, note (worth knowing), WARN (something is missing or will hurt), FAIL (a problem).\n"
-      "NO_COLOR=1 switches colours off.";
+      "Exit status: 0 without problems (notes and warnings allowed), 1 with, 2 for a wrong command line.\n"
+      "Run it as root to see everything. NO_COLOR=1 switches colours off.";
   return out;
 }
 
@@ -33,7 +37,27 @@ std::string checks_list() {
 struct Given {
   std::string root = "/";
   std::string nvml, proc, sys, dev, pod_logs, socket, textfile_dir, node_exporter, agent;
+  std::string patience = "5s";
+  std::string print = kPrints[0].word, log_format = kLogFormats[0].word, log_level = kLogLevels[0].word;
 };
+
+/// An option whose value is one of a few words, the first of which is the default.
+template <class T, std::size_t N>
+void add_choice(CLI::App& app, const char* flag, std::string& target, const char* what, const Choice<T> (&choices)[N]) {
+  std::vector<std::string> words;
+  for (const auto& choice : choices) words.emplace_back(choice.word);
+  const auto shown = fmt::format("{}", fmt::join(words, "|"));
+  const auto check = [words, shown](const std::string& word) {
+    return std::ranges::find(words, word) != words.end() ? std::string()
+                                                         : fmt::format("'{}', but one of {} is expected", word, shown);
+  };
+  app.add_option(flag, target, fmt::format("{} [{}]", what, words.front()))->type_name(shown)->check(check);
+}
+
+template <class T, std::size_t N>
+T chosen(const std::string& word, const Choice<T> (&choices)[N]) {
+  return std::ranges::find(choices, word, &Choice<T>::word)->value;
+}
 
 Places places_of(const Given& given) {
   Places out(given.root);
@@ -102,23 +126,16 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   app.require_subcommand(0, 1);
   app.footer("Each command has its own help: tessera doctor --help");
 
-  DoctorCommand command{Places(), Print::Text};
   Given given;
-  auto* doctor = app.add_subcommand("doctor", kDoctorAbout);
+  auto* doctor = app.add_subcommand("doctor", "Check this node, and say what to do about each finding");
   add_places(*doctor, given);
-  doctor->add_option("--print", command.print, "how to print the findings [text]")
-      ->type_name("text|json")
-      ->transform(CLI::Transformer(std::map<std::string, Print>{{"text", Print::Text}, {"json", Print::Json}}));
-  doctor->add_option("--log-format", command.log_format, "form of log lines on standard error [text]")
-      ->type_name("text|json")
-      ->transform(CLI::Transformer(
-          std::map<std::string, log::Format>{{"text", log::Format::Text}, {"json", log::Format::Json}}));
-  doctor->add_option("--log-level", command.log_level, "least level of log lines [error]")
-      ->type_name("debug|info|warn|error")
-      ->transform(CLI::Transformer(std::map<std::string, log::Level>{{"debug", log::Level::Debug},
-                                                                     {"info", log::Level::Info},
-                                                                     {"warn", log::Level::Warn},
-                                                                     {"error", log::Level::Error}}));
+  doctor
+      ->add_option("--patience", given.patience,
+                   "how long to wait for one answer of a device, the kubelet or a server [5s]")
+      ->type_name("DURATION");
+  add_choice(*doctor, "--print", given.print, "how to print the findings", kPrints);
+  add_choice(*doctor, "--log-format", given.log_format, "form of log lines on standard error", kLogFormats);
+  add_choice(*doctor, "--log-level", given.log_level, "least level of log lines", kLogLevels);
   doctor->footer(checks_list());
 
   try {
@@ -131,8 +148,12 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
     return fail(Code::Invalid, "{}", explain(app, arguments, error));
   }
   if (!doctor->parsed()) return Command(Text{app.help()});
-  command.places = places_of(given);
-  return Command(std::move(command));
+  const auto patience = parse_duration(given.patience);
+  if (!patience || patience->count() == 0)
+    return fail(Code::Invalid, "--patience: {}. See: tessera doctor --help",
+                patience ? "more than 0 is expected" : patience.error().what);
+  return Command(DoctorCommand{places_of(given), *patience, chosen(given.print, kPrints),
+                               chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)});
 }
 
 }  // namespace tessera::cli

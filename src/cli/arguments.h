@@ -14,6 +14,7 @@ enum class Print { Text, Json };
 
 struct DoctorCommand {
   Places places;
+  Milliseconds patience{5'000};  ///< for one answer of the driver, the kubelet or a server
   Print print = Print::Text;
   log::Format log_format = log::Format::Text;
   log::Level log_level = log::Level::Error;  ///< findings say it better than log lines

@@ -43,10 +43,12 @@ std::vector<std::string> files_with(const fs::path& path, std::string_view word)
 
 std::vector<std::string> find_programs(const Node& node) {
   const std::string path = node.env("PATH").value_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  auto folders = split(path, ':');
+  folders.emplace_back("/usr/local/nvidia/toolkit");  // where the GPU Operator puts them
   std::error_code unreadable;
   std::vector<std::string> out;
   for (const auto program : kToolkitPrograms)
-    for (const auto folder : split(path + ":/usr/local/nvidia/toolkit", ':')) {
+    for (const auto folder : folders) {
       const auto file = node.at.root / fs::path(folder).relative_path() / program;
       if (folder.empty() || !fs::is_regular_file(file, unreadable)) continue;
       out.push_back(file.string());

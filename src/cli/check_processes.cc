@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -137,25 +139,39 @@ Findings check_cgroups(const Node& node) {
 Findings check_attribution(const Node& node) {
   const auto out = attribute(node);
   if (out.all() == 0) return {};
-  const auto looked_at = fmt::format("{} on the devices", count_of(out.all(), "process") + (out.all() == 1 ? "" : ""));
-  const auto seen =
-      fmt::format("{} in pods, {} in pods without a name, {} outside Kubernetes, {} not readable, {} unknown here",
-                  out.in_pods, out.unnamed, out.on_host, out.refused, out.lost);
-  if (out.refused > 0) return {{Status::Warning, looked_at, seen, "Run as root, or mount /proc without hidepid.", {}}};
+  const std::string looked_at = "processes on the devices";
+  const std::pair<std::size_t, std::string_view> parts[] = {{out.in_pods, "in pods"},
+                                                            {out.unnamed, "in pods whose name is not known"},
+                                                            {out.on_host, "outside Kubernetes"},
+                                                            {out.refused, "not readable"},
+                                                            {out.lost, "not in "}};
+  std::vector<std::string> seen;
+  for (const auto& [count, what] : parts)
+    if (count > 0) seen.push_back(fmt::format("{} {}{}", count, what, what == "not in " ? node.at.proc.string() : ""));
+  const auto line = fmt::format("{}", fmt::join(seen, ", "));
+  if (out.refused > 0) return {{Status::Warning, looked_at, line, "Run as root, or mount /proc without hidepid.", {}}};
+  if (out.lost > 0 && node.driver.driver.simulated)
+    return {{Status::Note,
+             looked_at,
+             line,
+             "The simulated driver makes PIDs up. Play the scenario with tessera-sim, which lays out a /proc for them, "
+             "and name that with --proc DIR.",
+             {}}};
   if (out.lost > 0)
     return {{Status::Warning,
              looked_at,
-             seen,
-             "PIDs that are unknown here belong to another PID namespace (see pid-namespace), or ended just now.",
+             line,
+             "They belong to another PID namespace (see pid-namespace), or ended just now.",
              {}}};
   if (out.unnamed > 0)
-    return {{Status::Warning,
-             looked_at,
-             seen,
-             "Mount the kubelet's log folders and name the parent with --pod-logs DIR, or give access to the kubelet's "
-             "socket.",
-             {}}};
-  return {{Status::Ok, looked_at, seen, "", {}}};
+    return {
+        {Status::Warning,
+         looked_at,
+         line,
+         "Mount the kubelet's log folders and name their parent with --pod-logs DIR, or give access to the kubelet's "
+         "socket.",
+         {}}};
+  return {{Status::Ok, looked_at, line, "", {}}};
 }
 
 }  // namespace tessera::cli

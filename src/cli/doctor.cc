@@ -12,6 +12,9 @@ namespace tessera::cli {
 namespace {
 using Steady = std::chrono::steady_clock;
 
+constexpr Milliseconds kDriverStart{25'000};  // without persistence mode a start takes seconds per GPU
+constexpr Milliseconds kReading{5'000};       // files, beside the answers that a check waits for
+
 /// Runs `work` on a thread of its own, which owns all that it uses: it may outlive the caller's patience.
 template <class T, class Work>
 std::future<T> start(Work work) {
@@ -77,19 +80,19 @@ Diagnosis run_checks(std::span<const Check> table, Node node, Milliseconds deadl
   return out;
 }
 
-Diagnosis examine(const Places& places, Environment environment, const Patience& patience) {
-  Node node{places, std::move(environment), patience.question, {}};
-  auto sight =
-      start<DriverSight>([library = places.nvml, each = patience.question] { return look_at_driver(library, each); });
+Diagnosis examine(const Places& places, Environment environment, Milliseconds patience) {
+  Node node{places, std::move(environment), patience, {}};
+  auto sight = start<DriverSight>([library = places.nvml, patience] { return look_at_driver(library, patience); });
+  const Milliseconds deadline = kDriverStart + 3 * patience;  // a slow device is asked twice
   bool stuck = false;
-  if (sight.wait_for(patience.driver) == std::future_status::ready) {
+  if (sight.wait_for(deadline) == std::future_status::ready) {
     node.driver = sight.get();
   } else {
     stuck = true;
     node.driver.failure = fail(Code::Unavailable, "the driver gave no answer within {}: a GPU or the driver hangs",
-                               format_duration(patience.driver));
+                               format_duration(deadline));
   }
-  Diagnosis out = run_checks(checks(), std::move(node), patience.check);
+  Diagnosis out = run_checks(checks(), std::move(node), kReading + 2 * patience);
   out.stuck = out.stuck || stuck;
   return out;
 }

@@ -7,19 +7,14 @@
 
 namespace tessera::cli {
 
-struct Patience {
-  Milliseconds driver{45'000};   ///< for starting it and collecting, all devices included
-  Milliseconds check{15'000};    ///< for each check; they run side by side
-  Milliseconds question{5'000};  ///< for one answer of the driver, the kubelet or an HTTP server
-};
-
 struct Diagnosis {
   Report report;          ///< in the order of the table; checks that do not apply have no findings
   bool stuck = false;     ///< a thread is left behind: end the process without waiting for it
   int exit_code() const;  ///< 1 if there is a problem
 };
 
-Diagnosis examine(const Places& places, Environment environment, const Patience& patience = {});
+/// `patience` is for one answer of the driver, the kubelet or a server.
+Diagnosis examine(const Places& places, Environment environment, Milliseconds patience);
 
 /// The same with these checks and what the driver told already.
 Diagnosis run_checks(std::span<const Check> checks, Node node, Milliseconds deadline);

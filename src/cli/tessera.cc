@@ -32,7 +32,7 @@ std::size_t terminal_width() {
 int run_doctor(const DoctorCommand& command) {
   log::configure(command.log_level, command.log_format);
   const auto environment = process_environment();
-  const auto diagnosis = examine(command.places, environment);
+  const auto diagnosis = examine(command.places, environment, command.patience);
   const bool colour = ::isatty(STDOUT_FILENO) == 1 && !environment("NO_COLOR") && environment("TERM") != "dumb";
   const bool written = print(command.print == Print::Json ? render_json(diagnosis.report)
                                                           : render_text(diagnosis.report, colour, terminal_width()));
