@@ -101,11 +101,11 @@ inline constexpr Described kUnallocatedProcesses{
     "process lists and pod-resources"};
 
 // Geometry.
-inline constexpr Described kDeviceInfo{
-    {"gpu_device_info", Type::Info, "", "What the device is. Always 1."},
-    "gpu, pci_bus_id, device, model, architecture, compute_capability, ecc_mode, mig_pending_mode, and every known "
-    "DCGM label field under its DCGM name",
-    "nvmlDeviceGetName, nvmlDeviceGetPciInfo and others"};
+inline constexpr Described kDeviceInfo{{"gpu_device_info", Type::Info, "", "What the device is. Always 1."},
+                                       "gpu, pci_bus_id, device, model, architecture, compute_capability, numa_node, "
+                                       "ecc_mode, mig_pending_mode, and every known "
+                                       "DCGM label field under its DCGM name",
+                                       "nvmlDeviceGetName, nvmlDeviceGetPciInfo and others"};
 inline constexpr Described kDeviceSlices{{"gpu_device_compute_slices", Type::Gauge, "slices",
                                           "Compute slices of the whole device; 1 where it cannot be partitioned."},
                                          "gpu",

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace tessera::agent {
 namespace {
@@ -17,6 +19,14 @@ void keep_devices(gpu::Snapshot& snapshot, const std::vector<unsigned>& wanted) 
   if (wanted.empty()) return;
   std::erase_if(snapshot.devices,
                 [&](const gpu::Device& d) { return std::ranges::find(wanted, d.index) == wanted.end(); });
+}
+
+/// The kernel's word on the NUMA node of a PCI slot. NVML writes the domain with eight digits, sysfs with four.
+std::optional<int> numa_node(const std::filesystem::path& sys, const std::string& pci_bus_id) {
+  if (pci_bus_id.size() < 5) return std::nullopt;
+  const auto text = read_file(sys / "bus/pci/devices" / lower(pci_bus_id.substr(4)) / "numa_node");
+  const auto node = text ? parse_int(trim(*text)) : std::nullopt;
+  return node && *node >= 0 ? std::optional(static_cast<int>(*node)) : std::nullopt;
 }
 
 }  // namespace
@@ -50,6 +60,15 @@ void Collector::read_driver(Observation& observation, SteadyTime now) {
   if (!reader_) return;
   observation.snapshot = reader_->collect();
   keep_devices(observation.snapshot, options_.devices);
+  locate(observation.snapshot);
+}
+
+void Collector::locate(gpu::Snapshot& snapshot) {
+  for (gpu::Device& device : snapshot.devices) {
+    const auto [entry, fresh] = numa_nodes_.try_emplace(device.pci_bus_id);
+    if (fresh) entry->second = numa_node(options_.sys, device.pci_bus_id);
+    device.numa_node = entry->second;
+  }
 }
 
 void Collector::attribute(Observation& observation, SteadyTime now) {

@@ -1,8 +1,10 @@
 #pragma once
 // One collection after another: the driver's snapshot, who its processes are, who holds its devices, what was seen
 // before.
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "agent/allocations.h"
 #include "agent/attribution.h"
@@ -29,10 +31,12 @@ class Collector {
  private:
   void open_driver(SteadyTime now);
   void read_driver(Observation& observation, SteadyTime now);
+  void locate(gpu::Snapshot& snapshot);
   void attribute(Observation& observation, SteadyTime now);
 
   const Options options_;
   std::unique_ptr<nvml::Reader> reader_;
+  std::map<std::string, std::optional<int>> numa_nodes_;  // by PCI bus id: a slot does not move while we run
   std::string driver_problem_;
   std::optional<SteadyTime> driver_tried_;
   Attribution attribution_;

@@ -26,6 +26,7 @@ std::string device_info_labels(const Exposure& out, const gpu::Device& d) {
   append_label(text, "model", d.name);
   append_known(text, "architecture", d.architecture);
   append_known(text, "compute_capability", d.compute_capability);
+  append_known(text, "numa_node", d.numa_node);
   append_known(text, "ecc_mode", d.ecc_enabled);
   append_known(text, "mig_pending_mode", d.mig_pending);
   for (const FieldInfo& field : known_fields()) {

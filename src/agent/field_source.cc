@@ -5,10 +5,17 @@
 
 namespace tessera::agent {
 
+namespace {
+void log_warnings(const FieldSet& fields) {
+  for (const std::string& warning : fields.warnings) log::warn("fields", {{"what", warning}});
+}
+}  // namespace
+
 Result<std::unique_ptr<FieldSource>> FieldSource::open(std::string path, DcgmNames names) {
   auto source = std::unique_ptr<FieldSource>(new FieldSource(std::move(path), names));
   source->seen_ = source->stamp();
   source->fields_ = TRY(source->read());
+  log_warnings(*source->fields_);
   return source;
 }
 
@@ -40,6 +47,7 @@ void FieldSource::refresh(bool forced) {
     return;
   }
   fields_ = *std::move(fields);
+  log_warnings(*fields_);
   log::info("fields reloaded", {{"file", path_}, {"fields", std::to_string(fields_->values.size())}});
 }
 

@@ -148,8 +148,9 @@ Result<void> set_hostname_label(Options& options, std::string_view value) {
   options.hostname_label = std::string(label);
   return {};
 }
-Result<void> set_id_type(Options& options, std::string_view value) {
-  return choose(options.gpu_id_type, value, {{"uid", GpuIdType::Uid}, {"device-name", GpuIdType::DeviceName}});
+Result<void> set_id_type(Options&, std::string_view value) {
+  bool by_name = false;  // both forms are recognised whichever is named
+  return choose(by_name, value, {{"uid", false}, {"device-name", true}});
 }
 Result<void> set_log_format(Options& options, std::string_view value) {
   return choose(options.log_format, value, {{"text", log::Format::Text}, {"json", log::Format::Json}});

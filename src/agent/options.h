@@ -16,7 +16,6 @@
 namespace tessera::agent {
 
 enum class Print { None, Table, Json, Prom };
-enum class GpuIdType { Uid, DeviceName };  ///< dcgm-exporter's --kubernetes-gpu-id-type: uid | device-name
 
 struct Options {
   std::string address = ":9400";
@@ -34,8 +33,7 @@ struct Options {
   Milliseconds deadline{1'000};  ///< of one collection
   bool once = false;
   Print print = Print::None;
-  bool kubernetes = true;  ///< attribute to pods (default: on where the kubelet's socket or the pod logs exist)
-  GpuIdType gpu_id_type = GpuIdType::Uid;
+  bool kubernetes = true;         ///< attribute to pods (default: on where the kubelet's socket or the pod logs exist)
   bool hostname_off = false;      ///< -n: leave the hostname label out
   std::vector<unsigned> devices;  ///< -d g:0,1: only these indices; empty: all
   bool session_pid = true;        ///< --session-labels without pid: rows are summed per container

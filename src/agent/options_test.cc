@@ -133,7 +133,6 @@ TEST(Options, TakeDcgmExportersVariables) {
   EXPECT_EQ(options.interval, 10s);
   EXPECT_EQ(options.collectors, "/etc/dcgm-exporter/dcp-metrics-included.csv");
   EXPECT_TRUE(options.kubernetes);
-  EXPECT_EQ(options.gpu_id_type, GpuIdType::DeviceName);
   EXPECT_THAT(options.devices, IsEmpty());
   EXPECT_TRUE(options.hostname_off);
   EXPECT_EQ(options.web_config, "/etc/web.yaml");

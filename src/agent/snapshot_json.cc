@@ -63,6 +63,7 @@ Json device(const gpu::Device& d) {
   put(out, "name", d.name);
   put(out, "pciBusId", d.pci_bus_id);
   put(out, "minor", d.minor);
+  put(out, "numaNode", d.numa_node);
   put(out, "serial", d.serial);
   put(out, "architecture", d.architecture);
   put(out, "computeCapability", d.compute_capability);

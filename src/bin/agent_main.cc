@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   }
   const auto& options = std::get<agent::Options>(*parsed);
   log::configure(options.log_level, options.log_format);
+  for (const std::string& warning : options.warnings) log::warn("options", {{"what", warning}});
   const Result<void> result = agent::run(options, stop.get_token(), reload);
   if (!result) log::error("agent stopped", {{"why", result.error().what}});
   return result ? EXIT_SUCCESS : EXIT_FAILURE;

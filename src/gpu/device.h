@@ -66,6 +66,7 @@ struct Device {
   std::string name;
   std::string pci_bus_id;  ///< "00000000:3B:00.0"
   std::optional<unsigned> minor;
+  std::optional<int> numa_node;  ///< of its PCI slot, by the kernel; absent where the kernel does not know
   std::optional<std::string> serial;
   std::optional<std::string> architecture;        ///< "Hopper"
   std::optional<std::string> compute_capability;  ///< "9.0"
