@@ -16,10 +16,11 @@ Outcome<std::string> drop_symbols(const std::string& library, const std::vector<
   if (!in) return Failure{fmt::format("library {}: cannot be read", library)};
   std::string image(std::istreambuf_iterator<char>(in), {});
   for (const std::string& symbol : symbols) {
-    const std::string entry = '\0' + symbol + '\0';
+    const std::string entry = symbol + '\0';
     std::size_t found = 0;
     for (std::size_t at = image.find(entry); at != std::string::npos; at = image.find(entry, at + 1)) {
-      image[at + 1] = 'x';  // in .dynstr, and in .strtab where the file is not stripped
+      if (at == 0 || image[at - 1] != '\0') continue;
+      image[at] = 'x';  // in .dynstr, and in .strtab where the file is not stripped
       ++found;
     }
     if (found == 0) return Failure{fmt::format("library {}: has no function {}", library, symbol)};

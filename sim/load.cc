@@ -71,7 +71,7 @@ Outcome<const ReplayFiles::File*> ReplayFiles::load(const std::string& path) {
     if (file.first_key.empty()) file.first_key = key;
     file.series[std::move(key)].push_back({*time, *value});
   }
-  for (auto& [key, points] : file.series) std::ranges::stable_sort(points, {}, &Point::time);
+  for (auto& [key, points] : file.series) std::ranges::sort(points);
   return &files_.emplace(path, std::move(file)).first->second;
 }
 
@@ -107,7 +107,7 @@ Outcome<std::shared_ptr<const Signal::Steps>> Signal::replay(const LoadSpec& spe
   const double first = points->front().time;
   for (const auto& point : *points) {
     const double time = (point.time - first) / spec.speed;
-    if (!steps->times.empty() && time <= steps->times.back()) continue;  // two values at one instant: the first counts
+    if (!steps->times.empty() && time <= steps->times.back()) continue;  // two values at one instant: the lower counts
     steps->times.push_back(time);
     steps->values.push_back(static_cast<float>(std::clamp(point.value * spec.scale, 0.0, 100.0)));
   }

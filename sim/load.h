@@ -4,6 +4,7 @@
 // same instant, without any of them running in the background.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,6 +36,7 @@ class ReplayFiles {
  public:
   struct Point {
     double time, value;
+    auto operator<=>(const Point&) const = default;
   };
   // The points of `key` in time order.
   Outcome<std::vector<Point>> read(const std::string& file, const std::string& key);
