@@ -112,11 +112,11 @@ std::optional<Container> container_of(std::string_view component, std::string_vi
 }
 
 /// From the innermost component to the root: the first container id, up to the first pod. What stands above that pod
-/// belongs to the machine or container that plays the node.
+/// belongs to the machine or container that plays the node. The leading `..` of a cgroup namespace say nothing.
 CgroupOwner owner_of(std::string_view path) {
   std::vector<std::string> components;
   for (const auto component : split(without(path, " (deleted)"), '/'))
-    if (!component.empty() && component != "..") components.push_back(unescape(component));
+    if (!component.empty()) components.push_back(unescape(component));
   CgroupOwner owner;
   for (std::size_t i = components.size(); i-- > 0 && owner.pod_uid.empty();) {
     if (owner.container_id.empty()) {

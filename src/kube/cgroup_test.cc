@@ -179,6 +179,8 @@ TEST(Cgroup, ALineWithAPodIsPreferredWhereverItStands) {
   for (const auto& file : {pod + service, service + pod, scope + pod, pod + scope, pod_only + pod, pod + pod_only,
                            "13:rdma:/\n12:misc:/\n" + pod + pod + "1:name=systemd:/\n" + service})
     EXPECT_EQ(shown(parse_cgroup(file)), want) << file;
+  EXPECT_EQ(shown(parse_cgroup(pod + "1:name=systemd:/kubepods/pod" + kUid + "/" + kId + "/docker/" + kOther)), want)
+      << "of two containers, the first line's";
   EXPECT_EQ(shown(parse_cgroup(service + scope)), "- " + kOther + " docker");
   EXPECT_EQ(shown(parse_cgroup(scope + pod_only)), kUid + " - -") << "the container of a line without pod is not its";
 }
