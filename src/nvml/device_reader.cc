@@ -88,8 +88,8 @@ void DeviceReader::begin(abi::Device handle, const std::string& uuid) {
   known_ = std::move(fresh);
   total_bytes_.reset();
   clamped_ = 0;
+  fields_ = {};
   drop_layout({});
-  forget_absences();
   refresh(handle);
   reread_profiles_ = true;
 }
@@ -221,12 +221,13 @@ void DeviceReader::profile(Asking& asking, gpu::Device& out) {
 
 void DeviceReader::forget_absences() {
   memory_.forget();
-  fields_.forget();
+  fields_.forget_absences();
 }
 
-/// GPM samples die with the layout that they were taken of; an instance's absent calls may exist on the next one.
+/// GPM samples die with the layout that they were taken of. What was absent may exist now, as remapped rows on a device
+/// without instances; and an instance that went while it was asked has told nothing about the others.
 void DeviceReader::drop_layout(Layout next) {
-  if (layout_.empty() != next.empty()) forget_absences();  // remapped rows exist only while there is no instance
+  forget_absences();
   layout_ = std::move(next);
   instance_gpm_.clear();
   gpm_.reset();

@@ -28,8 +28,8 @@ std::span<const FieldRow> field_rows();
 class FieldValues {
  public:
   void read(Asking& asking, gpu::Readings& out);
-  /// Ask for everything again, and forget the counters.
-  void forget() { *this = FieldValues(); }
+  /// Asks for everything again, whatever was absent.
+  void forget_absences() { ask_again_.fill({}); }
 
  private:
   void keep_counter(FieldRow::Kind kind, const abi::FieldValue& field, SteadyTime now, gpu::Readings& out);
