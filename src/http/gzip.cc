@@ -8,7 +8,7 @@
 namespace tessera::http {
 namespace {
 
-constexpr int kLevel = 1;
+constexpr int kLevel = 1;  // a page is compressed for one scrape and thrown away: speed counts
 
 struct FreeCompressor {
   void operator()(libdeflate_compressor* compressor) const noexcept { libdeflate_free_compressor(compressor); }
