@@ -16,9 +16,6 @@ if(TESSERA_CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  add_compile_options(-Wno-maybe-uninitialized)  # g++ 12 at -O2 takes the inside of an empty std::optional for one
-endif()
 include_directories(${CMAKE_SOURCE_DIR}/src)
 if(TESSERA_SANITIZE)
   add_compile_options(-fsanitize=${TESSERA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
