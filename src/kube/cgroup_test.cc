@@ -138,7 +138,6 @@ TEST(Cgroup, ContainersWithoutPod) {
 }
 
 TEST(Cgroup, NeitherPodNorContainer) {
-  const std::string none;
   for (const auto& path : std::vector<std::string>{
            "/",
            "",

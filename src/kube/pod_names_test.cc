@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-
 #include "base/files.h"
 
 namespace tessera::kube {
@@ -67,7 +65,7 @@ TEST_F(PodNamesTest, JunkIsPassedOver) {
        {"x" + kUid, "a_" + kUid, "a_b_c_" + kUid, "_b_" + kUid, "a__" + kUid, std::string("a_b_"), "a_b_" + kUid + "0",
         std::string("a_b_0c7e6a51x93d2-4b8f-a1e4-5f20d8c3b697"), std::string("a\xFF_b_") + kUid, std::string("___")})
     pod(junk);
-  std::ofstream(logs() / "pods/a file");
+  ASSERT_TRUE(write_file_atomically(logs() / "pods/a file", ""));
   const auto dashes = std::string("-") + kId.substr(1);
   for (const auto& junk :
        {kId, kId + ".log", "-" + kId + ".log", "a_b-" + kId + ".log", "a_b_c_d-" + kId + ".log", "a_b_c" + kId + ".log",
