@@ -42,7 +42,7 @@ TEST_F(ReadDevice, TellsWhatItIs) {
   const auto device = reader.collect();
   EXPECT_EQ(device.health, Health::Up) << device.why;
   EXPECT_EQ(device.uuid, "GPU-1");
-  EXPECT_EQ(device.readings[Reading::PowerWatts], 123.456);
+  EXPECT_EQ(device.readings[Reading::PowerWatts], 476.585) << "the nearest number, not 476.58500000000004";
   EXPECT_EQ(device.memory_bytes, 81559ULL << 20U);
   EXPECT_EQ(device.mig_enabled, std::nullopt);
   EXPECT_EQ(device.compute_slices, 1U);

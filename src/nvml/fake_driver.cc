@@ -142,7 +142,7 @@ abi::Return field_values(abi::Device device, int count, abi::FieldValue* out) {
 }
 
 abi::Return power(abi::Device device, abi::u32* out) {
-  *out = 123'456;
+  *out = 476'585;
   return begin("power", device);
 }
 

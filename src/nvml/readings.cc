@@ -69,8 +69,8 @@ Answer clocks_reasons(const Api& api, abi::Device device) {
 struct Row {
   Call call;
   Reading reading;
-  double scale;
-  double most;  ///< what is above is not believed
+  double divisor;  ///< a factor of 0.001 would make 476585 mW 476.58500000000004 W
+  double most;     ///< what is above is not believed
   bool in_mig_mode;
   Answer (*ask)(const Api&, abi::Device);
 };
@@ -86,8 +86,8 @@ constexpr Row kRows[] = {
      scalar<abi::u32, &Api::nvmlDeviceGetClockInfo, abi::kClockMemory>},
     {Call::VideoClock, Reading::VideoClockMhz, 1, kAny, kAlways,
      scalar<abi::u32, &Api::nvmlDeviceGetClockInfo, abi::kClockVideo>},
-    {Call::Power, Reading::PowerWatts, 0.001, kAny, kAlways, scalar<abi::u32, &Api::nvmlDeviceGetPowerUsage>},
-    {Call::PowerLimit, Reading::PowerLimitWatts, 0.001, kAny, kAlways,
+    {Call::Power, Reading::PowerWatts, 1000, kAny, kAlways, scalar<abi::u32, &Api::nvmlDeviceGetPowerUsage>},
+    {Call::PowerLimit, Reading::PowerLimitWatts, 1000, kAny, kAlways,
      scalar<abi::u32, &Api::nvmlDeviceGetEnforcedPowerLimit>},
     {Call::Energy, Reading::EnergyMillijoulesTotal, 1, kAny, kAlways,
      scalar<abi::u64, &Api::nvmlDeviceGetTotalEnergyConsumption>},
@@ -121,7 +121,7 @@ void read_scalars(Asking& asking, bool mig_enabled, gpu::Readings& out) {
     if (!asking.may_ask(row.call, true)) continue;
     const Answer answer = row.ask(asking.api, asking.handle);
     if (!asking.note(row.call, answer.code)) continue;
-    if (answer.value >= 0 && answer.value <= row.most) out.set(row.reading, answer.value * row.scale);
+    if (answer.value >= 0 && answer.value <= row.most) out.set(row.reading, answer.value / row.divisor);
   }
 }
 
