@@ -23,17 +23,17 @@ http::ClientRequest get(std::string url) {
 
 }  // namespace
 
-std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>& addresses) {
+std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>& addresses, const std::string& job) {
   if (peer("prometheus").empty()) return nullptr;
-  return std::unique_ptr<Prometheus>(new Prometheus(addresses));
+  return std::unique_ptr<Prometheus>(new Prometheus(addresses, job));
 }
 
-Prometheus::Prometheus(const std::vector<std::string>& addresses) : targets_(addresses.size()) {
+Prometheus::Prometheus(const std::vector<std::string>& addresses, const std::string& job) : targets_(addresses.size()) {
   std::string config =
       "global: {scrape_interval: 500ms, scrape_timeout: 400ms}\nscrape_configs:\n- job_name: gpu\n  honor_labels: "
       "true\n  static_configs:\n  - targets: [";
   for (const auto& address : addresses) config += '"' + address + "\",";
-  config += "]\n";
+  config += "]\n" + job;
   EXPECT_TRUE(write_file_atomically(dir_.path() / "prometheus.yml", config));
   const std::string listen = fmt::format("127.0.0.1:{}", free_port());
   url_ = "http://" + listen;

@@ -19,15 +19,15 @@ struct Vector {
 
 class Prometheus {
  public:
-  /// nullptr where the program is not on this machine.
-  static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses);
+  /// nullptr where the program is not on this machine. `job`: more lines of the job, two blanks before each.
+  static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses, const std::string& job = "");
   /// The instant vector of a query; fails the test on an error reply.
   std::vector<Vector> query(const std::string& promql);
   /// Waits until every target has been scraped at least `count` times.
   bool scraped(int count);
 
  private:
-  explicit Prometheus(const std::vector<std::string>& addresses);
+  Prometheus(const std::vector<std::string>& addresses, const std::string& job);
   TempDir dir_;
   std::string url_;
   std::size_t targets_;
