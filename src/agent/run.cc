@@ -89,7 +89,7 @@ class Publisher {
                                          metrics::write_text(session_page(seen, expose_options(options_))), 0644);
     if (written) return {};
     ++self_.textfile_failures;
-    return fail(written.error().code, "textfile {} not written: {}", options_.textfile, written.error().what);
+    return fail(written.error().code, "textfile {}: {}", options_.textfile, written.error().what);
   }
 
  private:
@@ -156,7 +156,8 @@ Result<void> serve(const Options& options, Collector& collector, FieldSource& fi
     fields.refresh(reload.exchange(false));
     latest.publish(publisher.publish(collector.collect(), scraping));
     const auto written = publisher.write_textfile(latest.get()->seen);
-    if (!written && textfile_ok) log::error("the old textfile stands", {{"why", written.error().what}});
+    if (!written && textfile_ok)
+      log::error("textfile not written, the old one stands", {{"why", written.error().what}});
     textfile_ok = static_cast<bool>(written);
   });
   log::info("agent stopping");
