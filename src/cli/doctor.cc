@@ -92,6 +92,7 @@ Diagnosis examine(const Places& places, Environment environment, Milliseconds pa
     node.driver.failure = fail(Code::Unavailable, "the driver gave no answer within {}: a GPU or the driver hangs",
                                format_duration(deadline));
   }
+  stuck = stuck || node.driver.left_behind;
   Diagnosis out = run_checks(checks(), std::move(node), kReading + 2 * patience);
   out.stuck = out.stuck || stuck;
   return out;

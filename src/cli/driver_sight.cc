@@ -88,6 +88,7 @@ DriverSight look_at_driver(const std::string& name, Milliseconds patience) {
   const auto library = nvml::Library::open(name, kStartDeadline);
   if (!library) {
     out.failure = library.error();
+    out.left_behind = library.error().code == Code::Unavailable;
     return out;
   }
   const Api& api = (*library)->api();
@@ -104,6 +105,7 @@ DriverSight look_at_driver(const std::string& name, Milliseconds patience) {
   out.devices = (*reader)->collect().devices;
   // The first question wakes a GPU without persistence mode, which takes seconds: only a second miss is a hang.
   if (any_slow(out.devices)) out.devices = (*reader)->collect().devices;
+  out.left_behind = any_slow(out.devices);
   for (const auto& device : out.devices) {
     if (device.health != gpu::Health::Up || device.mig_enabled != true) continue;
     if (auto listed = list_gpu_instances(api, device)) out.gpu_instances.emplace(device.index, *std::move(listed));

@@ -30,6 +30,7 @@ struct DriverSight {
   std::vector<gpu::Device> devices;
   /// GPU instances by device index, with and without compute instances; absent where the driver refuses to list them.
   std::map<unsigned, std::vector<unsigned>> gpu_instances;
+  bool left_behind = false;  ///< a thread may still be in the driver: end the process without the driver's own clean-up
 };
 
 /// What `api` has no function for, from a table of what the agent uses.
