@@ -101,7 +101,9 @@ TEST(Server, AnswersHeadWithTheHeadOfGet) {
   RawPeer peer(server->port());
   peer.send("HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n" + get("/gpus/all"));
   EXPECT_THAT(peer.read_head(), HasSubstr("Content-Length: 4\r\n"));
-  EXPECT_THAT(peer.read_reply(), EndsWith("\r\n\r\nall"));  // directly behind: there was no body
+  const std::string next = peer.read_reply();
+  EXPECT_THAT(next, StartsWith("HTTP/1.1 200 "));  // directly behind: there was no body
+  EXPECT_THAT(next, EndsWith("\r\n\r\nall"));
 }
 
 TEST(Server, AnswersRequestsSentAheadInOrder) {
@@ -253,6 +255,19 @@ TEST(Server, ServesManyKeptConnectionsAtOnce) {
   threads.clear();
   EXPECT_EQ(good, kThreads * kRequests);
   EXPECT_TRUE(eventually([&] { return server->stats().requests == kThreads * kRequests; }));
+}
+
+TEST(Server, KeepsNoPageForAnIdleConnection) {
+  const auto page = std::make_shared<const std::string>("page");
+  const auto server = started({}, {{"GET", "/", [&](const Request&) {
+                                      Response response;
+                                      response.shared_body = page;
+                                      return response;
+                                    }}});
+  RawPeer peer(server->port());
+  EXPECT_THAT(peer.ask(get("/")), EndsWith("page"));
+  EXPECT_TRUE(eventually([&] { return page.use_count() == 1; }));
+  EXPECT_EQ(server->stats().connections, 1);
 }
 
 TEST(Server, LetsARunningReplyEndAndClosesTheRest) {
