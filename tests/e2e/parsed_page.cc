@@ -20,8 +20,10 @@ bool read_labels(std::string_view& rest, Row& row) {
     std::string value;
     std::size_t at = equals + 2;
     for (; at < rest.size() && rest[at] != '"'; ++at) {
-      if (rest[at] == '\\' && ++at == rest.size()) return false;
-      value += rest[at - 1] == '\\' && rest[at] == 'n' ? '\n' : rest[at];
+      const bool escaped = rest[at] == '\\';
+      if (escaped) ++at;
+      if (at == rest.size()) return false;
+      value += escaped && rest[at] == 'n' ? '\n' : rest[at];
     }
     if (at >= rest.size()) return false;
     row.labels.emplace_back(name, value);
