@@ -21,7 +21,7 @@ void judge_file(const PromFile& file, Findings& out) {
   if (!file.readable_by_all)
     out.push_back({Status::Warning,
                    path,
-                   "only its owner can read it: node_exporter, which runs as another user, cannot",
+                   "not readable by all: node_exporter cannot serve it, unless it runs as its owner or as root",
                    "Give it mode 0644; a program that writes it by mktemp and mv leaves 0600 behind.",
                    {"chmod 0644 " + path}});
   if (!file.families.empty() && file.age > kFreshFor)
@@ -33,7 +33,7 @@ void judge_file(const PromFile& file, Findings& out) {
                    {"systemctl status tessera-agent", "rm " + path}});
 }
 
-void judge_doubles(const std::vector<PromFile>& files, Findings& out) {
+void judge_doubles(const fs::path& folder, const std::vector<PromFile>& files, Findings& out) {
   std::map<std::string, std::vector<std::string>> places;
   for (const auto& file : files)
     for (const auto& family : file.families) places[family].push_back(file.path.filename().string());
@@ -43,7 +43,7 @@ void judge_doubles(const std::vector<PromFile>& files, Findings& out) {
   for (const auto& [in, families] : doubles)
     out.push_back(
         {Status::Warning,
-         fmt::format("{}", fmt::join(in, ", ")),
+         fmt::format("{}: {}", folder.string(), fmt::join(in, ", ")),
          fmt::format("have the same series: {}; node_exporter refuses doubles and reports an error at each scrape",
                      fmt::join(families, ", ")),
          "Keep one writer, and remove the other's file.",
@@ -86,7 +86,7 @@ Findings check_textfile(const Node& node) {
              {"install -d -m 0755 " + folder->path.string()}}};
   Findings out{summary(folder->path, files)};
   for (const auto& file : files) judge_file(file, out);
-  judge_doubles(files, out);
+  judge_doubles(folder->path, files, out);
   return out;
 }
 
