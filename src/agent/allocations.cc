@@ -15,17 +15,25 @@ using namespace std::chrono_literals;
 constexpr Milliseconds kKubeletDeadline = 5s;
 constexpr int kPollsUntilUnknown = 3;
 
+/// DRA names an instance by its GPU instance profile and first memory slice.
+bool placed_as(const gpu::Device& device, const gpu::Instance& instance, const kube::DeviceRef& ref) {
+  const auto profile = std::ranges::find(device.profiles, *ref.mig_profile, &gpu::Profile::id);
+  return profile != device.profiles.end() && instance.profile.ends_with(profile->name) && instance.placement &&
+         instance.placement->start == ref.mig_start;
+}
+
 /// The subject that a device id points at; nullopt if none of these devices does.
 std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snapshot& snapshot) {
   const std::string uuid = lower(ref.uuid);
   for (const gpu::Device& device : snapshot.devices) {
     const bool is_device = ref.minor ? device.minor == ref.minor : lower(device.uuid) == uuid;
-    if (is_device && !ref.gpu_instance) return subject_of(device);
+    if (is_device && !ref.gpu_instance && !ref.mig_profile) return subject_of(device);
     for (const gpu::Instance& instance : device.instances) {
-      const bool by_ids = is_device && ref.gpu_instance == instance.gpu_instance &&
+      const bool by_ids = is_device && ref.gpu_instance && ref.gpu_instance == instance.gpu_instance &&
                           (!ref.compute_instance || ref.compute_instance == instance.compute_instance);
       const bool by_uuid = !ref.minor && lower(instance.uuid) == uuid;
-      if (by_ids || by_uuid) return subject_of(device, instance);
+      const bool by_place = is_device && ref.mig_profile && placed_as(device, instance, ref);
+      if (by_ids || by_uuid || by_place) return subject_of(device, instance);
     }
   }
   return std::nullopt;
@@ -33,6 +41,12 @@ std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snaps
 
 bool same_pod(const Workload& holder, const Workload& user) {
   return holder.pod == user.pod && holder.space == user.space && !user.pod.empty();
+}
+
+/// A device that does not answer lists no processes: that is no word on whether there are any.
+bool lists_processes(const gpu::Snapshot& snapshot, const Subject& subject) {
+  const auto found = std::ranges::find(snapshot.devices, subject.uuid, &gpu::Device::uuid);
+  return found != snapshot.devices.end() && found->health == gpu::Health::Up;
 }
 
 /// A pod that holds a whole device in MIG mode uses it through any of its instances.
@@ -72,7 +86,12 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
                                   const std::function<std::string(const std::string&, const std::string&)>& uid_of) {
   AllocationState state{reply.known, reply.problem, reply.failures, {}, 0};
   std::map<std::tuple<Subject, Workload, std::string>, Allocation> merged;
-  for (const kube::HeldDevice& held : reply.held) {
+  const auto live = [&](const kube::HeldDevice& holder) {
+    return std::ranges::any_of(sessions, [&](const Session& session) {
+      return session.workload.pod == holder.pod && session.workload.space == holder.space;
+    });
+  };
+  for (const kube::HeldDevice& held : kube::prefer_live(reply.held, live)) {
     const auto ref = kube::parse_device_id(held.device_id);
     const auto subject = ref ? find_subject(*ref, snapshot) : std::nullopt;
     if (!subject) {
@@ -90,9 +109,10 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
     }
   }
   for (auto& [key, allocation] : merged) {
-    allocation.used = std::ranges::any_of(sessions, [&](const Session& session) {
-      return covers(allocation.subject, session.subject) && same_pod(allocation.workload, session.workload);
-    });
+    if (lists_processes(snapshot, allocation.subject))
+      allocation.used = std::ranges::any_of(sessions, [&](const Session& session) {
+        return covers(allocation.subject, session.subject) && same_pod(allocation.workload, session.workload);
+      });
     state.list.push_back(std::move(allocation));
   }
   return state;

@@ -31,7 +31,9 @@ TEST(MatchAllocations, EveryFormOfIdFindsItsSubject) {
                 {"MIG-GPU-00000001-0000-0000-0000-000000000000/5/0", "1_5_0"},
                 {"nvidia1", "1"},
                 {"nvidia1/gi3", "1_3_0"},
-                {"nvidia0/vgpu2", "0"}};
+                {"nvidia0/vgpu2", "0"},
+                {"gpu-1", "1"},
+                {"gpu-1-mig-2g20gb-14-2", "1_3_0"}};
   for (const auto& c : kCases) {
     const auto state = match({held(kTrain, c.id)});
     ASSERT_EQ(state.list.size(), 1U) << c.id;
@@ -44,6 +46,28 @@ TEST(MatchAllocations, WhatIsNotHereIsCountedNotInvented) {
   const auto state = match({held(kTrain, "GPU-ffffffff-0000-0000-0000-000000000000"), held(kTrain, "all")});
   EXPECT_TRUE(state.list.empty());
   EXPECT_EQ(state.unmatched, 2U);
+}
+
+TEST(MatchAllocations, ADraInstanceThatIsNotThereIsNotTheWholeGpu) {
+  EXPECT_EQ(match({held(kTrain, "gpu-1-mig-2g20gb-14-4")}).unmatched, 1U);
+  EXPECT_EQ(match({held(kTrain, "gpu-1-mig-7g80gb-0-0")}).unmatched, 1U);
+}
+
+TEST(MatchAllocations, OfTwoHoldersOfOneGpuTheOneWithProcessesStands) {
+  const std::string gpu = "GPU-00000000-0000-0000-0000-000000000000";
+  const Workload ended{"ml", "train-old", "main", ""};
+  const auto state = match({held(ended, gpu), held(kTrain, gpu)});
+  ASSERT_EQ(state.list.size(), 1U);
+  EXPECT_EQ(state.list[0].workload.pod, "train-0");
+}
+
+TEST(MatchAllocations, OfADeviceThatDoesNotAnswerItIsNotSaidThatItIsIdle) {
+  auto seen = sample_observation();
+  seen.snapshot.devices[0].health = gpu::Health::Slow;
+  seen.sessions.clear();
+  const auto state = match({held(kTrain, "GPU-00000000-0000-0000-0000-000000000000")}, seen);
+  ASSERT_EQ(state.list.size(), 1U);
+  EXPECT_EQ(state.list[0].used, std::nullopt);
 }
 
 TEST(MatchAllocations, ReplicasOfOneContainerAreOneAllocation) {

@@ -86,7 +86,8 @@ inline constexpr Described kAllocationInfo{
     "kubelet pod-resources List"};
 inline constexpr Described kAllocationUsed{
     {"gpu_allocation_used", Type::Gauge, "boolean",
-     "1 if a process of the holding pod runs on what it holds, 0 if it is held but idle."},
+     "1 if a process of the holding pod runs on what it holds, 0 if it is held but idle; absent where the device does "
+     "not answer."},
     kHolderLabels,
     "pod-resources and process lists"};
 inline constexpr Described kAllocatedSeconds{{"gpu_allocated_seconds_total", Type::Counter, "seconds",
@@ -228,6 +229,10 @@ inline constexpr Described kScrapes{
     {"tessera_agent_scrapes_total", Type::Counter, "requests", "Requests for /metrics that were served."},
     "",
     "/metrics"};
+inline constexpr Described kRefused{{"tessera_agent_http_refused_total", Type::Counter, "requests",
+                                     "HTTP requests and connections refused, by the limit or cause."},
+                                    "reason",
+                                    "the HTTP server"};
 inline constexpr Described kCpuSeconds{
     {"process_cpu_seconds_total", Type::Counter, "seconds", "User and system CPU time of the agent."}, "", "getrusage"};
 inline constexpr Described kResident{
@@ -281,6 +286,7 @@ inline constexpr std::array kAll = {&kProcessInfo,
                                     &kReloadOk,
                                     &kTextfileFailures,
                                     &kScrapes,
+                                    &kRefused,
                                     &kCpuSeconds,
                                     &kResident,
                                     &kStartTime};

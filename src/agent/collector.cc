@@ -84,6 +84,8 @@ void Collector::attribute(Observation& observation, SteadyTime now) {
     observation.allocations = match_allocations(
         *reply, observation.snapshot, observation.sessions,
         [&](const std::string& space, const std::string& pod) { return attribution_.uid_of(space, pod, now); });
+  if (!observation.sessions_known())
+    for (Allocation& allocation : observation.allocations.list) allocation.used.reset();
   observation.names_problem = attribution_.names_problem().value_or("");
 }
 

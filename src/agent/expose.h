@@ -5,6 +5,7 @@
 
 #include "agent/fields.h"
 #include "agent/observation.h"
+#include "http/server.h"
 #include "metrics/page.h"
 
 namespace tessera::agent {
@@ -23,6 +24,7 @@ struct SelfState {
   bool fields_reload_ok = true;
   std::uint64_t textfile_failures = 0;
   std::uint64_t scrapes = 0;
+  http::ServerStats http{};
   EpochMs start_time = 0;
   double cpu_seconds = 0;
   std::uint64_t resident_bytes = 0;

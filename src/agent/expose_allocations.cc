@@ -58,7 +58,7 @@ void expose_allocations(Exposure& out) {
 
   out.page.family(catalog::kAllocationUsed.metric);
   for (const Allocation& a : allocations.list)
-    out.page.add(out.page.labels(holder_text(out, a.subject, a.workload, a.resource)), a.used ? 1 : 0);
+    if (a.used) out.page.add(out.page.labels(holder_text(out, a.subject, a.workload, a.resource)), *a.used ? 1 : 0);
 
   out.page.family(catalog::kUnallocatedProcesses.metric);
   for (const auto& [key, count] : unallocated(out.seen)) {

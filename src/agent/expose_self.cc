@@ -82,6 +82,20 @@ void add_attribution(Exposure& out) {
   if (seen.allocations.known) out.add_single(catalog::kUnmatched, static_cast<double>(seen.allocations.unmatched));
 }
 
+void add_refusals(Exposure& out, const http::ServerStats& http) {
+  const struct {
+    std::string_view reason;
+    std::uint64_t count;
+  } kinds[] = {{"connections", http.refused_connections},
+               {"header_size", http.refused_headers},
+               {"body_size", http.refused_bodies},
+               {"unauthorized", http.unauthorized},
+               {"timeout", http.timeouts},
+               {"failed", http.failed_handlers}};
+  out.page.family(catalog::kRefused.metric);
+  for (const auto& kind : kinds) add_labelled(out, {{"reason", kind.reason}}, static_cast<double>(kind.count));
+}
+
 }  // namespace
 
 void expose_self(Exposure& out, const FieldSet& fields, const SelfState& self) {
@@ -94,6 +108,7 @@ void expose_self(Exposure& out, const FieldSet& fields, const SelfState& self) {
   out.add_single(catalog::kCollections, static_cast<double>(out.seen.collections));
   out.add_single(catalog::kTextfileFailures, static_cast<double>(self.textfile_failures));
   out.add_single(catalog::kScrapes, static_cast<double>(self.scrapes));
+  add_refusals(out, self.http);
   out.add_single(catalog::kCpuSeconds, self.cpu_seconds);
   out.add_single(catalog::kResident, static_cast<double>(self.resident_bytes));
   out.add_single(catalog::kStartTime, static_cast<double>(self.start_time) / 1000.0);

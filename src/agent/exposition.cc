@@ -9,8 +9,7 @@ Form negotiate(std::string_view accept, std::string_view accept_encoding) {
   const double openmetrics = accept.empty() ? 0 : http::accept_quality(accept, "application/openmetrics-text");
   const double text = http::accept_quality(accept, "text/plain");
   const bool named = accept.find("application/openmetrics-text") != std::string_view::npos;
-  const bool gzip = !accept_encoding.empty() && http::accept_quality(accept_encoding, "gzip") > 0;
-  return {named && openmetrics > 0 && openmetrics >= text, gzip};
+  return {named && openmetrics > 0 && openmetrics >= text, http::wants_gzip(accept_encoding)};
 }
 
 Exposition::Exposition(metrics::Page page, std::shared_ptr<const FieldSet> fields)

@@ -12,11 +12,12 @@ constexpr EpochMs kLongestStep = 150 * 1000;  // a longer gap between two collec
 }  // namespace
 
 bool Ledger::observed(const Observation& observation, const Subject& subject) const {
-  // A hung device lists nothing: its sessions are not known to have ended. One that is gone for good has no sessions.
+  // A device that hangs or may not be opened lists nothing: its sessions are not known to have ended. One that is lost
+  // or gone has none any more.
   const auto& devices = observation.snapshot.devices;
   const auto found = std::ranges::find(devices, subject.uuid, &gpu::Device::uuid);
   if (found == devices.end()) return observation.driver_up;
-  return found->health != gpu::Health::Slow;
+  return found->health == gpu::Health::Up || found->health == gpu::Health::Lost;
 }
 
 void Ledger::follow_sessions(Observation& observation) {

@@ -65,13 +65,23 @@ TEST_F(LedgerTest, AProcessListedAfterItsEndIsStillTheSameSession) {
   EXPECT_EQ(next({}).ended.size(), 1U);
 }
 
-TEST_F(LedgerTest, AHungDeviceEndsNoSession) {
+TEST_F(LedgerTest, ADeviceThatListsNothingEndsNoSession) {
   next({one_});
-  Observation hung = with_sessions(time_ += kStep, {});
-  hung.snapshot.devices[0].health = gpu::Health::Slow;
-  ledger_.update(hung);
-  EXPECT_TRUE(hung.ended.empty());
-  EXPECT_EQ(next({one_}).sessions_started.at(subject_), 1U) << "the same session, seen again after the hang";
+  for (const auto health : {gpu::Health::Slow, gpu::Health::Denied, gpu::Health::Failed}) {
+    Observation silent = with_sessions(time_ += kStep, {});
+    silent.snapshot.devices[0].health = health;
+    ledger_.update(silent);
+    EXPECT_TRUE(silent.ended.empty());
+    EXPECT_EQ(next({one_}).sessions_started.at(subject_), 1U) << "the same session, seen again";
+  }
+}
+
+TEST_F(LedgerTest, ALostDeviceHasNoSessions) {
+  next({one_});
+  Observation lost = with_sessions(time_ += kStep, {});
+  lost.snapshot.devices[0].health = gpu::Health::Lost;
+  ledger_.update(lost);
+  EXPECT_EQ(lost.ended.size(), 1U);
 }
 
 TEST_F(LedgerTest, PeakMemoryStays) {

@@ -68,9 +68,9 @@ struct Allocation {
   Subject subject;
   Workload workload;
   std::string resource;
-  bool shared = false;    ///< through replicas: others may hold the same subject
-  unsigned replicas = 0;  ///< of it held by this container, where shared
-  bool used = false;      ///< a process of the pod runs on the subject
+  bool shared = false;       ///< through replicas: others may hold the same subject
+  unsigned replicas = 0;     ///< of it held by this container, where shared
+  std::optional<bool> used;  ///< whether a process of the pod runs on the subject; absent where that cannot be seen
 };
 
 /// What the kubelet said, and how well it could be asked.

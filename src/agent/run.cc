@@ -71,7 +71,8 @@ class Publisher {
     self_.start_time = now_epoch_ms();
   }
 
-  Published publish(Observation seen, const Scraping& scraping) {
+  Published publish(Observation seen, const Scraping& scraping, const http::ServerStats& http = {}) {
+    self_.http = http;
     self_.fields_reload_ok = fields_.last_reload_ok();
     self_.scrapes = scraping.served;
     self_.cpu_seconds = cpu_seconds();
@@ -154,7 +155,7 @@ Result<void> serve(const Options& options, Collector& collector, FieldSource& fi
   bool textfile_ok = true;
   every(options.interval, stop, [&] {
     fields.refresh(reload.exchange(false));
-    latest.publish(publisher.publish(collector.collect(), scraping));
+    latest.publish(publisher.publish(collector.collect(), scraping, server->stats()));
     const auto written = publisher.write_textfile(latest.get()->seen);
     if (!written && textfile_ok)
       log::error("textfile not written, the old one stands", {{"why", written.error().what}});

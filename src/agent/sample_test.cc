@@ -46,7 +46,8 @@ gpu::Device mig_device(unsigned index) {
   d.readings.clear(gpu::Reading::GraphicsEngineActiveRatio);
   d.instances = {instance(1, "1g.10gb", 1, 0, 0.9), instance(3, "2g.20gb", 2, 2, 0.6),
                  instance(5, "1g.10gb", 1, 1, 0.8)};
-  d.profiles = {{19, "1g.10gb", 1, 16U, 10 * kGiB, 7, {{0, 1}, {1, 1}}}};
+  d.profiles = {{19, "1g.10gb", 1, 16U, 10 * kGiB, 7, {{0, 1}, {1, 1}}},
+                {14, "2g.20gb", 2, 32U, 20 * kGiB, 3, {{0, 2}, {2, 2}}}};
   return d;
 }
 

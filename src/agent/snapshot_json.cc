@@ -118,7 +118,7 @@ Json allocation(const Allocation& a) {
   out["resource"] = a.resource;
   out["shared"] = a.shared;
   if (a.shared) out["replicas"] = a.replicas;
-  out["used"] = a.used;
+  put(out, "used", a.used);
   return out;
 }
 

@@ -66,7 +66,7 @@ std::string holders_cell(const Observation& seen, const Subject& subject) {
     if (a.subject != subject) continue;
     if (!out.empty()) out += ", ";
     out += workload_name(a.workload);
-    if (!a.used && seen.sessions_known()) out += " (idle)";
+    if (a.used == false) out += " (idle)";
   }
   return out.empty() ? "free" : out;
 }
