@@ -99,6 +99,17 @@ TEST_F(ReadDevice, NoticesANewLayoutAtOnce) {
   EXPECT_THAT(pids(device), ElementsAre(7));
 }
 
+TEST_F(ReadDevice, AsksTheInstancesOfANewLayoutForWhatTheOldOnesHadNot) {
+  cut();
+  const auto memory = [this] { return reader.collect().instances.at(0).readings[Reading::MemoryTotalBytes]; };
+  driver.refusals = {{"instance memory", abi::kNotSupported}};
+  EXPECT_EQ(memory(), std::nullopt);
+  driver.refusals.clear();
+  EXPECT_EQ(memory(), std::nullopt) << "remembered for ten minutes";
+  driver.slots[2].reset();
+  EXPECT_TRUE(memory());
+}
+
 TEST_F(ReadDevice, ReadsALayoutOnceMoreThatChangesUnderIt) {
   cut();
   reader.collect();

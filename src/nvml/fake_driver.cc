@@ -175,8 +175,9 @@ abi::Return gpm_mig_sample(abi::Device device, abi::u32, abi::GpmSample sample) 
 
 abi::Return gpm_metrics(abi::GpmMetricsGet* get) {
   const auto code = begin("gpm metrics");
-  // The driver wants the older sample first.
-  if (*reinterpret_cast<int*>(get->sample1) >= *reinterpret_cast<int*>(get->sample2)) return abi::kInvalidArgument;
+  // The driver wants two samples that were taken, the older one first.
+  const int older = *reinterpret_cast<int*>(get->sample1);
+  if (older == 0 || older >= *reinterpret_cast<int*>(get->sample2)) return abi::kInvalidArgument;
   for (abi::GpmMetric& metric : std::span(get->metrics).first(get->numMetrics)) {
     metric.value = fake->gpm_percent;
     metric.nvmlReturn = metric.metricId == abi::kGpmFp64 ? abi::kNotSupported : abi::kSuccess;
