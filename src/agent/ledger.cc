@@ -9,6 +9,17 @@ constexpr EpochMs kKeepEnded = 5 * 60 * 1000;
 constexpr std::size_t kMaxEnded = 4096;       // a process storm must not fill the memory
 constexpr EpochMs kLongestStep = 150 * 1000;  // a longer gap between two collections was not observed, so not counted
 
+/// What was known of the session stays known: who a process was does not change because it can no longer be asked.
+void take_over(Session& now, const Session& before) {
+  now.first_seen = before.first_seen;
+  now.peak_memory_bytes = before.peak_memory_bytes;
+  if (now.start_ticks != 0 || before.start_ticks == 0) return;
+  now.start_ticks = before.start_ticks;
+  now.start_time = before.start_time;
+  now.command = before.command;
+  now.workload = before.workload;
+}
+
 }  // namespace
 
 bool Ledger::observed(const Observation& observation, const Subject& subject) const {
@@ -20,32 +31,36 @@ bool Ledger::observed(const Observation& observation, const Subject& subject) co
   return found->health == gpu::Health::Up || found->health == gpu::Health::Lost;
 }
 
+Ledger::Running::iterator Ledger::known_as(const Session& session) {
+  const SessionKey key{session.subject, session.pid, session.start_ticks};
+  const auto exact = running_.find(key);
+  if (exact != running_.end()) return exact;
+  const auto same = [&](const auto& entry) {
+    return std::get<0>(entry.first) == session.subject && std::get<1>(entry.first) == session.pid;
+  };
+  const auto any = running_.lower_bound({session.subject, session.pid, 0});
+  if (any == running_.end() || !same(*any)) return running_.end();
+  // A process that has just ended can still be listed by the driver, and one that has just begun may be listed before
+  // it can be looked at: where either start is not known, it is the session that we knew, not a new one.
+  return session.start_ticks == 0 || std::get<2>(any->first) == 0 ? any : running_.end();
+}
+
 void Ledger::follow_sessions(Observation& observation) {
-  std::map<SessionKey, Session> now_running;
+  Running now_running;
   for (Session& session : observation.sessions) {
-    SessionKey key{session.subject, session.pid, session.start_ticks};
-    auto before = running_.find(key);
-    if (before == running_.end() && session.start_ticks == 0) {
-      // A process that has just ended can still be listed by the driver: it is the session that we knew, not a new one.
-      before = running_.lower_bound({session.subject, session.pid, 0});
-      if (before != running_.end() &&
-          (std::get<0>(before->first) != session.subject || std::get<1>(before->first) != session.pid))
-        before = running_.end();
-      if (before != running_.end()) key = before->first;
-    }
     session.last_seen = observation.time;
+    const auto before = known_as(session);
     if (before == running_.end()) {
       session.first_seen = observation.time;
       ++started_[session.subject];
     } else {
-      session.first_seen = before->second.first_seen;
-      session.peak_memory_bytes = before->second.peak_memory_bytes;
+      take_over(session, before->second);
+      running_.erase(before);
     }
     session.peak_memory_bytes = std::max(session.peak_memory_bytes, session.memory_bytes.value_or(0));
-    now_running.insert_or_assign(std::move(key), session);
+    now_running.insert_or_assign(SessionKey{session.subject, session.pid, session.start_ticks}, session);
   }
   for (auto& [key, session] : running_) {
-    if (now_running.contains(key)) continue;
     if (observed(observation, session.subject))
       ended_.push_back(std::move(session));
     else

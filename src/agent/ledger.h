@@ -13,17 +13,20 @@ namespace tessera::agent {
 /// Owned by the collecting thread; `update` once per collection, in time order.
 class Ledger {
  public:
-  /// Sets first_seen and peak memory of `observation`'s sessions, and fills its ended, sessions_started and held.
+  /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
+  /// fills its ended, sessions_started and held.
   void update(Observation& observation);
 
  private:
   using SessionKey = std::tuple<Subject, unsigned, std::uint64_t>;
+  using Running = std::map<SessionKey, Session>;
   using HolderKey = std::tuple<Subject, Workload, std::string>;
+  Running::iterator known_as(const Session& session);
   void follow_sessions(Observation& observation);
   void follow_holders(Observation& observation);
   bool observed(const Observation& observation, const Subject& subject) const;
 
-  std::map<SessionKey, Session> running_;
+  Running running_;
   std::vector<Session> ended_;
   std::map<Subject, std::uint64_t> started_;
   std::map<HolderKey, HeldSeconds> held_;

@@ -61,8 +61,31 @@ TEST_F(LedgerTest, AProcessListedAfterItsEndIsStillTheSameSession) {
   Session gone = one_;
   gone.start_ticks = 0;
   gone.outcome = Outcome::Gone;
-  EXPECT_EQ(next({gone}).sessions_started.at(subject_), 1U);
-  EXPECT_EQ(next({}).ended.size(), 1U);
+  gone.workload = {};
+  gone.command.clear();
+  const auto listed = next({gone});
+  EXPECT_EQ(listed.sessions_started.at(subject_), 1U);
+  EXPECT_EQ(listed.sessions[0].workload, kTrain) << "whose it was is known";
+  const auto over = next({});
+  ASSERT_EQ(over.ended.size(), 1U);
+  EXPECT_EQ(over.ended[0].workload, kTrain);
+  EXPECT_EQ(over.ended[0].command, one_.command);
+  EXPECT_EQ(over.ended[0].start_ticks, one_.start_ticks);
+}
+
+TEST_F(LedgerTest, AProcessListedBeforeItCanBeLookedAtIsTheSameSession) {
+  Session early = one_;
+  early.start_ticks = 0;
+  early.workload = {};
+  const EpochMs first_seen = next({early}).sessions[0].first_seen;
+  const auto seen = next({one_});
+  EXPECT_EQ(seen.sessions_started.at(subject_), 1U);
+  EXPECT_EQ(seen.sessions[0].first_seen, first_seen);
+  EXPECT_EQ(seen.sessions[0].workload, kTrain);
+  EXPECT_TRUE(seen.ended.empty());
+  Session reused = one_;
+  reused.start_ticks += 1;
+  EXPECT_EQ(next({reused}).sessions_started.at(subject_), 2U) << "once its start is known, it tells";
 }
 
 TEST_F(LedgerTest, ADeviceThatListsNothingEndsNoSession) {
