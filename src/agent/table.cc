@@ -95,6 +95,13 @@ void append_devices(std::string& out, const Observation& seen) {
   append_grid(out, lines, {2, 3, 4, 5});
 }
 
+/// A process can call itself anything: line breaks and a terminal's control sequences among them.
+std::string one_line(std::string_view text) {
+  std::string out = valid_utf8(text);
+  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return out;
+}
+
 std::string who_cell(const Session& s) {
   if (s.outcome == Outcome::Pod || s.outcome == Outcome::Unnamed) return workload_name(s.workload);
   static constexpr std::string_view kWords[kOutcomeCount] = {
@@ -116,7 +123,7 @@ void append_sessions(std::string& out, const Observation& seen) {
     lines.push_back({s.subject.gpu, std::to_string(s.pid), s.type,
                      s.memory_bytes ? fmt::format("{} MiB", *s.memory_bytes >> 20U) : std::string(kAbsent),
                      number(s.sm_percent, " %"), who_cell(s),
-                     s.command.empty() ? std::string(kAbsent) : valid_utf8(s.command)});
+                     s.command.empty() ? std::string(kAbsent) : one_line(s.command)});
   append_grid(out, lines, {1, 3, 4});
 }
 

@@ -26,6 +26,12 @@ GPU     PID  TYPE    MEMORY    SM  POD               COMMAND
 )");
 }
 
+TEST(Table, NoNameOfAProcessBreaksALine) {
+  Observation seen = sample_observation();
+  seen.sessions[0].command = "a\nb\x1B[2J\xFF";
+  EXPECT_NE(table(seen, "worker-01").find("  a?b?[2J\xEF\xBF\xBD\n"), std::string::npos);
+}
+
 TEST(Table, SaysWhatIsMissing) {
   Observation seen = sample_observation();
   seen.snapshot.devices[0].health = gpu::Health::Lost;
