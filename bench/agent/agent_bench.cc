@@ -142,7 +142,7 @@ void hung_device(const Node& node) {
   Agent agent(node, {"--interval", "500ms", "--deadline", "400ms"});
   const auto longest = [&](int samples) {
     double most = 0;
-    for (double last = 0; samples > 0;) {
+    for (double last = own(agent, "tessera_agent_collections_total"); samples > 0;) {
       const double now = own(agent, "tessera_agent_collections_total");
       if (now == last) continue;
       last = now;

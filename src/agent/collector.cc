@@ -59,6 +59,10 @@ void Collector::read_driver(Observation& observation, SteadyTime now) {
   observation.driver_problem = driver_problem_;
   if (!reader_) return;
   observation.snapshot = reader_->collect();
+  if (observation.snapshot.devices.empty() && !observation.snapshot.inventory_why.empty()) {
+    observation.driver_up = false;
+    observation.driver_problem = observation.snapshot.inventory_why;
+  }
   keep_devices(observation.snapshot, options_.devices);
   locate(observation.snapshot);
 }

@@ -40,11 +40,12 @@ class Exposition {
   mutable std::array<Rendered, 4> forms_;
 };
 
-/// Which forms scrapers ask for, so that the collector can make them ahead and a scrape only sends bytes.
+/// Which forms scrapers asked for since the last collection, so that the next one makes them ahead and a scrape only
+/// sends bytes. A form that is scraped more seldom is made when asked for: making it each time would cost more.
 class Demand {
  public:
   void note(Form form) { wanted_[form.index()].store(true, std::memory_order_relaxed); }
-  bool wants(Form form) const { return wanted_[form.index()].load(std::memory_order_relaxed); }
+  bool take(Form form) { return wanted_[form.index()].exchange(false, std::memory_order_relaxed); }
 
  private:
   std::array<std::atomic<bool>, 4> wanted_{};

@@ -25,12 +25,15 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kShutdown = 10s;
-constexpr Milliseconds kBetweenSamples = 500ms;  // GPM wants 100 ms; longer steadies the rates
+constexpr Milliseconds kBetweenSamples = 1s;  // process utilization wants 0.9 s, GPM 100 ms
 
 /// glibc gives each thread an arena of its own, which a process of ten threads and small needs pays for in memory.
 void bound_memory() {
   mallopt(M_ARENA_MAX, 2);
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  // A page is a megabyte or so and is made anew each time: from the heap, not from the kernel, which would clear it
+  // again.
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
 }
 
 /// A driver call that never returns must not keep the process: after ten seconds of shutdown it ends as it is.
@@ -71,7 +74,7 @@ class Publisher {
     self_.start_time = now_epoch_ms();
   }
 
-  Published publish(Observation seen, const Scraping& scraping, const http::ServerStats& http = {}) {
+  Published publish(Observation seen, Scraping& scraping, const http::ServerStats& http = {}) {
     self_.http = http;
     self_.fields_reload_ok = fields_.last_reload_ok();
     self_.scrapes = scraping.served;
@@ -80,7 +83,7 @@ class Publisher {
     auto page = metrics_page(seen, *fields_.fields(), expose_options(options_), self_);
     const auto exposition = std::make_shared<const Exposition>(std::move(page), fields_.fields());
     for (const Form form : kForms)
-      if (scraping.demand.wants(form)) exposition->render(form);
+      if (scraping.demand.take(form)) exposition->render(form);
     return {std::move(seen), exposition};
   }
 
@@ -126,7 +129,8 @@ Result<void> run_once(const Options& options, Collector& collector, FieldSource&
   collector.collect();  // the first of the two samples that rates need
   wait_until(std::chrono::steady_clock::now() + kBetweenSamples, stop);
   Publisher publisher(options, fields);
-  const Published published = publisher.publish(collector.collect(), {});
+  Scraping nobody;
+  const Published published = publisher.publish(collector.collect(), nobody);
   if (!published.seen.driver_up) return fail(Code::Unavailable, "{}", published.seen.driver_problem);
   if (!options.textfile.empty() && !published.seen.sessions_known())
     return fail(Code::Denied,

@@ -61,7 +61,7 @@ TEST(Port, InUseIsSaidWithAWayOut) {
 
 TEST(Stop, EndsWellWheneverItComes) {
   const Node node(scenario("thousand"));  // collections that take their time
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 8; ++round) {
     Agent agent(node, {"--interval", "100ms"});
     // Not before the agent listens; from then on, anywhere in its rounds.
     for (int scrape = 0; scrape < round % 4; ++scrape) agent.metrics();
