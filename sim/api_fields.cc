@@ -113,7 +113,6 @@ Answer health_field(Call& call, const Target& t, u32 id) {
     case kFieldMarginSlowdown:
       return margin(t, -2);
     case kFieldMarginMemoryMax:
-      return margin(t, 0);
     case kFieldMarginGpuMax:
       return margin(t, 0);
     default:

@@ -106,7 +106,7 @@ class Connection {
                            std::uint32_t* flags, nghttp2_data_source*, void* self) {
     Stream& stream = static_cast<Connection*>(self)->streams_[id];
     const std::size_t count = std::min(room, stream.body.size() - stream.sent);
-    std::memcpy(out, stream.body.data() + stream.sent, count);
+    std::copy_n(stream.body.begin() + static_cast<std::ptrdiff_t>(stream.sent), count, out);
     stream.sent += count;
     if (stream.sent == stream.body.size()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;  // trailers end a gRPC reply

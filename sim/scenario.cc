@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -283,7 +284,7 @@ void read_driver(const Yaml& map, DriverSpec& driver) {
   if (driver.version.size() > 40 || driver.version.find_first_not_of("0123456789.") != std::string::npos)
     map.at("version").refuse("a version such as 550.54.15");
   if (const auto cuda = map.find("cuda")) {  // 12.4 is 12040
-    const auto tenths = static_cast<unsigned>(cuda->number(1, 99) * 10 + 0.5);
+    const auto tenths = static_cast<unsigned>(std::lround(cuda->number(1, 99) * 10));
     driver.cuda = tenths / 10 * 1000 + tenths % 10 * 10;
   }
   if (const auto generation = map.find("generation"))
