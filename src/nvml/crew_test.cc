@@ -150,15 +150,19 @@ TEST(Crew, NeverWaitsForAStuckThreadWhenItGoes) {
   const auto healthy = std::make_shared<Gate>();
   const auto hung = std::make_shared<Gate>();
   hung->set(false);
-  std::promise<void> left;
+  std::promise<void> stuck, left;
   {
     Crew crew;
     const auto a = hire(crew, healthy);
     const auto tail = std::shared_ptr<void>(nullptr, [&left](void*) { left.set_value(); });
-    const auto b = crew.hire(Crew::Role::Peer, [hung, tail] { hung->pass(); });
+    const auto b = crew.hire(Crew::Role::Peer, [hung, tail, &stuck] {
+      stuck.set_value();
+      hung->pass();
+    });
     crew.begin_round({1ms, 1ms});
     crew.post(a);
     crew.post(b);
+    stuck.get_future().wait();  // a thread that has not begun its job is not stuck in it, and leaves
     while (crew.wait()) continue;
     EXPECT_FALSE(crew.dismiss(1ms));
     EXPECT_FALSE(crew.dismiss(1h)) << "the second time it waits for nobody";
