@@ -1,12 +1,12 @@
 #include "agent/allocations.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "base/every.h"
-#include "base/text.h"
 
 namespace tessera::agent {
 namespace {
@@ -22,16 +22,20 @@ bool placed_as(const gpu::Device& device, const gpu::Instance& instance, const k
          instance.placement->start == ref.mig_start;
 }
 
+bool same_uuid(std::string_view a, std::string_view b) {
+  const auto low = [](unsigned char c) { return std::tolower(c); };
+  return std::ranges::equal(a, b, {}, low, low);
+}
+
 /// The subject that a device id points at; nullopt if none of these devices does.
 std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snapshot& snapshot) {
-  const std::string uuid = lower(ref.uuid);
   for (const gpu::Device& device : snapshot.devices) {
-    const bool is_device = ref.minor ? device.minor == ref.minor : lower(device.uuid) == uuid;
+    const bool is_device = ref.minor ? device.minor == ref.minor : same_uuid(device.uuid, ref.uuid);
     if (is_device && !ref.gpu_instance && !ref.mig_profile) return subject_of(device);
     for (const gpu::Instance& instance : device.instances) {
       const bool by_ids = is_device && ref.gpu_instance && ref.gpu_instance == instance.gpu_instance &&
                           (!ref.compute_instance || ref.compute_instance == instance.compute_instance);
-      const bool by_uuid = !ref.minor && lower(instance.uuid) == uuid;
+      const bool by_uuid = !ref.minor && same_uuid(instance.uuid, ref.uuid);
       const bool by_place = is_device && ref.mig_profile && placed_as(device, instance, ref);
       if (by_ids || by_uuid || by_place) return subject_of(device, instance);
     }

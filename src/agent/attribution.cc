@@ -107,8 +107,9 @@ std::vector<Session> Attribution::sessions(const gpu::Snapshot& snapshot, Steady
     }
   }
   std::erase_if(known_, [](const auto& entry) { return !entry.second.seen; });
-  std::ranges::sort(
-      out, [](const Session& a, const Session& b) { return std::tie(a.subject, a.pid) < std::tie(b.subject, b.pid); });
+  std::ranges::sort(out, [](const Session& a, const Session& b) {
+    return std::tie(a.subject.gpu, a.pid) < std::tie(b.subject.gpu, b.pid);
+  });
   return out;
 }
 

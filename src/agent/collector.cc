@@ -31,7 +31,8 @@ std::optional<int> numa_node(const std::filesystem::path& sys, const std::string
 
 }  // namespace
 
-Collector::Collector(const Options& options) : options_(options), attribution_(options.proc, options.pod_logs) {
+Collector::Collector(const Options& options)
+    : options_(options), attribution_(options.proc, options.pod_logs), ledger_(options.interval) {
   if (options_.kubernetes) kubelet_.emplace(options_.pod_resources_socket, kubelet_period(options_.interval));
 }
 
@@ -82,6 +83,7 @@ void Collector::attribute(Observation& observation, SteadyTime now) {
   }
   observation.blindness = blindness_;
   if (observation.sessions_known()) observation.sessions = attribution_.sessions(observation.snapshot, now);
+  observation.kubernetes = kubelet_.has_value();
   if (!kubelet_) return;
   if (!polling_) kubelet_->ask();
   if (const auto reply = kubelet_->latest())

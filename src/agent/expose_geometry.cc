@@ -51,13 +51,16 @@ void add_devices(Exposure& out, const std::vector<const gpu::Device*>& devices) 
   out.page.family(catalog::kDeviceMemory.metric);
   for (std::size_t i = 0; i < devices.size(); ++i)
     if (devices[i]->memory_bytes > 0) out.page.add(labels[i], static_cast<double>(devices[i]->memory_bytes));
+}
 
+/// Of every device, also of those that do not answer: their XIDs may tell why.
+void add_xids(Exposure& out) {
   out.page.family(catalog::kXidErrors.metric);
-  for (const auto* d : devices)
-    for (const auto& [xid, count] : d->xid_counts) {
-      std::string text = Exposure::gpu_label(subject_of(*d));
+  for (const gpu::Device& d : out.seen.snapshot.devices)
+    for (const auto& [xid, count] : d.xid_counts) {
+      std::string text = Exposure::gpu_label(subject_of(d));
       append_label(text, "xid", std::to_string(xid));
-      out.append_identity(text, subject_of(*d));
+      out.append_identity(text, subject_of(d));
       out.page.add(out.page.labels(std::move(text)), static_cast<double>(count));
     }
 }
@@ -144,6 +147,7 @@ void expose_geometry(Exposure& out) {
   for (const gpu::Device& device : out.seen.snapshot.devices)
     if (device.health == gpu::Health::Up) devices.push_back(&device);
   add_devices(out, devices);
+  add_xids(out);
   add_instances(out);
   add_profiles(out, devices);
   if (out.seen.sessions_known()) add_unattributed_memory(out);

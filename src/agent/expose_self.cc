@@ -69,8 +69,8 @@ void add_attribution(Exposure& out) {
                {"no_host_pid", seen.blindness.no_host_pid},
                {"cgroup_namespace", seen.blindness.cgroup_namespaced},
                {"hidepid", seen.blindness.hidepid},
-               {"no_pod_names", !seen.names_problem.empty()},
-               {"no_pod_resources", !seen.allocations.known}};
+               {"no_pod_names", seen.kubernetes && !seen.names_problem.empty()},
+               {"no_pod_resources", seen.kubernetes && !seen.allocations.known}};
   for (const auto& kind : kinds) add_labelled(out, {{"reason", kind.reason}}, kind.blind ? 1 : 0);
 
   std::array<double, kOutcomeCount> counts{};

@@ -29,12 +29,11 @@ void add_to(std::optional<T>& sum, const std::optional<T>& part) {
 /// Sessions that show the same labels become one: without pid and command, those of one container on one subject.
 std::vector<Session> shown_sessions(const std::vector<Session>& sessions, const ExposeOptions& options) {
   if (options.session_pid) return sessions;
-  using Key = std::tuple<Subject, Workload, Outcome, std::string, std::string>;
+  using Key = std::tuple<Subject, Workload, std::string>;  // what the labels show, so that no two rows are alike
   std::map<Key, Session> merged;
   for (const Session& session : sessions) {
     const std::string command = options.session_command ? session.command : std::string();
-    const auto [entry, fresh] =
-        merged.try_emplace({session.subject, session.workload, session.outcome, command, session.type}, session);
+    const auto [entry, fresh] = merged.try_emplace({session.subject, session.workload, command}, session);
     if (fresh) continue;
     Session& sum = entry->second;
     add_to(sum.memory_bytes, session.memory_bytes);
@@ -71,8 +70,10 @@ metrics::LabelSet info_labels(Exposure& out, const Session& session) {
   append_process(text, session, out.options);
   append_label(text, "status", "active");
   if (out.options.session_memory_label) append_label(text, "gpu_memory", mebibytes(session.memory_bytes));
-  append_label(text, "type", session.type);
-  append_label(text, "attribution", outcome_name(session.outcome));
+  if (out.options.session_pid) {  // a row for several processes has no one type
+    append_label(text, "type", session.type);
+    append_label(text, "attribution", outcome_name(session.outcome));
+  }
   out.append_identity(text, session.subject);
   append_label(text, "pod_uid", session.workload.pod_uid);
   return out.page.labels(std::move(text));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "agent/sample_test.h"
 
 namespace tessera::agent {
@@ -120,6 +122,37 @@ TEST(ExposeSessions, WithoutPidsRowsAreSummedPerContainer) {
   EXPECT_THAT(memory,
               testing::Contains(testing::AllOf(HasSubstr("pod=\"train-0\""), testing::EndsWith(" 2147483648"))));
   EXPECT_THAT(lines(text, "gpu_session_count")[0], testing::EndsWith(" 3"));
+}
+
+TEST(ExposeSessions, WithoutPidsNoTwoRowsAreAlike) {
+  auto seen = sample_observation();
+  Session graphics = session(seen.sessions[0].subject, 4250, kTrain);
+  graphics.type = "C+G";
+  Session gone = session(seen.sessions[0].subject, 4251, {});
+  gone.outcome = Outcome::Gone;
+  seen.sessions.insert(seen.sessions.end(), {graphics, gone});
+  auto with = options();
+  with.session_pid = with.session_command = false;
+  const std::string text = page(seen, with);
+  std::set<std::string> labels;
+  for (const auto* family : {"gpu_process_info", "gpu_process_memory_used_bytes"})
+    for (const auto& line : lines(text, family))
+      EXPECT_TRUE(labels.insert(line.substr(0, line.rfind(' '))).second) << line;
+}
+
+TEST(ExposeSelf, TheXidsOfALostDeviceStay) {
+  auto seen = sample_observation();
+  seen.snapshot.devices[0].health = gpu::Health::Lost;
+  seen.snapshot.devices[0].xid_counts[79] = 1;
+  EXPECT_EQ(lines(page(seen), "gpu_xid_errors_total").size(), 1U);
+}
+
+TEST(ExposeSelf, WhatIsSwitchedOffIsNotBlindness) {
+  auto seen = sample_observation();
+  seen.allocations.known = false;
+  EXPECT_THAT(page(seen), HasSubstr("tessera_agent_blind{reason=\"no_pod_resources\",Hostname=\"worker-01\"} 1"));
+  seen.kubernetes = false;
+  EXPECT_THAT(page(seen), HasSubstr("tessera_agent_blind{reason=\"no_pod_resources\",Hostname=\"worker-01\"} 0"));
 }
 
 TEST(ExposeSessions, BlindnessShowsNoProcessRatherThanAWrongOne) {

@@ -6,8 +6,8 @@ namespace tessera::agent {
 namespace {
 
 constexpr EpochMs kKeepEnded = 5 * 60 * 1000;
-constexpr std::size_t kMaxEnded = 4096;       // a process storm must not fill the memory
-constexpr EpochMs kLongestStep = 150 * 1000;  // a longer gap between two collections was not observed, so not counted
+constexpr std::size_t kMaxEnded = 4096;      // a process storm must not fill the memory
+constexpr Milliseconds kShortestGap{5'000};  // a busy node may skip a few short intervals
 
 /// What was known of the session stays known: who a process was does not change because it can no longer be asked.
 void take_over(Session& now, const Session& before) {
@@ -21,6 +21,8 @@ void take_over(Session& now, const Session& before) {
 }
 
 }  // namespace
+
+Ledger::Ledger(Milliseconds interval) : longest_step_(std::max(interval * 5 / 2, kShortestGap).count()) {}
 
 bool Ledger::observed(const Observation& observation, const Subject& subject) const {
   // A device that hangs or may not be opened lists nothing: its sessions are not known to have ended. One that is lost
@@ -71,11 +73,23 @@ void Ledger::follow_sessions(Observation& observation) {
   if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
 }
 
+void Ledger::adopt_uid(const HolderKey& key) {
+  HolderKey without_uid = key;
+  std::get<1>(without_uid).pod_uid.clear();
+  if (std::get<1>(key).pod_uid.empty() || held_.contains(key)) return;
+  auto node = held_.extract(without_uid);
+  if (node.empty()) return;
+  node.key() = key;
+  node.mapped().workload = std::get<1>(key);
+  held_.insert(std::move(node));
+}
+
 void Ledger::follow_holders(Observation& observation) {
   const EpochMs step = observation.time - last_update_;
-  const bool counted = last_update_ > 0 && step > 0 && step <= kLongestStep;
+  const bool counted = last_update_ > 0 && step > 0 && step <= longest_step_;
   for (const Allocation& allocation : observation.allocations.list) {
     const HolderKey key{allocation.subject, allocation.workload, allocation.resource};
+    adopt_uid(key);
     const auto [entry, fresh] = held_.try_emplace(
         key, HeldSeconds{allocation.subject, allocation.workload, allocation.resource, 0, observation.time});
     // A state holds until the next sample: the step counts for whoever held at its start and still holds.

@@ -13,6 +13,9 @@ namespace tessera::agent {
 /// Owned by the collecting thread; `update` once per collection, in time order.
 class Ledger {
  public:
+  /// A state holds for at most 2.5 intervals: a longer gap between two collections was not observed, and not counted.
+  explicit Ledger(Milliseconds interval);
+
   /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
   /// fills its ended, sessions_started and held.
   void update(Observation& observation);
@@ -24,8 +27,11 @@ class Ledger {
   Running::iterator known_as(const Session& session);
   void follow_sessions(Observation& observation);
   void follow_holders(Observation& observation);
+  /// A pod's UID may become known after its name: the holder is the same.
+  void adopt_uid(const HolderKey& key);
   bool observed(const Observation& observation, const Subject& subject) const;
 
+  const EpochMs longest_step_;
   Running running_;
   std::vector<Session> ended_;
   std::map<Subject, std::uint64_t> started_;

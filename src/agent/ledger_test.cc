@@ -27,7 +27,7 @@ class LedgerTest : public testing::Test {
   Subject subject_ = subject_of(whole_device(0));
   Session one_ = session(subject_, 100, kTrain);
   EpochMs time_ = 1'700'000'000'000;
-  Ledger ledger_;
+  Ledger ledger_{Milliseconds(kStep)};
 };
 
 TEST_F(LedgerTest, CountsStartsAndKeepsEnds) {
@@ -120,6 +120,30 @@ TEST_F(LedgerTest, HeldSecondsGrowByWhatWasObserved) {
   time_ += 3'600'000;  // the agent saw nothing for an hour: nothing is added for it
   EXPECT_EQ(next({}).held.at(0).seconds, 15);
   EXPECT_EQ(next({}).held.at(0).seconds, 30);
+}
+
+TEST_F(LedgerTest, AHolderWhoseUidBecomesKnownIsTheSame) {
+  const auto held = [&](const std::string& uid) {
+    Observation seen = with_sessions(time_ += kStep, {});
+    seen.allocations.list[0].workload.pod_uid = uid;
+    ledger_.update(seen);
+    return seen.held;
+  };
+  held("");
+  held("");
+  const auto after = held(kTrain.pod_uid);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(after[0].seconds, 30);
+  EXPECT_EQ(after[0].workload, kTrain);
+}
+
+TEST_F(LedgerTest, AnIndexThatChangesIsNotAnotherDevice) {
+  next({one_});
+  Session moved = one_;
+  moved.subject.gpu = "1";
+  const auto seen = next({moved});
+  EXPECT_TRUE(seen.ended.empty());
+  EXPECT_EQ(seen.sessions_started.at(subject_), 1U);
 }
 
 TEST_F(LedgerTest, AHolderThatLetGoAndCameBackIsNotBilledForTheTimeBetween) {

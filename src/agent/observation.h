@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/duration.h"
@@ -19,7 +20,10 @@ struct Subject {
   std::string uuid;  ///< of the physical device
   std::optional<unsigned> gpu_instance;
   std::optional<unsigned> compute_instance;
-  auto operator<=>(const Subject&) const = default;
+  /// The UUID identifies, the index in `gpu` can change while we run.
+  auto identity() const { return std::tie(uuid, gpu_instance, compute_instance); }
+  bool operator==(const Subject& other) const { return identity() == other.identity(); }
+  auto operator<=>(const Subject& other) const { return identity() <=> other.identity(); }
 };
 Subject subject_of(const gpu::Device& device);
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance);
@@ -99,6 +103,7 @@ struct Observation {
   std::string names_problem;      ///< why pod names cannot be found, empty if they can
   std::vector<Session> sessions;  ///< running, ordered by subject and PID
   std::vector<Session> ended;     ///< in the last five minutes
+  bool kubernetes = true;         ///< attribution to pods is switched on
   AllocationState allocations;
   std::map<Subject, std::uint64_t> sessions_started;  ///< since the agent started, by subject
   std::vector<HeldSeconds> held;                      ///< since the agent started
