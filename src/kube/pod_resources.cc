@@ -148,14 +148,29 @@ std::vector<HeldDevice> prefer_live(std::vector<HeldDevice> held,
 PodResources::PodResources(std::filesystem::path socket) : socket_(std::move(socket)) {}
 PodResources::~PodResources() = default;
 
+namespace {
+constexpr int kTries = 3;
+
+/// A server that answers before it has read the whole question may reset the stream after its answer (RFC 9113, 8.1),
+/// which curl 7.88 now and then reports as a failed call: the question is asked again while most of the time is left.
+Result<GrpcReply> ask(const std::filesystem::path& socket, std::string_view path, SteadyTime end,
+                      Milliseconds deadline) {
+  for (int tried = 1;; ++tried) {
+    const auto left = std::chrono::ceil<Milliseconds>(end - std::chrono::steady_clock::now());
+    auto reply = grpc_call(socket, path, "", std::max(left, Milliseconds(1)), kMostReplyBytes);
+    const bool time_left = end - std::chrono::steady_clock::now() > deadline / 2;
+    if (reply || reply.error().code != Code::Unavailable || tried == kTries || !time_left) return reply;
+  }
+}
+}  // namespace
+
 Result<std::vector<HeldDevice>> PodResources::list(Milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   GrpcReply reply;
   std::string_view asked;
   for (const auto path : kPaths) {
     asked = path;
-    const auto left = std::chrono::ceil<Milliseconds>(end - std::chrono::steady_clock::now());
-    reply = TRY(grpc_call(socket_, path, "", std::max(left, Milliseconds(1)), kMostReplyBytes));
+    reply = TRY(ask(socket_, path, end, deadline));
     if (reply.status != kGrpcUnimplemented) break;
   }
   if (reply.status != kGrpcOk) return failed(reply, asked, socket_);
