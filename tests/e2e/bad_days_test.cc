@@ -1,7 +1,6 @@
 // Devices that hang, vanish or are forbidden, and drivers that are missing, old or broken, under a running agent.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include "base/files.h"
@@ -41,14 +40,15 @@ TEST(BadDay, AHungDeviceDelaysNobodyAndComesBack) {
   page_where(agent, all_up);
   node.sim({"fault", "hang", "--gpu", "1", "--for", "60s"});
   page_where(agent, [](const std::string& page) { return !up(page, "1"); });
-  double shortest = 1;
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 3; ++round) {
     const std::string page = next_page(agent);
     EXPECT_FALSE(up(page, "1"));
     expect_silent(page, "1");
-    shortest = std::min(shortest, only_value(page, "tessera_agent_collection_duration_seconds"));
   }
-  EXPECT_LT(shortest, 0.25) << "collections wait for the device that hangs";
+  // Not even the tenth of a second is waited for it that a late device gets.
+  page_where(agent, [](const std::string& page) {
+    return !up(page, "1") && only_value(page, "tessera_agent_collection_duration_seconds") < 0.1;
+  });
   expect_unharmed(agent, "0");
   const std::string page = next_page(agent, {"0", "2"});
   expect_valid_text(page);
