@@ -1,7 +1,9 @@
 #pragma once
-// An HTTP client over libcurl. One Client per thread; it keeps connections alive between calls. Redirects are not
-// followed (they are replies), and proxies of the environment are not used: targets are named exactly.
+// An HTTP client over libcurl. One Client per thread; it keeps connections alive between calls. Redirects are replies
+// unless asked for, and proxies of the environment are not used: targets are named exactly.
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,10 @@ struct ClientRequest {
   std::string ca_file;                 ///< empty: the system's
   std::string cert_file, key_file;     ///< what we show to a server that asks for a client certificate
   std::string basic_user, basic_password;
+  bool insecure_skip_verify = false;  ///< take any certificate
+  std::string server_name;            ///< what an https certificate must name, and SNI; empty: the URL's host
+  std::string proxy_url;              ///< "http://user:password@host:port", https:// or socks5://; empty: direct
+  unsigned max_redirects = 0;         ///< followed to http and https; headers with credentials stay with the first host
 };
 
 struct ClientResponse {

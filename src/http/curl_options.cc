@@ -1,0 +1,223 @@
+#include "http/curl_options.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/text.h"
+
+namespace tessera::http {
+namespace {
+
+constexpr long kKeepaliveIdleSeconds = 30;  // a peer that vanished without a word is noticed within a minute
+constexpr long kKeepaliveEverySeconds = 10;
+
+struct CleanUrl {
+  void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
+};
+
+/// The URL without user and password: what may be shown in an error.
+std::string shown(const std::string& url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const auto begin = scheme + 3;
+  const auto end = std::min(url.find_first_of("/?#", begin), url.size());
+  const auto at = url.rfind('@', end);
+  return at == std::string::npos || at < begin ? url : url.substr(0, begin) + url.substr(at + 1);
+}
+
+// A line break in a header or method would let its sender write headers of his own.
+bool one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos; }
+
+bool has_header(const ClientRequest& request, std::string_view name) {
+  return std::any_of(request.headers.begin(), request.headers.end(),
+                     [&](const auto& header) { return lower(header.first) == name; });
+}
+
+std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return "";
+  const std::unique_ptr<char, void (*)(void*)> owner(text, curl_free);
+  return text;
+}
+
+void set_method(CURL* easy, const ClientRequest& request) {
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (request.method == "GET" && request.body.empty()) return;
+  const bool carries_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
+                            request.method == "PATCH";  // an empty body of these is a body of length 0
+  if (carries_body) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+void set_route(CURL* easy, const ClientRequest& request) {
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request.max_redirects > 0 ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, static_cast<long>(request.max_redirects));
+  curl_easy_setopt(easy, CURLOPT_PROXY, request.proxy_url.c_str());  // empty: none, whatever http_proxy says
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (!request.unix_socket.empty()) {
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+    return;
+  }
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepaliveEverySeconds);
+}
+
+void set_connection(CURL* easy, const ClientRequest& request) {
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);  // signals belong to the program's own thread
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,     // 0 would mean none
+                   static_cast<long>(std::max<Milliseconds::rep>(request.deadline.count(), 1)));
+  curl_easy_setopt(
+      easy, CURLOPT_HTTP_VERSION,
+      request.http2_prior_knowledge ? long{CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE} : long{CURL_HTTP_VERSION_1_1});
+  if (request.fresh_connection) {
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  }
+}
+
+void set_identity(CURL* easy, const ClientRequest& request) {
+  if (request.insecure_skip_verify) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!request.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);       // this file and nothing else
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // kept for a day by default, and CAs are renewed under us
+  }
+  if (!request.cert_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, request.cert_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key_file.c_str());
+  }
+  if (!request.basic_user.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, request.basic_user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, request.basic_password.c_str());
+  }
+}
+
+}  // namespace
+
+bool start_curl() {
+  static std::once_flag once;
+  static bool started = false;
+  std::call_once(once, [] { started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; });
+  return started;
+}
+
+std::string target_name(const ClientRequest& request) {
+  const std::string url = shown(request.url);
+  if (!request.unix_socket.empty()) return fmt::format("{} {} over {}", request.method, url, request.unix_socket);
+  if (!request.proxy_url.empty()) return fmt::format("{} {} through {}", request.method, url, shown(request.proxy_url));
+  return fmt::format("{} {}", request.method, url);
+}
+
+Result<void> check(const ClientRequest& request) {
+  if (request.method.empty() || request.method.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos)
+    return fail(Code::Invalid, "{}: the method must be a word in capital letters", shown(request.url));
+  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
+    return fail(Code::Invalid, "{}: the URL must begin with http:// or https://", target_name(request));
+  if (!one_line(request.url)) return fail(Code::Invalid, "{}: the URL holds a line break", request.method);
+  for (const auto& [name, value] : request.headers)
+    if (name.empty() || !one_line(name) || !one_line(value) || name.find(':') != std::string::npos)
+      return fail(Code::Invalid, "{}: header '{}' holds a line break or a colon", target_name(request), name);
+  if (request.server_name.find_first_of(std::string_view("/:@?#\r\n\0 ", 9)) != std::string::npos)
+    return fail(Code::Invalid, "{}: the server name '{}' is no host name", target_name(request), request.server_name);
+  return {};
+}
+
+void CurlLists::Free::operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+
+void CurlLists::add(List& list, const std::string& line) {
+  list.reset(curl_slist_append(list.release(), line.c_str()));
+}
+
+CurlLists::CurlLists(const ClientRequest& request) : url_(request.url) {
+  add(headers_, "Expect:");                                                  // never wait for "100 Continue"
+  if (!has_header(request, "content-type")) add(headers_, "Content-Type:");  // libcurl would claim a form
+  if (!request.server_name.empty() && request.url.starts_with("https://")) {
+    const std::string host = verify_as(request.server_name);
+    if (!host.empty() && !has_header(request, "host")) add(headers_, "Host: " + host);
+  }
+  for (const auto& [name, value] : request.headers)
+    add(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));  // "name;": libcurl's empty header
+}
+
+// libcurl verifies the URL's host, so that becomes the name, and the connection is sent where the URL pointed to. What
+// the Host header must be then; empty where the URL cannot be read, which libcurl will say better.
+std::string CurlLists::verify_as(const std::string& name) {
+  const std::unique_ptr<CURLU, CleanUrl> url(curl_url());
+  if (!url || curl_url_set(url.get(), CURLUPART_URL, url_.c_str(), 0) != CURLUE_OK) return "";
+  const std::string host = part(url.get(), CURLUPART_HOST);
+  const std::string given_port = part(url.get(), CURLUPART_PORT);
+  const std::string port = part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  if (curl_url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) return "";
+  const std::string renamed = part(url.get(), CURLUPART_URL);
+  if (renamed.empty()) return "";
+  url_ = renamed;
+  add(connect_to_, fmt::format("{}:{}:{}:{}", name, port, host, port));
+  return given_port.empty() ? host : host + ":" + given_port;
+}
+
+void set_options(void* easy, const ClientRequest& request, const CurlLists& lists) {
+  set_connection(easy, request);
+  set_route(easy, request);
+  set_identity(easy, request);
+  set_method(easy, request);
+  curl_easy_setopt(easy, CURLOPT_URL, lists.url().c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lists.headers());
+  if (lists.connect_to()) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, lists.connect_to());
+}
+
+bool HeadLines::take(std::string_view line, ClientResponse& into) {
+  bytes_ += line.size();
+  if (too_long()) return false;
+  if (line.starts_with("HTTP/")) {
+    into.headers.clear();
+    const auto blank = line.find(' ');
+    const auto status = parse_int(blank == std::string_view::npos ? "" : line.substr(blank + 1, 3));
+    into.status = status ? static_cast<int>(*status) : 0;
+    return true;
+  }
+  if (const auto colon = line.find(':'); colon != std::string_view::npos)
+    into.headers.emplace_back(lower(trim(line.substr(0, colon))), std::string(trim(line.substr(colon + 1))));
+  return true;
+}
+
+Error failure(void* easy, const ClientRequest& request, int code, const char* detail) {
+  curl_off_t micros = 0;
+  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &micros);
+  const std::string target = target_name(request);
+  const char* const text = *detail ? detail : curl_easy_strerror(static_cast<CURLcode>(code));
+  if (code == CURLE_OPERATION_TIMEDOUT)
+    return fail(Code::Unavailable, "{}: no full reply within {} ({})", target, format_duration(request.deadline), text);
+  long os_error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+  const bool denied = code == CURLE_COULDNT_CONNECT && (os_error == EACCES || os_error == EPERM);
+  const bool invalid =
+      code == CURLE_URL_MALFORMAT || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_BAD_FUNCTION_ARGUMENT;
+  const std::string system = os_error != 0 && code == CURLE_COULDNT_CONNECT
+                                 ? fmt::format(": {}", std::strerror(static_cast<int>(os_error)))
+                                 : "";
+  return fail(denied    ? Code::Denied
+              : invalid ? Code::Invalid
+                        : Code::Unavailable,
+              "{}: {}{} (after {} ms)", target, text, system, micros / 1000);
+}
+
+}  // namespace tessera::http
