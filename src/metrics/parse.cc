@@ -16,8 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kKindNames = {"unknown",   "gauge",          "counter", "summary",
                                                         "histogram", "gaugehistogram", "info",    "stateset"};
 
-enum class Format { Text, OpenMetrics };
-
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_label_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_label_char(char c) { return is_label_start(c) || (c >= '0' && c <= '9'); }
@@ -45,42 +43,40 @@ void append_unescaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
-/// A page being read, one line at a time. Functions return false after `error_` is set: this is the inner loop of every
-/// scrape, and a Result for each word of it would cost more than the word.
-class PageParser {
+}  // namespace
+
+/// Functions return false after `error_` is set: this is the inner loop of every scrape, and a Result for each word of
+/// it would cost more than the word.
+class PageParser::Impl {
  public:
-  PageParser(std::string_view page, Format format, Rules rules, PageReader& reader)
-      : rest_(page),
-        format_(format),
-        strict_(rules == Rules::Strict),
-        reader_(reader),
-        rules_(format == Format::OpenMetrics) {}
+  Impl(Format format, Rules rules, PageReader& reader)
+      : format_(format), strict_(rules == Rules::Strict), reader_(reader), rules_(format == Format::OpenMetrics) {}
 
-  Result<void> run() {
-    while (next_line())
-      if (!(format_ == Format::Text ? text_line() : openmetrics_line())) return std::move(*error_);
-    if (format_ == Format::OpenMetrics && !ended_) {
-      ++line_number_, at_ = 0;
-      return expected("# EOF", "the end of the page"), std::move(*error_);
-    }
-    if (strict_)
-      if (const auto wrong = rules_.finish()) return refuse(*wrong), std::move(*error_);
-    return {};
-  }
-
- private:
-  // Lines and the place in them.
-
-  bool next_line() {
-    if (rest_.empty()) return false;
-    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
-    line_ = rest_.substr(0, end);
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+  bool line(std::string_view text) {
+    line_ = text;
     ++line_number_;
     at_ = 0;
     unescaped_.clear();
+    return format_ == Format::Text ? text_line() : openmetrics_line();
+  }
+
+  void skip_line() { ++line_number_; }
+
+  bool end() {
+    if (format_ == Format::OpenMetrics && !ended_) {
+      ++line_number_, at_ = 0;
+      return expected("# EOF", "the end of the page");
+    }
+    if (strict_)
+      if (const auto wrong = rules_.finish()) return refuse(*wrong);
     return true;
   }
+
+  bool ended() const { return ended_; }
+  Error take_error() { return std::move(*error_); }
+
+ private:
+  // The place in the line.
 
   bool at_end() const { return at_ == line_.size(); }
   char peek() const { return at_end() ? '\0' : line_[at_]; }
@@ -333,6 +329,7 @@ class PageParser {
 
   bool text_values(Sample& sample) {
     skip_blanks();
+    sample.value_at = at_;
     if (!value(sample.value)) return false;
     skip_blanks();
     if (at_end()) return true;
@@ -368,6 +365,7 @@ class PageParser {
 
   bool openmetrics_values(Sample& sample) {
     if (!take(' ')) return expected("one blank before the value");
+    sample.value_at = at_;
     if (!value(sample.value)) return false;
     if (at_end()) return true;
     if (!take(' ')) return expected("one blank");
@@ -401,7 +399,6 @@ class PageParser {
     return out.has_value() || expected_at(begin, "a time stamp in seconds");
   }
 
-  std::string_view rest_;
   std::string_view line_;
   std::size_t line_number_ = 0;
   std::size_t at_ = 0;
@@ -417,16 +414,41 @@ class PageParser {
   std::optional<Error> error_;
 };
 
-}  // namespace
-
 std::string_view kind_name(Kind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
 
+PageParser::PageParser(Format format, PageReader& reader, Rules rules)
+    : impl_(std::make_unique<Impl>(format, rules, reader)) {}
+PageParser::~PageParser() = default;
+
+Result<void> PageParser::line(std::string_view text) {
+  if (impl_->line(text)) return {};
+  return impl_->take_error();
+}
+
+void PageParser::skip_line() { impl_->skip_line(); }
+bool PageParser::ended() const { return impl_->ended(); }
+
+Result<void> PageParser::end() {
+  if (impl_->end()) return {};
+  return impl_->take_error();
+}
+
+Result<void> parse(Format format, std::string_view page, PageReader& reader, Rules rules) {
+  PageParser parser(format, reader, rules);
+  while (!page.empty()) {
+    const std::size_t end = std::min(page.find('\n'), page.size());
+    TRY(parser.line(page.substr(0, end)));
+    page.remove_prefix(std::min(end + 1, page.size()));
+  }
+  return parser.end();
+}
+
 Result<void> parse_text(std::string_view page, PageReader& reader, Rules rules) {
-  return PageParser(page, Format::Text, rules, reader).run();
+  return parse(Format::Text, page, reader, rules);
 }
 
 Result<void> parse_openmetrics(std::string_view page, PageReader& reader, Rules rules) {
-  return PageParser(page, Format::OpenMetrics, rules, reader).run();
+  return parse(Format::OpenMetrics, page, reader, rules);
 }
 
 }  // namespace tessera::metrics

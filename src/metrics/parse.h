@@ -1,7 +1,9 @@
 #pragma once
 // Exposition pages, read as Prometheus reads them: text format 0.0.4 and OpenMetrics 1.0. A page is walked once; what
 // it holds is handed over line by line as views, so a page of any size costs no memory of its own.
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -35,6 +37,7 @@ struct Sample {
   double value;
   std::optional<EpochMs> time;  ///< OpenMetrics' seconds are cut to whole milliseconds
   std::optional<Exemplar> exemplar;
+  std::size_t value_at = 0;  ///< where in its line the value begins: all before it names the series
 };
 
 /// Takes what a page holds, in its order. Views live until the call returns.
@@ -52,8 +55,30 @@ enum class Rules : std::uint8_t {
   Strict    ///< a lint: also what the format's pages demand of families, groups, buckets and values
 };
 
+enum class Format : std::uint8_t { Text, OpenMetrics };
+
+/// A page fed line by line, for those who get it in pieces or know most of its lines already. After an error the page
+/// is lost: feed no more of it.
+class PageParser {
+ public:
+  PageParser(Format format, PageReader& reader, Rules rules = Rules::Grammar);
+  ~PageParser();
+  PageParser(const PageParser&) = delete;
+  PageParser& operator=(const PageParser&) = delete;
+
+  Result<void> line(std::string_view text);  ///< without its line feed; the reader is called before it returns
+  void skip_line();                          ///< a line that the caller has read by itself: it only counts
+  bool ended() const;                        ///< OpenMetrics' # EOF has been read: nothing may follow
+  Result<void> end();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 /// Invalid with line, column (in bytes, from 1) and what was expected. What precedes the error has been handed over
 /// already: a caller that wants all or nothing keeps it aside until the page has ended well.
+Result<void> parse(Format format, std::string_view page, PageReader& reader, Rules rules = Rules::Grammar);
 Result<void> parse_text(std::string_view page, PageReader& reader, Rules rules = Rules::Grammar);
 Result<void> parse_openmetrics(std::string_view page, PageReader& reader, Rules rules = Rules::Grammar);
 
