@@ -1,0 +1,65 @@
+#include "relay/labels.h"
+
+#include <algorithm>
+
+namespace tessera::relay {
+namespace {
+
+bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+}  // namespace
+
+Labels to_labels(std::vector<Label> pairs) {
+  std::ranges::stable_sort(pairs, {}, &Label::name);
+  Labels out;
+  for (Label& pair : pairs) {
+    if (!out.empty() && out.back().name == pair.name) out.pop_back();
+    out.push_back(std::move(pair));
+  }
+  std::erase_if(out, [](const Label& label) { return label.value.empty(); });
+  return out;
+}
+
+std::string_view value_of(const Labels& labels, std::string_view name) {
+  const auto at = std::ranges::lower_bound(labels, name, {}, &Label::name);
+  return at != labels.end() && at->name == name ? std::string_view(at->value) : std::string_view();
+}
+
+void set_label(Labels& labels, std::string_view name, std::string_view value) {
+  if (value.empty()) return erase_label(labels, name);
+  const auto at = std::ranges::lower_bound(labels, name, {}, &Label::name);
+  if (at != labels.end() && at->name == name)
+    at->value = value;
+  else
+    labels.insert(at, {std::string(name), std::string(value)});
+}
+
+void erase_label(Labels& labels, std::string_view name) {
+  const auto at = std::ranges::lower_bound(labels, name, {}, &Label::name);
+  if (at != labels.end() && at->name == name) labels.erase(at);
+}
+
+bool is_label_name(std::string_view text) {
+  return !text.empty() && begins_name(text.front()) &&
+         std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
+}
+
+std::string shown(const Labels& labels) {
+  std::string out = "{";
+  for (const Label& label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += label.name + "=\"";
+    for (const char c : label.value) {
+      if (c == '\\' || c == '"') out += '\\';
+      if (c == '\n')
+        out += "\\n";
+      else
+        out += c;
+    }
+    out += '"';
+  }
+  return out + "}";
+}
+
+}  // namespace tessera::relay
