@@ -19,7 +19,8 @@ struct ClientRequest {
   std::string method = "GET";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  Milliseconds deadline{10'000};  ///< for the whole call
+  Milliseconds deadline{10'000};  ///< for the whole call; for the head of the reply alone in stream()
+  Milliseconds stall_limit{0};    ///< stream() only: the longest silence; 0: any
   std::size_t max_body_bytes = 16U << 20U;
   std::string unix_socket;             ///< connect here instead of the URL's host
   bool http2_prior_knowledge = false;  ///< cleartext HTTP/2 without upgrade, as gRPC speaks it
@@ -50,6 +51,12 @@ class Client {
   /// An error is a failure to get a reply (Unavailable; Denied for a socket without access); any HTTP status is a
   /// reply.
   Result<ClientResponse> send(const ClientRequest& request);
+
+  /// As send, but the body of a 2xx reply goes to `on_chunk` as it comes, for as long as it comes: first an empty chunk
+  /// when the head is there, then parts cut anywhere; false from it ends the call well. Other replies keep their body.
+  /// Unavailable also when the body is cut short, when nothing came for `stall_limit`, and at a stop, at once.
+  Result<ClientResponse> stream(const ClientRequest& request, const std::function<bool(std::string_view)>& on_chunk,
+                                const std::stop_token& stop);
 
  private:
   struct Impl;
