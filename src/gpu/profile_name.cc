@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 namespace tessera::gpu {
 namespace {
@@ -52,6 +51,13 @@ Result<ProfileName> parse_profile_name(std::string_view text) {
     return fail(Code::Invalid, "MIG profile '{}': a compute instance of {} slices does not fit into {}", text, *part,
                 *whole);
   return ProfileName{part.value_or(*whole), *whole, *gigabytes, std::string(rest)};
+}
+
+std::optional<ProfileName> find_profile_name(std::string_view text) {
+  constexpr std::string_view kMark = "MIG ";
+  if (const auto mark = text.rfind(kMark); mark != std::string_view::npos) text.remove_prefix(mark + kMark.size());
+  auto name = parse_profile_name(text.substr(0, text.find(' ')));
+  return name ? std::optional(*std::move(name)) : std::nullopt;
 }
 
 std::string format_profile_name(const ProfileName& name) {

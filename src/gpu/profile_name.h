@@ -1,6 +1,7 @@
 #pragma once
 // Names of MIG profiles, `[<c>c.]<g>g.<gb>gb[+attr|-attr]`: read, written, and as Kubernetes resources.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ struct ProfileName {
 };
 
 Result<ProfileName> parse_profile_name(std::string_view text);
+/// The name in a text of the driver: in "NVIDIA H100 80GB HBM3 MIG 1c.3g.40gb", "MIG 3g.40gb" and "3g.40gb".
+std::optional<ProfileName> find_profile_name(std::string_view text);
 std::string format_profile_name(const ProfileName& name);
 
 /// The number in a name, by the rule of NVIDIA's tools: the instance's memory in whole eighths of the device's, rounded

@@ -33,6 +33,24 @@ TEST(ProfileName, ReadsAndWritesEveryForm) {
   EXPECT_EQ(format_profile_name(*parse_profile_name("3c.3g.40gb")), "3g.40gb");
 }
 
+TEST(ProfileName, IsFoundInTheDriversTexts) {
+  static const struct {
+    std::string_view text;
+    std::optional<ProfileName> want;
+  } kCases[] = {
+      {"NVIDIA H100 80GB HBM3 MIG 1g.10gb", ProfileName{1, 1, 10, ""}},
+      {"NVIDIA A100-SXM4-80GB MIG 1c.3g.40gb", ProfileName{1, 3, 40, ""}},
+      {"MIG 1g.10gb+me", ProfileName{1, 1, 10, "+me"}},
+      {"MIG 1g.24gb+me.all", ProfileName{1, 1, 24, "+me.all"}},
+      {"1g.24gb-me", ProfileName{1, 1, 24, "-me"}},
+      {"7g.80gb", ProfileName{7, 7, 80, ""}},
+      {"NVIDIA H100 80GB HBM3", std::nullopt},
+      {"MIG ", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const auto& c : kCases) EXPECT_EQ(find_profile_name(c.text), c.want) << c.text;
+}
+
 TEST(ProfileName, SaysWhereItStopped) {
   static constexpr struct {
     std::string_view text;

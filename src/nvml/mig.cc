@@ -6,8 +6,8 @@
 #include <span>
 #include <tuple>
 
+#include "gpu/profile_name.h"
 #include "nvml/codes.h"
-#include "nvml/profile_names.h"
 
 namespace tessera::nvml {
 namespace {
@@ -16,8 +16,23 @@ constexpr std::uint64_t kMib = 1024 * 1024;
 constexpr unsigned kMostSlots = 64;
 constexpr unsigned kMostPlacements = 64;
 
-std::optional<std::uint64_t> in_mib(std::optional<std::uint64_t> bytes) {
-  return bytes ? std::optional(*bytes / kMib) : std::nullopt;
+/// What the driver's index of GPU-instance profiles says beside their size.
+constexpr struct {
+  unsigned index;
+  std::string_view attribute;
+} kAttributes[] = {
+    {abi::kGi1SliceMedia, "+me"},        {abi::kGi2SliceMedia, "+me"},     {abi::kGi1SliceGraphics, "+gfx"},
+    {abi::kGi2SliceGraphics, "+gfx"},    {abi::kGi4SliceGraphics, "+gfx"}, {abi::kGi3SliceGraphics, "+gfx"},
+    {abi::kGi1SliceNoMedia, "-me"},      {abi::kGi2SliceNoMedia, "-me"},   {abi::kGi1SliceAllMedia, "+me.all"},
+    {abi::kGi2SliceAllMedia, "+me.all"},
+};
+
+/// The GPU instance's profile in a driver's text, whatever part of it a compute instance is.
+std::optional<std::string> gi_profile_in(std::string_view text) {
+  auto name = gpu::find_profile_name(text);
+  if (!name) return std::nullopt;
+  name->compute_slices = name->gpu_instance_slices;
+  return gpu::format_profile_name(*name);
 }
 
 struct ProfileFacts {
@@ -31,7 +46,7 @@ ProfileFacts facts_of(const Info& info) {
   ProfileFacts out{info.id, info.sliceCount, info.instanceCount, info.multiprocessorCount, info.memorySizeMB, ""};
   if constexpr (requires { info.name; }) {
     const std::string_view text(info.name, ::strnlen(info.name, sizeof info.name));
-    out.name = gpu_instance_profile_in(text).value_or("");
+    out.name = gi_profile_in(text).value_or("");
   }
   return out;
 }
@@ -105,11 +120,11 @@ std::string gi_profile(const Api& api, abi::Device handle, const gpu::Instance& 
   if (facts)
     for (const gpu::Profile& profile : profiles)
       if (profile.id == facts->profile_id) return profile.name;
-  if (auto named = gpu_instance_profile_in(name_of(api, handle))) return *std::move(named);
+  if (auto named = gi_profile_in(name_of(api, handle))) return *std::move(named);
   for (const gpu::Profile& profile : profiles)
     if (profile.compute_slices == instance.gi_compute_slices && profile.memory_bytes == instance.memory_bytes)
       return profile.name;
-  return gpu_instance_profile(instance.gi_compute_slices, instance.memory_bytes / kMib, in_mib(device_bytes));
+  return profile_by_rule(instance.gi_compute_slices, instance.memory_bytes / kMib, device_bytes.value_or(0) / kMib);
 }
 
 bool same_instance(const gpu::Instance& a, const gpu::Instance& b) {
@@ -129,8 +144,11 @@ bool complete(Asking& device, abi::Device handle, const std::vector<gpu::Profile
   out.memory_bytes = attributes.memorySizeMB * kMib;
   const auto facts = gpu_instance_facts(device, out.gpu_instance);
   if (facts) out.placement = facts->placement;
-  out.profile = compute_instance_profile(gi_profile(device.api, handle, out, facts, profiles, device_bytes),
-                                         out.compute_slices, out.gi_compute_slices);
+  out.profile = gi_profile(device.api, handle, out, facts, profiles, device_bytes);
+  if (auto name = gpu::parse_profile_name(out.profile); name && out.compute_slices < out.gi_compute_slices) {
+    name->compute_slices = out.compute_slices;
+    out.profile = gpu::format_profile_name(*name);
+  }
   return true;
 }
 
@@ -158,6 +176,16 @@ std::optional<MigDevice> read_slot(Asking& device, unsigned slot, const std::vec
 
 }  // namespace
 
+std::string_view profile_attribute(unsigned index) {
+  const auto found = std::ranges::find_if(kAttributes, [&](const auto& row) { return row.index == index; });
+  return found == std::end(kAttributes) ? std::string_view() : found->attribute;
+}
+
+std::string profile_by_rule(unsigned slices, std::uint64_t mib, std::uint64_t device_mib, std::string_view attribute) {
+  const std::uint64_t whole = std::max<std::uint64_t>({device_mib, mib, 1});
+  return gpu::format_profile_name({slices, slices, gpu::profile_gigabytes(mib, whole), std::string(attribute)});
+}
+
 std::vector<gpu::Profile> read_profiles(Asking& device, std::optional<std::uint64_t> device_bytes) {
   struct Found {
     ProfileFacts facts;
@@ -178,8 +206,8 @@ std::vector<gpu::Profile> read_profiles(Asking& device, std::optional<std::uint6
     profile.id = facts.id;
     profile.name = facts.name;
     if (profile.name.empty())
-      profile.name = gpu_instance_profile(facts.slices, facts.memory_mib, in_mib(device_bytes).value_or(largest_mib),
-                                          profile_suffix(index));
+      profile.name = profile_by_rule(facts.slices, facts.memory_mib, device_bytes ? *device_bytes / kMib : largest_mib,
+                                     profile_attribute(index));
     profile.compute_slices = facts.slices;
     if (facts.sms != 0) profile.sm_count = facts.sms;
     profile.memory_bytes = facts.memory_mib * kMib;

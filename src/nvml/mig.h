@@ -3,12 +3,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gpu/device.h"
 #include "nvml/calls.h"
 
 namespace tessera::nvml {
+
+/// "+me", "-me", "+gfx", "+me.all" or nothing, by the driver's index of GPU-instance profiles.
+std::string_view profile_attribute(unsigned index);
+
+/// A GPU instance's name on drivers that have none, by the rule of NVIDIA's tools. Where the device's memory is not
+/// known (0), the instance's own size stands in the name.
+std::string profile_by_rule(unsigned slices, std::uint64_t mib, std::uint64_t device_mib,
+                            std::string_view attribute = "");
 
 /// The driver's profiles; empty on a board without MIG. Works whether MIG mode is on or off. `device_bytes` serves the
 /// names on drivers that have none; placements stay empty where the driver keeps them for root.
