@@ -1,0 +1,364 @@
+#include "http/fetch_loop.h"
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "http/body_decoder.h"
+#include "http/curl_options.h"
+#include "http/listener.h"
+
+namespace tessera::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr long kReceiveBytes = 128L << 10U;
+constexpr std::size_t kScratchBytes = 64U << 10U;    // decoded at a time: small enough to stay in the processor's cache
+constexpr std::size_t kEncodedSurplus = 64U << 10U;  // by which an encoded body may be longer than decoded
+constexpr int kMostEvents = 128;
+
+struct CleanEasy {
+  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
+};
+struct CleanMulti {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+using Easy = std::unique_ptr<CURL, CleanEasy>;
+using Multi = std::unique_ptr<CURLM, CleanMulti>;
+
+struct Transfer {
+  Easy easy;
+  std::span<char> scratch;  ///< the loop's, for what is decoded
+  std::size_t index = 0;    ///< where the loop holds it
+
+  ClientRequest request;
+  std::optional<CurlLists> lists;
+  FetchReceiver* receiver = nullptr;  ///< null: cancelled
+  FetchTimes times{};
+  HeadLines head;
+  ClientResponse response;
+  std::optional<BodyDecoder> decoder;  ///< there is one once the receiver has begun
+  std::optional<Error> refusal;        ///< why we ended it ourselves
+  char detail[CURL_ERROR_SIZE] = "";
+
+  FetchReply reply() const;
+  bool begin();
+  bool take(std::string_view wire);
+  Result<FetchReply> outcome(CURLcode code);
+
+ private:
+  bool refuse(Error error);
+  bool too_long();
+  bool has_body() const;
+};
+
+FetchReply Transfer::reply() const {
+  return {response.status, std::string(response.header("content-type")),
+          std::string(response.header("content-encoding")), std::string(response.header("retry-after"))};
+}
+
+bool Transfer::refuse(Error error) {
+  const auto after = std::chrono::duration_cast<Milliseconds>(Clock::now() - times.started);
+  refusal = fail(error.code, "{}: {} (after {} ms)", target_name(request), error.what, after.count());
+  return false;
+}
+
+bool Transfer::too_long() {
+  return refuse(fail(Code::Unavailable, "the reply's body is longer than {} bytes", request.max_body_bytes));
+}
+
+bool Transfer::begin() {
+  if (!receiver->begin(reply())) return refuse(fail(Code::Invalid, "the receiver refused the reply"));
+  if (!receiver) return false;  // it has cancelled
+  auto opened = BodyDecoder::open(response.header("content-encoding"));
+  if (!opened) return refuse(opened.error());
+  decoder = *std::move(opened);
+  return true;
+}
+
+bool Transfer::take(std::string_view wire) {
+  if (!receiver) return false;
+  if (!decoder && !begin()) return false;
+  times.wire_bytes += wire.size();
+  if (times.wire_bytes > request.max_body_bytes && times.wire_bytes - request.max_body_bytes > kEncodedSurplus)
+    return too_long();  // encoded nothings without end
+  decoder->feed(wire);
+  for (;;) {
+    const auto chunk = decoder->next(scratch);
+    if (!chunk) return refuse(chunk.error());
+    if (chunk->empty()) return true;
+    if (chunk->size() > request.max_body_bytes - times.body_bytes) return too_long();
+    times.body_bytes += chunk->size();
+    if (!receiver->body(*chunk)) return refuse(fail(Code::Invalid, "the receiver refused the body"));
+    if (!receiver) return false;
+  }
+}
+
+bool Transfer::has_body() const { return request.method != "HEAD" && response.status != 204 && response.status != 304; }
+
+Result<FetchReply> Transfer::outcome(CURLcode code) {
+  if (refusal) return *refusal;
+  if (head.too_long()) {
+    refuse(fail(Code::Unavailable, "the reply's headers are longer than {} bytes", HeadLines::kMaxBytes));
+    return *refusal;
+  }
+  if (code != CURLE_OK) return failure(easy.get(), request, code, detail);
+  if (!decoder && !begin()) return refusal.value_or(Error{Code::Invalid, "cancelled"});
+  if (const auto whole = decoder->finish(); !whole && has_body()) {
+    refuse(whole.error());
+    return *refusal;
+  }
+  return reply();
+}
+
+std::size_t take_body(char* data, std::size_t, std::size_t size, void* transfer) {
+  return static_cast<Transfer*>(transfer)->take({data, size}) ? size : 0;
+}
+
+std::size_t take_header(char* data, std::size_t, std::size_t size, void* target) {
+  auto& transfer = *static_cast<Transfer*>(target);
+  return transfer.head.take({data, size}, transfer.response) ? size : 0;
+}
+
+}  // namespace
+
+class FetchLoop::Impl {
+ public:
+  Impl(Socket epoll, Socket wake, Multi multi, const FetchOptions& options);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void start(ClientRequest request, FetchReceiver& receiver);
+  void cancel(const FetchReceiver& receiver);
+  void run_until(SteadyTime until);
+  void wake() const;
+  std::size_t active() const { return active_.size() - cancelled_.size(); }
+
+ private:
+  static int watch_socket(CURL*, curl_socket_t fd, int what, void* impl, void* known);
+  static int set_timer(CURLM*, long ms, void* impl);
+  void turn(SteadyTime until);
+  void wait(SteadyTime until);
+  void launch(Transfer& transfer);
+  void take_ended();
+  void end(Transfer& transfer, const Result<FetchReply>& reply);
+  std::unique_ptr<Transfer> retire(Transfer& transfer);
+
+  // In this order: libcurl's last words are about sockets, and its transfers leave before it does.
+  Socket epoll_;
+  Socket wake_;
+  Multi multi_;
+  std::vector<char> scratch_ = std::vector<char>(kScratchBytes);
+  std::vector<std::unique_ptr<Transfer>> active_;
+  std::vector<Easy> spare_;  ///< as many as ever were active at once
+  // libcurl takes and drops no transfer from within a callback, so both wait for the next turn.
+  std::vector<Transfer*> starting_;
+  std::vector<Transfer*> cancelled_;
+  std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
+  bool woken_ = false;
+  bool ended_ = false;
+};
+
+FetchLoop::Impl::Impl(Socket epoll, Socket wake, Multi multi, const FetchOptions& options)
+    : epoll_(std::move(epoll)), wake_(std::move(wake)), multi_(std::move(multi)) {
+  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, watch_socket);
+  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, set_timer);
+  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_kept_connections));
+}
+
+FetchLoop::Impl::~Impl() {
+  for (const auto& transfer : active_) curl_multi_remove_handle(multi_.get(), transfer->easy.get());
+}
+
+int FetchLoop::Impl::watch_socket(CURL*, curl_socket_t fd, int what, void* impl, void* known) {
+  auto& self = *static_cast<Impl*>(impl);
+  if (what == CURL_POLL_REMOVE) {
+    ::epoll_ctl(self.epoll_.fd(), EPOLL_CTL_DEL, fd, nullptr);
+    return 0;
+  }
+  epoll_event wanted{};
+  wanted.events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
+  wanted.data.fd = fd;
+  const int failed = ::epoll_ctl(self.epoll_.fd(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &wanted);
+  if (!known) curl_multi_assign(self.multi_.get(), fd, &self);
+  return failed;  // ends the transfers, which could but hang
+}
+
+int FetchLoop::Impl::set_timer(CURLM*, long ms, void* impl) {
+  auto& timer = static_cast<Impl*>(impl)->timer_;
+  timer.reset();
+  if (ms >= 0) timer = Clock::now() + Milliseconds(ms);
+  return 0;
+}
+
+void FetchLoop::Impl::start(ClientRequest request, FetchReceiver& receiver) {
+  auto transfer = std::make_unique<Transfer>();
+  if (!spare_.empty()) {
+    transfer->easy = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  transfer->scratch = scratch_;
+  transfer->request = std::move(request);
+  transfer->receiver = &receiver;
+  transfer->times.started = Clock::now();
+  transfer->index = active_.size();
+  starting_.push_back(transfer.get());
+  active_.push_back(std::move(transfer));
+}
+
+void FetchLoop::Impl::cancel(const FetchReceiver& receiver) {
+  for (const auto& transfer : active_) {
+    if (transfer->receiver != &receiver) continue;
+    transfer->receiver = nullptr;
+    cancelled_.push_back(transfer.get());
+  }
+}
+
+void FetchLoop::Impl::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.fd(), &one, sizeof one);  // fails only where it is awake anyway
+}
+
+void FetchLoop::Impl::launch(Transfer& transfer) {
+  if (!transfer.receiver) return;  // cancelled already
+  const auto good = check(transfer.request);
+  if (!good) return end(transfer, good.error());
+  if (transfer.request.http2_prior_knowledge)
+    return end(transfer, fail(Code::Invalid, "{}: many transfers at once are made over HTTP/1.1 only",
+                              target_name(transfer.request)));
+  if (!transfer.easy) transfer.easy.reset(curl_easy_init());
+  CURL* const easy = transfer.easy.get();
+  if (!easy) return end(transfer, fail(Code::Internal, "{}: libcurl has no memory", target_name(transfer.request)));
+  transfer.lists.emplace(transfer.request);
+  set_options(easy, transfer.request, *transfer.lists);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.detail);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBytes);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+  if (const auto code = curl_multi_add_handle(multi_.get(), easy); code != CURLM_OK)
+    end(transfer, fail(Code::Internal, "{}: {}", target_name(transfer.request), curl_multi_strerror(code)));
+}
+
+std::unique_ptr<Transfer> FetchLoop::Impl::retire(Transfer& transfer) {
+  curl_multi_remove_handle(multi_.get(), transfer.easy.get());
+  std::erase(starting_, &transfer);
+  std::erase(cancelled_, &transfer);
+  std::swap(active_[transfer.index], active_.back());
+  active_[transfer.index]->index = transfer.index;
+  auto retired = std::move(active_.back());
+  active_.pop_back();
+  curl_easy_reset(retired->easy.get());  // libcurl forgets where our strings were
+  spare_.push_back(std::move(retired->easy));
+  return retired;
+}
+
+// A receiver may start, cancel and even go away in done(), so that call is the very last.
+void FetchLoop::Impl::end(Transfer& transfer, const Result<FetchReply>& reply) {
+  const auto retired = retire(transfer);
+  if (!retired->receiver) return;
+  ended_ = true;
+  retired->times.ended = Clock::now();
+  retired->receiver->done(reply, retired->times);
+}
+
+void FetchLoop::Impl::take_ended() {
+  int left = 0;
+  while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
+    const CURLcode code = message->data.result;
+    void* owner = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+    auto& transfer = *static_cast<Transfer*>(owner);
+    if (transfer.receiver)
+      end(transfer, transfer.outcome(code));
+    else
+      retire(transfer);
+  }
+}
+
+void FetchLoop::Impl::wait(SteadyTime until) {
+  const auto now = Clock::now();
+  const auto first = std::min(until, timer_.value_or(until));
+  const bool at_once = ended_ || woken_ || first <= now;
+  const auto ms = at_once ? 0 : std::chrono::ceil<Milliseconds>(first - now).count();
+  std::array<epoll_event, kMostEvents> events;
+  const int count =
+      ::epoll_wait(epoll_.fd(), events.data(), kMostEvents, static_cast<int>(std::min<Milliseconds::rep>(ms, INT_MAX)));
+  int running = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto& event = events[static_cast<std::size_t>(i)];
+    if (event.data.fd == wake_.fd()) {
+      std::uint64_t times = 0;
+      woken_ = ::read(wake_.fd(), &times, sizeof times) > 0 || woken_;
+      continue;
+    }
+    const int what = ((event.events & (EPOLLIN | EPOLLHUP)) != 0 ? CURL_CSELECT_IN : 0) |
+                     ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+                     ((event.events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
+    curl_multi_socket_action(multi_.get(), event.data.fd, what, &running);
+  }
+  if (timer_ && *timer_ <= Clock::now()) {
+    timer_.reset();
+    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+}
+
+void FetchLoop::Impl::turn(SteadyTime until) {
+  while (!cancelled_.empty()) retire(*cancelled_.back());
+  for (Transfer* const transfer : std::exchange(starting_, {})) launch(*transfer);
+  wait(until);
+  take_ended();
+}
+
+void FetchLoop::Impl::run_until(SteadyTime until) {
+  ended_ = false;
+  woken_ = false;
+  do turn(until);
+  while (!ended_ && !woken_ && Clock::now() < until);
+}
+
+Result<std::unique_ptr<FetchLoop>> FetchLoop::open(const FetchOptions& options) {
+  const auto refused = [](const char* what) {
+    return fail(Code::Internal, "cannot begin to fetch: {}: {}", what, std::strerror(errno));
+  };
+  Socket epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return refused("epoll_create1");
+  Socket wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake) return refused("eventfd");
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  wanted.data.fd = wake.fd();
+  if (::epoll_ctl(epoll.fd(), EPOLL_CTL_ADD, wake.fd(), &wanted) != 0) return refused("epoll_ctl");
+  Multi multi(start_curl() ? curl_multi_init() : nullptr);
+  if (!multi) return fail(Code::Internal, "cannot begin to fetch: libcurl could not be started");
+  return std::unique_ptr<FetchLoop>(
+      new FetchLoop(std::make_unique<Impl>(std::move(epoll), std::move(wake), std::move(multi), options)));
+}
+
+FetchLoop::FetchLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FetchLoop::~FetchLoop() = default;
+void FetchLoop::start(ClientRequest request, FetchReceiver& receiver) { impl_->start(std::move(request), receiver); }
+void FetchLoop::cancel(const FetchReceiver& receiver) { impl_->cancel(receiver); }
+void FetchLoop::run_until(SteadyTime until) { impl_->run_until(until); }
+void FetchLoop::wake() { impl_->wake(); }
+std::size_t FetchLoop::active() const { return impl_->active(); }
+
+}  // namespace tessera::http
