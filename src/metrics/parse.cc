@@ -60,7 +60,7 @@ class PageParser::Impl {
     return format_ == Format::Text ? text_line() : openmetrics_line();
   }
 
-  void skip_line() { ++line_number_; }
+  void skip_lines(std::size_t count) { line_number_ += count; }
 
   bool end() {
     if (format_ == Format::OpenMetrics && !ended_) {
@@ -425,7 +425,7 @@ Result<void> PageParser::line(std::string_view text) {
   return impl_->take_error();
 }
 
-void PageParser::skip_line() { impl_->skip_line(); }
+void PageParser::skip_lines(std::size_t count) { impl_->skip_lines(count); }
 bool PageParser::ended() const { return impl_->ended(); }
 
 Result<void> PageParser::end() {

@@ -67,7 +67,7 @@ class PageParser {
   PageParser& operator=(const PageParser&) = delete;
 
   Result<void> line(std::string_view text);  ///< without its line feed; the reader is called before it returns
-  void skip_line();                          ///< a line that the caller has read by itself: it only counts
+  void skip_lines(std::size_t count);        ///< lines that the caller has read by himself: they only count
   bool ended() const;                        ///< OpenMetrics' # EOF has been read: nothing may follow
   Result<void> end();
 

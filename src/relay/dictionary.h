@@ -5,15 +5,19 @@
 #include <string_view>
 #include <vector>
 
+#include "relay/index_table.h"
+
 namespace tessera::relay {
 
-/// Numbers are given in order, from 0. Nothing is ever taken out: who has forgotten much builds a new one.
+/// Numbers are given in order, from 0, which is the empty string. Nothing is ever taken out: who has forgotten much
+/// builds a new one.
 class Dictionary {
  public:
-  Dictionary();
+  Dictionary() { number({}); }
   std::uint32_t number(std::string_view text);  ///< of this text, which is added where it is new
   std::string_view text(std::uint32_t number) const { return entries_[number].text; }  ///< lives as long as this
   std::size_t size() const { return entries_.size(); }
+  std::size_t bytes() const { return bytes_; }  ///< of all texts
 
  private:
   struct Entry {
@@ -21,13 +25,13 @@ class Dictionary {
     std::uint64_t hash;
   };
   std::string_view keep(std::string_view text);
-  void grow();
 
   std::vector<Entry> entries_;
-  std::vector<std::uint32_t> slots_;  ///< open addressing: number + 1, or 0; a power of two, at most half full
+  IndexTable index_;
   std::vector<std::unique_ptr<char[]>> blocks_;
-  std::size_t block_free_ = 0;
   char* block_at_ = nullptr;
+  std::size_t block_free_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace tessera::relay

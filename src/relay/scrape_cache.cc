@@ -1,0 +1,341 @@
+#include "relay/scrape_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "metrics/number.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace tessera::relay {
+namespace {
+
+constexpr EpochMs kAhead = 600'000;          // Prometheus' tolerance for time stamps from the future
+constexpr std::size_t kForgetBeyond = 1000;  // lines and series of the past that are not worth a rebuild
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/// Seeded, so that nobody can make lines that are taken for others.
+std::uint64_t hash_of(const char* text, std::size_t size) {
+  static const std::uint64_t seed = std::uint64_t{std::random_device{}()} << 32U | std::random_device{}();
+  return XXH3_64bits_withSeed(text, size, seed);
+}
+
+/// Where the value begins in a line that holds a sample, by its quotes and braces alone; 0 where that is not plain.
+std::size_t value_place(std::string_view line) {
+  std::size_t at = 0;
+  while (at < line.size() && line[at] != '{' && !is_blank(line[at]) && line[at] != '#') ++at;
+  if (at < line.size() && line[at] == '{') {
+    for (bool quoted = false; ++at < line.size();) {
+      if (line[at] == '"')
+        quoted = !quoted;
+      else if (line[at] == '\\' && quoted)
+        ++at;
+      else if (line[at] == '}' && !quoted)
+        break;
+    }
+    ++at;
+  }
+  if (at >= line.size() || line[at] == '#') return 0;
+  while (at < line.size() && is_blank(line[at])) ++at;
+  return at < line.size() ? at : 0;
+}
+
+/// A plain decimal number of at most 15 digits: exact, because both parts of the division are. The text ends in a line
+/// feed somewhere. Null where it is not plain: somebody else reads it.
+const char* read_plain(const char* at, double& value) {
+  static constexpr std::array<double, 16> kTens = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool negative = *at == '-';
+  if (negative) ++at;
+  std::uint64_t mantissa = 0;
+  const char* const begin = at;
+  for (; is_digit(*at); ++at) mantissa = mantissa * 10 + static_cast<std::uint64_t>(*at - '0');
+  std::ptrdiff_t digits = at - begin;
+  std::ptrdiff_t decimals = 0;
+  if (*at == '.') {
+    const char* const point = at++;
+    for (; is_digit(*at); ++at) mantissa = mantissa * 10 + static_cast<std::uint64_t>(*at - '0');
+    decimals = at - point - 1;
+    digits += decimals;
+  }
+  if (digits == 0 || digits > 15) return nullptr;
+  value = static_cast<double>(mantissa) / kTens[static_cast<std::size_t>(decimals)];
+  if (negative) value = -value;
+  return at;
+}
+
+const char* read_number(const char* at, const char* end, double& value) {
+  const char* const plain = read_plain(at, value);
+  if (plain && (*plain == '\n' || is_blank(*plain))) return plain;
+  const char* const stop = std::find_if(at, end, [](char c) { return c == '\n' || is_blank(c); });
+  const auto parsed = metrics::parse_value({at, static_cast<std::size_t>(stop - at)});
+  if (!parsed) return nullptr;
+  value = *parsed;
+  return stop;
+}
+
+}  // namespace
+
+/// What the parser finds in a line that was not known.
+class ScrapeCache::Reader : public metrics::PageReader {
+ public:
+  Reader(ScrapeCache& cache, metrics::Format format) : parser(format, *this), cache_(cache) {}
+
+  Result<void> line(std::string_view text) {
+    text_ = text;
+    was_sample_ = false;
+    TRY(parser.line(text));
+    if (!error_) return {};
+    return *error_;
+  }
+  bool was_sample() const { return was_sample_; }
+
+  void sample(const metrics::Sample& sample) override;
+  void type(std::string_view family, metrics::Kind kind) override { cache_.table_->set_kind(family, kind); }
+  void help(std::string_view family, std::string_view text) override { cache_.table_->set_help(family, text); }
+  void unit(std::string_view family, std::string_view unit) override { cache_.table_->set_unit(family, unit); }
+
+  metrics::PageParser parser;
+
+ private:
+  std::uint32_t learn(const metrics::Sample& sample, std::string_view prefix);
+
+  ScrapeCache& cache_;
+  std::string_view text_;
+  bool was_sample_ = false;
+  std::optional<Error> error_;
+};
+
+void ScrapeCache::Reader::sample(const metrics::Sample& sample) {
+  was_sample_ = true;
+  const std::string_view prefix = text_.substr(0, sample.value_at);
+  std::uint32_t line = cache_.find_line(prefix);
+  if (line == kNoRow) line = learn(sample, prefix);
+  if (error_) return;
+  cache_.follow(line);
+  const std::uint32_t series = cache_.lines_[line].series;
+  const std::size_t before = cache_.page_.samples.size();
+  cache_.take_sample(series, sample.value, sample.time);
+  if (!sample.exemplar || cache_.page_.samples.size() == before) return;
+  std::vector<Label> labels;
+  for (const auto& [name, value] : sample.exemplar->labels) labels.push_back({std::string(name), std::string(value)});
+  cache_.page_.exemplars.push_back({static_cast<std::uint32_t>(before), to_labels(std::move(labels)),
+                                    sample.exemplar->value, sample.exemplar->time});
+}
+
+std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::string_view prefix) {
+  const auto labels = series_labels(sample.name, sample.labels, cache_.rules_);
+  if (!labels) {
+    error_ = labels.error();
+    return kNoRow;
+  }
+  return cache_.add_line(prefix, *labels ? cache_.table_->add(**labels, sample.name) : kDropped);
+}
+
+ScrapeCache::ScrapeCache(SeriesRules rules) : rules_(std::move(rules)), table_(std::make_unique<SeriesTable>()) {
+  rebuild();
+}
+ScrapeCache::~ScrapeCache() = default;
+
+void ScrapeCache::begin(metrics::Format format, EpochMs now) {
+  if (lines_.size() > 2 * usual_lines_ + kForgetBeyond || table_->size() > 2 * live_ + usual_samples_ + kForgetBeyond)
+    rebuild();
+  reader_ = std::make_unique<Reader>(*this, format);
+  carry_.clear();
+  is_text_ = format == metrics::Format::Text;
+  ++page_number_;
+  last_line_ = 0;
+  lines_read_ = known_lines_ = still_live_ = 0;
+  latest_time_ = now + kAhead;
+  page_ = {};
+  page_.samples.reserve(usual_samples_);
+}
+
+Result<void> ScrapeCache::feed(std::string_view piece) {
+  const std::size_t last = piece.rfind('\n');
+  if (last == std::string_view::npos) {
+    carry_ += piece;
+    return {};
+  }
+  if (!carry_.empty()) {
+    const std::size_t first = piece.find('\n') + 1;
+    carry_ += piece.substr(0, first);
+    TRY(take_lines(carry_));
+    carry_.clear();
+    piece.remove_prefix(first);
+  }
+  const std::size_t whole = piece.rfind('\n') + 1;  // npos + 1 is 0
+  TRY(take_lines(piece.substr(0, whole)));
+  carry_ = piece.substr(whole);
+  return {};
+}
+
+Result<void> ScrapeCache::take_lines(std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    const std::uint32_t expected = lines_[last_line_].next;
+    const char* next = expected < lines_.size() ? take_known(at, end, expected) : nullptr;
+    if (!next) {
+      next = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at))) + 1;
+      TRY(take_unknown({at, static_cast<std::size_t>(next - at - 1)}));
+    }
+    at = next;
+    ++lines_read_;
+    const std::size_t limit = rules_.limits.samples;
+    if (limit != 0 && page_.samples.size() > limit)
+      return fail(Code::Invalid, "sample_limit: the page has more than {} samples after relabelling", limit);
+  }
+  return {};
+}
+
+/// The beginning of the next line, if this one is the known `line`, with a number and at most a time stamp behind it.
+const char* ScrapeCache::take_known(const char* at, const char* end, std::uint32_t line) {
+  const Line& known = lines_[line];
+  if (static_cast<std::size_t>(end - at) <= known.length || hash_of(at, known.length) != known.hash) return nullptr;
+  at += known.length;
+  if (known.series == kComment) {
+    if (*at != '\n') return nullptr;
+    follow(line);
+    ++known_lines_;
+    return at + 1;
+  }
+  double value = 0;
+  at = read_number(at, end, value);
+  if (!at) return nullptr;
+  std::optional<EpochMs> time;
+  if (*at == ' ' && is_text_) {
+    const char* const stop = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
+    time = metrics::parse_milliseconds({at + 1, static_cast<std::size_t>(stop - at - 1)});
+    if (!time) return nullptr;
+    at = stop;
+  }
+  if (*at != '\n') return nullptr;
+  const std::uint32_t series = known.series;
+  follow(line);
+  ++known_lines_;
+  take_sample(series, value, time);
+  return at + 1;
+}
+
+Result<void> ScrapeCache::take_unknown(std::string_view line) {
+  if (!reader_->parser.ended()) {
+    const std::size_t place = value_place(line);
+    const std::uint32_t elsewhere = place == 0 ? kNoRow : find_line(line.substr(0, place));
+    if (elsewhere != kNoRow && take_known(line.data(), line.data() + line.size() + 1, elsewhere)) return {};
+  }
+  reader_->parser.skip_lines(std::exchange(known_lines_, 0));
+  TRY(reader_->line(line));
+  if (reader_->was_sample() || reader_->parser.ended()) return {};
+  // A comment is taken as known only where it was expected: met elsewhere, it may say something new of its family.
+  const std::uint32_t same = find_line(line);
+  follow(same != kNoRow && lines_[same].series == kComment ? same : add_line(line, kComment));
+  return {};
+}
+
+std::uint32_t ScrapeCache::find_line(std::string_view prefix) const {
+  const std::uint64_t hash = hash_of(prefix.data(), prefix.size());
+  return lines_by_hash_.find(
+      hash, [&](std::uint32_t i) { return lines_[i].hash == hash && lines_[i].length == prefix.size(); });
+}
+
+std::uint32_t ScrapeCache::add_line(std::string_view prefix, std::uint32_t series) {
+  const auto added = static_cast<std::uint32_t>(lines_.size());
+  lines_.push_back({hash_of(prefix.data(), prefix.size()), static_cast<std::uint32_t>(prefix.size()), series, kNoRow});
+  lines_by_hash_.insert(added, [this](std::uint32_t i) { return lines_[i].hash; });
+  return added;
+}
+
+void ScrapeCache::follow(std::uint32_t line) {
+  lines_[last_line_].next = line;
+  last_line_ = line;
+}
+
+void ScrapeCache::take_sample(std::uint32_t series, double value, std::optional<EpochMs> time) {
+  ++page_.scraped;
+  if (series == kDropped) return;
+  Series& row = (*table_)[series];
+  if (row.seen == page_number_) {
+    ++page_.duplicates;
+    return;
+  }
+  if (time && *time > latest_time_ && rules_.honor_timestamps) {
+    ++page_.too_far_ahead;
+    return;
+  }
+  if (row.seen != last_page_ || last_page_ == 0) ++page_.added;
+  row.seen = page_number_;
+  still_live_ += row.live ? 1 : 0;
+  if (time && rules_.honor_timestamps) page_.times.push_back({static_cast<std::uint32_t>(page_.samples.size()), *time});
+  page_.samples.push_back({series, value});
+}
+
+Result<ScrapedPage> ScrapeCache::finish() {
+  if (!carry_.empty()) {
+    carry_ += '\n';
+    TRY(take_lines(carry_));
+    carry_.clear();
+  }
+  reader_->parser.skip_lines(known_lines_);
+  TRY(reader_->parser.end());
+  reader_.reset();
+
+  if (still_live_ != live_)
+    for (std::uint32_t i = 0; i < table_->size(); ++i)
+      if (Series& row = (*table_)[i]; row.live && row.seen != page_number_) {
+        row.live = false;
+        page_.stale.push_back(i);
+      }
+  auto timed = page_.times.begin();
+  live_ = 0;
+  for (std::uint32_t i = 0; i < page_.samples.size(); ++i) {
+    const bool has_time = timed != page_.times.end() && timed->sample == i;
+    if (has_time) ++timed;
+    Series& row = (*table_)[page_.samples[i].series];
+    row.live = !has_time || rules_.track_timestamps_staleness;
+    live_ += row.live ? 1 : 0;
+  }
+  last_page_ = page_number_;
+  usual_lines_ = lines_read_;
+  usual_samples_ = page_.samples.size();
+  return std::move(page_);
+}
+
+ScrapedPage ScrapeCache::fail_page() {
+  reader_.reset();
+  carry_.clear();
+  page_ = {};
+  for (std::uint32_t i = 0; i < table_->size(); ++i)
+    if (Series& row = (*table_)[i]; row.live) {
+      row.live = false;
+      page_.stale.push_back(i);
+    }
+  live_ = 0;
+  last_page_ = ++page_number_;  // a page with nothing on it
+  return std::move(page_);
+}
+
+/// Keeps the series that are owed a stale marker, and learns all else anew.
+void ScrapeCache::rebuild() {
+  auto kept = std::make_unique<SeriesTable>();
+  for (std::uint32_t i = 0; i < table_->size(); ++i) {
+    const Series& row = (*table_)[i];
+    if (!row.live) continue;
+    Series& copy = (*kept)[kept->add(table_->labels(row), table_->scraped_name(row.metric))];
+    copy.seen = row.seen;
+    copy.live = true;
+  }
+  table_ = std::move(kept);
+  lines_.assign(1, Line{0, 0, kComment, kNoRow});
+  lines_by_hash_ = {};
+  last_line_ = 0;
+  ++epoch_;
+}
+
+}  // namespace tessera::relay

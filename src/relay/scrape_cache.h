@@ -1,0 +1,115 @@
+#pragma once
+// What one target's pages have taught: for each line seen before, the series it stands for. A page like the last one
+// costs a hash and a number per line, and no allocation. Pages come in pieces of any size; what they hold counts only
+// once they have ended well. Thread contract: one thread.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+#include "metrics/parse.h"
+#include "relay/index_table.h"
+#include "relay/series_rules.h"
+#include "relay/series_table.h"
+
+namespace tessera::relay {
+
+struct ScrapedSample {
+  std::uint32_t series;  ///< of ScrapeCache::table()
+  double value;          ///< its bits as they go out: NaN is always Prometheus' own
+};
+
+struct ScrapedTime {
+  std::uint32_t sample;  ///< its place in ScrapedPage::samples
+  EpochMs time;
+};
+
+struct ScrapedExemplar {
+  std::uint32_t sample;
+  Labels labels;
+  double value;
+  std::optional<EpochMs> time;
+};
+
+/// What a page came to.
+struct ScrapedPage {
+  std::vector<ScrapedSample> samples;  ///< one a series
+  std::vector<ScrapedTime> times;      ///< of those samples that brought their own, in order
+  std::vector<ScrapedExemplar> exemplars;
+  std::vector<std::uint32_t> stale;  ///< series that were in the last good page and are not in this one
+  std::uint64_t scraped = 0;         ///< sample lines, before relabelling
+  std::uint64_t added = 0;           ///< series that the last good page did not have
+  std::uint64_t duplicates = 0;      ///< further samples of a series on the same page: the first one counts
+  std::uint64_t too_far_ahead = 0;   ///< left out: time stamps more than 10 minutes in the future
+};
+
+class ScrapeCache {
+ public:
+  explicit ScrapeCache(SeriesRules rules);
+  ~ScrapeCache();
+  ScrapeCache(const ScrapeCache&) = delete;
+  ScrapeCache& operator=(const ScrapeCache&) = delete;
+
+  /// A new page begins; one that was not finished is forgotten.
+  void begin(metrics::Format format, EpochMs now);
+  /// The next piece. An error (line and column, or the limit) ends the page: call fail_page().
+  Result<void> feed(std::string_view piece);
+  /// The page has ended well in the transport's eyes. After an error call fail_page().
+  Result<ScrapedPage> finish();
+  /// There is no page this time: every series that went out is stale now. Also when a target leaves.
+  ScrapedPage fail_page();
+
+  const SeriesRules& rules() const { return rules_; }
+  const SeriesTable& table() const { return *table_; }
+  /// Numbers of the table's rows mean something else when this has changed.
+  std::uint64_t epoch() const { return epoch_; }
+  std::size_t lines() const { return lines_.size(); }
+
+ private:
+  class Reader;
+  struct Line {
+    std::uint64_t hash;    ///< of the bytes before the value; of all bytes where there is no value
+    std::uint32_t length;  ///< of what was hashed
+    std::uint32_t series;  ///< or one of the marks below
+    std::uint32_t next;    ///< the line that followed it last time
+  };
+  static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
+  static constexpr std::uint32_t kComment = 0xffff'fffd;
+
+  Result<void> take_lines(std::string_view text);
+  const char* take_known(const char* at, const char* end, std::uint32_t line);
+  Result<void> take_unknown(std::string_view line);
+  std::uint32_t find_line(std::string_view prefix) const;
+  std::uint32_t add_line(std::string_view prefix, std::uint32_t series);
+  void follow(std::uint32_t line);
+  void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
+  void rebuild();
+
+  const SeriesRules rules_;
+  std::unique_ptr<SeriesTable> table_;
+  std::vector<Line> lines_;
+  IndexTable lines_by_hash_;
+  std::uint64_t epoch_ = 0;
+  std::size_t live_ = 0;         ///< series that a stale marker is owed to
+  std::size_t usual_lines_ = 0;  ///< of the last good page
+  std::size_t usual_samples_ = 0;
+
+  // Of the page that is being read.
+  std::unique_ptr<Reader> reader_;
+  std::string carry_;  ///< the beginning of a line whose end has not come
+  std::uint32_t page_number_ = 0;
+  std::uint32_t last_page_ = 0;  ///< the number of the one before, whose series are not new
+  std::uint32_t last_line_ = 0;  ///< line 0 stands before the first of every page
+  bool is_text_ = true;
+  std::size_t lines_read_ = 0;
+  std::size_t known_lines_ = 0;  ///< read here since the parser saw one
+  std::size_t still_live_ = 0;   ///< of live_, those on this page
+  EpochMs latest_time_ = 0;
+  ScrapedPage page_;
+};
+
+}  // namespace tessera::relay

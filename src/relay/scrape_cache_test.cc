@@ -1,0 +1,213 @@
+#include "relay/scrape_cache.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace tessera::relay {
+namespace {
+using metrics::Format;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr EpochMs kNow = 1'700'000'000'000;
+
+/// A page as those downstream see it: labels to value, and what went stale.
+struct Seen {
+  std::map<std::string, double> values;
+  std::vector<std::string> stale;
+  ScrapedPage page;
+};
+
+Seen look(const ScrapeCache& cache, ScrapedPage page) {
+  Seen seen;
+  for (const auto& [series, value] : page.samples)
+    seen.values[shown(cache.table().labels(cache.table()[series]))] = value;
+  EXPECT_EQ(seen.values.size(), page.samples.size()) << "a series twice";
+  for (const auto series : page.stale) seen.stale.push_back(shown(cache.table().labels(cache.table()[series])));
+  seen.page = std::move(page);
+  return seen;
+}
+
+Result<Seen> scrape(ScrapeCache& cache, std::string_view page, std::size_t piece = 7, Format format = Format::Text) {
+  cache.begin(format, kNow);
+  for (; !page.empty(); page.remove_prefix(std::min(piece, page.size()))) TRY(cache.feed(page.substr(0, piece)));
+  return look(cache, TRY(cache.finish()));
+}
+
+std::string why(ScrapeCache& cache, std::string_view page, Format format = Format::Text) {
+  const auto seen = scrape(cache, page, 5, format);
+  return seen ? "" : seen.error().what;
+}
+
+TEST(ScrapeCache, ReadsAPageInPiecesOfAnySize) {
+  const std::string page =
+      "# HELP a first\n# TYPE a gauge\na{x=\"1\"} 1.5\na{x=\"}\\\"\"} -2e3\n\nb 3 1700000000001\nc NaN";
+  for (std::size_t piece = 1; piece <= page.size(); ++piece) {
+    ScrapeCache cache({});
+    for (int round = 0; round < 3; ++round) {
+      const auto seen = scrape(cache, page, piece);
+      ASSERT_TRUE(seen) << seen.error().what;
+      EXPECT_EQ(seen->values.size(), 4U);
+      EXPECT_EQ(seen->values.at("{__name__=\"a\", x=\"1\"}"), 1.5);
+      EXPECT_EQ(seen->values.at("{__name__=\"a\", x=\"}\\\"\"}"), -2000);
+      EXPECT_EQ(seen->page.scraped, 4U);
+      EXPECT_EQ(seen->page.added, round == 0 ? 4U : 0U);
+      ASSERT_EQ(seen->page.times.size(), 1U);
+      EXPECT_EQ(seen->page.times[0].time, 1'700'000'000'001);
+    }
+    EXPECT_EQ(cache.table().metric(0).help, "first");
+    EXPECT_EQ(cache.table().metric(0).kind, metrics::Kind::Gauge);
+  }
+}
+
+TEST(ScrapeCache, TellsWhatCameAndWent) {
+  ScrapeCache cache({});
+  EXPECT_EQ(scrape(cache, "a 1\nb 2\n")->page.added, 2U);
+  const auto second = scrape(cache, "b 3\nc 4\n");
+  EXPECT_EQ(second->page.added, 1U);
+  EXPECT_THAT(second->stale, ElementsAre("{__name__=\"a\"}"));
+  EXPECT_THAT(scrape(cache, "b 3\nc 4\n")->stale, IsEmpty()) << "a marker is sent once";
+  const auto back = scrape(cache, "a 5\nb 3\nc 4\n");
+  EXPECT_EQ(back->page.added, 1U);
+  EXPECT_THAT(back->stale, IsEmpty());
+}
+
+TEST(ScrapeCache, AFailedPageEndsEverySeriesOnce) {
+  ScrapeCache cache({});
+  ASSERT_TRUE(scrape(cache, "a 1\nb 2\n"));
+  ASSERT_FALSE(scrape(cache, "a 1\nb 2\nc{ 3\n"));
+  EXPECT_THAT(look(cache, cache.fail_page()).stale, UnorderedElementsAre("{__name__=\"a\"}", "{__name__=\"b\"}"));
+  EXPECT_THAT(look(cache, cache.fail_page()).stale, IsEmpty());
+  const auto again = scrape(cache, "a 1\nb 2\n");
+  EXPECT_EQ(again->page.added, 2U) << "the page before had none";
+  EXPECT_THAT(again->stale, IsEmpty());
+}
+
+TEST(ScrapeCache, ErrorsCountTheLinesItKnows) {
+  ScrapeCache cache({});
+  ASSERT_TRUE(scrape(cache, "# HELP a x\na 1\nb 2\nc 3\n"));
+  EXPECT_EQ(why(cache, "# HELP a x\na 1\nb 2\nc x\n"), "line 4, column 3: expected a number, got 'x'");
+  EXPECT_EQ(why(cache, "# HELP a x\na 1\nb 2 x\nc 3\n"),
+            "line 3, column 5: expected a time stamp in milliseconds, got 'x'");
+  EXPECT_EQ(why(cache, "a 1\n<html>\n"), "line 2, column 1: expected a metric name, got '<html>'");
+}
+
+TEST(ScrapeCache, TheFirstOfARepeatedSeriesCounts) {
+  ScrapeCache cache({});
+  for (int round = 0; round < 2; ++round) {
+    const auto seen = scrape(cache, "a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\na{x=\"1\",y=\"2\"} 3\n");
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_THAT(seen->values, ElementsAre(testing::Pair("{__name__=\"a\", x=\"1\", y=\"2\"}", 1)));
+    EXPECT_EQ(seen->page.duplicates, 2U);
+    EXPECT_EQ(seen->page.scraped, 3U);
+  }
+}
+
+TEST(ScrapeCache, OpenMetricsEndsWithEof) {
+  ScrapeCache cache({});
+  const std::string page = "# TYPE a counter\na_total 1 # {trace=\"x\"} 0.5 1700000000.25\nb 2 1700000000.5\n# EOF\n";
+  for (int round = 0; round < 2; ++round) {
+    const auto seen = scrape(cache, page, 9, Format::OpenMetrics);
+    ASSERT_TRUE(seen) << seen.error().what;
+    ASSERT_EQ(seen->page.exemplars.size(), 1U);
+    EXPECT_EQ(seen->page.exemplars[0].time, 1'700'000'000'250);
+    ASSERT_EQ(seen->page.times.size(), 1U);
+    EXPECT_EQ(seen->page.times[0].time, 1'700'000'000'500);
+  }
+  EXPECT_EQ(cache.table().metric(0).kind, metrics::Kind::Counter) << "the family of a_total is a";
+  EXPECT_EQ(why(cache, page + "b 2\n", Format::OpenMetrics),
+            "line 5, column 1: expected nothing after # EOF, got 'b 2'");
+  EXPECT_EQ(why(cache, "b 2\n", Format::OpenMetrics), "line 2, column 1: expected # EOF, got the end of the page");
+}
+
+TEST(ScrapeCache, TimeStampsFromTheFutureAreLeftOut) {
+  ScrapeCache cache({});
+  const auto seen = scrape(cache, fmt::format("a 1 {}\nb 2 {}\n", kNow + 599'999, kNow + 600'001));
+  EXPECT_EQ(seen->values.size(), 1U);
+  EXPECT_EQ(seen->page.too_far_ahead, 1U);
+  EXPECT_THAT(scrape(cache, "c 1\n")->stale, IsEmpty()) << "series with times of their own are owed no marker";
+}
+
+TEST(ScrapeCache, HonorsLabelsOrMovesThemAside) {
+  const Labels target = to_labels({{"instance", "h:1"}, {"pod", "exporter"}});
+  const std::string page = "a{pod=\"job\",exported_pod=\"x\",empty=\"\"} 1\nup{instance=\"\"} 1\n";
+  ScrapeCache strict({.target = target});
+  EXPECT_THAT(scrape(strict, page)->values,
+              UnorderedElementsAre(
+                  testing::Pair("{__name__=\"a\", exported_exported_pod=\"job\", exported_pod=\"x\", instance=\"h:1\", "
+                                "pod=\"exporter\"}",
+                                1),
+                  testing::Pair("{__name__=\"up\", instance=\"h:1\", pod=\"exporter\"}", 1)));
+  ScrapeCache honest({.target = target, .honor_labels = true, .external = to_labels({{"pod", "no"}, {"zone", "z"}})});
+  EXPECT_THAT(scrape(honest, page)->values,
+              UnorderedElementsAre(
+                  testing::Pair("{__name__=\"a\", exported_pod=\"x\", instance=\"h:1\", pod=\"job\", zone=\"z\"}", 1),
+                  testing::Pair("{__name__=\"up\", instance=\"h:1\", pod=\"exporter\", zone=\"z\"}", 1)));
+}
+
+TEST(ScrapeCache, RelabelsDropsAndLimits) {
+  SeriesRules rules;
+  RelabelRule drop;
+  drop.source_labels = {"__name__"};
+  drop.regex = "go_.*";
+  drop.action = RelabelAction::Drop;
+  rules.metric_relabel.push_back(*Relabel::compile(drop));
+  rules.limits.samples = 2;
+  ScrapeCache cache(rules);
+  for (int round = 0; round < 2; ++round) {
+    const auto seen = scrape(cache, "go_a 1\na 1\ngo_b 1\nb 1\n");
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_EQ(seen->page.scraped, 4U);
+    EXPECT_EQ(seen->page.samples.size(), 2U);
+  }
+  EXPECT_EQ(why(cache, "a 1\nb 1\nc 1\n"), "sample_limit: the page has more than 2 samples after relabelling");
+  SeriesRules two_labels;
+  two_labels.limits.labels = 2;
+  ScrapeCache narrow(two_labels);
+  EXPECT_EQ(why(narrow, "a{x=\"1\",y=\"2\"} 1\n"), "label_limit: a has 3 labels, 2 are allowed");
+}
+
+TEST(ScrapeCache, ForgetsLinesThatDoNotComeBack) {
+  ScrapeCache cache({});
+  std::size_t most = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string page = "steady 1\n";
+    for (int i = 0; i < 100; ++i) page += fmt::format("churn{{pid=\"{}\"}} 1\n", round * 100 + i);
+    const auto seen = scrape(cache, page, 4096);
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_EQ(seen->page.added, round == 0 ? 101U : 100U);
+    EXPECT_EQ(seen->stale.size(), round == 0 ? 0U : 100U);
+    most = std::max(most, cache.lines());
+  }
+  EXPECT_LT(most, 2000U);
+}
+
+/// Whatever the order, the subset and the pieces of the pages: the same as a cache that has seen nothing before.
+TEST(ScrapeCache, KnowingLinesChangesNothing) {
+  std::mt19937 random(7);
+  std::vector<std::string> lines;
+  for (int i = 0; i < 40; ++i) lines.push_back(fmt::format("m{}{{a=\"{}\"}} ", i % 5, i));
+  ScrapeCache taught({});
+  std::map<std::string, double> before;
+  for (int round = 0; round < 400; ++round) {
+    std::string page;
+    if (random() % 3 == 0) std::ranges::shuffle(lines, random);
+    for (const auto& line : lines)
+      if (random() % 8 != 0) page += fmt::format("{}{}{}\n", line, random() % 1000, random() % 4 == 0 ? ".25" : "");
+    ScrapeCache fresh({});
+    const auto want = scrape(fresh, page, 100);
+    const auto got = scrape(taught, page, 1 + random() % 200);
+    ASSERT_TRUE(want && got);
+    EXPECT_EQ(got->values, want->values);
+    for (const auto& [series, value] : before)
+      EXPECT_EQ(std::ranges::count(got->stale, series), got->values.contains(series) ? 0 : 1);
+    before = got->values;
+  }
+}
+
+}  // namespace
+}  // namespace tessera::relay

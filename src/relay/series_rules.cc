@@ -1,0 +1,100 @@
+#include "relay/series_rules.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace tessera::relay {
+namespace {
+
+constexpr std::string_view kName = "__name__";
+
+/// The scraped value of a label that the target has too moves to the first free `exported_` name.
+void export_label(Labels& labels, std::span<const metrics::Label> scraped, const metrics::Label& label) {
+  std::string name(label.name);
+  const auto taken = [&] {
+    return !value_of(labels, name).empty() ||
+           std::ranges::any_of(scraped, [&](const metrics::Label& other) { return other.name == name; });
+  };
+  do name.insert(0, "exported_");
+  while (taken());
+  set_label(labels, name, label.value);
+}
+
+Labels merged(std::string_view name, std::span<const metrics::Label> scraped, const SeriesRules& rules) {
+  std::vector<Label> own;
+  own.reserve(scraped.size() + 1 + rules.target.size());
+  own.push_back({std::string(kName), std::string(name)});
+  for (const auto& [label, value] : scraped)
+    if (rules.honor_labels || value_of(rules.target, label).empty())
+      own.push_back({std::string(label), std::string(value)});
+  Labels labels = to_labels(std::move(own));
+  for (const Label& label : rules.target)
+    if (!rules.honor_labels || value_of(labels, label.name).empty()) set_label(labels, label.name, label.value);
+  if (!rules.honor_labels)
+    for (const metrics::Label& label : scraped)
+      if (!label.value.empty() && !value_of(rules.target, label.name).empty()) export_label(labels, scraped, label);
+  return labels;
+}
+
+void add_external(Labels& labels, const Labels& external) {
+  for (const Label& label : external)
+    if (value_of(labels, label.name).empty()) set_label(labels, label.name, label.value);
+}
+
+bool is_metric_name(std::string_view name) {
+  constexpr auto kFits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  };
+  return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && std::ranges::all_of(name, kFits);
+}
+
+/// A receiver that is handed an impossible label may refuse the whole request for ever: such a series goes no further.
+Result<void> check_names(const Labels& labels) {
+  const std::string_view name = value_of(labels, kName);
+  if (!is_metric_name(name))
+    return fail(Code::Invalid,
+                "metric name '{}': letters, digits, _ and : expected (rename it with metric_relabel_configs)",
+                valid_utf8(name));
+  for (const Label& label : labels)
+    if (!is_label_name(label.name))
+      return fail(Code::Invalid, "label name '{}' of {}: letters, digits and _ expected (rename it with labelmap)",
+                  valid_utf8(label.name), name);
+  return {};
+}
+
+Result<void> check_limits(const Labels& labels, const ScrapeLimits& limits) {
+  const std::string_view name = value_of(labels, kName);
+  if (limits.labels != 0 && labels.size() > limits.labels)
+    return fail(Code::Invalid, "label_limit: {} has {} labels, {} are allowed", name, labels.size(), limits.labels);
+  for (const auto& [label, value] : labels) {
+    if (limits.label_name_bytes != 0 && label.size() > limits.label_name_bytes)
+      return fail(Code::Invalid, "label_name_length_limit: {} has a label name of {} bytes, {} are allowed", name,
+                  label.size(), limits.label_name_bytes);
+    if (limits.label_value_bytes != 0 && value.size() > limits.label_value_bytes)
+      return fail(Code::Invalid, "label_value_length_limit: label {} of {} has {} bytes, {} are allowed", label, name,
+                  value.size(), limits.label_value_bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<Labels>> series_labels(std::string_view name, std::span<const metrics::Label> scraped,
+                                            const SeriesRules& rules) {
+  Labels labels = merged(name, scraped, rules);
+  if (!relabel(rules.metric_relabel, labels)) return std::optional<Labels>();
+  TRY(check_limits(labels, rules.limits));
+  TRY(check_names(labels));
+  add_external(labels, rules.external);
+  return std::optional(std::move(labels));
+}
+
+Labels target_series_labels(std::string_view name, const SeriesRules& rules) {
+  Labels labels = rules.target;
+  set_label(labels, kName, name);
+  add_external(labels, rules.external);
+  return labels;
+}
+
+}  // namespace tessera::relay
