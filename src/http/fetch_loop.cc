@@ -227,6 +227,7 @@ void FetchLoop::Impl::cancel(const FetchReceiver& receiver) {
     if (transfer->receiver != &receiver) continue;
     transfer->receiver = nullptr;
     cancelled_.push_back(transfer.get());
+    ended_ = true;
   }
 }
 
@@ -259,13 +260,14 @@ void FetchLoop::Impl::launch(Transfer& transfer) {
 }
 
 std::unique_ptr<Transfer> FetchLoop::Impl::retire(Transfer& transfer) {
-  curl_multi_remove_handle(multi_.get(), transfer.easy.get());
   std::erase(starting_, &transfer);
   std::erase(cancelled_, &transfer);
   std::swap(active_[transfer.index], active_.back());
   active_[transfer.index]->index = transfer.index;
   auto retired = std::move(active_.back());
   active_.pop_back();
+  if (!retired->easy) return retired;  // it never got that far
+  curl_multi_remove_handle(multi_.get(), retired->easy.get());
   curl_easy_reset(retired->easy.get());  // libcurl forgets where our strings were
   spare_.push_back(std::move(retired->easy));
   return retired;

@@ -59,10 +59,11 @@ class FetchLoop {
   /// zstd are decoded, whatever Accept-Encoding the request's headers gave (none: none is sent). max_body_bytes counts
   /// decoded bytes, and the deadline holds for everything from here to done(), redirects included.
   void start(ClientRequest request, FetchReceiver& receiver);
-  /// Ends this receiver's transfers without a call to it, now or later; nothing if there are none.
+  /// Ends this receiver's transfers without a call to it, now or later; the next run_until() closes their
+  /// connections. Nothing happens if there are none.
   void cancel(const FetchReceiver& receiver);
-  /// Input, output and callbacks, until that time, until wake(), or until a transfer has ended, so that the owner can
-  /// schedule the next. A time that has passed: one turn, without waiting.
+  /// Input, output and callbacks, until that time, until wake(), or until a transfer has ended (or was cancelled from
+  /// within), so that the owner can schedule the next. A time that has passed: one turn, without waiting.
   void run_until(SteadyTime until);
   /// From any thread: the run_until() that runs, else the next one, returns after one turn.
   void wake();
