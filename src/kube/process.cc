@@ -1,8 +1,14 @@
 #include "kube/process.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <iterator>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -26,6 +32,20 @@ struct Stat {
 };
 
 /// `PID (comm) state …`. The name may hold blanks and parentheses, so the fields are counted from the last one.
+std::optional<std::uint64_t> start_in(std::string_view stat) {
+  const auto close = stat.rfind(')');
+  if (close == std::string_view::npos) return std::nullopt;
+  std::string_view rest = trim(stat.substr(close + 1));
+  for (std::size_t field = 0; field < kStartAfterName; ++field) {
+    const auto blank = rest.find(' ');
+    if (blank == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(blank + 1);
+  }
+  const auto start = parse_int(rest.substr(0, rest.find(' ')));
+  if (!start || *start < 0 || *start > kMostTicks) return std::nullopt;
+  return static_cast<std::uint64_t>(*start);
+}
+
 Result<Stat> read_stat(const fs::path& directory) {
   const auto path = directory / "stat";
   const std::string text = TRY(read_file(path));
@@ -33,11 +53,21 @@ Result<Stat> read_stat(const fs::path& directory) {
   const auto close = text.rfind(')');
   if (open == std::string::npos || close == std::string::npos || close < open)
     return fail(Code::Invalid, "{}: a command name in parentheses expected", path.string());
-  const auto fields = split(trim(std::string_view(text).substr(close + 1)), ' ');
-  const auto start = fields.size() > kStartAfterName ? parse_int(fields[kStartAfterName]) : std::nullopt;
-  if (!start || *start < 0 || *start > kMostTicks)
-    return fail(Code::Invalid, "{}: field 22, the start time in clock ticks, expected", path.string());
-  return Stat{static_cast<std::uint64_t>(*start), text.substr(open + 1, close - open - 1)};
+  const auto start = start_in(text);
+  if (!start) return fail(Code::Invalid, "{}: field 22, the start time in clock ticks, expected", path.string());
+  return Stat{*start, text.substr(open + 1, close - open - 1)};
+}
+
+/// The beginning of a file by one read, into `buffer`; empty if it cannot be read.
+std::string_view read_once(const char* path, std::span<char> buffer) {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  ssize_t count = 0;
+  do {
+    count = ::read(file, buffer.data(), buffer.size());
+  } while (count < 0 && errno == EINTR);
+  ::close(file);
+  return {buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
 }
 
 /// The line `btime SECONDS` of /proc/stat.
@@ -130,9 +160,13 @@ ProcessLookup ProcessTable::look_up(unsigned pid) const {
 }
 
 std::optional<std::uint64_t> ProcessTable::start_ticks(unsigned pid) const {
-  const auto stat = read_stat(proc_ / std::to_string(pid));
-  if (!stat) return std::nullopt;
-  return stat->start_ticks;
+  // Asked for every process in every collection: without allocation, and without the second read that finds the end.
+  // The kernel hands a stat file out in one piece, of at most 1.2 kB.
+  fmt::memory_buffer path;
+  fmt::format_to(std::back_inserter(path), "{}/{}/stat", proc_.native(), pid);
+  path.push_back('\0');
+  std::array<char, 4096> buffer;
+  return start_in(read_once(path.data(), buffer));
 }
 
 Blindness look_for_blindness(const fs::path& proc) {

@@ -72,6 +72,30 @@ TEST(Process, NamesMayHoldAnything) {
   }
 }
 
+TEST(Process, TheStartAloneIsNeverGuessed) {
+  const Tree tree;
+  const ProcessTable table(tree.path());
+  const struct {
+    std::string stat;
+    std::optional<std::uint64_t> want;
+  } cases[] = {
+      {stat_line(3, "x", "12345"), 12345},
+      {stat_line(3, "x", "18446744073709551615"), std::nullopt},
+      {"3 (x) S 1 1 1 0 -1 4194560 10 0 0 0 1 2 0 0 20 0 1 0 77", 77},  // nothing behind the field
+      {"3 (x) S 1 1 1 0 -1 4194560 10 0 0 0 1 2 0 0 20 0 1 0", std::nullopt},
+      {"3 (x) S 1 1 1 0 -1 4194560 10 0 0 0 1 2 0 0 20 0 1 0 ", std::nullopt},
+      {"3 (x S 1 1 1 0 -1 4194560 10 0 0 0 1 2 0 0 20 0 1 0 77", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const auto& c : cases) {
+    write(tree.path() / "3/stat", c.stat);
+    EXPECT_EQ(table.start_ticks(3), c.want) << c.stat;
+  }
+  fs::remove(tree.path() / "3/stat");
+  fs::create_directory(tree.path() / "3/stat");
+  EXPECT_FALSE(table.start_ticks(3)) << "opens, but cannot be read";
+}
+
 TEST(Process, SaysWhyItCannotTell) {
   const Tree tree;
   tree.process(1, "two pods", "5", "2:cpu:/kubepods/pod" + kUid + "\n1:name=systemd:/kubepods/pod" + kOther + "\n");
