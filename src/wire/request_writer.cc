@@ -110,26 +110,40 @@ MetricRef RequestWriter::metric(std::string_view name, metrics::Kind kind, std::
 }
 
 /// Most labels are those of the set before: the target's, and the names. Comparing is cheaper than hashing.
-void RequestWriter::append_label(const metrics::Label& label, std::size_t position) {
-  assert(!label.value.empty());
-  if (!v2()) return append_pair(blocks_, 1, label.name, label.value);
-  if (position >= known_.size()) known_.resize(position + 1);
+RequestWriter::KnownLabel RequestWriter::known_label(const metrics::Label& label, std::size_t position) {
   KnownLabel& known = known_[position];
   if (symbols_.text(known.name) != label.name) known.name = symbols_.ref(label.name);
   if (symbols_.text(known.value) != label.value) known.value = symbols_.ref(label.value);
-  protobuf::append_varint(blocks_, known.name);
-  protobuf::append_varint(blocks_, known.value);
+  return known;
+}
+
+/// Labels from `first` to `last`, by position in the set.
+RequestWriter::Block RequestWriter::append_labels(std::span<const metrics::Label> set, std::size_t first,
+                                                  std::size_t last) {
+  const std::size_t begin = blocks_.size();
+  if (!v2()) {
+    for (const auto& label : set.subspan(first, last - first)) append_pair(blocks_, 1, label.name, label.value);
+    return block_from(begin);
+  }
+  blocks_.resize(begin + (last - first) * 2 * protobuf::kMaxVarint);
+  char* out = blocks_.data() + begin;
+  for (std::size_t i = first; i < last; ++i) {
+    const KnownLabel known = known_label(set[i], i);
+    out = put_varint(put_varint(out, known.name), known.value);
+  }
+  blocks_.resize(static_cast<std::size_t>(out - blocks_.data()));
+  return block_from(begin);
 }
 
 LabelsRef RequestWriter::labels(std::span<const metrics::Label> sorted) {
   assert(std::ranges::adjacent_find(sorted, std::greater_equal<>{}, &metrics::Label::name) == sorted.end());
-  LabelSet set{{}, {}, kNone, kNone};
-  std::size_t at = 0;
-  std::size_t begin = blocks_.size();
-  for (; at < sorted.size() && sorted[at].name < kName; ++at) append_label(sorted[at], at);
-  set.before = block_from(begin);
-  begin = blocks_.size();
-  for (; at < sorted.size(); ++at) append_label(sorted[at], at);
+  assert(std::ranges::none_of(sorted, [](const auto& label) { return label.value.empty() || label.name == kName; }));
+  if (known_.size() < sorted.size()) known_.resize(sorted.size());
+  const auto after = std::ranges::lower_bound(sorted, kName, {}, &metrics::Label::name);
+  const auto split = static_cast<std::size_t>(after - sorted.begin());
+  LabelSet set{append_labels(sorted, 0, split), {}, kNone, kNone};
+  const std::size_t begin = blocks_.size();
+  append_labels(sorted, split, sorted.size());
   if (v2() && blocks_.size() > begin) prefix_with_length(begin, tag(1, Type::Bytes));
   set.after = block_from(begin);
   sets_.push_back(set);

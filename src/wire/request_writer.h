@@ -90,7 +90,8 @@ class RequestWriter {
 
   bool v2() const { return protocol_ == Protocol::V2; }
   Block block_from(std::size_t begin) const;
-  void append_label(const metrics::Label& label, std::size_t position);
+  KnownLabel known_label(const metrics::Label& label, std::size_t position);
+  Block append_labels(std::span<const metrics::Label> set, std::size_t first, std::size_t last);
   void prefix_with_length(std::size_t begin, char tag);
   template <Protocol kProtocol>
   char* write_series(char* out) const;
