@@ -1,0 +1,113 @@
+#include "relay/http_settings.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace tessera::relay {
+namespace {
+
+constexpr std::size_t kSecretLimit = 64U << 10U;
+constexpr unsigned kRedirects = 10;
+
+Result<std::string> secret(const Secret& given, const std::string& file) {
+  if (file.empty()) return given.reveal();
+  return std::string(trim(TRY(read_file(file, kSecretLimit))));
+}
+
+void add_header(http::ClientRequest& request, const std::string& name, std::string value) {
+  const auto same = [&](const auto& header) { return lower(header.first) == lower(name); };
+  if (std::ranges::none_of(request.headers, same)) request.headers.emplace_back(name, std::move(value));
+}
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::string host_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("/?#"));
+  if (const auto at = url.rfind('@'); at != std::string_view::npos) url.remove_prefix(at + 1);
+  if (url.starts_with('[')) return std::string(url.substr(1, url.find(']') - 1));
+  return lower(url.substr(0, url.find(':')));
+}
+
+/// Whether `host` is an address in `network`, such as 10.0.0.0/8.
+bool in_network(const std::string& host, std::string_view network) {
+  const auto slash = network.find('/');
+  if (slash == std::string_view::npos) return false;
+  const auto length = parse_int(network.substr(slash + 1));
+  const std::string base(network.substr(0, slash));
+  for (const int family : {AF_INET, AF_INET6}) {
+    unsigned char left[16] = {}, right[16] = {};
+    const int bits = family == AF_INET ? 32 : 128;
+    if (inet_pton(family, host.c_str(), left) != 1 || inet_pton(family, base.c_str(), right) != 1) continue;
+    if (!length || *length < 0 || *length > bits) return false;
+    const auto whole = static_cast<std::size_t>(*length / 8);
+    const auto rest = static_cast<unsigned>(*length % 8);
+    if (std::memcmp(left, right, whole) != 0) return false;
+    return rest == 0 || ((left[whole] ^ right[whole]) >> (8 - rest)) == 0;
+  }
+  return false;
+}
+
+std::string proxy_of(const ProxySettings& proxy, const std::string& url) {
+  if (proxy.from_environment) {
+    const bool secure = url.starts_with("https:");
+    std::string found = environment(secure ? "https_proxy" : "http_proxy");
+    if (found.empty()) found = environment(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
+    const std::string exempt = environment("no_proxy").empty() ? environment("NO_PROXY") : environment("no_proxy");
+    return bypasses_proxy(exempt, url) ? "" : found;
+  }
+  if (proxy.url.empty() || bypasses_proxy(proxy.no_proxy, url)) return "";
+  const auto scheme = proxy.url.find("://");
+  if (proxy.username.empty() || scheme == std::string::npos) return proxy.url;
+  return proxy.url.substr(0, scheme + 3) + proxy.username + ":" + proxy.password.reveal() + "@" +
+         proxy.url.substr(scheme + 3);
+}
+
+}  // namespace
+
+bool bypasses_proxy(std::string_view no_proxy, std::string_view url) {
+  const std::string host = host_of(url);
+  for (std::string_view item : split(no_proxy, ',')) {
+    item = trim(item);
+    if (item.empty()) continue;
+    if (item == "*" || in_network(host, item)) return true;
+    const std::string name = lower(item.starts_with('.') ? item.substr(1) : item);
+    if (host == name || host.ends_with("." + name)) return true;
+  }
+  return false;
+}
+
+Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest& request) {
+  if (settings.basic_auth) {
+    const BasicAuth& basic = *settings.basic_auth;
+    request.basic_user =
+        basic.username_file.empty() ? basic.username : TRY(secret({}, basic.username_file));
+    request.basic_password = TRY(secret(basic.password, basic.password_file));
+  }
+  if (settings.authorization) {
+    const Authorization& wanted = *settings.authorization;
+    add_header(request, "Authorization", wanted.type + " " + TRY(secret(wanted.credentials, wanted.credentials_file)));
+  }
+  for (const Header& header : settings.headers)
+    add_header(request, header.name, TRY(secret(header.value, header.value_file)));
+  request.ca_file = settings.tls.ca_file;
+  request.cert_file = settings.tls.cert_file;
+  request.key_file = settings.tls.key_file;
+  request.server_name = settings.tls.server_name;
+  request.insecure_skip_verify = settings.tls.insecure_skip_verify;
+  request.proxy_url = proxy_of(settings.proxy, request.url);
+  request.max_redirects = settings.follow_redirects ? kRedirects : 0;
+  return {};
+}
+
+}  // namespace tessera::relay

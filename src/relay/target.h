@@ -1,0 +1,23 @@
+#pragma once
+// One page to scrape: what discovery and relabelling have made of an address.
+#include <memory>
+#include <string>
+
+#include "relay/config.h"
+#include "relay/labels.h"
+
+namespace tessera::relay {
+
+struct Target {
+  std::shared_ptr<const Job> job;
+  Labels labels;  ///< what its series carry: job, instance and the like; no name begins with `__`
+  std::string url;
+  Milliseconds interval{15'000};  ///< the job's, or what __scrape_interval__ says
+  Milliseconds timeout{10'000};
+  std::string origin;  ///< for people: "pod monitoring/dcgm-exporter-x7k2", "file targets.json"
+
+  /// The same page under the same labels, scraped by the same job: what its cache and its place in time belong to.
+  std::string key() const { return job->id + '\n' + url + '\n' + shown(labels); }
+};
+
+}  // namespace tessera::relay
