@@ -32,8 +32,13 @@ std::optional<FieldSource::Stamp> FieldSource::stamp() const {
 
 Result<std::shared_ptr<const FieldSet>> FieldSource::read() const {
   if (path_.empty()) return parse_fields(default_fields_csv(), "built-in fields", names_);
-  const std::string text = TRY(read_file(path_, 1U << 20U));
-  return parse_fields(text, path_, names_);
+  const auto text = read_file(path_, 1U << 20U);
+  if (!text)
+    return fail(text.error().code,
+                "{}. Name a CSV that this user may read by --collectors or DCGM_EXPORTER_COLLECTORS, or none for the "
+                "built-in fields",
+                text.error().what);
+  return parse_fields(*text, path_, names_);
 }
 
 void FieldSource::refresh(bool forced) {

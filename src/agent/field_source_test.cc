@@ -28,7 +28,14 @@ TEST_F(FieldSourceTest, ABadFileAtStartIsAnErrorWithItsLine) {
   const auto source = FieldSource::open((dir_.path() / "a.csv").string(), DcgmNames::V4_8);
   ASSERT_FALSE(source);
   EXPECT_THAT(source.error().what, testing::HasSubstr("a.csv:2"));
-  EXPECT_FALSE(FieldSource::open((dir_.path() / "none.csv").string(), DcgmNames::V4_8));
+}
+
+TEST_F(FieldSourceTest, AFileThatCannotBeReadSaysWhatToDo) {
+  const auto source = FieldSource::open((dir_.path() / "none.csv").string(), DcgmNames::V4_8);
+  ASSERT_FALSE(source);
+  EXPECT_EQ(source.error().code, Code::NotFound);
+  EXPECT_THAT(source.error().what, testing::HasSubstr("none.csv: No such file"));
+  EXPECT_THAT(source.error().what, testing::HasSubstr("by --collectors or DCGM_EXPORTER_COLLECTORS, or none"));
 }
 
 TEST_F(FieldSourceTest, AChangedFileIsReadAndABadOneLeavesTheLastGood) {
