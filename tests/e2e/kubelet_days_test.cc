@@ -1,57 +1,22 @@
 // A kubelet that is away, hangs, babbles, floods or refuses: the agent goes on without it, says so, and takes it back.
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <memory>
-#include <thread>
 
 #include "tests/e2e/pages.h"
 #include "tests/kubelet/kubelet_double.h"
+#include "tests/kubelet/raw_server.h"
 
 namespace tessera::e2e {
 namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using kubelet::KubeletDouble;
+using kubelet::RawServer;
 
 constexpr int kResourceExhausted = 8;  // gRPC status
-
-/// A server that takes every connection, says its words and, unless it hangs up, nothing more.
-class RawServer {
- public:
-  RawServer(const fs::path& path, std::string words)
-      : words_(std::move(words)), fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    std::strncpy(name.sun_path, path.c_str(), sizeof name.sun_path - 1);
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
-    EXPECT_EQ(::listen(fd_, 4), 0);
-    if (!words_.empty()) thread_ = std::jthread([this] { babble(); });
-  }
-  ~RawServer() {
-    ::shutdown(fd_, SHUT_RDWR);  // wakes accept
-    if (thread_.joinable()) thread_.join();
-    ::close(fd_);
-  }
-  RawServer(const RawServer&) = delete;
-  RawServer& operator=(const RawServer&) = delete;
-
- private:
-  void babble() const {
-    for (int peer = 0; (peer = ::accept(fd_, nullptr, nullptr)) >= 0; ::close(peer)) [[maybe_unused]]
-      const auto sent = ::send(peer, words_.data(), words_.size(), MSG_NOSIGNAL);
-  }
-
-  std::string words_;
-  int fd_;
-  std::jthread thread_;
-};
 
 struct BadKubelet {
   const char* name;
@@ -60,7 +25,7 @@ struct BadKubelet {
 };
 const BadKubelet kBadKubelets[] = {
     {"Absent", [](const fs::path&) { return std::shared_ptr<void>(); }, "kubelet.sock"},
-    {"Hanging", [](const fs::path& s) -> std::shared_ptr<void> { return std::make_shared<RawServer>(s, ""); },
+    {"Hanging", [](const fs::path& s) -> std::shared_ptr<void> { return std::make_shared<RawServer>(s, std::nullopt); },
      "kubelet.sock"},
     {"Garbage",
      [](const fs::path& s) -> std::shared_ptr<void> {

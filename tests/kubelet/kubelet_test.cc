@@ -1,17 +1,12 @@
 // The kubelet client against a real gRPC server, and against servers that are none.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <thread>
 
 #include "base/files.h"
 #include "kube/pod_resources.h"
 #include "kubelet_double.h"
+#include "raw_server.h"
 
 namespace tessera::kube {
 namespace {
@@ -182,37 +177,6 @@ TEST_F(KubeletTest, ANewSocketUnderTheOldNameIsFound) {
   EXPECT_THAT(held(), ElementsAre(held_gpu("after"))) << "the old server still runs, but is not the kubelet any more";
 }
 
-/// A server that greets everybody with the same bytes and hangs up.
-class Babbler {
- public:
-  Babbler(const std::filesystem::path& path, std::string words)
-      : words_(std::move(words)), fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(fd_, 4), 0);
-    thread_ = std::thread([this] { babble(); });
-  }
-  ~Babbler() {
-    ::shutdown(fd_, SHUT_RDWR);  // wakes accept
-    thread_.join();
-    ::close(fd_);
-  }
-  Babbler(const Babbler&) = delete;
-  Babbler& operator=(const Babbler&) = delete;
-
- private:
-  void babble() const {
-    for (int peer = 0; (peer = ::accept(fd_, nullptr, nullptr)) >= 0; ::close(peer)) [[maybe_unused]]
-      const auto sent = ::send(peer, words_.data(), words_.size(), MSG_NOSIGNAL);
-  }
-
-  std::string words_;
-  int fd_;
-  std::thread thread_;
-};
-
 TEST_F(KubeletTest, GarbageIsAnError) {
   std::string noise;
   for (unsigned i = 0; i < 4096; ++i) noise += static_cast<char>(i * 2654435761U >> 24U);
@@ -220,7 +184,7 @@ TEST_F(KubeletTest, GarbageIsAnError) {
   for (const auto& words : {""s, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"s, noise, settings,
                             settings + noise, settings + "\0\0\1\1\5\0\0\0\1\x88"s /* :status 200 and no more */}) {
     std::filesystem::remove(socket());
-    const Babbler babbler(socket(), words);
+    const kubelet::RawServer babbler(socket(), words);
     const auto found = error(5s);
     EXPECT_TRUE(found.code == Code::Unavailable || found.code == Code::Invalid) << found.what;
     EXPECT_THAT(found.what, HasSubstr(socket().string()));
