@@ -123,20 +123,24 @@ void add_profiles(Exposure& out, const std::vector<const gpu::Device*>& devices)
     }
 }
 
-/// Device memory used = sum of the processes' + this remainder (contexts of others, managed memory, driver).
+/// Device memory used = sum of the processes' + this remainder (contexts of others, managed memory, driver). Absent
+/// where a process's part is: the remainder would hold it.
 void add_unattributed_memory(Exposure& out) {
-  std::map<std::pair<std::string, std::optional<unsigned>>, double> by_processes;
-  for (const Session& session : out.seen.sessions)
-    by_processes[{session.subject.uuid, session.subject.gpu_instance}] +=
-        static_cast<double>(session.memory_bytes.value_or(0));
-  std::map<std::pair<std::string, std::optional<unsigned>>, bool> shown;
+  using Key = std::pair<std::string, std::optional<unsigned>>;
+  std::map<Key, std::optional<double>> by_processes;
+  for (const Session& session : out.seen.sessions) {
+    auto& sum = by_processes.try_emplace({session.subject.uuid, session.subject.gpu_instance}, 0).first->second;
+    sum = sum && session.memory_bytes ? std::optional(*sum + static_cast<double>(*session.memory_bytes)) : std::nullopt;
+  }
+  std::map<Key, bool> shown;
   out.page.family(catalog::kDeviceMemoryUnattributed.metric);
   for (const Row& row : out.rows()) {
-    const std::pair key{row.subject.uuid, row.subject.gpu_instance};
+    const Key key{row.subject.uuid, row.subject.gpu_instance};
     const auto& readings = row.instance ? row.instance->readings : row.device->readings;
     const auto used = readings[gpu::Reading::MemoryUsedBytes];
-    if (!used || !shown.emplace(key, true).second) continue;
-    out.page.add(out.subject_labels(row.subject), std::max(0.0, *used - by_processes[key]));
+    const auto accounted = by_processes.try_emplace(key, 0).first->second;
+    if (!used || !accounted || !shown.emplace(key, true).second) continue;
+    out.page.add(out.subject_labels(row.subject), std::max(0.0, *used - *accounted));
   }
 }
 
