@@ -72,6 +72,7 @@ void add_attribution(Exposure& out) {
                {"no_pod_names", seen.kubernetes && !seen.names_problem.empty()},
                {"no_pod_resources", seen.kubernetes && !seen.allocations.known}};
   for (const auto& kind : kinds) add_labelled(out, {{"reason", kind.reason}}, kind.blind ? 1 : 0);
+               {"abi_mismatch", seen.snapshot.driver.abi_mismatch},
 
   std::array<double, kOutcomeCount> counts{};
   for (const Session& session : seen.sessions) ++counts[static_cast<std::size_t>(session.outcome)];

@@ -95,6 +95,7 @@ struct Driver {
   std::string version;
   std::string nvml_version;
   bool simulated = false;
+  bool abi_mismatch = false;  ///< it writes process entries otherwise than its header says; they are read as written
 };
 
 struct Snapshot {

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <thread>
 
+#include "base/log.h"
 #include "nvml/codes.h"
+#include "nvml/processes.h"
 
 namespace tessera::nvml {
 namespace {
@@ -143,6 +145,11 @@ Result<void> Library::start(Milliseconds deadline) {
 void Library::read_versions() {
   driver_.version = read_text(api_.nvmlSystemGetDriverVersion);
   driver_.nvml_version = read_text(api_.nvmlSystemGetNVMLVersion);
+  driver_.abi_mismatch = writes_wide_entries(api_);
+  if (driver_.abi_mismatch)
+    log::warn(
+        "the driver writes process entries of 32 bytes, not the 24 of its header; they are read as it writes them",
+        {{"driver", driver_.version}, {"remedy", "update the driver to 535.86 or later"}});
 }
 
 Result<std::shared_ptr<const Library>> Library::open(const std::string& name, Milliseconds deadline) {

@@ -156,6 +156,7 @@ TEST_F(ReadSimulated, SpeaksEveryDriverGeneration) {
     const auto snapshot = reader->collect();
     reader.reset();
     ASSERT_EQ(snapshot.devices.size(), 2U);
+    EXPECT_EQ(snapshot.driver.abi_mismatch, c.generation == "r535");
     const auto& whole = snapshot.devices[0];
     EXPECT_EQ(whole.health, Health::Up) << whole.why;
     ASSERT_EQ(whole.processes.size(), 4U);
