@@ -1,0 +1,70 @@
+#pragma once
+// The Kubernetes API, played: objects in memory, every list and watch as clients see them, and faults on command.
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/duration.h"
+#include "base/result.h"
+#include "http/listener.h"
+#include "kube_stub/answers.h"
+#include "kube_stub/faults.h"
+#include "kube_stub/store.h"
+
+namespace tessera::kube_stub {
+
+struct StubStats {
+  std::uint64_t lists = 0;    ///< pages asked for
+  std::uint64_t watches = 0;  ///< begun
+  std::uint64_t open_watches = 0;
+  std::uint64_t refused = 0;  ///< by a fault
+};
+
+class Stub {
+ public:
+  static Result<std::unique_ptr<Stub>> start(const std::string& address = "127.0.0.1:0",
+                                             Milliseconds bookmark_every = Milliseconds(10'000));
+  ~Stub();
+  Stub(const Stub&) = delete;
+  Stub& operator=(const Stub&) = delete;
+
+  std::string url() const { return "http://" + address_; }
+  Store& store() { return store_; }
+  Faults& faults() { return faults_; }
+  StubStats stats() const;
+  void wake() { store_.wake(); }  ///< so that open watches see new faults at once
+  void compact();                 ///< all history and all tokens to continue are forgotten
+  /// Closes the listener and every connection.
+  void go_away();
+  /// Listens again, at the same address.
+  Result<void> come_back();
+
+ private:
+  struct Connection {
+    http::Socket socket;
+    std::atomic<bool> over{false};
+    std::jthread thread{};
+  };
+  explicit Stub(Milliseconds bookmark_every) : answers_(store_), bookmark_every_(bookmark_every) {}
+  void accept_all(const std::stop_token& stop, int listener);
+  void serve(Connection& connection);
+  bool answer(int fd, const http::Request& request);
+  bool refuse(int fd, const RefusedRequest& fault);
+
+  Store store_;
+  Faults faults_;
+  Answers answers_;
+  const Milliseconds bookmark_every_;
+  std::string address_;
+  std::atomic<bool> away_{false};
+  std::atomic<std::uint64_t> lists_{0}, watches_{0}, open_watches_{0}, refused_{0};
+  std::list<std::unique_ptr<Connection>> connections_;  // of the accepting thread; else only while it does not run
+  http::Socket listener_;
+  std::jthread accepting_;
+};
+
+}  // namespace tessera::kube_stub
