@@ -100,8 +100,9 @@ Observation Collector::collect() {
   Observation observation;
   read_driver(observation, begin);
   observation.time = now_epoch_ms();
+  const SteadyTime seen = std::chrono::steady_clock::now();
   attribute(observation, begin);
-  ledger_.update(observation);
+  ledger_.update(observation, seen);
   observation.collections = ++collections_;
   observation.collection_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return observation;

@@ -5,7 +5,7 @@
 namespace tessera::agent {
 namespace {
 
-constexpr EpochMs kKeepEnded = 5 * 60 * 1000;
+constexpr std::chrono::minutes kKeepEnded{5};
 constexpr std::size_t kMaxEnded = 4096;      // a process storm must not fill the memory
 constexpr Milliseconds kShortestGap{5'000};  // a busy node may skip a few short intervals
 
@@ -22,7 +22,7 @@ void take_over(Session& now, const Session& before) {
 
 }  // namespace
 
-Ledger::Ledger(Milliseconds interval) : longest_step_(std::max(interval * 5 / 2, kShortestGap).count()) {}
+Ledger::Ledger(Milliseconds interval) : longest_step_(std::max(interval * 5 / 2, kShortestGap)) {}
 
 bool Ledger::observed(const Observation& observation, const Subject& subject) const {
   // A device that hangs or may not be opened lists nothing: its sessions are not known to have ended. One that is lost
@@ -47,7 +47,7 @@ Ledger::Running::iterator Ledger::known_as(const Session& session) {
   return session.start_ticks == 0 || std::get<2>(any->first) == 0 ? any : running_.end();
 }
 
-void Ledger::follow_sessions(Observation& observation) {
+void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
   Running now_running;
   for (Session& session : observation.sessions) {
     session.last_seen = observation.time;
@@ -64,12 +64,12 @@ void Ledger::follow_sessions(Observation& observation) {
   }
   for (auto& [key, session] : running_) {
     if (observed(observation, session.subject))
-      ended_.push_back(std::move(session));
+      ended_.push_back({std::move(session), now});
     else
       now_running.emplace(key, std::move(session));
   }
   running_ = std::move(now_running);
-  std::erase_if(ended_, [&](const Session& session) { return observation.time - session.last_seen > kKeepEnded; });
+  std::erase_if(ended_, [&](const Ended& ended) { return now - ended.noticed > kKeepEnded; });
   if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
 }
 
@@ -80,34 +80,35 @@ void Ledger::adopt_uid(const HolderKey& key) {
   auto node = held_.extract(without_uid);
   if (node.empty()) return;
   node.key() = key;
-  node.mapped().workload = std::get<1>(key);
+  node.mapped().sum.workload = std::get<1>(key);
   held_.insert(std::move(node));
 }
 
-void Ledger::follow_holders(Observation& observation) {
-  const EpochMs step = observation.time - last_update_;
-  const bool counted = last_update_ > 0 && step > 0 && step <= longest_step_;
+void Ledger::follow_holders(Observation& observation, SteadyTime now) {
+  const bool counted = last_update_ && now - *last_update_ <= longest_step_;
   for (const Allocation& allocation : observation.allocations.list) {
     const HolderKey key{allocation.subject, allocation.workload, allocation.resource};
     adopt_uid(key);
-    const auto [entry, fresh] = held_.try_emplace(
-        key, HeldSeconds{allocation.subject, allocation.workload, allocation.resource, 0, observation.time});
+    const auto [entry, fresh] =
+        held_.try_emplace(key, Held{HeldSeconds{allocation.subject, allocation.workload, allocation.resource, 0}, now});
+    Held& held = entry->second;
     // A state holds until the next sample: the step counts for whoever held at its start and still holds.
-    if (!fresh && counted && entry->second.last_held == last_update_)
-      entry->second.seconds += static_cast<double>(step) / 1000.0;
-    entry->second.last_held = observation.time;
+    if (!fresh && counted && held.last_held == *last_update_)
+      held.sum.seconds += std::chrono::duration<double>(now - *last_update_).count();
+    held.last_held = now;
   }
-  std::erase_if(held_, [&](const auto& entry) { return observation.time - entry.second.last_held > kKeepEnded; });
+  std::erase_if(held_, [&](const auto& entry) { return now - entry.second.last_held > kKeepEnded; });
 }
 
-void Ledger::update(Observation& observation) {
-  if (observation.sessions_known()) follow_sessions(observation);
-  follow_holders(observation);
-  last_update_ = observation.time;
-  observation.ended = ended_;
+void Ledger::update(Observation& observation, SteadyTime now) {
+  if (observation.sessions_known()) follow_sessions(observation, now);
+  follow_holders(observation, now);
+  last_update_ = now;
+  observation.ended.clear();
+  for (const Ended& ended : ended_) observation.ended.push_back(ended.session);
   observation.sessions_started = started_;
   observation.held.clear();
-  for (const auto& [key, held] : held_) observation.held.push_back(held);
+  for (const auto& [key, held] : held_) observation.held.push_back(held.sum);
 }
 
 }  // namespace tessera::agent

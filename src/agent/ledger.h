@@ -2,6 +2,7 @@
 // What must not be lost between two scrapes: sessions that started or ended, seconds held. Counts since the agent
 // started.
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,26 +18,35 @@ class Ledger {
   explicit Ledger(Milliseconds interval);
 
   /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
-  /// fills its ended, sessions_started and held.
-  void update(Observation& observation);
+  /// fills its ended, sessions_started and held. All lengths of time are taken from `now`: the observation's own time
+  /// jumps when somebody sets the clock.
+  void update(Observation& observation, SteadyTime now);
 
  private:
   using SessionKey = std::tuple<Subject, unsigned, std::uint64_t>;
   using Running = std::map<SessionKey, Session>;
   using HolderKey = std::tuple<Subject, Workload, std::string>;
+  struct Ended {
+    Session session;
+    SteadyTime noticed;
+  };
+  struct Held {
+    HeldSeconds sum;
+    SteadyTime last_held;
+  };
   Running::iterator known_as(const Session& session);
-  void follow_sessions(Observation& observation);
-  void follow_holders(Observation& observation);
+  void follow_sessions(Observation& observation, SteadyTime now);
+  void follow_holders(Observation& observation, SteadyTime now);
   /// A pod's UID may become known after its name: the holder is the same.
   void adopt_uid(const HolderKey& key);
   bool observed(const Observation& observation, const Subject& subject) const;
 
-  const EpochMs longest_step_;
+  const Milliseconds longest_step_;
   Running running_;
-  std::vector<Session> ended_;
+  std::vector<Ended> ended_;
   std::map<Subject, std::uint64_t> started_;
-  std::map<HolderKey, HeldSeconds> held_;
-  EpochMs last_update_ = 0;
+  std::map<HolderKey, Held> held_;
+  std::optional<SteadyTime> last_update_;
 };
 
 }  // namespace tessera::agent

@@ -20,13 +20,21 @@ Observation with_sessions(EpochMs time, std::vector<Session> sessions) {
 class LedgerTest : public testing::Test {
  protected:
   Observation next(std::vector<Session> sessions) {
-    Observation seen = with_sessions(time_ += kStep, std::move(sessions));
-    ledger_.update(seen);
+    step();
+    return update(with_sessions(time_, std::move(sessions)));
+  }
+  EpochMs step() {
+    steady_ += Milliseconds(kStep);
+    return time_ += kStep;
+  }
+  Observation update(Observation seen) {
+    ledger_.update(seen, steady_);
     return seen;
   }
   Subject subject_ = subject_of(whole_device(0));
   Session one_ = session(subject_, 100, kTrain);
   EpochMs time_ = 1'700'000'000'000;
+  SteadyTime steady_{};
   Ledger ledger_{Milliseconds(kStep)};
 };
 
@@ -43,7 +51,7 @@ TEST_F(LedgerTest, CountsStartsAndKeepsEnds) {
 TEST_F(LedgerTest, EndedSessionsAreForgottenAfterFiveMinutes) {
   next({one_});
   next({});
-  for (int i = 0; i < 19; ++i) EXPECT_EQ(next({}).ended.size(), 1U) << i;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(next({}).ended.size(), 1U) << i;
   EXPECT_TRUE(next({}).ended.empty());
 }
 
@@ -91,20 +99,18 @@ TEST_F(LedgerTest, AProcessListedBeforeItCanBeLookedAtIsTheSameSession) {
 TEST_F(LedgerTest, ADeviceThatListsNothingEndsNoSession) {
   next({one_});
   for (const auto health : {gpu::Health::Slow, gpu::Health::Denied, gpu::Health::Failed}) {
-    Observation silent = with_sessions(time_ += kStep, {});
+    Observation silent = with_sessions(step(), {});
     silent.snapshot.devices[0].health = health;
-    ledger_.update(silent);
-    EXPECT_TRUE(silent.ended.empty());
+    EXPECT_TRUE(update(silent).ended.empty());
     EXPECT_EQ(next({one_}).sessions_started.at(subject_), 1U) << "the same session, seen again";
   }
 }
 
 TEST_F(LedgerTest, ALostDeviceHasNoSessions) {
   next({one_});
-  Observation lost = with_sessions(time_ += kStep, {});
+  Observation lost = with_sessions(step(), {});
   lost.snapshot.devices[0].health = gpu::Health::Lost;
-  ledger_.update(lost);
-  EXPECT_EQ(lost.ended.size(), 1U);
+  EXPECT_EQ(update(lost).ended.size(), 1U);
 }
 
 TEST_F(LedgerTest, PeakMemoryStays) {
@@ -117,17 +123,37 @@ TEST_F(LedgerTest, PeakMemoryStays) {
 TEST_F(LedgerTest, HeldSecondsGrowByWhatWasObserved) {
   EXPECT_EQ(next({}).held.at(0).seconds, 0);
   EXPECT_EQ(next({}).held.at(0).seconds, 15);
-  time_ += 3'600'000;  // the agent saw nothing for an hour: nothing is added for it
+  steady_ += std::chrono::hours(1);  // the agent saw nothing for an hour: nothing is added for it
   EXPECT_EQ(next({}).held.at(0).seconds, 15);
   EXPECT_EQ(next({}).held.at(0).seconds, 30);
 }
 
+TEST_F(LedgerTest, AClockThatIsSetChangesNoLength) {
+  next({one_});
+  next({});
+  for (const EpochMs jump : {7'200'000, -7'200'000, 5'000, -5'000, -15'000}) {
+    const double before = next({}).held.at(0).seconds;
+    time_ += jump;
+    const auto seen = next({});
+    EXPECT_EQ(seen.held.at(0).seconds - before, 15) << jump;
+    EXPECT_EQ(seen.ended.size(), 1U) << jump;
+  }
+}
+
+TEST_F(LedgerTest, AHolderThatLetGoIsKeptOverAJump) {
+  next({});
+  next({});
+  time_ += 7'200'000;
+  Observation unknown = with_sessions(step(), {});
+  unknown.allocations.list.clear();
+  EXPECT_EQ(update(unknown).held.at(0).seconds, 15) << "kept for five minutes, by whatever clock the node has";
+}
+
 TEST_F(LedgerTest, AHolderWhoseUidBecomesKnownIsTheSame) {
   const auto held = [&](const std::string& uid) {
-    Observation seen = with_sessions(time_ += kStep, {});
+    Observation seen = with_sessions(step(), {});
     seen.allocations.list[0].workload.pod_uid = uid;
-    ledger_.update(seen);
-    return seen.held;
+    return update(seen).held;
   };
   held("");
   held("");
@@ -148,9 +174,9 @@ TEST_F(LedgerTest, AnIndexThatChangesIsNotAnotherDevice) {
 
 TEST_F(LedgerTest, AHolderThatLetGoAndCameBackIsNotBilledForTheTimeBetween) {
   next({});
-  Observation free = with_sessions(time_ += kStep, {});
+  Observation free = with_sessions(step(), {});
   free.allocations.list.clear();
-  ledger_.update(free);
+  update(free);
   EXPECT_EQ(next({}).held.at(0).seconds, 0);
   EXPECT_EQ(next({}).held.at(0).seconds, 15);
 }

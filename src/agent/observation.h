@@ -91,7 +91,6 @@ struct HeldSeconds {
   Workload workload;
   std::string resource;
   double seconds = 0;
-  EpochMs last_held = 0;
 };
 
 struct Observation {
