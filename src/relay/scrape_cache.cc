@@ -188,9 +188,8 @@ Result<void> ScrapeCache::take_lines(std::string_view text) {
     }
     at = next;
     ++lines_read_;
-    const std::size_t limit = rules_.limits.samples;
-    if (limit != 0 && page_.samples.size() > limit)
-      return fail(Code::Invalid, "sample_limit: the page has more than {} samples after relabelling", limit);
+    if (const auto& limit = rules_.limits.samples; limit && page_.samples.size() > *limit)
+      return fail(Code::Invalid, "sample_limit: the page has more than {} samples after relabelling", *limit);
   }
   return {};
 }
@@ -323,19 +322,30 @@ ScrapedPage ScrapeCache::fail_page() {
 
 /// Keeps the series that are owed a stale marker, and learns all else anew.
 void ScrapeCache::rebuild() {
-  auto kept = std::make_unique<SeriesTable>();
-  for (std::uint32_t i = 0; i < table_->size(); ++i) {
-    const Series& row = (*table_)[i];
-    if (!row.live) continue;
-    Series& copy = (*kept)[kept->add(table_->labels(row), table_->scraped_name(row.metric))];
-    copy.seen = row.seen;
-    copy.live = true;
-  }
-  table_ = std::move(kept);
+  const auto old = std::exchange(table_, std::make_unique<SeriesTable>());
+  keep_live(*old);
   lines_.assign(1, Line{0, 0, kComment, kNoRow});
   lines_by_hash_ = {};
   last_line_ = 0;
   ++epoch_;
+}
+
+void ScrapeCache::keep_live(const SeriesTable& from) {
+  live_ = 0;
+  for (std::uint32_t i = 0; i < from.size(); ++i) {
+    const Series& row = from[i];
+    if (!row.live) continue;
+    Series& copy = (*table_)[table_->add(from.labels(row), from.scraped_name(row.metric))];
+    copy.seen = row.seen;
+    copy.live = true;
+    ++live_;
+  }
+}
+
+void ScrapeCache::take_over(const ScrapeCache& before) {
+  keep_live(*before.table_);
+  page_number_ = before.page_number_;
+  last_page_ = before.last_page_;
 }
 
 }  // namespace tessera::relay

@@ -63,6 +63,9 @@ class ScrapeCache {
   /// There is no page this time: every series that went out is stale now. Also when a target leaves.
   ScrapedPage fail_page();
 
+  /// Owes stale markers for what `before` owes them for. Before the first page.
+  void take_over(const ScrapeCache& before);
+
   const SeriesRules& rules() const { return rules_; }
   const SeriesTable& table() const { return *table_; }
   /// Numbers of the table's rows mean something else when this has changed.
@@ -88,6 +91,7 @@ class ScrapeCache {
   void follow(std::uint32_t line);
   void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
   void rebuild();
+  void keep_live(const SeriesTable& from);
 
   const SeriesRules rules_;
   std::unique_ptr<SeriesTable> table_;

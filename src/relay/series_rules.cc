@@ -65,15 +65,15 @@ Result<void> check_names(const Labels& labels) {
 
 Result<void> check_limits(const Labels& labels, const ScrapeLimits& limits) {
   const std::string_view name = value_of(labels, kName);
-  if (limits.labels != 0 && labels.size() > limits.labels)
-    return fail(Code::Invalid, "label_limit: {} has {} labels, {} are allowed", name, labels.size(), limits.labels);
+  if (limits.labels && labels.size() > *limits.labels)
+    return fail(Code::Invalid, "label_limit: {} has {} labels, {} are allowed", name, labels.size(), *limits.labels);
   for (const auto& [label, value] : labels) {
-    if (limits.label_name_bytes != 0 && label.size() > limits.label_name_bytes)
+    if (limits.label_name_length && label.size() > *limits.label_name_length)
       return fail(Code::Invalid, "label_name_length_limit: {} has a label name of {} bytes, {} are allowed", name,
-                  label.size(), limits.label_name_bytes);
-    if (limits.label_value_bytes != 0 && value.size() > limits.label_value_bytes)
+                  label.size(), *limits.label_name_length);
+    if (limits.label_value_length && value.size() > *limits.label_value_length)
       return fail(Code::Invalid, "label_value_length_limit: label {} of {} has {} bytes, {} are allowed", label, name,
-                  value.size(), limits.label_value_bytes);
+                  value.size(), *limits.label_value_length);
   }
   return {};
 }

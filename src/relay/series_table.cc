@@ -86,8 +86,10 @@ Labels SeriesTable::labels(const Series& series) const {
 
 MetricText SeriesTable::metric(std::uint32_t metric) const {
   const Metric& row = metrics_[metric];
-  MetricText text{texts_.text(row.name), metrics::Kind::Unknown, {}, {}};
+  const std::string_view name = texts_.text(row.name);
+  MetricText text{name, name, metrics::Kind::Unknown, {}, {}};
   if (const Family* of = family_of(texts_.text(row.scraped))) {
+    if (row.name == row.scraped) text.family = texts_.text(of->name);
     text.kind = of->kind;
     text.help = texts_.text(of->help);
     text.unit = texts_.text(of->unit);
@@ -123,6 +125,12 @@ SeriesTable::Family& SeriesTable::family(std::string_view name) {
 void SeriesTable::set_kind(std::string_view name, metrics::Kind kind) { family(name).kind = kind; }
 void SeriesTable::set_help(std::string_view name, std::string_view text) { family(name).help = texts_.number(text); }
 void SeriesTable::set_unit(std::string_view name, std::string_view unit) { family(name).unit = texts_.number(unit); }
+
+void SeriesTable::describe(const MetricText& metric) {
+  set_kind(metric.family, metric.kind);
+  set_help(metric.family, metric.help);
+  set_unit(metric.family, metric.unit);
+}
 
 std::size_t SeriesTable::bytes() const {
   return texts_.bytes() + texts_.size() * 32 + pairs_.size() * sizeof(Pair) + series_.size() * (sizeof(Series) + 6);

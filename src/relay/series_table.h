@@ -24,6 +24,7 @@ struct Series {
 /// What its family says of a metric. The views live as long as the table.
 struct MetricText {
   std::string_view name;
+  std::string_view family;  ///< as the page calls it; the name where the page says nothing
   metrics::Kind kind = metrics::Kind::Unknown;
   std::string_view help;
   std::string_view unit;
@@ -51,6 +52,8 @@ class SeriesTable {
   void set_kind(std::string_view family, metrics::Kind kind);
   void set_help(std::string_view family, std::string_view text);
   void set_unit(std::string_view family, std::string_view unit);
+  /// What another table knows of a metric.
+  void describe(const MetricText& metric);
 
   std::size_t bytes() const;  ///< what it holds, roughly
 

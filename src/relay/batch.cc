@@ -1,0 +1,38 @@
+#include "relay/batch.h"
+
+#include <algorithm>
+
+namespace tessera::relay {
+
+Batch::Batch(const BatchOptions& options, Ask encoding, Queue queue)
+    : options_(options), encoding_asked_(std::move(encoding)), queue_(std::move(queue)) {
+  open();
+}
+
+/// The writer and its buffers serve request after request, for as long as the encoding stays.
+void Batch::open() {
+  ++generation_;
+  newest_ = 0;
+  due_.reset();
+  metadata_ = wire::RequestWriter::MetadataList::Without;
+  const Encoding wanted = encoding_asked_();
+  if (writer_ && wanted == encoding_) return;
+  encoding_ = wanted;
+  compressor_.emplace(wanted.compression);
+  writer_.emplace(wanted.protocol);
+}
+
+void Batch::wrote(EpochMs newest, SteadyTime now) {
+  newest_ = std::max(newest_, newest);
+  if (full()) return seal();
+  if (!due_ && !writer_->empty()) due_ = now + options_.deadline;
+}
+
+void Batch::seal() {
+  if (writer_->empty()) return;
+  const auto samples = static_cast<std::uint32_t>(writer_->samples());
+  queue_({encoding_, samples, newest_, compressor_->compress(writer_->finish(metadata_))});
+  open();
+}
+
+}  // namespace tessera::relay

@@ -1,0 +1,96 @@
+#include "relay/outlet.h"
+
+#include <algorithm>
+
+namespace tessera::relay {
+namespace {
+constexpr std::uint32_t kUnknown = 0xffff'ffff;
+constexpr std::uint32_t kDropped = 0xffff'fffe;
+}  // namespace
+
+std::size_t Outlet::deliver(const Delivery& delivery, SteadyTime now) {
+  if (epoch_ != delivery.epoch) {
+    epoch_ = delivery.epoch;
+    metrics_.clear();
+    label_sets_.clear();
+    rows_.clear();
+    origins_.clear();
+    relabelled_ = destination_.relabel.empty() ? nullptr : std::make_unique<SeriesTable>();
+  }
+  if (destination_.metadata.send && now >= metadata_due_) {
+    batch_.want_metadata();
+    metadata_due_ = now + destination_.metadata.interval;
+  }
+  std::size_t written = 0;
+  auto time = delivery.times.begin();
+  auto exemplar = delivery.exemplars.begin();
+  EpochMs newest = 0;
+  for (std::uint32_t i = 0; i < delivery.samples.size(); ++i) {
+    const ScrapedSample& sample = delivery.samples[i];
+    EpochMs at = delivery.time;
+    if (time != delivery.times.end() && time->sample == i) at = (time++)->time;
+    const auto* own_exemplar = exemplar != delivery.exemplars.end() && exemplar->sample == i ? &*exemplar++ : nullptr;
+    const std::uint32_t row = row_of(delivery, sample.series);
+    if (row == kDropped) continue;
+    write(relabelled_ ? *relabelled_ : delivery.table, sample, row, at);
+    if (own_exemplar && destination_.send_exemplars) {
+      std::vector<metrics::Label> shown;
+      for (const auto& [name, value] : own_exemplar->labels) shown.push_back({name, value});
+      batch_.writer().exemplar(shown, own_exemplar->value, own_exemplar->time.value_or(at));
+    }
+    newest = std::max(newest, at);
+    ++written;
+    if (batch_.full()) batch_.wrote(newest, now);
+  }
+  if (written != 0) batch_.wrote(newest, now);
+  return written;
+}
+
+/// The series' row in the table that goes out.
+std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
+  if (!relabelled_) return series;
+  if (series >= rows_.size()) rows_.resize(delivery.table.size(), kUnknown);
+  std::uint32_t& row = rows_[series];
+  if (row != kUnknown) return row;
+  const Series& origin = delivery.table[series];
+  Labels labels = delivery.table.labels(origin);
+  if (!relabel(destination_.relabel, labels) || value_of(labels, "__name__").empty()) return row = kDropped;
+  row = relabelled_->add(labels, delivery.table.scraped_name(origin.metric));
+  if (row < origins_.size()) {
+    ++collisions_;
+    return row = kDropped;
+  }
+  origins_.push_back(series);
+  relabelled_->describe(delivery.table.metric(origin.metric));
+  return row;
+}
+
+void Outlet::write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time) {
+  const Series& series = table[row];
+  const wire::MetricRef name = metric(table, series.metric);
+  batch_.writer().sample(name, labels(table, series.labels), sample.value, time);
+}
+
+wire::MetricRef Outlet::metric(const SeriesTable& table, std::uint32_t metric) {
+  if (metric >= metrics_.size()) metrics_.resize(table.metrics());
+  Handle& handle = metrics_[metric];
+  if (handle.generation != batch_.generation()) {
+    const MetricText text = table.metric(metric);
+    handle.value =
+        static_cast<std::uint32_t>(batch_.writer().metric(text.name, text.kind, text.help, text.unit, text.family));
+    handle.generation = batch_.generation();
+  }
+  return wire::MetricRef{handle.value};
+}
+
+wire::LabelsRef Outlet::labels(const SeriesTable& table, std::uint32_t set) {
+  if (set >= label_sets_.size()) label_sets_.resize(table.label_sets());
+  Handle& handle = label_sets_[set];
+  if (handle.generation != batch_.generation()) {
+    handle.value = static_cast<std::uint32_t>(batch_.writer().labels(table.label_set(set)));
+    handle.generation = batch_.generation();
+  }
+  return wire::LabelsRef{handle.value};
+}
+
+}  // namespace tessera::relay

@@ -1,0 +1,190 @@
+#include "relay/scrape.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "relay/http_settings.h"
+#include "wire/staleness.h"
+
+namespace tessera::relay {
+namespace {
+
+/// About the target itself, in the order of the rows of `about_`.
+constexpr std::array<std::string_view, 5> kAbout = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
+                                                    "scrape_samples_post_metric_relabeling", "scrape_series_added"};
+
+struct Spoken {
+  ScrapeProtocol protocol;
+  std::string_view media_type;
+  metrics::Format format;
+};
+constexpr Spoken kSpoken[] = {
+    {ScrapeProtocol::OpenMetrics1_0_0, "application/openmetrics-text;version=1.0.0", metrics::Format::OpenMetrics},
+    {ScrapeProtocol::OpenMetrics0_0_1, "application/openmetrics-text;version=0.0.1", metrics::Format::OpenMetrics},
+    {ScrapeProtocol::PrometheusText0_0_4, "text/plain;version=0.0.4", metrics::Format::Text},
+};
+
+const Spoken& spoken(ScrapeProtocol protocol) {
+  return *std::ranges::find_if(kSpoken, [&](const Spoken& known) { return known.protocol == protocol; });
+}
+
+/// The preferred first, each a tenth below the one before, and last whatever there is.
+std::string accept(const std::vector<ScrapeProtocol>& protocols) {
+  std::string header;
+  std::size_t quality = protocols.size() + 1;
+  for (const ScrapeProtocol protocol : protocols)
+    header += fmt::format("{};q=0.{},", spoken(protocol).media_type, quality--);
+  return header + "*/*;q=0.1";
+}
+
+/// dcgm-exporter says text/plain and nothing more, others say nothing: what is no format that we know is the fallback.
+metrics::Format format_of(std::string_view content_type, ScrapeProtocol fallback) {
+  const std::string type = lower(trim(content_type.substr(0, content_type.find(';'))));
+  if (type == "application/openmetrics-text") return metrics::Format::OpenMetrics;
+  return type == "text/plain" ? metrics::Format::Text : spoken(fallback).format;
+}
+
+SeriesRules rules_of(const Target& target, const Labels& external) {
+  const ScrapeSettings& settings = target.job->scrape;
+  return {target.labels,
+          settings.honor_labels,
+          settings.honor_timestamps,
+          settings.track_timestamps_staleness,
+          settings.metric_relabel,
+          external,
+          settings.limits};
+}
+
+}  // namespace
+
+Scrape::Scrape(Target target, const Labels& external, const std::vector<Way>& ways)
+    : target_(std::move(target)), cache_(std::make_unique<ScrapeCache>(rules_of(target_, external))) {
+  for (const std::string_view name : kAbout) about_.add(target_series_labels(name, cache_->rules()), name);
+  for (const auto& [destination, batch] : ways) {
+    outlets_.emplace_back(*destination, *batch);
+    about_outlets_.emplace_back(*destination, *batch);
+  }
+}
+
+TargetStatus Scrape::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void Scrape::take_over(const Scrape& before) { cache_->take_over(*before.cache_); }
+
+Result<http::ClientRequest> Scrape::request() const {
+  const ScrapeSettings& settings = target_.job->scrape;
+  http::ClientRequest request;
+  request.url = target_.url;
+  request.deadline = target_.timeout;
+  request.max_body_bytes = settings.limits.body_bytes.value_or(SIZE_MAX / 2);
+  request.headers = {
+      {"Accept", accept(settings.protocols)},
+      {"User-Agent", "tessera-relay/" TESSERA_VERSION},
+      {"X-Prometheus-Scrape-Timeout-Seconds", fmt::format("{}", static_cast<double>(target_.timeout.count()) / 1000)}};
+  request.headers.emplace_back("Accept-Encoding", settings.compression ? "zstd, gzip" : "identity");
+  TRY(add_http_settings(settings.http, request));
+  return request;
+}
+
+void Scrape::start(http::FetchLoop& loop, EpochMs time) {
+  if (running_) {
+    const std::lock_guard lock(mutex_);
+    ++status_.missed;
+    return;
+  }
+  running_ = true;
+  reading_ = false;
+  time_ = time;
+  refused_.reset();
+  auto wanted = request();
+  if (wanted) return loop.start(*std::move(wanted), *this);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  done(wanted.error(), {now, now, 0, 0});
+}
+
+bool Scrape::begin(const http::FetchReply& reply) {
+  if (reply.status != 200) {
+    refused_ = fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", target_.url, reply.status);
+    return false;
+  }
+  reading_ = true;
+  cache_->begin(format_of(reply.content_type, target_.job->scrape.fallback), time_);
+  return true;
+}
+
+bool Scrape::body(std::string_view piece) {
+  const auto taken = cache_->feed(piece);
+  if (!taken) refused_ = fail(taken.error().code, "{}: {}", target_.url, taken.error().what);
+  return !refused_;
+}
+
+Result<ScrapedPage> Scrape::finish(const Result<http::FetchReply>& reply) {
+  if (refused_) return *refused_;
+  if (!reply) return reply.error();
+  if (!reading_) return fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", target_.url, reply->status);
+  auto page = cache_->finish();
+  if (!page) return fail(page.error().code, "{}: {}", target_.url, page.error().what);
+  return page;
+}
+
+void Scrape::done(const Result<http::FetchReply>& reply, const http::FetchTimes& times) {
+  running_ = false;
+  auto good = finish(reply);
+  const bool up = static_cast<bool>(good);
+  const std::string error = up ? "" : good.error().what;
+  const ScrapedPage page = up ? *std::move(good) : cache_->fail_page();
+  deliver(page, times.ended);
+  tell_target(up, std::chrono::duration<double>(times.ended - times.started).count(), page, times.ended);
+  tell_all(page, error, times);
+}
+
+void Scrape::deliver(const ScrapedPage& page, SteadyTime now) {
+  std::vector<ScrapedSample> ends;
+  ends.reserve(page.stale.size());
+  for (const std::uint32_t series : page.stale) ends.push_back({series, wire::stale_marker()});
+  for (Outlet& outlet : outlets_) {
+    outlet.deliver({cache_->table(), cache_->epoch(), page.samples, page.times, page.exemplars, time_}, now);
+    outlet.deliver({cache_->table(), cache_->epoch(), ends, {}, {}, time_}, now);
+  }
+}
+
+void Scrape::tell_target(bool up, double seconds, const ScrapedPage& page, SteadyTime now) {
+  const std::array<double, kAbout.size()> values = {up ? 1.0 : 0.0, seconds, static_cast<double>(page.scraped),
+                                                    static_cast<double>(page.samples.size()),
+                                                    static_cast<double>(page.added)};
+  std::array<ScrapedSample, kAbout.size()> samples{};
+  for (std::uint32_t i = 0; i < samples.size(); ++i) samples[i] = {i, values[i]};
+  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, samples, {}, {}, time_}, now);
+}
+
+void Scrape::leave(EpochMs time) {
+  time_ = time;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  deliver(cache_->fail_page(), now);
+  if (status().scrapes == 0) return;
+  std::array<ScrapedSample, kAbout.size()> ends{};
+  for (std::uint32_t i = 0; i < ends.size(); ++i) ends[i] = {i, wire::stale_marker()};
+  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, ends, {}, {}, time_}, now);
+}
+
+void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {
+  const std::lock_guard lock(mutex_);
+  status_.health = error.empty() ? Health::Up : Health::Down;
+  status_.error = error;
+  status_.last_scrape = time_;
+  status_.duration_seconds = std::chrono::duration<double>(times.ended - times.started).count();
+  status_.body_bytes = times.body_bytes;
+  status_.samples = page.scraped;
+  status_.kept = page.samples.size();
+  ++status_.scrapes;
+  status_.failures += error.empty() ? 0 : 1;
+  status_.duplicates += page.duplicates;
+  status_.too_far_ahead += page.too_far_ahead;
+  status_.collisions = 0;
+  for (const Outlet& outlet : outlets_) status_.collisions += outlet.collisions();
+}
+
+}  // namespace tessera::relay

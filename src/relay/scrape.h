@@ -1,0 +1,83 @@
+#pragma once
+// One target being scraped, again and again: asks for the page, reads it as it comes, and hands what it holds to every
+// destination, with what is to be said of the target itself. Thread contract: the scrape thread, but for status().
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "http/fetch_loop.h"
+#include "relay/outlet.h"
+#include "relay/scrape_cache.h"
+#include "relay/target.h"
+
+namespace tessera::relay {
+
+enum class Health { Unknown, Up, Down };
+
+/// What people see of a target.
+struct TargetStatus {
+  Health health = Health::Unknown;
+  std::string error;  ///< of the last scrape; empty where it went well
+  std::optional<EpochMs> last_scrape;
+  double duration_seconds = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t samples = 0;  ///< on the last page
+  std::uint64_t kept = 0;     ///< after relabelling
+  std::uint64_t scrapes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t missed = 0;      ///< times at which the scrape before was still under way
+  std::uint64_t duplicates = 0;  ///< samples left out: their series was on the page already
+  std::uint64_t too_far_ahead = 0;
+  std::uint64_t collisions = 0;  ///< samples left out: write relabelling made two series the same
+};
+
+class Scrape final : public http::FetchReceiver {
+ public:
+  struct Way {
+    const Destination* destination;
+    Batch* batch;
+  };
+  /// `external` are the labels of all; a way for each destination.
+  Scrape(Target target, const Labels& external, const std::vector<Way>& ways);
+
+  const Target& target() const { return target_; }
+  TargetStatus status() const;  ///< from any thread
+
+  /// What `before`, the same target under other rules, still owes stale markers for.
+  void take_over(const Scrape& before);
+
+  /// Asks for the page; `time` is what its samples are stamped with. If the last one is still under way, that counts as
+  /// missed.
+  void start(http::FetchLoop& loop, EpochMs time);
+  /// The transfer was cancelled: its page counts as not asked for.
+  void cancelled() { running_ = false; }
+  /// The target is gone since `time`: its series and those about itself end there.
+  void leave(EpochMs time);
+
+ private:
+  bool begin(const http::FetchReply& reply) override;
+  bool body(std::string_view piece) override;
+  void done(const Result<http::FetchReply>& reply, const http::FetchTimes& times) override;
+
+  Result<http::ClientRequest> request() const;
+  Result<ScrapedPage> finish(const Result<http::FetchReply>& reply);
+  void deliver(const ScrapedPage& page, SteadyTime now);
+  void tell_target(bool up, double seconds, const ScrapedPage& page, SteadyTime now);
+  void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
+
+  const Target target_;
+  const std::unique_ptr<ScrapeCache> cache_;
+  SeriesTable about_;  ///< the series that are about the target itself, a row each
+  std::vector<Outlet> outlets_, about_outlets_;
+  bool running_ = false;
+  bool reading_ = false;  ///< the reply is a page
+  EpochMs time_ = 0;
+  std::optional<Error> refused_;  ///< why we ended the transfer
+  mutable std::mutex mutex_;
+  TargetStatus status_;  ///< guarded by mutex_
+};
+
+}  // namespace tessera::relay

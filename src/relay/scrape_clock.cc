@@ -1,0 +1,18 @@
+#include "relay/scrape_clock.h"
+
+#include <algorithm>
+
+namespace tessera::relay {
+namespace {
+constexpr EpochMs kFollowed = 600'000;
+}
+
+EpochMs ScrapeClock::time(SteadyTime steady, EpochMs wall) {
+  const auto elapsed = std::chrono::duration_cast<Milliseconds>(steady - last_steady_).count();
+  const bool is_first = last_ == 0;
+  last_steady_ = steady;
+  if (is_first || last_ + elapsed - wall > kFollowed) return last_ = wall;
+  return last_ = std::max(wall, last_ + elapsed / 2);
+}
+
+}  // namespace tessera::relay

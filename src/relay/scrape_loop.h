@@ -1,0 +1,81 @@
+#pragma once
+// The scrape thread: every target at its time, spread over its interval by hash, and every open request sealed when it
+// is due. It owns the targets' caches and the open requests, so none of them needs a lock.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/latest.h"
+#include "base/result.h"
+#include "http/fetch_loop.h"
+#include "relay/batch.h"
+#include "relay/scrape.h"
+#include "relay/scrape_clock.h"
+
+namespace tessera::relay {
+
+/// A destination and the open requests of its shards, of which at least one. Both outlive the loop.
+struct Outgoing {
+  const Destination* destination;
+  std::vector<Batch*> shards;
+};
+
+class ScrapeLoop {
+ public:
+  using Scrapes = std::vector<std::shared_ptr<const Scrape>>;
+
+  /// `before` are the scrapes of a loop that has ended, under another configuration: targets that are still there are
+  /// gone on with, and the series of those that are not end as if discovery had dropped them now.
+  static Result<std::unique_ptr<ScrapeLoop>> open(Labels external, std::vector<Outgoing> ways, Scrapes before = {});
+
+  /// All targets from now on; from any thread. One that goes ends two intervals later, unless it comes back.
+  void set_targets(std::vector<Target> targets);
+  /// The targets that are scraped, for people; from any thread.
+  Scrapes scrapes() const;
+
+  /// Until the stop; then what was scraped is sealed.
+  void run(const std::stop_token& stop);
+
+ private:
+  struct Leaving {
+    std::shared_ptr<Scrape> scrape;
+    SteadyTime when;  ///< its series end, unless it has come back
+    EpochMs time;     ///< the stamp of their end: the first time it was missed at
+  };
+  using Due = std::pair<SteadyTime, Scrape*>;
+
+  ScrapeLoop(Labels external, std::vector<Outgoing> ways, Scrapes before, std::unique_ptr<http::FetchLoop> fetch);
+  void take_targets(SteadyTime now);
+  std::shared_ptr<Scrape> make(const Target& target, const std::string& key) const;
+  void enter(const Target& target, const std::string& key, SteadyTime now);
+  void drop(const std::shared_ptr<Scrape>& scrape, const std::string& key, SteadyTime now);
+  void end_those_before(SteadyTime now);
+  void start_due(SteadyTime now);
+  void end_leaving(SteadyTime now);
+  void seal_due(SteadyTime now);
+  SteadyTime next_event(SteadyTime now) const;
+  SteadyTime first_tick(const Scrape& scrape, const std::string& key, SteadyTime now) const;
+  void publish();
+
+  const Labels external_;
+  const std::vector<Outgoing> ways_;
+  std::map<std::string, std::shared_ptr<const Scrape>> before_;  ///< by key
+  const std::unique_ptr<http::FetchLoop> fetch_;
+  ScrapeClock clock_;
+  std::map<std::string, std::shared_ptr<Scrape>> scrapes_;  ///< by key
+  std::map<std::string, Leaving> leaving_;                  ///< by key
+  std::set<Due> due_;
+  Latest<Scrapes> published_;
+
+  std::mutex mutex_;
+  std::optional<std::vector<Target>> wanted_;  ///< guarded by mutex_: what set_targets() brought
+};
+
+}  // namespace tessera::relay
