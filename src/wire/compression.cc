@@ -78,7 +78,7 @@ Result<std::string> decompress(Compression compression, std::string_view body, s
 
 struct Compressor::Zstd {
   struct Free {
-    void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
+    void operator()(ZSTD_CCtx* freed) const noexcept { ZSTD_freeCCtx(freed); }
   };
   std::unique_ptr<ZSTD_CCtx, Free> context{ZSTD_createCCtx()};
 };

@@ -66,7 +66,7 @@ std::map<Key, Series> merged(const WriteRequest& request) {
 TEST(RequestWriter, SaysWhatEncodeSays) {
   for (const auto protocol : kProtocols) {
     RequestWriter writer(protocol);  // one for all: nothing may be left of the request before
-    for (unsigned seed = 0; seed < 300; ++seed) {
+    for (unsigned seed = 0; seed < 100; ++seed) {
       const WriteRequest request = RandomRequest(seed)(protocol);
       add(writer, request);
       const std::size_t bound = writer.bytes();

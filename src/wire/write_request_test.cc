@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_literals;
 
 constexpr Protocol kProtocols[] = {Protocol::V1, Protocol::V2};
-constexpr unsigned kRandomRequests = 200;
+constexpr unsigned kRandomRequests = 100;
 
 // One series `up{j="k"} 1` at 1000 ms with metadata, typed by hand from the specifications.
 const std::string kSmallV1 =
@@ -186,7 +186,7 @@ TEST(WriteRequest, EndsWellOrIsRefusedWhereverItIsCut) {
   RandomRequest random(7);
   for (const auto protocol : kProtocols) {
     WriteRequest request = random(protocol);
-    while (request.series.size() < 5) request = random(protocol);
+    while (request.series.size() != 5) request = random(protocol);
     const std::string whole = encode(protocol, request);
     std::size_t accepted = 0;
     for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -221,8 +221,10 @@ TEST(WriteRequest, KeepsEveryBitOfValueAndTime) {
 
 TEST(WriteRequest, HasRoomForAHundredThousandSymbols) {
   WriteRequest request;
-  for (int i = 0; i < 100'000; ++i)
-    request.series.push_back({{{"__name__", "m"}, {"i", std::to_string(i)}}, {{0.5, i}}, {}, {}});
+  for (int i = 0; i < 100'000; ++i) {
+    if (i % 100 == 0) request.series.emplace_back();
+    request.series.back().labels.push_back({fmt::format("l{:02}", i % 100), std::to_string(i)});
+  }
   EXPECT_EQ(*decode(Protocol::V2, encode(Protocol::V2, request)), request);
 }
 
