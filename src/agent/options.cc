@@ -90,17 +90,6 @@ Result<void> apply_environment(Options& options, const Environment& environment)
   return {};
 }
 
-/// "logFormat" for "log-format".
-std::string key_of(std::string_view flag) {
-  std::string key;
-  for (const auto part : split(flag, '-')) {
-    const std::size_t at = key.size();
-    key += part;
-    if (at > 0 && at < key.size()) key[at] = static_cast<char>(key[at] - 'a' + 'A');
-  }
-  return key;
-}
-
 /// Lists may be written as YAML's too: sessionLabels: [pid, command].
 Result<std::string> value_of(const config::Node& node, const Known& known) {
   if (known.is_switch) return std::string(TRY(node.flag()) ? "true" : "false");
@@ -114,9 +103,9 @@ Result<void> apply_file(Options& options, const std::string& path) {
   std::map<std::string, const Known*> known_keys;
   for (const Known& known : all_known()) {
     if (known.name == "help" || known.name == "version" || known.name == "config") continue;
-    known_keys.emplace(key_of(known.name), &known);
+    known_keys.emplace(camel_case(known.name), &known);
     for (const auto alias : words_of(aliases_of(known)))
-      if (alias.size() > 1) known_keys.emplace(key_of(alias), &known);
+      if (alias.size() > 1) known_keys.emplace(camel_case(alias), &known);
   }
   std::vector<std::string_view> names;
   for (const auto& [key, known] : known_keys) names.push_back(key);

@@ -75,6 +75,16 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string camel_case(std::string_view dashed) {
+  std::string out;
+  bool begins_word = false;
+  for (const char c : dashed) {
+    if (c != '-') out += begins_word && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    begins_word = c == '-' && !out.empty();
+  }
+  return out;
+}
+
 std::optional<std::int64_t> parse_int(std::string_view text) { return parse_number<std::int64_t>(text); }
 std::optional<double> parse_double(std::string_view text) { return parse_number<double>(text); }
 

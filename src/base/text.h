@@ -16,6 +16,9 @@ std::string_view trim(std::string_view text);
 
 std::string lower(std::string_view text);
 
+/// "logFormat" for "log-format": the key that a flag is in a YAML file.
+std::string camel_case(std::string_view dashed);
+
 /// A whole decimal number and nothing else.
 std::optional<std::int64_t> parse_int(std::string_view text);
 std::optional<double> parse_double(std::string_view text);

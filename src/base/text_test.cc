@@ -19,6 +19,14 @@ TEST(Text, TrimAndLower) {
   EXPECT_EQ(lower("GPU-Ab"), "gpu-ab");
 }
 
+TEST(Text, FlagsBecomeKeys) {
+  static constexpr struct {
+    std::string_view flag, key;
+  } kCases[] = {
+      {"log-format", "logFormat"}, {"address", "address"}, {"a-b-c", "aBC"}, {"x-1", "x1"}, {"", ""}, {"--a-", "a"}};
+  for (const auto& c : kCases) EXPECT_EQ(camel_case(c.flag), c.key) << c.flag;
+}
+
 TEST(Text, NumbersAreWholeOrNothing) {
   EXPECT_EQ(parse_int("-12"), -12);
   EXPECT_EQ(parse_double("1.5"), 1.5);

@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "cli/checks.h"
+#include "config/yaml.h"
 
 namespace tessera::cli {
 namespace {
@@ -29,7 +31,8 @@ std::string checks_list() {
   out +=
       "\nMarks: ok, note (worth knowing), WARN (something is missing or will hurt), FAIL (a problem).\n"
       "Exit status: 0 without problems (notes and warnings allowed), 1 with, 2 for a wrong command line.\n"
-      "Run it as root to see everything. NO_COLOR=1 switches colours off.";
+      "Run it as root to see everything. NO_COLOR=1 switches colours off.\n"
+      "--config, --log-format and --log-level are for every command: tessera --help.";
   return out;
 }
 
@@ -37,6 +40,7 @@ std::string checks_list() {
 struct Given {
   std::string root = "/";
   std::string nvml, proc, sys, dev, pod_logs, socket, textfile_dir, node_exporter, agent;
+  std::string config;
   std::string patience = "5s";
   std::string print = kPrints[0].word, log_format = kLogFormats[0].word, log_level = kLogLevels[0].word;
 };
@@ -95,6 +99,47 @@ void add_places(CLI::App& app, Given& given) {
   place("--agent", given.agent, "where tessera-agent answers", "URL", "http://127.0.0.1:9400");
 }
 
+std::string check_patience(const std::string& text) {
+  const auto patience = parse_duration(text);
+  if (!patience) return patience.error().what;
+  return patience->count() == 0 ? "more than 0 is expected" : "";
+}
+
+void add_common(CLI::App& app, Given& given) {
+  app.add_option("--config", given.config,
+                 "settings from a YAML file: every flag of every command is a key, --log-format is logFormat; a flag "
+                 "wins over the file")
+      ->type_name("FILE");
+  add_choice(app, "--log-format", given.log_format, "form of log lines on standard error", kLogFormats);
+  add_choice(app, "--log-level", given.log_level, "least level of log lines", kLogLevels);
+}
+
+/// Gives the flags that were not on the command line the file's values.
+Result<void> apply_file(const std::string& path, const std::vector<CLI::Option*>& options) {
+  std::map<std::string, CLI::Option*> known;
+  for (auto* option : options)
+    if (const auto& name = option->get_lnames().front(); name != "help" && name != "version" && name != "config")
+      known.emplace(camel_case(name), option);
+  std::vector<std::string_view> keys;
+  for (const auto& [key, option] : known) keys.push_back(key);
+
+  const auto document = TRY(config::load_file(path));
+  TRY(document.only(keys));
+  const auto entries = TRY(document.entries());
+  for (const auto& [key, value] : entries) {
+    auto* option = known.at(key);
+    if (value.is_null() || option->count() > 0) continue;
+    const std::string text = TRY(value.text());
+    try {
+      option->add_result(text);
+      option->run_callback();
+    } catch (const CLI::Error& error) {
+      return value.error(error.what());
+    }
+  }
+  return {};
+}
+
 /// CLI11 names what it did not expect; the nearest known word is the hint that people need.
 std::string explain(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
   const CLI::App* at = &app;
@@ -103,6 +148,7 @@ std::string explain(const CLI::App& app, const std::vector<std::string>& argumen
   if (at == &app)
     for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
       known.push_back(command->get_name());
+  for (const auto* option : app.get_options()) known.push_back(option->get_name());
   for (const auto* option : at->get_options()) known.push_back(option->get_name());
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   std::string out = error.what();
@@ -127,15 +173,16 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   app.footer("Each command has its own help: tessera doctor --help");
 
   Given given;
+  add_common(app, given);
   auto* doctor = app.add_subcommand("doctor", "Check this node, and say what to do about each finding");
+  doctor->fallthrough();  // the flags of every command may stand behind it too
   add_places(*doctor, given);
   doctor
       ->add_option("--patience", given.patience,
                    "how long to wait for one answer of a device, the kubelet or a server [5s]")
-      ->type_name("DURATION");
+      ->type_name("DURATION")
+      ->check(check_patience);
   add_choice(*doctor, "--print", given.print, "how to print the findings", kPrints);
-  add_choice(*doctor, "--log-format", given.log_format, "form of log lines on standard error", kLogFormats);
-  add_choice(*doctor, "--log-level", given.log_level, "least level of log lines", kLogLevels);
   doctor->footer(checks_list());
 
   try {
@@ -148,11 +195,12 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
     return fail(Code::Invalid, "{}", explain(app, arguments, error));
   }
   if (!doctor->parsed()) return Command(Text{app.help()});
-  const auto patience = parse_duration(given.patience);
-  if (!patience || patience->count() == 0)
-    return fail(Code::Invalid, "--patience: {}. See: tessera doctor --help",
-                patience ? "more than 0 is expected" : patience.error().what);
-  return Command(DoctorCommand{places_of(given), *patience, chosen(given.print, kPrints),
+  if (!given.config.empty()) {
+    auto options = app.get_options();
+    std::ranges::copy(doctor->get_options(), std::back_inserter(options));
+    TRY(apply_file(given.config, options));
+  }
+  return Command(DoctorCommand{places_of(given), *parse_duration(given.patience), chosen(given.print, kPrints),
                                chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)});
 }
 

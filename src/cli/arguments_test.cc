@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/files.h"
 #include "cli/checks.h"
 
 namespace tessera::cli {
@@ -53,6 +54,56 @@ TEST(ParseArguments, TakesEveryPlace) {
   EXPECT_EQ(all.log_format, log::Format::Json);
 }
 
+class ParseArgumentsWithFile : public testing::Test {
+ protected:
+  std::string file(std::string_view yaml) {
+    EXPECT_TRUE(write_file_atomically(path_, yaml));
+    return path_.string();
+  }
+  TempDir dir_;
+  std::filesystem::path path_ = dir_.path() / "tessera.yaml";
+};
+
+TEST_F(ParseArgumentsWithFile, TakesTheFilesValuesWhereNoFlagIs) {
+  const auto path = file("podLogs: /l\nagent: http://b\npatience: 2s\nprint: json\nlogFormat: json\nlogLevel:\n");
+  for (const auto& command :
+       {doctor({"--config", path, "--agent", "http://flag"}),
+        std::get<DoctorCommand>(*parse_arguments({"--config", path, "doctor", "--agent=http://flag"}))}) {
+    EXPECT_EQ(command.places.pod_logs, "/l");
+    EXPECT_EQ(command.places.agent, "http://flag") << "a flag wins over the file";
+    EXPECT_EQ(command.patience, Milliseconds(2'000));
+    EXPECT_EQ(command.print, Print::Json);
+    EXPECT_EQ(command.log_format, log::Format::Json);
+    EXPECT_EQ(command.log_level, log::Level::Error) << "nothing is the default";
+  }
+  EXPECT_EQ(doctor({"--config", file("")}).print, Print::Text) << "an empty file says nothing";
+}
+
+TEST_F(ParseArgumentsWithFile, SaysWhereTheFileIsWrong) {
+  static constexpr struct {
+    std::string_view yaml;
+    std::string_view says;
+  } kCases[] = {
+      {"agnet: x\n", ":1:1: "},
+      {"agnet: x\n", "agent"},
+      {"config: other.yaml\n", "config"},
+      {"\nprint: xml\n", ":2:8: print: --print: 'xml', but one of text|json"},
+      {"patience: 0s\n", "more than 0 is expected"},
+      {"proc: [a, b]\n", ":1:7: proc: "},
+      {"- a\n", ":1:1: "},
+  };
+  for (const auto& c : kCases) {
+    const auto command = parse_arguments({"doctor", "--config", file(c.yaml)});
+    ASSERT_FALSE(command) << c.yaml;
+    EXPECT_EQ(command.error().code, Code::Invalid);
+    EXPECT_THAT(command.error().what, HasSubstr("tessera.yaml"));
+    EXPECT_THAT(command.error().what, HasSubstr(std::string(c.says)));
+  }
+  const auto none = parse_arguments({"doctor", "--config", (dir_.path() / "none.yaml").string()});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::NotFound);
+}
+
 TEST(ParseArguments, HelpsAndSaysItsVersion) {
   const auto text = [](const std::vector<std::string>& arguments) {
     return std::get<Text>(*parse_arguments(arguments)).text;
@@ -60,6 +111,8 @@ TEST(ParseArguments, HelpsAndSaysItsVersion) {
   EXPECT_THAT(text({}), HasSubstr("doctor"));
   EXPECT_THAT(text({"--help"}), HasSubstr("tessera doctor --help"));
   EXPECT_THAT(text({"--version"}), HasSubstr("tessera "));
+  for (const auto* flag : {"--config FILE", "--log-format text|json", "--log-level error|warn|info|debug"})
+    EXPECT_THAT(text({"--help"}), HasSubstr(flag));
   const auto help = text({"doctor", "--help"});
   for (const auto& check : checks()) EXPECT_THAT(help, HasSubstr(std::string(check.name)));
   EXPECT_THAT(help, HasSubstr("Exit status"));
