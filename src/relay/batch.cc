@@ -4,8 +4,8 @@
 
 namespace tessera::relay {
 
-Batch::Batch(const BatchOptions& options, Ask encoding, Queue queue)
-    : options_(options), encoding_asked_(std::move(encoding)), queue_(std::move(queue)) {
+Batch::Batch(const BatchOptions& options, Ask kind, Queue queue)
+    : options_(options), ask_(std::move(kind)), queue_(std::move(queue)) {
   open();
 }
 
@@ -15,11 +15,11 @@ void Batch::open() {
   newest_ = 0;
   due_.reset();
   metadata_ = wire::RequestWriter::MetadataList::Without;
-  const Encoding wanted = encoding_asked_();
-  if (writer_ && wanted == encoding_) return;
-  encoding_ = wanted;
-  compressor_.emplace(wanted.compression);
-  writer_.emplace(wanted.protocol);
+  const RequestKind wanted = ask_();
+  if (writer_ && wanted == kind_) return;
+  kind_ = wanted;
+  compressor_.emplace(form_of(wanted).compression);
+  writer_.emplace(form_of(wanted).protocol);
 }
 
 void Batch::wrote(EpochMs newest, SteadyTime now) {
@@ -31,7 +31,7 @@ void Batch::wrote(EpochMs newest, SteadyTime now) {
 void Batch::seal() {
   if (writer_->empty()) return;
   const auto samples = static_cast<std::uint32_t>(writer_->samples());
-  queue_({encoding_, samples, newest_, compressor_->compress(writer_->finish(metadata_))});
+  queue_({kind_, samples, newest_, compressor_->compress(writer_->finish(metadata_))});
   open();
 }
 

@@ -7,21 +7,15 @@
 #include <string_view>
 
 #include "base/duration.h"
+#include "relay/request_kind.h"
 #include "wire/compression.h"
 #include "wire/request_writer.h"
 
 namespace tessera::relay {
 
-/// How a destination wants its requests. May change from one to the next.
-struct Encoding {
-  wire::Protocol protocol = wire::Protocol::V2;
-  wire::Compression compression = wire::Compression::Snappy;
-  bool operator==(const Encoding&) const = default;
-};
-
 /// A finished request.
 struct SealedBatch {
-  Encoding encoding;
+  RequestKind kind = RequestKind::V2Snappy;
   std::uint32_t samples = 0;
   EpochMs newest = 0;     ///< of its samples' times
   std::string_view body;  ///< compressed; for this call only
@@ -35,9 +29,9 @@ struct BatchOptions {
 
 class Batch {
  public:
-  using Ask = std::function<Encoding()>;
+  using Ask = std::function<RequestKind()>;  ///< which form the next request shall have
   using Queue = std::function<void(const SealedBatch&)>;
-  Batch(const BatchOptions& options, Ask encoding, Queue queue);
+  Batch(const BatchOptions& options, Ask kind, Queue queue);
 
   /// The open request. Handles that it gave are worthless once generation() has changed.
   wire::RequestWriter& writer() { return *writer_; }
@@ -59,9 +53,9 @@ class Batch {
   void open();
 
   const BatchOptions options_;
-  const Ask encoding_asked_;
+  const Ask ask_;
   const Queue queue_;
-  Encoding encoding_;
+  RequestKind kind_ = RequestKind::V2Snappy;
   std::optional<wire::Compressor> compressor_;
   std::optional<wire::RequestWriter> writer_;
   wire::RequestWriter::MetadataList metadata_ = wire::RequestWriter::MetadataList::Without;
