@@ -65,7 +65,7 @@ struct BodyDecoder::Gzip final : Codec {
 
 struct BodyDecoder::Zstd final : Codec {
   struct Free {
-    void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
+    void operator()(ZSTD_DCtx* freed) const noexcept { ZSTD_freeDCtx(freed); }
   };
   std::unique_ptr<ZSTD_DCtx, Free> context{ZSTD_createDCtx()};
 
