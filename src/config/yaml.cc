@@ -65,6 +65,12 @@ Error Node::error(std::string_view what) const {
   return fail(Code::Invalid, "{}:{}:{}: {}{}{}", *file_, line(), column(), path_, path_.empty() ? "" : ": ", what);
 }
 
+Error Node::key_error(std::string_view key, std::string_view what) const {
+  const auto at = std::ranges::find(tree_->children, key, &Tree::Child::key);
+  if (!is_map() || at == tree_->children.end()) return error(what);
+  return fail(Code::Invalid, "{}:{}:{}: {}: {}", *file_, at->key_line, at->key_column, below(path_, key), what);
+}
+
 Error Node::expected(std::string_view what) const {
   return error(fmt::format("expected {}, found {}", what, found(*tree_)));
 }

@@ -63,6 +63,9 @@ class Node {
   /// An error about this value, with its place in front: error("there is no user '{}'", …).
   Error error(std::string_view what) const;
 
+  /// The same about a key of this map, with the place of the key itself (a long value begins on another line).
+  Error key_error(std::string_view key, std::string_view what) const;
+
  private:
   friend Result<Node> load(std::string_view text, std::string_view file);
   Node(std::shared_ptr<const std::string> file, std::shared_ptr<const Tree> tree, std::string path);
