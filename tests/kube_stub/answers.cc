@@ -1,4 +1,4 @@
-#include "kube_stub/answers.h"
+#include "tests/kube_stub/answers.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "kube_stub/selectors.h"
+#include "tests/kube_stub/selectors.h"
 
 namespace tessera::kube_stub {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "http/server.h"
-#include "kube_stub/paths.h"
-#include "kube_stub/store.h"
+#include "tests/kube_stub/paths.h"
+#include "tests/kube_stub/store.h"
 
 namespace tessera::kube_stub {
 

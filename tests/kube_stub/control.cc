@@ -1,4 +1,4 @@
-#include "kube_stub/control.h"
+#include "tests/kube_stub/control.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "http/server.h"
-#include "kube_stub/stub.h"
+#include "tests/kube_stub/stub.h"
 
 namespace tessera::kube_stub {
 

@@ -1,4 +1,4 @@
-#include "kube_stub/faults.h"
+#include "tests/kube_stub/faults.h"
 
 #include <algorithm>
 #include <iterator>

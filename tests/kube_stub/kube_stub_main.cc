@@ -8,8 +8,8 @@
 
 #include "base/every.h"
 #include "base/stop.h"
-#include "kube_stub/control.h"
-#include "kube_stub/stub.h"
+#include "tests/kube_stub/control.h"
+#include "tests/kube_stub/stub.h"
 
 using namespace tessera;
 

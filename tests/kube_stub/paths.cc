@@ -1,4 +1,4 @@
-#include "kube_stub/paths.h"
+#include "tests/kube_stub/paths.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

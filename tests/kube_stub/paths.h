@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kube_stub/store.h"
+#include "tests/kube_stub/store.h"
 
 namespace tessera::kube_stub {
 

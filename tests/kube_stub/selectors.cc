@@ -1,4 +1,4 @@
-#include "kube_stub/selectors.h"
+#include "tests/kube_stub/selectors.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

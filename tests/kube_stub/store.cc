@@ -1,4 +1,4 @@
-#include "kube_stub/store.h"
+#include "tests/kube_stub/store.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "kube_stub/stub.h"
+#include "tests/kube_stub/stub.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kube_stub/paths.h"
-#include "kube_stub/watch_stream.h"
-#include "kube_stub/wire.h"
+#include "tests/kube_stub/paths.h"
+#include "tests/kube_stub/watch_stream.h"
+#include "tests/kube_stub/wire.h"
 
 namespace tessera::kube_stub {
 namespace {

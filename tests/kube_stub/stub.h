@@ -11,9 +11,9 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "http/listener.h"
-#include "kube_stub/answers.h"
-#include "kube_stub/faults.h"
-#include "kube_stub/store.h"
+#include "tests/kube_stub/answers.h"
+#include "tests/kube_stub/faults.h"
+#include "tests/kube_stub/store.h"
 
 namespace tessera::kube_stub {
 

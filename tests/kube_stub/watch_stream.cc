@@ -1,12 +1,12 @@
-#include "kube_stub/watch_stream.h"
+#include "tests/kube_stub/watch_stream.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "kube_stub/answers.h"
-#include "kube_stub/selectors.h"
-#include "kube_stub/wire.h"
+#include "tests/kube_stub/answers.h"
+#include "tests/kube_stub/selectors.h"
+#include "tests/kube_stub/wire.h"
 
 namespace tessera::kube_stub {
 namespace {

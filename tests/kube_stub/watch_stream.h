@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/duration.h"
-#include "kube_stub/faults.h"
-#include "kube_stub/paths.h"
-#include "kube_stub/store.h"
+#include "tests/kube_stub/faults.h"
+#include "tests/kube_stub/paths.h"
+#include "tests/kube_stub/store.h"
 
 namespace tessera::kube_stub {
 

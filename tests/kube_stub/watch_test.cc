@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "base/files.h"
-#include "kube_stub/stub.h"
+#include "tests/kube_stub/stub.h"
 
 namespace tessera::kube_stub {
 namespace {

@@ -1,4 +1,4 @@
-#include "kube_stub/wire.h"
+#include "tests/kube_stub/wire.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>

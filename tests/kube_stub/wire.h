@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "http/server.h"
-#include "kube_stub/faults.h"
+#include "tests/kube_stub/faults.h"
 
 namespace tessera::kube_stub {
 
