@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 #include "wire/kinds.h"
 #include "wire/protobuf.h"
@@ -38,7 +39,8 @@ class Budget {
 };
 
 void sort_labels(std::vector<Label>& labels) {
-  if (!std::ranges::is_sorted(labels, {}, &Label::name)) std::ranges::stable_sort(labels, {}, &Label::name);
+  if (std::ranges::is_sorted(labels, {}, &Label::name)) return;
+  std::ranges::sort(labels, {}, [](const Label& label) { return std::tie(label.name, label.value); });
 }
 
 /// What both versions have in common, and the body that offsets count in.
