@@ -16,6 +16,7 @@
 #include "sim/faults.h"
 #include "sim/mig.h"
 #include "sim/play.h"
+#include "sim/settings.h"
 #include "sim/units.h"
 
 namespace tessera::sim {
@@ -38,6 +39,7 @@ Examples:
 struct Common {
   NodeOptions node;
   std::string library;
+  std::string log_format, log_level;
 };
 
 std::string beside_this_program(const std::string& generation) {
@@ -53,9 +55,9 @@ std::string beside_this_program(const std::string& generation) {
   return root + "/sim/" + folder + "libnvidia-ml.so.1";
 }
 
-int finish(const Outcome<std::string>& outcome) {
+int finish(const Common& common, const Outcome<std::string>& outcome) {
   if (!outcome) {
-    fmt::print(stderr, "tessera-sim: {}\n", outcome.error().what);
+    fmt::print(stderr, "{}", complaint(outcome.error().what, common.log_format == "json"));
     return EXIT_FAILURE;
   }
   fmt::print("{}{}", *outcome, outcome->ends_with('\n') || outcome->empty() ? "" : "\n");
@@ -64,22 +66,22 @@ int finish(const Outcome<std::string>& outcome) {
 
 int on_node(const Common& common, const std::function<Outcome<std::string>(Node&)>& body) {
   const auto node = Node::open(common.node);
-  return finish(node ? body(**node) : Outcome<std::string>(node.error()));
+  return finish(common, node ? body(**node) : Outcome<std::string>(node.error()));
 }
 
 // The library reads the environment, so what the flags said goes there first.
 int on_library(const Common& common, const std::function<Outcome<std::string>(const Library&)>& body) {
   const auto node = Node::open(common.node);
-  if (!node) return finish(node.error());
+  if (!node) return finish(common, node.error());
   const std::string path =
       common.library.empty() ? beside_this_program((*node)->spec().driver.generation) : common.library;
   const auto library = Library::open(path);
-  if (!library) return finish(library.error());
+  if (!library) return finish(common, library.error());
   if ((*library)->nvmlInit_v2() != nvml::abi::kSuccess)
-    return finish(Failure{fmt::format("{}: does not initialise", path)});
+    return finish(common, Failure{fmt::format("{}: does not initialise", path)});
   const auto outcome = body(**library);
   (*library)->nvmlShutdown();
-  return finish(outcome);
+  return finish(common, outcome);
 }
 
 Outcome<std::string> check(const std::string& file) {
@@ -261,7 +263,7 @@ void add_node_commands(CLI::App& app, const Common& common, Flags& f, int& code)
 
   CLI::App* check_command = app.add_subcommand("check", "Read a scenario and say what is wrong with it");
   check_command->add_option("file", f.file, "the scenario")->required();
-  check_command->callback(run_into(code, [&] { return finish(check(f.file)); }));
+  check_command->callback(run_into(code, [&] { return finish(common, check(f.file)); }));
 
   CLI::App* reset =
       app.add_subcommand("reset", "Reset a GPU: a pending MIG mode comes into effect, instances are gone");
@@ -295,8 +297,41 @@ void add_node_commands(CLI::App& app, const Common& common, Flags& f, int& code)
   drop->add_option("symbols", f.symbols, "names of functions")->required();
   drop->add_option("--to", f.out, "directory of the copy")->capture_default_str();
   drop->callback(run_into(code, [&] {
-    return finish(drop_symbols(common.library.empty() ? beside_this_program("") : common.library, f.symbols, f.out));
+    return finish(common,
+                  drop_symbols(common.library.empty() ? beside_this_program("") : common.library, f.symbols, f.out));
   }));
+}
+
+// Flags of every command. What a flag or the file says of the node is set in the environment at once, because the
+// library that some commands open reads it there.
+void add_common(CLI::App& app, Common& common) {
+  const auto environment = [&](const char* flag, const char* name, std::string& value, const char* help) {
+    app.add_option(flag, value, help)->each([name](const std::string& given) { ::setenv(name, given.c_str(), 1); });
+  };
+  environment("--scenario", "TESSERA_SIM_SCENARIO", common.node.scenario, "scenario file");
+  environment("--state", "TESSERA_SIM_STATE", common.node.state, "state directory");
+  environment("--node", "TESSERA_SIM_NODE", common.node.node, "node of the scenario");
+  app.add_option("--library", common.library,
+                 "the simulated libnvidia-ml.so.1 (default: the one built with this program)");
+  app.add_option("--log-format", common.log_format, "text or json: how errors are told on standard error")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-level", common.log_level, "debug, info, warn or error; this program tells errors only")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  // Last, so that it finds what flags have said: a flag wins over the environment, and both over the file.
+  app.add_option("--config", "YAML file with scenario, state, node, library, logFormat, logLevel")
+      ->type_name("FILE")
+      ->each([&common](const std::string& file) {
+        const auto settings = load_settings(file);
+        if (!settings) throw CLI::ValidationError(settings.error().what);
+        const auto set = [](const char* name, const std::string& value) {
+          if (!value.empty()) ::setenv(name, value.c_str(), 0);
+        };
+        set("TESSERA_SIM_SCENARIO", settings->scenario);
+        set("TESSERA_SIM_STATE", settings->state);
+        set("TESSERA_SIM_NODE", settings->node);
+        if (common.library.empty()) common.library = settings->library;
+        if (common.log_format.empty()) common.log_format = settings->log_format;
+      });
 }
 
 int run(int argc, char** argv) {
@@ -308,15 +343,7 @@ int run(int argc, char** argv) {
   Common common;
   Flags flags;
   int code = EXIT_SUCCESS;
-  // Set in the environment at once, because the library that some commands open reads it there.
-  const auto environment = [&](const char* flag, const char* name, std::string& value, const char* help) {
-    app.add_option(flag, value, help)->each([name](const std::string& given) { ::setenv(name, given.c_str(), 1); });
-  };
-  environment("--scenario", "TESSERA_SIM_SCENARIO", common.node.scenario, "scenario file");
-  environment("--state", "TESSERA_SIM_STATE", common.node.state, "state directory");
-  environment("--node", "TESSERA_SIM_NODE", common.node.node, "node of the scenario");
-  app.add_option("--library", common.library,
-                 "the simulated libnvidia-ml.so.1 (default: the one built with this program)");
+  add_common(app, common);
   add_node_commands(app, common, flags, code);
   add_faults(app, common, flags, code);
   add_mig(app, common, flags, code);

@@ -42,6 +42,7 @@ Yaml Yaml::child(const YAML::Node& node, std::string path) const {
 }
 
 bool Yaml::is_map() const { return node_->IsMap(); }
+bool Yaml::is_null() const { return !node_->IsDefined() || node_->IsNull(); }
 
 std::string Yaml::scalar() const { return node_->IsScalar() ? node_->Scalar() : ""; }
 

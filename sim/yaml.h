@@ -1,5 +1,5 @@
-// A YAML value that knows where it stands, so that every complaint names file, line and path. Used inside the scenario
-// reader only: it throws ScenarioError, which parse_scenario() turns into a Failure.
+// A YAML value that knows where it stands, so that every complaint names file, line and path. Used inside the readers
+// of the scenario and of the settings only: it throws ScenarioError, which those turn into a Failure.
 #pragma once
 
 #include <functional>
@@ -30,6 +30,7 @@ class Yaml {
   // A map with no keys but these.
   const Yaml& expect_map(std::initializer_list<std::string_view> keys) const;
   bool is_map() const;
+  bool is_null() const;  // an empty document
   std::optional<Yaml> find(const char* key) const;
   Yaml at(const char* key) const;
 
