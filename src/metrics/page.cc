@@ -5,6 +5,7 @@
 #include <cassert>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -15,6 +16,24 @@ constexpr std::size_t kLongestNumber = 32;               // "-2.2250738585072014
 constexpr double kExactWholeNumbers = 9007199254740992;  // 2^53: up to here a whole double is its own decimal digits
 
 bool is_plain(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+
+/// Whether any of eight bytes is not plain: in each term a byte that is not gets its highest bit, set or borrowed.
+bool any_not_plain(std::uint64_t eight) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  const auto equals = [&](char c) { return (eight ^ kEach * static_cast<unsigned char>(c)) - kEach; };
+  const std::uint64_t found = eight | (eight - kEach * ' ') | equals('"') | equals('\\') | equals('\x7f');
+  return (found & kEach * 0x80) != 0;
+}
+
+/// Nearly every label value is, and nothing else is asked as often.
+bool all_plain(std::string_view text) {
+  std::uint64_t eight = 0;
+  for (; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
+    std::memcpy(&eight, text.data(), sizeof eight);
+    if (any_not_plain(eight)) return false;
+  }
+  return std::ranges::all_of(text, is_plain);
+}
 
 void append_escaped(std::string& out, std::string_view text, bool escape_quotes) {
   for (const char c : text) {
@@ -148,7 +167,7 @@ void append_label(std::string& out, std::string_view name, std::string_view valu
   if (!out.empty()) out += ',';
   out += name;
   out += "=\"";
-  if (std::ranges::all_of(value, is_plain))
+  if (all_plain(value))
     out += value;
   else
     append_escaped(out, valid_utf8(value), true);

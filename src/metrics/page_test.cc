@@ -31,6 +31,24 @@ std::string one_value(double value) {
   return text.substr(kBefore.size(), text.size() - kBefore.size() - 1);
 }
 
+TEST(AppendLabel, EscapesEveryByteAtEveryPlace) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const std::string shown = c == '\n'    ? "\\n"
+                              : c == '"'   ? "\\\""
+                              : c == '\\'  ? "\\\\"
+                              : byte < 128 ? std::string(1, c)
+                                           : "\xEF\xBF\xBD";  // a byte that is no UTF-8
+    for (std::size_t place = 0; place < 20; ++place) {
+      std::string value(20, 'x');
+      value[place] = c;
+      std::string out;
+      append_label(out, "a", value);
+      EXPECT_EQ(out, "a=\"" + value.substr(0, place) + shown + value.substr(place + 1) + "\"") << byte << " " << place;
+    }
+  }
+}
+
 TEST(WriteText, SpellsNumbersShortAndExact) {
   static const struct {
     double value;
