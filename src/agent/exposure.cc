@@ -9,11 +9,10 @@ Exposure::Exposure(const Observation& observation, const ExposeOptions& expose_o
   for (const gpu::Device& device : seen.snapshot.devices) {
     if (device.health != gpu::Health::Up) continue;
     if (device.instances.empty()) rows_.push_back({subject_of(device), &device, nullptr});
-    for (const gpu::Instance& instance : device.instances) {
+    for (const gpu::Instance& instance : device.instances)
       rows_.push_back({subject_of(device, instance), &device, &instance});
-      instances_.emplace(rows_.back().subject, &instance);
-    }
   }
+  for (const Row& row : rows_) identities_.emplace(row.subject, identity_text(row.subject, row.instance));
 }
 
 std::string Exposure::gpu_label(const Subject& subject) {
@@ -27,12 +26,19 @@ void Exposure::append_hostname(std::string& out) const {
   if (!options.hostname_label.empty()) append_label(out, options.hostname_label, options.node_name);
 }
 
-void Exposure::append_identity(std::string& out, const Subject& subject) const {
-  if (const auto found = instances_.find(subject); found != instances_.end())
-    append_label(out, "GPU_I_PROFILE", found->second->profile);
+std::string Exposure::identity_text(const Subject& subject, const gpu::Instance* instance) const {
+  std::string out;
+  if (instance) append_label(out, "GPU_I_PROFILE", instance->profile);
   if (subject.gpu_instance) append_label(out, "GPU_I_ID", std::to_string(*subject.gpu_instance));
   append_label(out, "UUID", subject.uuid);
   append_hostname(out);
+  return out;
+}
+
+void Exposure::append_identity(std::string& out, const Subject& subject) const {
+  if (!out.empty()) out += ',';
+  const auto known = identities_.find(subject);
+  out += known != identities_.end() ? known->second : identity_text(subject, nullptr);
 }
 
 metrics::LabelSet Exposure::subject_labels(const Subject& subject) {

@@ -41,8 +41,10 @@ class Exposure {
   metrics::Page& page;
 
  private:
+  std::string identity_text(const Subject& subject, const gpu::Instance* instance) const;
+
   std::vector<Row> rows_;
-  std::map<Subject, const gpu::Instance*> instances_;
+  std::map<Subject, std::string> identities_;  // of the rows: most series bear one, so each is written once
 };
 
 void expose_fields(Exposure& out, const FieldSet& fields);
