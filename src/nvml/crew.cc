@@ -21,10 +21,11 @@ SteadyTime give_up_at(const Patience& patience, SteadyTime started, std::optiona
 struct Crew::Seat {
   Role role = Role::Peer;
   std::thread thread;
-  bool asked = false;     // and not yet begun
-  bool out = false;       // asked, and not yet finished
-  bool in_round = false;  // posted in the current round
-  bool gone = false;      // its thread has left
+  std::condition_variable wake;  // its own: one for all would wake every idle thread at every question
+  bool asked = false;            // and not yet begun
+  bool out = false;              // asked, and not yet finished
+  bool in_round = false;         // posted in the current round
+  bool gone = false;             // its thread has left
   SteadyTime posted_at;
   std::optional<SteadyDuration> usual;  // time of a round, the slow ones remembered longer
 };
@@ -33,7 +34,6 @@ struct Crew::Seat {
 // touches.
 struct Crew::Board {
   std::mutex mutex;
-  std::condition_variable asked;
   std::condition_variable finished;
   bool stop = false;
   std::deque<Seat> seats;  // a deque, so that a seat stays where it is
@@ -61,7 +61,7 @@ Crew::~Crew() { dismiss(Milliseconds(500)); }
 void Crew::work(const std::shared_ptr<Board>& board, Seat& seat, const Job& job) {
   std::unique_lock lock(board->mutex);
   while (true) {
-    board->asked.wait(lock, [&] { return board->stop || seat.asked; });
+    seat.wake.wait(lock, [&] { return board->stop || seat.asked; });
     if (board->stop) return;
     seat.asked = false;
     lock.unlock();
@@ -106,15 +106,14 @@ void Crew::begin_round(const Patience& patience) {
 }
 
 bool Crew::post(std::size_t number) {
-  {
-    const std::lock_guard lock(board_->mutex);
-    Seat& seat = board_->seats[number];
-    if (seat.out) return false;
-    seat.asked = seat.out = seat.in_round = true;
-    seat.posted_at = now();
-    if (seat.role == Role::Peer) ++board_->posted_peers;
-  }
-  board_->asked.notify_all();
+  std::unique_lock lock(board_->mutex);
+  Seat& seat = board_->seats[number];
+  if (seat.out) return false;
+  seat.asked = seat.out = seat.in_round = true;
+  seat.posted_at = now();
+  if (seat.role == Role::Peer) ++board_->posted_peers;
+  lock.unlock();
+  seat.wake.notify_one();
   return true;
 }
 
@@ -147,7 +146,7 @@ bool Crew::dismiss(Milliseconds patience) {
   std::unique_lock lock(board_->mutex);
   if (board_->stop) return board_->dismissed_all;
   board_->stop = true;
-  board_->asked.notify_all();
+  for (Seat& seat : board_->seats) seat.wake.notify_one();
   const auto all_gone = [&] { return std::ranges::all_of(board_->seats, &Seat::gone); };
   board_->finished.wait_until(lock, until, all_gone);
   board_->dismissed_all = all_gone();
