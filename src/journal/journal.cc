@@ -77,7 +77,10 @@ Result<Sequence> Journal::append(EpochMs time, std::uint32_t items, std::uint8_t
   Segments::Slot slot;
   {
     const std::lock_guard lock(mutex_);
-    TRY(make_room(size));
+    if (const auto room = make_room(size); !room) {
+      ++stats_.write_errors;
+      return room.error();
+    }
     slot = segments_.reserve();
     header.sequence = segments_.tail().sequence + 1;
     header.items_before = segments_.tail().items;
@@ -155,7 +158,8 @@ Result<void> Journal::sync() {
   {
     const std::lock_guard lock(mutex_);
     due_.reset();
-    if (front_) files = segments_.take_unsynced();  // else all is done with, which the cursor tells
+    const bool pending = head_.passed.sequence != segments_.tail().sequence;
+    if (pending) files = segments_.take_unsynced();  // else all is done with, which the cursor tells
     files.push_back(cursor_.file());
   }
   Result<void> result;
