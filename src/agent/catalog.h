@@ -8,10 +8,13 @@
 
 namespace tessera::agent {
 
+enum class About { Device /* or a MIG instance of it */, Node };
+
 struct Described {
   metrics::Metric metric;
-  std::string_view labels;  ///< beside UUID and Hostname, which every series about a device carries
+  std::string_view labels;  ///< beside Hostname, and UUID where it is about a device
   std::string_view source;  ///< where the number comes from
+  About about = About::Device;
 };
 
 namespace catalog {
@@ -61,7 +64,19 @@ inline constexpr Described kSessionCount{
     "gpu, GPU_I_PROFILE, GPU_I_ID",
     "process lists"};
 inline constexpr Described kTotalSessions{
-    {"gpu_total_sessions", Type::Gauge, "sessions", "Processes using any device of this node."}, "", "process lists"};
+    {"gpu_total_sessions", Type::Gauge, "sessions",
+     "Processes using any device of this node, as far as they are known: gpu_sessions_coverage_ratio says how far."},
+    "",
+    "process lists",
+    About::Node};
+inline constexpr Described kSessionsCoverage{
+    {"gpu_sessions_coverage_ratio", Type::Gauge, "ratio",
+     "Devices whose sessions are known over all devices looked at, 0 to 1. Below 1 gpu_total_sessions is too small by "
+     "an unknown number: a device hangs or may not be opened. 0 where the agent sees no process at all. A lost device "
+     "has none, which is known."},
+    "",
+    "the collection",
+    About::Node};
 inline constexpr Described kSessionsStarted{
     {"gpu_sessions_started_total", Type::Counter, "sessions",
      "Sessions that began since the agent started, running ones at its start included."},
@@ -113,7 +128,8 @@ inline constexpr Described kDeviceSlices{{"gpu_device_compute_slices", Type::Gau
                                          "nvmlDeviceGetGpuInstanceProfileInfo"};
 inline constexpr Described kDeviceSms{
     {"gpu_device_sm_count", Type::Gauge, "multiprocessors",
-     "Streaming multiprocessors of the whole device; in MIG mode those that instances can have."},
+     "Streaming multiprocessors that instances of the whole device can have. Absent outside MIG mode: NVML tells "
+     "multiprocessors of MIG profiles and instances only, and tables of models would be a guess."},
     "gpu",
     "nvmlDeviceGetGpuInstanceProfileInfo"};
 inline constexpr Described kDeviceMemory{
@@ -122,7 +138,8 @@ inline constexpr Described kDeviceMemory{
     "nvmlDeviceGetMemoryInfo_v2"};
 inline constexpr Described kDeviceMemoryUnattributed{
     {"gpu_device_memory_unattributed_bytes", Type::Gauge, "bytes",
-     "Memory used beyond what the driver accounts to processes: used minus their sum, never below zero."},
+     "Memory used beyond what the driver accounts to processes: used minus their sum, never below zero. Absent where "
+     "the driver does not tell the memory of one of them."},
     "gpu, GPU_I_PROFILE, GPU_I_ID",
     "nvmlDeviceGetMemoryInfo_v2 and process lists"};
 inline constexpr Described kInstanceInfo{
@@ -155,16 +172,20 @@ inline constexpr Described kWeighted{{"gpu_weighted_utilization_ratio", Type::Ga
                                      "GPM graphics engine activity; without MIG and GPM nvmlDeviceGetUtilizationRates"};
 
 // The agent itself.
-inline constexpr Described kBuildInfo{
-    {"tessera_agent_build_info", Type::Info, "", "The running agent. Always 1."}, "version, simulated", "build"};
+inline constexpr Described kBuildInfo{{"tessera_agent_build_info", Type::Info, "", "The running agent. Always 1."},
+                                      "version, simulated",
+                                      "build",
+                                      About::Node};
 inline constexpr Described kDriverUp{
     {"tessera_agent_driver_up", Type::Gauge, "boolean", "1 if the driver library is loaded and answers."},
     "",
-    "nvmlInit_v2"};
+    "nvmlInit_v2",
+    About::Node};
 inline constexpr Described kDriverInfo{
     {"tessera_agent_driver_info", Type::Info, "", "The driver. simulated is true on the simulated library. Always 1."},
     "driver_version, nvml_version, simulated",
-    "nvmlSystemGetDriverVersion, nvmlSystemGetNVMLVersion"};
+    "nvmlSystemGetDriverVersion, nvmlSystemGetNVMLVersion",
+    About::Node};
 inline constexpr Described kDeviceUp{
     {"tessera_agent_device_up", Type::Gauge, "boolean",
      "1 if the device answered in the last collection. 0: its other series are absent."},
@@ -182,65 +203,90 @@ inline constexpr Described kFieldUnavailable{
     {"tessera_agent_field_unavailable", Type::Gauge, "boolean",
      "1 for a field that the CSV asks for and that NVML has no source for, with the reason."},
     "field, reason",
-    "the CSV"};
-inline constexpr Described kClamped{{"tessera_agent_values_clamped_total", Type::Counter, "values",
-                                     "Ratios above 1 that the driver reported and that were exposed as 1."},
-                                    "gpu",
-                                    "nvmlGpmMetricsGet"};
+    "the CSV",
+    About::Node};
+inline constexpr Described kClamped{
+    {"tessera_agent_values_clamped_total", Type::Counter, "values",
+     "Ratios above 1, and percentages above 100, that were exposed as 1 and 100: of the driver, "
+     "and of sessions summed without pid."},
+    "gpu",
+    "nvmlGpmMetricsGet; process lists"};
 inline constexpr Described kCollectionTime{{"tessera_agent_last_collection_timestamp_seconds", Type::Gauge, "seconds",
                                             "End of the last collection, seconds since the Unix epoch."},
                                            "",
-                                           "the collection"};
+                                           "the collection",
+                                           About::Node};
 inline constexpr Described kCollectionSeconds{
     {"tessera_agent_collection_duration_seconds", Type::Gauge, "seconds", "Duration of the last collection."},
     "",
-    "the collection"};
+    "the collection",
+    About::Node};
 inline constexpr Described kCollections{
     {"tessera_agent_collections_total", Type::Counter, "collections", "Collections since the agent started."},
     "",
-    "the collection"};
+    "the collection",
+    About::Node};
 inline constexpr Described kProcesses{{"tessera_agent_processes", Type::Gauge, "processes",
                                        "Processes of the last collection by how they were attributed: pod, unnamed "
                                        "(pod UID only), host, gone, no_access, conflict."},
                                       "outcome",
-                                      "/proc, pod logs"};
-inline constexpr Described kBlind{{"tessera_agent_blind", Type::Gauge, "boolean",
-                                   "1 for each thing that keeps attribution from working, 0 where it is fine."},
-                                  "reason",
-                                  "/proc, kubelet, pod logs"};
+                                      "/proc, pod logs",
+                                      About::Node};
+inline constexpr Described kBlind{
+    {"tessera_agent_blind", Type::Gauge, "boolean",
+     "1 for each thing that keeps attribution from working, or makes it doubtful, 0 where it is fine: "
+     "no_proc, no_host_pid, cgroup_namespace, hidepid, no_pod_names, no_pod_resources; "
+     "abi_mismatch where the driver writes process entries otherwise than its header "
+     "says (they are read as written)."},
+    "reason",
+    "/proc, kubelet, pod logs",
+    About::Node};
 inline constexpr Described kKubeletFailures{{"tessera_agent_pod_resources_failures_total", Type::Counter, "calls",
                                              "Calls to the kubelet's pod-resources API that failed."},
                                             "",
-                                            "kubelet pod-resources"};
+                                            "kubelet pod-resources",
+                                            About::Node};
 inline constexpr Described kUnmatched{{"tessera_agent_unmatched_devices", Type::Gauge, "devices",
                                        "Devices held by pods that are not on this node's driver."},
                                       "",
-                                      "kubelet pod-resources"};
+                                      "kubelet pod-resources",
+                                      About::Node};
 inline constexpr Described kReloadOk{
     {"tessera_agent_fields_last_reload_successful", Type::Gauge, "boolean",
      "1 if the CSV in use is the one on disk, 0 if the newest was bad and the last good one is in use."},
     "",
-    "the CSV"};
+    "the CSV",
+    About::Node};
 inline constexpr Described kTextfileFailures{{"tessera_agent_textfile_failures_total", Type::Counter, "writes",
                                               "Writes of the textfile that failed; the old file stands."},
                                              "",
-                                             "--textfile"};
+                                             "--textfile",
+                                             About::Node};
 inline constexpr Described kScrapes{
     {"tessera_agent_scrapes_total", Type::Counter, "requests", "Requests for /metrics that were served."},
     "",
-    "/metrics"};
+    "/metrics",
+    About::Node};
 inline constexpr Described kRefused{{"tessera_agent_http_refused_total", Type::Counter, "requests",
                                      "HTTP requests and connections refused, by the limit or cause."},
                                     "reason",
-                                    "the HTTP server"};
+                                    "the HTTP server",
+                                    About::Node};
 inline constexpr Described kCpuSeconds{
-    {"process_cpu_seconds_total", Type::Counter, "seconds", "User and system CPU time of the agent."}, "", "getrusage"};
+    {"process_cpu_seconds_total", Type::Counter, "seconds", "User and system CPU time of the agent."},
+    "",
+    "getrusage",
+    About::Node};
 inline constexpr Described kResident{
-    {"process_resident_memory_bytes", Type::Gauge, "bytes", "Resident memory of the agent."}, "", "/proc/self/statm"};
+    {"process_resident_memory_bytes", Type::Gauge, "bytes", "Resident memory of the agent."},
+    "",
+    "/proc/self/statm",
+    About::Node};
 inline constexpr Described kStartTime{
     {"process_start_time_seconds", Type::Gauge, "seconds", "Start of the agent, seconds since the Unix epoch."},
     "",
-    "clock"};
+    "clock",
+    About::Node};
 
 inline constexpr std::array kAll = {&kProcessInfo,
                                     &kProcessStart,
@@ -250,6 +296,7 @@ inline constexpr std::array kAll = {&kProcessInfo,
                                     &kProcessMemoryUtil,
                                     &kSessionCount,
                                     &kTotalSessions,
+                                    &kSessionsCoverage,
                                     &kSessionsStarted,
                                     &kSessionEnd,
                                     &kXidErrors,

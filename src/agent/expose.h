@@ -1,5 +1,6 @@
 #pragma once
 // From an observation to the metric pages: the /metrics page and the textfile's. Pure.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct SelfState {
   bool fields_reload_ok = true;
   std::uint64_t textfile_failures = 0;
   std::uint64_t scrapes = 0;
+  std::map<std::string, std::uint64_t> clamped_sums{};  ///< of sessions summed without pid, by device UUID
   http::ServerStats http{};
   EpochMs start_time = 0;
   double cpu_seconds = 0;

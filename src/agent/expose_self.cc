@@ -32,7 +32,7 @@ void add_versions(Exposure& out, const SelfState& self) {
       out, {{"driver_version", driver.version}, {"nvml_version", driver.nvml_version}, {"simulated", simulated}}, 1);
 }
 
-void add_devices(Exposure& out) {
+void add_devices(Exposure& out, const SelfState& self) {
   const auto& devices = out.seen.snapshot.devices;
   out.page.family(catalog::kDeviceUp.metric);
   for (const auto& d : devices) out.page.add(out.subject_labels(subject_of(d)), d.health == gpu::Health::Up ? 1 : 0);
@@ -40,8 +40,11 @@ void add_devices(Exposure& out) {
   for (const auto& d : devices)
     if (d.health == gpu::Health::Up) out.page.add(out.subject_labels(subject_of(d)), d.collection_seconds);
   out.page.family(catalog::kClamped.metric);
-  for (const auto& d : devices)
-    if (d.clamped_values > 0) out.page.add(out.subject_labels(subject_of(d)), static_cast<double>(d.clamped_values));
+  for (const auto& d : devices) {
+    const auto sums = self.clamped_sums.find(d.uuid);
+    const std::uint64_t clamped = d.clamped_values + (sums == self.clamped_sums.end() ? 0 : sums->second);
+    if (clamped > 0) out.page.add(out.subject_labels(subject_of(d)), static_cast<double>(clamped));
+  }
   out.page.family(catalog::kProfilingUnavailable.metric);
   for (const auto& d : devices) {
     if (d.health != gpu::Health::Up || d.profiling_supported) continue;
@@ -69,10 +72,10 @@ void add_attribution(Exposure& out) {
                {"no_host_pid", seen.blindness.no_host_pid},
                {"cgroup_namespace", seen.blindness.cgroup_namespaced},
                {"hidepid", seen.blindness.hidepid},
+               {"abi_mismatch", seen.snapshot.driver.abi_mismatch},
                {"no_pod_names", seen.kubernetes && !seen.names_problem.empty()},
                {"no_pod_resources", seen.kubernetes && !seen.allocations.known}};
   for (const auto& kind : kinds) add_labelled(out, {{"reason", kind.reason}}, kind.blind ? 1 : 0);
-               {"abi_mismatch", seen.snapshot.driver.abi_mismatch},
 
   std::array<double, kOutcomeCount> counts{};
   for (const Session& session : seen.sessions) ++counts[static_cast<std::size_t>(session.outcome)];
@@ -101,7 +104,7 @@ void add_refusals(Exposure& out, const http::ServerStats& http) {
 
 void expose_self(Exposure& out, const FieldSet& fields, const SelfState& self) {
   add_versions(out, self);
-  add_devices(out);
+  add_devices(out, self);
   add_fields(out, fields, self);
   add_attribution(out);
   out.add_single(catalog::kCollectionTime, static_cast<double>(out.seen.time) / 1000.0);

@@ -1,9 +1,9 @@
 // The session families: process truth, a row per process and an idle row per unused device or instance.
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "agent/exposure.h"
+#include "agent/shown_sessions.h"
 
 namespace tessera::agent {
 namespace {
@@ -19,34 +19,6 @@ std::string mebibytes(std::optional<std::uint64_t> bytes) {
 std::string_view pod_label(const Session& session) {
   if (session.workload.pod.empty() && session.workload.pod_uid.empty()) return "unknown";
   return session.workload.pod;
-}
-
-template <class T>
-void add_to(std::optional<T>& sum, const std::optional<T>& part) {
-  if (part) sum = sum.value_or(T{}) + *part;
-}
-
-/// Sessions that show the same labels become one: without pid and command, those of one container on one subject.
-std::vector<Session> shown_sessions(const std::vector<Session>& sessions, const ExposeOptions& options) {
-  if (options.session_pid) return sessions;
-  using Key = std::tuple<Subject, Workload, std::string>;  // what the labels show, so that no two rows are alike
-  std::map<Key, Session> merged;
-  for (const Session& session : sessions) {
-    const std::string command = options.session_command ? session.command : std::string();
-    const auto [entry, fresh] = merged.try_emplace({session.subject, session.workload, command}, session);
-    if (fresh) continue;
-    Session& sum = entry->second;
-    add_to(sum.memory_bytes, session.memory_bytes);
-    add_to(sum.memory_ratio, session.memory_ratio);
-    add_to(sum.sm_percent, session.sm_percent);
-    add_to(sum.memory_percent, session.memory_percent);
-    if (session.start_time > 0 && (sum.start_time == 0 || session.start_time < sum.start_time))
-      sum.start_time = session.start_time;
-    sum.last_seen = std::max(sum.last_seen, session.last_seen);
-  }
-  std::vector<Session> out;
-  for (auto& [key, session] : merged) out.push_back(std::move(session));
-  return out;
 }
 
 void append_process(std::string& out, const Session& session, const ExposeOptions& options) {
@@ -128,12 +100,17 @@ void add_values(Exposure& out, const std::vector<Session>& sessions) {
   }
 }
 
+void add_coverage(Exposure& out) {
+  if (const auto coverage = out.seen.sessions_coverage()) out.add_single(catalog::kSessionsCoverage, *coverage);
+}
+
 void add_counts(Exposure& out) {
   std::map<Subject, double> counts;
   for (const Session& session : out.seen.sessions) ++counts[session.subject];
   out.page.family(catalog::kSessionCount.metric);
   for (const Row& row : out.rows()) out.page.add(out.subject_labels(row.subject), counts[row.subject]);
   out.add_single(catalog::kTotalSessions, static_cast<double>(out.seen.sessions.size()));
+  add_coverage(out);
 
   out.page.family(catalog::kSessionsStarted.metric);
   for (const auto& [subject, started] : out.seen.sessions_started) {
@@ -163,8 +140,12 @@ void add_ended(Exposure& out) {
 }  // namespace
 
 void expose_sessions(Exposure& out) {
-  if (!out.seen.driver_up || !out.seen.sessions_known()) return;
-  const std::vector<Session> sessions = shown_sessions(out.seen.sessions, out.options);
+  if (!out.seen.driver_up) return;
+  if (!out.seen.sessions_known()) {
+    add_coverage(out);
+    return;
+  }
+  const std::vector<Session> sessions = shown_sessions(out.seen.sessions, out.options).rows;
   add_info(out, sessions);
   add_values(out, sessions);
   add_counts(out);

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "agent/catalog.h"
 #include "agent/sample_test.h"
 
 namespace tessera::agent {
@@ -138,6 +139,57 @@ TEST(ExposeSessions, WithoutPidsNoTwoRowsAreAlike) {
   for (const auto* family : {"gpu_process_info", "gpu_process_memory_used_bytes"})
     for (const auto& line : lines(text, family))
       EXPECT_TRUE(labels.insert(line.substr(0, line.rfind(' '))).second) << line;
+}
+
+TEST(ExposeSessions, TheTotalSaysHowFarItReaches) {
+  auto seen = sample_observation();
+  const auto coverage = [&] { return lines(page(seen), "gpu_sessions_coverage_ratio"); };
+  ASSERT_EQ(coverage().size(), 1U);
+  EXPECT_EQ(coverage()[0], "gpu_sessions_coverage_ratio{Hostname=\"worker-01\"} 1");
+  seen.snapshot.devices[0].health = gpu::Health::Slow;
+  EXPECT_THAT(coverage()[0], testing::EndsWith(" 0.5"));
+  EXPECT_THAT(metrics::write_text(session_page(seen, options())), HasSubstr("gpu_sessions_coverage_ratio{"))
+      << "the textfile has the total too";
+}
+
+TEST(ExposeSelf, ClampedSumsAreCountedBesideTheDriversOwn) {
+  auto seen = sample_observation();
+  seen.snapshot.devices[0].clamped_values = 3;
+  SelfState self{.version = "0"};
+  self.clamped_sums = {{seen.snapshot.devices[0].uuid, 2}, {seen.snapshot.devices[1].uuid, 1}};
+  const auto clamped = lines(metrics::write_text(metrics_page(seen, default_fields(), options(), self)),
+                             "tessera_agent_values_clamped_total");
+  ASSERT_EQ(clamped.size(), 2U);
+  EXPECT_THAT(clamped[0], testing::EndsWith(" 5"));
+  EXPECT_THAT(clamped[1], testing::EndsWith(" 1"));
+}
+
+TEST(ExposeGeometry, TheRemainderIsAbsentWhereAProcesssPartIs) {
+  auto seen = sample_observation();
+  EXPECT_EQ(lines(page(seen), "gpu_device_memory_unattributed_bytes").size(), 4U);
+  seen.sessions[1].memory_bytes.reset();
+  const auto rest = lines(page(seen), "gpu_device_memory_unattributed_bytes");
+  ASSERT_EQ(rest.size(), 3U) << "of the instances, where all is known";
+  for (const auto& line : rest) EXPECT_THAT(line, Not(HasSubstr("gpu=\"0\"")));
+}
+
+TEST(ExposeSelf, AForeignProcessEntryIsBlindness) {
+  auto seen = sample_observation();
+  EXPECT_THAT(page(seen), HasSubstr("tessera_agent_blind{reason=\"abi_mismatch\",Hostname=\"worker-01\"} 0"));
+  seen.snapshot.driver.abi_mismatch = true;
+  EXPECT_THAT(page(seen), HasSubstr("tessera_agent_blind{reason=\"abi_mismatch\",Hostname=\"worker-01\"} 1"));
+}
+
+TEST(Catalog, OnlyFamiliesAboutTheNodeHaveNoUuid) {
+  auto seen = sample_observation();
+  seen.snapshot.devices[0].clamped_values = 1;
+  seen.snapshot.devices[0].xid_counts[79] = 1;
+  seen.ended = {seen.sessions[0]};
+  seen.sessions_started[seen.sessions[0].subject] = 1;
+  const std::string text = page(seen);
+  for (const Described* d : catalog::kAll)
+    for (const auto& line : lines(text, std::string(d->metric.name)))
+      EXPECT_EQ(line.find("UUID=\"") == std::string::npos, d->about == About::Node) << line;
 }
 
 TEST(ExposeSelf, TheXidsOfALostDeviceStay) {

@@ -1,5 +1,7 @@
 #include "agent/observation.h"
 
+#include <algorithm>
+
 namespace tessera::agent {
 
 Subject subject_of(const gpu::Device& device) { return {fmt::format("{}", device.index), device.uuid, {}, {}}; }
@@ -7,6 +9,17 @@ Subject subject_of(const gpu::Device& device) { return {fmt::format("{}", device
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance) {
   return {fmt::format("{}_{}_{}", device.index, instance.gpu_instance, instance.compute_instance), device.uuid,
           instance.gpu_instance, instance.compute_instance};
+}
+
+bool lists_sessions(const gpu::Device& device) {
+  return device.health == gpu::Health::Up || device.health == gpu::Health::Lost;
+}
+
+std::optional<double> Observation::sessions_coverage() const {
+  if (!driver_up || snapshot.devices.empty()) return std::nullopt;
+  if (!sessions_known()) return 0;
+  const auto known = std::ranges::count_if(snapshot.devices, lists_sessions);
+  return static_cast<double>(known) / static_cast<double>(snapshot.devices.size());
 }
 
 std::string_view outcome_name(Outcome outcome) {

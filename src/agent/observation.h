@@ -28,6 +28,10 @@ struct Subject {
 Subject subject_of(const gpu::Device& device);
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance);
 
+/// Whether the device's sessions are known: one that hangs or may not be opened lists nothing; one that is lost has
+/// none any more.
+bool lists_sessions(const gpu::Device& device);
+
 struct Workload {
   std::string space;  ///< namespace
   std::string pod;
@@ -111,6 +115,8 @@ struct Observation {
 
   /// Whether process rows may be shown: without the host's PID namespace the driver's PIDs are not ours to name.
   bool sessions_known() const { return !blindness.no_host_pid && !blindness.no_proc; }
+  /// Devices whose sessions are known over all, 0..1; absent where no device is known.
+  std::optional<double> sessions_coverage() const;
 };
 
 }  // namespace tessera::agent

@@ -13,11 +13,16 @@ constexpr std::string_view kIntroduction = R"(# Metrics of tessera-agent
 This page is written from the program's own tables: `./dev docs` writes it, and a test fails when it differs.
 
 Absent is absent: where a board, a driver or a mode has no value there is no series, never 0 or -1. Every series about a
-device carries `UUID` (of the physical device) and `Hostname`. `gpu` is the device's index in the DCGM-compatible
-families; in all others it is the index (`"0"`), or `<gpu>_<gi>_<ci>` for a MIG instance (`"0_1_0"`).
+device carries `UUID` (of the physical device) and `Hostname`; families about the node, marked so below, have no `UUID`.
+`gpu` is the device's index in the DCGM-compatible families; in all others it is the index (`"0"`), or `<gpu>_<gi>_<ci>`
+for a MIG instance (`"0_1_0"`).
 
 **Never sum device-level fields over MIG instances.** Temperature, power, energy, clocks, fan, ECC, PCIe and NVLink belong
 to the whole device and repeat on each of its instances, as dcgm-exporter has them: take `max by (UUID)`.
+
+**Sessions without pid.** Where `--session-labels` leaves `pid` out, the sessions of one container on one device or
+instance are one row: memory and shares are their sums, absent where one of them is not known, and at most the whole (1, or
+100 percent); `tessera_agent_values_clamped_total` counts the sums that were above. The start is the earliest.
 
 The weighted mean over a device's instances, from exported weights (the same as `gpu_weighted_utilization_ratio`):
 
@@ -49,11 +54,12 @@ std::string_view level(const FieldInfo& field) { return field.per_instance ? "de
 std::string metrics_reference() {
   std::string out(kIntroduction);
   out +=
-      "## Our own\n\n| metric | type | unit | labels beside UUID, Hostname | meaning | source |\n| --- | --- | --- | "
-      "--- | --- | --- |\n";
+      "## Our own\n\n| metric | type | unit | about | labels beside UUID (device) and Hostname | meaning | source |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const Described* d : catalog::kAll)
-    out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", d->metric.name, type_name(d->metric.type),
-                       or_dash(d->metric.unit), or_dash(d->labels), d->metric.help, d->source);
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", d->metric.name, type_name(d->metric.type),
+                       or_dash(d->metric.unit), d->about == About::Node ? "node" : "device", or_dash(d->labels),
+                       d->metric.help, d->source);
   out +=
       "\n## DCGM-compatible fields\n\nTypes and helps are those of the built-in set; a CSV (`--collectors`) chooses "
       "its own. "

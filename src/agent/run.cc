@@ -13,6 +13,7 @@
 #include "agent/field_source.h"
 #include "agent/routes.h"
 #include "agent/secure.h"
+#include "agent/shown_sessions.h"
 #include "agent/snapshot_json.h"
 #include "agent/table.h"
 #include "base/every.h"
@@ -80,7 +81,10 @@ class Publisher {
     self_.scrapes = scraping.served;
     self_.cpu_seconds = cpu_seconds();
     self_.resident_bytes = resident_bytes();
-    auto page = metrics_page(seen, *fields_.fields(), expose_options(options_), self_);
+    const ExposeOptions how = expose_options(options_);
+    if (seen.sessions_known())
+      for (const auto& [uuid, sums] : shown_sessions(seen.sessions, how).clamped) self_.clamped_sums[uuid] += sums;
+    auto page = metrics_page(seen, *fields_.fields(), how, self_);
     const auto exposition = std::make_shared<const Exposition>(std::move(page), fields_.fields());
     for (const Form form : kForms)
       if (scraping.demand.take(form)) exposition->render(form);
@@ -125,6 +129,25 @@ Result<void> print(const Options& options, const Published& published) {
   return {};
 }
 
+/// A file that a CronJob leaves behind is taken for the whole truth, so it is written whole or not at all.
+Result<void> all_sessions_known(const Options& options, const Observation& seen) {
+  if (!seen.sessions_known())
+    return fail(Code::Denied,
+                "textfile {} not written: processes cannot be told apart outside the host's PID namespace; run "
+                "on the host, or in a pod with hostPID: true",
+                options.textfile);
+  std::string unknown = seen.snapshot.inventory_why;
+  for (const gpu::Device& device : seen.snapshot.devices)
+    if (!lists_sessions(device))
+      unknown += fmt::format("{}GPU {} does not tell its processes: {}", unknown.empty() ? "" : "; ", device.index,
+                             device.why);
+  if (unknown.empty()) return {};
+  return fail(Code::Unavailable,
+              "textfile {} not written, an old one stands: {}. Reset the device, give it time by --deadline, or leave "
+              "it out by --devices",
+              options.textfile, unknown);
+}
+
 Result<void> run_once(const Options& options, Collector& collector, FieldSource& fields, std::stop_token stop) {
   collector.collect();  // the first of the two samples that rates need
   wait_until(std::chrono::steady_clock::now() + kBetweenSamples, stop);
@@ -132,11 +155,7 @@ Result<void> run_once(const Options& options, Collector& collector, FieldSource&
   Scraping nobody;
   const Published published = publisher.publish(collector.collect(), nobody);
   if (!published.seen.driver_up) return fail(Code::Unavailable, "{}", published.seen.driver_problem);
-  if (!options.textfile.empty() && !published.seen.sessions_known())
-    return fail(Code::Denied,
-                "textfile {} not written: processes cannot be told apart outside the host's PID namespace; run "
-                "on the host, or in a pod with hostPID: true",
-                options.textfile);
+  if (!options.textfile.empty()) TRY(all_sessions_known(options, published.seen));
   TRY(publisher.write_textfile(published.seen));
   return print(options, published);
 }

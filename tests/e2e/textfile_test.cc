@@ -119,6 +119,68 @@ TEST(Textfile, AFailureLeavesTheOldFileAsItWas) {
   EXPECT_EQ(files_in(dir.path()), 1U);
 }
 
+TEST(Textfile, APartOfTheTruthIsAFailureOfACronJob) {
+  const Node node(test_scenario("bad_days"));
+  const TempDir dir;
+  const fs::path file = dir.path() / "gpu_sessions.prom";
+  const Arguments once = {"--once", "--deadline", "15s", "--textfile", file.string()};
+  ASSERT_TRUE(write_file_atomically(file, "old 1\n"));
+  node.sim({"fault", "denied", "--gpu", "1"});
+  const Finished finished = run(agent_on(node, once), node.environment());
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_NE(finished.output.find("GPU 1 does not tell its processes: "), std::string::npos) << finished.output;
+  EXPECT_EQ(finished.output.find("GPU 0"), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("--devices"), std::string::npos) << finished.output;
+  EXPECT_EQ(text_of(file), "old 1\n");
+  EXPECT_EQ(files_in(dir.path()), 1U);
+
+  Arguments without = once;
+  without.insert(without.end(), {"--devices", "g:0,2"});
+  EXPECT_EQ(run(agent_on(node, without), node.environment()).code, 0) << "what was left out is not missed";
+  EXPECT_EQ(read_page(text_of(file)).value_or(Page{}).value("gpu_sessions_coverage_ratio"), 1);
+
+  node.sim({"fault", "clear"});
+  node.sim({"fault", "lost", "--gpu", "1"});
+  const Finished lost = run(agent_on(node, once), node.environment());
+  EXPECT_EQ(lost.code, 0) << "a lost device has no sessions, which is known: " << lost.output;
+  EXPECT_EQ(read_page(text_of(file)).value_or(Page{}).value("gpu_total_sessions"), 2);
+}
+
+/// What the daemon's file says once it was written anew, over one with old sessions.
+std::string daemon_writes(const Node& node, Arguments flags) {
+  const TempDir dir;
+  const fs::path file = dir.path() / "gpu_sessions.prom";
+  const std::string old = "gpu_total_sessions 3\n";
+  EXPECT_TRUE(write_file_atomically(file, old));
+  // It writes a second after its start; the deadline is for machines that are busy.
+  flags.insert(flags.end(), {"--interval", "10s", "--deadline", "10s", "--textfile", file.string()});
+  Agent agent(node, flags);
+  EXPECT_TRUE(eventually([&] { return text_of(file) != old; })) << agent.process().output();
+  return text_of(file);
+}
+
+TEST(Textfile, TheDaemonDropsWhatItNoLongerKnows) {
+  const Node node(test_scenario("compat"));
+  const std::string no_driver = daemon_writes(node, {"--nvml", (node.root() / "no-driver.so").string()});
+  EXPECT_EQ(no_driver, "") << "without a driver nothing is known, not even how many devices there are";
+
+  const fs::path empty = node.root() / "empty";
+  fs::create_directory(empty);
+  const auto blind = read_page(daemon_writes(node, {"--proc", empty.string()}));
+  ASSERT_TRUE(blind);
+  ASSERT_EQ(blind->rows.size(), 1U) << "no session of the old file stands";
+  EXPECT_EQ(blind->value("gpu_sessions_coverage_ratio"), 0);
+}
+
+TEST(Textfile, TheDaemonSaysHowFarItsSessionsReach) {
+  const Node node(test_scenario("bad_days"));
+  node.sim({"fault", "denied", "--gpu", "1"});
+  const auto page = read_page(daemon_writes(node, {}));
+  ASSERT_TRUE(page);
+  EXPECT_DOUBLE_EQ(page->value("gpu_sessions_coverage_ratio"), 2.0 / 3);
+  EXPECT_EQ(page->value("gpu_total_sessions"), 2);
+}
+
 TEST(Textfile, AFolderThatIsNotThereIsAnError) {
   const Node node(test_scenario("compat"));
   const fs::path file = node.root() / "no such folder" / "gpu_sessions.prom";
