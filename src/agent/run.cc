@@ -12,7 +12,6 @@
 #include "agent/expose.h"
 #include "agent/field_source.h"
 #include "agent/routes.h"
-#include "agent/secure.h"
 #include "agent/shown_sessions.h"
 #include "agent/snapshot_json.h"
 #include "agent/table.h"
@@ -20,6 +19,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/web_options.h"
 
 namespace tessera::agent {
 namespace {
@@ -169,8 +169,8 @@ Result<void> serve(const Options& options, Collector& collector, FieldSource& fi
   latest.publish(publisher.publish(collector.collect(), scraping));
 
   const Milliseconds fresh_for = std::max<Milliseconds>(10 * options.interval, 60s);
-  const auto server =
-      TRY(http::Server::listen(TRY(server_options(options)), agent_routes(latest, scraping, fresh_for)));
+  const auto server = TRY(http::Server::listen(TRY(http::web_options(options.address, options.web_config)),
+                                               agent_routes(latest, scraping, fresh_for)));
   log::info("agent ready", {{"address", server->address()}, {"interval", format_duration(options.interval)}});
   if (!wait_until(std::chrono::steady_clock::now() + std::min<Milliseconds>(options.interval, kBetweenSamples), stop))
     return {};

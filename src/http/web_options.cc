@@ -1,14 +1,15 @@
-#include "agent/secure.h"
+#include "http/web_options.h"
+
+#include <utility>
 
 #include "config/web_config.h"
 #include "http/basic_auth.h"
 
-namespace tessera::agent {
-
+namespace tessera::http {
 namespace {
 
-http::TlsOptions tls_options(const config::WebConfig::Tls& web) {
-  http::TlsOptions tls;
+TlsOptions tls_options(const config::WebConfig::Tls& web) {
+  TlsOptions tls;
   tls.cert_file = web.cert_file;
   tls.key_file = web.key_file;
   tls.client_ca_file = web.client_ca_file;
@@ -23,15 +24,15 @@ http::TlsOptions tls_options(const config::WebConfig::Tls& web) {
 
 }  // namespace
 
-Result<http::ServerOptions> server_options(const Options& options) {
-  http::ServerOptions server;
-  server.address = options.address;
-  if (options.web_config.empty()) return server;
-  const config::WebConfig web = TRY(config::load_web_config(options.web_config));
+Result<ServerOptions> web_options(std::string address, const std::string& web_config) {
+  ServerOptions server;
+  server.address = std::move(address);
+  if (web_config.empty()) return server;
+  const config::WebConfig web = TRY(config::load_web_config(web_config));
   server.headers = web.headers;
   if (web.tls) server.tls = tls_options(*web.tls);
-  if (!web.users.empty()) server.authenticate = http::basic_authenticator(web.users);
+  if (!web.users.empty()) server.authenticate = basic_authenticator(web.users);
   return server;
 }
 
-}  // namespace tessera::agent
+}  // namespace tessera::http
