@@ -1,0 +1,257 @@
+// Targets on a real server, scraped by the loop; what it seals is decoded and looked at.
+#include "relay/scrape_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <thread>
+
+#include "http/server.h"
+#include "wire/staleness.h"
+#include "wire/write_request.h"
+
+namespace tessera::relay {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 60s;
+
+/// Pages by path, changed while they are asked for.
+class Pages {
+ public:
+  Pages() {
+    http::ServerOptions options;
+    options.address = "127.0.0.1:0";
+    auto server = http::Server::listen(
+        options, {{"GET", "/{page}", [this](const http::Request& request) { return answer(request); }}});
+    EXPECT_TRUE(server);
+    server_ = *std::move(server);
+  }
+  void set(const std::string& page, std::string text) {
+    const std::lock_guard lock(mutex_);
+    pages_[page] = std::move(text);
+  }
+  std::string url(const std::string& page) const { return "http://" + server_->address() + "/" + page; }
+
+ private:
+  http::Response answer(const http::Request& request) {
+    const std::lock_guard lock(mutex_);
+    const auto page = pages_.find(std::string(request.param("page")));
+    http::Response response;
+    if (page == pages_.end())
+      response.status = 404;
+    else
+      response.body = page->second;
+    return response;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> pages_;
+  std::unique_ptr<http::Server> server_;
+};
+
+/// What was sealed: each series' samples in the order in which they were written.
+class Received {
+ public:
+  void take(const SealedBatch& sealed) {
+    const auto body = wire::decompress(form_of(sealed.kind).compression, sealed.body, 64U << 20U);
+    ASSERT_TRUE(body);
+    const auto request = wire::decode(form_of(sealed.kind).protocol, *body);
+    ASSERT_TRUE(request) << request.error().what;
+    const std::lock_guard lock(mutex_);
+    for (const auto& series : request->series) {
+      std::vector<Label> labels;
+      for (const auto& label : series.labels) labels.push_back({label.name, label.value});
+      auto& known = samples_[shown(to_labels(std::move(labels)))];
+      known.insert(known.end(), series.samples.begin(), series.samples.end());
+    }
+    changed_.notify_all();
+  }
+  /// Waits until the samples of a series fulfil the condition.
+  bool wait(const std::string& series, const std::function<bool(const std::vector<wire::Sample>&)>& is_met) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return is_met(samples_[series]); });
+  }
+  std::map<std::string, std::vector<wire::Sample>> all() {
+    const std::lock_guard lock(mutex_);
+    return samples_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::vector<wire::Sample>> samples_;
+};
+
+auto at_least(std::size_t count) {
+  return [count](const auto& samples) { return samples.size() >= count; };
+}
+bool ends_stale(const std::vector<wire::Sample>& samples) {
+  return !samples.empty() && wire::is_stale(samples.back().value);
+}
+
+struct Bench {
+  explicit Bench(RequestKind kind = RequestKind::V2Snappy, RelabelRules write_relabel = {}) {
+    destination.relabel = std::move(write_relabel);
+    batch = std::make_unique<Batch>(
+        BatchOptions{.deadline = 10ms}, [kind] { return kind; },
+        [this](const SealedBatch& sealed) { received.take(sealed); });
+    job.id = "test";
+  }
+  Target target(const std::string& page) const {
+    Target made;
+    made.job = std::make_shared<Job>(job);
+    made.labels = to_labels({{"instance", page}, {"job", "test"}});
+    made.url = pages.url(page);
+    made.interval = 40ms;
+    made.timeout = 10s;
+    return made;
+  }
+  void run(ScrapeLoop::Scrapes before = {}) {
+    auto opened = ScrapeLoop::open(to_labels({{"cluster", "c1"}}), {{&destination, {batch.get()}}}, std::move(before));
+    ASSERT_TRUE(opened);
+    loop = *std::move(opened);
+    thread = std::jthread([this](const std::stop_token& stop) { loop->run(stop); });
+  }
+  void stop() {
+    thread.request_stop();
+    thread.join();
+  }
+
+  Pages pages;
+  Received received;
+  Destination destination;
+  Job job;
+  std::unique_ptr<Batch> batch;
+  std::unique_ptr<ScrapeLoop> loop;
+  std::jthread thread;
+};
+
+std::string series(const std::string& name, const std::string& page) {
+  return fmt::format("{{__name__=\"{}\", cluster=\"c1\", instance=\"{}\", job=\"test\"}}", name, page);
+}
+
+TEST(ScrapeLoop, ScrapesAndTellsOfTheTarget) {
+  Bench bench;
+  bench.pages.set("a", "x 1.5\ny NaN\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a"), bench.target("missing")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(3)));
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(2)));
+  bench.stop();
+  const auto all = bench.received.all();
+  for (const auto& sample : all.at(series("x", "a"))) EXPECT_EQ(sample.value, 1.5);
+  EXPECT_EQ(std::bit_cast<std::uint64_t>(all.at(series("y", "a"))[0].value), wire::kNanBits);
+  EXPECT_EQ(all.at(series("up", "a"))[0].value, 1);
+  EXPECT_EQ(all.at(series("up", "missing"))[0].value, 0);
+  EXPECT_EQ(all.at(series("scrape_samples_scraped", "a"))[0].value, 2);
+  EXPECT_EQ(all.at(series("scrape_samples_post_metric_relabeling", "a"))[0].value, 2);
+  EXPECT_EQ(all.at(series("scrape_series_added", "a"))[0].value, 2);
+  EXPECT_EQ(all.at(series("scrape_series_added", "a"))[1].value, 0);
+  EXPECT_GE(all.at(series("scrape_duration_seconds", "a"))[0].value, 0);
+  for (const auto& [name, samples] : all)
+    EXPECT_TRUE(std::ranges::is_sorted(samples, std::less_equal<>(), &wire::Sample::time)) << name;
+  EXPECT_THAT(bench.loop->scrapes()[1]->status().error, testing::HasSubstr("/missing: HTTP status 404"));
+}
+
+TEST(ScrapeLoop, MarksWhatEnded) {
+  Bench bench;
+  bench.pages.set("a", "x 1\ny 2\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a")});
+  ASSERT_TRUE(bench.received.wait(series("y", "a"), at_least(1)));
+  bench.pages.set("a", "x 1\n");
+  ASSERT_TRUE(bench.received.wait(series("y", "a"), ends_stale)) << "a series that left the page";
+  bench.pages.set("a", "x 1\n<html>\n");
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), ends_stale)) << "a page that is none";
+  EXPECT_TRUE(bench.received.wait(series("up", "a"), [](const auto& up) { return up.back().value == 0; }));
+  bench.pages.set("a", "x 1\n");
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), [](const auto& x) { return !wire::is_stale(x.back().value); }));
+  bench.loop->set_targets({});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), ends_stale)) << "a target that left";
+  ASSERT_TRUE(bench.received.wait(series("up", "a"), ends_stale));
+  bench.stop();
+}
+
+TEST(ScrapeLoop, ATargetThatComesBackAtOnceGoesOn) {
+  Bench bench;
+  bench.pages.set("a", "x 1\n");
+  bench.run();
+  Target slow = bench.target("a");
+  slow.interval = 2s;  // its grace is long enough for any machine
+  bench.loop->set_targets({slow});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(1)));
+  bench.loop->set_targets({bench.target("missing")});
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(1)));
+  bench.loop->set_targets({slow});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(3)));
+  bench.stop();
+  for (const auto& sample : bench.received.all().at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
+}
+
+TEST(ScrapeLoop, AnotherConfigurationGoesOnWhereTheOldOneEnded) {
+  Bench bench;
+  bench.pages.set("a", "x 1\ny 1\n");
+  bench.pages.set("b", "z 1\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a"), bench.target("b")});
+  ASSERT_TRUE(bench.received.wait(series("y", "a"), at_least(1)));
+  ASSERT_TRUE(bench.received.wait(series("z", "b"), at_least(1)));
+  bench.stop();
+  const auto before = bench.loop->scrapes();
+  bench.pages.set("a", "x 1\n");
+  bench.run(before);
+  bench.loop->set_targets({bench.target("a")});
+  ASSERT_TRUE(bench.received.wait(series("y", "a"), ends_stale)) << "gone between the two";
+  ASSERT_TRUE(bench.received.wait(series("z", "b"), ends_stale)) << "not configured any more";
+  bench.stop();
+  for (const auto& sample : bench.received.all().at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
+}
+
+TEST(ScrapeLoop, ASlowTargetHoldsUpNobody) {
+  Bench bench;
+  bench.pages.set("a", "x 1\n");
+  bench.run();
+  std::mutex gate;
+  gate.lock();
+  http::ServerOptions options;
+  options.address = "127.0.0.1:0";
+  const auto stuck = http::Server::listen(options, {{"GET", "/", [&](const http::Request&) {
+                                                       const std::lock_guard wait(gate);
+                                                       return http::Response{};
+                                                     }}});
+  ASSERT_TRUE(stuck);
+  Target slow = bench.target("slow");
+  slow.url = "http://" + (*stuck)->address() + "/";
+  bench.loop->set_targets({slow, bench.target("a")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(10)));
+  EXPECT_FALSE(bench.received.all().contains(series("up", "slow"))) << "it has not answered yet";
+  gate.unlock();
+  ASSERT_TRUE(bench.received.wait(series("up", "slow"), at_least(1)));
+  bench.stop();
+}
+
+TEST(ScrapeLoop, WriteRelabellingIsTheDestinationsOwn) {
+  RelabelRule drop;
+  drop.source_labels = {"__name__"};
+  drop.regex = "y";
+  drop.action = RelabelAction::Drop;
+  RelabelRule strip;
+  strip.regex = "instance|a";
+  strip.action = RelabelAction::LabelDrop;
+  Bench bench(RequestKind::V1Snappy, {*Relabel::compile(drop), *Relabel::compile(strip)});
+  bench.pages.set("p", "# TYPE x counter\nx{a=\"1\"} 1\nx{a=\"2\"} 2\ny 3\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("p")});
+  const std::string kept = "{__name__=\"x\", cluster=\"c1\", job=\"test\"}";
+  ASSERT_TRUE(bench.received.wait(kept, at_least(2)));
+  bench.stop();
+  const auto all = bench.received.all();
+  for (const auto& sample : all.at(kept)) EXPECT_EQ(sample.value, 1) << "the first of those that became the same";
+  EXPECT_FALSE(all.contains(series("y", "p")));
+  EXPECT_EQ(bench.loop->scrapes()[0]->status().collisions, 1U);
+}
+
+}  // namespace
+}  // namespace tessera::relay
