@@ -47,7 +47,7 @@ class Patient {
     for (const auto& path : segment_files(dir_.path())) std::filesystem::remove(path);
     for (std::size_t i = 0; i < files_.size(); ++i)
       write_plain(files_[i].first, i == segment ? bytes : std::string_view(files_[i].second));
-    const auto journal = open_at({.dir = dir_.path()});
+    auto journal = open_at({.dir = dir_.path()});
     const Count at_open{journal->stats().pending.records + total_dropped(journal->stats()).records,
                         journal->stats().pending.items + total_dropped(journal->stats()).items};
     Outcome out{drain(*journal), {}};
@@ -59,6 +59,11 @@ class Patient {
     out.stats = journal->stats();
     EXPECT_EQ(out.stats.pending, Count{});
     expect_all_counted(at_open, out.stats);
+    journal.reset();
+    journal = open_at({.dir = dir_.path()});
+    EXPECT_EQ(*journal->append(kTime, kItems, 9, "again"), *more + 1) << "the damage is seen once";
+    EXPECT_EQ(next_now(*journal)->body, "again");
+    EXPECT_EQ(total_dropped(journal->stats()), Count{});
     return out;
   }
 
@@ -231,6 +236,9 @@ void fill_and_relieve(const std::filesystem::path& dir, const std::function<void
     ++refused;
   }
   EXPECT_EQ(journal->stats().write_errors, 3U);
+  std::uint64_t bytes = 0;
+  for (const auto& path : segment_files(dir)) bytes += std::filesystem::file_size(path);
+  EXPECT_EQ(journal->stats().disk_bytes, bytes) << "what was half written is cut away";
   EXPECT_EQ(next_now(*journal)->sequence, 1U);
   EXPECT_TRUE(journal->acknowledge(1)) << "a full disk has room for the cursor";
   relieve();

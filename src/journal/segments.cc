@@ -90,7 +90,7 @@ Result<void> Segments::recover(const Mark& done) {
     tail_.items = pass_records(*opened, segment.salt, stretch).items;
     if (!newest) continue;
     tail_.sequence = stretch.after;
-    segment.file = active_ = opened;
+    active_ = opened;
     TRY(cut(segment, stretch));
   }
   if (done.sequence > tail_.sequence) tail_ = done;  // a loss of power may keep the cursor and lose the records
@@ -112,26 +112,21 @@ Result<void> Segments::cut(Segment& segment, const Stretch& rest) {
   return active_->truncate(rest.begin);
 }
 
-Result<std::shared_ptr<const File>> Segments::file(Sequence first, Segment& segment) {
-  if (auto open = segment.file.lock()) return open;
-  auto opened = TRY(File::open(path(first, segment.salt), O_RDONLY));
-  segment.file = opened;
-  return opened;
-}
-
 Place Segments::end() const {
   const auto& [first, segment] = *segments_.rbegin();
   return {.segment = first, .offset = segment.bytes, .passed = tail_, .file = active_};
 }
 
-Result<std::optional<Header>> Segments::peek(Place& place) {
+Result<std::optional<Header>> Segments::peek(Place& place) const {
   for (auto at = segments_.find(place.segment);;) {
-    auto& [first, segment] = *at;
+    const auto& [first, segment] = *at;
     const auto next = std::next(at);
     const Sequence before = next == segments_.end() ? tail_.sequence + 1 : next->first;
     if (place.offset < segment.bytes) {
-      if (!place.file) {
-        auto opened = file(first, segment);
+      if (!place.file && next == segments_.end()) {
+        place.file = active_;
+      } else if (!place.file) {
+        auto opened = File::open(path(first, segment.salt), O_RDONLY);
         if (!opened && opened.error().code != Code::NotFound) return opened.error();
         if (opened) place.file = *opened;  // a file that somebody deleted is as good as rotten
       }
@@ -162,7 +157,7 @@ Result<void> Segments::roll() {
   if (active_ && segments_.rbegin()->first == first) return {};
   const std::uint64_t salt = random_salt();
   active_ = TRY(File::open(path(first, salt), O_RDWR | O_CREAT | O_EXCL));
-  segments_.emplace(first, Segment{.salt = salt, .bytes = 0, .file = active_});
+  segments_.emplace(first, Segment{.salt = salt, .bytes = 0});
   folder_unsynced_ = true;
   return {};
 }

@@ -48,7 +48,7 @@ class Segments {
   const Mark& tail() const { return tail_; }
 
   /// Moves `place` before the next record, over what is none; at the end of all, nothing.
-  Result<std::optional<Header>> peek(Place& place);
+  Result<std::optional<Header>> peek(Place& place) const;
 
   /// Where the next record goes; to be written without a lock, then to be made known by commit().
   struct Slot {
@@ -76,7 +76,6 @@ class Segments {
   struct Segment {
     std::uint64_t salt;
     std::uint64_t bytes;
-    std::weak_ptr<const File> file{};  ///< while a place is in it: a backlog of many segments keeps few files open
   };
 
   explicit Segments(std::shared_ptr<const File> folder) : folder_(std::move(folder)) {}
@@ -85,12 +84,11 @@ class Segments {
   Result<void> list();
   Result<void> recover(const Mark& done);
   Result<void> cut(Segment& segment, const Stretch& rest);
-  Result<std::shared_ptr<const File>> file(Sequence first, Segment& segment);
 
   std::shared_ptr<const File> folder_;
   std::map<Sequence, Segment> segments_;
   std::uint64_t bytes_ = 0;
-  std::shared_ptr<const File> active_;  ///< of the newest segment
+  std::shared_ptr<const File> active_;  ///< the newest segment's
   Mark tail_;
   std::map<Sequence, std::shared_ptr<const File>> unsynced_;
   bool folder_unsynced_ = false;
