@@ -1,0 +1,98 @@
+#pragma once
+// Finds targets for as long as it lives: fixed ones, files, HTTP endpoints, and the pods of Kubernetes clusters, each
+// source on a thread of its own. Whenever one changes, all targets are told, at most a few times a second.
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "kube/api.h"
+#include "kube/watch.h"
+#include "relay/config.h"
+#include "relay/discover.h"
+#include "relay/options.h"
+#include "relay/target.h"
+
+namespace tessera::relay {
+
+/// What a place where targets come from is doing.
+struct SourceStatus {
+  std::string what;     ///< "file /etc/targets.json", "pods of all namespaces"
+  bool ready = false;   ///< has been read whole once
+  std::string problem;  ///< of the last attempt; empty where it went well
+  std::size_t targets = 0;
+  std::optional<kube::WatchStats> watch{};
+};
+
+class Discoverer {
+ public:
+  using Tell = std::function<void(std::vector<Target>)>;
+
+  /// `tell` is called on a thread of this, first when the sources that need no network have been read. `config`
+  /// outlives this.
+  static std::unique_ptr<Discoverer> start(const Config& config, const Options& options, Tell tell);
+  ~Discoverer();
+  Discoverer(const Discoverer&) = delete;
+  Discoverer& operator=(const Discoverer&) = delete;
+
+  std::vector<SourceStatus> sources() const;
+  /// Targets that were found and are not scraped, because another one makes them needless or a limit is exceeded.
+  std::vector<Sifted::Dropped> dropped() const;
+  bool ready() const;  ///< every source has been read whole once, or has said why not
+
+  /// Every job's way with this pod, which is asked of the API server now.
+  Result<std::vector<Explanation>> explain(const std::string& pod_namespace, const std::string& pod) const;
+
+ private:
+  struct Found {
+    SourceStatus status;
+    std::map<std::string, std::vector<TargetSpec>> targets;  ///< by what brought them: a pod, a group
+  };
+  /// Pods of one server and namespace, for every discovery that looks there.
+  struct PodSource {
+    std::size_t source;
+    std::vector<std::pair<const Job*, const PodDiscovery*>> users;
+    kube::ApiServer server;
+    kube::WatchOptions watch;
+  };
+
+  Discoverer(const Config& config, const Options& options, Tell tell);
+  std::size_t add_source(std::string what);
+  void add_static(const Job& job, const StaticDiscovery& discovery);
+  void add_file(const Job& job, const FileDiscovery& discovery);
+  void add_http(const Job& job, const HttpDiscovery& discovery);
+  void add_pods(const Job& job, const PodDiscovery& discovery, std::map<std::string, PodSource>& pods);
+  void watch(PodSource pods);
+  void take_pod(const PodSource& pods, const kube::Event& event);
+
+  void found(std::size_t source, const std::string& key, std::vector<TargetSpec> targets);
+  void failed(std::size_t source, const std::string& why);
+  void went_well(std::size_t source);
+  void tell_changes(const std::stop_token& stop);
+  std::vector<Target> sift(std::vector<TargetSpec> all);
+
+  const Config& config_;
+  const Share share_;
+  const std::string service_account_;
+  const Tell tell_;
+  std::map<std::string, std::shared_ptr<const Job>> jobs_;  ///< by id
+  std::string own_namespace_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<Found> sources_;            ///< guarded by mutex_
+  bool dirty_ = true;                     ///< guarded by mutex_
+  std::vector<Sifted::Dropped> dropped_;  ///< guarded by mutex_
+  std::vector<std::unique_ptr<kube::Watch>> watches_;
+  std::vector<std::size_t> watch_sources_;  ///< of each watch
+  std::vector<std::jthread> threads_;       // last: they use all of the above
+};
+
+}  // namespace tessera::relay

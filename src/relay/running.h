@@ -1,0 +1,44 @@
+#pragma once
+// The pipeline that runs, and its replacement by another while requests ask about it. Thread contract: one thread
+// replaces and stops, any looks.
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+
+#include "base/result.h"
+#include "relay/pipeline.h"
+
+namespace tessera::relay {
+
+class Running {
+ public:
+  explicit Running(std::unique_ptr<Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
+
+  /// What `ask` returns of the pipeline, or its type's default where none runs any more.
+  template <class Ask>
+  auto ask(const Ask& ask) const {
+    const std::shared_lock lock(mutex_);
+    return pipeline_ ? ask(static_cast<const Pipeline&>(*pipeline_)) : decltype(ask(*pipeline_)){};
+  }
+  bool runs() const {
+    const std::shared_lock lock(mutex_);
+    return pipeline_ != nullptr;
+  }
+
+  /// Stops the old pipeline, whose queues the new one opens again. If the new one cannot start, the old configuration
+  /// is started anew, and the error says why. If that cannot start either, none runs any more.
+  Result<void> replace(Config config, const Options& options, SteadyTime deadline);
+  void stop(SteadyTime deadline);
+
+  void note_reload(bool good);
+  bool last_reload_good() const { return good_; }
+  EpochMs last_reload() const { return when_; }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::atomic<bool> good_ = true;
+  std::atomic<EpochMs> when_ = now_epoch_ms();
+};
+
+}  // namespace tessera::relay
