@@ -48,6 +48,8 @@ void Collector::open_driver(SteadyTime now) {
   if (reader) {
     reader_ = *std::move(reader);
     driver_problem_.clear();
+    if (!driver_opened_) driver_tried_.reset();
+    driver_opened_ = true;
   } else if (driver_problem_ != reader.error().what) {  // said once, not every half minute
     driver_problem_ = reader.error().what;
     log::error("no driver", {{"why", driver_problem_}});
@@ -66,6 +68,15 @@ void Collector::read_driver(Observation& observation, SteadyTime now) {
   }
   keep_devices(observation.snapshot, options_.devices);
   locate(observation.snapshot);
+  close_driver_if_gone(observation);
+}
+
+void Collector::close_driver_if_gone(Observation& observation) {
+  if (!reader_->driver_gone()) return;
+  observation.driver_up = false;
+  observation.driver_problem = driver_problem_ = observation.snapshot.inventory_why;
+  log::error("the driver is gone, it will be opened anew", {{"why", driver_problem_}});
+  reader_.reset();  // not after the next open(): the loader would hand out the old library again
 }
 
 void Collector::locate(gpu::Snapshot& snapshot) {

@@ -25,12 +25,14 @@ class Collector {
   void start();
 
   /// Never fails: what could not be had is absent, and the observation says why. A driver that is not there is looked
-  /// for again every half minute.
+  /// for again every half minute. One that was exchanged under us is closed, and opened anew in the next collection, at
+  /// most every half minute.
   Observation collect();
 
  private:
   void open_driver(SteadyTime now);
   void read_driver(Observation& observation, SteadyTime now);
+  void close_driver_if_gone(Observation& observation);
   void locate(gpu::Snapshot& snapshot);
   void attribute(Observation& observation, SteadyTime now);
 
@@ -38,7 +40,8 @@ class Collector {
   std::unique_ptr<nvml::Reader> reader_;
   std::map<std::string, std::optional<int>> numa_nodes_;  // by PCI bus id: a slot does not move while we run
   std::string driver_problem_;
-  std::optional<SteadyTime> driver_tried_;
+  std::optional<SteadyTime> driver_tried_;  // to open it again: the first success is not counted
+  bool driver_opened_ = false;
   Attribution attribution_;
   std::optional<KubeletPoll> kubelet_;
   bool polling_ = false;

@@ -43,6 +43,10 @@ bool is_lost(abi::Return code) {
   return code == abi::kGpuIsLost || code == abi::kResetRequired || code == abi::kGpuNotFound;
 }
 
+bool is_driver_gone(abi::Return code) {
+  return code == abi::kUninitialized || code == abi::kDriverNotLoaded || code == abi::kLibRmVersionMismatch;
+}
+
 std::string describe(const Api& api, abi::Return code) {
   const char* text = api.nvmlErrorString ? api.nvmlErrorString(code) : nullptr;
   return fmt::format("{} ({})", text ? text : "NVML error", static_cast<int>(code));

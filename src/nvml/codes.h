@@ -14,6 +14,9 @@ bool is_absent(abi::Return code);
 /// The device itself is gone or unusable: nothing more is to be had from it in this collection.
 bool is_lost(abi::Return code);
 
+/// The driver as a whole was unloaded or exchanged under this process: only starting it anew can help.
+bool is_driver_gone(abi::Return code);
+
 /// "GPU is lost (15)": the driver's own words (nvmlErrorString) and the number, for any number.
 std::string describe(const Api& api, abi::Return code);
 

@@ -94,6 +94,8 @@ class Reader::Impl {
     return out;
   }
 
+  bool driver_gone() const { return crew_.finished(inventory_number_) && is_driver_gone(inventory_->code); }
+
   const Library& library() const { return *library_; }
 
  private:
@@ -164,6 +166,8 @@ Result<std::unique_ptr<Reader>> Reader::open(const ReaderOptions& options) {
 }
 
 gpu::Snapshot Reader::collect() { return impl_->collect(); }
+
+bool Reader::driver_gone() const { return impl_->driver_gone(); }
 
 const std::string& Reader::library_path() const { return impl_->library().path(); }
 const gpu::Driver& Reader::driver() const { return impl_->library().driver(); }

@@ -38,6 +38,10 @@ class Reader {
   /// readings and no processes; its XIDs go on.
   gpu::Snapshot collect();
 
+  /// Whether the driver said in the last collection that it was unloaded or exchanged under us, as by an upgrade. It
+  /// goes on saying so to this reader: close it, then open another one.
+  bool driver_gone() const;
+
   const gpu::Driver& driver() const;
   const std::string& library_path() const;  ///< of the file that was loaded
 

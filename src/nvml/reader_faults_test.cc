@@ -116,6 +116,24 @@ TEST_F(ReadBroken, KeepsItsListWhenTheDriverWillNotCount) {
   const auto snapshot = reader->collect();
   EXPECT_EQ(snapshot.devices.size(), 2U);
   EXPECT_THAT(snapshot.inventory_why, HasSubstr("999"));
+  EXPECT_FALSE(reader->driver_gone()) << "it may be in a bad mood only";
+}
+
+TEST_F(ReadBroken, SaysThatTheDriverIsGone) {
+  scenario("      - {model: t4, count: 2}\n");
+  open();
+  reader->collect();
+  EXPECT_FALSE(reader->driver_gone());
+  for (const int code : {1, 9, 18}) {
+    sim(fmt::format("fault return --symbol nvmlDeviceGetCount_v2 --code {}", code));
+    const auto snapshot = reader->collect();
+    EXPECT_TRUE(reader->driver_gone()) << code;
+    EXPECT_FALSE(snapshot.inventory_why.empty()) << code;
+  }
+  sim("fault clear");
+  open();  // in the place of the old one
+  EXPECT_EQ(reader->collect().devices.size(), 2U);
+  EXPECT_FALSE(reader->driver_gone());
 }
 
 TEST_F(ReadBroken, SaysWhyADriverDoesNotStart) {

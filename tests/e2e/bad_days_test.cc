@@ -189,6 +189,26 @@ TEST(BadDay, AHalfUpgradedDriverSaysToReboot) {
   EXPECT_NE(ready.body.find("reboot or reload the module"), std::string::npos) << ready.body;
 }
 
+TEST(BadDay, ADriverThatIsExchangedUnderUsIsOpenedAnew) {
+  const Node node(test_scenario("bad_days"));
+  Agent agent(node);
+  page_where(agent, all_up);
+  node.sim({"fault", "return", "--symbol", "nvmlInit_v2", "--code", "18"});
+  node.sim({"fault", "return", "--symbol", "nvmlDeviceGetCount_v2", "--code", "1"});
+  const std::string gone =
+      page_where(agent, [](const std::string& p) { return only_value(p, "tessera_agent_driver_up") == 0; });
+  expect_valid_text(gone);
+  EXPECT_TRUE(series(gone, "gpu_session_end_time_seconds").empty()) << "no session is known to have ended";
+  // What starting it anew says, not what counting its devices said.
+  next_page(agent);
+  EXPECT_NE(agent.get("/readyz").body.find("different versions"), std::string::npos) << agent.get("/readyz").body;
+  node.sim({"fault", "clear"});
+  const std::string back = page_where(
+      agent, [](const std::string& p) { return only_value(p, "tessera_agent_driver_up") == 1 && all_up(p); });
+  EXPECT_EQ(pids(back), (std::set<std::string>{"4101", "4201", "4202", "5301"}));
+  EXPECT_EQ(only_value(back, "gpu_sessions_started_total", {"{gpu=\"1\""}), 2) << "the same sessions as before";
+}
+
 class OldDriver : public testing::TestWithParam<const char*> {};
 
 TEST_P(OldDriver, GivesFewerFieldsAndTheRightPids) {
