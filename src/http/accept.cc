@@ -127,6 +127,13 @@ double accept_quality(std::string_view header, std::string_view item) {
   return quality;
 }
 
+bool prefers(std::string_view accept, std::string_view type, std::string_view other) {
+  const double quality = accept_quality(accept, type);
+  const auto elements = elements_of(accept);
+  const bool named = std::ranges::find(elements, lower(type), &Element::range) != elements.end();
+  return named && quality > 0 && quality >= accept_quality(accept, other);
+}
+
 bool wants_gzip(std::string_view accept_encoding) {
   if (trim(accept_encoding).empty()) return false;
   const double quality = accept_quality(accept_encoding, "gzip");

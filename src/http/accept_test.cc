@@ -49,6 +49,23 @@ TEST(AcceptQuality, FollowsTheMostExactRange) {
   for (const auto& c : kCases) EXPECT_EQ(accept_quality(c.header, c.item), c.want) << c.header << " | " << c.item;
 }
 
+TEST(Prefers, WhatIsNamedAndNotLessThanTheOther) {
+  static constexpr struct {
+    std::string_view header;
+    bool want;
+  } kCases[] = {{"", false},
+                {"*/*", false},
+                {"text/*", false},
+                {"text/html", true},
+                {"Text/HTML;charset=utf-8", true},
+                {"text/html,application/xml;q=0.9,*/*;q=0.8", true},
+                {"text/html;q=0.8, application/json", false},
+                {"text/html;q=0.8, application/json;q=0.8", true},
+                {"text/html;q=0", false},
+                {"application/json", false}};
+  for (const auto& c : kCases) EXPECT_EQ(prefers(c.header, "text/html", "application/json"), c.want) << c.header;
+}
+
 TEST(WantsGzip, OnlyWhereItIsAskedFor) {
   static constexpr struct {
     std::string_view header;

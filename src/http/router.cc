@@ -42,6 +42,17 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
+std::string Request::query_value(std::string_view name) const {
+  std::string spaced = query;
+  std::ranges::replace(spaced, '+', ' ');
+  for (const std::string_view pair : split(spaced, '&')) {
+    const auto equals = pair.find('=');
+    if (percent_decoded(pair.substr(0, equals)) != name) continue;
+    return equals == std::string_view::npos ? "" : percent_decoded(pair.substr(equals + 1)).value_or("");
+  }
+  return "";
+}
+
 Result<std::vector<Router::Part>> Router::parts_of(const Route& route) {
   if (!route.path.starts_with('/')) return fail(Code::Invalid, "route '{}': the path must begin with '/'", route.path);
   std::vector<Part> parts;

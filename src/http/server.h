@@ -26,6 +26,8 @@ struct Request {
   /// Empty where absent; header names compare without case.
   std::string_view header(std::string_view name) const;
   std::string_view param(std::string_view name) const;
+  /// The first of that name in the query, decoded (`+` is a blank); empty where absent or not decodable.
+  std::string query_value(std::string_view name) const;
 };
 
 struct Response {
@@ -107,6 +109,9 @@ class Server {
 /// A media type may carry parameters ("text/plain;version=0.0.4"): a range that gives one of them another value does
 /// not match; parameters that `item` does not name (charset, escaping) do not count.
 double accept_quality(std::string_view header, std::string_view item);
+
+/// Whether an Accept header names `type` (a wildcard names nothing) and gives it no less than `other`.
+bool prefers(std::string_view accept, std::string_view type, std::string_view other);
 
 /// Whether an Accept-Encoding header asks for gzip: names it (or "*") and prefers nothing less to it. An absent header
 /// allows any encoding, but whoever sends none seldom expects one.

@@ -55,6 +55,26 @@ std::unique_ptr<Server> started(ServerOptions options = {}, std::vector<Route> r
   return *std::move(server);
 }
 
+TEST(Request, DecodesTheValuesOfItsQuery) {
+  static constexpr struct {
+    std::string_view query, want;
+  } kCases[] = {{"", ""},
+                {"pod=a", "a"},
+                {"x=1&pod=a%2Fb+c&pod=second", "a/b c"},
+                {"pods=a&apod=b", ""},
+                {"p%6Fd=a", "a"},
+                {"pod", ""},
+                {"pod=", ""},
+                {"pod=a=b", "a=b"},
+                {"pod=%zz", ""},
+                {"&&pod=a", "a"}};
+  for (const auto& c : kCases) {
+    Request request;
+    request.query = c.query;
+    EXPECT_EQ(request.query_value("pod"), c.want) << c.query;
+  }
+}
+
 TEST(Server, FindsTheRoute) {
   const auto server = started();
   static constexpr struct {
