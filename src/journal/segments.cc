@@ -102,11 +102,11 @@ Result<void> Segments::recover(const Mark& done) {
 // can tell.
 Result<void> Segments::cut(Segment& segment, const Stretch& rest) {
   if (rest.begin == rest.end) return {};
-  std::array<char, kHeaderBytes> bytes{};
-  active_->read(rest.begin, bytes);
   ++tail_.sequence;
-  if (const auto header = decode(bytes.data(), segment.salt); header && header->sequence == tail_.sequence)
-    tail_.items = header->items_through();
+  std::array<char, kHeaderBytes> bytes;
+  if (active_->read(rest.begin, bytes) == bytes.size())
+    if (const auto header = decode(bytes.data(), segment.salt); header && header->sequence == tail_.sequence)
+      tail_.items = header->items_through();
   bytes_ -= rest.end - rest.begin;
   segment.bytes = rest.begin;
   return active_->truncate(rest.begin);
