@@ -129,13 +129,27 @@ void ScrapeCache::Reader::sample(const metrics::Sample& sample) {
                                     sample.exemplar->value, sample.exemplar->time});
 }
 
+/// Without relabelling, what stands in the braces alone decides on the labels: the metrics of a page repeat the same
+/// few, and the work on them is done once.
 std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::string_view prefix) {
+  const std::string_view block = prefix.substr(std::min(sample.name.size(), prefix.size()));
+  const bool is_plain = cache_.rules_.metric_relabel.empty() && prefix.starts_with(sample.name);
+  const std::uint64_t hash = hash_of(block.data(), block.size());
+  if (is_plain) {
+    auto& blocks = cache_.blocks_;
+    const auto same = [&](std::uint32_t i) { return blocks[i].hash == hash && blocks[i].length == block.size(); };
+    if (const auto known = cache_.blocks_by_hash_.find(hash, same); known != kNoRow)
+      return cache_.add_line(prefix, cache_.table_->add(sample.name, blocks[known].label_set));
+  }
   const auto labels = series_labels(sample.name, sample.labels, cache_.rules_);
   if (!labels) {
     error_ = labels.error();
     return kNoRow;
   }
-  return cache_.add_line(prefix, *labels ? cache_.table_->add(**labels, sample.name) : kDropped);
+  if (!*labels) return cache_.add_line(prefix, kDropped);
+  const std::uint32_t series = cache_.table_->add(**labels, sample.name);
+  if (is_plain) cache_.add_block({hash, static_cast<std::uint32_t>(block.size()), (*cache_.table_)[series].labels});
+  return cache_.add_line(prefix, series);
 }
 
 ScrapeCache::ScrapeCache(SeriesRules rules) : rules_(std::move(rules)), table_(std::make_unique<SeriesTable>()) {
@@ -251,6 +265,12 @@ std::uint32_t ScrapeCache::add_line(std::string_view prefix, std::uint32_t serie
   return added;
 }
 
+void ScrapeCache::add_block(const Block& block) {
+  blocks_.push_back(block);
+  blocks_by_hash_.insert(static_cast<std::uint32_t>(blocks_.size() - 1),
+                         [this](std::uint32_t i) { return blocks_[i].hash; });
+}
+
 void ScrapeCache::follow(std::uint32_t line) {
   lines_[last_line_].next = line;
   last_line_ = line;
@@ -326,6 +346,8 @@ void ScrapeCache::rebuild() {
   keep_live(*old);
   lines_.assign(1, Line{0, 0, kComment, kNoRow});
   lines_by_hash_ = {};
+  blocks_.clear();
+  blocks_by_hash_ = {};
   last_line_ = 0;
   ++epoch_;
 }

@@ -80,6 +80,11 @@ class ScrapeCache {
     std::uint32_t series;  ///< or one of the marks below
     std::uint32_t next;    ///< the line that followed it last time
   };
+  struct Block {
+    std::uint64_t hash;
+    std::uint32_t length;
+    std::uint32_t label_set;
+  };
   static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
   static constexpr std::uint32_t kComment = 0xffff'fffd;
 
@@ -88,6 +93,7 @@ class ScrapeCache {
   Result<void> take_unknown(std::string_view line);
   std::uint32_t find_line(std::string_view prefix) const;
   std::uint32_t add_line(std::string_view prefix, std::uint32_t series);
+  void add_block(const Block& block);
   void follow(std::uint32_t line);
   void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
   void rebuild();
@@ -97,6 +103,8 @@ class ScrapeCache {
   std::unique_ptr<SeriesTable> table_;
   std::vector<Line> lines_;
   IndexTable lines_by_hash_;
+  std::vector<Block> blocks_;  ///< braces with all in them, as they stand on the page, to a label set of the table
+  IndexTable blocks_by_hash_;
   std::uint64_t epoch_ = 0;
   std::size_t live_ = 0;         ///< series that a stale marker is owed to
   std::size_t usual_lines_ = 0;  ///< of the last good page

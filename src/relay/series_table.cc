@@ -31,7 +31,15 @@ std::uint32_t SeriesTable::add(const Labels& labels, std::string_view scraped_na
     else
       adding_.push_back({texts_.number(label), texts_.number(value)});
   }
-  const Series wanted{add_metric(name, scraped_name), add_set(adding_)};
+  return add_series(add_metric(name, scraped_name), add_set(adding_));
+}
+
+std::uint32_t SeriesTable::add(std::string_view name, std::uint32_t label_set) {
+  return add_series(add_metric(name, name), label_set);
+}
+
+std::uint32_t SeriesTable::add_series(std::uint32_t metric, std::uint32_t label_set) {
+  const Series wanted{metric, label_set};
   const auto same = [&](std::uint32_t i) {
     return series_[i].metric == wanted.metric && series_[i].labels == wanted.labels;
   };

@@ -36,6 +36,9 @@ class SeriesTable {
   /// the family is looked up by: relabelling may have changed it.
   std::uint32_t add(const Labels& labels, std::string_view scraped_name);
 
+  /// The series of this name, as scraped, with a label set that the table has already.
+  std::uint32_t add(std::string_view name, std::uint32_t label_set);
+
   Series& operator[](std::uint32_t series) { return series_[series]; }
   const Series& operator[](std::uint32_t series) const { return series_[series]; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(series_.size()); }
@@ -74,6 +77,7 @@ class SeriesTable {
   std::span<const Pair> pairs(std::uint32_t set) const;
   std::uint64_t hash_of_set(std::span<const Pair> set) const;
   std::uint32_t add_set(std::span<const Pair> set);
+  std::uint32_t add_series(std::uint32_t metric, std::uint32_t label_set);
   std::uint32_t add_metric(std::string_view name, std::string_view scraped);
   Family& family(std::string_view name);
   const Family* family_of(std::string_view scraped) const;
