@@ -188,7 +188,8 @@ inline constexpr Described kDriverInfo{
     About::Node};
 inline constexpr Described kDeviceUp{
     {"tessera_agent_device_up", Type::Gauge, "boolean",
-     "1 if the device answered in the last collection. 0: its other series are absent."},
+     "1 if the device answered in the last collection. 0: its other series are absent. One collection may miss a "
+     "healthy device of an overloaded node: alert on several in a row."},
     "gpu",
     "the collection"};
 inline constexpr Described kDeviceSeconds{{"tessera_agent_device_collection_seconds", Type::Gauge, "seconds",
