@@ -190,6 +190,8 @@ struct FaultCase {
   bool relists;
 };
 
+void PrintTo(const FaultCase& fault, std::ostream* out) { *out << fault.name; }  // ctest names tests by it
+
 class WatchFault : public WatchTest, public testing::WithParamInterface<FaultCase> {};
 
 TEST_P(WatchFault, LosesNothing) {
