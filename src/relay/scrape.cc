@@ -179,6 +179,7 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
   status_.body_bytes = times.body_bytes;
   status_.samples = page.scraped;
   status_.kept = page.samples.size();
+  status_.samples_of_all += page.scraped;
   ++status_.scrapes;
   status_.failures += error.empty() ? 0 : 1;
   status_.duplicates += page.duplicates;

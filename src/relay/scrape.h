@@ -24,8 +24,9 @@ struct TargetStatus {
   std::optional<EpochMs> last_scrape;
   double duration_seconds = 0;
   std::uint64_t body_bytes = 0;
-  std::uint64_t samples = 0;  ///< on the last page
-  std::uint64_t kept = 0;     ///< after relabelling
+  std::uint64_t samples = 0;         ///< on the last page
+  std::uint64_t kept = 0;            ///< after relabelling
+  std::uint64_t samples_of_all = 0;  ///< on all pages so far
   std::uint64_t scrapes = 0;
   std::uint64_t failures = 0;
   std::uint64_t missed = 0;      ///< times at which the scrape before was still under way

@@ -18,6 +18,20 @@ Milliseconds grace(const Target& target) { return target.interval * 21 / 10; }
 
 }  // namespace
 
+void ScrapeTotals::add(const TargetStatus& status) {
+  add(ScrapeTotals{status.scrapes, status.failures, status.missed, status.samples_of_all, status.duplicates,
+                   status.too_far_ahead});
+}
+
+void ScrapeTotals::add(const ScrapeTotals& others) {
+  scrapes += others.scrapes;
+  failures += others.failures;
+  missed += others.missed;
+  samples += others.samples;
+  duplicates += others.duplicates;
+  too_far_ahead += others.too_far_ahead;
+}
+
 Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Scrapes before) {
   auto fetch = TRY(http::FetchLoop::open({}));
   return std::unique_ptr<ScrapeLoop>(
@@ -41,10 +55,18 @@ void ScrapeLoop::set_targets(std::vector<Target> targets) {
 
 ScrapeLoop::Scrapes ScrapeLoop::scrapes() const { return *published_.get(); }
 
+ScrapeTotals ScrapeLoop::totals() const {
+  const std::lock_guard lock(mutex_);
+  ScrapeTotals all = gone_;
+  for (const auto& scrape : counted_) all.add(scrape->status());
+  return all;
+}
+
 void ScrapeLoop::run(const std::stop_token& stop) {
   const std::stop_callback woken(stop, [this] { fetch_->wake(); });
   while (!stop.stop_requested()) {
     const SteadyTime now = std::chrono::steady_clock::now();
+    last_turn_ = now;
     take_targets(now);
     start_due(now);
     end_leaving(now);
@@ -74,7 +96,7 @@ void ScrapeLoop::take_targets(SteadyTime now) {
   for (const auto& [key, target] : by_key)
     if (!scrapes_.contains(key)) enter(*target, key, now);
   end_those_before(now);
-  publish();
+  publish({});
 }
 
 std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target, const std::string& key) const {
@@ -134,11 +156,14 @@ void ScrapeLoop::start_due(SteadyTime now) {
 }
 
 void ScrapeLoop::end_leaving(SteadyTime now) {
-  std::erase_if(leaving_, [&](const auto& entry) {
+  ScrapeTotals ended;
+  const auto count = std::erase_if(leaving_, [&](const auto& entry) {
     if (entry.second.when > now) return false;
     entry.second.scrape->leave(entry.second.time);
+    ended.add(entry.second.scrape->status());
     return true;
   });
+  if (count > 0) publish(ended);
 }
 
 void ScrapeLoop::seal_due(SteadyTime now) {
@@ -157,9 +182,17 @@ SteadyTime ScrapeLoop::next_event(SteadyTime now) const {
   return next;
 }
 
-void ScrapeLoop::publish() {
+/// `ended` are those that just left, so that nobody finds them counted twice or not at all.
+void ScrapeLoop::publish(const ScrapeTotals& ended) {
   Scrapes all;
   for (const auto& [key, scrape] : scrapes_) all.push_back(scrape);
+  Scrapes counted = all;
+  for (const auto& [key, leaving] : leaving_) counted.push_back(leaving.scrape);
+  {
+    const std::lock_guard lock(mutex_);
+    gone_.add(ended);
+    counted_.swap(counted);
+  }
   published_.publish(std::move(all));
 }
 

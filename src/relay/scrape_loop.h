@@ -1,6 +1,7 @@
 #pragma once
 // The scrape thread: every target at its time, spread over its interval by hash, and every open request sealed when it
 // is due. It owns the targets' caches and the open requests, so none of them needs a lock.
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,19 @@ struct Outgoing {
   std::vector<Batch*> shards;
 };
 
+/// Sums over targets.
+struct ScrapeTotals {
+  std::uint64_t scrapes = 0;
+  std::uint64_t failures = 0;  ///< of the scrapes
+  std::uint64_t missed = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t too_far_ahead = 0;
+  void add(const TargetStatus& status);
+  void add(const ScrapeTotals& others);
+  bool operator==(const ScrapeTotals&) const = default;
+};
+
 class ScrapeLoop {
  public:
   using Scrapes = std::vector<std::shared_ptr<const Scrape>>;
@@ -39,6 +53,10 @@ class ScrapeLoop {
   void set_targets(std::vector<Target> targets);
   /// The targets that are scraped, for people; from any thread.
   Scrapes scrapes() const;
+  /// Of all targets since the loop began, those that are gone included; from any thread.
+  ScrapeTotals totals() const;
+  /// When the thread last looked at what is due, which it does twice a second at least; from any thread.
+  SteadyTime last_turn() const { return last_turn_; }
 
   /// Until the stop; then what was scraped is sealed.
   void run(const std::stop_token& stop);
@@ -62,7 +80,7 @@ class ScrapeLoop {
   void seal_due(SteadyTime now);
   SteadyTime next_event(SteadyTime now) const;
   SteadyTime first_tick(const Scrape& scrape, const std::string& key, SteadyTime now) const;
-  void publish();
+  void publish(const ScrapeTotals& ended);
 
   const Labels external_;
   const std::vector<Outgoing> ways_;
@@ -73,9 +91,13 @@ class ScrapeLoop {
   std::map<std::string, Leaving> leaving_;                  ///< by key
   std::set<Due> due_;
   Latest<Scrapes> published_;
+  std::atomic<SteadyTime> last_turn_ = std::chrono::steady_clock::now();
 
-  std::mutex mutex_;
-  std::optional<std::vector<Target>> wanted_;  ///< guarded by mutex_: what set_targets() brought
+  mutable std::mutex mutex_;
+  // All below is guarded by mutex_.
+  std::optional<std::vector<Target>> wanted_;  ///< what set_targets() brought
+  Scrapes counted_;                            ///< those that are scraped, and those that are leaving
+  ScrapeTotals gone_;                          ///< of all others
 };
 
 }  // namespace tessera::relay
