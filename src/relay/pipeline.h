@@ -25,6 +25,7 @@ class Pipeline {
 
   const Config& config() const { return config_; }
   const Discoverer& discoverer() const { return *discoverer_; }
+  const ScrapeLoop& loop() const { return *loop_; }
   ScrapeLoop::Scrapes scrapes() const { return loop_->scrapes(); }
   const std::vector<std::unique_ptr<Forward>>& forwards() const { return forwards_; }
 

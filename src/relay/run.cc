@@ -87,8 +87,14 @@ Result<void> serve(const Options& options, std::stop_token stop, std::atomic<boo
   Config config = TRY(read_config(options));
   tell_warnings(config);
   Running running(TRY(Pipeline::start(std::move(config), options)));
-  auto server =
-      TRY(http::Server::listen(TRY(http::web_options(options.address, options.web_config)), relay_routes(running)));
+  std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
+  const auto served = [&serving] {
+    const http::Server* known = serving;
+    return known ? std::optional(known->stats()) : std::nullopt;
+  };
+  auto server = TRY(
+      http::Server::listen(TRY(http::web_options(options.address, options.web_config)), relay_routes(running, served)));
+  serving = server.get();
   log::info("relay ready", {{"address", server->address()}, {"data", options.data}});
   std::stop_source ended;  // where no pipeline is left, there is nothing to wait for
   const std::stop_callback passed_on(stop, [&ended] { ended.request_stop(); });

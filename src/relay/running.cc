@@ -30,7 +30,7 @@ void Running::stop(SteadyTime deadline) {
 
 void Running::note_reload(bool good) {
   good_ = good;
-  when_ = now_epoch_ms();
+  if (good) when_ = now_epoch_ms();
 }
 
 }  // namespace tessera::relay

@@ -32,7 +32,7 @@ class Running {
 
   void note_reload(bool good);
   bool last_reload_good() const { return good_; }
-  EpochMs last_reload() const { return when_; }
+  EpochMs last_good_reload() const { return when_; }
 
  private:
   mutable std::shared_mutex mutex_;

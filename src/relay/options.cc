@@ -1,0 +1,140 @@
+#include "relay/options.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+
+namespace tessera::relay {
+namespace {
+
+constexpr const char* kAbout =
+    "tessera-relay: finds metric pods and other targets, scrapes them, and forwards what they say by remote write, "
+    "losing nothing while the receiver is away.";
+constexpr const char* kFooter =
+    "The configuration is Prometheus' own (global, scrape_configs, remote_write) or the short form (targets, "
+    "remoteWrite); without targets of its own the relay finds tessera-agent, dcgm-exporter, vLLM and SGLang pods. "
+    "SIGHUP reads it again, and so does a change of the file. Exit status: 0, 1 for a failure, 2 for a wrong command "
+    "line.\n\n"
+    "http://ADDRESS/targets shows every target, /explain?namespace=NS&pod=POD why a pod is scraped or not.";
+
+const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
+const std::map<std::string, log::Level> kLevels = {
+    {"debug", log::Level::Debug}, {"error", log::Level::Error}, {"info", log::Level::Info}, {"warn", log::Level::Warn}};
+
+struct Given {
+  Options options;
+  std::string check, explain, shard = "0/1", format = "text", level = "info";
+  bool dry_run = false;
+};
+
+template <class T>
+CLI::Validator one_of(const std::map<std::string, T>& words) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : words) names.push_back(name);
+  return {[words, shown = fmt::format("{}", fmt::join(names, "|"))](const std::string& word) {
+            return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
+          },
+          fmt::format("{}", fmt::join(names, "|"))};
+}
+
+Result<Share> share_of(const std::string& text) {
+  const auto parts = split(text, '/');
+  const auto index = parts.size() == 2 ? parse_int(parts[0]) : std::nullopt;
+  const auto count = parts.size() == 2 ? parse_int(parts[1]) : std::nullopt;
+  constexpr std::int64_t kMost = 1000;
+  if (!index || !count || *index < 0 || *count < 1 || *count > kMost || *index >= *count)
+    return fail(Code::Invalid, "--shard '{}': I/N expected, with I from 0 to N-1, such as 0/3", text);
+  return Share{static_cast<unsigned>(*index), static_cast<unsigned>(*count)};
+}
+
+void add_flags(CLI::App& app, Given& given) {
+  Options& options = given.options;
+  app.add_option("--config", options.config, "what to scrape and where to send it (YAML)")->type_name("FILE");
+  app.add_option("--address", options.address, "where to serve /metrics, /targets, /explain, /livez, /readyz [:9411]")
+      ->type_name("HOST:PORT");
+  app.add_option("--data", options.data,
+                 "folder of the queues: what is not sent yet survives restarts here [/var/lib/tessera-relay]")
+      ->type_name("DIR");
+  app.add_option("--shard", given.shard, "this replica's share of the targets: I of N, I from 0 [0/1]")
+      ->type_name("I/N");
+  app.add_option("--web-config-file", options.web_config, "TLS and users, as in Prometheus' web configuration")
+      ->type_name("FILE");
+  app.add_option(
+         "--service-account", options.service_account,
+         "folder with token, ca.crt and namespace of the pod's service account [" + options.service_account + "]")
+      ->type_name("DIR");
+  app.add_option("--check-config", given.check, "check this configuration, say what it comes to, and exit")
+      ->type_name("FILE");
+  app.add_flag("--dry-run", given.dry_run, "discover and scrape once, print what would be sent, and exit");
+  app.add_option("--explain", given.explain, "say step by step why a pod is scraped or not, and exit")
+      ->type_name("NAMESPACE/POD");
+  app.add_option("--log-format", given.format, "form of log lines on standard error [text]")
+      ->check(one_of(kFormats))
+      ->type_name("text|json");
+  app.add_option("--log-level", given.level, "least level of log lines [info]")
+      ->check(one_of(kLevels))
+      ->type_name("debug|info|warn|error");
+}
+
+std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
+  std::vector<std::string> known;
+  for (const auto* option : app.get_options()) known.push_back("--" + option->get_lnames().front());
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  std::string text = error.what();
+  for (const auto& argument : arguments) {
+    const std::string word = argument.substr(0, argument.find('='));
+    if (!word.starts_with("--") || std::ranges::count(known, word) > 0) continue;
+    if (const auto hint = nearest(word, candidates); !hint.empty()) text += fmt::format("; did you mean {}?", hint);
+    break;
+  }
+  return text + ". See: tessera-relay --help";
+}
+
+Result<Options> options_of(Given given) {
+  Options& options = given.options;
+  options.share = TRY(share_of(given.shard));
+  options.log_format = kFormats.at(given.format);
+  options.log_level = kLevels.at(given.level);
+  if (!given.check.empty()) {
+    options.mode = Mode::CheckConfig;
+    options.config = given.check;
+  } else if (given.dry_run) {
+    options.mode = Mode::DryRun;
+  } else if (!given.explain.empty()) {
+    const auto slash = given.explain.find('/');
+    if (slash == 0 || slash == std::string::npos || slash + 1 == given.explain.size())
+      return fail(Code::Invalid, "--explain '{}': NAMESPACE/POD expected", given.explain);
+    options.mode = Mode::Explain;
+    options.pod_namespace = given.explain.substr(0, slash);
+    options.pod = given.explain.substr(slash + 1);
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments) {
+  CLI::App app(kAbout, "tessera-relay");
+  const std::string version = "tessera-relay " TESSERA_VERSION;
+  app.set_version_flag("--version", version, "print the version and exit");
+  app.set_help_flag("-h,--help", "print this help and exit");
+  app.footer(kFooter);
+  Given given;
+  add_flags(app, given);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
+  } catch (const CLI::CallForVersion&) {
+    return std::variant<Options, Text>(Text{version + '\n'});
+  } catch (const CLI::Success&) {
+    return std::variant<Options, Text>(Text{app.help()});
+  } catch (const CLI::Error& error) {
+    return fail(Code::Invalid, "{}", explain_error(app, arguments, error));
+  }
+  return std::variant<Options, Text>(TRY(options_of(std::move(given))));
+}
+
+}  // namespace tessera::relay

@@ -1,0 +1,71 @@
+#include "relay/overview.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace tessera::relay {
+namespace {
+
+void add(journal::Count& sum, const journal::Count& more) {
+  sum.records += more.records;
+  sum.items += more.items;
+}
+
+int urgency(Health health) {
+  switch (health) {
+    case Health::Down:
+      return 0;
+    case Health::Unknown:
+      return 1;
+    case Health::Up:
+      return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view name_of(Health health) {
+  switch (health) {
+    case Health::Unknown:
+      return "unknown";
+    case Health::Up:
+      return "up";
+    case Health::Down:
+      return "down";
+  }
+  return "";
+}
+
+void sort_for_people(std::vector<SeenTarget>& targets) {
+  const auto place = [](const SeenTarget& seen) {
+    return std::make_tuple(urgency(seen.status.health), std::string_view(seen.target.job->name),
+                           std::string_view(seen.target.url));
+  };
+  std::ranges::stable_sort(targets, {}, place);
+}
+
+journal::Stats sum_of(const std::vector<journal::Stats>& queues) {
+  journal::Stats sum;
+  for (const journal::Stats& queue : queues) {
+    add(sum.pending, queue.pending);
+    sum.pending_bytes += queue.pending_bytes;
+    if (queue.oldest) sum.oldest = std::min(sum.oldest.value_or(*queue.oldest), *queue.oldest);
+    add(sum.appended, queue.appended);
+    sum.appended_bytes += queue.appended_bytes;
+    add(sum.acknowledged, queue.acknowledged);
+    for (std::size_t i = 0; i < sum.dropped.size(); ++i) add(sum.dropped[i], queue.dropped[i]);
+    sum.disk_bytes += queue.disk_bytes;
+    sum.segments += queue.segments;
+    sum.syncs += queue.syncs;
+    sum.write_errors += queue.write_errors;
+  }
+  return sum;
+}
+
+std::optional<Milliseconds> lag_of(const journal::Stats& queue, EpochMs now) {
+  if (queue.pending.records == 0 || !queue.oldest) return std::nullopt;
+  return Milliseconds(std::max<EpochMs>(now - *queue.oldest, 0));
+}
+
+}  // namespace tessera::relay

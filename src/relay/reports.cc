@@ -1,0 +1,26 @@
+#include "relay/reports.h"
+
+#include <cstdio>
+
+namespace tessera::relay {
+namespace {
+
+Result<void> print(const Result<std::string>& text) {
+  if (!text) return text.error();
+  if (std::fwrite(text->data(), 1, text->size(), stdout) != text->size() || std::fflush(stdout) != 0)
+    return fail(Code::Unavailable,
+                "print: standard output does not take the text (disk full, or the reader closed the pipe)");
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_config(const Options& options) { return print(config_summary(options)); }
+
+Result<void> dry_run(const Options& options, const std::stop_token& stop) { return print(dry_run_page(options, stop)); }
+
+Result<void> explain_pod(const Options& options, const std::stop_token& stop) {
+  return print(pod_explanation(options, stop));
+}
+
+}  // namespace tessera::relay

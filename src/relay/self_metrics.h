@@ -1,0 +1,12 @@
+#pragma once
+#include "base/footprint.h"
+#include "metrics/page.h"
+#include "relay/overview.h"
+
+namespace tessera::relay {
+
+/// The relay's page about itself; catalog.h has every family. Counts of scrapes and destinations begin anew with a
+/// changed configuration, as at a start.
+metrics::Page self_metrics(const Overview& seen, const Footprint& process);
+
+}  // namespace tessera::relay
