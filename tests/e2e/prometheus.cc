@@ -7,54 +7,83 @@
 #include "tests/e2e/node.h"
 
 namespace tessera::e2e {
-namespace {
-
 std::string percent_encoded(const std::string& text) {
   std::string out;
   for (const char c : text) out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   return out;
 }
 
-http::ClientRequest get(std::string url) {
+std::string fetch(http::Client& client, const std::string& url) {
   http::ClientRequest request;
-  request.url = std::move(url);
-  return request;
+  request.url = url;
+  request.deadline = kPatience;
+  auto reply = client.send(request);
+  EXPECT_TRUE(reply && reply->status / 100 == 2) << url << ": " << (reply ? reply->body : reply.error().what);
+  return reply ? std::move(reply->body) : std::string();
 }
 
-}  // namespace
+Started start_server(const std::function<std::vector<std::string>(int port)>& command, const std::string& ready_path,
+                     int port) {
+  constexpr int kTries = 3;
+  http::Client client;
+  for (int left = port == 0 ? kTries : 1;; --left) {
+    const int at = port == 0 ? free_port() : port;
+    Started started{std::make_unique<Child>(command(at)), at};
+    http::ClientRequest request;
+    request.url = fmt::format("http://127.0.0.1:{}{}", at, ready_path);
+    bool ended = false;
+    const bool ready = eventually([&] {
+      ended = started.process->wait(Milliseconds(0)) != -1;
+      const auto reply = client.send(request);
+      return ended || (reply && reply->status == 200);
+    });
+    if (ready && !ended) return started;
+    if (left > 1) continue;
+    ADD_FAILURE() << "did not come up: " << started.process->output();
+    return started;
+  }
+}
 
 std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>& addresses, const std::string& job) {
   if (peer("prometheus").empty()) return nullptr;
-  return std::unique_ptr<Prometheus>(new Prometheus(addresses, job));
-}
-
-Prometheus::Prometheus(const std::vector<std::string>& addresses, const std::string& job) : targets_(addresses.size()) {
   std::string config =
       "global: {scrape_interval: 500ms, scrape_timeout: 400ms}\nscrape_configs:\n- job_name: gpu\n  honor_labels: "
       "true\n  static_configs:\n  - targets: [";
   for (const auto& address : addresses) config += '"' + address + "\",";
-  config += "]\n" + job;
-  EXPECT_TRUE(write_file_atomically(dir_.path() / "prometheus.yml", config));
-  const std::string listen = fmt::format("127.0.0.1:{}", free_port());
-  url_ = "http://" + listen;
-  process_ = std::make_unique<Child>(std::vector<std::string>{
-      peer("prometheus"), "--config.file=" + (dir_.path() / "prometheus.yml").string(),
-      "--storage.tsdb.path=" + (dir_.path() / "data").string(), "--web.listen-address=" + listen, "--log.level=warn"});
-  EXPECT_TRUE(eventually([&] {
-    const auto ready = client_.send(get(url_ + "/-/ready"));
-    return ready && ready->status == 200;
-  })) << process_->output();
+  return std::unique_ptr<Prometheus>(new Prometheus(config + "]\n" + job, {}, addresses.size()));
 }
 
-std::vector<Vector> Prometheus::query(const std::string& promql) {
-  const auto reply = client_.send(get(url_ + "/api/v1/query?query=" + percent_encoded(promql)));
-  if (!reply) {
-    ADD_FAILURE() << reply.error().what;
-    return {};
-  }
-  const auto json = nlohmann::json::parse(reply->body, nullptr, false);
+std::unique_ptr<Prometheus> Prometheus::receiving() {
+  if (peer("prometheus").empty()) return nullptr;
+  return std::unique_ptr<Prometheus>(new Prometheus("{}\n", {"--web.enable-remote-write-receiver"}, 0));
+}
+
+Prometheus::Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets)
+    : flags_(std::move(flags)), targets_(targets) {
+  EXPECT_TRUE(write_file_atomically(dir_.path() / "prometheus.yml", config));
+  start();
+}
+
+void Prometheus::start() {
+  const auto command = [this](int port) {
+    std::vector<std::string> words = {peer("prometheus"), "--config.file=" + (dir_.path() / "prometheus.yml").string(),
+                                      "--storage.tsdb.path=" + (dir_.path() / "data").string(),
+                                      fmt::format("--web.listen-address=127.0.0.1:{}", port), "--log.level=warn"};
+    words.insert(words.end(), flags_.begin(), flags_.end());
+    return words;
+  };
+  Started started = start_server(command, "/-/ready", url_.empty() ? 0 : std::stoi(url_.substr(url_.rfind(':') + 1)));
+  process_ = std::move(started.process);
+  url_ = fmt::format("http://127.0.0.1:{}", started.port);
+}
+
+std::vector<Vector> Prometheus::query(const std::string& promql, std::optional<EpochMs> time) {
+  std::string url = url_ + "/api/v1/query?query=" + percent_encoded(promql);
+  if (time) url += fmt::format("&time={:.3f}", static_cast<double>(*time) / 1000);
+  const std::string body = fetch(client_, url);
+  const auto json = nlohmann::json::parse(body, nullptr, false);
   if (json.is_discarded() || json.value("status", "") != "success") {
-    ADD_FAILURE() << promql << ": " << reply->body;
+    ADD_FAILURE() << promql << ": " << body;
     return {};
   }
   std::vector<Vector> out;

@@ -1,5 +1,6 @@
 #pragma once
-// Debian's Prometheus, scraping what a test tells it to and answering PromQL.
+// Debian's Prometheus, scraping what a test tells it to or taking what others write to it, and answering PromQL.
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,18 +22,40 @@ class Prometheus {
  public:
   /// nullptr where the program is not on this machine. `job`: more lines of the job, two blanks before each.
   static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses, const std::string& job = "");
-  /// The instant vector of a query; fails the test on an error reply.
-  std::vector<Vector> query(const std::string& promql);
+  /// One that scrapes nothing and takes remote writes at /api/v1/write; nullptr where it is not on this machine.
+  static std::unique_ptr<Prometheus> receiving();
+  /// The instant vector of a query, now or at a time; fails the test on an error reply.
+  std::vector<Vector> query(const std::string& promql, std::optional<EpochMs> time = std::nullopt);
   /// Waits until every target has been scraped at least `count` times.
   bool scraped(int count);
 
+  const std::string& url() const { return url_; }
+  Child& process() { return *process_; }
+  void stop() { process_->stop(); }
+  /// After stop(): the same data at the same address.
+  void start();
+
  private:
-  Prometheus(const std::vector<std::string>& addresses, const std::string& job);
+  Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets);
   TempDir dir_;
+  const std::vector<std::string> flags_;
+  const std::size_t targets_;
   std::string url_;
-  std::size_t targets_;
   std::unique_ptr<Child> process_;
   http::Client client_;
 };
+
+/// A query's value in a URL.
+std::string percent_encoded(const std::string& text);
+/// Starts a server that is told its port, waits until `ready_path` answers 200, and tries another port where that one
+/// was taken in the meantime. `port` 0: any. Fails the test if it does not come up.
+struct Started {
+  std::unique_ptr<Child> process;
+  int port;
+};
+Started start_server(const std::function<std::vector<std::string>(int port)>& command, const std::string& ready_path,
+                     int port = 0);
+/// The body of a 2xx reply; fails the test on anything else.
+std::string fetch(http::Client& client, const std::string& url);
 
 }  // namespace tessera::e2e

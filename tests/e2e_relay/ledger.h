@@ -1,0 +1,27 @@
+#pragma once
+// Whether a receiver holds exactly what the counting targets served.
+#include <string>
+#include <vector>
+
+#include "tests/e2e_relay/receiver.h"
+#include "tests/e2e_relay/target.h"
+
+namespace tessera::e2e {
+
+/// A kill of the relay, and what it may cost: pages served up to `window` before it, and none before those.
+struct Kill {
+  EpochMs time;
+  Milliseconds window;
+};
+
+/// What differs, in words, at most ten; empty: every page served is there once, in order, under increasing times not
+/// later than it was served. A page may be missing only where `up` says that its scrape failed (a busy machine), or
+/// right before a kill.
+std::vector<std::string> differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
+                                     const std::vector<Kill>& kills = {});
+
+/// Waits until there is no difference; what differs at the end of patience.
+std::vector<std::string> lasting_differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
+                                             const std::vector<Kill>& kills = {});
+
+}  // namespace tessera::e2e

@@ -1,0 +1,71 @@
+#pragma once
+// Targets that tests write: each knows what it has served and when.
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "http/server.h"
+
+namespace tessera::e2e {
+
+http::Response text_page(const std::string& text);
+
+/// One page, whose content may change at any time.
+class ScriptedTarget {
+ public:
+  /// `number` counts the requests from 1.
+  using Page = std::function<http::Response(int number)>;
+  explicit ScriptedTarget(Page page);
+  explicit ScriptedTarget(const std::string& text) : ScriptedTarget([text](int) { return text_page(text); }) {}
+  ~ScriptedTarget();
+
+  std::string address() const { return server_->address(); }
+  int port() const { return server_->port(); }
+  /// From the next request on.
+  void become(Page page);
+  void become(const std::string& text);
+  int requests() const;
+  /// Waits until that many more requests have been answered whole: one more has begun.
+  bool asked(int more) const;
+
+ private:
+  http::Response handle();
+  mutable std::mutex mutex_;
+  Page page_;         // guarded by mutex_
+  int requests_ = 0;  // guarded by mutex_
+  std::unique_ptr<http::Server> server_;
+};
+
+/// Many targets of one server. Page n of each says so in `series` series of two metrics: `work_total{worker} n` and
+/// `load_ratio{worker} n/8`.
+class CountingTargets {
+ public:
+  CountingTargets(int count, int series);
+  ~CountingTargets();
+
+  /// As a list of target groups, in JSON, of the first `count`; the label `target` tells them apart.
+  std::string groups(int count) const;
+  std::string groups() const { return groups(count()); }
+  std::string job(const std::string& name) const;  ///< all of them as a job of the configuration
+  int count() const { return static_cast<int>(served_.size()); }
+  int series() const { return series_; }
+  /// From now on every page is a failure: what was served is all there will be.
+  void finish();
+  /// When page 1, 2, … of a target was served.
+  std::vector<EpochMs> served(int target) const;
+  std::size_t served_in_all() const;
+  /// Waits until each target has been asked that many more times.
+  bool asked(std::size_t more) const;
+
+ private:
+  http::Response handle(const std::string& target);
+  const int series_;
+  mutable std::mutex mutex_;
+  std::vector<std::vector<EpochMs>> served_;  // guarded by mutex_
+  bool finished_ = false;                     // guarded by mutex_
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace tessera::e2e
