@@ -1,6 +1,7 @@
 #include "relay/labels.h"
 
 #include <algorithm>
+#include <map>
 
 namespace tessera::relay {
 namespace {
@@ -11,13 +12,11 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 Labels to_labels(std::vector<Label> pairs) {
-  std::ranges::stable_sort(pairs, {}, &Label::name);
+  std::map<std::string, std::string> by_name;
+  for (Label& pair : pairs) by_name.insert_or_assign(std::move(pair.name), std::move(pair.value));
   Labels out;
-  for (Label& pair : pairs) {
-    if (!out.empty() && out.back().name == pair.name) out.pop_back();
-    out.push_back(std::move(pair));
-  }
-  std::erase_if(out, [](const Label& label) { return label.value.empty(); });
+  for (const auto& [name, value] : by_name)
+    if (!value.empty()) out.push_back({name, value});
   return out;
 }
 

@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!action) continue;
     RelabelRule rule;
     rule.action = *action;
-    for (const auto source : split(field(2), ','))
+    const std::string sources = field(2);
+    for (const auto source : split(sources, ','))
       if (!source.empty()) rule.source_labels.emplace_back(source);
     if (fields.size() > 3) rule.separator = field(3);
     if (fields.size() > 4) rule.regex = field(4);
