@@ -18,6 +18,8 @@ constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
+constexpr std::string_view kNothingRuns = "no configuration runs: the log says why\n";
+
 constexpr std::string_view kIndex =
     "<!doctype html><html lang=\"en\"><title>tessera-relay</title><h1>tessera-relay</h1><ul>"
     "<li><a href=\"/targets\">/targets</a>: what is scraped, and how it goes</li>"
@@ -78,14 +80,15 @@ http::Response explain(const Running& running, const http::Request& request) {
   ExplainedPod explained{request.query_value("namespace"), request.query_value("pod"), {}};
   if (explained.pod_namespace.empty() || explained.pod.empty())
     return reply(400, kText, "expected: /explain?namespace=NAMESPACE&pod=POD\n");
-  const auto failed = running.ask([&](const Pipeline& pipeline) -> std::optional<Error> {
+  const auto walked = running.ask([&](const Pipeline& pipeline) -> std::optional<Result<void>> {
     auto jobs = pipeline.discoverer().explain(explained.pod_namespace, explained.pod);
     if (!jobs) return jobs.error();
     explained.jobs = *std::move(jobs);
     add_outcomes(explained, targets_of(pipeline), pipeline.discoverer().dropped());
-    return std::nullopt;
+    return Result<void>();
   });
-  if (failed) return reply(failed->code == Code::NotFound ? 404 : 503, kText, failed->what + '\n');
+  if (!walked) return reply(503, kText, std::string(kNothingRuns));
+  if (!*walked) return reply(walked->error().code == Code::NotFound ? 404 : 503, kText, walked->error().what + '\n');
   const bool text = http::prefers(request.header("accept"), "text/plain", kJson);
   return negotiated(text ? reply(200, kText, explanation_text(explained))
                          : reply(200, kJson, explanation_json(explained)));
@@ -93,7 +96,7 @@ http::Response explain(const Running& running, const http::Request& request) {
 
 http::Response livez(const Running& running) {
   const auto turn = running.ask([](const Pipeline& pipeline) { return std::optional(pipeline.loop().last_turn()); });
-  if (!turn) return reply(503, kText, "no configuration runs\n");
+  if (!turn) return reply(503, kText, std::string(kNothingRuns));
   const auto age = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - *turn);
   if (age <= kLongestTurn) return reply(200, kText, "ok\n");
   return reply(503, kText,
@@ -110,7 +113,7 @@ http::Response readyz(const Running& running) {
         out += fmt::format("{}: {}\n", source.what, source.problem.empty() ? "not read yet" : source.problem);
     return std::optional(out.empty() ? "sources of targets are being read\n" : out);
   });
-  if (!waits) return reply(503, kText, "no configuration runs\n");
+  if (!waits) return reply(503, kText, std::string(kNothingRuns));
   return waits->empty() ? reply(200, kText, "ok\n") : reply(503, kText, *waits);
 }
 

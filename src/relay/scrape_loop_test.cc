@@ -174,6 +174,27 @@ TEST(ScrapeLoop, MarksWhatEnded) {
   bench.stop();
 }
 
+TEST(ScrapeLoop, CountsTargetsThatAreGone) {
+  Bench bench;
+  bench.pages.set("a", "x 1\ny 2\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a"), bench.target("missing")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(3)));
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(2)));
+  const ScrapeTotals before = bench.loop->totals();
+  EXPECT_GE(before.scrapes, 5U);
+  EXPECT_GE(before.failures, 2U);
+  EXPECT_EQ(before.samples, 2 * (before.scrapes - before.failures));
+  bench.loop->set_targets({});
+  ASSERT_TRUE(bench.received.wait(series("up", "a"), ends_stale));
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), ends_stale));
+  bench.stop();
+  const ScrapeTotals after = bench.loop->totals();
+  EXPECT_TRUE(bench.loop->scrapes().empty());
+  EXPECT_GE(after.scrapes, before.scrapes);
+  EXPECT_EQ(after.samples, 2 * (after.scrapes - after.failures));
+}
+
 TEST(ScrapeLoop, ATargetThatComesBackAtOnceGoesOn) {
   Bench bench;
   bench.pages.set("a", "x 1\n");
