@@ -72,7 +72,10 @@ TargetStatus Scrape::status() const {
   return status_;
 }
 
-void Scrape::take_over(const Scrape& before) { cache_->take_over(*before.cache_); }
+void Scrape::take_over(const Scrape& before) {
+  cache_->take_over(*before.cache_);
+  told_of_itself_ = before.told_of_itself_;
+}
 
 Result<http::ClientRequest> Scrape::request() const {
   const ScrapeSettings& settings = target_.job->scrape;
@@ -155,6 +158,7 @@ void Scrape::tell_target(bool up, double seconds, const ScrapedPage& page, Stead
   const std::array<double, kAbout.size()> values = {up ? 1.0 : 0.0, seconds, static_cast<double>(page.scraped),
                                                     static_cast<double>(page.samples.size()),
                                                     static_cast<double>(page.added)};
+  told_of_itself_ = true;
   std::array<ScrapedSample, kAbout.size()> samples{};
   for (std::uint32_t i = 0; i < samples.size(); ++i) samples[i] = {i, values[i]};
   for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, samples, {}, {}, time_}, now);
@@ -164,7 +168,7 @@ void Scrape::leave(EpochMs time) {
   time_ = time;
   const SteadyTime now = std::chrono::steady_clock::now();
   deliver(cache_->fail_page(), now);
-  if (status().scrapes == 0) return;
+  if (!told_of_itself_) return;
   std::array<ScrapedSample, kAbout.size()> ends{};
   for (std::uint32_t i = 0; i < ends.size(); ++i) ends[i] = {i, wire::stale_marker()};
   for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, ends, {}, {}, time_}, now);

@@ -73,6 +73,7 @@ class Scrape final : public http::FetchReceiver {
   const std::unique_ptr<ScrapeCache> cache_;
   SeriesTable about_;  ///< the series that are about the target itself, a row each
   std::vector<Outlet> outlets_, about_outlets_;
+  bool told_of_itself_ = false;  ///< `up` and its like have begun, here or before a change of configuration
   bool running_ = false;
   bool reading_ = false;  ///< the reply is a page
   EpochMs time_ = 0;

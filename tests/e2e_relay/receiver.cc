@@ -25,13 +25,13 @@ Json result_of(http::Client& client, const std::string& url, const std::string& 
   const std::string body =
       fetch(client, url + "/api/v1/query?query=" + percent_encoded(query) + "&time=" + in_seconds(time) + more);
   Json json = Json::parse(body, nullptr, false);
-  EXPECT_TRUE(!json.is_discarded() && json.value("status", "") == "success") << query << ": " << body;
+  EXPECT_TRUE(!json.is_discarded() && json.value("status", "") == "success") << query << ": " << body.substr(0, 300);
   return json.is_discarded() ? Json::array() : json["data"]["result"];
 }
 
-std::map<LabelMap, double> instant(const Json& result) {
-  std::map<LabelMap, double> out;
-  for (const Json& item : result) out[item["metric"].get<LabelMap>()] = std::stod(item["value"][1].get<std::string>());
+std::map<Labels, double> instant(const Json& result) {
+  std::map<Labels, double> out;
+  for (const Json& item : result) out[item["metric"].get<Labels>()] = std::stod(item["value"][1].get<std::string>());
   return out;
 }
 
@@ -43,13 +43,13 @@ class PrometheusReceiver final : public Receiver {
   Samples samples(const std::string& selector) override {
     Samples out;
     for (const Json& item : result_of(client_, server_->url(), selector + "[2h]", now_epoch_ms() + kAhead)) {
-      auto& points = out[item["metric"].get<LabelMap>()];
+      auto& points = out[item["metric"].get<Labels>()];
       for (const Json& pair : item["values"])
         points.push_back({std::llround(pair[0].get<double>() * 1000), std::stod(pair[1].get<std::string>())});
     }
     return out;
   }
-  std::map<LabelMap, double> at(const std::string& query, EpochMs time) override {
+  std::map<Labels, double> at(const std::string& query, EpochMs time) override {
     return instant(result_of(client_, server_->url(), query, time));
   }
   void stop() override { server_->stop(); }
@@ -72,17 +72,17 @@ class VictoriaMetrics final : public Receiver {
     Samples out;
     for (const auto line : split(lines, '\n')) {
       if (line.empty()) continue;
-      const Json json = Json::parse(line, nullptr, false);
+      const Json json = Json::parse(with_quoted_infinities(line), nullptr, false);
       if (json.is_discarded()) {
-        ADD_FAILURE() << line;
+        ADD_FAILURE() << line.substr(0, 300);
         continue;
       }
-      add(json, out[json["metric"].get<LabelMap>()]);
+      add(json, out[json["metric"].get<Labels>()]);
     }
     std::erase_if(out, [](const auto& entry) { return entry.second.empty(); });
     return out;
   }
-  std::map<LabelMap, double> at(const std::string& query, EpochMs time) override {
+  std::map<Labels, double> at(const std::string& query, EpochMs time) override {
     flush();
     return instant(result_of(client_, url(), query, time, "&nocache=1"));
   }
@@ -105,11 +105,22 @@ class VictoriaMetrics final : public Receiver {
  private:
   std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
   void flush() { fetch(client_, url() + "/internal/force_flush"); }  // else what is new is not searched yet
-  /// In a null is what it cannot write in JSON: markers and NaN.
+  /// Its JSON has bare infinities, after a bracket or a comma.
+  static std::string with_quoted_infinities(std::string_view line) {
+    std::string out;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const bool infinite = (line[i] == '[' || line[i] == ',') && line.substr(i + 2, 3) == "Inf";
+      out += infinite ? fmt::format("{}\"{}\"", line[i], line.substr(i + 1, 4)) : std::string(1, line[i]);
+      if (infinite) i += 4;
+    }
+    return out;
+  }
+  /// Null is what is no number: markers of staleness.
   static void add(const Json& json, std::vector<Point>& points) {
     for (std::size_t i = 0; i < json["values"].size(); ++i)
-      if (!json["values"][i].is_null())
-        points.push_back({json["timestamps"][i].get<EpochMs>(), json["values"][i].get<double>()});
+      if (const Json& value = json["values"][i]; !value.is_null())
+        points.push_back({json["timestamps"][i].get<EpochMs>(),
+                          value.is_string() ? std::stod(value.get<std::string>()) : value.get<double>()});
     std::ranges::sort(points, {}, &Point::time);
   }
 
@@ -141,6 +152,6 @@ std::vector<double> values(const std::vector<Point>& points) {
   return out;
 }
 
-std::string shown(const LabelMap& labels) { return fmt::format("{}", labels); }
+std::string shown(const Labels& labels) { return fmt::format("{}", labels); }
 
 }  // namespace tessera::e2e

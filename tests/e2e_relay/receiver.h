@@ -6,18 +6,18 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "tests/e2e/parsed_page.h"
 #include "tests/e2e/prometheus.h"
 
 namespace tessera::e2e {
 
-using LabelMap = std::map<std::string, std::string>;
 struct Point {
   EpochMs time;
   double value;
   bool operator==(const Point&) const = default;
 };
 /// Every sample of a series, in the order of its time; markers of staleness are none.
-using Samples = std::map<LabelMap, std::vector<Point>>;
+using Samples = std::map<Labels, std::vector<Point>>;
 
 class Receiver {
  public:
@@ -27,7 +27,7 @@ class Receiver {
   /// All samples of a selector such as `up{job="x"}`; fails the test on an error reply.
   virtual Samples samples(const std::string& selector) = 0;
   /// What an instant query says at a time.
-  virtual std::map<LabelMap, double> at(const std::string& query, EpochMs time) = 0;
+  virtual std::map<Labels, double> at(const std::string& query, EpochMs time) = 0;
   virtual void stop() = 0;
   /// After stop(): the same data at the same address.
   virtual void start() = 0;
@@ -43,6 +43,6 @@ std::string missing_receivers();
 /// `samples` of one series alone; fails the test where there are none or several.
 std::vector<Point> only(const Samples& samples);
 std::vector<double> values(const std::vector<Point>& points);
-std::string shown(const LabelMap& labels);
+std::string shown(const Labels& labels);
 
 }  // namespace tessera::e2e
