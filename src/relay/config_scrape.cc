@@ -147,7 +147,7 @@ Result<void> read_where(const Section& section, std::string_view path_key, Scrap
   TRY(section.read(path_key, into.path));
   if (into.path.find_first_of(std::string_view("?#\r\n\0 ", 6)) != std::string::npos)
     return section.error(path_key, "expected a path; what follows a question mark belongs into params");
-  if (!into.path.starts_with('/')) into.path.insert(0, "/");
+  if (!into.path.starts_with('/')) into.path.insert(into.path.begin(), '/');
   if (const auto scheme = section.find("scheme")) into.scheme = lower(TRY(scheme->text()));
   if (into.scheme != "http" && into.scheme != "https") return section.error("scheme", "expected http or https");
   return {};
