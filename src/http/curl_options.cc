@@ -56,6 +56,8 @@ void set_method(CURL* easy, const ClientRequest& request) {
   if (carries_body) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+    // libcurl would send the method of CUSTOMREQUEST to the new place, but no body: to many a receiver that is fine.
+    curl_easy_setopt(easy, CURLOPT_POSTREDIR, long{CURL_REDIR_POST_ALL});
   }
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }

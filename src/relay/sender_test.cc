@@ -206,6 +206,23 @@ TEST(Sender, ReadsCredentialsAnewAndOnceMoreAfterA401) {
   EXPECT_THAT(bench.state().stats().dropped, ElementsAre(Pair("status_401", 1U)));
 }
 
+TEST(Sender, TakesTheWholeRequestToWhereItIsRedirected) {
+  for (const int code : {301, 302, 303, 307, 308}) {
+    SCOPED_TRACE(code);
+    ScriptedReceiver receiver([code](const Heard& heard) {
+      if (heard.number > 0) return taken(heard);
+      auto response = status(code);
+      response.headers = {{"Location", "/write?there"}};
+      return response;
+    });
+    Bench bench(receiver.url());
+    bench.put({1, 2});
+    bench.send_all();
+    EXPECT_EQ(receiver.kept(), counting(2, 1));
+    EXPECT_EQ(receiver.heard().back().request.query, "there");
+  }
+}
+
 TEST(Sender, WaitsForAFileOfCredentials) {
   const TempDir dir;
   ScriptedReceiver receiver(taken);
