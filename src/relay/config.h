@@ -212,8 +212,8 @@ struct QueueSettings {
   std::uint64_t max_bytes = 8ULL << 30U;
   Milliseconds max_age{7 * 24 * 3'600'000LL};
   std::uint32_t shards = 4;
-  std::uint32_t max_samples_per_send = 2'000;
-  Milliseconds batch_deadline{5'000};
+  std::uint32_t max_samples_per_send = 10'000;
+  Milliseconds batch_deadline{250};  ///< also what a killed process can lose: what is not queued yet
   Milliseconds min_backoff{30};
   Milliseconds max_backoff{5'000};
   bool retry_on_429 = true;
