@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace tessera::relay {
 namespace {
@@ -34,9 +35,7 @@ std::string_view advice_for(std::string_view error) {
   return kElse;
 }
 
-std::size_t passed(const Explanation& job) {
-  return static_cast<std::size_t>(std::ranges::count(job.walk.steps, true, &Step::passed));
-}
+std::ptrdiff_t passed(const Explanation& job) { return std::ranges::count(job.walk.steps, true, &Step::passed); }
 
 }  // namespace
 
@@ -88,9 +87,10 @@ void add_outcomes(ExplainedPod& explained, const std::vector<SeenTarget>& scrape
 std::vector<const Explanation*> nearest_first(const ExplainedPod& explained) {
   std::vector<const Explanation*> jobs;
   for (const Explanation& job : explained.jobs) jobs.push_back(&job);
-  std::ranges::stable_sort(jobs, std::greater<>(), [](const Explanation* job) {
-    return std::make_pair(!job->walk.targets.empty(), passed(*job));
-  });
+  const auto farther = [](const Explanation* job) {  // of equal ones, the first in the file comes first
+    return std::make_tuple(job->walk.targets.empty(), -passed(*job), job);
+  };
+  std::ranges::sort(jobs, {}, farther);
   return jobs;
 }
 

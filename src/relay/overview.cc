@@ -40,9 +40,9 @@ std::string_view name_of(Health health) {
 void sort_for_people(std::vector<SeenTarget>& targets) {
   const auto place = [](const SeenTarget& seen) {
     return std::make_tuple(urgency(seen.status.health), std::string_view(seen.target.job->name),
-                           std::string_view(seen.target.url));
+                           std::string_view(seen.target.url), std::string_view(seen.target.job->id));
   };
-  std::ranges::stable_sort(targets, {}, place);
+  std::ranges::sort(targets, [&](const SeenTarget& a, const SeenTarget& b) { return place(a) < place(b); });
 }
 
 journal::Stats sum_of(const std::vector<journal::Stats>& queues) {
