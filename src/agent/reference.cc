@@ -31,20 +31,6 @@ The weighted mean over a device's instances, from exported weights (the same as 
 
 )";
 
-constexpr std::string_view type_name(metrics::Type type) {
-  switch (type) {
-    case metrics::Type::Gauge:
-      return "gauge";
-    case metrics::Type::Counter:
-      return "counter";
-    case metrics::Type::Untyped:
-      return "untyped";
-    case metrics::Type::Info:
-      return "gauge (info)";
-  }
-  return "";
-}
-
 std::string_view or_dash(std::string_view text) { return text.empty() ? "–" : text; }
 
 std::string_view level(const FieldInfo& field) { return field.per_instance ? "device, GPU instance" : "device"; }
@@ -57,7 +43,7 @@ std::string metrics_reference() {
       "## Our own\n\n| metric | type | unit | about | labels beside UUID (device) and Hostname | meaning | source |\n"
       "| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const Described* d : catalog::kAll)
-    out += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", d->metric.name, type_name(d->metric.type),
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", d->metric.name, metrics::type_name(d->metric.type),
                        or_dash(d->metric.unit), d->about == About::Node ? "node" : "device", or_dash(d->labels),
                        d->metric.help, d->source);
   out +=

@@ -3,7 +3,7 @@
 
 namespace tessera::agent {
 
-/// docs/metrics.md: every metric with type, unit, labels and source, from the same tables that the page is written
+/// The agent's part of docs/metrics.md: every metric with type, unit, labels and source, from the same tables that the page is written
 /// from.
 std::string metrics_reference();
 

@@ -11,7 +11,8 @@ namespace {
 TEST(MetricsReference, IsTheOneInDocs) {
   const auto written = read_file(TESSERA_SOURCE_DIR "/docs/metrics.md");
   ASSERT_TRUE(written) << written.error().what;
-  EXPECT_EQ(*written, metrics_reference()) << "run ./dev docs and commit docs/metrics.md";
+  const std::string ours = written->substr(0, written->find("\n# Metrics of tessera-relay\n"));
+  EXPECT_EQ(ours, metrics_reference()) << "run ./dev docs and commit docs/metrics.md";
 }
 
 TEST(MetricsReference, EveryCounterIsNamedSo) {

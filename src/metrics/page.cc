@@ -195,6 +195,20 @@ void Page::add(LabelSet labels, double value) {
   families_.back().points.push_back({labels, value});
 }
 
+std::string_view type_name(Type type) {
+  switch (type) {
+    case Type::Gauge:
+      return "gauge";
+    case Type::Counter:
+      return "counter";
+    case Type::Untyped:
+      return "untyped";
+    case Type::Info:
+      return "gauge (info)";
+  }
+  return "";
+}
+
 std::size_t Page::point_count() const {
   std::size_t count = 0;
   for (const auto& family : families_) count += family.points.size();

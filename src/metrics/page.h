@@ -22,6 +22,8 @@ struct Metric {
   std::string_view help;  ///< one sentence with the unit and the source
 };
 
+std::string_view type_name(Type type);  ///< for people: "counter", "gauge (info)"
+
 /// Index of a label set in its page.
 enum class LabelSet : std::uint32_t {};
 
