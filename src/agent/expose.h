@@ -1,6 +1,7 @@
 #pragma once
 // From an observation to the metric pages: the /metrics page and the textfile's. Pure.
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct SelfState {
   http::ServerStats http{};
   EpochMs start_time = 0;
   double cpu_seconds = 0;
-  std::uint64_t resident_bytes = 0;
+  std::optional<std::uint64_t> resident_bytes{};  ///< absent where /proc does not tell
 };
 
 /// The page of /metrics. It points into `fields` and the metric catalog.

@@ -114,7 +114,7 @@ void expose_self(Exposure& out, const FieldSet& fields, const SelfState& self) {
   out.add_single(catalog::kScrapes, static_cast<double>(self.scrapes));
   add_refusals(out, self.http);
   out.add_single(catalog::kCpuSeconds, self.cpu_seconds);
-  out.add_single(catalog::kResident, static_cast<double>(self.resident_bytes));
+  if (self.resident_bytes) out.add_single(catalog::kResident, static_cast<double>(*self.resident_bytes));
   out.add_single(catalog::kStartTime, static_cast<double>(self.start_time) / 1000.0);
 }
 

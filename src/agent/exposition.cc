@@ -5,11 +5,7 @@
 namespace tessera::agent {
 
 Form negotiate(std::string_view accept, std::string_view accept_encoding) {
-  // An absent Accept takes anything: the older text format is what every reader knows.
-  const double openmetrics = accept.empty() ? 0 : http::accept_quality(accept, "application/openmetrics-text");
-  const double text = http::accept_quality(accept, "text/plain");
-  const bool named = accept.find("application/openmetrics-text") != std::string_view::npos;
-  return {named && openmetrics > 0 && openmetrics >= text, http::wants_gzip(accept_encoding)};
+  return {http::prefers(accept, "application/openmetrics-text", "text/plain"), http::wants_gzip(accept_encoding)};
 }
 
 Exposition::Exposition(metrics::Page page, std::shared_ptr<const FieldSet> fields)

@@ -2,7 +2,6 @@
 #include "agent/run.h"
 
 #include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,8 +16,8 @@
 #include "agent/table.h"
 #include "base/every.h"
 #include "base/files.h"
+#include "base/footprint.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "http/web_options.h"
 
 namespace tessera::agent {
@@ -46,22 +45,6 @@ void exit_when_stuck() {
   }).detach();
 }
 
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-std::uint64_t resident_bytes() {
-  const auto statm = read_file("/proc/self/statm");
-  const auto parts = statm ? split(*statm, ' ') : std::vector<std::string_view>{};
-  const auto pages = parts.size() > 1 ? parse_int(parts[1]) : std::nullopt;
-  return static_cast<std::uint64_t>(pages.value_or(0)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 ExposeOptions expose_options(const Options& options) {
   return {options.node_name, options.hostname_off ? "" : options.hostname_label, options.session_pid,
           options.session_command, options.session_memory_label};
@@ -79,8 +62,9 @@ class Publisher {
     self_.http = http;
     self_.fields_reload_ok = fields_.last_reload_ok();
     self_.scrapes = scraping.served;
-    self_.cpu_seconds = cpu_seconds();
-    self_.resident_bytes = resident_bytes();
+    const Footprint process = footprint();
+    self_.cpu_seconds = process.cpu_seconds;
+    self_.resident_bytes = process.resident_bytes;
     const ExposeOptions how = expose_options(options_);
     if (seen.sessions_known())
       for (const auto& [uuid, sums] : shown_sessions(seen.sessions, how).clamped) self_.clamped_sums[uuid] += sums;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/grid.h"
 #include "base/text.h"
 #include "cli/report.h"
 
@@ -31,13 +32,6 @@ const Look& look_of(Status status) { return *std::ranges::find(kLooks, status, &
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-/// Nothing that a file or a peer says may steer the terminal.
-std::string harmless(std::string_view text) {
-  std::string out = valid_utf8(text);
-  std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; }, ' ');
-  return out;
 }
 
 /// Appends `text`, whose first line starts at `column` and whose next lines are indented to it.
