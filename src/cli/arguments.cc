@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/text.h"
@@ -40,6 +41,7 @@ std::string checks_list() {
 struct Given {
   std::string root = "/";
   std::string nvml, proc, sys, dev, pod_logs, socket, textfile_dir, node_exporter, agent;
+  std::string relay = "http://127.0.0.1:9411";
   std::string config;
   std::string patience = "5s";
   std::string print = kPrints[0].word, log_format = kLogFormats[0].word, log_level = kLogLevels[0].word;
@@ -103,6 +105,15 @@ std::string check_patience(const std::string& text) {
   const auto patience = parse_duration(text);
   if (!patience) return patience.error().what;
   return patience->count() == 0 ? "more than 0 is expected" : "";
+}
+
+/// Of commands that ask somebody and print the answer.
+void add_asking(CLI::App& app, Given& given) {
+  app.add_option("--patience", given.patience,
+                 "how long to wait for one answer of a device, the kubelet or a server [5s]")
+      ->type_name("DURATION")
+      ->check(check_patience);
+  add_choice(app, "--print", given.print, "how to print it", kPrints);
 }
 
 void add_common(CLI::App& app, Given& given) {
@@ -177,13 +188,16 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   auto* doctor = app.add_subcommand("doctor", "Check this node, and say what to do about each finding");
   doctor->fallthrough();  // the flags of every command may stand behind it too
   add_places(*doctor, given);
-  doctor
-      ->add_option("--patience", given.patience,
-                   "how long to wait for one answer of a device, the kubelet or a server [5s]")
-      ->type_name("DURATION")
-      ->check(check_patience);
-  add_choice(*doctor, "--print", given.print, "how to print the findings", kPrints);
+  add_asking(*doctor, given);
   doctor->footer(checks_list());
+  auto* get = app.add_subcommand("get", "Show what a part of the product knows");
+  get->require_subcommand(1);
+  get->fallthrough();
+  auto* targets = get->add_subcommand("targets", "What a relay scrapes, and how it goes: problems first");
+  targets->fallthrough();
+  targets->add_option("--relay", given.relay, fmt::format("where tessera-relay answers [{}]", given.relay))
+      ->type_name("URL");
+  add_asking(*targets, given);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
@@ -194,12 +208,16 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   } catch (const CLI::Error& error) {
     return fail(Code::Invalid, "{}", explain(app, arguments, error));
   }
-  if (!doctor->parsed()) return Command(Text{app.help()});
+  if (!doctor->parsed() && !targets->parsed()) return Command(Text{app.help()});
   if (!given.config.empty()) {
+    // Two commands may have one flag: that of the command that runs counts.
     auto options = app.get_options();
-    std::ranges::copy(doctor->get_options(), std::back_inserter(options));
+    for (auto* command : doctor->parsed() ? std::array{doctor, targets} : std::array{targets, doctor})
+      std::ranges::copy(command->get_options(), std::back_inserter(options));
     TRY(apply_file(given.config, options));
   }
+  if (targets->parsed())
+    return Command(GetTargetsCommand{given.relay, *parse_duration(given.patience), chosen(given.print, kPrints)});
   return Command(DoctorCommand{places_of(given), *parse_duration(given.patience), chosen(given.print, kPrints),
                                chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)});
 }

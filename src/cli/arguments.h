@@ -20,11 +20,17 @@ struct DoctorCommand {
   log::Level log_level = log::Level::Error;  ///< findings say it better than log lines
 };
 
+struct GetTargetsCommand {
+  std::string relay;  ///< URL
+  Milliseconds patience{5'000};
+  Print print = Print::Text;
+};
+
 /// What to print and exit 0 with: --help and --version.
 struct Text {
   std::string text;
 };
-using Command = std::variant<DoctorCommand, Text>;
+using Command = std::variant<DoctorCommand, GetTargetsCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

@@ -54,6 +54,22 @@ TEST(ParseArguments, TakesEveryPlace) {
   EXPECT_EQ(all.log_format, log::Format::Json);
 }
 
+TEST(ParseArguments, GetsTargetsOfTheRelayNamed) {
+  const auto parsed = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"get", "targets"});
+    const auto command = parse_arguments(arguments);
+    EXPECT_TRUE(command) << (command ? "" : command.error().what);
+    return std::get<GetTargetsCommand>(*command);
+  };
+  EXPECT_EQ(parsed({}).relay, "http://127.0.0.1:9411");
+  const auto all = parsed({"--relay", "http://r", "--print", "json", "--patience", "1s"});
+  EXPECT_EQ(all.relay, "http://r");
+  EXPECT_EQ(all.print, Print::Json);
+  EXPECT_EQ(all.patience, Milliseconds(1'000));
+  EXPECT_FALSE(parse_arguments({"get"}));
+  EXPECT_FALSE(parse_arguments({"get", "target"}));
+}
+
 class ParseArgumentsWithFile : public testing::Test {
  protected:
   std::string file(std::string_view yaml) {

@@ -9,6 +9,7 @@
 
 #include "cli/arguments.h"
 #include "cli/doctor.h"
+#include "cli/get_targets.h"
 #include "cli/report.h"
 
 namespace tessera::cli {
@@ -41,6 +42,13 @@ int run_doctor(const DoctorCommand& command) {
   return status;
 }
 
+int run_get_targets(const GetTargetsCommand& command) {
+  const auto text = get_targets(command);
+  if (text) return print(*text) ? EXIT_SUCCESS : EXIT_FAILURE;
+  std::fprintf(stderr, "tessera: %s\n", text.error().what.c_str());
+  return EXIT_FAILURE;
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& arguments) {
@@ -50,6 +58,7 @@ int run(const std::vector<std::string>& arguments) {
     return kUsage;
   }
   if (const auto* text = std::get_if<Text>(&*command)) return print(text->text) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (const auto* get = std::get_if<GetTargetsCommand>(&*command)) return run_get_targets(*get);
   return run_doctor(std::get<DoctorCommand>(*command));
 }
 
