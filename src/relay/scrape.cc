@@ -14,6 +14,15 @@ namespace {
 constexpr std::array<std::string_view, 5> kAbout = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
                                                     "scrape_samples_post_metric_relabeling", "scrape_series_added"};
 
+constexpr std::uint64_t kAboutEpoch = 1, kOwedEpoch = 2;  // of the tables that about_outlets_ meet
+
+/// A stale marker for each of the first rows of a table.
+std::vector<ScrapedSample> ends_of(std::uint32_t rows) {
+  std::vector<ScrapedSample> ends;
+  for (std::uint32_t row = 0; row < rows; ++row) ends.push_back({row, wire::stale_marker()});
+  return ends;
+}
+
 struct Spoken {
   ScrapeProtocol protocol;
   std::string_view media_type;
@@ -74,7 +83,23 @@ TargetStatus Scrape::status() const {
 
 void Scrape::take_over(const Scrape& before) {
   cache_->take_over(*before.cache_);
-  told_of_itself_ = before.told_of_itself_;
+  for (std::uint32_t row = 0; row < before.owed_about_.size(); ++row)
+    owed_about_.add(before.owed_about_.labels(before.owed_about_[row]), "");
+  if (!before.told_of_itself_) return;
+  told_of_itself_ = true;
+  for (std::uint32_t row = 0; row < about_.size(); ++row) {
+    const Labels other = before.about_.labels(before.about_[row]);
+    if (other == about_.labels(about_[row])) continue;
+    owed_about_.add(other, kAbout[row]);
+    told_of_itself_ = false;
+  }
+}
+
+/// Rows about the target that had other labels before a change of configuration.
+void Scrape::end_owed(SteadyTime now) {
+  const std::vector<ScrapedSample> ends = ends_of(owed_about_.size());
+  for (Outlet& outlet : about_outlets_) outlet.deliver({owed_about_, kOwedEpoch, ends, {}, {}, time_}, now);
+  owed_about_ = {};
 }
 
 Result<http::ClientRequest> Scrape::request() const {
@@ -158,20 +183,21 @@ void Scrape::tell_target(bool up, double seconds, const ScrapedPage& page, Stead
   const std::array<double, kAbout.size()> values = {up ? 1.0 : 0.0, seconds, static_cast<double>(page.scraped),
                                                     static_cast<double>(page.samples.size()),
                                                     static_cast<double>(page.added)};
+  if (owed_about_.size() > 0) end_owed(now);
   told_of_itself_ = true;
   std::array<ScrapedSample, kAbout.size()> samples{};
   for (std::uint32_t i = 0; i < samples.size(); ++i) samples[i] = {i, values[i]};
-  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, samples, {}, {}, time_}, now);
+  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, kAboutEpoch, samples, {}, {}, time_}, now);
 }
 
 void Scrape::leave(EpochMs time) {
   time_ = time;
   const SteadyTime now = std::chrono::steady_clock::now();
   deliver(cache_->fail_page(), now);
+  if (owed_about_.size() > 0) end_owed(now);
   if (!told_of_itself_) return;
-  std::array<ScrapedSample, kAbout.size()> ends{};
-  for (std::uint32_t i = 0; i < ends.size(); ++i) ends[i] = {i, wire::stale_marker()};
-  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, 1, ends, {}, {}, time_}, now);
+  const std::vector<ScrapedSample> ends = ends_of(about_.size());
+  for (Outlet& outlet : about_outlets_) outlet.deliver({about_, kAboutEpoch, ends, {}, {}, time_}, now);
 }
 
 void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {

@@ -66,12 +66,14 @@ class Scrape final : public http::FetchReceiver {
   Result<http::ClientRequest> request() const;
   Result<ScrapedPage> finish(const Result<http::FetchReply>& reply);
   void deliver(const ScrapedPage& page, SteadyTime now);
+  void end_owed(SteadyTime now);
   void tell_target(bool up, double seconds, const ScrapedPage& page, SteadyTime now);
   void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
 
   const Target target_;
   const std::unique_ptr<ScrapeCache> cache_;
-  SeriesTable about_;  ///< the series that are about the target itself, a row each
+  SeriesTable about_;       ///< the series that are about the target itself, a row each
+  SeriesTable owed_about_;  ///< those of before that had other labels, and have to end
   std::vector<Outlet> outlets_, about_outlets_;
   bool told_of_itself_ = false;  ///< `up` and its like have begun, here or before a change of configuration
   bool running_ = false;

@@ -13,8 +13,8 @@ constexpr std::size_t kMostWords = 10;
 /// The pages of one target as one series of the receiver has them.
 class Account {
  public:
-  Account(const std::vector<EpochMs>& served, const std::vector<Point>& failures, const std::vector<Kill>& kills)
-      : served_(served), failures_(failures), kills_(kills) {}
+  Account(const std::vector<EpochMs>& served, const std::vector<Point>& failures, const std::vector<Gap>& gaps)
+      : served_(served), failures_(failures), gaps_(gaps) {}
 
   /// `scale`: what turns a value into the number of its page.
   std::string wrong(const std::vector<Point>& points, double scale) const {
@@ -39,27 +39,28 @@ class Account {
  private:
   /// Pages between two that are there, if that needs more of an excuse than there is.
   std::string missing(std::size_t before, std::size_t after, EpochMs from, EpochMs to) const {
-    std::size_t first = before + 1;
-    for (const Kill& kill : kills_)  // those right before a kill
-      while (first < after && served_[first - 1] >= kill.time - kill.window.count() && served_[first - 1] <= kill.time)
-        ++first;
+    std::string first;
+    std::ptrdiff_t without = 0;
+    for (std::size_t page = before + 1; page < after; ++page) {
+      const EpochMs time = served_[page - 1];
+      if (std::ranges::any_of(gaps_, [&](const Gap& gap) { return gap.from <= time && time <= gap.to; })) continue;
+      if (without++ == 0) first = fmt::format("page {}, served at {},", page, time);
+    }
     const auto failed = std::ranges::count_if(
         failures_, [&](const Point& up) { return up.value == 0 && up.time > from && up.time < to; });
-    const auto without = static_cast<std::ptrdiff_t>(after - first);
     return without <= failed ? ""
-                             : fmt::format("pages {} to {} are missing (served at {}; {} scrapes failed there)", first,
-                                           after - 1, served_[first - 1], failed);
+                             : fmt::format("{} is missing, one of {}; {} scrapes failed there", first, without, failed);
   }
 
   const std::vector<EpochMs>& served_;
   const std::vector<Point>& failures_;
-  const std::vector<Kill>& kills_;
+  const std::vector<Gap>& gaps_;
 };
 
 }  // namespace
 
 std::vector<std::string> differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                     const std::vector<Kill>& kills) {
+                                     const std::vector<Gap>& gaps) {
   std::vector<std::string> out;
   std::map<std::string, std::vector<Point>> ups;
   for (auto& [labels, points] : receiver.samples(fmt::format("up{{job=\"{}\"}}", job)))
@@ -75,7 +76,7 @@ std::vector<std::string> differences(const CountingTargets& targets, Receiver& r
     for (const auto& [labels, points] : all) {
       const std::string& target = labels.at("target");
       const auto served = targets.served(std::stoi(target));
-      const auto wrong = Account(served, ups[target], kills).wrong(points, scale);
+      const auto wrong = Account(served, ups[target], gaps).wrong(points, scale);
       if (!wrong.empty() && out.size() < kMostWords)
         out.push_back(fmt::format("{} of {}: {}", shown(labels), receiver.name(), wrong));
     }
@@ -84,9 +85,9 @@ std::vector<std::string> differences(const CountingTargets& targets, Receiver& r
 }
 
 std::vector<std::string> lasting_differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                             const std::vector<Kill>& kills) {
+                                             const std::vector<Gap>& gaps) {
   std::vector<std::string> out;
-  eventually([&] { return (out = differences(targets, receiver, job, kills)).empty(); });
+  eventually([&] { return (out = differences(targets, receiver, job, gaps)).empty(); });
   return out;
 }
 

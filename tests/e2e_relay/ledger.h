@@ -8,20 +8,19 @@
 
 namespace tessera::e2e {
 
-/// A kill of the relay, and what it may cost: pages served up to `window` before it, and none before those.
-struct Kill {
-  EpochMs time;
-  Milliseconds window;
+/// When the relay was killed or began anew: pages served in this time may be missing.
+struct Gap {
+  EpochMs from, to;
 };
 
 /// What differs, in words, at most ten; empty: every page served is there once, in order, under increasing times not
 /// later than it was served. A page may be missing only where `up` says that its scrape failed (a busy machine), or
-/// right before a kill.
+/// in a gap.
 std::vector<std::string> differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                     const std::vector<Kill>& kills = {});
+                                     const std::vector<Gap>& gaps = {});
 
 /// Waits until there is no difference; what differs at the end of patience.
 std::vector<std::string> lasting_differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                             const std::vector<Kill>& kills = {});
+                                             const std::vector<Gap>& gaps = {});
 
 }  // namespace tessera::e2e

@@ -65,6 +65,7 @@ class VictoriaMetrics final : public Receiver {
   VictoriaMetrics() { start(); }
   std::string name() const override { return "victoria-metrics"; }
   std::string write_url() const override { return url() + "/api/v1/write"; }
+  double precision() const override { return 1e-11; }
   Samples samples(const std::string& selector) override {
     flush();
     const std::string lines = fetch(client_, url() + "/api/v1/export?match[]=" + percent_encoded(selector) +
@@ -72,7 +73,7 @@ class VictoriaMetrics final : public Receiver {
     Samples out;
     for (const auto line : split(lines, '\n')) {
       if (line.empty()) continue;
-      const Json json = Json::parse(with_quoted_infinities(line), nullptr, false);
+      const Json json = Json::parse(with_quoted_words(line), nullptr, false);
       if (json.is_discarded()) {
         ADD_FAILURE() << line.substr(0, 300);
         continue;
@@ -105,22 +106,31 @@ class VictoriaMetrics final : public Receiver {
  private:
   std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
   void flush() { fetch(client_, url() + "/internal/force_flush"); }  // else what is new is not searched yet
-  /// Its JSON has bare infinities, after a bracket or a comma.
-  static std::string with_quoted_infinities(std::string_view line) {
+  /// Its JSON has bare words: infinities, and in a series of nothing else NaN.
+  static std::string with_quoted_words(std::string_view line) {
+    static constexpr std::string_view kWords[] = {"+Inf", "-Inf", "NaN"};
     std::string out;
     for (std::size_t i = 0; i < line.size(); ++i) {
-      const bool infinite = (line[i] == '[' || line[i] == ',') && line.substr(i + 2, 3) == "Inf";
-      out += infinite ? fmt::format("{}\"{}\"", line[i], line.substr(i + 1, 4)) : std::string(1, line[i]);
-      if (infinite) i += 4;
+      const bool first = !out.empty() && (out.back() == '[' || out.back() == ',');
+      const auto word = std::ranges::find_if(kWords, [&](std::string_view w) { return line.substr(i).starts_with(w); });
+      if (!first || word == std::end(kWords)) {
+        out += line[i];
+        continue;
+      }
+      out += fmt::format("\"{}\"", *word);
+      i += word->size() - 1;
     }
     return out;
   }
   /// Null is what is no number: markers of staleness.
   static void add(const Json& json, std::vector<Point>& points) {
-    for (std::size_t i = 0; i < json["values"].size(); ++i)
-      if (const Json& value = json["values"][i]; !value.is_null())
+    for (std::size_t i = 0; i < json["values"].size(); ++i) {
+      const Json& value = json["values"][i];
+      const bool marker = value.is_null() || value == "NaN";
+      if (!marker)
         points.push_back({json["timestamps"][i].get<EpochMs>(),
                           value.is_string() ? std::stod(value.get<std::string>()) : value.get<double>()});
+    }
     std::ranges::sort(points, {}, &Point::time);
   }
 

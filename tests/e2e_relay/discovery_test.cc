@@ -1,0 +1,90 @@
+// Targets that come and go by files and by new configurations.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/e2e_relay/ledger.h"
+#include "tests/e2e_relay/relay.h"
+#include "tests/e2e_relay/two_stores.h"
+
+namespace tessera::e2e {
+namespace {
+using testing::Contains;
+using testing::Each;
+using testing::IsEmpty;
+using testing::Key;
+using testing::Pair;
+
+using Discovery = TwoStores;
+
+TEST_F(Discovery, FilesAddAndRemoveTargets) {
+  const TempDir files;
+  CountingTargets targets(4, 3);
+  const auto list = [&](int count) {
+    EXPECT_TRUE(write_file_atomically(files.path() / "targets.json", targets.groups(count)));
+  };
+  list(2);
+  Relay relay(global() + "scrape_configs:\n- {job_name: filed, file_sd_configs: [{files: [\"" +
+              (files.path() / "*.json").string() + "\"], refresh_interval: 1s}]}\n" + to_both());
+  ASSERT_TRUE(arrived("work_total", 2 * 3));
+  for (const auto& store : stores()) EXPECT_EQ(store->samples("work_total").size(), 2U * 3) << "and no more";
+  list(4);
+  ASSERT_TRUE(arrived("work_total", 4 * 3));
+  list(1);
+  for (const char* target : {"1", "2", "3"})
+    EXPECT_TRUE(vanished(fmt::format("up{{target=\"{}\"}}", target))) << target;
+  EXPECT_TRUE(vanished("work_total{target=\"1\"}"));
+  ASSERT_TRUE(write_file_atomically(files.path() / "targets.json", "[{\"targets\": [\"half"));
+  const auto before = targets.served(0).size();
+  EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_discovery_source_ready") == 0; }));
+  EXPECT_TRUE(eventually([&] { return targets.served(0).size() > before + 3; })) << "what the good file said goes on";
+  targets.finish();
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "filed"), IsEmpty());
+}
+
+TEST_F(Discovery, NewConfigurationsAreTakenUpAndBadOnesAreNot) {
+  CountingTargets targets(3, 2);
+  ScriptedTarget added("added 1\n");
+  const auto config = [&](const std::string& jobs, const std::string& cluster) {
+    return global("250ms", ", external_labels: {cluster: " + cluster + "}") + "scrape_configs:\n" + jobs + to_both();
+  };
+  Relay relay(config(targets.job("load"), "one"));
+  ASSERT_TRUE(arrived("work_total", 3 * 2));
+  const double began = relay.metric("tessera_relay_config_last_reload_success_timestamp_seconds");
+
+  relay.configure("scrape_configs: [{job_name: x, scrape_intervall: 1s}]\n");
+  ASSERT_TRUE(relay.process().says("configuration not changed"));
+  EXPECT_TRUE(relay.process().says("relay.yaml:1")) << "it says where";
+  EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_config_last_reload_successful") == 0; }));
+  EXPECT_EQ(relay.metric("tessera_relay_config_last_reload_success_timestamp_seconds"), began);
+  EXPECT_TRUE(targets.asked(2)) << "the old one goes on";
+
+  Gap changes{now_epoch_ms(), 0};  // a scrape that is under way then is cut
+  relay.configure(config(targets.job("load") + static_job("more", {added.address()}), "one"));
+  ASSERT_TRUE(relay.process().says("configuration changed"));
+  EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_config_last_reload_successful") == 1; }));
+  EXPECT_GE(relay.metric("tessera_relay_config_last_reload_success_timestamp_seconds"), began);
+  ASSERT_TRUE(arrived("added"));
+
+  relay.process().signal(SIGHUP);  // the same text, and all is begun anew
+  const std::string twice = "configuration changed";
+  EXPECT_TRUE(eventually([&] {
+    const std::string said = relay.process().output();
+    return said.rfind(twice) != said.find(twice);
+  }));
+  changes.to = now_epoch_ms();
+  EXPECT_TRUE(targets.asked(3));
+  targets.finish();
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load", {changes}), IsEmpty());
+
+  relay.configure(config(static_job("more", {added.address()}), "two"));
+  EXPECT_TRUE(arrived("added{cluster=\"two\"}"));
+  EXPECT_TRUE(vanished("added{cluster=\"one\"}"));
+  EXPECT_TRUE(vanished("up{job=\"load\",target=\"0\"}"));
+  EXPECT_EQ(relay.stop(), 0);
+}
+
+}  // namespace
+}  // namespace tessera::e2e

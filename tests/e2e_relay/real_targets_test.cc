@@ -1,0 +1,130 @@
+// Exporters of this project and of others, whose last page is held against what the stores have at its time.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/e2e/node.h"
+#include "tests/e2e_relay/relay.h"
+#include "tests/e2e_relay/target.h"
+#include "tests/e2e_relay/two_stores.h"
+
+namespace tessera::e2e {
+namespace {
+using testing::IsEmpty;
+
+/// A real exporter's pages, passed on and kept; after `finish` all that follow are failures.
+class Recorded {
+ public:
+  explicit Recorded(const std::string& url)
+      : target_([this, url](int) {
+          const std::lock_guard lock(mutex_);
+          if (finished_) return failure();
+          http::ClientRequest request;
+          request.url = url;
+          auto page = client_.send(request);
+          if (!page || page->status != 200) return failure();
+          pages_.push_back(page->body);
+          return text_page(page->body);
+        }) {}
+  std::string address() const { return target_.address(); }
+  std::vector<std::string> finish() {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    return pages_;
+  }
+  bool has(std::size_t pages) {
+    return eventually([&] {
+      const std::lock_guard lock(mutex_);
+      return pages_.size() >= pages;
+    });
+  }
+
+ private:
+  static http::Response failure() {
+    http::Response response;
+    response.status = 503;
+    return response;
+  }
+  std::mutex mutex_;
+  http::Client client_;             // guarded by mutex_
+  std::vector<std::string> pages_;  // guarded by mutex_
+  bool finished_ = false;           // guarded by mutex_
+  ScriptedTarget target_;
+};
+
+class RealTargets : public TwoStores {
+ protected:
+  /// What differs between a page and what a store has of it.
+  static std::vector<std::string> differences(const std::string& text, const Samples& held, double precision) {
+    std::vector<std::string> out;
+    const auto page = read_page(text);
+    if (!page) return {"the page cannot be read: " + text.substr(0, 200)};
+    std::size_t numbers = 0;
+    for (const Row& row : page->rows) {
+      Labels labels{{"__name__", row.name}, {"from", "page"}};
+      for (const auto& [name, value] : row.labels)
+        if (!value.empty()) labels[name] = value;
+      if (std::isnan(row.value)) continue;  // a store's page cannot tell it from nothing
+      ++numbers;
+      const auto at = held.find(labels);
+      if (at == held.end())
+        out.push_back("missing: " + shown(labels));
+      else if (std::abs(at->second.back().value - row.value) > precision * std::abs(row.value))
+        out.push_back(fmt::format("{} is {}, not {}", shown(labels), at->second.back().value, row.value));
+    }
+    if (held.size() < numbers) out.push_back(fmt::format("{} series, not {}", held.size(), numbers));
+    if (out.size() > 10) out.resize(10);
+    return out;
+  }
+
+  /// Scrapes the exporter until it has given some pages, then compares its last.
+  void compare(const std::string& job, const std::string& url) {
+    Recorded recorded(url);
+    Relay relay(global("500ms") + "scrape_configs:\n" +
+                static_job(job, {recorded.address()},
+                           "  honor_labels: true\n  metric_relabel_configs: [{action: labeldrop, regex: instance|job}, "
+                           "{target_label: from, replacement: page}]\n") +
+                to_both());
+    ASSERT_TRUE(recorded.has(4));
+    const auto pages = recorded.finish();
+    EXPECT_EQ(relay.stop(), 0);
+    for (const auto& store : stores()) {
+      std::vector<std::string> wrong;
+      eventually([&] {
+        return (wrong = differences(pages.back(), store->samples("{from=\"page\"}"), store->precision())).empty();
+      });
+      EXPECT_THAT(wrong, IsEmpty()) << store->name();
+      const auto scraped = values(only(store->samples("scrape_samples_scraped")));
+      const auto last = std::ranges::find_if(scraped.rbegin(), scraped.rend(), [](double v) { return v != 0; });
+      ASSERT_NE(last, scraped.rend());
+      EXPECT_EQ(*last, static_cast<double>(read_page(pages.back())->rows.size()));
+    }
+  }
+};
+
+TEST_F(RealTargets, TheAgent) {
+  const Node node(scenario("default"));
+  Agent agent(node);
+  compare("agent", agent.url("/metrics"));
+}
+
+TEST_F(RealTargets, NodeExporter) {
+  const std::string exporter = peer("prometheus-node-exporter");
+  if (exporter.empty()) GTEST_SKIP() << "prometheus-node-exporter is neither in TESSERA_PEERS nor on the PATH";
+  const Started started = start_server(
+      [&](int port) {
+        return std::vector<std::string>{exporter, fmt::format("--web.listen-address=127.0.0.1:{}", port)};
+      },
+      "/");
+  compare("node", fmt::format("http://127.0.0.1:{}/metrics", started.port));
+}
+
+TEST_F(RealTargets, Prometheus) {
+  const auto write = prometheus().write_url();
+  compare("prometheus", write.substr(0, write.find("/api/")) + "/metrics");
+}
+
+}  // namespace
+}  // namespace tessera::e2e
