@@ -208,7 +208,8 @@ TEST(ScrapeLoop, ATargetThatComesBackAtOnceGoesOn) {
   bench.loop->set_targets({slow});
   ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(3)));
   bench.stop();
-  for (const auto& sample : bench.received.all().at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
+  const auto all = bench.received.all();
+  for (const auto& sample : all.at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
 }
 
 TEST(ScrapeLoop, AnotherConfigurationGoesOnWhereTheOldOneEnded) {
@@ -227,7 +228,8 @@ TEST(ScrapeLoop, AnotherConfigurationGoesOnWhereTheOldOneEnded) {
   ASSERT_TRUE(bench.received.wait(series("y", "a"), ends_stale)) << "gone between the two";
   ASSERT_TRUE(bench.received.wait(series("z", "b"), ends_stale)) << "not configured any more";
   bench.stop();
-  for (const auto& sample : bench.received.all().at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
+  const auto all = bench.received.all();
+  for (const auto& sample : all.at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
 }
 
 TEST(ScrapeLoop, ASlowTargetHoldsUpNobody) {
