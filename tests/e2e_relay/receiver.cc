@@ -65,7 +65,7 @@ class VictoriaMetrics final : public Receiver {
   VictoriaMetrics() { start(); }
   std::string name() const override { return "victoria-metrics"; }
   std::string write_url() const override { return url() + "/api/v1/write"; }
-  double precision() const override { return 1e-11; }
+  double precision() const override { return 1e-9; }
   Samples samples(const std::string& selector) override {
     flush();
     const std::string lines = fetch(client_, url() + "/api/v1/export?match[]=" + percent_encoded(selector) +

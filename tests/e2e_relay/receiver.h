@@ -24,7 +24,8 @@ class Receiver {
   virtual ~Receiver() = default;
   virtual std::string name() const = 0;
   virtual std::string write_url() const = 0;
-  /// How far a value of it may be from what was written, in parts of it: one stores decimals, as exact as the largest of its neighbours.
+  /// How far a value of it may be from what was written, in parts of it: one stores decimals, as exact as the largest
+  /// of its neighbours.
   virtual double precision() const { return 0; }
   /// All samples of a selector such as `up{job="x"}`; fails the test on an error reply.
   virtual Samples samples(const std::string& selector) = 0;
