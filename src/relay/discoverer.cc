@@ -103,7 +103,8 @@ std::unique_ptr<Discoverer> Discoverer::start(const Config& config, const Option
                             [&](const PodDiscovery& found) { self->add_pods(job, found, pods); }},
                  discovery);
   for (auto& [key, source] : pods) self->watch(std::move(source));
-  self->threads_.emplace_back([raw = self.get()](const std::stop_token& stop) { raw->tell_changes(stop); });
+  self->roles_.emplace_back([raw = self.get()](const std::stop_token& stop) { raw->tell_changes(stop); });
+  for (auto& role : self->roles_) self->threads_.emplace_back(std::move(role));
   return self;
 }
 
@@ -191,8 +192,9 @@ void Discoverer::add_file(const Job& job, const FileDiscovery& discovery) {
     texts = std::move(now);
     problem.empty() ? went_well(source) : failed(source, problem);
   };
-  threads_.emplace_back([read, period = std::min(discovery.refresh, kLookAtFiles)](
-                            const std::stop_token& stop) mutable { every(period, stop, read); });
+  roles_.emplace_back([read, period = std::min(discovery.refresh, kLookAtFiles)](const std::stop_token& stop) mutable {
+    every(period, stop, read);
+  });
 }
 
 void Discoverer::add_http(const Job& job, const HttpDiscovery& discovery) {
@@ -214,7 +216,7 @@ void Discoverer::add_http(const Job& job, const HttpDiscovery& discovery) {
                   reply.header("content-type"));
     return parse_target_groups(reply.body, discovery.url, true);
   };
-  threads_.emplace_back([this, source, &job, &discovery, ask](const std::stop_token& stop) {
+  roles_.emplace_back([this, source, &job, &discovery, ask](const std::stop_token& stop) {
     http::Client client;
     every(discovery.refresh, stop, [&] {
       const auto groups = ask(client);
@@ -239,7 +241,8 @@ void Discoverer::add_pods(const Job& job, const PodDiscovery& discovery, std::ma
       if (source.watch.label_selector != to_query(discovery.select)) source.watch.label_selector.clear();
       continue;
     }
-    source.source = add_source(name.empty() ? "pods of all namespaces" : "pods of namespace " + name);
+    const std::string server = discovery.api_server.empty() ? "" : " of " + discovery.api_server;
+    source.source = add_source((name.empty() ? "pods of all namespaces" : "pods of namespace " + name) + server);
     source.watch.path = pods_path(name);
     source.watch.label_selector = to_query(discovery.select);
     source.watch.field_selector = discovery.field_selector;

@@ -87,9 +87,10 @@ class Discoverer {
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::vector<Found> sources_;            ///< guarded by mutex_
-  bool dirty_ = true;                     ///< guarded by mutex_
-  std::vector<Sifted::Dropped> dropped_;  ///< guarded by mutex_
+  std::vector<Found> sources_;                               ///< guarded by mutex_
+  bool dirty_ = true;                                        ///< guarded by mutex_
+  std::vector<Sifted::Dropped> dropped_;                     ///< guarded by mutex_
+  std::vector<std::function<void(std::stop_token)>> roles_;  ///< what threads will do, once all sources are there
   std::vector<std::unique_ptr<kube::Watch>> watches_;
   std::vector<std::size_t> watch_sources_;  ///< of each watch
   std::vector<std::jthread> threads_;       // last: they use all of the above

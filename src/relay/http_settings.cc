@@ -90,8 +90,7 @@ bool bypasses_proxy(std::string_view no_proxy, std::string_view url) {
 Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest& request) {
   if (settings.basic_auth) {
     const BasicAuth& basic = *settings.basic_auth;
-    request.basic_user =
-        basic.username_file.empty() ? basic.username : TRY(secret({}, basic.username_file));
+    request.basic_user = basic.username_file.empty() ? basic.username : TRY(secret({}, basic.username_file));
     request.basic_password = TRY(secret(basic.password, basic.password_file));
   }
   if (settings.authorization) {
