@@ -113,7 +113,7 @@ Result<unsigned> device_index(std::string_view text) {
 /// device. Instance ids are DCGM's own numbers, which NVML does not know.
 Result<void> set_devices(Options& options, std::string_view value) {
   options.devices.clear();
-  if (value == "i") options.warnings.push_back("devices 'i' shows devices without MIG instances too");
+  if (value == "i") options.warnings.emplace_back("devices 'i' shows devices without MIG instances too");
   if (value == "f" || value == "g" || value == "i") return {};
   if (value.starts_with("i:")) {
     return fail(Code::Invalid,
