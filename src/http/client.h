@@ -22,11 +22,13 @@ struct ClientRequest {
   Milliseconds deadline{10'000};  ///< for the whole call; for the head of the reply alone in stream()
   Milliseconds stall_limit{0};    ///< stream() only: the longest silence; 0: any
   std::size_t max_body_bytes = 16U << 20U;
-  std::string unix_socket;             ///< connect here instead of the URL's host
-  bool http2_prior_knowledge = false;  ///< cleartext HTTP/2 without upgrade, as gRPC speaks it
-  bool fresh_connection = false;       ///< neither take nor leave a kept connection
-  std::string ca_file;                 ///< empty: the system's
-  std::string cert_file, key_file;     ///< what we show to a server that asks for a client certificate
+  std::string unix_socket;                ///< connect here instead of the URL's host
+  bool http2_prior_knowledge = false;     ///< cleartext HTTP/2 without upgrade, as gRPC speaks it
+  bool fresh_connection = false;          ///< neither take nor leave a kept connection
+  std::string ca_file;                    ///< empty: the system's
+  std::string cert_file, key_file;        ///< what we show to a server that asks for a client certificate
+  std::string ca_pem, cert_pem, key_pem;  ///< in place of the files: what they would hold
+  std::string tls_least, tls_most;        ///< "TLS12" or "TLS13"; empty: libcurl's choice
   std::string basic_user, basic_password;
   bool insecure_skip_verify = false;  ///< take any certificate
   std::string server_name;            ///< what an https certificate must name, and SNI; empty: the URL's host

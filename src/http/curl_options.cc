@@ -92,7 +92,36 @@ void set_connection(CURL* easy, const ClientRequest& request) {
   }
 }
 
+void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
+  if (pem.empty()) return;
+  curl_blob blob{};
+  blob.data = const_cast<char*>(pem.data());  // libcurl copies it
+  blob.len = pem.size();
+  blob.flags = CURL_BLOB_COPY;
+  curl_easy_setopt(easy, option, &blob);
+}
+
+struct TlsVersion {
+  std::string_view name;
+  long least, most;
+};
+constexpr TlsVersion kTlsVersions[] = {{"TLS12", CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_2},
+                                       {"TLS13", CURL_SSLVERSION_TLSv1_3, CURL_SSLVERSION_MAX_TLSv1_3}};
+
+void set_tls_versions(CURL* easy, const ClientRequest& request) {
+  long versions = CURL_SSLVERSION_DEFAULT;
+  for (const TlsVersion& version : kTlsVersions) {
+    if (version.name == request.tls_least) versions |= version.least;
+    if (version.name == request.tls_most) versions |= version.most;
+  }
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, versions);
+}
+
 void set_identity(CURL* easy, const ClientRequest& request) {
+  set_tls_versions(easy, request);
+  set_blob(easy, CURLOPT_CAINFO_BLOB, request.ca_pem);
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, request.cert_pem);
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, request.key_pem);
   if (request.insecure_skip_verify) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

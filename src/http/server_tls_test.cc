@@ -116,6 +116,41 @@ TEST_F(ServerTls, AsksForAClientCertificate) {
   }
 }
 
+TEST_F(ServerTls, TheClientTakesItsCertificatesAsText) {
+  install(authority_);
+  authority_.write(file("ca.pem"), file("ca.key"));
+  TestCertificate("relay", &authority_).write(file("client.pem"), file("client.key"));
+  TlsOptions asking = options();
+  asking.client_ca_file = file("ca.pem");
+  const auto server = start(asking);
+  ASSERT_TRUE(server) << server.error().what;
+  ClientRequest request = request_to(**server);
+  request.ca_pem = *read_file(request.ca_file);
+  request.ca_file.clear();
+  EXPECT_FALSE(Client().send(request)) << "without a certificate of its own";
+  request.cert_pem = *read_file(file("client.pem"));
+  request.key_pem = *read_file(file("client.key"));
+  const auto reply = Client().send(request);
+  EXPECT_TRUE(reply) << reply.error().what;
+  request.ca_pem = *read_file(file("client.pem"));
+  EXPECT_FALSE(Client().send(request)) << "the server is nobody that this text vouches for";
+}
+
+TEST_F(ServerTls, TheClientKeepsToItsVersions) {
+  install(authority_);
+  authority_.write(file("ca.pem"), file("ca.key"));
+  TlsOptions old = options();
+  old.max_version = "TLS12";
+  const auto server = start(old);
+  ASSERT_TRUE(server) << server.error().what;
+  ClientRequest request = request_to(**server);
+  request.tls_most = "TLS12";
+  EXPECT_TRUE(Client().send(request));
+  request.tls_most.clear();
+  request.tls_least = "TLS13";
+  EXPECT_FALSE(Client().send(request));
+}
+
 TEST_F(ServerTls, TakesVersionsCiphersAndCurves) {
   install(authority_);
   authority_.write(file("ca.pem"), file("ca.key"));

@@ -102,6 +102,11 @@ Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest
   request.ca_file = settings.tls.ca_file;
   request.cert_file = settings.tls.cert_file;
   request.key_file = settings.tls.key_file;
+  request.ca_pem = settings.tls.ca;
+  request.cert_pem = settings.tls.cert;
+  request.key_pem = settings.tls.key.reveal();
+  request.tls_least = settings.tls.min_version;
+  request.tls_most = settings.tls.max_version;
   request.server_name = settings.tls.server_name;
   request.insecure_skip_verify = settings.tls.insecure_skip_verify;
   request.proxy_url = proxy_of(settings.proxy, request.url);
