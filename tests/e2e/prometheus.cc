@@ -17,6 +17,7 @@ std::string fetch(http::Client& client, const std::string& url) {
   http::ClientRequest request;
   request.url = url;
   request.deadline = kPatience;
+  request.max_body_bytes = 512U << 20U;
   auto reply = client.send(request);
   EXPECT_TRUE(reply && reply->status / 100 == 2) << url << ": " << (reply ? reply->body : reply.error().what);
   return reply ? std::move(reply->body) : std::string();

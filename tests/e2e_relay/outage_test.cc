@@ -31,28 +31,32 @@ int chosen(const char* variable, int otherwise) {
   return text ? std::atoi(text) : otherwise;
 }
 
-std::string load(const CountingTargets& targets, const std::string& destinations, const char* interval = "200ms") {
+std::string load(const CountingTargets& targets, const std::string& destinations,
+                 const std::string& interval = "200ms") {
   return global(interval) + "scrape_configs:\n" + targets.job("load") + destinations;
 }
 
 TEST_F(Outage, WhatIsScrapedWhileReceiversAreAwayArrivesLater) {
   const int seconds = chosen("TESSERA_OUTAGE_SECONDS", 6);
+  const int interval = chosen("TESSERA_OUTAGE_INTERVAL_MS", 200);
   CountingTargets targets(chosen("TESSERA_OUTAGE_TARGETS", 20), 5);
   Gate gate(victoria_metrics().write_url());
-  Relay relay(load(targets, "remote_write:\n" + write_to("prometheus", prometheus().write_url()) +
-                                write_to("victoria-metrics", gate.write_url())));
+  Relay relay(load(targets,
+                   "remote_write:\n" + write_to("prometheus", prometheus().write_url()) +
+                       write_to("victoria-metrics", gate.write_url()),
+                   fmt::format("{}ms", interval)));
   ASSERT_TRUE(arrived("work_total", static_cast<std::size_t>(targets.count()) * 5));
   prometheus().stop();                                                        // connections are refused
   gate.answer([](const http::Request&, int) { return reply(503, "busy"); });  // and here all is
-  EXPECT_TRUE(targets.asked(static_cast<std::size_t>(seconds) * 5));
+  EXPECT_TRUE(targets.asked(static_cast<std::size_t>(seconds * 1000 / interval), kPatience + seconds * 2s));
   EXPECT_GT(relay.metric("tessera_relay_queue_samples", {"destination=\"prometheus\""}), 0);
   EXPECT_GT(relay.metric("tessera_relay_queue_samples", {"destination=\"victoria-metrics\""}), 0);
   prometheus().start();
   gate.answer(nullptr);
   EXPECT_TRUE(targets.asked(2));
   targets.finish();
-  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load"), IsEmpty());
   EXPECT_TRUE(relay.has_sent_all());
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load"), IsEmpty());
   EXPECT_EQ(relay.sum("tessera_relay_dropped_samples_total"), 0);
   EXPECT_GT(gate.count(503), 0);
 }

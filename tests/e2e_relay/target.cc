@@ -98,14 +98,16 @@ std::size_t CountingTargets::served_in_all() const {
   return sum;
 }
 
-bool CountingTargets::asked(std::size_t more) const {
+bool CountingTargets::asked(std::size_t more, Milliseconds deadline) const {
   std::vector<std::size_t> enough;
   for (int target = 0; target < count(); ++target) enough.push_back(served(target).size() + more + 1);
-  return eventually([&] {
-    for (int target = 0; target < count(); ++target)
-      if (served(target).size() < enough[static_cast<std::size_t>(target)]) return false;
-    return true;
-  });
+  return eventually(
+      [&] {
+        for (int target = 0; target < count(); ++target)
+          if (served(target).size() < enough[static_cast<std::size_t>(target)]) return false;
+        return true;
+      },
+      deadline);
 }
 
 http::Response CountingTargets::handle(const std::string& target) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/server.h"
+#include "tests/e2e/child.h"
 
 namespace tessera::e2e {
 
@@ -57,7 +58,7 @@ class CountingTargets {
   std::vector<EpochMs> served(int target) const;
   std::size_t served_in_all() const;
   /// Waits until each target has been asked that many more times.
-  bool asked(std::size_t more) const;
+  bool asked(std::size_t more, Milliseconds deadline = kPatience) const;
 
  private:
   http::Response handle(const std::string& target);
