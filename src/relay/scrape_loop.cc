@@ -99,9 +99,12 @@ void ScrapeLoop::take_targets(SteadyTime now) {
   publish({});
 }
 
-std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target, const std::string& key) const {
+/// The labels alone choose the shard: a pod that moved to another address, under labels that do not tell, goes on with
+/// the same series, and they must not overtake what is still queued.
+std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target) const {
+  const std::uint64_t hash = hash_of(shown(target.labels));
   std::vector<Scrape::Way> ways;
-  for (const auto& [destination, shards] : ways_) ways.push_back({destination, shards[hash_of(key) % shards.size()]});
+  for (const auto& [destination, shards] : ways_) ways.push_back({destination, shards[hash % shards.size()]});
   return std::make_shared<Scrape>(target, external_, ways);
 }
 
@@ -111,7 +114,7 @@ void ScrapeLoop::enter(const Target& target, const std::string& key, SteadyTime 
     scrape = std::move(back->second.scrape);
     leaving_.erase(back);
   } else {
-    scrape = make(target, key);
+    scrape = make(target);
     if (const auto old = before_.extract(key)) scrape->take_over(*old.mapped());
   }
   due_.emplace(first_tick(*scrape, key, now), scrape.get());
@@ -131,7 +134,7 @@ void ScrapeLoop::drop(const std::shared_ptr<Scrape>& scrape, const std::string& 
 /// Targets of the loop before that this configuration does not have.
 void ScrapeLoop::end_those_before(SteadyTime now) {
   for (const auto& [key, old] : before_) {
-    const auto scrape = make(old->target(), key);
+    const auto scrape = make(old->target());
     scrape->take_over(*old);
     leaving_.insert_or_assign(key, Leaving{scrape, now + grace(old->target()), now_epoch_ms()});
   }

@@ -71,7 +71,7 @@ class ScrapeLoop {
 
   ScrapeLoop(Labels external, std::vector<Outgoing> ways, Scrapes before, std::unique_ptr<http::FetchLoop> fetch);
   void take_targets(SteadyTime now);
-  std::shared_ptr<Scrape> make(const Target& target, const std::string& key) const;
+  std::shared_ptr<Scrape> make(const Target& target) const;
   void enter(const Target& target, const std::string& key, SteadyTime now);
   void drop(const std::shared_ptr<Scrape>& scrape, const std::string& key, SteadyTime now);
   void end_those_before(SteadyTime now);
