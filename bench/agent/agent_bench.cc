@@ -1,8 +1,5 @@
 // What the agent costs, beside node_exporter serving the same page from its textfile collector. One run, one machine;
 // prints a Markdown table for docs/performance.md. Arguments: minutes at one-second intervals (10), scrapes (100000).
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,33 +8,21 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "bench/process_cost.h"
 #include "tests/e2e/node.h"
 
 namespace {
 using namespace tessera;
 using namespace tessera::e2e;
+using bench::cpu_seconds;
+using bench::machine;
+using bench::status_mib;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kPrometheusAccept =
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-
-/// CPU seconds, user and system, of a process.
-double cpu_seconds(pid_t pid) {
-  const std::string stat = *read_file(fmt::format("/proc/{}/stat", pid));
-  const auto fields = split(std::string_view(stat).substr(stat.rfind(')') + 2), ' ');
-  return static_cast<double>(*parse_int(fields[11]) + *parse_int(fields[12])) /
-         static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-/// A line of /proc/PID/status in MiB.
-double status_mib(pid_t pid, std::string_view name) {
-  for (const auto line : split(*read_file(fmt::format("/proc/{}/status", pid)), '\n'))
-    if (line.starts_with(name) && line[name.size()] == ':')
-      return static_cast<double>(*parse_int(split(trim(line.substr(name.size() + 1)), ' ')[0])) / 1024;
-  return -1;
-}
 
 struct Scrapes {
   double median_ms, p99_ms, cpu_us;  ///< CPU of the server per scrape
@@ -59,15 +44,6 @@ Scrapes scrape(const std::string& url, pid_t pid, int count) {
   const double cpu = cpu_seconds(pid) - before;
   std::ranges::sort(times);
   return {times[times.size() / 2], times[times.size() * 99 / 100], cpu / count * 1e6};
-}
-
-std::string machine() {
-  utsname name{};
-  uname(&name);
-  std::string model = "unknown processor";
-  for (const auto line : split(*read_file("/proc/cpuinfo"), '\n'))
-    if (line.starts_with("model name")) model = trim(line.substr(line.find(':') + 1));
-  return fmt::format("{} x {}, Linux {}", std::thread::hardware_concurrency(), model, name.release);
 }
 
 void row(const char* what, const std::string& figure, const char* goal) {

@@ -4,7 +4,7 @@
 //   relay_sink check    takes every request apart: what was lost, repeated or out of order. For `relay_load ... count`
 //
 // Says "port N" when it serves. POST /write: the write; GET /counts: lines of "name number", and of "at TIME SAMPLES",
-// samples by their time in steps of 100 ms; POST /refuse/MS: 503 for so long.
+// samples by their time; POST /refuse/MS: 503 for so long.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,6 @@ using namespace tessera::bench;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostMessage = 64U << 20U;
-constexpr EpochMs kStep = 100;
 constexpr std::size_t kMostLatency = 600'000;  // ms; what is later counts there
 
 EpochMs now_ms() {
@@ -126,11 +125,11 @@ class Sink {
     const EpochMs now = now_ms();
     for (const EpochMs time : times_) {
       ++latencies_[static_cast<std::size_t>(std::clamp<EpochMs>(now - time, 0, kMostLatency - 1))];
-      if (time / kStep != step_ || in_step_ == nullptr) {
-        step_ = time / kStep;
-        in_step_ = &steps_[step_];
+      if (time != time_ || at_time_ == nullptr) {  // most samples of a request are of one scrape
+        time_ = time;
+        at_time_ = &by_time_[time];
       }
-      ++*in_step_;
+      ++*at_time_;
     }
   }
 
@@ -159,8 +158,7 @@ class Sink {
                                                                 {"out_of_order", check_.out_of_order}};
     std::string out;
     for (const auto& [name, value] : lines) fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
-    for (const auto& [step, samples] : steps_)
-      fmt::format_to(std::back_inserter(out), "at {} {}\n", step * kStep, samples);
+    for (const auto& [time, samples] : by_time_) fmt::format_to(std::back_inserter(out), "at {} {}\n", time, samples);
     return out;
   }
 
@@ -171,9 +169,9 @@ class Sink {
   std::uint64_t exposed_ = 0, stale_ = 0, others_ = 0;
   std::vector<EpochMs> times_;  ///< of one request
   std::vector<std::uint64_t> latencies_ = std::vector<std::uint64_t>(kMostLatency);
-  std::map<EpochMs, std::uint64_t> steps_;
-  EpochMs step_ = 0;
-  std::uint64_t* in_step_ = nullptr;
+  std::map<EpochMs, std::uint64_t> by_time_;
+  EpochMs time_ = 0;
+  std::uint64_t* at_time_ = nullptr;  ///< of by_time_: of time_
   Check check_;
 };
 

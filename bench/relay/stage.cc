@@ -44,7 +44,7 @@ double Received::operator[](const std::string& name) const {
 
 double Received::within(EpochMs begin, EpochMs length_ms) const {
   double out = 0;
-  for (const auto& [time, samples] : steps)
+  for (const auto& [time, samples] : by_time)
     if (time >= begin && time < begin + length_ms) out += samples;
   return out;
 }
@@ -86,7 +86,7 @@ Received Stage::received() {
   for (const auto line : split(body, '\n')) {
     const auto words = split(line, ' ');
     if (words.size() == 2) out.counts[std::string(words[0])] = *parse_double(words[1]);
-    if (words.size() == 3) out.steps.emplace_back(*parse_int(words[1]), *parse_double(words[2]));
+    if (words.size() == 3) out.by_time.emplace_back(*parse_int(words[1]), *parse_double(words[2]));
   }
   return out;
 }

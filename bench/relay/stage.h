@@ -28,7 +28,7 @@ struct LoadShape {
 /// What the receiver has counted: see relay_sink.cc.
 struct Received {
   std::map<std::string, double> counts;
-  std::vector<std::pair<EpochMs, double>> steps;  ///< samples by their time
+  std::vector<std::pair<EpochMs, double>> by_time;  ///< samples
 
   double operator[](const std::string& name) const;
   /// Samples of the times from `begin` on for `length_ms`.

@@ -41,7 +41,7 @@ std::optional<Steady> run_steady(const Contender& contender, const LoadShape& sh
 
   Steady out{};
   const EpochMs interval_ms = 1000LL * shape.interval_s;
-  const EpochMs first = received.steps.front().first;
+  const EpochMs first = received.by_time.front().first;
   const unsigned intervals = seconds / shape.interval_s;
   out.offered = shape.per_second() * seconds;
   out.delivered = received.within(first, interval_ms * intervals);
