@@ -210,7 +210,7 @@ TEST_F(RelayServer, IsReadyOnceItKnowsItsTargets) {
   EXPECT_THAT(get("/").body, HasSubstr("/explain?namespace="));
   const auto early = get("/readyz");
   EXPECT_EQ(early.status, 503);
-  EXPECT_EQ(early.body, "pods of all namespaces: not read yet\n");
+  EXPECT_THAT(early.body, testing::MatchesRegex("pods of all namespaces of http://[^ ]*: not read yet\n"));
   targets();
   EXPECT_EQ(get("/readyz").status, 200);
 }
