@@ -152,7 +152,7 @@ void ScrapeLoop::start_due(SteadyTime now) {
   while (!due_.empty() && due_.begin()->first <= now) {
     const auto [when, scrape] = *due_.begin();
     due_.erase(due_.begin());
-    scrape->start(*fetch_, clock_.time(now, now_epoch_ms()));
+    scrape->start(*fetch_, clock_.time(std::chrono::steady_clock::now(), now_epoch_ms()));  // both clocks at once
     const Milliseconds interval = scrape->target().interval;
     due_.emplace(std::max(when + interval, now + interval / 2), scrape);
   }
