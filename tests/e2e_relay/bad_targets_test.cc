@@ -28,7 +28,7 @@ std::string address(const RawServer& server) {
 /// A byte now and then, for ever.
 void drip(RawServer::Peer& peer) {
   peer.read_request();
-  peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  peer.send(fmt::format("{}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", kHead));
   peer.wait_for_end();
 }
 
