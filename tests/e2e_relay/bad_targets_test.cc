@@ -37,7 +37,7 @@ template <class Line>
 std::function<void(RawServer::Peer&)> endless(Line line) {
   return [line](RawServer::Peer& peer) {
     peer.read_request();
-    if (!peer.send(std::string(kHead) + "\r\n")) return;
+    if (!peer.send(fmt::format("{}{}", kHead, "\r\n"))) return;
     for (std::uint64_t number = 0;;) {
       std::string block;
       while (block.size() < 64U << 10U) block += line(number++);
