@@ -17,7 +17,6 @@ class Dictionary {
   std::uint32_t number(std::string_view text);  ///< of this text, which is added where it is new
   std::string_view text(std::uint32_t number) const { return entries_[number].text; }  ///< lives as long as this
   std::size_t size() const { return entries_.size(); }
-  std::size_t bytes() const { return bytes_; }  ///< of all texts
 
  private:
   struct Entry {
@@ -31,7 +30,6 @@ class Dictionary {
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* block_at_ = nullptr;
   std::size_t block_free_ = 0;
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace tessera::relay

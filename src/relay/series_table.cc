@@ -140,8 +140,4 @@ void SeriesTable::describe(const MetricText& metric) {
   set_unit(metric.family, metric.unit);
 }
 
-std::size_t SeriesTable::bytes() const {
-  return texts_.bytes() + texts_.size() * 32 + pairs_.size() * sizeof(Pair) + series_.size() * (sizeof(Series) + 6);
-}
-
 }  // namespace tessera::relay

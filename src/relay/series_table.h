@@ -58,8 +58,6 @@ class SeriesTable {
   /// What another table knows of a metric.
   void describe(const MetricText& metric);
 
-  std::size_t bytes() const;  ///< what it holds, roughly
-
  private:
   struct Pair {
     std::uint32_t name, value;
