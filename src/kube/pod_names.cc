@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kContainerIdLength = 64;
 constexpr std::size_t kStaticUidLength = 32;
 constexpr std::size_t kUidLength = 36;
+constexpr auto kCoarsestStamp = 2s;            // FAT's; a network file system's may be 1 s
 constexpr std::size_t kMostEntries = 100'000;  // per directory; a kubelet runs some hundred pods
 
 bool is_hex_or_dash(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-'; }
@@ -78,6 +79,11 @@ fs::file_time_type changed_at(const fs::path& directory) {
   return gone ? fs::file_time_type::min() : time;
 }
 
+/// Whether another change would show in the directory's time: the kernel's stamps are as coarse as its tick.
+bool settled(fs::file_time_type changed) {
+  return changed != fs::file_time_type::min() && fs::file_time_type::clock::now() - changed > kCoarsestStamp;
+}
+
 }  // namespace
 
 PodNames::PodNames(fs::path logs) : logs_(std::move(logs)) {}
@@ -104,9 +110,12 @@ std::optional<std::string> PodNames::uid_of(const std::string& space, const std:
 }
 
 bool PodNames::may_list_again(SteadyTime now) {
-  if (listed_ && now - *listed_ < 1s) return false;
-  listed_ = now;
-  return true;
+  if (asked_ && now - *asked_ < 1s) return false;
+  asked_ = now;
+  const Stamps before = std::exchange(stamps_, {changed_at(logs_ / "pods"), changed_at(logs_ / "containers")});
+  const bool unchanged = stamps_ == before && settled_ && !blind_;
+  settled_ = settled(stamps_.pods) && settled(stamps_.containers);
+  return !unchanged;
 }
 
 // Ids are never given twice, so names learned from them stay right where a directory cannot be listed any more; the

@@ -18,7 +18,7 @@ struct PodName {
 };
 
 /// A listing of <logs>/pods and <logs>/containers (as under /var/log). Not thread-safe: the collecting thread owns it.
-/// Lists again when asked for an unknown id, at most once per second of `now`.
+/// Lists again when asked for an unknown id, at most once per second of `now`, and only where a directory has changed.
 class PodNames {
  public:
   explicit PodNames(std::filesystem::path logs);
@@ -39,7 +39,16 @@ class PodNames {
   std::unordered_map<std::string, PodName> by_container_;
   std::unordered_map<std::string, PodName> by_uid_;
   std::unordered_map<std::string, std::string> uid_by_name_;
-  std::optional<SteadyTime> listed_;
+  /// When the directories changed last, as seen before they were listed; the smallest time where one is not there.
+  struct Stamps {
+    std::filesystem::file_time_type pods = std::filesystem::file_time_type::min();
+    std::filesystem::file_time_type containers = std::filesystem::file_time_type::min();
+    bool operator==(const Stamps&) const = default;
+  };
+
+  std::optional<SteadyTime> asked_;
+  Stamps stamps_;
+  bool settled_ = false;  ///< a change after that listing shows in the stamps
   std::optional<std::string> blind_;
 };
 

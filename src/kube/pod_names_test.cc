@@ -95,6 +95,30 @@ TEST_F(PodNamesTest, AKnownIdIsNotLookedForAgain) {
   EXPECT_EQ(names_.blind(), std::nullopt) << "nothing was listed since";
 }
 
+TEST_F(PodNamesTest, DirectoriesThatRestAreNotListedAgain) {
+  const auto long_ago = fs::file_time_type::clock::now() - 1h;
+  const auto stamp = [&](fs::file_time_type time) {
+    for (const char* directory : {"pods", "containers"}) fs::last_write_time(logs() / directory, time);
+  };
+  stamp(long_ago);
+  EXPECT_EQ(names_.uid_of("team-a", "train-0", now_), std::nullopt);
+  pod("team-a_train-0_" + kUid);
+  stamp(long_ago);
+  EXPECT_EQ(names_.uid_of("team-a", "train-0", now_ + 1s), std::nullopt) << "the stamps say that nothing changed";
+  EXPECT_EQ(names_.find(kUid, kId, now_ + 2s), std::nullopt);
+  stamp(long_ago + 1s);
+  EXPECT_EQ(names_.uid_of("team-a", "train-0", now_ + 3s), kUid);
+}
+
+TEST_F(PodNamesTest, AChangeWithinTheSameTickIsSeenLater) {
+  const auto just_now = fs::file_time_type::clock::now();
+  fs::last_write_time(logs() / "pods", just_now);
+  EXPECT_EQ(names_.uid_of("team-a", "train-0", now_), std::nullopt);
+  pod("team-a_train-0_" + kUid);
+  fs::last_write_time(logs() / "pods", just_now);
+  EXPECT_EQ(names_.uid_of("team-a", "train-0", now_ + 1h), kUid);
+}
+
 TEST_F(PodNamesTest, ANamePassesToTheNewestPod) {
   pod("team-a_db-0_" + kUid);
   EXPECT_EQ(names_.uid_of("team-a", "db-0", now_), kUid);
