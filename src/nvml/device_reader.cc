@@ -55,6 +55,7 @@ gpu::Device DeviceReader::collect() {
     device.collection_seconds = std::chrono::duration<double>(steady_now() - started).count();
     return device;
   };
+  driver_gone_ = false;
   abi::Device handle = nullptr;
   abi::Return code = api_.nvmlDeviceGetHandleByIndex_v2 ? api_.nvmlDeviceGetHandleByIndex_v2(known_.index, &handle)
                                                         : abi::kFunctionNotFound;
@@ -109,6 +110,7 @@ gpu::Device DeviceReader::unhealthy(abi::Return code, const char* call) {
   for (const MigDevice& device : layout_) out.instances.push_back(device.identity);
   out.clamped_values = clamped_;
   out.health = health_of(code);
+  driver_gone_ = is_driver_gone(code);
   const std::string_view what_to_do = advice(code);
   out.why = fmt::format("{}: {}{}{}", call, describe(api_, code), what_to_do.empty() ? "" : ". ", what_to_do);
   // It may come back as another handle, after a reset: then everything is taken anew, registration of events included.

@@ -30,6 +30,11 @@ class DeviceReader {
   /// The device that has this index now. Never fails: what went wrong is in its health and why.
   gpu::Device collect();
 
+  /// Of the last answer: the driver itself is gone, not this device only.
+  bool driver_gone() const { return driver_gone_; }
+  /// Whether the driver has written process entries wider than its branch is known to.
+  bool wide_entries_met() const { return lists_.wide_met(); }
+
  private:
   void begin(abi::Device handle, const std::string& uuid);
   void refresh(abi::Device handle);
@@ -56,6 +61,7 @@ class DeviceReader {
   ProcessLists lists_;
   ProcessUtilization utilization_;
   std::uint64_t clamped_ = 0;
+  bool driver_gone_ = false;
   std::unique_ptr<Gpm> gpm_;
   std::map<unsigned, Gpm> instance_gpm_;  // by GPU instance
 };

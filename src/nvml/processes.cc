@@ -71,15 +71,17 @@ bool writes_wide_entries(const Api& api) {
   return api.nvmlDeviceGetConfComputeMemSizeInfo && !api.nvmlDeviceGetRunningProcessDetailList;
 }
 
-std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride expected,
-                                           std::optional<std::uint64_t> most_memory) {
+Stride written_stride(std::span<const std::byte> raw, std::size_t count, Stride expected,
+                      std::optional<std::uint64_t> most_memory) {
   count = std::min(count, raw.size() / kEntryBytes);
-  Stride stride = expected;
-  if (expected != Stride::Narrow && count > 1) {
-    stride = touched_beyond(raw, count, Stride::Usual) ? Stride::Wide : Stride::Usual;
-    if (!makes_sense(raw, count, stride, most_memory) && makes_sense(raw, count, expected, most_memory))
-      stride = expected;
-  }
+  if (expected == Stride::Narrow || count < 2) return expected;
+  const Stride seen = touched_beyond(raw, count, Stride::Usual) ? Stride::Wide : Stride::Usual;
+  const bool believed = makes_sense(raw, count, seen, most_memory) || !makes_sense(raw, count, expected, most_memory);
+  return believed ? seen : expected;
+}
+
+std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride stride) {
+  count = std::min(count, raw.size() / kEntryBytes);
   std::vector<ProcessEntry> out;
   out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -134,8 +136,11 @@ void ProcessLists::read(Asking& asking, bool instance, std::optional<std::uint64
       if (code == abi::kInsufficientSize) capacity = std::min(std::max(count, capacity) + kSlack, kMostEntries);
     }
     if (!asking.note(call, code)) continue;
-    const Stride stride = !wide ? Stride::Narrow : v3 && wide_ ? Stride::Wide : Stride::Usual;
-    merge_processes(out, decode_processes(std::as_bytes(std::span(buffer_)), count, stride, most_memory), row.list);
+    const Stride expected = !wide ? Stride::Narrow : v3 && wide_ ? Stride::Wide : Stride::Usual;
+    const auto raw = std::as_bytes(std::span(buffer_));
+    const Stride stride = written_stride(raw, count, expected, most_memory);
+    wide_met_ |= stride == Stride::Wide;
+    merge_processes(out, decode_processes(raw, count, stride), row.list);
   }
 }
 

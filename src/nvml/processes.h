@@ -28,11 +28,12 @@ struct ProcessEntry {
   bool operator==(const ProcessEntry&) const = default;
 };
 
-/// `count` entries from memory that was zeroed before the driver wrote to it, and holds 32 bytes an entry. What the
-/// driver really wrote tells the stride; `expected` decides where that makes no sense (a PID of 0, more memory than
-/// `most_memory`).
-std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride expected,
-                                           std::optional<std::uint64_t> most_memory);
+/// The stride of `count` entries in memory that was zeroed before the driver wrote to it, and holds 32 bytes an entry.
+/// What the driver really wrote tells it; `expected` decides where that makes no sense (a PID of 0, more memory than
+/// `most_memory`), and for a single entry, which looks the same in both.
+Stride written_stride(std::span<const std::byte> raw, std::size_t count, Stride expected,
+                      std::optional<std::uint64_t> most_memory);
+std::vector<ProcessEntry> decode_processes(std::span<const std::byte> raw, std::size_t count, Stride stride);
 
 enum class ProcessList { Compute, Graphics, Mps };
 
@@ -53,9 +54,12 @@ class ProcessLists {
   explicit ProcessLists(bool wide) : wide_(wide) {}
   /// `where`: the instance that the handle is, for entries that do not say.
   void read(Asking& asking, bool instance, std::optional<std::uint64_t> most_memory, std::vector<gpu::Process>& out);
+  /// Whether this driver has ever written wide entries.
+  bool wide_met() const { return wide_met_; }
 
  private:
   bool wide_;
+  bool wide_met_ = false;
   std::vector<std::uint64_t> buffer_;
 };
 

@@ -32,22 +32,26 @@ std::vector<ProcessEntry> expected(std::size_t count, bool ids) {
   return out;
 }
 
+std::vector<ProcessEntry> decoded(std::span<const std::byte> raw, std::size_t count, Stride usual) {
+  return decode_processes(raw, count, written_stride(raw, count, usual, kMost));
+}
+
 TEST(DecodeProcesses, ReadsEveryStride) {
   for (const std::size_t count : {0U, 1U, 2U, 7U})
     for (const Stride stride : {Stride::Usual, Stride::Wide})
-      EXPECT_EQ(decode_processes(written(count, stride), count, stride, kMost), expected(count, true));
+      EXPECT_EQ(decoded(written(count, stride), count, stride), expected(count, true));
   // Of the second entry of two in the instance (0, 0), a wide list leaves nothing behind the usual end.
   std::vector<std::byte> first(64);
   const abi::ProcessDetail entries[] = {{5, kMib, 0, 0, 0}, {6, kMib, 0, 0, 0}};
   std::memcpy(first.data(), entries, sizeof entries);
-  EXPECT_EQ(decode_processes(first, 2, Stride::Wide, kMost).at(1).pid, 6U);
-  EXPECT_EQ(decode_processes(written(3, Stride::Narrow), 3, Stride::Narrow, kMost), expected(3, false));
+  EXPECT_EQ(decoded(first, 2, Stride::Wide).at(1).pid, 6U);
+  EXPECT_EQ(decoded(written(3, Stride::Narrow), 3, Stride::Narrow), expected(3, false));
 }
 
 TEST(DecodeProcesses, TakesTheStrideThatMakesSense) {
   for (const std::size_t count : {2U, 3U, 9U}) {
-    EXPECT_EQ(decode_processes(written(count, Stride::Wide), count, Stride::Usual, kMost), expected(count, true));
-    EXPECT_EQ(decode_processes(written(count, Stride::Usual), count, Stride::Wide, kMost), expected(count, true));
+    EXPECT_EQ(decoded(written(count, Stride::Wide), count, Stride::Usual), expected(count, true));
+    EXPECT_EQ(decoded(written(count, Stride::Usual), count, Stride::Wide), expected(count, true));
   }
 }
 
@@ -56,8 +60,8 @@ TEST(DecodeProcesses, DropsWhatIsNoValue) {
   const abi::ProcessInfo entry{7, abi::kNoValue64, abi::kNoInstance, abi::kNoInstance};
   std::memcpy(raw.data(), &entry, sizeof entry);
   const std::vector<ProcessEntry> want{{7, std::nullopt, std::nullopt, std::nullopt}};
-  EXPECT_EQ(decode_processes(raw, 1, Stride::Usual, kMost), want);
-  EXPECT_EQ(decode_processes(raw, 99, Stride::Usual, kMost), want) << "never beyond the buffer";
+  EXPECT_EQ(decoded(raw, 1, Stride::Usual), want);
+  EXPECT_EQ(decoded(raw, 99, Stride::Usual), want) << "never beyond the buffer";
 }
 
 TEST(WritesWideEntries, KnowsTheBranchByWhatItExports) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -87,14 +88,19 @@ class Reader::Impl {
 
     gpu::Snapshot out;
     out.driver = library_->driver();
+    wide_met_ = wide_met_ || wide_entries_met();
+    out.driver.abi_mismatch |= wide_met_;
     out.inventory_why = inventory_trouble();
     out.devices.reserve(count_);
     for (unsigned index = 0; index < count_; ++index) out.devices.push_back(take(workers_[index]));
+    if (out.inventory_why.empty() && devices_say_gone()) out.inventory_why = out.devices.front().why;
     out.time_ms = now_epoch_ms();
     return out;
   }
 
-  bool driver_gone() const { return crew_.finished(inventory_number_) && is_driver_gone(inventory_->code); }
+  bool driver_gone() const {
+    return devices_say_gone() || (crew_.finished(inventory_number_) && is_driver_gone(inventory_->code));
+  }
 
   const Library& library() const { return *library_; }
 
@@ -114,6 +120,19 @@ class Reader::Impl {
       workers_.push_back(std::move(worker));
     }
     for (unsigned index = before; index < count_; ++index) crew_.post(workers_[index].number);
+  }
+
+  /// A driver may still count its devices when none of them can be asked any more.
+  bool devices_say_gone() const {
+    return count_ > 0 && std::ranges::all_of(workers_ | std::views::take(count_), [&](const Worker& worker) {
+             return crew_.finished(worker.number) && worker.post->reader.driver_gone();
+           });
+  }
+
+  bool wide_entries_met() const {
+    return std::ranges::any_of(workers_, [&](const Worker& worker) {
+      return crew_.finished(worker.number) && worker.post->reader.wide_entries_met();
+    });
   }
 
   std::string inventory_trouble() const {
@@ -154,7 +173,8 @@ class Reader::Impl {
   std::size_t inventory_number_ = 0;
   std::vector<Worker> workers_;  // by index
   unsigned count_ = 0;           // devices that the driver counts now
-  Crew crew_;                    // last: its threads end before what they use
+  bool wide_met_ = false;
+  Crew crew_;  // last: its threads end before what they use
 };
 
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -119,6 +119,16 @@ TEST_F(ReadBroken, KeepsItsListWhenTheDriverWillNotCount) {
   EXPECT_FALSE(reader->driver_gone()) << "it may be in a bad mood only";
 }
 
+TEST_F(ReadBroken, TellsWideEntriesOfADriverNotKnownForThem) {
+  scenario("      - {model: t4, processes: [{pid: 100, copies: 3, memory: 5MiB}]}\n");
+  open();
+  EXPECT_FALSE(reader->collect().driver.abi_mismatch);
+  sim("fault stride32 on");
+  const auto snapshot = reader->collect();
+  EXPECT_TRUE(snapshot.driver.abi_mismatch);
+  EXPECT_EQ(snapshot.devices.at(0).processes.size(), 3U) << "they are read as written";
+}
+
 TEST_F(ReadBroken, SaysThatTheDriverIsGone) {
   scenario("      - {model: t4, count: 2}\n");
   open();
@@ -131,6 +141,14 @@ TEST_F(ReadBroken, SaysThatTheDriverIsGone) {
     EXPECT_FALSE(snapshot.inventory_why.empty()) << code;
   }
   sim("fault clear");
+  sim("fault return --symbol nvmlDeviceGetHandleByIndex_v2 --code 1");
+  const auto counted = reader->collect();
+  EXPECT_EQ(counted.devices.size(), 2U);
+  EXPECT_TRUE(reader->driver_gone()) << "it counts devices, and answers for none of them";
+  EXPECT_THAT(counted.inventory_why, HasSubstr("nvmlDeviceGetHandleByIndex"));
+  sim("fault clear");
+  EXPECT_EQ(reader->collect().inventory_why, "");
+  EXPECT_FALSE(reader->driver_gone());
   open();  // in the place of the old one
   EXPECT_EQ(reader->collect().devices.size(), 2U);
   EXPECT_FALSE(reader->driver_gone());
