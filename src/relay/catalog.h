@@ -68,6 +68,11 @@ inline constexpr Described kSamplesLeftOut{
      "where their time is more than ten minutes in the future."},
     "reason",
     "scrapes"};
+inline constexpr Described kClamped{{"tessera_relay_utilizations_clamped_total", Type::Counter, "ratios",
+                                     "Utilizations above 1 on scraped pages that gpu_weighted_utilization_ratio was "
+                                     "derived from, and that were taken as 1 for it."},
+                                    "",
+                                    "scrapes"};
 
 // What is sent, for each destination.
 inline constexpr Described kDestinationInfo{
@@ -149,13 +154,12 @@ inline constexpr Described kStartTime{
     "",
     "clock"};
 
-inline constexpr std::array kAll = {&kBuildInfo,      &kReloadOk,       &kReloadTime,      &kSourceReady,
-                                    &kSourceTargets,  &kTargetsDropped, &kTargets,         &kScrapes,
-                                    &kSamplesScraped, &kSamplesLeftOut, &kDestinationInfo, &kQueueSamples,
-                                    &kQueueBytes,     &kQueueOldest,    &kQueueErrors,     &kLag,
-                                    &kSentSamples,    &kSentBytes,      &kRequests,        &kRetries,
-                                    &kDropped,        &kRejected,       &kHighestSent,     &kTrouble,
-                                    &kRefused,        &kCpuSeconds,     &kResident,        &kStartTime};
+inline constexpr std::array kAll = {
+    &kBuildInfo,    &kReloadOk,   &kReloadTime,     &kSourceReady,    &kSourceTargets, &kTargetsDropped,
+    &kTargets,      &kScrapes,    &kSamplesScraped, &kSamplesLeftOut, &kClamped,       &kDestinationInfo,
+    &kQueueSamples, &kQueueBytes, &kQueueOldest,    &kQueueErrors,    &kLag,           &kSentSamples,
+    &kSentBytes,    &kRequests,   &kRetries,        &kDropped,        &kRejected,      &kHighestSent,
+    &kTrouble,      &kRefused,    &kCpuSeconds,     &kResident,       &kStartTime};
 
 }  // namespace catalog
 }  // namespace tessera::relay

@@ -185,6 +185,7 @@ struct ScrapeSettings {
   bool honor_timestamps = true;
   bool track_timestamps_staleness = false;
   bool compression = true;
+  bool derive_gpu_weights = false;  ///< of a dcgm-exporter's page what scrape_weights.h says
   std::vector<ScrapeProtocol> protocols = {ScrapeProtocol::OpenMetrics1_0_0, ScrapeProtocol::PrometheusText0_0_4};
   /// For an answer without a Content-Type that we know.
   ScrapeProtocol fallback = ScrapeProtocol::PrometheusText0_0_4;

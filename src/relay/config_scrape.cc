@@ -128,6 +128,7 @@ const std::vector<std::string_view>& scrape_keys() {
                                           "honor_timestamps",
                                           "track_timestamps_staleness",
                                           "enable_compression",
+                                          "derive_gpu_weights",
                                           "scrape_protocols",
                                           "fallback_scrape_protocol",
                                           "body_size_limit",
@@ -201,6 +202,7 @@ Result<void> read_scrape(const Section& section, ScrapeSettings& into) {
   TRY(section.read("honor_timestamps", into.honor_timestamps));
   TRY(section.read("track_timestamps_staleness", into.track_timestamps_staleness));
   TRY(section.read("enable_compression", into.compression));
+  TRY(section.read("derive_gpu_weights", into.derive_gpu_weights));
   into.protocols = TRY(read_protocols(section, "scrape_protocols", std::move(into.protocols)));
   if (const auto fallback = section.find("fallback_scrape_protocol")) into.fallback = TRY(protocol_of(*fallback));
   TRY(read_limits(section, into.limits));

@@ -79,6 +79,7 @@ void append_job(std::string& out, const Job& job) {
   const auto& limits = scrape.limits;
   out += fmt::format("  limits     a page: {}, {}\n", limits.body_bytes ? bytes(*limits.body_bytes) : "any size",
                      limits.samples ? counted(*limits.samples, "sample") : "any number of samples");
+  if (scrape.derive_gpu_weights) out += "  derives    weights of MIG instances, where the page has none\n";
   for (const auto& discovery : job.discoveries) out += fmt::format("  finds      {}\n", source_of(discovery));
   if (!job.relabel.empty() || !scrape.metric_relabel.empty())
     out += fmt::format("  relabels   targets by {}, samples by {}\n", counted(job.relabel.size(), "rule"),

@@ -223,11 +223,13 @@ Result<std::vector<Job>> read_targets(const Section& root, const ScrapeSettings&
 Result<std::vector<Job>> read_builtin(const Section& root, const ScrapeSettings& defaults, bool explicit_target) {
   const auto section = root.below("builtin_targets");
   Namespaces namespaces;
+  bool derive = true;
   if (section) {
-    std::vector<std::string_view> known = {"namespace_selector"};
+    std::vector<std::string_view> known = {"namespace_selector", "derive_gpu_weights"};
     for (const auto& row : kBuiltin) known.push_back(row.key);
     TRY(section->only(known));
     if (const auto chosen = section->below("namespace_selector")) namespaces = TRY(read_namespaces(*chosen));
+    TRY(section->read("derive_gpu_weights", derive));
   }
   std::vector<Job> jobs;
   for (const auto& row : kBuiltin) {
@@ -246,6 +248,7 @@ Result<std::vector<Job>> read_builtin(const Section& root, const ScrapeSettings&
     job.discoveries = {std::move(pods)};
     job.scrape = defaults;
     job.scrape.honor_labels = true;
+    job.scrape.derive_gpu_weights = derive && row.kind == BuiltinKind::DcgmExporter;
     jobs.push_back(std::move(job));
   }
   return jobs;

@@ -352,6 +352,24 @@ TEST(Config, UsesTheBuiltinSetWhereNoTargetIsGiven) {
   EXPECT_THAT(pods.namespaces.names, ElementsAre("gpu"));
 }
 
+TEST(Config, DerivesWeightsWhereAskedForAndOfTheBuiltinDcgmExporter) {
+  const struct {
+    std::string_view text;
+    std::vector<std::string> want;
+  } kCases[] = {
+      {"", {"builtin/dcgm-exporter"}},
+      {"builtinTargets: {deriveGpuWeights: false}", {}},
+      {"scrape_configs: [{job_name: a, derive_gpu_weights: true}, {job_name: b}]", {"a"}},
+      {"targets: [{targetName: a, selector: {}, endpoints: [{deriveGpuWeights: true}, {}]}]", {"a/0"}},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::string> derive;
+    for (const Job& job : parsed(c.text).jobs)
+      if (job.scrape.derive_gpu_weights) derive.push_back(job.id);
+    EXPECT_EQ(derive, c.want) << c.text;
+  }
+}
+
 TEST(Config, TakesForeignKeysThatSayNothing) {
   const Config config = parsed(R"(
 global: {scrape_native_histograms: false}

@@ -44,6 +44,7 @@ Json target_json(const SeenTarget& seen) {
   out["missed"] = status.missed;
   out["duplicates"] = status.duplicates;
   out["tooFarAhead"] = status.too_far_ahead;
+  out["clamped"] = status.clamped;
   out["collisions"] = status.collisions;
   return out;
 }

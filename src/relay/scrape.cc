@@ -62,7 +62,8 @@ SeriesRules rules_of(const Target& target, const Labels& external) {
           settings.track_timestamps_staleness,
           settings.metric_relabel,
           external,
-          settings.limits};
+          settings.limits,
+          settings.derive_gpu_weights};
 }
 
 }  // namespace
@@ -219,3 +220,4 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
 }
 
 }  // namespace tessera::relay
+  status_.clamped += page.clamped;

@@ -32,6 +32,7 @@ struct TargetStatus {
   std::uint64_t missed = 0;      ///< times at which the scrape before was still under way
   std::uint64_t duplicates = 0;  ///< samples left out: their series was on the page already
   std::uint64_t too_far_ahead = 0;
+  std::uint64_t clamped = 0;     ///< utilizations above 1 that weights were derived from, taken as 1
   std::uint64_t collisions = 0;  ///< samples left out: write relabelling made two series the same
 };
 

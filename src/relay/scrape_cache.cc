@@ -105,6 +105,9 @@ class ScrapeCache::Reader : public metrics::PageReader {
 
  private:
   std::uint32_t learn(const metrics::Sample& sample, std::string_view prefix);
+  std::uint32_t add_line(const metrics::Sample& sample, std::string_view prefix, std::uint32_t series) {
+    return cache_.add_line(prefix, cache_.watched(sample, series));
+  }
 
   ScrapeCache& cache_;
   std::string_view text_;
@@ -139,17 +142,17 @@ std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::str
     auto& blocks = cache_.blocks_;
     const auto same = [&](std::uint32_t i) { return blocks[i].hash == hash && blocks[i].length == block.size(); };
     if (const auto known = cache_.blocks_by_hash_.find(hash, same); known != kNoRow)
-      return cache_.add_line(prefix, cache_.table_->add(sample.name, blocks[known].label_set));
+      return add_line(sample, prefix, cache_.table_->add(sample.name, blocks[known].label_set));
   }
   const auto labels = series_labels(sample.name, sample.labels, cache_.rules_);
   if (!labels) {
     error_ = labels.error();
     return kNoRow;
   }
-  if (!*labels) return cache_.add_line(prefix, kDropped);
+  if (!*labels) return add_line(sample, prefix, kDropped);
   const std::uint32_t series = cache_.table_->add(**labels, sample.name);
   if (is_plain) cache_.add_block({hash, static_cast<std::uint32_t>(block.size()), (*cache_.table_)[series].labels});
-  return cache_.add_line(prefix, series);
+  return add_line(sample, prefix, series);
 }
 
 ScrapeCache::ScrapeCache(SeriesRules rules) : rules_(std::move(rules)), table_(std::make_unique<SeriesTable>()) {
@@ -169,6 +172,7 @@ void ScrapeCache::begin(metrics::Format format, EpochMs now) {
   latest_time_ = now + kAhead;
   page_ = {};
   page_.samples.reserve(usual_samples_);
+  if (weights_) weights_->begin();
 }
 
 Result<void> ScrapeCache::feed(std::string_view piece) {
@@ -278,7 +282,16 @@ void ScrapeCache::follow(std::uint32_t line) {
 
 void ScrapeCache::take_sample(std::uint32_t series, double value, std::optional<EpochMs> time) {
   ++page_.scraped;
-  if (series == kDropped) return;
+  if (series >= kWatched) {
+    if (series == kDropped) return;
+    weights_->note(series - kWatched, value);
+    series = watched_[series - kWatched];
+    if (series == kDropped) return;
+  }
+  take_series(series, value, time);
+}
+
+void ScrapeCache::take_series(std::uint32_t series, double value, std::optional<EpochMs> time) {
   Series& row = (*table_)[series];
   if (row.seen == page_number_) {
     ++page_.duplicates;
@@ -295,6 +308,33 @@ void ScrapeCache::take_sample(std::uint32_t series, double value, std::optional<
   page_.samples.push_back({series, value});
 }
 
+/// What a line is to stand for: its series, or where it tells something of weights a number of its own.
+std::uint32_t ScrapeCache::watched(const metrics::Sample& sample, std::uint32_t series) {
+  const auto number = weights_ ? weights_->watch(sample) : std::nullopt;
+  if (!number) return series;
+  watched_.push_back(series);  // numbers are given one after another
+  return kWatched + *number;
+}
+
+/// As if the page had gone on with these: the same rules of labels, and an end when they are not there any more.
+Result<void> ScrapeCache::derive() {
+  const ScrapeWeights::Page derived = weights_->finish();
+  page_.clamped = derived.clamped;
+  for (const auto& [made, value] : derived.samples)
+    if (const std::uint32_t row = TRY(row_of(made)); row != kDropped) take_series(row, value, std::nullopt);
+  return {};
+}
+
+Result<std::uint32_t> ScrapeCache::row_of(std::uint32_t made) {
+  if (made >= derived_.size()) derived_.resize(made + 1, kNoRow);
+  if (derived_[made] != kNoRow) return derived_[made];
+  const auto& [name, labels] = weights_->made(made);
+  std::vector<metrics::Label> shown;
+  for (const Label& label : labels) shown.push_back({label.name, label.value});
+  const auto ruled = TRY(series_labels(name, shown, rules_));
+  return derived_[made] = ruled ? table_->add(*ruled, name) : kDropped;
+}
+
 Result<ScrapedPage> ScrapeCache::finish() {
   if (!carry_.empty()) {
     carry_ += '\n';
@@ -304,6 +344,7 @@ Result<ScrapedPage> ScrapeCache::finish() {
   reader_->parser.skip_lines(known_lines_);
   TRY(reader_->parser.end());
   reader_.reset();
+  if (weights_) TRY(derive());
 
   if (still_live_ != live_)
     for (std::uint32_t i = 0; i < table_->size(); ++i)
@@ -348,6 +389,15 @@ void ScrapeCache::rebuild() {
   lines_by_hash_ = {};
   blocks_.clear();
   blocks_by_hash_ = {};
+  watched_.clear();
+  derived_.clear();
+  if (rules_.derive_gpu_weights) {
+    weights_ = std::make_unique<ScrapeWeights>();
+    for (const auto& [name, help] : {ScrapeWeights::kSlices, ScrapeWeights::kWeighted}) {
+      table_->set_kind(name, metrics::Kind::Gauge);
+      table_->set_help(name, help);
+    }
+  }
   last_line_ = 0;
   ++epoch_;
 }

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "metrics/parse.h"
 #include "relay/index_table.h"
+#include "relay/scrape_weights.h"
 #include "relay/series_rules.h"
 #include "relay/series_table.h"
 
@@ -37,7 +38,7 @@ struct ScrapedExemplar {
 
 /// What a page came to.
 struct ScrapedPage {
-  std::vector<ScrapedSample> samples;  ///< one a series
+  std::vector<ScrapedSample> samples;  ///< one a series, those that were derived last
   std::vector<ScrapedTime> times;      ///< of those samples that brought their own, in order
   std::vector<ScrapedExemplar> exemplars;
   std::vector<std::uint32_t> stale;  ///< series that were in the last good page and are not in this one
@@ -45,6 +46,7 @@ struct ScrapedPage {
   std::uint64_t added = 0;           ///< series that the last good page did not have
   std::uint64_t duplicates = 0;      ///< further samples of a series on the same page: the first one counts
   std::uint64_t too_far_ahead = 0;   ///< left out: time stamps more than 10 minutes in the future
+  std::uint64_t clamped = 0;         ///< utilizations above 1 that were taken as 1 to derive others
 };
 
 class ScrapeCache {
@@ -87,6 +89,7 @@ class ScrapeCache {
   };
   static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
   static constexpr std::uint32_t kComment = 0xffff'fffd;
+  static constexpr std::uint32_t kWatched = 0x8000'0000;  ///< and above: plus its number in watched_
 
   Result<void> take_lines(std::string_view text);
   const char* take_known(const char* at, const char* end, std::uint32_t line);
@@ -96,6 +99,10 @@ class ScrapeCache {
   void add_block(const Block& block);
   void follow(std::uint32_t line);
   void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
+  void take_series(std::uint32_t series, double value, std::optional<EpochMs> time);
+  std::uint32_t watched(const metrics::Sample& sample, std::uint32_t series);
+  Result<void> derive();
+  Result<std::uint32_t> row_of(std::uint32_t made);
   void rebuild();
   void keep_live(const SeriesTable& from);
 
@@ -105,6 +112,9 @@ class ScrapeCache {
   IndexTable lines_by_hash_;
   std::vector<Block> blocks_;  ///< braces with all in them, as they stand on the page, to a label set of the table
   IndexTable blocks_by_hash_;
+  std::unique_ptr<ScrapeWeights> weights_;  ///< null: nothing is derived
+  std::vector<std::uint32_t> watched_;      ///< the series, or kDropped, of each line that weights_ watches
+  std::vector<std::uint32_t> derived_;      ///< the series, or kDropped, of each that weights_ makes
   std::uint64_t epoch_ = 0;
   std::size_t live_ = 0;         ///< series that a stale marker is owed to
   std::size_t usual_lines_ = 0;  ///< of the last good page

@@ -20,7 +20,7 @@ Milliseconds grace(const Target& target) { return target.interval * 21 / 10; }
 
 void ScrapeTotals::add(const TargetStatus& status) {
   add(ScrapeTotals{status.scrapes, status.failures, status.missed, status.samples_of_all, status.duplicates,
-                   status.too_far_ahead});
+                   status.too_far_ahead, status.clamped});
 }
 
 void ScrapeTotals::add(const ScrapeTotals& others) {
@@ -30,6 +30,7 @@ void ScrapeTotals::add(const ScrapeTotals& others) {
   samples += others.samples;
   duplicates += others.duplicates;
   too_far_ahead += others.too_far_ahead;
+  clamped += others.clamped;
 }
 
 Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Scrapes before) {

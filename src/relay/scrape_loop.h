@@ -36,6 +36,7 @@ struct ScrapeTotals {
   std::uint64_t samples = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t too_far_ahead = 0;
+  std::uint64_t clamped = 0;
   void add(const TargetStatus& status);
   void add(const ScrapeTotals& others);
   bool operator==(const ScrapeTotals&) const = default;

@@ -70,6 +70,7 @@ void add_scrapes(Page& page, const ScrapeTotals& all) {
   metrics::append_single(page, catalog::kSamplesScraped.metric, number(all.samples));
   add_counts(page, catalog::kSamplesLeftOut.metric, "reason",
              {{"duplicate", all.duplicates}, {"too_far_ahead", all.too_far_ahead}});
+  metrics::append_single(page, catalog::kClamped.metric, number(all.clamped));
 }
 
 /// A destination with its queues summed and its label written.

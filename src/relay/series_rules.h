@@ -21,6 +21,7 @@ struct SeriesRules {
   RelabelRules metric_relabel{};
   Labels external{};      ///< added where a series lacks them
   ScrapeLimits limits{};  ///< a page beyond one of them counts as failed
+  bool derive_gpu_weights = false;
 };
 
 /// The series' labels with `__name__`; nullopt where a rule drops it. Invalid where a limit is exceeded, or a label
