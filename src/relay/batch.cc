@@ -15,11 +15,18 @@ void Batch::open() {
   newest_ = 0;
   due_.reset();
   metadata_ = wire::RequestWriter::MetadataList::Without;
+  max_families_ = SIZE_MAX;
   const RequestKind wanted = ask_();
   if (writer_ && wanted == kind_) return;
   kind_ = wanted;
   compressor_.emplace(form_of(wanted).compression);
   writer_.emplace(form_of(wanted).protocol);
+}
+
+void Batch::want_metadata() {
+  if (writer_->families() >= options_.max_metadata) seal();
+  metadata_ = wire::RequestWriter::MetadataList::With;
+  max_families_ = options_.max_metadata;
 }
 
 void Batch::wrote(EpochMs newest, SteadyTime now) {

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Forward>> Forward::open(const Destination& destination, c
   std::unique_ptr<Forward> forward(new Forward(destination));
   Forward* const self = forward.get();
   const BatchOptions options{.max_samples = destination.queue.max_samples_per_send,
+                             .max_metadata = destination.metadata.max_per_send,
                              .deadline = destination.queue.batch_deadline};
   for (auto& queue : queues) {
     Shard shard;

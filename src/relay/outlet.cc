@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "wire/staleness.h"
+
 namespace tessera::relay {
 namespace {
 constexpr std::uint32_t kUnknown = 0xffff'ffff;
 constexpr std::uint32_t kDropped = 0xffff'fffe;
+constexpr std::uint32_t kNobodyYet = 0xffff'ffff;  // but what an earlier table knew may end
+constexpr std::uint32_t kNobody = 0xffff'fffe;
 }  // namespace
 
-std::size_t Outlet::deliver(const Delivery& delivery, SteadyTime now) {
+void Outlet::deliver(const Delivery& delivery, SteadyTime now) {
   if (epoch_ != delivery.epoch) {
     epoch_ = delivery.epoch;
     metrics_.clear();
@@ -17,11 +21,12 @@ std::size_t Outlet::deliver(const Delivery& delivery, SteadyTime now) {
     origins_.clear();
     relabelled_ = destination_.relabel.empty() ? nullptr : std::make_unique<SeriesTable>();
   }
-  if (destination_.metadata.send && now >= metadata_due_) {
+  const bool tells_metadata = destination_.metadata.send && now >= metadata_due_;
+  if (tells_metadata) {
     batch_.want_metadata();
     metadata_due_ = now + destination_.metadata.interval;
   }
-  std::size_t written = 0;
+  bool any = false;
   auto time = delivery.times.begin();
   auto exemplar = delivery.exemplars.begin();
   EpochMs newest = 0;
@@ -31,7 +36,7 @@ std::size_t Outlet::deliver(const Delivery& delivery, SteadyTime now) {
     if (time != delivery.times.end() && time->sample == i) at = (time++)->time;
     const auto* own_exemplar = exemplar != delivery.exemplars.end() && exemplar->sample == i ? &*exemplar++ : nullptr;
     const std::uint32_t row = row_of(delivery, sample.series);
-    if (row == kDropped) continue;
+    if (row == kDropped || (relabelled_ && !may_go(row, sample))) continue;
     write(relabelled_ ? *relabelled_ : delivery.table, sample, row, at);
     if (own_exemplar && destination_.send_exemplars) {
       std::vector<metrics::Label> shown;
@@ -39,11 +44,12 @@ std::size_t Outlet::deliver(const Delivery& delivery, SteadyTime now) {
       batch_.writer().exemplar(shown, own_exemplar->value, own_exemplar->time.value_or(at));
     }
     newest = std::max(newest, at);
-    ++written;
-    if (batch_.full()) batch_.wrote(newest, now);
+    any = true;
+    if (!batch_.full()) continue;
+    batch_.wrote(newest, now);
+    if (tells_metadata) batch_.want_metadata();  // the request that goes on with this page
   }
-  if (written != 0) batch_.wrote(newest, now);
-  return written;
+  if (any) batch_.wrote(newest, now);
 }
 
 /// The series' row in the table that goes out.
@@ -56,13 +62,24 @@ std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
   Labels labels = delivery.table.labels(origin);
   if (!relabel(destination_.relabel, labels) || value_of(labels, "__name__").empty()) return row = kDropped;
   row = relabelled_->add(labels, delivery.table.scraped_name(origin.metric));
-  if (row < origins_.size()) {
-    ++collisions_;
-    return row = kDropped;
+  if (row == origins_.size()) {
+    origins_.push_back(kNobodyYet);
+    relabelled_->describe(delivery.table.metric(origin.metric));
   }
-  origins_.push_back(series);
-  relabelled_->describe(delivery.table.metric(origin.metric));
   return row;
+}
+
+/// Of several series that became one row the first goes, until its end has been written: then another may.
+bool Outlet::may_go(std::uint32_t row, const ScrapedSample& sample) {
+  const bool ends = wire::is_stale(sample.value);
+  std::uint32_t& owner = origins_[row];
+  if (owner == kNobodyYet || (owner == kNobody && !ends)) owner = sample.series;
+  if (owner == sample.series) {
+    if (ends) owner = kNobody;
+    return true;
+  }
+  if (!ends) ++collisions_;
+  return false;
 }
 
 void Outlet::write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time) {

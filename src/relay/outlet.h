@@ -29,11 +29,11 @@ class Outlet {
   /// `rules` are the destination's write_relabel_configs; it outlives this, as the batch does.
   Outlet(const Destination& destination, Batch& batch) : destination_(destination), batch_(batch) {}
 
-  /// Writes what the rules let through. Two series that the rules make the same cannot both go: the first one does.
-  /// Returns the number of samples written.
-  std::size_t deliver(const Delivery& delivery, SteadyTime now);
+  /// Writes what the rules let through. Two series that the rules make the same cannot both go: the first one does,
+  /// until it ends.
+  void deliver(const Delivery& delivery, SteadyTime now);
 
-  std::uint64_t collisions() const { return collisions_; }  ///< series left out because another has their labels
+  std::uint64_t collisions() const { return collisions_; }  ///< samples left out because another series has the labels
 
  private:
   struct Handle {
@@ -41,6 +41,7 @@ class Outlet {
     std::uint32_t value = 0;
   };
   std::uint32_t row_of(const Delivery& delivery, std::uint32_t series);
+  bool may_go(std::uint32_t row, const ScrapedSample& sample);
   void write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time);
   wire::MetricRef metric(const SeriesTable& table, std::uint32_t metric);
   wire::LabelsRef labels(const SeriesTable& table, std::uint32_t set);
@@ -53,7 +54,7 @@ class Outlet {
   // Where the destination has rules: the rows of the target's table as rows of a table of our own.
   std::unique_ptr<SeriesTable> relabelled_;
   std::vector<std::uint32_t> rows_;
-  std::vector<std::uint32_t> origins_;  ///< of each row of ours: the first series that became it
+  std::vector<std::uint32_t> origins_;  ///< of each row of ours: the series that goes as it, if one does
   std::uint64_t epoch_ = 0;
   std::uint64_t collisions_ = 0;
 };

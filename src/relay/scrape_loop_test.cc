@@ -273,7 +273,7 @@ TEST(ScrapeLoop, WriteRelabellingIsTheDestinationsOwn) {
   const auto all = bench.received.all();
   for (const auto& sample : all.at(kept)) EXPECT_EQ(sample.value, 1) << "the first of those that became the same";
   EXPECT_FALSE(all.contains(series("y", "p")));
-  EXPECT_EQ(bench.loop->scrapes()[0]->status().collisions, 1U);
+  EXPECT_GE(bench.loop->scrapes()[0]->status().collisions, 2U) << "one at each scrape";
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ MetricRef RequestWriter::metric(std::string_view name, metrics::Kind kind, std::
   } else {
     append_pair(blocks_, 1, kName, name);
     metric.family = symbols_.ref(family.empty() ? name : family);
+    count_family(metric.family);
   }
   metric.name = block_from(begin);
   metric.help = symbols_.ref(help);
@@ -224,6 +225,13 @@ char* RequestWriter::write_series(char* out) const {
   return out;
 }
 
+void RequestWriter::count_family(std::uint32_t family) {
+  if (family >= is_family_.size()) is_family_.resize(symbols_.size());
+  if (is_family_[family]) return;
+  is_family_[family] = true;
+  ++families_;
+}
+
 std::string RequestWriter::metadata_list() const {
   std::string out;
   std::vector<bool> told(symbols_.size());
@@ -263,6 +271,8 @@ void RequestWriter::clear() {
   records_.clear();
   exemplars_.clear();
   known_.clear();
+  is_family_.clear();
+  families_ = 0;
   series_bytes_ = 0;
 }
 

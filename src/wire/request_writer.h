@@ -41,6 +41,9 @@ class RequestWriter {
   void exemplar(std::span<const metrics::Label> sorted, double value, EpochMs time);
 
   std::size_t samples() const { return records_.size(); }
+  std::size_t families() const {
+    return families_;
+  }  ///< how many entries a list of metadata would have; 0 in version 2
   bool empty() const { return records_.empty(); }
 
   /// Never less than finish() will return without a list of metadata; some 10 to 20 bytes a sample more.
@@ -96,6 +99,7 @@ class RequestWriter {
   template <Protocol kProtocol>
   char* write_series(char* out) const;
   std::span<const Exemplars> exemplars_of(std::uint32_t record) const;
+  void count_family(std::uint32_t family);
   std::string metadata_list() const;
 
   const Protocol protocol_;
@@ -107,6 +111,8 @@ class RequestWriter {
   std::vector<Record> records_;
   std::vector<Exemplars> exemplars_;
   std::vector<KnownLabel> known_;
+  std::vector<bool> is_family_;  ///< of a symbol
+  std::size_t families_ = 0;
   std::size_t series_bytes_ = 0;
   std::string message_;  ///< what finish() returned, with room behind it
 };
