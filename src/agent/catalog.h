@@ -263,6 +263,13 @@ inline constexpr Described kTextfileFailures{{"tessera_agent_textfile_failures_t
                                              "",
                                              "--textfile",
                                              About::Node};
+inline constexpr Described kDropped{
+    {"tessera_agent_dropped_total", Type::Counter, "sessions",
+     "What was left out because a limit was reached, since the agent started: sessions above 65536 of one collection, "
+     "again in each; ended_sessions above 4096 of five minutes, the oldest first."},
+    "what",
+    "the collection",
+    About::Node};
 inline constexpr Described kScrapes{
     {"tessera_agent_scrapes_total", Type::Counter, "requests", "Requests for /metrics that were served."},
     "",
@@ -333,6 +340,7 @@ inline constexpr std::array kAll = {&kProcessInfo,
                                     &kUnmatched,
                                     &kReloadOk,
                                     &kTextfileFailures,
+                                    &kDropped,
                                     &kScrapes,
                                     &kRefused,
                                     &kCpuSeconds,

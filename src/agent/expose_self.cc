@@ -86,6 +86,12 @@ void add_attribution(Exposure& out) {
   if (seen.allocations.known) out.add_single(catalog::kUnmatched, static_cast<double>(seen.allocations.unmatched));
 }
 
+void add_drops(Exposure& out) {
+  out.page.family(catalog::kDropped.metric);
+  add_labelled(out, {{"what", "sessions"}}, static_cast<double>(out.seen.dropped_sessions));
+  add_labelled(out, {{"what", "ended_sessions"}}, static_cast<double>(out.seen.dropped_ended));
+}
+
 void add_refusals(Exposure& out, const http::ServerStats& http) {
   const struct {
     std::string_view reason;
@@ -111,6 +117,7 @@ void expose_self(Exposure& out, const FieldSet& fields, const SelfState& self) {
   out.add_single(catalog::kCollectionSeconds, out.seen.collection_seconds);
   out.add_single(catalog::kCollections, static_cast<double>(out.seen.collections));
   out.add_single(catalog::kTextfileFailures, static_cast<double>(self.textfile_failures));
+  add_drops(out);
   out.add_single(catalog::kScrapes, static_cast<double>(self.scrapes));
   add_refusals(out, self.http);
   out.add_single(catalog::kCpuSeconds, self.cpu_seconds);

@@ -192,6 +192,15 @@ TEST(Catalog, OnlyFamiliesAboutTheNodeHaveNoUuid) {
       EXPECT_EQ(line.find("UUID=\"") == std::string::npos, d->about == About::Node) << line;
 }
 
+TEST(ExposeSelf, WhatLimitsCostIsCounted) {
+  auto seen = sample_observation();
+  seen.dropped_sessions = 3;
+  seen.dropped_ended = 5;
+  EXPECT_THAT(lines(page(seen), "tessera_agent_dropped_total"),
+              testing::ElementsAre("tessera_agent_dropped_total{what=\"sessions\",Hostname=\"worker-01\"} 3",
+                                   "tessera_agent_dropped_total{what=\"ended_sessions\",Hostname=\"worker-01\"} 5"));
+}
+
 TEST(ExposeSelf, TheXidsOfALostDeviceStay) {
   auto seen = sample_observation();
   seen.snapshot.devices[0].health = gpu::Health::Lost;

@@ -6,7 +6,6 @@ namespace tessera::agent {
 namespace {
 
 constexpr std::chrono::minutes kKeepEnded{5};
-constexpr std::size_t kMaxEnded = 4096;      // a process storm must not fill the memory
 constexpr Milliseconds kShortestGap{5'000};  // a busy node may skip a few short intervals
 
 /// What was known of the session stays known: who a process was does not change because it can no longer be asked.
@@ -47,7 +46,17 @@ Ledger::Running::iterator Ledger::known_as(const Session& session) {
   return session.start_ticks == 0 || std::get<2>(any->first) == 0 ? any : running_.end();
 }
 
+/// One that was followed until now is forgotten: it has not ended.
+void Ledger::drop_sessions_over_limit(std::vector<Session>& sessions) {
+  if (sessions.size() <= kMaxSessions) return;
+  for (std::size_t i = kMaxSessions; i < sessions.size(); ++i)
+    if (const auto before = known_as(sessions[i]); before != running_.end()) running_.erase(before);
+  dropped_sessions_ += sessions.size() - kMaxSessions;
+  sessions.resize(kMaxSessions);
+}
+
 void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
+  drop_sessions_over_limit(observation.sessions);
   Running now_running;
   for (Session& session : observation.sessions) {
     session.last_seen = observation.time;
@@ -70,7 +79,9 @@ void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
   }
   running_ = std::move(now_running);
   std::erase_if(ended_, [&](const Ended& ended) { return now - ended.noticed > kKeepEnded; });
-  if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
+  if (ended_.size() <= kMaxEnded) return;
+  dropped_ended_ += ended_.size() - kMaxEnded;
+  ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
 }
 
 void Ledger::adopt_uid(const HolderKey& key) {
@@ -107,6 +118,8 @@ void Ledger::update(Observation& observation, SteadyTime now) {
   observation.ended.clear();
   for (const Ended& ended : ended_) observation.ended.push_back(ended.session);
   observation.sessions_started = started_;
+  observation.dropped_sessions = dropped_sessions_;
+  observation.dropped_ended = dropped_ended_;
   observation.held.clear();
   for (const auto& [key, held] : held_) observation.held.push_back(held.sum);
 }

@@ -14,12 +14,16 @@ namespace tessera::agent {
 /// Owned by the collecting thread; `update` once per collection, in time order.
 class Ledger {
  public:
+  /// A process storm must not fill the memory. What is over is left out and counted.
+  static constexpr std::size_t kMaxSessions = 65'536;  ///< of one collection
+  static constexpr std::size_t kMaxEnded = 4'096;      ///< the last that ended stay
+
   /// A state holds for at most 2.5 intervals: a longer gap between two collections was not observed, and not counted.
   explicit Ledger(Milliseconds interval);
 
   /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
-  /// fills its ended, sessions_started and held. All lengths of time are taken from `now`: the observation's own time
-  /// jumps when somebody sets the clock.
+  /// fills its ended, sessions_started, held and what was dropped. All lengths of time are taken from `now`: the
+  /// observation's own time jumps when somebody sets the clock.
   void update(Observation& observation, SteadyTime now);
 
  private:
@@ -35,6 +39,7 @@ class Ledger {
     SteadyTime last_held;
   };
   Running::iterator known_as(const Session& session);
+  void drop_sessions_over_limit(std::vector<Session>& sessions);
   void follow_sessions(Observation& observation, SteadyTime now);
   void follow_holders(Observation& observation, SteadyTime now);
   /// A pod's UID may become known after its name: the holder is the same.
@@ -44,6 +49,8 @@ class Ledger {
   const Milliseconds longest_step_;
   Running running_;
   std::vector<Ended> ended_;
+  std::uint64_t dropped_sessions_ = 0;
+  std::uint64_t dropped_ended_ = 0;
   std::map<Subject, std::uint64_t> started_;
   std::map<HolderKey, Held> held_;
   std::optional<SteadyTime> last_update_;

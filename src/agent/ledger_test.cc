@@ -55,6 +55,23 @@ TEST_F(LedgerTest, EndedSessionsAreForgottenAfterFiveMinutes) {
   EXPECT_TRUE(next({}).ended.empty());
 }
 
+TEST_F(LedgerTest, SessionsOverTheLimitAreLeftOutAndCounted) {
+  std::vector<Session> storm;
+  for (unsigned pid = 1; pid <= Ledger::kMaxSessions; ++pid) storm.push_back(session(subject_, pid, {}));
+  EXPECT_EQ(next(storm).dropped_sessions, 0U);
+  storm.insert(storm.begin(), session(subject_, 100'000, {}));  // shoves out the last one
+  const auto over = next(storm);
+  EXPECT_EQ(over.sessions.size(), Ledger::kMaxSessions);
+  EXPECT_EQ(over.dropped_sessions, 1U);
+  EXPECT_TRUE(over.ended.empty()) << "what is left out has not ended";
+  EXPECT_EQ(next(storm).dropped_sessions, 2U) << "in each collection";
+  EXPECT_EQ(next({}).dropped_ended, Ledger::kMaxSessions - Ledger::kMaxEnded);
+  const auto after = next({});
+  EXPECT_EQ(after.ended.size(), Ledger::kMaxEnded);
+  EXPECT_EQ(after.dropped_ended, Ledger::kMaxSessions - Ledger::kMaxEnded) << "counted once";
+  EXPECT_EQ(after.dropped_sessions, 2U);
+}
+
 TEST_F(LedgerTest, AReusedPidIsAnotherSession) {
   next({one_});
   Session reused = one_;

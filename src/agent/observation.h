@@ -110,6 +110,8 @@ struct Observation {
   AllocationState allocations;
   std::map<Subject, std::uint64_t> sessions_started;  ///< since the agent started, by subject
   std::vector<HeldSeconds> held;                      ///< since the agent started
+  std::uint64_t dropped_sessions = 0;                 ///< over the limit, since the agent started
+  std::uint64_t dropped_ended = 0;                    ///< the same of ended ones
   double collection_seconds = 0;
   std::uint64_t collections = 0;
 
