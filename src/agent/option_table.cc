@@ -109,30 +109,46 @@ Result<unsigned> device_index(std::string_view text) {
   return static_cast<unsigned>(*index);
 }
 
-/// dcgm-exporter's selector: f, g, g:0,2-3, i. Its f is what we always do: instances where there are any, else the
-/// device. Instance ids are DCGM's own numbers, which NVML does not know.
-Result<void> set_devices(Options& options, std::string_view value) {
-  options.devices.clear();
-  if (value == "i") options.warnings.emplace_back("devices 'i' shows devices without MIG instances too");
-  if (value == "f" || value == "g" || value == "i") return {};
-  if (value.starts_with("i:")) {
-    return fail(Code::Invalid,
-                "instances cannot be chosen by DCGM's numbers; choose devices as in g:0,1 (all their instances show), "
-                "or drop the others in Prometheus by GPU_I_ID");
-  }
-  if (value.find('+') != std::string_view::npos) {
-    return fail(Code::Invalid, "devices and instances together are what f shows; f, g or g:0,1 expected");
-  }
-  if (!value.starts_with("g:")) return expected("f (all), g (all), g:0,1 or g:0-3");
-  for (const std::string_view part : split(value.substr(2), ',')) {
+/// "0,2-3" as indices.
+Result<std::vector<unsigned>> device_indices(std::string_view text) {
+  std::vector<unsigned> out;
+  for (const std::string_view part : split(text, ',')) {
     const auto dash = part.find('-');
     const unsigned first = TRY(device_index(part.substr(0, dash)));
     const unsigned last = dash == std::string_view::npos ? first : TRY(device_index(part.substr(dash + 1)));
     if (last < first) return fail(Code::Invalid, "a range from low to high expected at '{}'", part);
-    for (unsigned index = first; index <= last; ++index) options.devices.push_back(index);
+    for (unsigned index = first; index <= last; ++index) out.push_back(index);
   }
-  std::ranges::sort(options.devices);
-  options.devices.erase(std::ranges::unique(options.devices).begin(), options.devices.end());
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+/// dcgm-exporter's selector: f, g, g:0,2-3, i, g+i, g:0+i. Its f is what we always do: instances where there are any,
+/// else the device. Instance ids are DCGM's own numbers, which NVML does not know.
+Result<void> set_devices(Options& options, std::string_view value) {
+  options.devices.clear();
+  if (value == "f") return {};
+  bool instances = false;
+  for (const std::string_view part : split(value, '+')) {
+    if (part.starts_with("i:")) {
+      return fail(
+          Code::Invalid,
+          "instances cannot be chosen by DCGM's numbers; choose devices as in g:0,1 (all their instances show), "
+          "or drop the others in Prometheus by GPU_I_ID");
+    }
+    if (part != "g" && part != "i" && !part.starts_with("g:")) return expected("f (all), g (all), g:0,1 or g:0-3");
+    if (part.starts_with("g:")) options.devices = TRY(device_indices(part.substr(2)));
+    instances |= part == "i";
+  }
+  if (value == "i")
+    options.warnings.emplace_back("devices 'i' shows devices without MIG instances too");
+  else if (instances && options.devices.empty())
+    options.warnings.push_back(
+        fmt::format("devices '{}' is taken for f: a device with MIG instances shows as these alone", value));
+  else if (instances)
+    options.warnings.push_back(fmt::format(
+        "devices '{}' shows these devices with their MIG instances only, no instances of other devices", value));
   return {};
 }
 
@@ -171,6 +187,18 @@ Result<void> set_debug(Options& options, std::string_view value) {
 }
 
 }  // namespace
+
+bool is_foreign_variable(std::string_view name) {
+  static constexpr std::string_view kOthers[] = {"TESSERA_BUILD", "TESSERA_PEERS", "TESSERA_PROFILE",
+                                                 "TESSERA_VERSION"};
+  static constexpr std::string_view kOthersPrefixes[] = {"TESSERA_JOURNAL_", "TESSERA_KILL", "TESSERA_METER_",
+                                                         "TESSERA_OUTAGE_", "TESSERA_SIM_"};
+  if (std::ranges::count(kOthers, name) > 0) return true;
+  if (std::ranges::any_of(kOthersPrefixes, [&](std::string_view prefix) { return name.starts_with(prefix); }))
+    return true;
+  return name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != std::string_view::npos ||
+         name.ends_with("_PORT") || name.find("_PORT_") != std::string_view::npos;
+}
 
 std::optional<bool> parse_switch(std::string_view text) {
   for (const std::string_view yes : {"1", "t", "T", "true", "True", "TRUE"})

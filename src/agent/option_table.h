@@ -38,6 +38,10 @@ struct ForeignFlag {
 };
 const std::vector<ForeignFlag>& foreign_flags();
 
+/// Whether a variable that begins as ours or dcgm-exporter's do is somebody else's: other programs of this project, and
+/// what Kubernetes sets in each pod for a Service that is named tessera-agent or dcgm-exporter.
+bool is_foreign_variable(std::string_view name);
+
 /// As Go reads them, because dcgm-exporter does: 1, t, T, true, True, TRUE and the same of false.
 std::optional<bool> parse_switch(std::string_view text);
 

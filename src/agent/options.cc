@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "agent/option_table.h"
 #include "base/text.h"
@@ -84,8 +85,30 @@ Result<void> apply_environment(Options& options, const Environment& environment)
     const std::string theirs(known.flag ? known.flag->environment : known.foreign ? known.foreign->environment : "");
     for (const std::string& name : {theirs, known.flag ? variable_of(known.name) : std::string()}) {
       if (name.empty()) continue;
-      if (const auto value = environment(name); value && !value->empty()) TRY(apply(options, known, name, *value));
+      if (const auto found = environment.find(name); found != environment.end() && !found->second.empty())
+        TRY(apply(options, known, name, found->second));
     }
+  }
+  return {};
+}
+
+/// A misspelt variable is as wrong as a misspelt flag: it must not be swallowed.
+Result<void> look_for_unknown_variables(Options& options, const Environment& environment) {
+  static constexpr std::string_view kOurs = "TESSERA_";
+  static constexpr std::string_view kTheirs = "DCGM_EXPORTER_";
+  std::set<std::string> known;
+  for (const Flag& flag : flags()) known.insert({variable_of(flag.name), std::string(flag.environment)});
+  for (const ForeignFlag& flag : foreign_flags()) known.emplace(flag.environment);
+  for (const auto& [name, value] : environment) {
+    const std::string_view prefix = name.starts_with(kOurs) ? kOurs : kTheirs;
+    if (!name.starts_with(prefix) || value.empty() || known.contains(name) || is_foreign_variable(name)) continue;
+    std::vector<std::string_view> candidates;  // without the prefix, in which all are alike
+    for (const std::string_view other : known)
+      if (other.starts_with(prefix)) candidates.push_back(other.substr(prefix.size()));
+    const std::string_view near = nearest(std::string_view(name).substr(prefix.size()), candidates);
+    const std::string hint = near.empty() ? "see --help" : fmt::format("did you mean {}{}?", prefix, near);
+    if (prefix == kOurs) return fail(Code::Invalid, "unknown variable {}; {}", name, hint);
+    options.warnings.push_back(fmt::format("{} has no effect: unknown variable; {}", name, hint));
   }
   return {};
 }
@@ -279,10 +302,14 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   if (auto* text = std::get_if<Text>(&parsed)) return std::move(*text);
   const auto& line = std::get<CommandLine>(parsed);
   const auto config = std::ranges::find(line, "config", [](const auto& entry) { return entry.first->name; });
-  const std::string file = config != line.end() ? config->second : environment(variable_of("config")).value_or("");
+  const auto named = environment.find(variable_of("config"));
+  const std::string file = config != line.end()         ? config->second
+                           : named != environment.end() ? named->second
+                                                        : std::string();
   Options options;
   if (!file.empty()) TRY(apply_file(options, file));
   TRY(apply_environment(options, environment));
+  TRY(look_for_unknown_variables(options, environment));
   for (const auto& [known, value] : line) TRY(apply(options, *known, fmt::format("--{}", known->name), value));
   TRY(complete(options));
   return options;

@@ -2,8 +2,7 @@
 // The agent's settings, from flags, environment and a YAML file: our own names, and dcgm-exporter's where they make
 // sense, so that an existing DaemonSet works with only the image changed. Order: flag, then environment, then file,
 // then default.
-#include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -51,11 +50,12 @@ struct Text {
   std::string text;
 };
 
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+using Environment = std::map<std::string, std::string>;
 
-/// Invalid with the flag's or variable's name or the file's line, the value, what is expected and, for an unknown flag,
-/// the nearest known one. An empty value counts as unset. Reads the file that --config names, and the host's name
-/// where nothing else names the node.
+/// Invalid with the flag's or variable's name or the file's line, the value, what is expected and, for an unknown flag
+/// or TESSERA_ variable, the nearest known one; an unknown DCGM_EXPORTER_ variable is a warning, because there are
+/// versions of dcgm-exporter to come. An empty value counts as unset. Reads the file that --config names, and the
+/// host's name where nothing else names the node.
 Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments,
                                                   const Environment& environment);
 

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <set>
 
 #include "agent/option_table.h"
@@ -16,18 +15,16 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 using Arguments = std::vector<std::string>;
-using Variables = std::map<std::string, std::string>;
+using Variables = Environment;
 
 Result<std::variant<Options, Text>> parse(const Arguments& arguments, const Variables& variables = {}) {
-  return parse_options(arguments, [&](const std::string& name) {
-    const auto found = variables.find(name);
-    return found == variables.end() ? std::nullopt : std::optional(found->second);
-  });
+  return parse_options(arguments, variables);
 }
 
 Options options_of(const Arguments& arguments, const Variables& variables = {}) {
@@ -247,6 +244,13 @@ TEST(Options, SayWhatWasExpected) {
       {{"--log-format", "xml"}, "--log-format 'xml': one of text, json expected"},
       {{"--kubernetes-gpu-id-type", "uuid"}, "--kubernetes-gpu-id-type 'uuid': one of uid, device-name expected"},
       {{"-d", "0,1"}, "--devices '0,1': f (all), g (all), g:0,1 or g:0-3 expected"},
+      {{"-d", "g+x"}, "--devices 'g+x': f (all), g (all), g:0,1 or g:0-3 expected"},
+      {{"-d", "g+"}, "--devices 'g+': f (all), g (all), g:0,1 or g:0-3 expected"},
+      {{"-d", "f+i"}, "--devices 'f+i': f (all), g (all), g:0,1 or g:0-3 expected"},
+      {{"-d", "g:x+i"}, "--devices 'g:x+i': device indices as in g:0,1 or g:0-3 (the driver's, not UUIDs) expected"},
+      {{"-d", "g:0+i:1-2"},
+       "--devices 'g:0+i:1-2': instances cannot be chosen by DCGM's numbers; choose devices as in g:0,1 (all their "
+       "instances show), or drop the others in Prometheus by GPU_I_ID"},
       {{"-d", "g:3-1"}, "--devices 'g:3-1': a range from low to high expected at '3-1'"},
       {{"-d", "g:GPU-1"},
        "--devices 'g:GPU-1': device indices as in g:0,1 or g:0-3 (the driver's, not UUIDs) expected"},
@@ -283,6 +287,59 @@ TEST(Options, WarnOfWhatHasNoEffect) {
   EXPECT_THAT(options_of({"-d", "i"}).warnings, SizeIs(1));
 }
 
+TEST(Options, TakeDevicesAndInstancesTogether) {
+  static const struct {
+    std::string_view value;
+    std::vector<unsigned> devices;
+    std::string_view warning;
+  } kCases[] = {{"g+i", {}, "is taken for f"},
+                {"i+g", {}, "is taken for f"},
+                {"g:0+i", {0}, "no instances of other devices"},
+                {"g:0,2-3+i", {0, 2, 3}, "no instances of other devices"}};
+  for (const auto& c : kCases) {
+    const Options options = options_of({"-d", std::string(c.value)});
+    EXPECT_EQ(options.devices, c.devices) << c.value;
+    EXPECT_THAT(options.warnings, ElementsAre(HasSubstr(c.warning))) << c.value;
+    EXPECT_THAT(options.warnings, ElementsAre(StartsWith(fmt::format("devices '{}' ", c.value))));
+  }
+}
+
+TEST(Options, RefuseVariablesOfOursThatAreNone) {
+  static const std::pair<std::string_view, std::string_view> kCases[] = {
+      {"TESSERA_INTERVALL", "unknown variable TESSERA_INTERVALL; did you mean TESSERA_INTERVAL?"},
+      {"TESSERA_SESSIONLABELS", "unknown variable TESSERA_SESSIONLABELS; did you mean TESSERA_SESSION_LABELS?"},
+      {"TESSERA_XYZZY", "unknown variable TESSERA_XYZZY; see --help"},
+      {"TESSERA_", "unknown variable TESSERA_; see --help"},
+      {"TESSERA_SIMULATION", "unknown variable TESSERA_SIMULATION; see --help"}};
+  for (const auto& [name, want] : kCases) {
+    EXPECT_EQ(error_of({}, {{std::string(name), "x"}}), want);
+    EXPECT_EQ(error_of({}, {{std::string(name), ""}}), "no error") << "an empty value counts as unset";
+  }
+}
+
+TEST(Options, WarnOfVariablesOfDcgmExporterThatAreUnknown) {
+  const Options options =
+      options_of({}, {{"DCGM_EXPORTER_COLECTORS", "x"}, {"DCGM_EXPORTER_XYZZY_PLUGH", "x"}, {"DCGM_EXPORTER_NEW", ""}});
+  EXPECT_THAT(options.warnings, ElementsAre("DCGM_EXPORTER_COLECTORS has no effect: unknown variable; did you mean "
+                                            "DCGM_EXPORTER_COLLECTORS?",
+                                            "DCGM_EXPORTER_XYZZY_PLUGH has no effect: unknown variable; see --help"));
+}
+
+TEST(Options, LeaveOtherPeoplesVariablesAlone) {
+  Variables variables{{"TESSERA_SIM_STATE", "/x"},
+                      {"TESSERA_SIM_SCENARIO", "/y"},
+                      {"TESSERA_PEERS", "/z"},
+                      {"TESSERA_PROFILE", "x"},
+                      {"DCGM_HOME", "/x"},
+                      {"TESSERAE", "x"},
+                      {"NVIDIA_VISIBLE_DEVICES", "all"}};
+  for (const std::string_view service : {"TESSERA_AGENT", "TESSERA", "DCGM_EXPORTER", "DCGM_EXPORTER_SERVICE"})
+    for (const std::string_view part : {"SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_9400_TCP",
+                                        "PORT_9400_TCP_PROTO", "PORT_9400_TCP_PORT", "PORT_9400_TCP_ADDR"})
+      variables.emplace(fmt::format("{}_{}", service, part), "tcp://10.0.0.1:9400");
+  EXPECT_THAT(options_of({}, variables).warnings, IsEmpty());
+}
+
 TEST(Options, KeepTheDeadlineWithinTheInterval) {
   EXPECT_EQ(options_of({"--interval", "200ms"}).deadline, 200ms);
   EXPECT_EQ(options_of({"--interval", "2s", "--deadline", "1500"}).deadline, 1500ms);
@@ -295,6 +352,18 @@ TEST(Options, HelpAndVersion) {
   for (const Flag& flag : flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
   for (const ForeignFlag& flag : foreign_flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
   for (const auto line : split(help, '\n')) EXPECT_LE(line.size(), 100U) << line;
+}
+
+TEST(OptionTable, HasNoVariableThatIsSomebodyElses) {
+  for (const Flag& flag : flags()) {
+    std::string name = "TESSERA_";
+    for (const char c : flag.name)
+      name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    EXPECT_FALSE(is_foreign_variable(name)) << name;
+    EXPECT_THAT(error_of({}, {{name, "?"}}), Not(HasSubstr("unknown variable")));
+    EXPECT_FALSE(is_foreign_variable(flag.environment)) << flag.environment;
+  }
+  for (const ForeignFlag& flag : foreign_flags()) EXPECT_FALSE(is_foreign_variable(flag.environment));
 }
 
 TEST(OptionTable, HasEachNameOnce) {

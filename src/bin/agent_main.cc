@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -10,9 +12,14 @@
 namespace {
 std::atomic<bool> reload = false;  // outlives the signal thread
 
-std::optional<std::string> from_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+tessera::agent::Environment environment() {
+  tessera::agent::Environment all;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (const auto equals = text.find('='); equals != std::string_view::npos)
+      all.emplace(text.substr(0, equals), text.substr(equals + 1));  // of two alike the first, as getenv() does
+  }
+  return all;
 }
 }  // namespace
 
@@ -20,7 +27,7 @@ int main(int argc, char** argv) {
   using namespace tessera;
   // Before any thread exists: all inherit the signal mask.
   const std::stop_source stop = stop_on({SIGINT, SIGTERM}, [] { reload = true; });
-  const auto parsed = agent::parse_options({argv + 1, argv + argc}, from_environment);
+  const auto parsed = agent::parse_options({argv + 1, argv + argc}, environment());
   if (!parsed) {
     std::fprintf(stderr, "tessera-agent: %s\n", parsed.error().what.c_str());
     return 2;
