@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/fields.h"
+#include "base/duration.h"
 #include "metrics/page.h"
 
 namespace tessera::agent {
@@ -40,15 +41,20 @@ class Exposition {
   mutable std::array<Rendered, 4> forms_;
 };
 
-/// Which forms scrapers asked for since the last collection, so that the next one makes them ahead and a scrape only
-/// sends bytes. A form that is scraped more seldom is made when asked for: making it each time would cost more.
+/// Which forms scrapers asked for of late, so that each collection makes them ahead and a scrape only sends bytes.
+/// Scrapes may be rarer than collections: a form is wanted for as long as the longest usual scrape interval and more.
 class Demand {
  public:
-  void note(Form form) { wanted_[form.index()].store(true, std::memory_order_relaxed); }
-  bool take(Form form) { return wanted_[form.index()].exchange(false, std::memory_order_relaxed); }
+  static constexpr Milliseconds kLasts{300'000};
+  void note(Form form, SteadyTime now) { asked_[form.index()].store(now, std::memory_order_relaxed); }
+  bool wanted(Form form, SteadyTime now) const {
+    const SteadyTime asked = asked_[form.index()].load(std::memory_order_relaxed);
+    return asked != kNever && now - asked <= kLasts;
+  }
 
  private:
-  std::array<std::atomic<bool>, 4> wanted_{};
+  static constexpr SteadyTime kNever = SteadyTime::min();
+  std::array<std::atomic<SteadyTime>, 4> asked_ = {kNever, kNever, kNever, kNever};
 };
 
 }  // namespace tessera::agent

@@ -36,5 +36,24 @@ TEST(Exposition, MakesEachFormOnce) {
   EXPECT_TRUE(exposition.render({.gzip = true})->starts_with("\x1f\x8b"));
 }
 
+TEST(Demand, LastsOverScrapesThatAreRarerThanCollections) {
+  using namespace std::chrono_literals;
+  constexpr Form kAsked{.openmetrics = true, .gzip = true};
+  SteadyTime now{};  // a machine that has just begun
+  Demand demand;
+  for (const Form form : kForms) EXPECT_FALSE(demand.wanted(form, now)) << "nobody has asked";
+  for (const auto interval : {1s, 15s, 30s, 60s, 120s}) {  // several collections between two scrapes
+    demand.note(kAsked, now);
+    for (const SteadyTime scrape = now + interval; now < scrape; now += 1s) EXPECT_TRUE(demand.wanted(kAsked, now));
+  }
+  for (const Form form : kForms) EXPECT_EQ(demand.wanted(form, now), form.index() == kAsked.index());
+  demand.note(kAsked, now);
+  EXPECT_TRUE(demand.wanted(kAsked, now + 5min));
+  EXPECT_FALSE(demand.wanted(kAsked, now + 5min + 1ms)) << "the scraper has gone: nothing is made for nobody";
+  demand.note({}, now + 6min);
+  EXPECT_TRUE(demand.wanted({}, now + 6min));
+  EXPECT_FALSE(demand.wanted(kAsked, now + 6min)) << "each form has its own";
+}
+
 }  // namespace
 }  // namespace tessera::agent

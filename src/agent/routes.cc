@@ -9,7 +9,7 @@ constexpr std::string_view kIndex =
     "<!doctype html><html lang=\"en\"><title>tessera-agent</title><h1>tessera-agent</h1><ul>"
     "<li><a href=\"/metrics\">/metrics</a>: Prometheus text or OpenMetrics</li>"
     "<li><a href=\"/api/v1/snapshot\">/api/v1/snapshot</a>: the same as JSON</li>"
-    "<li><a href=\"/livez\">/livez</a>, <a href=\"/readyz\">/readyz</a>: health</li></ul></html>\n";
+    "<li><a href=\"/livez\">/livez</a> (or /health), <a href=\"/readyz\">/readyz</a>: health</li></ul></html>\n";
 
 http::Response plain(int status, std::string text) {
   http::Response response;
@@ -20,7 +20,7 @@ http::Response plain(int status, std::string text) {
 
 http::Response metrics(const Latest<Published>& latest, Scraping& scraping, const http::Request& request) {
   const Form form = negotiate(request.header("accept"), request.header("accept-encoding"));
-  scraping.demand.note(form);
+  scraping.demand.note(form, std::chrono::steady_clock::now());
   scraping.served.fetch_add(1, std::memory_order_relaxed);
   http::Response response;
   response.content_type = form.openmetrics ? metrics::kOpenMetricsContentType : metrics::kTextContentType;
@@ -60,8 +60,10 @@ http::Response snapshot(const Latest<Published>& latest) {
 }  // namespace
 
 std::vector<http::Route> agent_routes(const Latest<Published>& latest, Scraping& scraping, Milliseconds fresh_for) {
+  const auto live = [&, fresh_for](const http::Request&) { return livez(latest, fresh_for); };
   return {{"GET", "/metrics", [&](const http::Request& r) { return metrics(latest, scraping, r); }},
-          {"GET", "/livez", [&, fresh_for](const http::Request&) { return livez(latest, fresh_for); }},
+          {"GET", "/livez", live},
+          {"GET", "/health", live},  // what dcgm-exporter's chart probes, for life and readiness alike
           {"GET", "/readyz", [&, fresh_for](const http::Request&) { return readyz(latest, fresh_for); }},
           {"GET", "/api/v1/snapshot", [&](const http::Request&) { return snapshot(latest); }},
           {"GET", "/", [](const http::Request&) {

@@ -70,8 +70,9 @@ class Publisher {
       for (const auto& [uuid, sums] : shown_sessions(seen.sessions, how).clamped) self_.clamped_sums[uuid] += sums;
     auto page = metrics_page(seen, *fields_.fields(), how, self_);
     const auto exposition = std::make_shared<const Exposition>(std::move(page), fields_.fields());
+    const SteadyTime now = std::chrono::steady_clock::now();
     for (const Form form : kForms)
-      if (scraping.demand.take(form)) exposition->render(form);
+      if (scraping.demand.wanted(form, now)) exposition->render(form);
     return {std::move(seen), exposition};
   }
 
