@@ -1,0 +1,90 @@
+#include "fleet/inventory/fleet.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tessera::fleet {
+
+Fleet::Fleet(FleetOptions options) : options_(options), silence_(options.interval * 5 / 2) {}
+
+Node& Fleet::edit(std::uint32_t node) {
+  NodeState& state = nodes_[node];
+  if (state.published) {
+    state.node = std::make_shared<Node>(*state.node);
+    state.published = false;
+  }
+  return *state.node;
+}
+
+void Fleet::forget(Slot slot) {
+  if (slot == kNothing) return;
+  SlotState& state = slots_[slot];
+  if (state.says == Says::Reading) {
+    Slot& believed = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
+    if (believed == slot) believed = kNothing;
+  }
+  if (state.says != Says::DeviceXids && state.row != kNone && --rows_[state.row].slots == 0) {
+    row_by_name_.erase(rows_[state.row].name);
+    rows_[state.row] = {};
+    free_rows_.push_back(state.row);
+  }
+  state = {};
+  free_slots_.push_back(slot);
+}
+
+/// Whether there is anything in the node that time alone changes.
+bool Fleet::needs_sweep(const Node& node, EpochMs now) const {
+  return std::ranges::any_of(node.devices, [&](const Device& device) {
+    if (device.presence == Presence::Present && silent(device.last_seen, now)) return true;
+    if (device.presence == Presence::Stale && now - device.last_seen > options_.missing_after.count()) return true;
+    const auto is_silent = [&](const auto& one) { return silent(one.last_seen, now); };
+    return std::ranges::any_of(device.sessions, is_silent) || std::ranges::any_of(device.allocations, is_silent) ||
+           std::ranges::any_of(device.instances, is_silent);
+  });
+}
+
+/// The device's numbers held for 2.5 intervals; from here on nobody knows.
+void Fleet::fall_silent(const Node& node, Device& device) {
+  device.presence = Presence::Stale;
+  device.up.reset();
+  device.readings = {};
+  for (Instance& instance : device.instances) instance.readings = {};
+  while (!device.sessions.empty())
+    end_session(node, device, device.sessions.back().row, device.sessions.back().last_seen);
+  device.allocations.clear();
+}
+
+void Fleet::sweep(std::uint32_t number, EpochMs now) {
+  Node& node = edit(number);
+  for (Device& device : node.devices) {
+    if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(node, device);
+    if (device.presence == Presence::Stale && now - device.last_seen > options_.missing_after.count())
+      device.presence = Presence::Missing;
+    if (device.presence != Presence::Present) continue;
+    for (std::size_t i = device.sessions.size(); i-- > 0;)
+      if (silent(device.sessions[i].last_seen, now))
+        end_session(node, device, device.sessions[i].row, device.sessions[i].last_seen);
+    std::erase_if(device.allocations, [&](const Allocation& one) { return silent(one.last_seen, now); });
+    std::erase_if(device.instances, [&](const Instance& one) { return silent(one.last_seen, now); });
+  }
+}
+
+void Fleet::advance(EpochMs now) {
+  for (std::uint32_t number = 0; number < nodes_.size(); ++number)
+    if (needs_sweep(*nodes_[number].node, now)) sweep(number, now);
+}
+
+std::shared_ptr<const View> Fleet::publish(EpochMs now) {
+  auto view = std::make_shared<View>();
+  view->time = now;
+  view->nodes.reserve(order_.size());
+  for (const std::uint32_t number : order_) {
+    nodes_[number].published = true;
+    view->nodes.push_back(nodes_[number].node);
+  }
+  return view;
+}
+
+std::vector<Ended> Fleet::take_ended() { return std::exchange(ended_, {}); }
+
+}  // namespace tessera::fleet

@@ -1,0 +1,145 @@
+#pragma once
+// The state of the fleet as its series tell it. One thread writes; readers get immutable views. Pure: time comes in
+// with the samples.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "fleet/inventory/meaning.h"
+#include "fleet/inventory/node.h"
+
+namespace tessera::fleet {
+
+struct FleetOptions {
+  Milliseconds interval{30'000};        ///< the longest that a source is expected to leave between two samples
+  Milliseconds missing_after{300'000};  ///< silence after which a device is missing
+};
+
+/// All nodes at one time, sorted by cluster and name. Immutable, so any thread may hold it for as long as it likes.
+struct View {
+  EpochMs time = 0;
+  std::vector<std::shared_ptr<const Node>> nodes;
+};
+
+/// A session that is over, for whoever keeps the past.
+struct Ended {
+  std::string cluster;
+  std::string node;
+  std::string device_uuid;
+  std::string device_id;
+  Session session;
+  EpochMs end = 0;
+};
+
+/// Where the samples of a series go. Slot 0 is for series that say nothing here.
+using Slot = std::uint32_t;
+inline constexpr Slot kNothing = 0;
+
+class Fleet {
+ public:
+  explicit Fleet(FleetOptions options = {});
+
+  /// The slot of a series that has not been seen yet. Creates what the labels name; `time` is that of its first sample.
+  Slot learn(Labels labels, EpochMs time);
+
+  /// A sample. One that is not newer than the slot's last is passed over: false.
+  bool apply(Slot slot, double value, EpochMs time);
+
+  /// A staleness marker: the series has ended. An info series takes what it told of with it. The slot stays valid: the
+  /// series may come back.
+  void end(Slot slot, EpochMs time);
+
+  /// The series is forgotten by the caller: its slot is given to another one.
+  void forget(Slot slot);
+
+  /// Silence is noticed here: what has not been told for too long by `now` is ended or marked.
+  void advance(EpochMs now);
+
+  /// Everything as of `now`. What has not changed since the last view is shared with it.
+  std::shared_ptr<const View> publish(EpochMs now);
+
+  /// Sessions that have ended since the last call.
+  std::vector<Ended> take_ended();
+
+ private:
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+
+  /// A device or a part of one: where it is, and which slot is believed for each reading.
+  struct Subject {
+    std::uint32_t node = 0;
+    std::uint32_t device = 0;  ///< position in the node's devices
+    Part part;
+    std::array<Slot, gpu::kReadingCount> believed{};
+  };
+  /// A session or an allocation, running or not: its series may pause and come back.
+  struct Row {
+    std::string name;         ///< in row_by_name_
+    std::uint32_t slots = 0;  ///< that tell of it; without any it is forgotten
+    Part part;
+    std::shared_ptr<const SessionFacts> session;
+    std::shared_ptr<const AllocationFacts> allocation;
+  };
+  struct SlotState {
+    EpochMs last = 0;
+    std::uint32_t subject = kNone;
+    std::uint32_t row = kNone;  ///< of rows_; the code of Says::DeviceXids
+    Part part;                  ///< of an instance's own numbers
+    std::uint64_t source = 0;   ///< which target was scraped, as a number
+    double factor = 1;
+    Says says = Says::Nothing;
+    gpu::Reading reading{};
+    Origin origin = Origin::DcgmExporter;
+  };
+  struct NodeState {
+    std::shared_ptr<Node> node;
+    bool published = false;               ///< a view holds it: it is copied before it is written to
+    std::vector<std::uint32_t> subjects;  ///< of its devices
+  };
+
+  Node& edit(std::uint32_t node);
+  Device& device_of(const Subject& subject) { return edit(subject.node).devices[subject.device]; }
+
+  std::uint32_t learn_node(const Identity& identity);
+  std::uint32_t learn_device(const Identity& identity, EpochMs time);
+  std::uint32_t learn_part(const Identity& identity, EpochMs time);
+  void insert_device(std::uint32_t node, Device device, std::uint32_t subject);
+  void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
+  bool learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time);
+  void learn_device_facts(const Subject& subject, Labels labels);
+  void learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time);
+  void learn_profile(const Subject& subject, Labels labels);
+  std::uint32_t learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder);
+  std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder);
+  std::uint32_t row_named(std::string name);
+
+  bool believe(const SlotState& state, Slot slot, EpochMs time);
+  void apply_reading(const SlotState& state, double value, EpochMs time);
+  void apply_device(const SlotState& state, double value);
+  void apply_instance(const SlotState& state, double value, EpochMs time);
+  void apply_session(const SlotState& state, double value, EpochMs time);
+  void apply_allocation(const SlotState& state, double value, EpochMs time);
+  void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) const;
+  void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
+  bool needs_sweep(const Node& node, EpochMs now) const;
+  void sweep(std::uint32_t node, EpochMs now);
+  void fall_silent(const Node& node, Device& device);
+  bool silent(EpochMs last, EpochMs now) const { return now - last > silence_.count(); }
+
+  const FleetOptions options_;
+  const Milliseconds silence_;  ///< 2.5 intervals
+  std::vector<NodeState> nodes_;
+  std::vector<Subject> subjects_;
+  std::vector<SlotState> slots_{1};
+  std::vector<Slot> free_slots_;
+  std::vector<Row> rows_;
+  std::vector<std::uint32_t> free_rows_;
+  std::unordered_map<std::string, std::uint32_t> node_by_name_;     ///< "cluster/node"
+  std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
+  std::unordered_map<std::string, std::uint32_t> row_by_name_;
+  std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
+  std::vector<Ended> ended_;
+};
+
+}  // namespace tessera::fleet

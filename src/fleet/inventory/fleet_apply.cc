@@ -1,0 +1,268 @@
+// What values tell, and what the end of a series does.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fleet/inventory/fleet.h"
+
+namespace tessera::fleet {
+namespace {
+
+std::optional<EpochMs> epoch_ms(double seconds) {
+  if (!(seconds > 0 && seconds < 1e11)) return std::nullopt;
+  return static_cast<EpochMs>(std::llround(seconds * 1000));
+}
+
+std::optional<std::uint64_t> whole(double value) {
+  if (!(value >= 0 && value < 1e18)) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
+std::optional<unsigned> small(double value) {
+  if (!(value >= 0 && value <= std::numeric_limits<unsigned>::max())) return std::nullopt;
+  return static_cast<unsigned>(value);
+}
+
+/// A process that began more than this apart from what was told before is another one with the same pid.
+constexpr EpochMs kSameStart = 1'000;
+
+template <class T, class Field, class Value>
+void set(std::shared_ptr<const T>& facts, Field T::* field, const Value& value) {
+  if ((*facts).*field == value) return;
+  T changed = *facts;
+  changed.*field = value;
+  facts = std::make_shared<const T>(std::move(changed));
+}
+
+}  // namespace
+
+// Of several sources that tell one reading of one subject, one is believed until it has been silent for two intervals;
+// the agent is believed at once. A source's own series follow each other when a pod comes or goes.
+bool Fleet::believe(const SlotState& state, Slot slot, EpochMs time) {
+  Slot& now = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
+  if (now == slot) return true;
+  if (now != kNothing) {
+    const SlotState& other = slots_[now];
+    const bool better = state.origin > other.origin;
+    const bool next = state.source == other.source && state.origin == other.origin && time > other.last;
+    const bool alive = time - other.last <= 2 * options_.interval.count();
+    if (alive && !better && !next) return false;
+  }
+  now = slot;
+  return true;
+}
+
+bool Fleet::apply(Slot slot, double value, EpochMs time) {
+  if (slot == kNothing) return false;
+  SlotState& state = slots_[slot];
+  if (time <= state.last) return false;
+  state.last = time;
+  const Subject& subject = subjects_[state.subject];
+  Device& device = device_of(subject);
+  device.last_seen = std::max(device.last_seen, time);
+  device.presence = Presence::Present;
+  nodes_[subject.node].node->last_seen = std::max(nodes_[subject.node].node->last_seen, time);
+  switch (state.says) {
+    case Says::Reading:
+      if (believe(state, slot, time)) apply_reading(state, value, time);
+      break;
+    case Says::InstanceInfo:
+    case Says::InstanceComputeSlices:
+    case Says::InstanceSmCount:
+    case Says::InstanceMemoryBytes:
+      apply_instance(state, value, time);
+      break;
+    case Says::SessionInfo:
+    case Says::SessionStart:
+    case Says::SessionMemoryBytes:
+    case Says::SessionUtilPercent:
+    case Says::SessionMemoryUtilPercent:
+    case Says::SessionEnd:
+      apply_session(state, value, time);
+      break;
+    case Says::AllocationInfo:
+    case Says::AllocationUsed:
+      apply_allocation(state, value, time);
+      break;
+    default:
+      apply_device(state, value);
+  }
+  return true;
+}
+
+void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
+  const Subject& subject = subjects_[state.subject];
+  Device& device = device_of(subject);
+  gpu::Readings* readings = &device.readings;
+  if (subject.part.gpu_instance) {
+    Instance& instance = instance_at(device, subject.part, time);
+    instance.last_seen = std::max(instance.last_seen, time);
+    readings = &instance.readings;
+  }
+  if (std::isfinite(value))
+    readings->set(state.reading, value * state.factor);
+  else
+    readings->clear(state.reading);
+  if (state.row != kNone) hold(device, state.row, std::nullopt, time);
+}
+
+void Fleet::apply_device(const SlotState& state, double value) {
+  Device& device = device_of(subjects_[state.subject]);
+  switch (state.says) {
+    case Says::DeviceComputeSlices:
+      return set(device.facts, &DeviceFacts::compute_slices, small(value));
+    case Says::DeviceSmCount:
+      return set(device.facts, &DeviceFacts::sm_count, small(value));
+    case Says::DeviceMemoryBytes:
+      return set(device.facts, &DeviceFacts::memory_bytes, whole(value));
+    case Says::DeviceUp:
+      device.up = value != 0;
+      return;
+    case Says::DeviceXids:
+      if (const auto count = whole(value)) device.xids[state.row] = *count;
+      return;
+    default:
+      return;
+  }
+}
+
+void Fleet::apply_instance(const SlotState& state, double value, EpochMs time) {
+  Instance& instance = instance_at(device_of(subjects_[state.subject]), state.part, time);
+  instance.last_seen = std::max(instance.last_seen, time);
+  switch (state.says) {
+    case Says::InstanceComputeSlices:
+      return set(instance.facts, &InstanceFacts::compute_slices, small(value));
+    case Says::InstanceSmCount:
+      return set(instance.facts, &InstanceFacts::sm_count, small(value));
+    case Says::InstanceMemoryBytes:
+      return set(instance.facts, &InstanceFacts::memory_bytes, whole(value));
+    default:
+      return;
+  }
+}
+
+void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
+  const Subject& subject = subjects_[state.subject];
+  Device& device = device_of(subject);
+  if (state.says == Says::SessionEnd) {
+    if (const auto end_time = epoch_ms(value)) end_session(*nodes_[subject.node].node, device, state.row, *end_time);
+    return;
+  }
+  auto running = std::ranges::find(device.sessions, state.row, &Session::row);
+  const auto start = state.says == Says::SessionStart ? epoch_ms(value) : std::nullopt;
+  // The same pid with the same labels, but another process.
+  if (running != device.sessions.end() && start && running->start && std::abs(*start - *running->start) > kSameStart) {
+    end_session(*nodes_[subject.node].node, device, state.row, running->last_seen);
+    running = device.sessions.end();
+  }
+  if (running == device.sessions.end()) {
+    Session fresh;
+    fresh.row = state.row;
+    fresh.part = rows_[state.row].part;
+    fresh.first_seen = time;
+    device.sessions.push_back(std::move(fresh));
+    running = device.sessions.end() - 1;
+  }
+  running->facts = rows_[state.row].session;
+  running->last_seen = std::max(running->last_seen, time);
+  switch (state.says) {
+    case Says::SessionStart:
+      if (start) running->start = start;
+      return;
+    case Says::SessionMemoryBytes:
+      running->memory_bytes = whole(value);
+      if (running->memory_bytes)
+        running->peak_memory_bytes = std::max(running->peak_memory_bytes.value_or(0), *running->memory_bytes);
+      return;
+    case Says::SessionUtilPercent:
+      running->util_percent = value;
+      running->util_sum += value;
+      ++running->util_samples;
+      return;
+    case Says::SessionMemoryUtilPercent:
+      running->memory_util_percent = value;
+      return;
+    default:
+      return;
+  }
+}
+
+void Fleet::hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) const {
+  const auto& facts = rows_[row].allocation;
+  const auto by_kubelet = [](const Allocation& one) { return !one.facts->resource.empty(); };
+  if (facts->resource.empty()) {
+    // Pod labels on DCGM's series say less than the kubelet's own list, and the same.
+    if (std::ranges::any_of(device.allocations, by_kubelet)) return;
+  } else {
+    std::erase_if(device.allocations, [&](const Allocation& one) { return !by_kubelet(one); });
+  }
+  auto held = std::ranges::find(device.allocations, row, &Allocation::row);
+  if (held == device.allocations.end()) {
+    Allocation fresh;
+    fresh.row = row;
+    fresh.part = rows_[row].part;
+    fresh.first_seen = time;
+    device.allocations.push_back(std::move(fresh));
+    held = device.allocations.end() - 1;
+  }
+  held->facts = facts;
+  held->last_seen = std::max(held->last_seen, time);
+  if (used) held->used = used;
+}
+
+/// gpu_allocation_used has fewer labels than gpu_allocation_info, but those that make a row.
+void Fleet::apply_allocation(const SlotState& state, double value, EpochMs time) {
+  const bool tells_use = state.says == Says::AllocationUsed;
+  hold(device_of(subjects_[state.subject]), state.row, tells_use ? std::optional(value != 0) : std::nullopt, time);
+}
+
+void Fleet::end(Slot slot, EpochMs time) {
+  if (slot == kNothing) return;
+  SlotState& state = slots_[slot];
+  if (time <= state.last) return;
+  state.last = time;
+  Subject& subject = subjects_[state.subject];
+  Device& device = device_of(subject);
+  switch (state.says) {
+    case Says::Reading: {
+      Slot& believed = subject.believed[static_cast<std::size_t>(state.reading)];
+      if (believed != slot) return;
+      believed = kNothing;
+      if (!subject.part.gpu_instance) return device.readings.clear(state.reading);
+      if (Instance* instance = find_instance(device, subject.part)) {
+        instance->readings.clear(state.reading);
+        if (instance->readings == gpu::Readings{}) drop_instance(device, subject.part);
+      }
+      return;
+    }
+    case Says::InstanceInfo:
+      return drop_instance(device, state.part);
+    case Says::SessionInfo:
+      if (const auto running = std::ranges::find(device.sessions, state.row, &Session::row);
+          running != device.sessions.end())
+        end_session(*nodes_[subject.node].node, device, state.row, running->last_seen);
+      return;
+    case Says::AllocationInfo:
+      std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.row; });
+      return;
+    case Says::AllocationUsed:
+      for (Allocation& one : device.allocations)
+        if (one.row == state.row) one.used.reset();
+      return;
+    case Says::DeviceUp:
+      device.up.reset();
+      return;
+    default:
+      return;
+  }
+}
+
+void Fleet::end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time) {
+  const auto running = std::ranges::find(device.sessions, row, &Session::row);
+  if (running == device.sessions.end()) return;
+  ended_.push_back({node.cluster, node.name, device.facts->uuid, device_id(node.name, device.facts->index),
+                    std::move(*running), std::max(time, running->first_seen)});
+  device.sessions.erase(running);
+}
+
+}  // namespace tessera::fleet

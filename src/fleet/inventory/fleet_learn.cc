@@ -1,0 +1,351 @@
+// What labels tell: which node, device, instance, session or allocation a series is about, and its facts.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "fleet/inventory/fleet.h"
+#include "gpu/profile_name.h"
+
+namespace tessera::fleet {
+namespace {
+
+std::optional<unsigned> number(std::string_view text) {
+  const auto value = parse_int(text);
+  if (!value || *value < 0 || *value > 0xFFFFFFFF) return std::nullopt;
+  return static_cast<unsigned>(*value);
+}
+
+std::optional<bool> flag(std::string_view text) {
+  if (text == "1" || text == "Enabled") return true;
+  if (text == "0" || text == "Disabled") return false;
+  return std::nullopt;
+}
+
+std::string part_name(const Part& part) {
+  std::string out;
+  if (part.gpu_instance) out += fmt::format("/{}", *part.gpu_instance);
+  if (part.compute_instance) out += fmt::format("/{}", *part.compute_instance);
+  return out;
+}
+
+/// The part that has the number itself.
+Part part_of(const Meaning& meaning, const Part& told) {
+  if (meaning.says != Says::Reading) return {};
+  return is_per_instance(meaning.reading) ? Part{told.gpu_instance, {}} : Part{};
+}
+
+/// "0:1,1:1": start and size.
+std::vector<gpu::Placement> placements(std::string_view text) {
+  std::vector<gpu::Placement> out;
+  for (const std::string_view pair : split(text, ',')) {
+    const auto parts = split(pair, ':');
+    const auto start = parts.size() == 2 ? number(parts[0]) : std::nullopt;
+    const auto size = parts.size() == 2 ? number(parts[1]) : std::nullopt;
+    if (start && size) out.push_back({*start, *size});
+  }
+  return out;
+}
+
+void take(std::string& into, std::string_view told) {
+  if (!told.empty()) into = told;
+}
+
+template <class T>
+void take(std::optional<T>& into, std::optional<T> told) {
+  if (told) into = told;
+}
+
+/// The changed copy in the place of the old, where there is a change.
+template <class T>
+void replace_if_new(std::shared_ptr<const T>& into, T changed) {
+  if (*into == changed) return;
+  into = std::make_shared<const T>(std::move(changed));
+}
+
+bool by_index(const Device& a, const Device& b) {
+  return std::tie(a.facts->index, a.facts->uuid) < std::tie(b.facts->index, b.facts->uuid);
+}
+
+}  // namespace
+
+Slot Fleet::learn(Labels labels, EpochMs time) {
+  const Meaning meaning = meaning_of(label(labels, "__name__"));
+  if (meaning.says == Says::Nothing) return kNothing;
+  Identity identity = identity_of(labels);
+  if (identity.node.empty() || identity.uuid.empty()) return kNothing;
+  if (meaning.says == Says::SessionInfo && exporters_label(labels, "status") == "idle") return kNothing;
+
+  SlotState state;
+  state.says = meaning.says;
+  state.reading = meaning.reading;
+  state.factor = meaning.factor;
+  state.origin = identity.origin;
+  state.source = identity.source;
+  const Part told = std::exchange(identity.part, part_of(meaning, identity.part));
+  state.subject = learn_part(identity, time);
+  if (!learn_labels(state, identity, told, labels, time)) return kNothing;
+  if (state.says != Says::DeviceXids && state.row != kNone) ++rows_[state.row].slots;
+  if (free_slots_.empty()) {
+    slots_.push_back(state);
+    return static_cast<Slot>(slots_.size() - 1);
+  }
+  const Slot slot = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[slot] = state;
+  return slot;
+}
+
+bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time) {
+  const Subject& subject = subjects_[state.subject];
+  const Holder holder = holder_of(labels);
+  const Part gpu_instance{told.gpu_instance, {}};
+  switch (state.says) {
+    case Says::Reading:
+      learn_device_facts(subject, labels);
+      if (told.gpu_instance) learn_instance_facts(subject, gpu_instance, labels, time);
+      if (!holder.empty()) state.row = learn_allocation(identity, gpu_instance, labels, holder);
+      return true;
+    case Says::AllocationInfo:
+    case Says::AllocationUsed:
+      if (holder.empty()) return false;
+      state.row = learn_allocation(identity, told, labels, holder);
+      return true;
+    case Says::SessionInfo:
+    case Says::SessionStart:
+    case Says::SessionMemoryBytes:
+    case Says::SessionUtilPercent:
+    case Says::SessionMemoryUtilPercent:
+    case Says::SessionEnd:
+      state.row = learn_session(identity, told, labels, holder);
+      return true;
+    case Says::DeviceXids: {
+      const auto code = number(exporters_label(labels, "xid"));
+      if (!code) return false;
+      state.row = *code;
+      return true;
+    }
+    case Says::InstanceInfo:
+    case Says::InstanceComputeSlices:
+    case Says::InstanceSmCount:
+    case Says::InstanceMemoryBytes:
+      if (!told.gpu_instance) return false;
+      state.part = told;
+      learn_instance_facts(subject, told, labels, time);
+      return true;
+    case Says::ProfileInfo:
+      learn_profile(subject, labels);
+      return true;
+    default:
+      learn_device_facts(subject, labels);
+      return true;
+  }
+}
+
+std::uint32_t Fleet::learn_node(const Identity& identity) {
+  const auto [entry, fresh] = node_by_name_.try_emplace(fmt::format("{}/{}", identity.cluster, identity.node),
+                                                        static_cast<std::uint32_t>(nodes_.size()));
+  if (!fresh) return entry->second;
+  auto node = std::make_shared<Node>();
+  node->cluster = identity.cluster;
+  node->name = identity.node;
+  nodes_.push_back({std::move(node), false, {}});
+  const auto place = std::ranges::lower_bound(order_, std::tie(nodes_.back().node->cluster, nodes_.back().node->name),
+                                              {}, [&](std::uint32_t other) {
+                                                const Node& known = *nodes_[other].node;
+                                                return std::tie(known.cluster, known.name);
+                                              });
+  order_.insert(place, entry->second);
+  return entry->second;
+}
+
+void Fleet::insert_device(std::uint32_t node, Device device, std::uint32_t subject) {
+  std::vector<Device>& devices = edit(node).devices;
+  const auto place = std::ranges::lower_bound(devices, device, by_index);
+  const auto position = static_cast<std::uint32_t>(place - devices.begin());
+  devices.insert(place, std::move(device));
+  for (const std::uint32_t other : nodes_[node].subjects)
+    if (subjects_[other].device >= position) ++subjects_[other].device;
+  subjects_[subject].node = node;
+  subjects_[subject].device = position;
+  nodes_[node].subjects.push_back(subject);
+}
+
+std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
+  const std::uint32_t node = learn_node(identity);
+  const std::string name = fmt::format("{}/{}", identity.cluster, identity.uuid);
+  const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
+  const std::uint32_t subject = entry->second;
+  if (fresh) {
+    subjects_.emplace_back();
+    DeviceFacts facts;
+    facts.uuid = identity.uuid;
+    facts.index = identity.index.value_or(0);
+    Device device;
+    device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
+    device.first_seen = device.last_seen = time;
+    insert_device(node, std::move(device), subject);
+    return subject;
+  }
+  const Subject& known = subjects_[subject];
+  const Device& device = nodes_[known.node].node->devices[known.device];
+  const bool moved = known.node != node && device.presence != Presence::Present;
+  const bool renumbered = known.node == node && identity.index && *identity.index != device.facts->index;
+  if (moved || renumbered) move_device(subject, node, identity.index.value_or(device.facts->index));
+  return subject;
+}
+
+/// To another node, where it was put into, or to another place of its node, whose order of PCI slots has changed.
+void Fleet::move_device(std::uint32_t subject, std::uint32_t node, unsigned index) {
+  const std::uint32_t before = subjects_[subject].node;
+  const std::uint32_t position = subjects_[subject].device;
+  Device device = edit(before).devices[position];
+  DeviceFacts facts = *device.facts;
+  facts.index = index;
+  device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
+  std::vector<std::uint32_t> parts;
+  for (const std::uint32_t other : nodes_[before].subjects)
+    if (other != subject && subjects_[other].device == position) parts.push_back(other);
+  edit(before).devices.erase(edit(before).devices.begin() + position);
+  std::erase_if(nodes_[before].subjects,
+                [&](std::uint32_t other) { return other == subject || std::ranges::count(parts, other) != 0; });
+  for (const std::uint32_t other : nodes_[before].subjects)
+    if (subjects_[other].device > position) --subjects_[other].device;
+  insert_device(node, std::move(device), subject);
+  for (const std::uint32_t part : parts) {
+    subjects_[part].node = node;
+    subjects_[part].device = subjects_[subject].device;
+    nodes_[node].subjects.push_back(part);
+  }
+}
+
+std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
+  const std::uint32_t device = learn_device(identity, time);
+  if (!identity.part.gpu_instance) return device;
+  const auto [entry, fresh] =
+      subject_by_name_.try_emplace(fmt::format("{}/{}{}", identity.cluster, identity.uuid, part_name(identity.part)),
+                                   static_cast<std::uint32_t>(subjects_.size()));
+  if (!fresh) return entry->second;
+  Subject part;
+  part.node = subjects_[device].node;
+  part.device = subjects_[device].device;
+  part.part = identity.part;
+  subjects_.push_back(part);
+  nodes_[part.node].subjects.push_back(entry->second);
+  return entry->second;
+}
+
+void Fleet::learn_device_facts(const Subject& subject, Labels labels) {
+  const auto& known = nodes_[subject.node].node->devices[subject.device].facts;
+  // Most series repeat what the first has told.
+  const std::string_view model = exporters_label(labels, "modelName");
+  if (!model.empty() && known->name == model &&
+      known->driver_version == exporters_label(labels, "DCGM_FI_DRIVER_VERSION"))
+    return;
+  Device& device = device_of(subject);
+  DeviceFacts facts = *device.facts;
+  take(facts.name, exporters_label(labels, "modelName"));
+  take(facts.name, exporters_label(labels, "model"));
+  take(facts.pci_bus_id, exporters_label(labels, "pci_bus_id"));
+  take(facts.serial, exporters_label(labels, "DCGM_FI_DEV_SERIAL"));
+  take(facts.architecture, exporters_label(labels, "architecture"));
+  take(facts.compute_capability, exporters_label(labels, "compute_capability"));
+  take(facts.driver_version, exporters_label(labels, "DCGM_FI_DRIVER_VERSION"));
+  take(facts.driver_version, exporters_label(labels, "DCGM_FI_SYSTEM_DRIVER_VERSION"));
+  take(facts.mig_enabled, flag(exporters_label(labels, "DCGM_FI_DEV_MIG_MODE")));
+  if (label(labels, "__name__") == "gpu_device_info")
+    facts.mig_pending = flag(exporters_label(labels, "mig_pending_mode"));
+  replace_if_new(device.facts, std::move(facts));
+}
+
+void Fleet::learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time) {
+  Instance& instance = instance_at(device_of(subject), part, time);
+  InstanceFacts facts = *instance.facts;
+  take(facts.profile, exporters_label(labels, "GPU_I_PROFILE"));
+  take(facts.uuid, exporters_label(labels, "mig_uuid"));
+  const auto start = number(exporters_label(labels, "start"));
+  const auto size = number(exporters_label(labels, "size"));
+  if (start && size) facts.placement = gpu::Placement{*start, *size};
+  if (!facts.compute_slices)
+    if (const auto name = gpu::parse_profile_name(facts.profile)) facts.compute_slices = name->compute_slices;
+  replace_if_new(instance.facts, std::move(facts));
+}
+
+void Fleet::learn_profile(const Subject& subject, Labels labels) {
+  gpu::Profile profile;
+  profile.name = exporters_label(labels, "profile");
+  profile.id = number(exporters_label(labels, "profile_id")).value_or(0);
+  profile.compute_slices = number(exporters_label(labels, "compute_slices")).value_or(0);
+  profile.sm_count = number(exporters_label(labels, "sm_count"));
+  profile.memory_bytes = std::uint64_t{number(exporters_label(labels, "memory_mib")).value_or(0)} << 20U;
+  profile.max_instances = number(exporters_label(labels, "max_instances")).value_or(0);
+  profile.placements = placements(exporters_label(labels, "placements"));
+  Device& device = device_of(subject);
+  DeviceFacts facts = *device.facts;
+  auto profiles = facts.profiles ? *facts.profiles : std::vector<gpu::Profile>{};
+  const auto known = std::ranges::find(profiles, profile.name, &gpu::Profile::name);
+  if (known == profiles.end())
+    profiles.push_back(std::move(profile));
+  else
+    *known = std::move(profile);
+  facts.profiles = std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles));
+  device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
+}
+
+std::uint32_t Fleet::row_named(std::string name) {
+  const auto known = row_by_name_.find(name);
+  if (known != row_by_name_.end()) return known->second;
+  std::uint32_t row = static_cast<std::uint32_t>(rows_.size());
+  if (free_rows_.empty()) {
+    rows_.emplace_back();
+  } else {
+    row = free_rows_.back();
+    free_rows_.pop_back();
+  }
+  rows_[row].name = name;
+  row_by_name_.emplace(std::move(name), row);
+  return row;
+}
+
+std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder) {
+  SessionFacts facts;
+  facts.pid = number(exporters_label(labels, "pid")).value_or(0);
+  facts.command = exporters_label(labels, "command");
+  facts.workload = {std::string(holder.space), std::string(holder.pod), std::string(holder.container),
+                    std::string(holder.pod_uid)};
+  // One process is one row whatever its series; what tells processes apart is in each of them.
+  const std::uint32_t row =
+      row_named(fmt::format("session {}/{}{} {} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
+                            facts.pid, facts.command, holder.space, holder.pod, holder.container, holder.pod_uid));
+  if (rows_[row].session) {
+    facts.type = rows_[row].session->type;
+    facts.attribution = rows_[row].session->attribution;
+  }
+  take(facts.type, exporters_label(labels, "type"));
+  take(facts.attribution, exporters_label(labels, "attribution"));
+  rows_[row].part = part;
+  rows_[row].session = std::make_shared<const SessionFacts>(std::move(facts));
+  return row;
+}
+
+std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder) {
+  AllocationFacts facts;
+  facts.workload = {std::string(holder.space), std::string(holder.pod), std::string(holder.container),
+                    std::string(holder.pod_uid)};
+  facts.resource = exporters_label(labels, "resource");
+  const std::uint32_t row =
+      row_named(fmt::format("holder {}/{}{} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
+                            facts.resource, holder.space, holder.pod, holder.container, holder.pod_uid));
+  if (rows_[row].allocation) {
+    facts.shared = rows_[row].allocation->shared;
+    facts.replicas = rows_[row].allocation->replicas;
+  }
+  facts.shared |= exporters_label(labels, "share") == "shared";
+  take(facts.replicas, number(exporters_label(labels, "replicas")));
+  rows_[row].part = part;
+  rows_[row].allocation = std::make_shared<const AllocationFacts>(std::move(facts));
+  return row;
+}
+
+}  // namespace tessera::fleet
