@@ -12,8 +12,9 @@
 namespace tessera::http {
 namespace {
 
-constexpr int kGzipOnly = 15 + 16;  // zlib's words for the largest window and a gzip header
-constexpr int kMostWindowLog = 23;  // 8 MiB, the most that zstd may use as a content encoding
+constexpr int kGzipOnly = 15 + 16;                         // zlib's words for the largest window and a gzip header
+constexpr unsigned char kFrame = 0x28, kSkippable = 0x50;  // the first byte of a frame of zstd; the latter to 0x5F
+constexpr int kMostWindowLog = 23;                         // 8 MiB, the most that zstd may use as a content encoding
 
 }  // namespace
 
@@ -68,20 +69,30 @@ struct BodyDecoder::Zstd final : Codec {
     void operator()(ZSTD_DCtx* freed) const noexcept { ZSTD_freeDCtx(freed); }
   };
   std::unique_ptr<ZSTD_DCtx, Free> context{ZSTD_createDCtx()};
+  bool within = false;  ///< a frame
 
   Zstd() : Codec("zstd") {
     if (context) ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kMostWindowLog);
+  }
+
+  static bool begins_frame(char first) {
+    const auto byte = static_cast<unsigned char>(first);
+    return byte == kFrame || (byte & 0xF0U) == kSkippable;
   }
 
   Result<std::size_t> decode(std::string_view& wire, std::span<char> scratch) override {
     ZSTD_outBuffer out{scratch.data(), scratch.size(), 0};
     while (out.pos == 0) {
       if (at_end && wire.empty()) return std::size_t{0};
+      // The library knows formats from before RFC 8878 too, by decoders that nobody has looked at for years.
+      if (!within && !wire.empty() && !begins_frame(wire.front())) return broken("Unknown frame descriptor");
+      within = within || !wire.empty();
       ZSTD_inBuffer in{wire.data(), wire.size(), 0};
       const std::size_t code = ZSTD_decompressStream(context.get(), &out, &in);
       if (ZSTD_isError(code)) return broken(ZSTD_getErrorName(code));
       wire.remove_prefix(in.pos);
       at_end = code == 0;
+      within = within && !at_end;
       if (!at_end && out.pos == 0 && wire.empty()) return std::size_t{0};
     }
     return out.pos;

@@ -11,6 +11,8 @@ namespace {
 
 using testing::HasSubstr;
 
+const std::string kSkippable("\x5A\x2A\x4D\x18\x01\x00\x00\x00x", 9);  // a frame of zstd that holds no text
+
 class FetchBodyTest : public FetchTest {};
 
 std::string zstd(std::string_view text) {
@@ -31,7 +33,7 @@ TEST_F(FetchBodyTest, DecodesBodies) {
       {"gzip", "GET", reply_of(gzip(text), gzip_line), text},
       {"two members", "GET", reply_of(gzip(half) + gzip(half), "Content-Encoding: X-GZIP\r\n"), text},
       {"zstd", "GET", reply_of(zstd(text), zstd_line), text},
-      {"two frames", "GET", reply_of(zstd(half) + zstd(half), zstd_line), text},
+      {"two frames", "GET", reply_of(zstd(half) + kSkippable + zstd(half), zstd_line), text},
       {"nothing", "GET", reply_of(""), ""},
       {"nothing encoded", "GET", reply_of(gzip(""), gzip_line), ""},
       {"no body", "GET", "HTTP/1.1 204 No Content\r\n" + gzip_line + "\r\n", ""},
@@ -68,6 +70,7 @@ TEST_F(FetchBodyTest, TakesNonsenseForAFailure) {
       {reply_of("abc", "Content-Encoding: br\r\n"), "'br'"},
       {reply_of("<html>", "Content-Encoding: gzip\r\n"), "no gzip: incorrect header"},
       {reply_of("<html>", "Content-Encoding: zstd\r\n"), "no zstd: Unknown frame"},
+      {reply_of("\x26\xB5\x2F\xFD what came before RFC 8878", "Content-Encoding: zstd\r\n"), "no zstd: Unknown frame"},
       {reply_of("", "Content-Encoding: gzip\r\n"), "no gzip: it ends too early"},
       {reply_of(packed.substr(0, packed.size() - 1), "Content-Encoding: gzip\r\n"), "no gzip: it ends too early"},
       {reply_of(framed.substr(0, framed.size() - 1), "Content-Encoding: zstd\r\n"), "no zstd: it ends too early"},
