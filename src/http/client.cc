@@ -2,20 +2,13 @@
 
 #include <curl/curl.h>
 
+#include <optional>
+
 #include "base/text.h"
 #include "http/curl_options.h"
 
 namespace tessera::http {
 namespace {
-
-struct CleanEasy {
-  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
-};
-struct CleanMulti {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
-using Easy = std::unique_ptr<CURL, CleanEasy>;
-using Multi = std::unique_ptr<CURLM, CleanMulti>;
 
 /// What libcurl's callbacks write into.
 struct Reply {
@@ -102,8 +95,9 @@ std::size_t take_streamed_header(char* data, std::size_t one, std::size_t size, 
 struct Client::Impl {
   Multi multi;  // the connections of streams; outlives the handle
   Easy easy;
+  std::optional<CurlOptions> options;  // of the request under way, or of the last
 
-  CURL* begin(const ClientRequest& request, const CurlLists& lists, char* detail);
+  CURL* begin(const ClientRequest& request, char* detail);
   Error why(const ClientRequest& request, const Reply& reply, CURLcode code, const char* detail) const;
 };
 
@@ -128,11 +122,11 @@ Client::Client() : impl_(std::make_unique<Impl>()) {}
 Client::~Client() = default;
 
 // Null: libcurl could not be started. A reset clears options only: connections stay.
-CURL* Client::Impl::begin(const ClientRequest& request, const CurlLists& lists, char* detail) {
+CURL* Client::Impl::begin(const ClientRequest& request, char* detail) {
   if (!easy && start_curl()) easy.reset(curl_easy_init());
   if (!easy) return nullptr;
   curl_easy_reset(easy.get());
-  set_options(easy.get(), request, lists);
+  options.emplace(easy.get(), request);
   curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
   return easy.get();
 }
@@ -140,8 +134,7 @@ CURL* Client::Impl::begin(const ClientRequest& request, const CurlLists& lists, 
 Result<ClientResponse> Client::send(const ClientRequest& request) {
   TRY(check(request));
   char detail[CURL_ERROR_SIZE] = "";
-  const CurlLists lists(request);
-  CURL* const easy = impl_->begin(request, lists, detail);
+  CURL* const easy = impl_->begin(request, detail);
   if (!easy) return fail(Code::Internal, "{}: libcurl could not be started", target_name(request));
 
   Reply reply;
@@ -162,8 +155,7 @@ Result<ClientResponse> Client::stream(const ClientRequest& request,
   constexpr int kTurnMs = 250;  // how late a deadline may be noticed; a stop wakes us
   TRY(check(request));
   char detail[CURL_ERROR_SIZE] = "";
-  const CurlLists lists(request);
-  CURL* const easy = impl_->begin(request, lists, detail);
+  CURL* const easy = impl_->begin(request, detail);
   if (easy && !impl_->multi) impl_->multi.reset(curl_multi_init());
   CURLM* const multi = impl_->multi.get();
   if (!easy || !multi) return fail(Code::Internal, "{}: libcurl could not be started", target_name(request));

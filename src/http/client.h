@@ -17,7 +17,8 @@ namespace tessera::http {
 struct ClientRequest {
   std::string url;
   std::string method = "GET";
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers;       ///< Authorization and Cookie count as home headers
+  std::vector<std::pair<std::string, std::string>> home_headers;  ///< what may be a secret: no redirect takes it along
   std::string body;
   Milliseconds deadline{10'000};  ///< for the whole call; for the head of the reply alone in stream()
   Milliseconds stall_limit{0};    ///< stream() only: the longest silence; 0: any
@@ -33,7 +34,10 @@ struct ClientRequest {
   bool insecure_skip_verify = false;  ///< take any certificate
   std::string server_name;            ///< what an https certificate must name, and SNI; empty: the URL's host
   std::string proxy_url;              ///< "http://user:password@host:port", https:// or socks5://; empty: direct
-  unsigned max_redirects = 0;         ///< followed to http and https; headers with credentials stay with the first host
+  /// Followed to http and https. Another host (another port or scheme too) is told neither user and password nor the
+  /// home headers.
+  unsigned max_redirects = 0;
+  bool operator==(const ClientRequest&) const = default;
 };
 
 struct ClientResponse {

@@ -33,9 +33,15 @@ std::string shown(const std::string& url) {
 // A line break in a header or method would let its sender write headers of his own.
 bool one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos; }
 
-bool has_header(const ClientRequest& request, std::string_view name) {
-  return std::any_of(request.headers.begin(), request.headers.end(),
-                     [&](const auto& header) { return lower(header.first) == name; });
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+bool has_header(const Headers& headers, std::string_view name) {
+  return std::ranges::any_of(headers, [&](const auto& header) { return lower(header.first) == name; });
+}
+
+// As libcurl's empty header, "name;".
+std::string line_of(const Headers::value_type& header) {
+  return header.second.empty() ? header.first + ";" : fmt::format("{}: {}", header.first, header.second);
 }
 
 std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
@@ -43,6 +49,14 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
   if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return "";
   const std::unique_ptr<char, void (*)(void*)> owner(text, curl_free);
   return text;
+}
+
+/// "https://host:443": whoever has another is another host. Empty where the URL cannot be read.
+std::string origin(const char* text) {
+  const std::unique_ptr<CURLU, CleanUrl> url(curl_url());
+  if (!url || curl_url_set(url.get(), CURLUPART_URL, text, 0) != CURLUE_OK) return "";
+  return fmt::format("{}://{}:{}", part(url.get(), CURLUPART_SCHEME), lower(part(url.get(), CURLUPART_HOST)),
+                     part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
 void set_method(CURL* easy, const ClientRequest& request) {
@@ -144,6 +158,9 @@ void set_identity(CURL* easy, const ClientRequest& request) {
 
 }  // namespace
 
+void CleanEasy::operator()(void* easy) const noexcept { curl_easy_cleanup(easy); }
+void CleanMulti::operator()(void* multi) const noexcept { curl_multi_cleanup(multi); }
+
 bool start_curl() {
   static std::once_flag once;
   static bool started = false;
@@ -161,37 +178,83 @@ std::string target_name(const ClientRequest& request) {
 Result<void> check(const ClientRequest& request) {
   if (request.method.empty() || request.method.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos)
     return fail(Code::Invalid, "{}: the method must be a word in capital letters", shown(request.url));
-  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
-    return fail(Code::Invalid, "{}: the URL must begin with http:// or https://", target_name(request));
-  if (!one_line(request.url)) return fail(Code::Invalid, "{}: the URL holds a line break", request.method);
-  for (const auto& [name, value] : request.headers)
-    if (name.empty() || !one_line(name) || !one_line(value) || name.find(':') != std::string::npos)
-      return fail(Code::Invalid, "{}: header '{}' holds a line break or a colon", target_name(request), name);
+  TRY(check_url(request));
+  for (const auto* headers : {&request.headers, &request.home_headers})
+    for (const auto& [name, value] : *headers)
+      if (name.empty() || !one_line(name) || !one_line(value) || name.find(':') != std::string::npos)
+        return fail(Code::Invalid, "{}: header '{}' holds a line break or a colon", target_name(request), name);
   if (request.server_name.find_first_of(std::string_view("/:@?#\r\n\0 ", 9)) != std::string::npos)
     return fail(Code::Invalid, "{}: the server name '{}' is no host name", target_name(request), request.server_name);
   return {};
 }
 
-void CurlLists::Free::operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+Result<void> check_url(const ClientRequest& request) {
+  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
+    return fail(Code::Invalid, "{}: the URL must begin with http:// or https://", target_name(request));
+  if (!one_line(request.url)) return fail(Code::Invalid, "{}: the URL holds a line break", request.method);
+  return {};
+}
 
-void CurlLists::add(List& list, const std::string& line) {
+void CurlOptions::Free::operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+
+void CurlOptions::add(List& list, const std::string& line) {
   list.reset(curl_slist_append(list.release(), line.c_str()));
 }
 
-CurlLists::CurlLists(const ClientRequest& request) : url_(request.url) {
-  add(headers_, "Expect:");                                                  // never wait for "100 Continue"
-  if (!has_header(request, "content-type")) add(headers_, "Content-Type:");  // libcurl would claim a form
-  if (!request.server_name.empty() && request.url.starts_with("https://")) {
-    const std::string host = verify_as(request.server_name);
-    if (!host.empty() && !has_header(request, "host")) add(headers_, "Host: " + host);
-  }
-  for (const auto& [name, value] : request.headers)
-    add(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));  // "name;": libcurl's empty header
+CurlOptions::CurlOptions(void* easy, const ClientRequest& request)
+    : easy_(easy), asked_(request.url), url_(request.url) {
+  set_connection(easy, request);
+  set_route(easy, request);
+  set_identity(easy, request);
+  set_method(easy, request);
+  add_headers(request);  // after which url_ is what it is
+  curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+  if (connect_to_) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect_to_.get());
+  if (!headers_abroad_) return;
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, choose_headers);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+}
+
+void CurlOptions::move_to(const std::string& url) {
+  asked_ = url_ = url;
+  curl_easy_setopt(easy_, CURLOPT_URL, url_.c_str());
+}
+
+void CurlOptions::add_headers(const ClientRequest& request) {
+  const auto add_all = [](List& list, const Headers& headers) {
+    add(list, "Expect:");                                                  // never wait for "100 Continue"
+    if (!has_header(headers, "content-type")) add(list, "Content-Type:");  // libcurl would claim a form
+    for (const auto& header : headers) add(list, line_of(header));
+  };
+  Headers all = request.headers;
+  all.insert(all.end(), request.home_headers.begin(), request.home_headers.end());
+  add_all(headers_, all);
+  if (request.max_redirects > 0 && !request.home_headers.empty()) add_all(headers_abroad_, request.headers);
+  if (request.server_name.empty() || !request.url.starts_with("https://")) return;
+  const std::string host = verify_as(request.server_name);
+  if (!host.empty() && !has_header(all, "host")) add(headers_, "Host: " + host);
+}
+
+// libcurl itself keeps back no more than Authorization and Cookie. It asks this before each request of a transfer.
+int CurlOptions::choose_headers(void* self, char*, char*, int, int) {
+  const auto& options = *static_cast<CurlOptions*>(self);
+  char* url = nullptr;
+  curl_easy_getinfo(options.easy_, CURLINFO_EFFECTIVE_URL, &url);
+  const List& chosen = url && options.is_home(url) ? options.headers_ : options.headers_abroad_;
+  return curl_easy_setopt(options.easy_, CURLOPT_HTTPHEADER, chosen.get()) == CURLE_OK ? CURL_PREREQFUNC_OK
+                                                                                       : CURL_PREREQFUNC_ABORT;
+}
+
+bool CurlOptions::is_home(const char* url) const {
+  if (url_ == url) return true;
+  const std::string place = origin(url);
+  return !place.empty() && (place == origin(url_.c_str()) || place == origin(asked_.c_str()));
 }
 
 // libcurl verifies the URL's host, so that becomes the name, and the connection is sent where the URL pointed to. What
 // the Host header must be then; empty where the URL cannot be read, which libcurl will say better.
-std::string CurlLists::verify_as(const std::string& name) {
+std::string CurlOptions::verify_as(const std::string& name) {
   const std::unique_ptr<CURLU, CleanUrl> url(curl_url());
   if (!url || curl_url_set(url.get(), CURLUPART_URL, url_.c_str(), 0) != CURLUE_OK) return "";
   const std::string host = part(url.get(), CURLUPART_HOST);
@@ -203,16 +266,6 @@ std::string CurlLists::verify_as(const std::string& name) {
   url_ = renamed;
   add(connect_to_, fmt::format("{}:{}:{}:{}", name, port, host, port));
   return given_port.empty() ? host : host + ":" + given_port;
-}
-
-void set_options(void* easy, const ClientRequest& request, const CurlLists& lists) {
-  set_connection(easy, request);
-  set_route(easy, request);
-  set_identity(easy, request);
-  set_method(easy, request);
-  curl_easy_setopt(easy, CURLOPT_URL, lists.url().c_str());
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lists.headers());
-  if (lists.connect_to()) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, lists.connect_to());
 }
 
 bool HeadLines::take(std::string_view line, ClientResponse& into) {

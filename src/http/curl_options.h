@@ -13,6 +13,15 @@ struct curl_slist;
 
 namespace tessera::http {
 
+struct CleanEasy {
+  void operator()(void* easy) const noexcept;
+};
+struct CleanMulti {
+  void operator()(void* multi) const noexcept;
+};
+using Easy = std::unique_ptr<void, CleanEasy>;
+using Multi = std::unique_ptr<void, CleanMulti>;
+
 /// On the first request rather than at load: it starts OpenSSL, which a program that calls nobody should not pay for.
 /// False: libcurl cannot be used at all.
 bool start_curl();
@@ -22,14 +31,18 @@ std::string target_name(const ClientRequest& request);
 
 /// Invalid for what would not be the request that was meant: line breaks in headers, other schemes, odd methods.
 Result<void> check(const ClientRequest& request);
+Result<void> check_url(const ClientRequest& request);  ///< that part of it
 
-/// The strings of a transfer that libcurl does not copy. Keep them, and the request, until the transfer is over.
-class CurlLists {
+/// What a request is to libcurl, with the strings that libcurl does not copy. Keep it, and the request, until the
+/// transfer is over.
+class CurlOptions {
  public:
-  explicit CurlLists(const ClientRequest& request);
-  const curl_slist* headers() const { return headers_.get(); }
-  const curl_slist* connect_to() const { return connect_to_.get(); }  ///< null: the URL's host
-  const std::string& url() const { return url_; }                     ///< its host is the name to verify, where one is
+  /// Sets all that a checked request asks for on a fresh (or reset) handle; the callbacks are left to the caller.
+  CurlOptions(void* easy, const ClientRequest& request);
+  CurlOptions(const CurlOptions&) = delete;
+  CurlOptions& operator=(const CurlOptions&) = delete;
+  /// Sets what this request, which has no server_name, asks for after another that differed in the URL alone.
+  void move_to(const std::string& url);
 
  private:
   struct Free {
@@ -37,15 +50,18 @@ class CurlLists {
   };
   using List = std::unique_ptr<curl_slist, Free>;
   static void add(List& list, const std::string& line);
+  void add_headers(const ClientRequest& request);
   std::string verify_as(const std::string& name);
+  bool is_home(const char* url) const;
+  static int choose_headers(void* self, char*, char*, int, int);
 
-  std::string url_;
+  void* const easy_;
+  std::string asked_;  ///< the request's URL
+  std::string url_;    ///< libcurl's: its host is the name to verify, where one is
   List headers_;
-  List connect_to_;
+  List headers_abroad_;  ///< for another host; null: the same
+  List connect_to_;      ///< null: the URL's host
 };
-
-/// Sets all that a checked request asks for on a fresh (or reset) handle; the callbacks are left to the caller.
-void set_options(void* easy, const ClientRequest& request, const CurlLists& lists);
 
 /// The head of a reply, line by line as libcurl's header callback gets it. Only the last head counts, after "100
 /// Continue", redirects or a proxy's answer; trailers of HTTP/2 follow the headers.

@@ -31,22 +31,13 @@ constexpr std::size_t kScratchBytes = 64U << 10U;    // decoded at a time: small
 constexpr std::size_t kEncodedSurplus = 64U << 10U;  // by which an encoded body may be longer than decoded
 constexpr int kMostEvents = 128;
 
-struct CleanEasy {
-  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
-};
-struct CleanMulti {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
-using Easy = std::unique_ptr<CURL, CleanEasy>;
-using Multi = std::unique_ptr<CURLM, CleanMulti>;
-
 struct Transfer {
   Easy easy;
   std::span<char> scratch;  ///< the loop's, for what is decoded
   std::size_t index = 0;    ///< where the loop holds it
 
   ClientRequest request;
-  std::optional<CurlLists> lists;
+  std::optional<CurlOptions> options;
   FetchReceiver* receiver = nullptr;  ///< null: cancelled
   FetchTimes times{};
   HeadLines head;
@@ -247,8 +238,7 @@ void FetchLoop::Impl::launch(Transfer& transfer) {
   if (!transfer.easy) transfer.easy.reset(curl_easy_init());
   CURL* const easy = transfer.easy.get();
   if (!easy) return end(transfer, fail(Code::Internal, "{}: libcurl has no memory", target_name(transfer.request)));
-  transfer.lists.emplace(transfer.request);
-  set_options(easy, transfer.request, *transfer.lists);
+  transfer.options.emplace(easy, transfer.request);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.detail);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBytes);

@@ -214,15 +214,16 @@ TEST_F(FetchLoopTest, ReplacesAConnectionThatWasClosedMeanwhile) {
 
 TEST_F(FetchLoopTest, FollowsRedirectsWithoutCredentials) {
   std::string asked;
-  const RawServer home([&](RawServer::Peer& peer) {
+  const RawServer abroad([&](RawServer::Peer& peer) {
     asked = peer.read_request();
-    peer.send(reply_of("home", "X-End: 1\r\n"));
+    peer.send(reply_of("abroad", "X-End: 1\r\n"));
   });
-  const RawServer away(always("HTTP/1.1 302 Found\r\nContent-Type: text/moved\r\nLocation: " + home.url("/new") +
+  const RawServer home(always("HTTP/1.1 302 Found\r\nContent-Type: text/moved\r\nLocation: " + abroad.url("/new") +
                               "\r\nContent-Length: 5\r\n\r\nmoved"));
   const RawServer round(always("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"));
-  auto request = get_of(away.url());
-  request.headers = {{"Authorization", "Bearer s3cret"}};
+  auto request = get_of(home.url());
+  request.headers = {{"User-Agent", "tester"}, {"Authorization", "Bearer s3cret"}};
+  request.home_headers = {{"X-Api-Key", "s3cret"}, {"Host", "s3cret"}};
   Catch plain;
   fetch(request, plain);
   EXPECT_EQ(plain.reply.status, 302);
@@ -232,9 +233,10 @@ TEST_F(FetchLoopTest, FollowsRedirectsWithoutCredentials) {
   fetch(request, followed);
   EXPECT_EQ(followed.reply.status, 200);
   EXPECT_EQ(followed.reply.content_type, "");
-  EXPECT_EQ(followed.text, "home");
+  EXPECT_EQ(followed.text, "abroad");
   EXPECT_EQ(followed.begins, 1);
   EXPECT_THAT(asked, HasSubstr("GET /new"));
+  EXPECT_THAT(asked, HasSubstr("User-Agent: tester\r\n"));
   EXPECT_THAT(asked, Not(HasSubstr("s3cret")));
   Catch lost;
   request.url = round.url();

@@ -20,9 +20,11 @@ Result<std::string> secret(const Secret& given, const std::string& file) {
   return std::string(trim(TRY(read_file(file, kSecretLimit))));
 }
 
+/// Any of these may be a secret, or tell a tenant's name: none goes along to another host.
 void add_header(http::ClientRequest& request, const std::string& name, std::string value) {
   const auto same = [&](const auto& header) { return lower(header.first) == lower(name); };
-  if (std::ranges::none_of(request.headers, same)) request.headers.emplace_back(name, std::move(value));
+  if (std::ranges::any_of(request.headers, same) || std::ranges::any_of(request.home_headers, same)) return;
+  request.home_headers.emplace_back(name, std::move(value));
 }
 
 std::string environment(const char* name) {
@@ -112,6 +114,13 @@ Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest
   request.proxy_url = proxy_of(settings.proxy, request.url);
   request.max_redirects = settings.follow_redirects ? kRedirects : 0;
   return {};
+}
+
+bool reads_files(const HttpSettings& settings) {
+  const auto& [basic, authorization, tls, proxy, headers, follow] = settings;
+  return (basic && (!basic->username_file.empty() || !basic->password_file.empty())) ||
+         (authorization && !authorization->credentials_file.empty()) ||
+         std::ranges::any_of(headers, [](const Header& header) { return !header.value_file.empty(); });
 }
 
 }  // namespace tessera::relay

@@ -10,6 +10,9 @@ namespace tessera::relay {
 /// they change; an error names the file. Headers that the request has already are not replaced.
 Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest& request);
 
+/// Whether that reads files, so that another request may say something else.
+bool reads_files(const HttpSettings& settings);
+
 /// Whether `no_proxy` (hosts, .suffixes, networks, "*", by comma) exempts the host of this URL.
 bool bypasses_proxy(std::string_view no_proxy, std::string_view url);
 

@@ -36,12 +36,7 @@ Result<http::ClientResponse> Poster::post(Parcel& parcel, std::uint64_t attempt,
   return reply;
 }
 
-bool Poster::credentials_may_change() const {
-  const auto& [basic, authorization, tls, proxy, headers, follow] = destination_.http;
-  return (basic && (!basic->username_file.empty() || !basic->password_file.empty())) ||
-         (authorization && !authorization->credentials_file.empty()) ||
-         std::ranges::any_of(headers, [](const Header& header) { return !header.value_file.empty(); });
-}
+bool Poster::credentials_may_change() const { return reads_files(destination_.http); }
 
 std::string excerpt(const http::ClientResponse& reply) {
   std::string text = valid_utf8(trim(std::string_view(reply.body).substr(0, kExcerpt)));
