@@ -85,19 +85,14 @@ Result<http::ClientRequest> Api::http_request(const ApiRequest& request) {
   if (!token_.empty()) out.headers.emplace_back("Authorization", "Bearer " + token_);
   if (!request.body.empty()) out.headers.emplace_back("Content-Type", request.content_type);
   out.ca_file = server_.ca_file.string();
-  out.cert_file = server_.cert_file;
-  out.key_file = server_.key_file;
-  out.basic_user = server_.basic_user;
-  out.basic_password = server_.basic_password;
-  out.server_name = server_.server_name;
-  out.proxy_url = server_.proxy_url;
-  out.insecure_skip_verify = server_.insecure_skip_verify;
+  if (server_.prepare) TRY(server_.prepare(out));
   return out;
 }
 
 Result<http::ClientResponse> Api::with_token(const ApiRequest& request, const Call& call) {
   auto reply = call(TRY(http_request(request)));
-  if (!reply || reply->status != 401 || server_.token_file.empty()) return reply;
+  const bool may_have_new = !server_.token_file.empty() || server_.prepare;
+  if (!reply || reply->status != 401 || !may_have_new) return reply;
   read_again_ = {};
   return call(TRY(http_request(request)));
 }

@@ -20,11 +20,8 @@ struct ApiServer {
   std::string url{};                    ///< "https://10.0.0.1:443", without a path's last '/'
   std::filesystem::path token_file{};   ///< empty: no token is sent
   std::filesystem::path ca_file{};      ///< empty: the system's CAs
-  std::string cert_file{}, key_file{};  ///< a client certificate
-  std::string basic_user{}, basic_password{};
-  std::string server_name{};  ///< what its certificate must name; empty: the URL's host
-  std::string proxy_url{};
-  bool insecure_skip_verify = false;
+  /// What else belongs into each request, such as credentials of other kinds and a proxy; asked before every one.
+  std::function<Result<void>(http::ClientRequest&)> prepare{};
   std::string user_agent = "tessera";
 };
 

@@ -146,17 +146,22 @@ std::uint16_t port_of(const Engine& engine, const PodContainer& container, const
   return named != container.ports.end() ? named->number : container.ports.front().number;
 }
 
-std::string problem_of(const Engine& engine, const Pod& pod, const std::vector<std::string>& words) {
+struct Problem {
+  std::string what, change;
+};
+
+Problem problem_of(const Engine& engine, const Pod& pod, const std::vector<std::string>& words) {
   const auto index = pod.labels.find("leaderworkerset.sigs.k8s.io/worker-index");
   const auto rank = parse_int(flag_of(words, "--node-rank").value_or("0"));
   if ((index != pod.labels.end() && index->second != "0") || (rank && *rank > 0))
-    return "it is a worker of a group, of which only the leader answers; nothing to change";
+    return {"it is a worker of a group, of which only the leader answers", "nothing"};
   const bool seen = !run_by(engine, words).empty() && !flag_of(words, "--config");
   if (engine.kind != BuiltinKind::Sglang || !seen) return {};
-  if (!flag_of(words, "--enable-metrics")) return "SGLang serves no metrics by itself; start it with --enable-metrics";
+  if (!flag_of(words, "--enable-metrics"))
+    return {"SGLang serves no metrics by itself", "start it with --enable-metrics"};
   const auto host = flag_of(words, "--host");
   if (!host || *host == "127.0.0.1" || *host == "localhost")
-    return "SGLang listens inside its pod only; start it with --host 0.0.0.0";
+    return {"SGLang listens inside its pod only", "start it with --host 0.0.0.0"};
   return {};
 }
 
@@ -168,7 +173,9 @@ Recognition found(const Engine& engine, const Pod& pod, const PodContainer& cont
   out.port = port_of(engine, container, words);
   if (flag_of(words, "--ssl-certfile")) out.scheme = "https";
   out.why = std::move(why);
-  out.problem = problem_of(engine, pod, words);
+  auto problem = problem_of(engine, pod, words);
+  out.problem = std::move(problem.what);
+  out.change = std::move(problem.change);
   return out;
 }
 

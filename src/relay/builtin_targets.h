@@ -17,7 +17,8 @@ struct Recognition {
   std::string path = "/metrics";
   std::string scheme = "http";
   std::string why;      ///< what gave it away: "container 'main' runs 'vllm serve'"
-  std::string problem;  ///< why it cannot be scraped, and what to change; empty: it can
+  std::string problem;  ///< why it cannot be scraped; empty: it can
+  std::string change;   ///< what to do about the problem
 };
 
 /// The model server in a pod. What it runs is trusted before its image, its image before its labels; a port alone tells

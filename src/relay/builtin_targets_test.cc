@@ -114,7 +114,9 @@ TEST(Recognise, SaysWhyAServerCannotBeScraped) {
     if (c.problem.empty())
       EXPECT_EQ(got->problem, "");
     else
-      EXPECT_THAT(got->problem, HasSubstr(c.problem));
+      EXPECT_THAT(got->problem + "; " + got->change, HasSubstr(c.problem));
+    EXPECT_EQ(got->change.empty(), c.problem.empty());
+    EXPECT_TRUE(c.problem.empty() || got->change != got->problem);
   }
   EXPECT_EQ(recognise(pod({container("x", {"vllm", "serve", "m", "--ssl-certfile", "c"})}))->scheme, "https");
 }

@@ -2,6 +2,7 @@
 // From what was discovered to what is scraped: pure functions of pods, target groups and jobs. The same walk finds the
 // targets and explains them, so that an explanation cannot differ from what happens.
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,8 +58,15 @@ struct Explanation {
   Walk walk;
 };
 
-/// Every job's walk over this pod; those that look at no pods say so.
-std::vector<Explanation> explain_pod(const kube::Pod& pod, std::span<const Job> jobs, const std::string& own_namespace);
+/// A pod by name. Discoveries may look at different servers, which may know different pods of that name, or none.
+struct NamedPod {
+  std::string space, name;
+  std::function<Result<kube::Pod>(const PodDiscovery&)> look_up;
+};
+
+/// Every job's walk over this pod; those that look at no pods say so. A discovery that does not look into the pod's
+/// namespace looks nothing up.
+std::vector<Explanation> explain_pod(const NamedPod& pod, std::span<const Job> jobs, const std::string& own_namespace);
 
 /// Targets that stay, and those that another one makes needless.
 struct Sifted {

@@ -175,7 +175,7 @@ void walk_builtin(Walk& walk, const Job& job, const PodDiscovery& discovery, con
     return;
   if (!add(walk, "metrics", recognised->problem.empty(),
            recognised->problem.empty() ? fmt::format("expected at port {}", recognised->port) : recognised->problem,
-           recognised->problem))
+           recognised->change))
     return;
   const auto container = std::ranges::find(pod.containers, recognised->container, &PodContainer::name);
   const bool named = !recognised->container.empty() && container != pod.containers.end();
@@ -247,13 +247,32 @@ Walk walk_pod(const Job& job, const PodDiscovery& discovery, const Pod& pod, con
   return out;
 }
 
-std::vector<Explanation> explain_pod(const Pod& pod, std::span<const Job> jobs, const std::string& own_namespace) {
+namespace {
+
+Walk explain_discovery(const Job& job, const PodDiscovery& discovery, const NamedPod& named,
+                       const std::string& own_namespace) {
+  Walk out;
+  Pod nameless;  // its namespace is all that the first step looks at
+  nameless.space = named.space;
+  if (!step_namespace(out, job, discovery, nameless, own_namespace)) return out;
+  const auto pod = named.look_up(discovery);
+  if (pod) return walk_pod(job, discovery, *pod, own_namespace);
+  const bool absent = pod.error().code == Code::NotFound;
+  add(out, "server", false, pod.error().what,
+      absent ? "nothing, if the pod is another server's"
+             : fmt::format("mend the way to the API server ({})", shown(job.place)));
+  return out;
+}
+
+}  // namespace
+
+std::vector<Explanation> explain_pod(const NamedPod& pod, std::span<const Job> jobs, const std::string& own_namespace) {
   std::vector<Explanation> out;
   for (const Job& job : jobs) {
     Explanation one{job.id, job.place, {}};
     for (const Discovery& discovery : job.discoveries)
       if (const auto* pods = std::get_if<PodDiscovery>(&discovery))
-        append(one.walk, walk_pod(job, *pods, pod, own_namespace));
+        append(one.walk, explain_discovery(job, *pods, pod, own_namespace));
     if (one.walk.steps.empty())
       add(one.walk, "discovery", false, "this job looks at no pods", "nothing, if it is meant for other targets");
     out.push_back(std::move(one));

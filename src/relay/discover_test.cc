@@ -209,11 +209,15 @@ scrape_configs:
   EXPECT_EQ(walk.targets[0].timeout, 3s);
 }
 
+NamedPod known(const Pod& pod) {
+  return {pod.space, pod.name, [pod](const PodDiscovery&) { return pod; }};
+}
+
 TEST(DiscoverBuiltin, FindsExportersWithTheirNode) {
   Pod pod = web();
   pod.labels = {{"app", "dcgm-exporter"}};
   const auto config = parse_config("", "r.yaml");
-  const auto explained = explain_pod(pod, config->jobs, "relay");
+  const auto explained = explain_pod(known(pod), config->jobs, "relay");
   ASSERT_EQ(explained.size(), 4U);
   EXPECT_THAT(explained[0].walk.targets, IsEmpty());
   EXPECT_THAT(explained[0].walk.steps.back().detail, HasSubstr("does not look like tessera-agent"));
@@ -225,14 +229,14 @@ TEST(DiscoverBuiltin, FindsExportersWithTheirNode) {
   pod.labels.clear();
   pod.containers = {container("main", {})};
   pod.containers[0].args = {"sglang", "serve"};
-  const auto sglang = explain_pod(pod, config->jobs, "relay").back();
+  const auto sglang = explain_pod(known(pod), config->jobs, "relay").back();
   EXPECT_THAT(sglang.walk.targets, IsEmpty());
   EXPECT_THAT(sglang.walk.steps.back().change, HasSubstr("--enable-metrics"));
 }
 
 TEST(Discover, ExplainsJobsWithoutPodsToo) {
   const Job fixed = job_of("scrape_configs: [{job_name: a, static_configs: [{targets: [x:1]}]}]");
-  const auto explained = explain_pod(web(), std::vector<Job>{fixed}, "relay");
+  const auto explained = explain_pod(known(web()), std::vector<Job>{fixed}, "relay");
   EXPECT_EQ(explained.at(0).walk.steps.at(0).step, "discovery");
   EXPECT_EQ(shown(explained[0].place), "r.yaml:1");
 }

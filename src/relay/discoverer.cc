@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "http/client.h"
 #include "kube/pod.h"
+#include "relay/api_servers.h"
 #include "relay/discover_groups.h"
 #include "relay/file_names.h"
 #include "relay/http_settings.h"
@@ -31,48 +32,11 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
-std::string own_namespace(const std::string& service_account) {
-  const auto text = read_file(service_account + "/namespace");
-  return text ? std::string(trim(*text)) : "";
-}
-
-/// The server of a discovery: the one it names, or the cluster that we run in.
-Result<kube::ApiServer> server_of(const PodDiscovery& discovery, const std::string& service_account) {
-  if (discovery.api_server.empty()) return kube::in_cluster(service_account);
-  kube::ApiServer server;
-  HttpSettings settings = discovery.http;
-  if (settings.authorization) {
-    // The watch reads the token again when it changes; it never has it from anywhere but a file.
-    server.token_file = settings.authorization->credentials_file;
-    if (server.token_file.empty())
-      return fail(Code::Invalid, "{}: the token must be in a file: write credentials_file", discovery.api_server);
-    settings.authorization.reset();
-  }
-  http::ClientRequest request;
-  request.url = discovery.api_server;
-  TRY(add_http_settings(settings, request));
-  server.url = discovery.api_server;
-  while (server.url.ends_with('/')) server.url.pop_back();
-  server.ca_file = request.ca_file;
-  server.cert_file = request.cert_file;
-  server.key_file = request.key_file;
-  server.basic_user = request.basic_user;
-  server.basic_password = request.basic_password;
-  server.server_name = request.server_name;
-  server.proxy_url = request.proxy_url;
-  server.insecure_skip_verify = request.insecure_skip_verify;
-  return server;
-}
-
 /// Empty: all.
 std::vector<std::string> names_of(const Namespaces& namespaces, const std::string& own) {
   std::vector<std::string> names = namespaces.names;
   if (namespaces.own && std::ranges::count(names, own) == 0) names.push_back(own);
   return names;
-}
-
-std::string pods_path(const std::string& pod_namespace) {
-  return pod_namespace.empty() ? "/api/v1/pods" : "/api/v1/namespaces/" + pod_namespace + "/pods";
 }
 
 std::size_t count_targets(const std::map<std::string, std::vector<TargetSpec>>& targets) {
@@ -94,7 +58,7 @@ Discoverer::Discoverer(const Config& config, const Options& options, Tell tell)
 
 std::unique_ptr<Discoverer> Discoverer::start(const Config& config, const Options& options, Tell tell) {
   std::unique_ptr<Discoverer> self(new Discoverer(config, options, std::move(tell)));
-  std::map<std::string, PodSource> pods;
+  std::vector<PodSource> pods;
   for (const Job& job : config.jobs)
     for (const auto& discovery : job.discoveries)
       std::visit(Overloaded{[&](const StaticDiscovery& fixed) { self->add_static(job, fixed); },
@@ -102,7 +66,7 @@ std::unique_ptr<Discoverer> Discoverer::start(const Config& config, const Option
                             [&](const HttpDiscovery& http) { self->add_http(job, http); },
                             [&](const PodDiscovery& found) { self->add_pods(job, found, pods); }},
                  discovery);
-  for (auto& [key, source] : pods) self->watch(std::move(source));
+  for (PodSource& source : pods) self->watch(std::move(source));
   self->roles_.emplace_back([raw = self.get()](const std::stop_token& stop) { raw->tell_changes(stop); });
   for (auto& role : self->roles_) self->threads_.emplace_back(std::move(role));
   return self;
@@ -228,34 +192,37 @@ void Discoverer::add_http(const Job& job, const HttpDiscovery& discovery) {
   });
 }
 
-/// One watch for all discoveries that look into the same namespace of the same server, however many jobs they serve.
-void Discoverer::add_pods(const Job& job, const PodDiscovery& discovery, std::map<std::string, PodSource>& pods) {
+/// One watch for all discoveries that look into the same namespace of the same server with the same credentials,
+/// however many jobs they serve.
+void Discoverer::add_pods(const Job& job, const PodDiscovery& discovery, std::vector<PodSource>& pods) {
   auto names = names_of(discovery.namespaces, own_namespace_);
   if (names.empty()) names.emplace_back();
   for (const std::string& name : names) {
-    const std::string key = fmt::format("{}\n{}\n{}", discovery.api_server, name, discovery.field_selector);
-    const auto [entry, is_new] = pods.try_emplace(key);
-    PodSource& source = entry->second;
-    source.users.emplace_back(&job, &discovery);
-    if (!is_new) {
-      if (source.watch.label_selector != to_query(discovery.select)) source.watch.label_selector.clear();
+    const auto same = [&](const PodSource& source) {
+      return source.watch.path == pods_path(name) && source.watch.field_selector == discovery.field_selector &&
+             share_server(*source.users.front().second, discovery);
+    };
+    if (const auto known = std::ranges::find_if(pods, same); known != pods.end()) {
+      known->users.emplace_back(&job, &discovery);
+      if (known->watch.label_selector != to_query(discovery.select)) known->watch.label_selector.clear();
       continue;
     }
     const std::string server = discovery.api_server.empty() ? "" : " of " + discovery.api_server;
+    PodSource source;
     source.source = add_source((name.empty() ? "pods of all namespaces" : "pods of namespace " + name) + server);
+    source.users.emplace_back(&job, &discovery);
     source.watch.path = pods_path(name);
     source.watch.label_selector = to_query(discovery.select);
     source.watch.field_selector = discovery.field_selector;
+    pods.push_back(std::move(source));
   }
 }
 
 void Discoverer::watch(PodSource pods) {
   auto server = server_of(*pods.users.front().second, service_account_);
   if (!server) return failed(pods.source, server.error().what);
-  pods.server = *std::move(server);
-  pods.server.user_agent = "tessera-relay/" TESSERA_VERSION;
   watch_sources_.push_back(pods.source);
-  watches_.push_back(std::make_unique<kube::Watch>(pods.server, pods.watch,
+  watches_.push_back(std::make_unique<kube::Watch>(*std::move(server), pods.watch,
                                                    [this, pods](const kube::Event& event) { take_pod(pods, event); }));
 }
 
@@ -334,18 +301,6 @@ std::vector<Sifted::Dropped> Discoverer::dropped() const {
 
 bool Discoverer::ready() const {
   return std::ranges::all_of(sources(), [](const SourceStatus& s) { return s.ready || !s.problem.empty(); });
-}
-
-Result<std::vector<Explanation>> Discoverer::explain(const std::string& pod_namespace, const std::string& name) const {
-  const PodDiscovery* looked_at = nullptr;
-  for (const Job& job : config_.jobs)
-    for (const auto& discovery : job.discoveries)
-      if (const auto* pods = std::get_if<PodDiscovery>(&discovery); pods && !looked_at) looked_at = pods;
-  if (!looked_at) return fail(Code::NotFound, "no job of the configuration looks at pods");
-  kube::Api api(TRY(server_of(*looked_at, service_account_)));
-  const std::string json = TRY(api.get(pods_path(pod_namespace) + "/" + name));
-  const kube::Pod pod = TRY(kube::parse_pod(json));
-  return explain_pod(pod, config_.jobs, own_namespace_);
 }
 
 }  // namespace tessera::relay

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "kube/api.h"
 #include "kube/watch.h"
 #include "relay/config.h"
 #include "relay/discover.h"
+#include "relay/explainer.h"
 #include "relay/options.h"
 #include "relay/target.h"
 
@@ -47,19 +47,18 @@ class Discoverer {
   std::vector<Sifted::Dropped> dropped() const;
   bool ready() const;  ///< every source has been read whole once, or has said why not
 
-  /// Every job's way with this pod, which is asked of the API server now.
-  Result<std::vector<Explanation>> explain(const std::string& pod_namespace, const std::string& pod) const;
+  /// What explains pods by the configuration that this discovers for.
+  Explainer explainer() const { return {config_.jobs, service_account_}; }
 
  private:
   struct Found {
     SourceStatus status;
     std::map<std::string, std::vector<TargetSpec>> targets;  ///< by what brought them: a pod, a group
   };
-  /// Pods of one server and namespace, for every discovery that looks there.
+  /// Pods of one server and namespace, for every discovery that looks there with the same credentials.
   struct PodSource {
     std::size_t source;
     std::vector<std::pair<const Job*, const PodDiscovery*>> users;
-    kube::ApiServer server;
     kube::WatchOptions watch;
   };
 
@@ -68,7 +67,7 @@ class Discoverer {
   void add_static(const Job& job, const StaticDiscovery& discovery);
   void add_file(const Job& job, const FileDiscovery& discovery);
   void add_http(const Job& job, const HttpDiscovery& discovery);
-  void add_pods(const Job& job, const PodDiscovery& discovery, std::map<std::string, PodSource>& pods);
+  void add_pods(const Job& job, const PodDiscovery& discovery, std::vector<PodSource>& pods);
   void watch(PodSource pods);
   void take_pod(const PodSource& pods, const kube::Event& event);
 

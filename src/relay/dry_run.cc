@@ -115,7 +115,8 @@ void append_findings(std::string& out, const Discovered& found, const std::vecto
   for (const auto& scrape : scrapes) {
     const TargetStatus status = scrape->status();
     out += fmt::format("# target {} {}: {}\n", scrape->target().url, shown(scrape->target().labels),
-                       status.health == Health::Up ? fmt::format("up, {} samples, {} kept", status.samples, status.kept)
+                       status.health == Health::Up ? fmt::format("up, {} sample{}, {} kept", status.samples,
+                                                                 status.samples == 1 ? "" : "s", status.kept)
                                                    : "down: " + status.error);
   }
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace tessera::relay {
@@ -50,8 +51,8 @@ Step scrape_step(const TargetStatus& status) {
   }
   const bool kept = status.kept > 0 || status.samples == 0;
   return {std::string(kScrape), kept,
-          fmt::format("{} samples on the page, {} kept after relabelling, in {:.3f} s", status.samples, status.kept,
-                      status.duration_seconds),
+          fmt::format("{} sample{} on the page, {} kept after relabelling, in {:.3f} s", status.samples,
+                      status.samples == 1 ? "" : "s", status.kept, status.duration_seconds),
           kept ? "" : "change the job's metricRelabelings: they drop every sample"};
 }
 
@@ -107,9 +108,11 @@ std::string explanation_text(const ExplainedPod& explained) {
   std::string out = fmt::format("pod {}/{}: {}\n", explained.pod_namespace, explained.pod, summary(explained));
   for (const Explanation* job : nearest_first(explained)) {
     out += fmt::format("\njob {} ({})\n", job->job_id, shown(job->place));
+    std::set<std::string> told;  // each port and each discovery has a way of its own, mostly through the same steps
     for (const Step& step : job->walk.steps) {
-      out += fmt::format("  {} {:<10} {}\n", step.passed ? "ok  " : "STOP", step.step, step.detail);
-      if (!step.change.empty()) out += fmt::format("       {:<10} to change it: {}\n", "", step.change);
+      std::string line = fmt::format("  {} {:<10} {}\n", step.passed ? "ok  " : "STOP", step.step, step.detail);
+      if (!step.change.empty()) line += fmt::format("       {:<10} to change it: {}\n", "", step.change);
+      if (told.insert(line).second) out += line;
     }
     for (const TargetSpec& target : job->walk.targets)
       out += fmt::format("  target {} {}\n", target.url, shown(target.labels));

@@ -67,6 +67,10 @@ TEST(Explanation, AdvisesByTheError) {
     down.error = c.error;
     EXPECT_THAT(scrape_step(down).change, HasSubstr(c.advice));
   }
+  TargetStatus single;
+  single.health = Health::Up;
+  single.samples = single.kept = 1;
+  EXPECT_THAT(scrape_step(single).detail, testing::StartsWith("1 sample on the page"));
   TargetStatus emptied;
   emptied.health = Health::Up;
   emptied.samples = 5;
@@ -89,6 +93,14 @@ TEST(Explanation, TellsTheNearestJobFirst) {
   EXPECT_EQ(json["jobs"][0]["targets"][0]["labels"]["instance"], "up-1");
   EXPECT_EQ(json["jobs"][1]["steps"][1]["change"], "change it");
   EXPECT_FALSE(json["jobs"][1]["steps"][0].contains("change"));
+}
+
+TEST(Explanation, SaysEachSentenceOnce) {
+  const Step step{"relabel", false, "the rule dropped it", "change it"};
+  const ExplainedPod twice{"gpu", "p", {{"j", {}, {{step, step}, {}}}}};
+  const std::string text = explanation_text(twice);
+  for (const auto* sentence : {"the rule dropped it", "to change it"})
+    EXPECT_EQ(text.find(sentence), text.rfind(sentence)) << text;
 }
 
 TEST(Explanation, SumsUp) {

@@ -8,7 +8,7 @@ Result<std::string> pod_explanation(const Options& options, const std::stop_toke
   const Config config = TRY(options.config.empty() ? parse_config("", "") : load_config(options.config));
   ExplainedPod explained{options.pod_namespace, options.pod, {}};
   const Discovered found = TRY(discover_once(config, options, stop, [&](const Discoverer& discoverer) -> Result<void> {
-    explained.jobs = TRY(discoverer.explain(options.pod_namespace, options.pod));
+    explained.jobs = TRY(discoverer.explainer().explain(options.pod_namespace, options.pod));
     return {};
   }));
   std::vector<std::unique_ptr<Scrape>> scrapes;

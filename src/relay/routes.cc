@@ -80,15 +80,16 @@ http::Response explain(const Running& running, const http::Request& request) {
   ExplainedPod explained{request.query_value("namespace"), request.query_value("pod"), {}};
   if (explained.pod_namespace.empty() || explained.pod.empty())
     return reply(400, kText, "expected: /explain?namespace=NAMESPACE&pod=POD\n");
-  const auto walked = running.ask([&](const Pipeline& pipeline) -> std::optional<Result<void>> {
-    auto jobs = pipeline.discoverer().explain(explained.pod_namespace, explained.pod);
-    if (!jobs) return jobs.error();
-    explained.jobs = *std::move(jobs);
+  const auto explainer =
+      running.ask([](const Pipeline& pipeline) { return std::optional(pipeline.discoverer().explainer()); });
+  if (!explainer) return reply(503, kText, std::string(kNothingRuns));
+  auto jobs = explainer->explain(explained.pod_namespace, explained.pod);  // which may take long: nothing is locked
+  if (!jobs) return reply(jobs.error().code == Code::NotFound ? 404 : 503, kText, jobs.error().what + '\n');
+  explained.jobs = *std::move(jobs);
+  running.ask([&](const Pipeline& pipeline) {
     add_outcomes(explained, targets_of(pipeline), pipeline.discoverer().dropped());
-    return Result<void>();
+    return true;
   });
-  if (!walked) return reply(503, kText, std::string(kNothingRuns));
-  if (!*walked) return reply(walked->error().code == Code::NotFound ? 404 : 503, kText, walked->error().what + '\n');
   const bool text = http::prefers(request.header("accept"), "text/plain", kJson);
   return negotiated(text ? reply(200, kText, explanation_text(explained))
                          : reply(200, kJson, explanation_json(explained)));

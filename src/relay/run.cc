@@ -68,16 +68,17 @@ void tell_warnings(const Config& config) {
 void reload_config(Running& running, const Options& options) {
   auto config = read_config(options);
   if (!config) {
-    log::error("configuration not changed: the new one is wrong, the old one goes on", {{"why", config.error().what}});
-    return running.note_reload(false);
+    running.note_reload(false);
+    return log::error("configuration not changed: the new one is wrong, the old one goes on",
+                      {{"why", config.error().what}});
   }
   tell_warnings(*config);
   const auto replaced = running.replace(*std::move(config), options, std::chrono::steady_clock::now() + kSwitch);
+  running.note_reload(static_cast<bool>(replaced));  // before the log says so: who reads it may look at /metrics
   if (!replaced)
     log::error("configuration changed, but cannot run", {{"why", replaced.error().what}});
   else
     log::info("configuration changed");
-  running.note_reload(static_cast<bool>(replaced));
 }
 
 Result<void> serve(const Options& options, std::stop_token stop, std::atomic<bool>& reload) {
