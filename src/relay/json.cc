@@ -139,6 +139,7 @@ std::string targets_json(const Overview& seen) {
                               {"labels", labels_json(target.labels)},
                               {"origin", target.origin},
                               {"why", why}});
+  out["droppedNotShown"] = seen.dropped_unshown;
   return text_of(out);
 }
 

@@ -1,6 +1,7 @@
 #include "relay/overview.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 namespace tessera::relay {
@@ -43,6 +44,19 @@ void sort_for_people(std::vector<SeenTarget>& targets) {
                            std::string_view(seen.target.url), std::string_view(seen.target.job->id));
   };
   std::ranges::sort(targets, [&](const SeenTarget& a, const SeenTarget& b) { return place(a) < place(b); });
+}
+
+std::size_t keep_dropped(std::vector<Sifted::Dropped>& dropped, const std::vector<Job>& jobs) {
+  std::map<std::string_view, std::uint64_t> left;
+  for (const Job& job : jobs)
+    if (const auto& limit = job.scrape.limits.keep_dropped_targets) left[job.id] = *limit;
+  return std::erase_if(dropped, [&](const Sifted::Dropped& one) {
+    const auto job = left.find(one.target.job_id);
+    if (job == left.end()) return false;
+    if (job->second == 0) return true;
+    --job->second;
+    return false;
+  });
 }
 
 journal::Stats sum_of(const std::vector<journal::Stats>& queues) {

@@ -35,6 +35,7 @@ struct Overview {
   bool discovered = false;        ///< every source of targets has been read once, or has said why not
   std::vector<SourceStatus> sources;
   std::vector<Sifted::Dropped> dropped;  ///< found, and not scraped
+  std::size_t dropped_unshown = 0;       ///< and those that keep_dropped_targets leaves out of `dropped`
   std::vector<SeenTarget> targets;
   ScrapeTotals scraped;
   std::vector<SeenDestination> destinations;
@@ -45,6 +46,9 @@ std::string_view name_of(Health health);  ///< "up", "down", "unknown"
 
 /// Those that need a look first: down, then not scraped yet, then up; each by job and URL.
 void sort_for_people(std::vector<SeenTarget>& targets);
+
+/// Keeps the first of each job, as many as its keep_dropped_targets says; returns how many it took away.
+std::size_t keep_dropped(std::vector<Sifted::Dropped>& dropped, const std::vector<Job>& jobs);
 
 /// All queues of a destination as one.
 journal::Stats sum_of(const std::vector<journal::Stats>& queues);

@@ -128,6 +128,7 @@ Overview look_at(const Running& running, EpochMs started) {
     out.discovered = pipeline.discoverer().ready();
     out.sources = pipeline.discoverer().sources();
     out.dropped = pipeline.discoverer().dropped();
+    out.dropped_unshown = keep_dropped(out.dropped, pipeline.config().jobs);
     out.targets = targets_of(pipeline);
     out.scraped = pipeline.loop().totals();
     out.destinations = destinations_of(pipeline);

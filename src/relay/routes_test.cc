@@ -15,6 +15,7 @@
 #include "metrics/parse.h"
 #include "relay/json.h"
 #include "relay/overview_test.h"
+#include "relay/self_metrics.h"
 #include "relay/targets_html.h"
 
 namespace tessera::relay {
@@ -56,10 +57,33 @@ TEST(RelayPages, TargetsComeWithProblemsFirst) {
                      {"missed", 0},
                      {"duplicates", 0},
                      {"tooFarAhead", 0},
+                     {"clamped", 0},
                      {"collisions", 0}};
   EXPECT_EQ(up, want);
   EXPECT_EQ(page["sources"][1]["problem"], "HTTP status 403");
   EXPECT_EQ(page["dropped"][0]["why"], "tessera-agent tells of this node");
+  EXPECT_EQ(page["droppedNotShown"], 0);
+}
+
+TEST(RelayPages, ShowAsManyDroppedTargetsAsTheirJobsKeep) {
+  std::vector<Job> jobs(3);
+  for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i].id = std::string(1, static_cast<char>('a' + i));
+  jobs[0].scrape.limits.keep_dropped_targets = 1;
+  jobs[1].scrape.limits.keep_dropped_targets = 2;
+  std::vector<Sifted::Dropped> dropped;
+  for (const char* job : {"a", "b", "a", "c", "b", "b", "c", "c"}) {
+    dropped.emplace_back().target.job_id = job;
+    dropped.back().why = std::to_string(dropped.size());
+  }
+  EXPECT_EQ(keep_dropped(dropped, jobs), 2U);
+  std::string kept;
+  for (const auto& one : dropped) kept += one.target.job_id + one.why + " ";
+  EXPECT_EQ(kept, "a1 b2 c4 b5 c7 c8 ");
+  Overview seen = sample_overview();
+  seen.dropped_unshown = 2;
+  EXPECT_EQ(nlohmann::json::parse(targets_json(seen))["droppedNotShown"], 2);
+  EXPECT_THAT(targets_html(seen), HasSubstr("and 2 more"));
+  EXPECT_THAT(metrics::write_text(self_metrics(seen, {})), HasSubstr("\ntessera_relay_targets_dropped 3\n"));
 }
 
 TEST(RelayPages, TheTableHoldsNoMarkupOfOthers) {

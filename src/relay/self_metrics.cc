@@ -39,7 +39,7 @@ void add_sources(Page& page, const Overview& seen) {
   for (const auto& [what, sum] : sources) page.add(page.labels(label_text({{"source", what}})), sum.ready ? 1 : 0);
   page.family(catalog::kSourceTargets.metric);
   for (const auto& [what, sum] : sources) page.add(page.labels(label_text({{"source", what}})), number(sum.targets));
-  metrics::append_single(page, catalog::kTargetsDropped.metric, number(seen.dropped.size()));
+  metrics::append_single(page, catalog::kTargetsDropped.metric, number(seen.dropped.size() + seen.dropped_unshown));
 }
 
 void add_targets(Page& page, const Overview& seen) {

@@ -68,12 +68,13 @@ void append_sources(std::string& out, const Overview& seen) {
 }
 
 void append_dropped(std::string& out, const Overview& seen) {
-  if (seen.dropped.empty()) return;
+  if (seen.dropped.empty() && seen.dropped_unshown == 0) return;
   out += "<h2>Found, not scraped</h2><table><tr><th>job<th>target<th>why</tr>\n";
   for (const auto& [target, why] : seen.dropped)
     out += fmt::format("<tr><td>{}<td>{}<br>{}<td>{}</tr>\n", escaped(target.job_id), escaped(target.url),
                        escaped(target.origin), escaped(why));
   out += "</table>\n";
+  if (seen.dropped_unshown > 0) out += fmt::format("<p>and {} more (keep_dropped_targets)</p>\n", seen.dropped_unshown);
 }
 
 }  // namespace
