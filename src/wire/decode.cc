@@ -65,6 +65,29 @@ class Decoder {
     return {};
   }
 
+  /// An exemplar, whose labels each version has in a way of its own.
+  template <class ReadLabels>
+  Result<void> read_point(Fields& outer, Sample& out, const ReadLabels& labels) {
+    TRY(budget_.sample(outer.offset()));
+    for (Fields in = fields(TRY(outer.bytes())); !in.at_end();) {
+      TRY(in.key());
+      switch (in.field()) {
+        case 1:
+          TRY(labels(in));
+          break;
+        case 2:
+          out.value = std::bit_cast<double>(TRY(in.bits()));
+          break;
+        case 3:
+          out.time = static_cast<EpochMs>(TRY(in.number()));
+          break;
+        default:
+          TRY(in.skip());
+      }
+    }
+    return {};
+  }
+
   Result<void> count_histogram(Fields& outer, WriteRequest& request) {
     TRY(budget_.sample(outer.offset()));
     TRY(outer.bytes());
@@ -139,23 +162,7 @@ class DecoderV1 : Decoder {
   }
 
   Result<void> read_exemplar(Fields& outer, Exemplar& exemplar) {
-    TRY(budget_.sample(outer.offset()));
-    for (Fields in = fields(TRY(outer.bytes())); !in.at_end();) {
-      TRY(in.key());
-      switch (in.field()) {
-        case 1:
-          TRY(read_label(in, exemplar.labels));
-          break;
-        case 2:
-          exemplar.sample.value = std::bit_cast<double>(TRY(in.bits()));
-          break;
-        case 3:
-          exemplar.sample.time = static_cast<EpochMs>(TRY(in.number()));
-          break;
-        default:
-          TRY(in.skip());
-      }
-    }
+    TRY(read_point(outer, exemplar.sample, [&](Fields& in) { return read_label(in, exemplar.labels); }));
     sort_labels(exemplar.labels);
     return {};
   }
@@ -256,25 +263,9 @@ class DecoderV2 : Decoder {
   }
 
   Result<void> read_exemplar(Fields& outer, Exemplar& exemplar) {
-    TRY(budget_.sample(outer.offset()));
     exemplar_refs_.clear();
     const std::size_t at = outer.offset();
-    for (Fields in = fields(TRY(outer.bytes())); !in.at_end();) {
-      TRY(in.key());
-      switch (in.field()) {
-        case 1:
-          TRY(read_refs(in, exemplar_refs_));
-          break;
-        case 2:
-          exemplar.sample.value = std::bit_cast<double>(TRY(in.bits()));
-          break;
-        case 3:
-          exemplar.sample.time = static_cast<EpochMs>(TRY(in.number()));
-          break;
-        default:
-          TRY(in.skip());
-      }
-    }
+    TRY(read_point(outer, exemplar.sample, [&](Fields& in) { return read_refs(in, exemplar_refs_); }));
     return read_labels(exemplar_refs_, exemplar.labels, at);
   }
 
