@@ -31,14 +31,19 @@ constexpr std::size_t kScratchBytes = 64U << 10U;    // decoded at a time: small
 constexpr std::size_t kEncodedSurplus = 64U << 10U;  // by which an encoded body may be longer than decoded
 constexpr int kMostEvents = 128;
 
+constexpr std::size_t kSparesLooked = 16;  // at for one that knows the request already: about the jobs of a relay
+
+/// A handle of libcurl with all that it writes to. It is used again and again, and then told only what is new to it:
+/// its options cost more than a small page.
 struct Transfer {
   Easy easy;
   std::span<char> scratch;  ///< the loop's, for what is decoded
   std::size_t index = 0;    ///< where the loop holds it
 
-  ClientRequest request;
-  std::optional<CurlOptions> options;
-  FetchReceiver* receiver = nullptr;  ///< null: cancelled
+  ClientRequest request;               ///< what the handle was told last
+  std::optional<CurlOptions> options;  ///< of the request; none: the handle was told nothing of it
+  std::optional<Error> unfit;          ///< why the request can never work
+  FetchReceiver* receiver = nullptr;   ///< null: cancelled
   FetchTimes times{};
   HeadLines head;
   ClientResponse response;
@@ -46,16 +51,39 @@ struct Transfer {
   std::optional<Error> refusal;        ///< why we ended it ourselves
   char detail[CURL_ERROR_SIZE] = "";
 
+  explicit Transfer(std::span<char> room) : scratch(room) {}
+  bool knows(const ClientRequest& wanted);
+  void tell(const ClientRequest& wanted);
+  void forget_reply();
   FetchReply reply() const;
   bool begin();
   bool take(std::string_view wire);
   Result<FetchReply> outcome(CURLcode code);
 
  private:
+  Result<void> tell_all();
   bool refuse(Error error);
   bool too_long();
   bool has_body() const;
 };
+
+/// Whether the handle was told this before, but for the URL.
+bool Transfer::knows(const ClientRequest& wanted) {
+  request.url = wanted.url;
+  return options && request.server_name.empty() && request == wanted;
+}
+
+void Transfer::tell(const ClientRequest& wanted) {
+  Result<void> told;
+  if (!knows(wanted)) {
+    request = wanted;
+    told = tell_all();
+  } else if (told = check_url(wanted); told) {
+    options->move_to(wanted.url);
+  }
+  unfit.reset();
+  if (!told) unfit = told.error();
+}
 
 FetchReply Transfer::reply() const {
   return {response.status, std::string(response.header("content-type")),
@@ -116,6 +144,15 @@ Result<FetchReply> Transfer::outcome(CURLcode code) {
   return reply();
 }
 
+void Transfer::forget_reply() {
+  times = {};
+  head = {};
+  response = {};
+  decoder.reset();
+  refusal.reset();
+  *detail = '\0';
+}
+
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* transfer) {
   return static_cast<Transfer*>(transfer)->take({data, size}) ? size : 0;
 }
@@ -123,6 +160,30 @@ std::size_t take_body(char* data, std::size_t, std::size_t size, void* transfer)
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* target) {
   auto& transfer = *static_cast<Transfer*>(target);
   return transfer.head.take({data, size}, transfer.response) ? size : 0;
+}
+
+Result<void> Transfer::tell_all() {
+  options.reset();
+  TRY(check(request));
+  if (request.http2_prior_knowledge)
+    return fail(Code::Invalid, "{}: many transfers at once are made over HTTP/1.1 only", target_name(request));
+  if (easy)
+    curl_easy_reset(easy.get());
+  else
+    easy.reset(curl_easy_init());
+  CURL* const handle = easy.get();
+  if (!handle) return fail(Code::Internal, "{}: libcurl has no memory", target_name(request));
+  options.emplace(handle, request);
+  curl_easy_setopt(handle, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, detail);
+  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReceiveBytes);
+  // Connections are kept, so names are seldom looked up; but libcurl walks through all it keeps at each transfer's end.
+  curl_easy_setopt(handle, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
+  return {};
 }
 
 }  // namespace
@@ -134,7 +195,7 @@ class FetchLoop::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void start(ClientRequest request, FetchReceiver& receiver);
+  void start(const ClientRequest& request, FetchReceiver& receiver);
   void cancel(const FetchReceiver& receiver);
   void run_until(SteadyTime until);
   void wake() const;
@@ -148,7 +209,8 @@ class FetchLoop::Impl {
   void launch(Transfer& transfer);
   void take_ended();
   void end(Transfer& transfer, const Result<FetchReply>& reply);
-  std::unique_ptr<Transfer> retire(Transfer& transfer);
+  std::unique_ptr<Transfer> spare(const ClientRequest& request);
+  void retire(Transfer& transfer);
 
   // In this order: libcurl's last words are about sockets, and its transfers leave before it does.
   Socket epoll_;
@@ -156,7 +218,7 @@ class FetchLoop::Impl {
   Multi multi_;
   std::vector<char> scratch_ = std::vector<char>(kScratchBytes);
   std::vector<std::unique_ptr<Transfer>> active_;
-  std::vector<Easy> spare_;  ///< as many as ever were active at once
+  std::vector<std::unique_ptr<Transfer>> spare_;  ///< with those active as many as ever were so at once
   // libcurl takes and drops no transfer from within a callback, so both wait for the next turn.
   std::vector<Transfer*> starting_;
   std::vector<Transfer*> cancelled_;
@@ -175,7 +237,8 @@ FetchLoop::Impl::Impl(Socket epoll, Socket wake, Multi multi, const FetchOptions
 }
 
 FetchLoop::Impl::~Impl() {
-  for (const auto& transfer : active_) curl_multi_remove_handle(multi_.get(), transfer->easy.get());
+  for (const auto& transfer : active_)
+    if (transfer->easy) curl_multi_remove_handle(multi_.get(), transfer->easy.get());
 }
 
 int FetchLoop::Impl::watch_socket(CURL*, curl_socket_t fd, int what, void* impl, void* known) {
@@ -199,14 +262,20 @@ int FetchLoop::Impl::set_timer(CURLM*, long ms, void* impl) {
   return 0;
 }
 
-void FetchLoop::Impl::start(ClientRequest request, FetchReceiver& receiver) {
-  auto transfer = std::make_unique<Transfer>();
-  if (!spare_.empty()) {
-    transfer->easy = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  transfer->scratch = scratch_;
-  transfer->request = std::move(request);
+/// The last one used that knows the request; otherwise any.
+std::unique_ptr<Transfer> FetchLoop::Impl::spare(const ClientRequest& request) {
+  if (spare_.empty()) return std::make_unique<Transfer>(scratch_);
+  const auto end = spare_.rbegin() + static_cast<std::ptrdiff_t>(std::min(spare_.size(), kSparesLooked));
+  const auto known = std::find_if(spare_.rbegin(), end, [&](const auto& transfer) { return transfer->knows(request); });
+  std::swap(known == end ? spare_.back() : *known, spare_.back());
+  auto found = std::move(spare_.back());
+  spare_.pop_back();
+  return found;
+}
+
+void FetchLoop::Impl::start(const ClientRequest& request, FetchReceiver& receiver) {
+  auto transfer = spare(request);
+  transfer->tell(request);
   transfer->receiver = &receiver;
   transfer->times.started = Clock::now();
   transfer->index = active_.size();
@@ -230,47 +299,31 @@ void FetchLoop::Impl::wake() const {
 
 void FetchLoop::Impl::launch(Transfer& transfer) {
   if (!transfer.receiver) return;  // cancelled already
-  const auto good = check(transfer.request);
-  if (!good) return end(transfer, good.error());
-  if (transfer.request.http2_prior_knowledge)
-    return end(transfer, fail(Code::Invalid, "{}: many transfers at once are made over HTTP/1.1 only",
-                              target_name(transfer.request)));
-  if (!transfer.easy) transfer.easy.reset(curl_easy_init());
-  CURL* const easy = transfer.easy.get();
-  if (!easy) return end(transfer, fail(Code::Internal, "{}: libcurl has no memory", target_name(transfer.request)));
-  transfer.options.emplace(easy, transfer.request);
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.detail);
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kReceiveBytes);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-  if (const auto code = curl_multi_add_handle(multi_.get(), easy); code != CURLM_OK)
+  if (transfer.unfit) return end(transfer, *transfer.unfit);
+  if (const auto code = curl_multi_add_handle(multi_.get(), transfer.easy.get()); code != CURLM_OK)
     end(transfer, fail(Code::Internal, "{}: {}", target_name(transfer.request), curl_multi_strerror(code)));
 }
 
-std::unique_ptr<Transfer> FetchLoop::Impl::retire(Transfer& transfer) {
+void FetchLoop::Impl::retire(Transfer& transfer) {
   std::erase(starting_, &transfer);
   std::erase(cancelled_, &transfer);
   std::swap(active_[transfer.index], active_.back());
   active_[transfer.index]->index = transfer.index;
-  auto retired = std::move(active_.back());
+  if (transfer.easy) curl_multi_remove_handle(multi_.get(), transfer.easy.get());  // nothing where it was not added
+  transfer.forget_reply();
+  spare_.push_back(std::move(active_.back()));
   active_.pop_back();
-  if (!retired->easy) return retired;  // it never got that far
-  curl_multi_remove_handle(multi_.get(), retired->easy.get());
-  curl_easy_reset(retired->easy.get());  // libcurl forgets where our strings were
-  spare_.push_back(std::move(retired->easy));
-  return retired;
 }
 
 // A receiver may start, cancel and even go away in done(), so that call is the very last.
 void FetchLoop::Impl::end(Transfer& transfer, const Result<FetchReply>& reply) {
-  const auto retired = retire(transfer);
-  if (!retired->receiver) return;
+  FetchReceiver* const receiver = transfer.receiver;
+  FetchTimes times = transfer.times;
+  retire(transfer);
+  if (!receiver) return;
   ended_ = true;
-  retired->times.ended = Clock::now();
-  retired->receiver->done(reply, retired->times);
+  times.ended = Clock::now();
+  receiver->done(reply, times);
 }
 
 void FetchLoop::Impl::take_ended() {
@@ -348,7 +401,7 @@ Result<std::unique_ptr<FetchLoop>> FetchLoop::open(const FetchOptions& options) 
 
 FetchLoop::FetchLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FetchLoop::~FetchLoop() = default;
-void FetchLoop::start(ClientRequest request, FetchReceiver& receiver) { impl_->start(std::move(request), receiver); }
+void FetchLoop::start(const ClientRequest& request, FetchReceiver& receiver) { impl_->start(request, receiver); }
 void FetchLoop::cancel(const FetchReceiver& receiver) { impl_->cancel(receiver); }
 void FetchLoop::run_until(SteadyTime until) { impl_->run_until(until); }
 void FetchLoop::wake() { impl_->wake(); }

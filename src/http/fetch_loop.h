@@ -58,7 +58,8 @@ class FetchLoop {
   /// The receiver outlives the transfer, or cancels it; it hears nothing before run_until(). Bodies encoded as gzip or
   /// zstd are decoded, whatever Accept-Encoding the request's headers gave (none: none is sent). max_body_bytes counts
   /// decoded bytes, and the deadline holds for everything from here to done(), redirects included.
-  void start(ClientRequest request, FetchReceiver& receiver);
+  /// Cheapest where requests differ in nothing but the URL, and so are built once.
+  void start(const ClientRequest& request, FetchReceiver& receiver);
   /// Ends this receiver's transfers without a call to it, now or later; the next run_until() closes their
   /// connections. Nothing happens if there are none.
   void cancel(const FetchReceiver& receiver);

@@ -1,4 +1,5 @@
-// What the loop's thread pays for a page of 1 MB over loopback: the column "CPU" counts this thread only.
+// What the loop's thread pays for a page over loopback, for a large one and for a small one among many hosts: the
+// column "CPU" counts this thread only.
 #include <benchmark/benchmark.h>
 #include <zstd.h>
 
@@ -78,6 +79,38 @@ void identity(benchmark::State& state) { fetch_page(state, "", page()); }
 void gzipped(benchmark::State& state) { fetch_page(state, "gzip", gzip(page())); }
 void zstd_packed(benchmark::State& state) { fetch_page(state, "zstd", zstd(page())); }
 
+/// So many hosts asked in turn over kept connections, one at a time, as a relay asks its targets.
+void small(benchmark::State& state) {
+  ServerOptions options;
+  options.address = "0.0.0.0:0";
+  const auto server = *Server::listen(options, {{"GET", "/metrics", [](const Request&) {
+                                                   Response response;
+                                                   response.body = "up 1\n";
+                                                   return response;
+                                                 }}});
+  const auto port = server->address().substr(server->address().rfind(':'));
+  const auto loop = *FetchLoop::open({});
+  std::vector<ClientRequest> requests(static_cast<std::size_t>(state.range(0)));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].url = fmt::format("http://127.1.{}.{}{}/metrics", i / 200, i % 200 + 1, port);
+    requests[i].max_redirects = 10;
+    requests[i].headers = {{"Accept", "application/openmetrics-text;version=1.0.0;q=0.3,text/plain;q=0.2,*/*;q=0.1"},
+                           {"User-Agent", "bench"},
+                           {"X-Prometheus-Scrape-Timeout-Seconds", "10"},
+                           {"Accept-Encoding", "zstd, gzip"}};
+  }
+  const auto far = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  Count receiver;
+  for (auto _ : state)
+    for (const auto& request : requests) {
+      loop->start(request, receiver);
+      while (loop->active() > 0) loop->run_until(far);
+    }
+  if (receiver.failed) state.SkipWithError("a page was not whole");
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+BENCHMARK(small)->Arg(1)->Arg(250);
 BENCHMARK(identity)->Arg(1)->Arg(50);
 BENCHMARK(gzipped)->Arg(1)->Arg(50);
 BENCHMARK(zstd_packed)->Arg(1)->Arg(50);
