@@ -64,7 +64,7 @@ class Scrape final : public http::FetchReceiver {
   bool body(std::string_view piece) override;
   void done(const Result<http::FetchReply>& reply, const http::FetchTimes& times) override;
 
-  Result<http::ClientRequest> request() const;
+  Result<void> make_request();
   Result<ScrapedPage> finish(const Result<http::FetchReply>& reply);
   void deliver(const ScrapedPage& page, SteadyTime now);
   void end_owed(SteadyTime now);
@@ -72,6 +72,7 @@ class Scrape final : public http::FetchReceiver {
   void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
 
   const Target target_;
+  std::optional<http::ClientRequest> request_;
   const std::unique_ptr<ScrapeCache> cache_;
   SeriesTable about_;       ///< the series that are about the target itself, a row each
   SeriesTable owed_about_;  ///< those of before that had other labels, and have to end

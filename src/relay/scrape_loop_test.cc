@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "base/files.h"
 #include "http/server.h"
 #include "wire/staleness.h"
 #include "wire/write_request.h"
@@ -32,12 +33,18 @@ class Pages {
     const std::lock_guard lock(mutex_);
     pages_[page] = std::move(text);
   }
+  /// The requests for a page, in their order.
+  std::vector<http::Request> heard(const std::string& page) {
+    const std::lock_guard lock(mutex_);
+    return heard_[page];
+  }
   std::string url(const std::string& page) const { return "http://" + server_->address() + "/" + page; }
 
  private:
   http::Response answer(const http::Request& request) {
     const std::lock_guard lock(mutex_);
     const auto page = pages_.find(std::string(request.param("page")));
+    heard_[std::string(request.param("page"))].push_back(request);
     http::Response response;
     if (page == pages_.end())
       response.status = 404;
@@ -48,6 +55,7 @@ class Pages {
 
   std::mutex mutex_;
   std::map<std::string, std::string> pages_;
+  std::map<std::string, std::vector<http::Request>> heard_;
   std::unique_ptr<http::Server> server_;
 };
 
@@ -130,6 +138,40 @@ struct Bench {
 
 std::string series(const std::string& name, const std::string& page) {
   return fmt::format("{{__name__=\"{}\", cluster=\"c1\", instance=\"{}\", job=\"test\"}}", name, page);
+}
+
+TEST(ScrapeLoop, AsksForPackedPagesAsItIsTold) {
+  Bench bench;
+  for (const bool packed : {true, false}) {
+    bench.job.scrape.compression = packed;
+    const std::string page = packed ? "packed" : "plain";
+    bench.pages.set(page, "x 1\n");
+    if (packed) bench.run();
+    bench.loop->set_targets({bench.target(page)});
+    ASSERT_TRUE(bench.received.wait(series("x", page), at_least(2)));
+    for (const auto& request : bench.pages.heard(page))
+      EXPECT_EQ(request.header("accept-encoding"), packed ? "zstd, gzip;q=0.5" : "identity");
+  }
+  bench.stop();
+}
+
+TEST(ScrapeLoop, ReadsATokenAgainForEachScrape) {
+  const TempDir dir;
+  const std::string file = dir.path() / "token";
+  Bench bench;
+  bench.job.scrape.http.authorization = Authorization{"Bearer", {}, file};
+  bench.pages.set("a", "x 1\n");
+  ASSERT_TRUE(write_file_atomically(file, "first"));
+  bench.run();
+  bench.loop->set_targets({bench.target("a")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(2)));
+  ASSERT_TRUE(write_file_atomically(file, "second"));
+  const auto enough = bench.received.all().at(series("x", "a")).size() + 2;
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(enough)));
+  bench.stop();
+  const auto heard = bench.pages.heard("a");
+  EXPECT_EQ(heard.front().header("authorization"), "Bearer first");
+  EXPECT_EQ(heard.back().header("authorization"), "Bearer second");
 }
 
 TEST(ScrapeLoop, ScrapesAndTellsOfTheTarget) {
