@@ -14,7 +14,8 @@ constexpr u64 kSupportedEvents = kEventSingleBitEcc | kEventDoubleBitEcc | kEven
 
 struct Registered {
   u64 mask = 0;
-  std::uint64_t seen = 0;  // sequence of the last event delivered, or of the moment of registering: no replay
+  std::uint32_t handles = 0;  // what was registered: it ends with the handle
+  std::uint64_t seen = 0;     // sequence of the last event delivered, or of the moment of registering: no replay
 };
 
 struct Sets {
@@ -43,6 +44,7 @@ std::optional<Event> take(Call& call, EventSet set, bool& known) {
   for (const Event& event : call.state->events) {
     const auto device = found->second.find(event.gpu);
     if (device == found->second.end() || event.sequence <= device->second.seen) continue;
+    if (device->second.handles != call.state->gpus[event.gpu].handles) continue;
     device->second.seen = event.sequence;
     if (event.type & device->second.mask) return event;
   }
@@ -62,7 +64,7 @@ Return wait_for_event(const char* function, EventSet set, Data* out, u32 timeout
       if (!known) return kInvalidArgument;
       if (event) {
         *out = {};
-        out->device = device_handle(event->gpu);
+        out->device = device_handle(*call.state, event->gpu);
         out->eventType = event->type;
         out->eventData = event->data;
         if constexpr (requires { out->gpuInstanceId; }) {
@@ -112,9 +114,9 @@ TESSERA_EXPORT Return nvmlDeviceRegisterEvents(Device device, u64 mask, EventSet
     const std::lock_guard hold(sets().mutex);
     const auto found = sets().by_handle.find(number_of(set));
     if (found == sets().by_handle.end()) return kInvalidArgument;
-    const auto [entry, added] = found->second.try_emplace(t.gpu);
-    if (added) entry->second.seen = call.state->sequence;
-    entry->second.mask |= mask;
+    Registered& entry = found->second.try_emplace(t.gpu).first->second;
+    if (entry.mask == 0 || entry.handles != t.state.handles) entry = {0, t.state.handles, call.state->sequence};
+    entry.mask |= mask;
     return kSuccess;
   });
 }

@@ -23,15 +23,17 @@ Return give(Number* out, Value value) {
 Return find_by_uuid(Call& call, const char* uuid, Device* out) {
   if (!uuid || !out) return kInvalidArgument;
   for (unsigned gpu = 0; gpu < call.state->gpus.size(); ++gpu) {
+    if (call.state->gpus[gpu].faults.absent) continue;
     const auto found = [&](Device handle) {
       const Return refused = admit(call, "nvmlDeviceGetHandleByUUID", static_cast<int>(gpu));
       if (refused == kSuccess) *out = handle;
       return refused;
     };
-    if (::strcasecmp(call.node.spec().gpus[gpu].uuid.c_str(), uuid) == 0) return found(device_handle(gpu));
+    if (::strcasecmp(call.node.spec().gpus[gpu].uuid.c_str(), uuid) == 0) return found(device_handle(*call.state, gpu));
     for (const InstanceState& gi : call.state->gpus[gpu].instances)
       for (const ComputeState& ci : gi.compute)
-        if (::strcasecmp(call.node.mig_uuid(gpu, gi, ci).c_str(), uuid) == 0) return found(mig_handle(gpu, ci.slot));
+        if (::strcasecmp(call.node.mig_uuid(gpu, gi, ci).c_str(), uuid) == 0)
+          return found(mig_handle(*call.state, gpu, ci.slot));
   }
   return kNotFound;
 }
@@ -53,14 +55,15 @@ void put(std::string_view text, char* out, std::size_t size) {
 }  // namespace
 
 TESSERA_EXPORT Return nvmlDeviceGetCount_v2(u32* out) {
-  return on_node(__func__, [&](Call& call) { return give(out, call.state->gpus.size()); });
+  return on_node(__func__, [&](Call& call) { return give(out, call.state->counted()); });
 }
 
 TESSERA_EXPORT Return nvmlDeviceGetHandleByIndex_v2(u32 index, Device* out) {
   return on_node(__func__, [&](Call& call) {
-    if (!out || index >= call.state->gpus.size()) return kInvalidArgument;
-    const Return refused = admit(call, "nvmlDeviceGetHandleByIndex_v2", static_cast<int>(index));
-    if (refused == kSuccess) *out = device_handle(index);
+    const auto gpu = call.state->gpu_at(index);
+    if (!out || !gpu) return kInvalidArgument;
+    const Return refused = admit(call, "nvmlDeviceGetHandleByIndex_v2", static_cast<int>(*gpu));
+    if (refused == kSuccess) *out = device_handle(*call.state, *gpu);
     return refused;
   });
 }
@@ -92,6 +95,7 @@ TESSERA_EXPORT Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, Device* o
   return on_node(__func__, [&](Call& call) {
     if (!id || !out) return kInvalidArgument;
     for (unsigned gpu = 0; gpu < call.state->gpus.size(); ++gpu) {
+      if (call.state->gpus[gpu].faults.absent) continue;
       const std::string full = call.node.bus_id(gpu);
       const auto [domain, bus] = pci_of(call, gpu);
       const bool same = ::strcasecmp(id, full.c_str()) == 0 ||
@@ -99,7 +103,7 @@ TESSERA_EXPORT Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, Device* o
                         (domain == 0 && ::strcasecmp(id, fmt::format("{:02X}:00.0", bus).c_str()) == 0);
       if (!same) continue;
       const Return refused = admit(call, "nvmlDeviceGetHandleByPciBusId_v2", static_cast<int>(gpu));
-      if (refused == kSuccess) *out = device_handle(gpu);
+      if (refused == kSuccess) *out = device_handle(*call.state, gpu);
       return refused;
     }
     return kNotFound;
@@ -107,8 +111,9 @@ TESSERA_EXPORT Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, Device* o
 }
 
 TESSERA_EXPORT Return nvmlDeviceGetIndex(Device device, u32* out) {
-  return on_device(__func__, device,
-                   [&](Call&, const Target& t) { return give(out, t.is_mig() ? t.ci->slot : t.gpu); });
+  return on_device(__func__, device, [&](Call& call, const Target& t) {
+    return give(out, t.is_mig() ? t.ci->slot : call.state->index_of(t.gpu));
+  });
 }
 
 TESSERA_EXPORT Return nvmlDeviceGetName(Device device, char* out, u32 length) {

@@ -98,16 +98,17 @@ TESSERA_EXPORT Return nvmlDeviceGetMigDeviceHandleByIndex(Device device, u32 ind
   return on_capable(__func__, device, false, [&](Call& call, const Target& t) {
     if (!t.state.mig) return kNotSupported;
     if (!out || index >= t.spec.model->mig->max_devices) return kInvalidArgument;
-    if (!find_target(call, mig_handle(t.gpu, index))) return kNotFound;
-    *out = mig_handle(t.gpu, index);
+    const Device handle = mig_handle(*call.state, t.gpu, index);
+    if (!find_target(call, handle)) return kNotFound;
+    *out = handle;
     return kSuccess;
   });
 }
 
 TESSERA_EXPORT Return nvmlDeviceGetDeviceHandleFromMigDeviceHandle(Device device, Device* out) {
-  return on_mig(__func__, device, [&](Call&, const Target& t) {
+  return on_mig(__func__, device, [&](Call& call, const Target& t) {
     if (!out) return kInvalidArgument;
-    *out = device_handle(t.gpu);
+    *out = device_handle(*call.state, t.gpu);
     return kSuccess;
   });
 }

@@ -36,8 +36,17 @@ std::optional<InstanceKey> unpack(Kind kind, std::uint64_t value) {
 
 }  // namespace
 
-Device device_handle(unsigned gpu) { return std::bit_cast<Device>(pack(Kind::Device, gpu, 0, 0)); }
-Device mig_handle(unsigned gpu, unsigned slot) { return std::bit_cast<Device>(pack(Kind::Device, gpu, slot + 1, 0)); }
+Device device_handle(const State& state, unsigned gpu) {
+  return std::bit_cast<Device>(pack(Kind::Device, gpu, 0, state.gpus[gpu].handles));
+}
+Device device_handle(unsigned gpu) {
+  const auto node = running_node();
+  const auto state = node ? node->store().current() : nullptr;
+  return state && gpu < state->gpus.size() ? device_handle(*state, gpu) : nullptr;
+}
+Device mig_handle(const State& state, unsigned gpu, unsigned slot) {
+  return std::bit_cast<Device>(pack(Kind::Device, gpu, slot + 1, state.gpus[gpu].handles));
+}
 GpuInstance instance_handle(unsigned gpu, const InstanceState& gi) {
   return std::bit_cast<GpuInstance>(pack(Kind::Instance, gpu, gi.id, static_cast<std::uint32_t>(gi.serial)));
 }
@@ -61,6 +70,7 @@ std::optional<Target> find_target(const Call& call, Device handle) {
   if (!key || key->gpu >= call.state->gpus.size()) return std::nullopt;
   const GpuSpec& spec = call.node.spec().gpus[key->gpu];
   const GpuState& state = call.state->gpus[key->gpu];
+  if (state.faults.absent || state.handles != key->serial) return std::nullopt;
   if (key->gi == 0) return Target{key->gpu, spec, state, nullptr, nullptr};
   for (const InstanceState& gi : state.instances)
     for (const ComputeState& ci : gi.compute)

@@ -1,7 +1,8 @@
 // What every exported function goes through: initialised, handle valid, device neither hung, lost nor denied.
 //
 // Handles are numbers, not addresses: any value a caller may pass can be checked, and a handle to a MIG device names a
-// slot, so it is reused by the next instance in that slot, as on real drivers.
+// slot, so it is reused by the next instance in that slot, as on real drivers. A handle to a GPU is good until the GPU
+// goes, one before it goes, or any comes back.
 #pragma once
 
 #include <chrono>
@@ -41,8 +42,9 @@ Return init_driver();
 Return shutdown_driver();
 std::shared_ptr<Node> running_node();  // null before init
 
-Device device_handle(unsigned gpu);
-Device mig_handle(unsigned gpu, unsigned slot);
+Device device_handle(const State& state, unsigned gpu);
+Device device_handle(unsigned gpu);  // as of now; null before init
+Device mig_handle(const State& state, unsigned gpu, unsigned slot);
 GpuInstance instance_handle(unsigned gpu, const InstanceState& gi);
 ComputeInstance compute_handle(unsigned gpu, const InstanceState& gi, const ComputeState& ci);
 

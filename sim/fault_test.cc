@@ -60,6 +60,66 @@ TEST(SimFaults, LostDeniedAndForcedAnswers) {
   EXPECT_EQ(driver->nvmlDeviceGetHandleByIndex_v2(0, &again), kSuccess);
 }
 
+TEST(SimFaults, AnAbsentGpuIsNotCountedAndTheOthersMoveUp) {
+  Driver driver(
+      "      - {model: t4}\n      - {model: h100_sxm, mig: {layout: [{profile: 1g.10gb}]}}\n      - {model: "
+      "a100_sxm4_40gb}\n");
+  const auto uuid_at = [&](u32 index) {
+    Device device{};
+    char out[kUuidBuffer] = "";
+    const Return code = driver->nvmlDeviceGetHandleByIndex_v2(index, &device);
+    if (code != kSuccess) return std::to_string(code);
+    EXPECT_EQ(driver->nvmlDeviceGetUUID(device, out, sizeof out), kSuccess);
+    u32 same = 99;
+    EXPECT_EQ(driver->nvmlDeviceGetIndex(device, &same), kSuccess);
+    EXPECT_EQ(same, index);
+    return std::string(out);
+  };
+  const std::string first = uuid_at(0), second = uuid_at(1), third = uuid_at(2),
+                    none = std::to_string(kInvalidArgument);
+  const Device before[] = {driver.gpu(0), driver.gpu(1), driver.gpu(2)};
+  const Device instance = driver.mig(1, 0);
+  EventSet set{};
+  ASSERT_EQ(driver->nvmlEventSetCreate(&set), kSuccess);
+  ASSERT_EQ(driver->nvmlDeviceRegisterEvents(before[2], kEventXid, set), kSuccess);
+
+  ASSERT_EQ(run_tool("fault absent --gpu 1").code, 0);
+  u32 count = 0, watts = 0;
+  EXPECT_EQ(driver->nvmlDeviceGetCount_v2(&count), kSuccess);
+  EXPECT_EQ(count, 2U);
+  EXPECT_EQ(uuid_at(0), first);
+  EXPECT_EQ(uuid_at(1), third);
+  EXPECT_EQ(uuid_at(2), none);
+  Device found{};
+  EXPECT_EQ(driver->nvmlDeviceGetHandleByUUID(second.c_str(), &found), kNotFound);
+  EXPECT_EQ(driver->nvmlDeviceGetHandleByUUID(third.c_str(), &found), kSuccess);
+  EXPECT_EQ(driver->nvmlDeviceGetPowerUsage(found, &watts), kSuccess);
+  EXPECT_EQ(driver->nvmlDeviceGetPowerUsage(before[0], &watts), kSuccess);
+  for (const Device stale : {before[1], before[2], instance})
+    EXPECT_EQ(driver->nvmlDeviceGetPowerUsage(stale, &watts), kInvalidArgument);
+
+  // A registration goes with its handle.
+  EventData event{};
+  ASSERT_EQ(run_tool("fault xid --gpu 2 --code 31").code, 0);
+  EXPECT_EQ(driver->nvmlEventSetWait_v2(set, &event, 0), kTimeout);
+  ASSERT_EQ(driver->nvmlDeviceRegisterEvents(found, kEventXid, set), kSuccess);
+  ASSERT_EQ(run_tool("fault xid --gpu 2 --code 48").code, 0);
+  ASSERT_EQ(driver->nvmlEventSetWait_v2(set, &event, 0), kSuccess);
+  EXPECT_EQ(event.eventData, 48U);
+  EXPECT_EQ(event.device, found);
+
+  ASSERT_EQ(run_tool("fault absent --gpu 1 --off").code, 0);
+  EXPECT_EQ(uuid_at(1), second);
+  EXPECT_EQ(uuid_at(2), third);
+  EXPECT_EQ(driver->nvmlDeviceGetPowerUsage(before[0], &watts), kInvalidArgument);
+  u32 mig = 99, pending = 99;
+  EXPECT_EQ(driver->nvmlDeviceGetMigMode(driver.gpu(1), &mig, &pending), kSuccess);
+  EXPECT_EQ(mig, 0U) << "Hopper's MIG mode does not outlive the driver";
+  ASSERT_EQ(run_tool("fault absent --gpu 0").code, 0);
+  ASSERT_EQ(run_tool("fault clear").code, 0);
+  EXPECT_EQ(uuid_at(0), first);
+}
+
 TEST(SimFaults, EccRowsReplaysAndHeatShowInEveryWayToAsk) {
   Driver driver(kTwoGpus);
   const Device gpu = driver.gpu(1);

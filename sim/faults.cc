@@ -48,6 +48,20 @@ void end_throttle(GpuState& gpu, std::int64_t now) {
   gpu.faults.throttle_since = 0;
 }
 
+// The driver starts on the GPU anew: counters since load start at zero, instances are gone.
+void attach(const Node& node, State& state, unsigned gpu, std::int64_t now) {
+  if (node.spec().gpus[gpu].model->architecture >= kHopper) state.gpus[gpu].mig_pending = false;
+  reset_gpu(node, state, gpu, now);
+}
+
+// The numbers of later GPUs shift when one goes; when one comes back, no handle is sure to be good.
+void set_absent(const Node& node, State& state, unsigned gpu, bool absent, std::int64_t now) {
+  if (state.gpus[gpu].faults.absent == absent) return;
+  state.gpus[gpu].faults.absent = absent;
+  for (unsigned i = absent ? gpu : 0; i < state.gpus.size(); ++i) ++state.gpus[i].handles;
+  if (!absent) attach(node, state, gpu, now);
+}
+
 }  // namespace
 
 Outcome<std::string> fault_hang(Node& node, unsigned gpu, double seconds) {
@@ -61,6 +75,13 @@ Outcome<std::string> fault_lost(Node& node, unsigned gpu, bool off) {
   return change(node, gpu, [&](State& state) {
     state.gpus[gpu].faults.lost = !off;
     return fmt::format("GPU {} is {}", gpu, off ? "back" : "lost");
+  });
+}
+
+Outcome<std::string> fault_absent(Node& node, unsigned gpu, bool off) {
+  return change(node, gpu, [&](State& state) {
+    set_absent(node, state, gpu, !off, wall_microseconds());
+    return fmt::format("GPU {} is {}: {} left, numbered anew", gpu, off ? "there again" : "gone", state.counted());
   });
 }
 
@@ -174,6 +195,7 @@ Outcome<std::string> fault_clear(Node& node, std::optional<unsigned> gpu) {
       if (gpu && *gpu != i) continue;
       GpuFaults& faults = state.gpus[i].faults;
       end_throttle(state.gpus[i], now);
+      set_absent(node, state, i, false, now);
       faults.hang_until = 0;
       faults.lost = faults.denied = false;
       faults.temperature.reset();
@@ -191,11 +213,7 @@ Outcome<std::string> fault_clear(Node& node, std::optional<unsigned> gpu) {
 Outcome<std::string> reload_driver(Node& node) {
   return change(node, std::nullopt, [&](State& state) {
     const std::int64_t now = wall_microseconds();
-    for (unsigned gpu = 0; gpu < state.gpus.size(); ++gpu) {
-      if (node.spec().gpus[gpu].model->architecture >= kHopper)
-        state.gpus[gpu].mig_pending = false;  // lost with the module
-      reset_gpu(node, state, gpu, now);
-    }
+    for (unsigned gpu = 0; gpu < state.gpus.size(); ++gpu) attach(node, state, gpu, now);
     return std::string("driver loaded anew: counters start at zero, MIG instances are gone");
   });
 }

@@ -14,6 +14,8 @@ namespace tessera::sim {
 // Each returns what it did, in words for a person.
 Outcome<std::string> fault_hang(Node& node, unsigned gpu, double seconds);
 Outcome<std::string> fault_lost(Node& node, unsigned gpu, bool off);
+// Out of the driver's sight, as after an unbind; `off`: found again, with counters at zero and without MIG instances.
+Outcome<std::string> fault_absent(Node& node, unsigned gpu, bool off);
 // Without a GPU: the calls that need root are refused on the whole node.
 Outcome<std::string> fault_denied(Node& node, std::optional<unsigned> gpu, bool off);
 

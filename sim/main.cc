@@ -152,6 +152,11 @@ void add_faults(CLI::App& app, const Common& common, Flags& f, int& code) {
   add_gpu(lost, f);
   lost->add_flag("--off", f.off, "it is back");
 
+  CLI::App* absent = add("absent", "The driver does not count the GPU any more, and numbers the others anew",
+                         [&](Node& node) { return fault_absent(node, f.one_gpu, f.off); });
+  add_gpu(absent, f);
+  absent->add_flag("--off", f.off, "it is there again");
+
   CLI::App* denied = add("denied", "The GPU may not be opened; without --gpu: calls that need root are refused",
                          [&](Node& node) { return fault_denied(node, f.gpu, f.off); });
   denied->add_option("--gpu", f.gpu, "index of the GPU");

@@ -37,10 +37,10 @@ void lay_out(const GpuSpec& spec, GpuState& gpu, std::uint64_t& serial) {
 
 void write_gpu(std::string& out, std::size_t index, const GpuState& gpu) {
   const GpuFaults& f = gpu.faults;
-  fmt::format_to(std::back_inserter(out), "gpu {} {:d} {:d} {} {} {} {} {}\n", index, gpu.mig, gpu.mig_pending,
-                 gpu.loaded, gpu.load_base, gpu.load_time, gpu.thermal_ns, gpu.power_ns);
-  fmt::format_to(std::back_inserter(out), "faults {} {:d} {:d} {} {} {:d} {} {} {} {} {} {} {} {} {} {}\n",
-                 f.hang_until, f.lost, f.denied, f.throttle, f.throttle_since, f.temperature.has_value(),
+  fmt::format_to(std::back_inserter(out), "gpu {} {:d} {:d} {} {} {} {} {} {}\n", index, gpu.mig, gpu.mig_pending,
+                 gpu.handles, gpu.loaded, gpu.load_base, gpu.load_time, gpu.thermal_ns, gpu.power_ns);
+  fmt::format_to(std::back_inserter(out), "faults {} {:d} {:d} {:d} {} {} {:d} {} {} {} {} {} {} {} {} {} {}\n",
+                 f.hang_until, f.lost, f.denied, f.absent, f.throttle, f.throttle_since, f.temperature.has_value(),
                  f.temperature.value_or(0), f.sbe_volatile, f.dbe_volatile, f.sbe_aggregate, f.dbe_aggregate,
                  f.rows_correctable, f.rows_uncorrectable, f.rows_pending, f.rows_failure, f.pcie_replays);
   for (const InstanceState& gi : gpu.instances) {
@@ -54,9 +54,9 @@ void write_gpu(std::string& out, std::size_t index, const GpuState& gpu) {
 bool read_faults(std::istream& in, GpuFaults& f) {
   bool hot = false;
   double temperature = 0;
-  in >> f.hang_until >> f.lost >> f.denied >> f.throttle >> f.throttle_since >> hot >> temperature >> f.sbe_volatile >>
-      f.dbe_volatile >> f.sbe_aggregate >> f.dbe_aggregate >> f.rows_correctable >> f.rows_uncorrectable >>
-      f.rows_pending >> f.rows_failure >> f.pcie_replays;
+  in >> f.hang_until >> f.lost >> f.denied >> f.absent >> f.throttle >> f.throttle_since >> hot >> temperature >>
+      f.sbe_volatile >> f.dbe_volatile >> f.sbe_aggregate >> f.dbe_aggregate >> f.rows_correctable >>
+      f.rows_uncorrectable >> f.rows_pending >> f.rows_failure >> f.pcie_replays;
   if (hot) f.temperature = temperature;
   return !in.fail();
 }
@@ -71,8 +71,8 @@ bool read_line(std::istream& in, const std::string& word, State& state) {
   } else if (word == "gpu") {
     GpuState& gpu = state.gpus.emplace_back();
     std::size_t index = 0;
-    in >> index >> gpu.mig >> gpu.mig_pending >> gpu.loaded >> gpu.load_base >> gpu.load_time >> gpu.thermal_ns >>
-        gpu.power_ns;
+    in >> index >> gpu.mig >> gpu.mig_pending >> gpu.handles >> gpu.loaded >> gpu.load_base >> gpu.load_time >>
+        gpu.thermal_ns >> gpu.power_ns;
   } else if (word == "faults" && !state.gpus.empty()) {
     return read_faults(in, state.gpus.back().faults);
   } else if (word == "gi" && !state.gpus.empty()) {
@@ -104,6 +104,21 @@ void State::add_event(Event event) {
   event.sequence = ++sequence;
   events.push_back(event);
   if (events.size() > kKeptEvents) events.erase(events.begin());
+}
+
+unsigned State::counted() const {
+  return static_cast<unsigned>(std::ranges::count(gpus, false, [](const GpuState& gpu) { return gpu.faults.absent; }));
+}
+
+std::optional<unsigned> State::gpu_at(unsigned index) const {
+  for (unsigned gpu = 0; gpu < gpus.size(); ++gpu)
+    if (!gpus[gpu].faults.absent && index-- == 0) return gpu;
+  return std::nullopt;
+}
+
+unsigned State::index_of(unsigned gpu) const {
+  return static_cast<unsigned>(
+      std::ranges::count_if(gpus.begin(), gpus.begin() + gpu, [](const GpuState& g) { return !g.faults.absent; }));
 }
 
 State initial_state(const Scenario& scenario, const NodeSpec& node, std::int64_t now) {

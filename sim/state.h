@@ -32,6 +32,7 @@ struct InstanceState {
 struct GpuFaults {
   std::int64_t hang_until = 0;
   bool lost = false, denied = false;
+  bool absent = false;         // not counted by the driver
   std::uint64_t throttle = 0;  // clocks event reason bits that are forced
   std::int64_t throttle_since = 0;
   std::optional<double> temperature;  // C
@@ -44,6 +45,7 @@ struct GpuFaults {
 
 struct GpuState {
   bool mig = false, mig_pending = false;
+  std::uint32_t handles = 0;  // grows when all handles to the GPU become invalid
   std::vector<InstanceState> instances;
   GpuFaults faults;
   std::int64_t loaded = 0;  // counters count from here
@@ -87,6 +89,11 @@ struct State {
 
   static constexpr std::size_t kKeptEvents = 256, kKeptSpawned = 4096;
   void add_event(Event event);
+
+  // What the driver calls GPU 0, 1, …: those that are there, in the scenario's order.
+  unsigned counted() const;
+  std::optional<unsigned> gpu_at(unsigned index) const;
+  unsigned index_of(unsigned gpu) const;
 };
 
 State initial_state(const Scenario& scenario, const NodeSpec& node, std::int64_t now);

@@ -81,6 +81,62 @@ TEST_F(ReadBroken, LosesADeviceAndFindsItAgain) {
   EXPECT_EQ(after.devices[1].readings[Reading::XidLast], 0) << "its events are listened to again";
 }
 
+TEST_F(ReadBroken, TakesADeviceThatIsGoneOutAndTakesItBack) {
+  scenario(R"(
+      - {model: t4, processes: [{pid: 100, memory: 5MiB}]}
+      - {model: l4, processes: [{pid: 200, memory: 6MiB}]}
+      - {model: h100_sxm, load: 40, processes: [{pid: 300, memory: 7MiB}]}
+)");
+  open();
+  reader->collect();
+  sim("fault xid --gpu 2 --code 31");
+  const auto before = collect_until([](const gpu::Snapshot& s) {
+    // Also what takes two collections, so that its loss would be seen.
+    return s.devices.at(2).xid_counts.contains(31) && s.devices[2].readings[Reading::SmActiveRatio];
+  });
+  const auto expect_same = [&](const gpu::Device& device, const gpu::Device& was) {
+    EXPECT_EQ(device.health, Health::Up) << device.why;
+    EXPECT_EQ(device.uuid, was.uuid);
+    EXPECT_EQ(device.name, was.name);
+    EXPECT_EQ(device.pci_bus_id, was.pci_bus_id);
+    EXPECT_EQ(device.memory_bytes, was.memory_bytes);
+    EXPECT_EQ(device.readings[Reading::MemoryUsedBytes], was.readings[Reading::MemoryUsedBytes]);
+    EXPECT_TRUE(device.readings[Reading::PowerWatts]);
+    ASSERT_EQ(device.processes.size(), 1U);
+    EXPECT_EQ(device.processes[0].pid, was.processes.at(0).pid);
+  };
+
+  sim("fault absent --gpu 1");
+  const auto without = reader->collect();  // the very next one
+  ASSERT_EQ(without.devices.size(), 2U);
+  EXPECT_EQ(without.inventory_why, "");
+  expect_same(without.devices[0], before.devices[0]);
+  expect_same(without.devices[1], before.devices[2]);
+  EXPECT_EQ(without.devices[1].index, 1U) << "the driver's number for it now";
+  EXPECT_EQ(without.devices[1].xid_counts, before.devices[2].xid_counts);
+  EXPECT_FALSE(reader->driver_gone());
+  collect_until([](const gpu::Snapshot& s) { return s.devices.at(1).readings[Reading::SmActiveRatio].has_value(); });
+  EXPECT_FALSE(without.devices[0].readings[Reading::SmActiveRatio]) << "and stay where they belong";
+  // Its events are heard by the new handle too.
+  sim("fault xid --gpu 2 --code 31");
+  collect_until(
+      [](const gpu::Snapshot& s) { return s.devices.at(1).xid_counts == std::map<unsigned, std::uint64_t>{{31, 2}}; });
+
+  sim("fault absent --gpu 1 --off");
+  const auto back = reader->collect();
+  ASSERT_EQ(back.devices.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) expect_same(back.devices[i], before.devices[i]);
+  EXPECT_THAT(back.devices[0].xid_counts, IsEmpty());
+  EXPECT_THAT(back.devices[1].xid_counts, IsEmpty());
+  EXPECT_EQ(back.devices[2].xid_counts, (std::map<unsigned, std::uint64_t>{{31, 2}}));
+  sim("fault xid --gpu 1 --code 79");
+  sim("fault xid --gpu 2 --code 31");
+  collect_until([](const gpu::Snapshot& s) {
+    return s.devices.at(1).xid_counts == std::map<unsigned, std::uint64_t>{{79, 1}} &&
+           s.devices[2].xid_counts == std::map<unsigned, std::uint64_t>{{31, 3}};
+  });
+}
+
 TEST_F(ReadBroken, SaysThatADeviceIsDenied) {
   scenario("      - {model: t4, count: 2}\n");
   open();
