@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/holding.h"
 #include "base/every.h"
 
 namespace tessera::agent {
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kKubeletDeadline = 5s;
 constexpr int kPollsUntilUnknown = 3;
+constexpr Milliseconds kAskedSoon = 2s;
 
 /// DRA names an instance by its GPU instance profile and first memory slice.
 bool placed_as(const gpu::Device& device, const gpu::Instance& instance, const kube::DeviceRef& ref) {
@@ -43,19 +45,10 @@ std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snaps
   return std::nullopt;
 }
 
-bool same_pod(const Workload& holder, const Workload& user) {
-  return holder.pod == user.pod && holder.space == user.space && !user.pod.empty();
-}
-
 /// A device that does not answer lists no processes: that is no word on whether there are any.
 bool lists_processes(const gpu::Snapshot& snapshot, const Subject& subject) {
   const auto found = std::ranges::find(snapshot.devices, subject.uuid, &gpu::Device::uuid);
   return found != snapshot.devices.end() && found->health == gpu::Health::Up;
-}
-
-/// A pod that holds a whole device in MIG mode uses it through any of its instances.
-bool covers(const Subject& held, const Subject& used) {
-  return held == used || (held.uuid == used.uuid && !held.gpu_instance);
 }
 
 }  // namespace
@@ -65,6 +58,7 @@ KubeletPoll::KubeletPoll(std::string socket, Milliseconds period) : kubelet_(std
 void KubeletPoll::ask() {
   const auto before = latest_.get();
   KubeletReply next = before ? *before : KubeletReply{};
+  const EpochMs asked = now_epoch_ms();
   auto held = kubelet_.list(kKubeletDeadline);
   const auto now = std::chrono::steady_clock::now();
   if (held) {
@@ -72,6 +66,7 @@ void KubeletPoll::ask() {
     next.problem.clear();
     next.known = true;
     next.time = now;
+    next.asked = asked;
   } else {
     next.problem = held.error().what;
     ++next.failures;
@@ -82,13 +77,25 @@ void KubeletPoll::ask() {
 }
 
 void KubeletPoll::start() {
-  thread_ = std::jthread([this](std::stop_token stop) { every(period_, stop, [this] { ask(); }); });
+  thread_ = std::jthread([this](std::stop_token stop) {
+    SteadyTime due{};
+    every(std::min(kAskedSoon, period_), stop, [&] {
+      const auto now = std::chrono::steady_clock::now();
+      if (!wanted_.exchange(false) && now < due) return;
+      due = now + period_;
+      ask();
+    });
+  });
 }
 
 AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot& snapshot,
                                   const std::vector<Session>& sessions,
                                   const std::function<std::string(const std::string&, const std::string&)>& uid_of) {
-  AllocationState state{reply.known, reply.problem, reply.failures, {}, 0};
+  AllocationState state;
+  state.known = reply.known;
+  state.asked = reply.asked;
+  state.problem = reply.problem;
+  state.failures = reply.failures;
   std::map<std::tuple<Subject, Workload, std::string>, Allocation> merged;
   const auto live = [&](const kube::HeldDevice& holder) {
     return std::ranges::any_of(sessions, [&](const Session& session) {
@@ -98,11 +105,12 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
   for (const kube::HeldDevice& held : kube::prefer_live(reply.held, live)) {
     const auto ref = kube::parse_device_id(held.device_id);
     const auto subject = ref ? find_subject(*ref, snapshot) : std::nullopt;
+    const Workload workload{held.space, held.pod, held.container, uid_of(held.space, held.pod)};
     if (!subject) {
       ++state.unmatched;
+      state.unmatched_holders.push_back(workload);
       continue;
     }
-    const Workload workload{held.space, held.pod, held.container, uid_of(held.space, held.pod)};
     Allocation& allocation = merged[{*subject, workload, held.resource}];
     allocation.subject = *subject;
     allocation.workload = workload;
@@ -112,14 +120,32 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
       ++allocation.replicas;
     }
   }
-  for (auto& [key, allocation] : merged) {
-    if (lists_processes(snapshot, allocation.subject))
-      allocation.used = std::ranges::any_of(sessions, [&](const Session& session) {
-        return covers(allocation.subject, session.subject) && same_pod(allocation.workload, session.workload);
-      });
-    state.list.push_back(std::move(allocation));
-  }
+  for (auto& [key, allocation] : merged) state.list.push_back(std::move(allocation));
   return state;
+}
+
+void judge_use(Observation& observation) {
+  for (Allocation& allocation : observation.allocations.list) {
+    allocation.used.reset();
+    if (!observation.sessions_known() || !lists_processes(observation.snapshot, allocation.subject)) continue;
+    bool doubtful = false;
+    for (const Session& session : observation.sessions) {
+      const auto use = is_use(allocation, session, observation);
+      doubtful = doubtful || !use;
+      if (use == true) allocation.used = true;
+    }
+    if (!allocation.used && !doubtful) allocation.used = false;
+  }
+}
+
+bool outdated(const Observation& observation) {
+  return observation.allocations.known && std::ranges::any_of(observation.sessions, [&](const Session& session) {
+           return !session.workload.pod_uid.empty() && session.start_time > 0 &&
+                  !ran_at(session, observation.allocations.asked) &&
+                  std::ranges::none_of(observation.allocations.list, [&](const Allocation& allocation) {
+                    return is_use(allocation, session, observation) == true;
+                  });
+         });
 }
 
 }  // namespace tessera::agent

@@ -79,6 +79,7 @@ Session Attribution::session_of(const gpu::Process& process, const Subject& subj
   session.command = who.identity->command;
   const kube::CgroupOwner& owner = who.identity->owner;
   session.workload.pod_uid = owner.pod_uid;
+  session.container_id = owner.container_id;
   if (owner.pod_uid.empty() && owner.container_id.empty()) {
     session.outcome = Outcome::Host;
     return session;

@@ -29,7 +29,7 @@ inline constexpr std::string_view kInstanceLabels = "gpu, GPU_I_PROFILE, GPU_I_I
 // Sessions: process truth.
 inline constexpr Described kProcessInfo{
     {"gpu_process_info", Type::Info, "",
-     "A process using a device or MIG instance, or one idle row for an unused one. Always 1."},
+     "A process using a device or MIG instance, or one idle row for an unused one. attribution: see above. Always 1."},
     "gpu, pid, command, pod, namespace, container, status, gpu_memory, type, attribution, GPU_I_PROFILE, GPU_I_ID, "
     "pod_uid",
     "nvmlDeviceGetComputeRunningProcesses, nvmlDeviceGetGraphicsRunningProcesses, "
@@ -102,7 +102,7 @@ inline constexpr Described kAllocationInfo{
 inline constexpr Described kAllocationUsed{
     {"gpu_allocation_used", Type::Gauge, "boolean",
      "1 if a process of the holding pod runs on what it holds, 0 if it is held but idle; absent where the device does "
-     "not answer."},
+     "not answer, or runs a process that may be the pod's and cannot be told: unnamed, gone, no_access, conflict."},
     kHolderLabels,
     "pod-resources and process lists"};
 inline constexpr Described kAllocatedSeconds{{"gpu_allocated_seconds_total", Type::Counter, "seconds",
@@ -112,7 +112,7 @@ inline constexpr Described kAllocatedSeconds{{"gpu_allocated_seconds_total", Typ
                                              "kubelet pod-resources List"};
 inline constexpr Described kUnallocatedProcesses{
     {"gpu_unallocated_processes", Type::Gauge, "processes",
-     "Processes of a pod on a device or instance that the pod does not hold."},
+     "Processes of a pod on a device or instance that the pod does not hold. Left out where it may hold it."},
     "gpu, GPU_I_PROFILE, GPU_I_ID, namespace, pod, pod_uid",
     "process lists and pod-resources"};
 
@@ -228,10 +228,11 @@ inline constexpr Described kCollections{
     "the collection",
     About::Node};
 inline constexpr Described kProcesses{{"tessera_agent_processes", Type::Gauge, "processes",
-                                       "Processes of the last collection by how they were attributed: pod, unnamed "
-                                       "(pod UID only), host, gone, no_access, conflict."},
+                                       "Processes of the last collection by how they were attributed: pod, holder "
+                                       "(named by the kubelet), unnamed (pod UID only), host, gone, no_access, "
+                                       "conflict."},
                                       "outcome",
-                                      "/proc, pod logs",
+                                      "/proc, pod logs, kubelet pod-resources",
                                       About::Node};
 inline constexpr Described kBlind{
     {"tessera_agent_blind", Type::Gauge, "boolean",

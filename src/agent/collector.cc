@@ -97,12 +97,14 @@ void Collector::attribute(Observation& observation, SteadyTime now) {
   observation.kubernetes = kubelet_.has_value();
   if (!kubelet_) return;
   if (!polling_) kubelet_->ask();
+  holder_names_.name(observation.sessions);
   if (const auto reply = kubelet_->latest())
     observation.allocations = match_allocations(
         *reply, observation.snapshot, observation.sessions,
         [&](const std::string& space, const std::string& pod) { return attribution_.uid_of(space, pod, now); });
-  if (!observation.sessions_known())
-    for (Allocation& allocation : observation.allocations.list) allocation.used.reset();
+  holder_names_.learn(observation, now);
+  judge_use(observation);
+  if (outdated(observation)) kubelet_->ask_soon();
   observation.names_problem = attribution_.names_problem().value_or("");
 }
 

@@ -8,6 +8,7 @@
 
 #include "agent/allocations.h"
 #include "agent/attribution.h"
+#include "agent/holder_names.h"
 #include "agent/ledger.h"
 #include "agent/observation.h"
 #include "agent/options.h"
@@ -43,6 +44,7 @@ class Collector {
   std::optional<SteadyTime> driver_tried_;  // to open it again: the first success is not counted
   bool driver_opened_ = false;
   Attribution attribution_;
+  HolderNames holder_names_;
   std::optional<KubeletPoll> kubelet_;
   bool polling_ = false;
   Ledger ledger_;

@@ -1,9 +1,9 @@
 // The allocation families: the kubelet's truth, beside the processes', so that held-but-idle and used-but-not-held
 // show.
-#include <algorithm>
 #include <map>
 
 #include "agent/exposure.h"
+#include "agent/holding.h"
 
 namespace tessera::agent {
 namespace {
@@ -24,13 +24,7 @@ std::string holder_text(const Exposure& out, const Subject& subject, const Workl
 std::map<std::pair<Subject, Workload>, double> unallocated(const Observation& seen) {
   std::map<std::pair<Subject, Workload>, double> counts;
   for (const Session& session : seen.sessions) {
-    if (session.outcome != Outcome::Pod) continue;
-    const bool held = std::ranges::any_of(seen.allocations.list, [&](const Allocation& a) {
-      const bool covers =
-          a.subject == session.subject || (a.subject.uuid == session.subject.uuid && !a.subject.gpu_instance);
-      return covers && a.workload.pod == session.workload.pod && a.workload.space == session.workload.space;
-    });
-    if (held) continue;
+    if (!is_unallocated(session, seen)) continue;
     Workload pod = session.workload;
     pod.container.clear();
     ++counts[{session.subject, pod}];

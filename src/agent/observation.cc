@@ -23,7 +23,8 @@ std::optional<double> Observation::sessions_coverage() const {
 }
 
 std::string_view outcome_name(Outcome outcome) {
-  static constexpr std::string_view kNames[kOutcomeCount] = {"pod", "unnamed", "host", "gone", "no_access", "conflict"};
+  static constexpr std::string_view kNames[kOutcomeCount] = {"pod",  "holder",    "unnamed", "host",
+                                                             "gone", "no_access", "conflict"};
   return kNames[static_cast<std::size_t>(outcome)];
 }
 

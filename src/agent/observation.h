@@ -43,13 +43,14 @@ struct Workload {
 /// How sure we are of whose a process is, and where not, why.
 enum class Outcome {
   Pod,       ///< pod and names known
+  Holder,    ///< pod UID known, its names from the kubelet: its pod alone holds what it runs on
   Unnamed,   ///< pod UID known, its names not (yet)
   Host,      ///< not in a pod's cgroup
   Gone,      ///< ended between the driver's list and our look
   NoAccess,  ///< /proc does not let us look
   Conflict   ///< its cgroup file names two pods
 };
-inline constexpr std::size_t kOutcomeCount = 6;
+inline constexpr std::size_t kOutcomeCount = 7;
 std::string_view outcome_name(Outcome outcome);
 
 /// A process using a subject. Identified by subject, PID and process start; start_ticks 0 where unknown.
@@ -62,6 +63,7 @@ struct Session {
   EpochMs last_seen = 0;
   std::string command;  ///< empty where unknown
   Workload workload;
+  std::string container_id;  ///< empty where unknown
   Outcome outcome = Outcome::Gone;
   std::string type;  ///< C, G, C+G, M+C: as nvidia-smi shows it
   std::optional<std::uint64_t> memory_bytes;
@@ -76,18 +78,21 @@ struct Allocation {
   Subject subject;
   Workload workload;
   std::string resource;
-  bool shared = false;       ///< through replicas: others may hold the same subject
-  unsigned replicas = 0;     ///< of it held by this container, where shared
-  std::optional<bool> used;  ///< whether a process of the pod runs on the subject; absent where that cannot be seen
+  bool shared = false;    ///< through replicas: others may hold the same subject
+  unsigned replicas = 0;  ///< of it held by this container, where shared
+  /// Whether a process of the pod runs on the subject; absent where that cannot be seen, or a process there may be its.
+  std::optional<bool> used;
 };
 
 /// What the kubelet said, and how well it could be asked.
 struct AllocationState {
   bool known = false;   ///< the list is of a time when the kubelet answered, not older than three polls
+  EpochMs asked = 0;    ///< when the kubelet was asked for this list
   std::string problem;  ///< of the last call, empty if it went well
   std::uint64_t failures = 0;
   std::vector<Allocation> list;
   std::size_t unmatched = 0;  ///< held devices that no device here bears
+  std::vector<Workload> unmatched_holders;
 };
 
 struct HeldSeconds {

@@ -24,6 +24,14 @@ to the whole device and repeat on each of its instances, as dcgm-exporter has th
 instance are one row: memory and shares are their sums, absent where one of them is not known, and at most the whole (1, or
 100 percent); `tessera_agent_values_clamped_total` counts the sums that were above. The start is the earliest.
 
+**Whose a process is.** `attribution` of `gpu_process_info` says how it is known: `pod`, the cgroup has the pod's UID and the
+pod log folders its names; `holder`, they do not name it, but by the kubelet's word one pod alone holds the device or
+instance, and no other pod's process runs there (never on what is shared; a pod that runs alone on what another one holds
+and leaves unused is taken for that one); `unnamed`, the UID is all that is known. Why it is not known: `host`, in no pod;
+`gone`, it ended before it was looked at; `no_access`; `conflict`, its cgroup names two pods. `pod` is `unknown` where there is
+no pod or none can be told, and empty beside the `pod_uid` of an unnamed one, which is a pod all the same:
+`{status="active", pod!="unknown"}` counts it.
+
 The weighted mean over a device's instances, from exported weights (the same as `gpu_weighted_utilization_ratio`):
 
     sum by (UUID) (DCGM_FI_PROF_GR_ENGINE_ACTIVE * on (UUID, GPU_I_ID) group_right gpu_instance_compute_slices)

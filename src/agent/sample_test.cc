@@ -77,6 +77,7 @@ Observation sample_observation() {
   seen.sessions = {session(whole, 4242, kTrain), session(whole, 4243, {}), session(slice, 4242, kServe)};
   seen.sessions[0].sm_percent = 61;
   seen.allocations.known = true;
+  seen.allocations.asked = seen.time;
   seen.allocations.list = {{whole, kTrain, "nvidia.com/gpu", false, 0, true}};
   return seen;
 }

@@ -79,9 +79,9 @@ std::string one_line(std::string_view text) {
 }
 
 std::string who_cell(const Session& s) {
-  if (s.outcome == Outcome::Pod || s.outcome == Outcome::Unnamed) return workload_name(s.workload);
+  if (s.outcome <= Outcome::Unnamed) return workload_name(s.workload);  // in a pod, whatever is known of it
   static constexpr std::string_view kWords[kOutcomeCount] = {
-      "", "", "host process", "gone", "no access to its /proc entry", "two pods in its cgroup"};
+      "", "", "", "host process", "gone", "no access to its /proc entry", "two pods in its cgroup"};
   return fmt::format("({})", kWords[static_cast<std::size_t>(s.outcome)]);
 }
 

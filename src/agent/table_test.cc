@@ -26,6 +26,32 @@ GPU     PID  TYPE    MEMORY    SM  POD               COMMAND
 )");
 }
 
+TEST(Table, CallsIdleOnlyWhatIsKnownToBe) {
+  Observation seen = sample_observation();
+  const auto says_idle = [&](std::optional<bool> used) {
+    seen.allocations.list[0].used = used;
+    return table(seen, "worker-01").find("ml/train-0/main (idle)") != std::string::npos;
+  };
+  EXPECT_TRUE(says_idle(false));
+  EXPECT_FALSE(says_idle(true));
+  EXPECT_FALSE(says_idle(std::nullopt));
+}
+
+TEST(Table, NamesAProcessAsFarAsItIsKnown) {
+  Observation seen = sample_observation();
+  const auto pod_of_the_first = [&](Outcome outcome, const Workload& workload, const char* text) {
+    seen.sessions[0].outcome = outcome;
+    seen.sessions[0].workload = workload;
+    return table(seen, "worker-01").find(std::string("61 %  ") + text) != std::string::npos;
+  };
+  EXPECT_TRUE(pod_of_the_first(Outcome::Holder, kTrain, "ml/train-0/main "));
+  EXPECT_TRUE(pod_of_the_first(Outcome::Unnamed, {"", "", "", kTrain.pod_uid}, ("pod " + kTrain.pod_uid).c_str()));
+  EXPECT_TRUE(pod_of_the_first(Outcome::Host, {}, "(host process)"));
+  EXPECT_TRUE(pod_of_the_first(Outcome::Gone, {}, "(gone)"));
+  EXPECT_TRUE(pod_of_the_first(Outcome::NoAccess, {}, "(no access to its /proc entry)"));
+  EXPECT_TRUE(pod_of_the_first(Outcome::Conflict, {}, "(two pods in its cgroup)"));
+}
+
 TEST(Table, NoNameOfAProcessBreaksALine) {
   Observation seen = sample_observation();
   seen.sessions[0].command = "a\nb\x1B[2J\xFF";
