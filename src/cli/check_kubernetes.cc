@@ -103,7 +103,7 @@ Findings check_pod_logs(const Node& node) {
   if (std::ranges::any_of(folders, [](const Folder& f) { return f.error == EACCES; }))
     return {{Status::Warning,
              looked_at,
-             "may not be listed: pods will have no names from here",
+             "may not be listed: pods will have no names, except where one pod alone holds a device",
              "Run as root.",
              {"ls -ld " + folders[0].path + " " + folders[1].path}}};
   if (!has_kubelet(node))
@@ -114,7 +114,7 @@ Findings check_pod_logs(const Node& node) {
              {}}};
   return {{Status::Warning,
            looked_at,
-           "do not exist: processes will have a pod UID, but no pod name",
+           "do not exist: processes will have a pod UID, but no pod name, except where one pod alone holds a device",
            "In a pod, mount the hostPath /var/log read-only; elsewhere name the folder with --pod-logs DIR.",
            {}}};
 }

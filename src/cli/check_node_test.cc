@@ -94,7 +94,7 @@ TEST(CheckAttribution, CountsWhatBecameOfEachProcess) {
 
   fake.file("proc/41/cgroup", kPodCgroup);
   EXPECT_EQ(statuses(check_attribution(fake.node)), "warning");
-  EXPECT_THAT(words(check_attribution(fake.node)), HasSubstr("1 in pods whose name is not known"));
+  EXPECT_THAT(words(check_attribution(fake.node)), HasSubstr("1 in pods that the log folders do not name"));
   fake.folder("var/log/pods/ml_trainer-0_0f6a3c1e-7b24-4d86-95aa-0e1d2c3b4f58/main");
   EXPECT_EQ(statuses(check_attribution(fake.node)), "ok");
   EXPECT_THAT(words(check_attribution(fake.node)), HasSubstr("1 in pods"));

@@ -31,8 +31,8 @@ std::string own_cgroup(const fs::path& proc) {
 /// What became of the processes that the driver names.
 struct Outcomes {
   std::size_t in_pods = 0;
-  std::size_t unnamed = 0;  ///< in a pod whose name nobody told
-  std::size_t on_host = 0;
+  std::size_t unnamed = 0;  ///< in a pod that the log folders do not name
+  std::size_t on_host = 0;  ///< in no pod; in a container of no pod
   std::size_t refused = 0;
   std::size_t lost = 0;  ///< gone, unreadable or contradictory
   std::size_t all() const { return in_pods + unnamed + on_host + refused + lost; }
@@ -52,12 +52,10 @@ Outcomes attribute(const Node& node) {
       continue;
     }
     const auto& owner = found.identity->owner;
-    if (owner.pod_uid.empty() && owner.container_id.empty())
-      ++out.on_host;
-    else if (names.find(owner.pod_uid, owner.container_id, std::chrono::steady_clock::now()))
+    if (names.find(owner.pod_uid, owner.container_id, std::chrono::steady_clock::now()))
       ++out.in_pods;
     else
-      ++out.unnamed;
+      ++(owner.pod_uid.empty() ? out.on_host : out.unnamed);
   }
   return out;
 }
@@ -141,7 +139,7 @@ Findings check_attribution(const Node& node) {
   if (out.all() == 0) return {};
   const std::string looked_at = "processes on the devices";
   const std::pair<std::size_t, std::string_view> parts[] = {{out.in_pods, "in pods"},
-                                                            {out.unnamed, "in pods whose name is not known"},
+                                                            {out.unnamed, "in pods that the log folders do not name"},
                                                             {out.on_host, "outside Kubernetes"},
                                                             {out.refused, "not readable"},
                                                             {out.lost, "not in "}};
@@ -164,13 +162,13 @@ Findings check_attribution(const Node& node) {
              "They belong to another PID namespace (see pid-namespace), or ended just now.",
              {}}};
   if (out.unnamed > 0)
-    return {
-        {Status::Warning,
-         looked_at,
-         line,
-         "Mount the kubelet's log folders and name their parent with --pod-logs DIR, or give access to the kubelet's "
-         "socket.",
-         {}}};
+    return {{Status::Warning,
+             looked_at,
+             line,
+             "Mount the kubelet's log folders and name their parent with --pod-logs DIR. The kubelet's socket names "
+             "only pods "
+             "that alone hold what they run on.",
+             {}}};
   return {{Status::Ok, looked_at, line, "", {}}};
 }
 
