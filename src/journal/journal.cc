@@ -170,6 +170,11 @@ Result<void> Journal::sync() {
   return result;
 }
 
+Sequence Journal::last() const {
+  const std::lock_guard lock(mutex_);
+  return segments_.tail().sequence;
+}
+
 Stats Journal::stats() const {
   const std::lock_guard lock(mutex_);
   Stats stats = stats_;

@@ -103,6 +103,9 @@ class Journal {
 
   Stats stats() const;
 
+  /// Of the newest record that was ever appended; 0 before the first.
+  Sequence last() const;
+
  private:
   Journal(Options options, Segments segments, Cursor cursor);
   Count& dropped(DropReason reason) { return stats_.dropped[static_cast<std::size_t>(reason)]; }

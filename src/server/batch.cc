@@ -1,0 +1,79 @@
+#include "server/batch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "wire/series_walk.h"
+
+namespace tessera::server {
+namespace {
+
+bool is_label_name(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && letter(name[0]) && std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
+}
+
+/// Whose name stands for the series in errors; a part of it where it is long.
+std::string_view metric_name(std::span<const metrics::Label> labels) {
+  const auto found = std::ranges::find(labels, "__name__", &metrics::Label::name);
+  return found == labels.end() ? "without a name" : found->value.substr(0, 200);
+}
+
+Result<void> check_labels(std::span<const metrics::Label> labels, const IntakeLimits& limits) {
+  std::string_view before;
+  bool sorted = true;
+  for (const metrics::Label& label : labels) {
+    if (!is_label_name(label.name))
+      return fail(Code::Invalid, "series {}: label name '{}': letters, digits and _ expected", metric_name(labels),
+                  label.name.substr(0, 200));
+    if (label.value.empty())
+      return fail(Code::Invalid, "series {}: label {} is empty: leave it out", metric_name(labels), label.name);
+    if (label.name.size() > limits.label_name_bytes || label.value.size() > limits.label_value_bytes)
+      return fail(Code::Invalid, "series {}: label {} has a name of {} bytes and a value of {}: at most {} and {}",
+                  metric_name(labels), label.name.substr(0, 200), label.name.size(), label.value.size(),
+                  limits.label_name_bytes, limits.label_value_bytes);
+    if (label.name == before)
+      return fail(Code::Invalid, "series {}: label {} is there twice", metric_name(labels), label.name);
+    sorted &= before < label.name;
+    before = label.name;
+  }
+  if (!sorted) {  // no sender's order, but no loss either
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      for (std::size_t j = i + 1; j < labels.size(); ++j)
+        if (labels[i].name == labels[j].name)
+          return fail(Code::Invalid, "series {}: label {} is there twice", metric_name(labels), labels[i].name);
+  }
+  if (std::ranges::find(labels, "__name__", &metrics::Label::name) == labels.end())
+    return fail(Code::Invalid, "a series without __name__: {} labels", labels.size());
+  return {};
+}
+
+}  // namespace
+
+Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
+                         std::size_t& too_new) {
+  Batch batch;
+  batch.protocol = protocol;
+  batch.message = std::move(message);
+  const wire::Limits most{limits.series, limits.samples, limits.labels, limits.series, limits.message_bytes};
+  wire::SeriesWalk walk(protocol, batch.message, most);
+  for (;;) {
+    const bool more = TRY(walk.next());
+    if (!more) break;
+    TRY(check_labels(walk.labels(), limits));
+    for (const wire::Sample& sample : walk.samples()) {
+      if (sample.time > now + limits.future.count()) {
+        ++too_new;
+        continue;
+      }
+      batch.samples.push_back({{walk.key().low, walk.key().high}, sample.value, sample.time});
+    }
+  }
+  batch.exemplars = walk.exemplar_count();
+  batch.histograms = walk.histogram_count();
+  return batch;
+}
+
+}  // namespace tessera::server

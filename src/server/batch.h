@@ -1,0 +1,46 @@
+#pragma once
+// One accepted request on its way into the fleet.
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+#include "fleet/inventory/series_index.h"
+#include "wire/write_request.h"
+
+namespace tessera::server {
+
+struct BatchSample {
+  fleet::SeriesKey series;
+  double value;
+  EpochMs time;
+};
+
+struct Batch {
+  wire::Protocol protocol = wire::Protocol::V1;
+  std::string message;  ///< decompressed: labels of series that are new are read from it
+  std::vector<BatchSample> samples;
+  std::size_t exemplars = 0;
+  std::size_t histograms = 0;
+  std::uint64_t sequence = 0;  ///< its record in the journal
+};
+
+/// What a request may hold.
+struct IntakeLimits {
+  std::size_t body_bytes = 32U << 20U;      ///< as sent
+  std::size_t message_bytes = 256U << 20U;  ///< decompressed
+  std::size_t series = 100'000;
+  std::size_t samples = 1'000'000;
+  std::size_t labels = 64;  ///< of one series
+  std::size_t label_name_bytes = 256;
+  std::size_t label_value_bytes = 4096;
+  Milliseconds future{10 * 60'000};  ///< how far ahead of the clock a sample may be
+};
+
+/// Invalid for a message that is no remote write, or whose labels no sender may send (one twice, an empty name or
+/// value, no metric name): the error names the series. A sample from too far in the future is left out and counted in
+/// `too_new`.
+Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
+                         std::size_t& too_new);
+
+}  // namespace tessera::server

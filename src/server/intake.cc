@@ -1,0 +1,175 @@
+#include "server/intake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "server/problem.h"
+#include "wire/compression.h"
+
+namespace tessera::server {
+namespace {
+
+/// The tag of a journal record: how its body is to be read.
+struct Form {
+  wire::Protocol protocol;
+  wire::Compression compression;
+};
+
+std::uint8_t kind_of(const Form& form) {
+  return static_cast<std::uint8_t>((form.protocol == wire::Protocol::V2 ? 2 : 1) |
+                                   (form.compression == wire::Compression::Zstd ? 0x10 : 0));
+}
+
+std::optional<Form> form_of(std::uint8_t kind) {
+  const unsigned protocol = kind & 0x0FU;
+  if (protocol != 1 && protocol != 2) return std::nullopt;
+  return Form{protocol == 2 ? wire::Protocol::V2 : wire::Protocol::V1,
+              (kind & 0x10U) != 0 ? wire::Compression::Zstd : wire::Compression::Snappy};
+}
+
+/// Which message a request carries; an error says what is taken. A sender that names no type sends version 1, as the
+/// first receivers had it.
+Result<Form> form_of(const http::Request& request) {
+  Form form{wire::Protocol::V1, wire::Compression::Snappy};
+  const std::string type = lower(trim(request.header("Content-Type")));
+  if (type.find("io.prometheus.write.v2.request") != std::string::npos)
+    form.protocol = wire::Protocol::V2;
+  else if (!type.empty() && !type.starts_with("application/x-protobuf"))
+    return fail(Code::Invalid, "Content-Type '{}': application/x-protobuf expected, alone or with proto=", type);
+  else if (type.find("proto=") != std::string::npos && type.find("prometheus.writerequest") == std::string::npos)
+    return fail(Code::Invalid,
+                "Content-Type '{}': prometheus.WriteRequest (1.0) and io.prometheus.write.v2.Request (2.0) are taken",
+                type);
+  const std::string encoding = lower(trim(request.header("Content-Encoding")));
+  if (encoding == "zstd")
+    form.compression = wire::Compression::Zstd;
+  else if (!encoding.empty() && encoding != "snappy")
+    return fail(Code::Invalid, "Content-Encoding '{}': snappy or zstd expected", encoding);
+  return form;
+}
+
+}  // namespace
+
+std::string_view refusal_name(Refusal refusal) {
+  constexpr std::array<std::string_view, kRefusals> kNames = {"too_large",  "bad_encoding", "bad_message",
+                                                              "bad_labels", "busy",         "disk"};
+  return kNames[static_cast<std::size_t>(refusal)];
+}
+
+Intake::Intake(IntakeLimits limits, journal::Journal& journal, Keeper& keeper)
+    : limits_(limits), journal_(journal), keeper_(keeper) {}
+
+IntakeStats Intake::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+http::Response Intake::refuse(Refusal why, int status, std::string_view detail) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.refused[static_cast<std::size_t>(why)];
+  }
+  http::Response out = problem(status, detail);
+  if (status == 503 || status == 429) out.headers.emplace_back("Retry-After", "1");
+  return out;
+}
+
+http::Response Intake::write(const http::Request& request) {
+  if (request.body.size() > limits_.body_bytes)
+    return refuse(Refusal::TooLarge, 413,
+                  fmt::format("a body of {} bytes: at most {} are taken", request.body.size(), limits_.body_bytes));
+  const auto form = form_of(request);
+  if (!form) return refuse(Refusal::BadEncoding, 415, form.error().what);
+  if (!keeper_.has_room())
+    return refuse(Refusal::Busy, 503, "the server is behind with what it has accepted: send this again");
+  auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
+  if (!message) return refuse(Refusal::BadMessage, 400, message.error().what);
+  std::size_t too_new = 0;
+  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), too_new);
+  if (!batch) {
+    const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
+    return refuse(labels ? Refusal::BadLabels : Refusal::BadMessage, 400, batch.error().what);
+  }
+  const std::size_t samples = batch->samples.size(), exemplars = batch->exemplars, histograms = batch->histograms;
+  if (samples > 0)
+    if (const auto kept = keep(*std::move(batch), kind_of(*form), request.body); !kept)
+      return refuse(Refusal::Disk, 503, kept.error().what);
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.requests;
+    stats_.samples += samples;
+    stats_.too_new += too_new;
+    stats_.exemplars += exemplars;
+    stats_.histograms += histograms;
+  }
+  http::Response out;
+  out.status = 204;
+  if (form->protocol == wire::Protocol::V2) {
+    out.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples));
+    out.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", "0");
+    out.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written", "0");
+  }
+  return out;
+}
+
+Result<void> Intake::keep(Batch batch, std::uint8_t kind, std::string_view body) {
+  journal::Sequence sequence = 0;
+  {
+    const std::lock_guard lock(order_mutex_);
+    sequence = TRY(journal_.append(now_epoch_ms(), static_cast<std::uint32_t>(batch.samples.size()), kind, body));
+    batch.sequence = sequence;
+    keeper_.take(std::move(batch));
+  }
+  return wait_until_synced(sequence);
+}
+
+// Whoever finds nobody syncing syncs for all that were appended before.
+Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
+  std::unique_lock lock(mutex_);
+  while (synced_ < sequence) {
+    if (syncing_) {
+      synced_changed_.wait(lock);
+      continue;
+    }
+    syncing_ = true;
+    lock.unlock();
+    const journal::Sequence up_to = journal_.last();
+    const auto synced = journal_.sync();
+    lock.lock();
+    syncing_ = false;
+    synced_changed_.notify_all();
+    if (!synced) return synced;
+    synced_ = std::max(synced_, up_to);
+  }
+  return {};
+}
+
+Result<std::size_t> Intake::replay() {
+  std::size_t records = 0;
+  for (;;) {
+    auto record = TRY(journal_.next(std::chrono::steady_clock::now(), {}));
+    if (!record) return records;
+    ++records;
+    const auto form = form_of(record->kind);
+    auto message = form ? wire::decompress(form->compression, record->body, limits_.message_bytes)
+                        : Result<std::string>(fail(Code::Invalid, "a record of kind {}", record->kind));
+    std::size_t too_new = 0;
+    auto batch = message ? read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), too_new)
+                         : Result<Batch>(message.error());
+    if (!batch) {
+      log::error("a record of the journal cannot be read again and is left out",
+                 {{"sequence", std::to_string(record->sequence)}, {"why", batch.error().what}});
+      continue;
+    }
+    batch->sequence = record->sequence;
+    keeper_.take(*std::move(batch));
+  }
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,60 @@
+#pragma once
+// Remote write and pages of metrics come in here: checked, written to the journal, on the disk, and only then answered.
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "http/server.h"
+#include "journal/journal.h"
+#include "server/batch.h"
+#include "server/keeper.h"
+
+namespace tessera::server {
+
+/// Why a request was refused, for the metric.
+enum class Refusal : std::uint8_t { TooLarge, BadEncoding, BadMessage, BadLabels, Busy, Disk };
+inline constexpr std::size_t kRefusals = 6;
+std::string_view refusal_name(Refusal refusal);
+
+struct IntakeStats {
+  std::uint64_t requests = 0;  ///< accepted
+  std::uint64_t samples = 0;
+  std::uint64_t too_new = 0;     ///< samples left out because they lie in the future
+  std::uint64_t exemplars = 0;   ///< counted, not kept
+  std::uint64_t histograms = 0;  ///< native ones: counted, not kept
+  std::array<std::uint64_t, kRefusals> refused{};
+};
+
+/// Thread-safe: any number of requests at once. What a 2xx was answered for has been written and synced; requests that
+/// wait together share one sync.
+class Intake {
+ public:
+  Intake(IntakeLimits limits, journal::Journal& journal, Keeper& keeper);
+
+  /// POST /write: remote write 1.0 and 2.0, snappy, or VictoriaMetrics' zstd.
+  http::Response write(const http::Request& request);
+
+  /// What the journal still holds from before a restart goes into the fleet first. Returns how many records that were.
+  Result<std::size_t> replay();
+
+  IntakeStats stats() const;
+
+ private:
+  http::Response refuse(Refusal why, int status, std::string_view detail);
+  Result<void> keep(Batch batch, std::uint8_t kind, std::string_view body);
+  Result<void> wait_until_synced(journal::Sequence sequence);
+
+  const IntakeLimits limits_;
+  journal::Journal& journal_;
+  Keeper& keeper_;
+  std::mutex order_mutex_;  ///< the fleet gets batches in the journal's order
+  mutable std::mutex mutex_;
+  std::condition_variable synced_changed_;
+  journal::Sequence synced_ = 0;  // guarded by mutex_
+  bool syncing_ = false;          // guarded by mutex_
+  IntakeStats stats_;             // guarded by mutex_
+};
+
+}  // namespace tessera::server

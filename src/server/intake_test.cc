@@ -1,0 +1,153 @@
+#include "server/intake.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/files.h"
+#include "wire/compression.h"
+
+namespace tessera::server {
+namespace {
+using testing::HasSubstr;
+
+http::Request request_of(wire::Protocol protocol, std::string_view body) {
+  http::Request request;
+  request.method = "POST";
+  request.headers = {
+      {"Content-Encoding", "snappy"},
+      {"Content-Type", protocol == wire::Protocol::V2 ? "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+                                                      : "application/x-protobuf"}};
+  request.body = body;
+  return request;
+}
+
+std::string packed(std::string_view message) {
+  return std::string(wire::Compressor(wire::Compression::Snappy).compress(message));
+}
+
+/// One device, told by one series.
+std::string device(wire::Protocol protocol, int number, EpochMs time) {
+  wire::WriteRequest request;
+  request.series.push_back({{{"Hostname", "node"},
+                             {"UUID", "GPU-" + std::to_string(number)},
+                             {"__name__", "DCGM_FI_DEV_GPU_UTIL"},
+                             {"gpu", std::to_string(number)},
+                             {"modelName", "Tesla T4"}},
+                            {{50, time}},
+                            {},
+                            {}});
+  return packed(wire::encode(protocol, request));
+}
+
+struct IntakeTest : testing::Test {
+  std::unique_ptr<journal::Journal> open() {
+    auto opened = journal::Journal::open({.dir = folder.path() / "intake"});
+    if (!opened) throw std::runtime_error(opened.error().what);
+    return *std::move(opened);
+  }
+  /// What the keeper made of all that was taken: it ends with what is queued applied.
+  std::uint64_t devices_after_the_end() {
+    keeper.reset();
+    return fleet.get()->overview.devices;
+  }
+
+  TempDir folder;
+  Latest<Published> fleet;
+  std::unique_ptr<journal::Journal> journal = open();
+  std::unique_ptr<Keeper> keeper = std::make_unique<Keeper>(KeeperOptions{}, fleet);
+  std::unique_ptr<Intake> intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+};
+
+TEST_F(IntakeTest, TakesBothVersions) {
+  const EpochMs now = now_epoch_ms();
+  EXPECT_EQ(intake->write(request_of(wire::Protocol::V1, device(wire::Protocol::V1, 0, now))).status, 204);
+  const auto second = intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, 1, now)));
+  EXPECT_EQ(second.status, 204);
+  EXPECT_THAT(second.headers, testing::Contains(testing::Pair("X-Prometheus-Remote-Write-Samples-Written", "1")));
+  EXPECT_EQ(intake->stats().samples, 2U);
+  EXPECT_GT(journal->stats().syncs, 0U) << "an answer is a promise";
+  EXPECT_EQ(devices_after_the_end(), 2U);
+}
+
+TEST_F(IntakeTest, SaysWhyItRefuses) {
+  struct Case {
+    http::Request request;
+    int status;
+    const char* why;
+    Refusal counted;
+  };
+  auto gzip = request_of(wire::Protocol::V1, "x");
+  gzip.headers[0].second = "gzip";
+  auto json = request_of(wire::Protocol::V1, "x");
+  json.headers[1].second = "application/json";
+  auto other = request_of(wire::Protocol::V1, "x");
+  other.headers[1].second = "application/x-protobuf;proto=io.prometheus.write.v3.Request";
+  wire::WriteRequest nameless;
+  nameless.series.push_back({{{"a", "b"}}, {{1, 1}}, {}, {}});
+  const Case kCases[] = {
+      {gzip, 415, "snappy or zstd expected", Refusal::BadEncoding},
+      {json, 415, "application/x-protobuf expected", Refusal::BadEncoding},
+      {other, 415, "io.prometheus.write.v2.Request (2.0) are taken", Refusal::BadEncoding},
+      {request_of(wire::Protocol::V1, "no snappy"), 400, "snappy", Refusal::BadMessage},
+      {request_of(wire::Protocol::V1, packed("\x0a\x7f")), 400, "byte", Refusal::BadMessage},
+      {request_of(wire::Protocol::V1, packed(wire::encode(wire::Protocol::V1, nameless))), 400, "without __name__",
+       Refusal::BadLabels},
+      {request_of(wire::Protocol::V1, std::string(IntakeLimits{}.body_bytes + 1, 'x')), 413, "at most",
+       Refusal::TooLarge},
+  };
+  for (const Case& c : kCases) {
+    const auto before = intake->stats().refused[static_cast<std::size_t>(c.counted)];
+    const auto reply = intake->write(c.request);
+    EXPECT_EQ(reply.status, c.status) << c.why;
+    EXPECT_EQ(reply.content_type, "application/problem+json");
+    EXPECT_THAT(reply.body, HasSubstr(c.why));
+    EXPECT_EQ(intake->stats().refused[static_cast<std::size_t>(c.counted)], before + 1) << c.why;
+  }
+  EXPECT_EQ(journal->last(), 0U) << "nothing of it was kept";
+}
+
+TEST_F(IntakeTest, WhatWasAcceptedComesAgainAfterARestart) {
+  const EpochMs now = now_epoch_ms();
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, i, now))).status, 204);
+  intake.reset();
+  EXPECT_EQ(devices_after_the_end(), 3U);
+  journal.reset();
+  journal = open();
+  keeper = std::make_unique<Keeper>(KeeperOptions{}, fleet);
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  EXPECT_EQ(*intake->replay(), 3U);
+  EXPECT_EQ(devices_after_the_end(), 3U);
+}
+
+TEST_F(IntakeTest, ManySendersShareTheDisk) {
+  const EpochMs now = now_epoch_ms();
+  constexpr int kSenders = 8, kEach = 25;
+  {
+    std::vector<std::jthread> senders;
+    for (int sender = 0; sender < kSenders; ++sender)
+      senders.emplace_back([&, sender] {
+        for (int i = 0; i < kEach; ++i)
+          EXPECT_EQ(
+              intake->write(request_of(wire::Protocol::V1, device(wire::Protocol::V1, sender * kEach + i, now))).status,
+              204);
+      });
+  }
+  EXPECT_EQ(journal->last(), std::uint64_t{kSenders * kEach});
+  EXPECT_EQ(devices_after_the_end(), std::uint64_t{kSenders * kEach});
+}
+
+TEST_F(IntakeTest, AServerThatIsBehindSaysSo) {
+  KeeperOptions without_room;
+  without_room.max_queued_bytes = 0;
+  keeper = std::make_unique<Keeper>(without_room, fleet);
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  const auto reply = intake->write(request_of(wire::Protocol::V1, device(wire::Protocol::V1, 0, now_epoch_ms())));
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.headers, testing::Contains(testing::Pair("Retry-After", "1")));
+}
+
+}  // namespace
+}  // namespace tessera::server

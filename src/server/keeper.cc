@@ -1,0 +1,139 @@
+#include "server/keeper.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "wire/series_walk.h"
+#include "wire/staleness.h"
+
+namespace tessera::server {
+namespace {
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kEpoch = 60s;  // how finely the index knows when a series was last seen
+
+std::size_t bytes_of(const Batch& batch) { return batch.message.size() + batch.samples.size() * sizeof(BatchSample); }
+
+}  // namespace
+
+Keeper::Keeper(KeeperOptions options, Latest<Published>& published)
+    : options_(std::move(options)),
+      published_(published),
+      fleet_(options_.fleet),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Keeper::~Keeper() = default;
+
+bool Keeper::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return queued_bytes_ < options_.max_queued_bytes;
+}
+
+void Keeper::take(Batch batch) {
+  const std::lock_guard lock(mutex_);
+  queued_bytes_ += bytes_of(batch);
+  queue_.push_back(std::move(batch));
+  queued_.notify_one();
+}
+
+KeeperStats Keeper::stats() const {
+  const std::lock_guard lock(mutex_);
+  KeeperStats out = stats_;
+  out.queued_bytes = queued_bytes_;
+  return out;
+}
+
+std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::now() - started_) / kEpoch) + 1; }
+
+void Keeper::run(const std::stop_token& stop) {
+  publish();
+  auto due = Clock::now() + options_.publish_every;
+  auto look = Clock::now() + kEpoch;
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    queued_.wait_until(lock, stop, due, [this] { return !queue_.empty(); });
+    if (queue_.empty() && stop.stop_requested()) break;
+    if (!queue_.empty()) {
+      const Batch batch = std::move(queue_.front());
+      queue_.pop_front();
+      queued_bytes_ -= bytes_of(batch);
+      lock.unlock();
+      apply(batch);
+    } else {
+      lock.unlock();
+    }
+    const auto now = Clock::now();
+    if (now >= due) {
+      publish();
+      due = Clock::now() + options_.publish_every;
+    }
+    if (now >= look) {
+      look = now + kEpoch;
+      const auto old = static_cast<std::uint32_t>(options_.forget_series_after / kEpoch);
+      if (epoch() > old) index_.drop_before(epoch() - old, [this](std::uint32_t slot) { fleet_.forget(slot); });
+    }
+  }
+  publish();
+}
+
+void Keeper::apply(const Batch& batch) {
+  const std::uint32_t now = epoch();
+  const auto find_all = [&] {
+    slots_.clear();
+    bool all = true;
+    for (const BatchSample& sample : batch.samples) {
+      slots_.push_back(index_.find(sample.series, now));
+      all &= slots_.back() != fleet::SeriesIndex::kUnknown;
+    }
+    return all;
+  };
+  if (!find_all()) {
+    learn_new(batch);
+    find_all();
+  }
+  KeeperStats seen;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const BatchSample& sample = batch.samples[i];
+    if (slots_[i] == fleet::kNothing || slots_[i] == fleet::SeriesIndex::kUnknown) {
+      ++seen.ignored;
+    } else if (wire::is_stale(sample.value)) {
+      fleet_.end(slots_[i], sample.time);
+      ++seen.samples;
+    } else {
+      ++(fleet_.apply(slots_[i], sample.value, sample.time) ? seen.samples : seen.not_newer);
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  stats_.samples += seen.samples;
+  stats_.ignored += seen.ignored;
+  stats_.not_newer += seen.not_newer;
+  stats_.series = index_.size();
+}
+
+/// The labels are read only where a series is met for the first time.
+void Keeper::learn_new(const Batch& batch) {
+  wire::SeriesWalk walk(batch.protocol, batch.message);
+  for (auto more = walk.next(); more && *more; more = walk.next()) {
+    const fleet::SeriesKey key{walk.key().low, walk.key().high};
+    if (walk.samples().empty() || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
+    const wire::Sample& first = walk.samples().front();
+    if (wire::is_stale(first.value)) continue;  // something that was never known has ended
+    index_.insert(key, fleet_.learn(walk.labels(), first.time), epoch());
+  }
+}
+
+void Keeper::publish() {
+  const auto begin = Clock::now();
+  const EpochMs now = now_epoch_ms();
+  fleet_.advance(now);
+  Published next;
+  next.view = fleet_.publish(now);
+  next.overview = fleet::overview_of(*next.view);
+  published_.publish(std::move(next));
+  const std::lock_guard lock(mutex_);
+  stats_.publish_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+}  // namespace tessera::server

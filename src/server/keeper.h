@@ -1,0 +1,76 @@
+#pragma once
+// The thread that owns the fleet: takes accepted batches in their order, and publishes what the fleet is now.
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "base/latest.h"
+#include "fleet/inventory/fleet.h"
+#include "fleet/inventory/overview.h"
+#include "fleet/inventory/series_index.h"
+#include "server/batch.h"
+
+namespace tessera::server {
+
+/// What readers see: finished and immutable.
+struct Published {
+  std::shared_ptr<const fleet::View> view;
+  fleet::Overview overview;
+};
+
+struct KeeperStats {
+  std::uint64_t samples = 0;    ///< that told something of the fleet
+  std::uint64_t ignored = 0;    ///< of series that say nothing here
+  std::uint64_t not_newer = 0;  ///< double, or older than what is known
+  std::uint64_t series = 0;     ///< known now
+  std::uint64_t queued_bytes = 0;
+  double publish_seconds = 0;  ///< of the last publication
+};
+
+struct KeeperOptions {
+  fleet::FleetOptions fleet;
+  Milliseconds publish_every{1'000};
+  Milliseconds forget_series_after{3'600'000};
+  std::size_t max_queued_bytes = 256U << 20U;
+};
+
+/// Thread-safe. The destructor applies what is queued.
+class Keeper {
+ public:
+  Keeper(KeeperOptions options, Latest<Published>& published);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  /// Whether there is room for another batch: who takes data in asks first.
+  bool has_room() const;
+  void take(Batch batch);
+  KeeperStats stats() const;
+
+ private:
+  void run(const std::stop_token& stop);
+  void apply(const Batch& batch);
+  void learn_new(const Batch& batch);
+  void publish();
+  std::uint32_t epoch() const;
+
+  const KeeperOptions options_;
+  Latest<Published>& published_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any queued_;
+  std::deque<Batch> queue_;       // guarded by mutex_
+  std::size_t queued_bytes_ = 0;  // guarded by mutex_
+  KeeperStats stats_;             // guarded by mutex_
+  // Below: the thread's own.
+  fleet::Fleet fleet_;
+  fleet::SeriesIndex index_;
+  std::vector<std::uint32_t> slots_;  ///< of one batch's samples
+  SteadyTime started_ = std::chrono::steady_clock::now();
+  std::jthread thread_;  ///< last: it ends before the rest goes
+};
+
+}  // namespace tessera::server

@@ -1,0 +1,29 @@
+#pragma once
+// The command line of tessera-server.
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace tessera::server {
+
+struct Options {
+  std::string config;   ///< settings file; empty: none
+  std::string address;  ///< over the settings' where not empty
+  std::string data = "/var/lib/tessera-server";
+  bool check_config = false;
+  log::Format log_format = log::Format::Text;
+  log::Level log_level = log::Level::Info;
+};
+
+/// What is to be printed instead of running: help, version.
+struct Text {
+  std::string text;
+};
+
+/// Invalid with what was wrong and what would be right.
+Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments);
+
+}  // namespace tessera::server

@@ -1,0 +1,25 @@
+#pragma once
+// The API's table of contents.
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/latest.h"
+#include "http/server.h"
+#include "server/intake.h"
+#include "server/keeper.h"
+
+namespace tessera::server {
+
+/// What the routes tell of. All of it outlives the server.
+struct Told {
+  const Latest<Published>& fleet;
+  Intake& intake;
+  const Keeper& keeper;
+  const journal::Journal& journal;
+  std::function<std::optional<http::ServerStats>()> served;
+};
+
+std::vector<http::Route> routes(Told told, const std::string& context_path);
+
+}  // namespace tessera::server

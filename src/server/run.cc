@@ -1,0 +1,85 @@
+// The server as one sentence: read the settings, take in what is sent, keep the fleet, and tell of it.
+#include "server/run.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "server/intake.h"
+#include "server/keeper.h"
+#include "server/routes.h"
+#include "server/settings.h"
+
+namespace tessera::server {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kShutdown = 9s;
+constexpr unsigned kThreads = 8;  // who writes waits for the disk
+constexpr std::uint64_t kJournalBytes = 4ULL << 30U;
+
+void exit_when_stuck() {
+  std::thread([] {
+    std::this_thread::sleep_for(kShutdown);
+    log::error("shutdown took too long, leaving; what was accepted is on disk",
+               {{"after", format_duration(kShutdown)}});
+    _exit(EXIT_FAILURE);
+  }).detach();
+}
+
+std::optional<std::string> environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+http::ServerOptions server_options(const Settings& settings, const Options& options, const IntakeLimits& limits) {
+  http::ServerOptions out;
+  out.address = options.address.empty() ? settings.address : options.address;
+  out.threads = kThreads;
+  out.max_body_bytes = limits.body_bytes;
+  out.max_connections = 1024;
+  if (!settings.tls_certificate.empty()) {
+    out.tls.emplace();
+    out.tls->cert_file = settings.tls_certificate;
+    out.tls->key_file = settings.tls_key;
+  }
+  out.headers = {{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}};
+  return out;
+}
+
+}  // namespace
+
+Result<void> run(const Options& options, std::stop_token stop) {
+  const Settings settings = TRY(load_settings(options.config, environment));
+  for (const std::string& warning : settings.warnings) log::warn("settings", {{"what", warning}});
+  if (options.check_config) {
+    std::printf("%s: fine\n", options.config.c_str());
+    return {};
+  }
+  const std::stop_callback watchdog(stop, exit_when_stuck);
+  const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
+  Latest<Published> fleet;
+  Keeper keeper({.fleet = {.interval = settings.collection_interval}}, fleet);
+  Intake intake({}, *journal, keeper);
+  const std::size_t replayed = TRY(intake.replay());
+  std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
+  const auto served = [&serving] {
+    const http::Server* known = serving;
+    return known ? std::optional(known->stats()) : std::nullopt;
+  };
+  const auto server = TRY(http::Server::listen(
+      server_options(settings, options, {}), routes({fleet, intake, keeper, *journal, served}, settings.context_path)));
+  serving = server.get();
+  log::info("server ready",
+            {{"address", server->address()}, {"data", options.data}, {"replayed", std::to_string(replayed)}});
+  wait_until(SteadyTime::max(), stop);
+  log::info("server stopping");
+  return {};
+}
+
+}  // namespace tessera::server

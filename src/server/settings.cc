@@ -1,0 +1,165 @@
+#include "server/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "config/yaml.h"
+
+namespace tessera::server {
+namespace {
+
+using config::Node;
+
+template <auto Settings::* kField>
+Result<void> take(const Node& node, Settings& into) {
+  using Type = std::remove_cvref_t<decltype(into.*kField)>;
+  constexpr std::int64_t kMost = 1'000'000;
+  if constexpr (std::is_same_v<Type, bool>)
+    into.*kField = TRY(node.flag());
+  else if constexpr (std::is_same_v<Type, Milliseconds>)
+    into.*kField = TRY(node.duration());
+  else if constexpr (std::is_same_v<Type, std::int64_t> || std::is_same_v<Type, std::optional<std::int64_t>>)
+    into.*kField = TRY(node.integer(1, kMost));
+  else if constexpr (std::is_same_v<Type, std::vector<std::string>>)
+    into.*kField = TRY(node.texts());
+  else if constexpr (std::is_same_v<Type, std::map<std::string, std::string>>)
+    into.*kField = TRY(node.text_map());
+  else
+    into.*kField = TRY(node.text());
+  return {};
+}
+
+struct Row {
+  SettingRow told;
+  Result<void> (*take)(const Node&, Settings&);
+  std::string_view no_effect = {};  ///< why, where nothing depends on it
+};
+
+constexpr std::string_view kLater = "this version does not use it";
+
+const Row kRows[] = {
+    {{"gpu.management.enabled", "true", "false: samples are refused and nothing is kept"}, take<&Settings::enabled>},
+    {{"gpu.management.supported-models", "all", "model keys that are supported; others are shown, marked"},
+     take<&Settings::supported_models>},
+    {{"gpu.management.mig.enabled", "true", "whether MIG layouts may be changed"},
+     take<&Settings::mig_enabled>,
+     kLater},
+    {{"gpu.management.mig.auto-cleanup", "false", "whether unused instances are removed"},
+     take<&Settings::mig_auto_cleanup>,
+     kLater},
+    {{"gpu.management.metrics.collection-interval", "30s", "the longest that a source leaves between two samples"},
+     take<&Settings::collection_interval>},
+    {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept"},
+     take<&Settings::retention_days>},
+    {{"gpu.management.metrics.batch-size", "500", "rows that are written to the database at once"},
+     take<&Settings::batch_size>},
+    {{"gpu.management.metrics.parallel-processing", "true", "requests are taken in side by side always"},
+     take<&Settings::parallel_processing>,
+     "requests are always taken in side by side"},
+    {{"gpu.management.cost.enabled", "true", "whether costs are computed"}, take<&Settings::cost_enabled>, kLater},
+    {{"gpu.management.cost.default-rates", "", "money per GPU-hour by model key"},
+     take<&Settings::default_rates>,
+     kLater},
+    {{"gpu.management.pool.nodes", "all", "only GPUs of these nodes are managed"}, take<&Settings::pool_nodes>, kLater},
+    {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed"},
+     take<&Settings::pool_max_devices>,
+     kLater},
+    {{"server.address", ":8080", "HOST:PORT to serve at"}, take<&Settings::address>},
+    {{"server.context-path", "/k8s-monitor", "what stands before every path of the API"},
+     take<&Settings::context_path>},
+    {{"server.tls.certificate", "", "certificate chain (PEM); with server.tls.key, HTTPS is served"},
+     take<&Settings::tls_certificate>},
+    {{"server.tls.key", "", "its private key (PEM)"}, take<&Settings::tls_key>},
+    {{"database.url", "SQLite in the data folder", "sqlite:FILE"}, take<&Settings::database_url>},
+};
+
+/// Spring's relaxed binding: case, `-` and `_` do not count.
+std::string plain(std::string_view key) {
+  std::string out;
+  for (const char c : key)
+    if (c != '-' && c != '_') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+const Row* find_row(std::string_view key) {
+  const std::string wanted = plain(key);
+  const auto* row = std::ranges::find_if(kRows, [&](const Row& one) { return plain(one.told.key) == wanted; });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
+bool is_section(std::string_view key) {
+  const std::string wanted = plain(key) + ".";
+  return std::ranges::any_of(kRows, [&](const Row& one) { return plain(one.told.key).starts_with(wanted); });
+}
+
+std::string nearest_key(std::string_view key) {
+  std::vector<std::string_view> keys;
+  for (const Row& row : kRows) keys.push_back(row.told.key);
+  return std::string(nearest(key, keys));
+}
+
+Result<void> read(const Node& parent, const std::string& path, Settings& into) {
+  for (const Node::Entry& entry : TRY(parent.entries())) {
+    const std::string key = path.empty() ? entry.key : path + "." + entry.key;
+    if (const Row* row = find_row(key)) {
+      if (entry.value.is_null()) continue;
+      TRY(row->take(entry.value, into));
+      if (!row->no_effect.empty()) into.warnings.push_back(fmt::format("{} has no effect: {}", key, row->no_effect));
+      continue;
+    }
+    if (!is_section(key)) {
+      const std::string near = nearest_key(key);
+      return parent.key_error(entry.key, near.empty() ? "this key is not known"
+                                                      : fmt::format("this key is not known; did you mean '{}'?", near));
+    }
+    if (!entry.value.is_map() && !entry.value.is_null()) return entry.value.error("a map of settings expected");
+    TRY(read(entry.value, key, into));
+  }
+  return {};
+}
+
+Result<void> check(const Settings& settings) {
+  const auto wrong = [](std::string_view key, std::string_view what) {
+    return fail(Code::Invalid, "{}: {}", key, what);
+  };
+  if (settings.collection_interval < Milliseconds(1000))
+    return wrong("gpu.management.metrics.collection-interval", "at least 1s expected");
+  if (settings.tls_certificate.empty() != settings.tls_key.empty())
+    return wrong("server.tls", "certificate and key belong together");
+  const std::string& path = settings.context_path;
+  if (!path.empty() && (path[0] != '/' || path.ends_with('/')))
+    return wrong("server.context-path", fmt::format("'{}': a path with a slash before it and none behind", path));
+  if (!settings.database_url.empty() && !settings.database_url.starts_with("sqlite:"))
+    return wrong("database.url", fmt::format("'{}': sqlite:FILE expected", settings.database_url));
+  return {};
+}
+
+}  // namespace
+
+Result<Settings> parse_settings(std::string_view text, std::string_view file, const Environment& environment) {
+  Settings out;
+  const Node node = TRY(config::load(text, file));
+  if (!node.is_null() && !node.is_map()) return node.error("a map of settings expected");
+  TRY(read(node, "", out));
+  if (const auto address = environment("TESSERA_SERVER_ADDRESS")) out.address = *address;
+  if (const auto checked = check(out); !checked)
+    return fail(Code::Invalid, "{}: {}", file.empty() ? "settings" : file, checked.error().what);
+  return out;
+}
+
+Result<Settings> load_settings(const std::string& path, const Environment& environment) {
+  if (path.empty()) return parse_settings("", "", environment);
+  return parse_settings(TRY(read_file(path)), path, environment);
+}
+
+std::vector<SettingRow> setting_rows() {
+  std::vector<SettingRow> out;
+  for (const Row& row : kRows) out.push_back(row.told);
+  return out;
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,57 @@
+#pragma once
+// The server's settings: one YAML file and the environment. Keys may be written as their users know them:
+// `collection-interval`, `collectionInterval` and `collection_interval` are one, and so are nested and dotted forms.
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+
+namespace tessera::server {
+
+struct Settings {
+  // gpu.management
+  bool enabled = true;
+  std::vector<std::string> supported_models;  ///< model keys; empty: all. The others are marked, not hidden
+  bool mig_enabled = true;
+  bool mig_auto_cleanup = false;
+  Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
+  std::int64_t retention_days = 30;
+  std::int64_t batch_size = 500;
+  bool parallel_processing = true;
+  bool cost_enabled = true;
+  std::map<std::string, std::string> default_rates;
+  std::vector<std::string> pool_nodes;           ///< empty: all
+  std::optional<std::int64_t> pool_max_devices;  ///< absent: all
+  // server
+  std::string address = ":8080";
+  std::string context_path = "/k8s-monitor";
+  std::string tls_certificate;
+  std::string tls_key;
+  // database
+  std::string database_url;  ///< empty: SQLite in the data folder
+
+  std::vector<std::string> warnings;  ///< keys that are taken but have no effect, with why
+};
+
+/// What the environment says under a name; nullopt where it is not set.
+using Environment = std::function<std::optional<std::string>(std::string_view)>;
+
+/// Invalid with file, line, column and the key, for what is wrong and for keys that are not known (the nearest known
+/// one is named).
+Result<Settings> parse_settings(std::string_view text, std::string_view file, const Environment& environment);
+Result<Settings> load_settings(const std::string& path, const Environment& environment);
+
+/// Every key, for documentation and its check: name, default, meaning.
+struct SettingRow {
+  std::string_view key;
+  std::string_view fallback;
+  std::string_view meaning;
+};
+std::vector<SettingRow> setting_rows();
+
+}  // namespace tessera::server

@@ -1,0 +1,71 @@
+#include "server/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tessera::server {
+namespace {
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+Environment none() {
+  return [](std::string_view) -> std::optional<std::string> { return std::nullopt; };
+}
+
+TEST(Settings, TakeEverySpelling) {
+  for (const auto* text : {
+           "gpu:\n  management:\n    metrics:\n      collection-interval: 15s\n",
+           "gpu:\n  management:\n    metrics:\n      collectionInterval: 15s\n",
+           "gpu.management.metrics.collection_interval: 15s\n",
+           "gpu:\n  management.metrics:\n    COLLECTION-INTERVAL: 15s\n",
+       }) {
+    const auto settings = parse_settings(text, "s.yaml", none());
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->collection_interval, 15s) << text;
+  }
+}
+
+TEST(Settings, SayWhatIsWrongAndWhere) {
+  constexpr std::pair<const char*, const char*> kCases[] = {
+      {"gpu:\n  managment:\n    enabled: true\n", "s.yaml:2:3: gpu.managment: this key is not known"},
+      {"gpu.management.metrics.colection-interval: 15s\n",
+       "did you mean 'gpu.management.metrics.collection-interval'?"},
+      {"gpu: 5\n", "a map of settings expected"},
+      {"gpu.management.metrics.retention-days: x\n", "s.yaml:1:40: gpu.management.metrics.retention-days"},
+      {"gpu.management.metrics.collection-interval: 10ms\n", "at least 1s expected"},
+      {"server:\n  tls:\n    key: k.pem\n", "certificate and key belong together"},
+      {"server.context-path: monitor\n", "a path with a slash before it"},
+      {"database.url: jdbc:oracle\n", "sqlite:FILE expected"},
+      {"[1]\n", "a map of settings expected"},
+  };
+  for (const auto& [text, error] : kCases) {
+    const auto settings = parse_settings(text, "s.yaml", none());
+    ASSERT_FALSE(settings) << text;
+    EXPECT_THAT(settings.error().what, HasSubstr(error)) << text;
+  }
+}
+
+TEST(Settings, TellWhatHasNoEffect) {
+  const auto settings = parse_settings("gpu.management.mig.auto-cleanup: true\n", "s.yaml", none());
+  ASSERT_TRUE(settings);
+  EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("gpu.management.mig.auto-cleanup has no effect")));
+}
+
+TEST(Settings, AnEmptyFileIsTheDefaults) {
+  const auto settings = parse_settings("", "", none());
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->address, ":8080");
+  EXPECT_EQ(settings->collection_interval, 30s);
+  EXPECT_TRUE(settings->warnings.empty());
+}
+
+TEST(Settings, TheEnvironmentStandsAboveTheFile) {
+  const auto settings = parse_settings("server.address: :1\n", "s.yaml", [](std::string_view name) {
+    return name == "TESSERA_SERVER_ADDRESS" ? std::optional<std::string>(":2") : std::nullopt;
+  });
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->address, ":2");
+}
+
+}  // namespace
+}  // namespace tessera::server
