@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 
 #include "base/files.h"
 #include "tests/e2e/pages.h"
@@ -106,6 +107,44 @@ TEST(BadDay, ALostDeviceIsTakenOutAndTakenBack) {
   expect_unharmed(agent, "0");
   node.sim({"fault", "lost", "--gpu", "1", "--off"});
   page_where(agent, all_up);
+}
+
+TEST(BadDay, ADeviceThatIsGoneEndsItsSessionsAndComesBack) {
+  const Node node(test_scenario("bad_days"));
+  Agent agent(node);
+  const std::string before = page_where(agent, all_up);
+  const auto uuid_of = [&](const std::string& gpu) {
+    const auto rows = series(before, "DCGM_FI_DEV_GPU_TEMP", {"{gpu=\"" + gpu + "\""});
+    return rows.empty() ? "no row" : label_of(rows[0], "UUID");
+  };
+  const std::string kept = uuid_of("0"), gone = uuid_of("1"), cut = uuid_of("2");
+  const auto devices = [](const std::string& page) {
+    std::map<std::string, std::string> uuids;
+    for (const auto& row : series(page, "DCGM_FI_DEV_GPU_TEMP")) uuids[label_of(row, "gpu")] = label_of(row, "UUID");
+    return uuids;
+  };
+
+  node.sim({"fault", "absent", "--gpu", "1"});
+  using Devices = std::map<std::string, std::string>;
+  const std::string without =
+      page_where(agent, [&](const std::string& p) { return devices(p) == Devices{{"0", kept}, {"1", cut}}; });
+  expect_valid_text(without);
+  EXPECT_EQ(pids(without), (std::set<std::string>{"4101", "5301"}));
+  for (const auto& row : series(without, "gpu_session_count")) EXPECT_EQ(row.find(gone), std::string::npos) << row;
+  std::set<std::string> ended;
+  for (const auto& row : series(without, "gpu_session_end_time_seconds")) ended.insert(label_of(row, "pid"));
+  EXPECT_EQ(ended, (std::set<std::string>{"4201", "4202"})) << "theirs, and not those of a device that moved up";
+  EXPECT_EQ(only_value(without, "gpu_sessions_started_total", {"{gpu=\"0\""}), 1);
+  EXPECT_EQ(agent.get("/readyz").status, 200);
+  expect_unharmed(agent, "0");
+
+  node.sim({"fault", "absent", "--gpu", "1", "--off"});
+  const std::string back = page_where(
+      agent, [&](const std::string& p) { return devices(p) == Devices{{"0", kept}, {"1", gone}, {"2", cut}}; });
+  expect_valid_text(back);
+  EXPECT_EQ(pids(back), (std::set<std::string>{"4101", "4201", "4202", "5301"}));
+  EXPECT_EQ(only_value(back, "gpu_sessions_started_total", {"{gpu=\"1\""}), 4) << "two before, two now";
+  expect_unharmed(agent, "1");
 }
 
 TEST(BadDay, ADeniedDeviceSaysWhatToDo) {
