@@ -19,7 +19,6 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Not;
 using testing::UnorderedElementsAre;
 
 const std::string kRoot = TESSERA_SOURCE_DIR;
@@ -207,13 +206,10 @@ TEST(RelayManifest, ReadsPodsAndWritesNothingButLeases) {
         const auto resources = words(rule["resources"]), verbs = words(rule["verbs"]);
         const bool leases = words(rule["apiGroups"]) == std::vector<std::string>{"coordination.k8s.io"} &&
                             resources == std::vector<std::string>{"leases"};
-        for (const auto& verb : verbs)
-          EXPECT_THAT(
-              (std::set<std::string>{"get", "list", "watch", leases ? "create" : "get", leases ? "update" : "get",
-                                     leases ? "patch" : "get", leases ? "delete" : "get"}),
-              Contains(verb))
-              << resources[0];
-        if (leases) continue;
+        if (leases) {
+          EXPECT_THAT(verbs, testing::IsSubsetOf({"get", "list", "watch", "create", "update", "patch", "delete"}));
+          continue;
+        }
         EXPECT_THAT(resources, ElementsAre("pods"));
         EXPECT_THAT(words(rule["apiGroups"]), ElementsAre(""));
         EXPECT_THAT(verbs, UnorderedElementsAre("get", "list", "watch"));
