@@ -28,12 +28,13 @@ class Container {
     EXPECT_TRUE(agent_->says("agent ready")) << agent_->output();
   }
 
-  std::string get(const std::string& accept = "") {
+  /// The body of a reply; fails the test on anything but 200.
+  std::string get(const std::string& accept = "", const std::string& path = "/metrics") {
     http::ClientRequest request;
-    request.url = "http://127.0.0.1:" + port_ + "/metrics";
+    request.url = "http://127.0.0.1:" + port_ + path;
     request.headers.emplace_back("Accept", accept);
     const auto reply = client_.send(request);
-    EXPECT_TRUE(reply && reply->status == 200) << agent_->output();
+    EXPECT_TRUE(reply && reply->status == 200) << path << '\n' << agent_->output();
     return reply ? reply->body : "";
   }
   /// The first page with rates, which come half a second after the start, however long the interval is.
@@ -157,6 +158,24 @@ TEST(Compat, TellsWhichSettingsOfAManifestHaveNoEffect) {
   Container container({}, {{"DCGM_REMOTE_HOSTENGINE_INFO", "localhost:5555"}});
   EXPECT_NE(container.agent().output().find("DCGM_REMOTE_HOSTENGINE_INFO has no effect"), std::string::npos)
       << container.agent().output();
+}
+
+TEST(Compat, AnswersTheProbesOfTheChart) {
+  Container container({"-f", kFields}, {});
+  EXPECT_EQ(container.get("", "/health"), container.get("", "/livez"));
+}
+
+TEST(Compat, LeavesServicesOfItsNamespaceAlone) {
+  Container container({"-d", "g+i"}, {{"DCGM_EXPORTER_PORT", "tcp://10.0.0.1:9400"},
+                                      {"DCGM_EXPORTER_SERVICE_HOST", "10.0.0.1"},
+                                      {"DCGM_EXPORTER_PORT_9400_TCP_ADDR", "10.0.0.1"},
+                                      {"TESSERA_AGENT_SERVICE_PORT_METRICS", "9400"},
+                                      {"DCGM_EXPORTER_COLECTORS", kFields}});
+  const std::string output = container.agent().output();
+  EXPECT_NE(output.find("did you mean DCGM_EXPORTER_COLLECTORS?"), std::string::npos) << output;
+  EXPECT_NE(output.find("devices 'g+i' is taken for f"), std::string::npos) << output;
+  EXPECT_EQ(output.find("SERVICE"), std::string::npos) << output;
+  EXPECT_EQ(output.find("_PORT"), std::string::npos) << output;
 }
 
 TEST(Compat, OpenMetricsKeepsTheNamesAndCallsSuchCountersUnknown) {
@@ -298,6 +317,9 @@ TEST(Compat, RefusesWhatItCannotDoWithAHint) {
     EXPECT_EQ(finished.code, 2) << finished.output;
     EXPECT_NE(finished.output.find(c.words), std::string::npos) << finished.output;
   }
+  const Finished finished = run({program("tessera-agent")}, {{"TESSERA_INTERVALL", "1s"}});
+  EXPECT_EQ(finished.code, 2) << finished.output;
+  EXPECT_NE(finished.output.find("did you mean TESSERA_INTERVAL?"), std::string::npos) << finished.output;
 }
 
 }  // namespace
