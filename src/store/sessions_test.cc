@@ -1,0 +1,97 @@
+#include "store/sessions.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+
+namespace tessera::store {
+namespace {
+
+fleet::Ended ended(unsigned pid, EpochMs start, EpochMs end) {
+  fleet::Ended one;
+  one.cluster = "default";
+  one.node = "a";
+  one.device_uuid = "GPU-1";
+  one.device_id = "a-GPU-00";
+  fleet::SessionFacts facts;
+  facts.pid = pid;
+  facts.command = "python3";
+  facts.workload = {"ml", "trainer-0", "main", "u-1"};
+  one.session.facts = std::make_shared<const fleet::SessionFacts>(std::move(facts));
+  one.session.part = {2, std::nullopt};
+  one.session.start = start;
+  one.session.first_seen = start + 5;
+  one.session.last_seen = one.end = end;
+  one.session.peak_memory_bytes = 1000;
+  one.session.util_sum = 120;
+  one.session.util_samples = 2;
+  return one;
+}
+
+struct Sessions : testing::Test {
+  Sessions() {
+    auto opened = Database::open("sqlite::memory:");
+    if (!opened) throw std::runtime_error(opened.error().what);
+    database = *std::move(opened);
+  }
+  std::vector<fleet::Ended> past(const SessionFilter& filter = {}) const {
+    auto found = past_sessions(*database, filter);
+    if (!found) throw std::runtime_error(found.error().what);
+    return *std::move(found);
+  }
+  std::unique_ptr<Database> database;
+};
+
+TEST_F(Sessions, AreKeptWithThePosition) {
+  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 1500, 3000)}, 42));
+  EXPECT_EQ(*journal_position(*database), 42U);
+  const auto all = past();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].session.facts->pid, 8U) << "the latest end first";
+  const auto& first = all[1];
+  EXPECT_EQ(*first.session.facts, *ended(7, 0, 0).session.facts);
+  EXPECT_EQ(first.session.part, (fleet::Part{2, std::nullopt}));
+  EXPECT_EQ(first.session.start, 1000);
+  EXPECT_EQ(first.end, 2000);
+  EXPECT_EQ(first.session.peak_memory_bytes, 1000U);
+  EXPECT_EQ(first.device_id, "a-GPU-00");
+}
+
+TEST_F(Sessions, ASessionSeenAgainIsTheSame) {
+  auto more = ended(7, 1000, 9000);
+  more.session.first_seen = 8000;
+  more.session.peak_memory_bytes = 500;
+  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000)}, 1));
+  ASSERT_TRUE(commit(*database, {more}, 2));
+  const auto all = past();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].session.first_seen, 1005);
+  EXPECT_EQ(all[0].end, 9000);
+  EXPECT_EQ(all[0].session.peak_memory_bytes, 1000U);
+  EXPECT_EQ(all[0].session.util_samples, 4U);
+}
+
+TEST_F(Sessions, AreFoundByWhatOneAsksFor) {
+  auto other = ended(9, 1000, 5000);
+  other.device_uuid = "GPU-2";
+  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 4000, 6000), other}, 1));
+  SessionFilter filter;
+  filter.from = 5000;
+  EXPECT_EQ(past(filter).size(), 2U);
+  filter.device_uuid = "GPU-2";
+  EXPECT_EQ(past(filter).size(), 1U);
+  filter = {};
+  filter.to = 1005;
+  EXPECT_EQ(past(filter).size(), 2U);
+  filter = {};
+  filter.pod = "nobody' OR 1=1 --";
+  EXPECT_EQ(past(filter).size(), 0U);
+  filter = {};
+  filter.limit = 1;
+  EXPECT_EQ(past(filter).size(), 1U);
+  EXPECT_EQ(*drop_sessions_before(*database, 5000), 1U);
+  EXPECT_EQ(past().size(), 2U);
+}
+
+}  // namespace
+}  // namespace tessera::store
