@@ -150,11 +150,12 @@ Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
   return {};
 }
 
-Result<std::size_t> Intake::replay() {
+Result<std::size_t> Intake::replay(journal::Sequence position) {
   std::size_t records = 0;
   for (;;) {
     auto record = TRY(journal_.next(std::chrono::steady_clock::now(), {}));
     if (!record) return records;
+    if (record->sequence <= position) continue;
     ++records;
     const auto form = form_of(record->kind);
     auto message = form ? wire::decompress(form->compression, record->body, limits_.message_bytes)
@@ -168,6 +169,7 @@ Result<std::size_t> Intake::replay() {
       continue;
     }
     batch->sequence = record->sequence;
+    keeper_.wait_for_room();
     keeper_.take(*std::move(batch));
   }
 }

@@ -36,8 +36,9 @@ class Intake {
   /// POST /write: remote write 1.0 and 2.0, snappy, or VictoriaMetrics' zstd.
   http::Response write(const http::Request& request);
 
-  /// What the journal still holds from before a restart goes into the fleet first. Returns how many records that were.
-  Result<std::size_t> replay();
+  /// What the journal holds behind `position`, from before a restart, goes into the fleet first. Returns how many
+  /// records that were.
+  Result<std::size_t> replay(journal::Sequence position);
 
   IntakeStats stats() const;
 

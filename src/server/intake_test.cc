@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/files.h"
+#include "store/sessions.h"
 #include "wire/compression.h"
 
 namespace tessera::server {
@@ -42,7 +43,15 @@ std::string device(wire::Protocol protocol, int number, EpochMs time) {
 }
 
 struct IntakeTest : testing::Test {
-  std::unique_ptr<journal::Journal> open() {
+  std::unique_ptr<store::Database> open_database() const {
+    auto opened = store::Database::open("sqlite:" + (folder.path() / "tessera.db").string());
+    if (!opened) throw std::runtime_error(opened.error().what);
+    return *std::move(opened);
+  }
+  std::unique_ptr<Keeper> keep(const KeeperOptions& options = {}) {
+    return std::make_unique<Keeper>(options, fleet, *database, *journal);
+  }
+  std::unique_ptr<journal::Journal> open() const {
     auto opened = journal::Journal::open({.dir = folder.path() / "intake"});
     if (!opened) throw std::runtime_error(opened.error().what);
     return *std::move(opened);
@@ -56,7 +65,8 @@ struct IntakeTest : testing::Test {
   TempDir folder;
   Latest<Published> fleet;
   std::unique_ptr<journal::Journal> journal = open();
-  std::unique_ptr<Keeper> keeper = std::make_unique<Keeper>(KeeperOptions{}, fleet);
+  std::unique_ptr<store::Database> database = open_database();
+  std::unique_ptr<Keeper> keeper = keep();
   std::unique_ptr<Intake> intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
 };
 
@@ -108,7 +118,7 @@ TEST_F(IntakeTest, SaysWhyItRefuses) {
   EXPECT_EQ(journal->last(), 0U) << "nothing of it was kept";
 }
 
-TEST_F(IntakeTest, WhatWasAcceptedComesAgainAfterARestart) {
+TEST_F(IntakeTest, WhatIsSavedIsNotReadAgain) {
   const EpochMs now = now_epoch_ms();
   for (int i = 0; i < 3; ++i)
     ASSERT_EQ(intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, i, now))).status, 204);
@@ -116,10 +126,29 @@ TEST_F(IntakeTest, WhatWasAcceptedComesAgainAfterARestart) {
   EXPECT_EQ(devices_after_the_end(), 3U);
   journal.reset();
   journal = open();
-  keeper = std::make_unique<Keeper>(KeeperOptions{}, fleet);
+  keeper = keep();
   intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
-  EXPECT_EQ(*intake->replay(), 3U);
+  EXPECT_EQ(*intake->replay(0), 0U) << "what the keeper has saved is done with";
+  keeper.reset();
+}
+
+TEST_F(IntakeTest, WhatCouldNotBeSavedComesAgain) {
+  const EpochMs now = now_epoch_ms();
+  ASSERT_TRUE(database->run("ALTER TABLE progress RENAME TO hidden"));
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, i, now))).status, 204);
   EXPECT_EQ(devices_after_the_end(), 3U);
+  ASSERT_TRUE(database->run("ALTER TABLE hidden RENAME TO progress"));
+  intake.reset();
+  journal.reset();
+  journal = open();
+  fleet.publish(Published{});
+  keeper = keep();
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  EXPECT_EQ(*intake->replay(1), 2U) << "the first was saved before, says the database";
+  EXPECT_EQ(devices_after_the_end(), 2U);
+  EXPECT_EQ(*store::journal_position(*database), 3U);
+  EXPECT_EQ(journal->stats().pending.records, 0U);
 }
 
 TEST_F(IntakeTest, ManySendersShareTheDisk) {
@@ -142,7 +171,7 @@ TEST_F(IntakeTest, ManySendersShareTheDisk) {
 TEST_F(IntakeTest, AServerThatIsBehindSaysSo) {
   KeeperOptions without_room;
   without_room.max_queued_bytes = 0;
-  keeper = std::make_unique<Keeper>(without_room, fleet);
+  keeper = keep(without_room);
   intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
   const auto reply = intake->write(request_of(wire::Protocol::V1, device(wire::Protocol::V1, 0, now_epoch_ms())));
   EXPECT_EQ(reply.status, 503);

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/log.h"
+#include "store/sessions.h"
 #include "wire/series_walk.h"
 #include "wire/staleness.h"
 
@@ -18,9 +20,12 @@ std::size_t bytes_of(const Batch& batch) { return batch.message.size() + batch.s
 
 }  // namespace
 
-Keeper::Keeper(KeeperOptions options, Latest<Published>& published)
+Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Database& database,
+               journal::Journal& journal)
     : options_(std::move(options)),
       published_(published),
+      database_(database),
+      journal_(journal),
       fleet_(options_.fleet),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -29,6 +34,11 @@ Keeper::~Keeper() = default;
 bool Keeper::has_room() const {
   const std::lock_guard lock(mutex_);
   return queued_bytes_ < options_.max_queued_bytes;
+}
+
+void Keeper::wait_for_room() {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [this] { return queued_bytes_ < options_.max_queued_bytes; });
 }
 
 void Keeper::take(Batch batch) {
@@ -50,6 +60,7 @@ std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::
 void Keeper::run(const std::stop_token& stop) {
   publish();
   auto due = Clock::now() + options_.publish_every;
+  auto save_at = Clock::now() + options_.save_every;
   auto look = Clock::now() + kEpoch;
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -60,7 +71,9 @@ void Keeper::run(const std::stop_token& stop) {
       queue_.pop_front();
       queued_bytes_ -= bytes_of(batch);
       lock.unlock();
+      room_.notify_all();
       apply(batch);
+      applied_ = std::max(applied_, batch.sequence);
     } else {
       lock.unlock();
     }
@@ -69,6 +82,10 @@ void Keeper::run(const std::stop_token& stop) {
       publish();
       due = Clock::now() + options_.publish_every;
     }
+    if (now >= save_at) {
+      save();
+      save_at = Clock::now() + options_.save_every;
+    }
     if (now >= look) {
       look = now + kEpoch;
       const auto old = static_cast<std::uint32_t>(options_.forget_series_after / kEpoch);
@@ -76,6 +93,7 @@ void Keeper::run(const std::stop_token& stop) {
     }
   }
   publish();
+  save();
 }
 
 void Keeper::apply(const Batch& batch) {
@@ -122,6 +140,29 @@ void Keeper::learn_new(const Batch& batch) {
     if (wire::is_stale(first.value)) continue;  // something that was never known has ended
     index_.insert(key, fleet_.learn(walk.labels(), first.time), epoch());
   }
+}
+
+// In one transaction with the position, so that a restart counts nothing twice. What cannot be saved now stays, and the
+// journal keeps what it was made of.
+void Keeper::save() {
+  for (fleet::Ended& one : fleet_.take_ended()) unsaved_.push_back(std::move(one));
+  if (unsaved_.empty() && saved_ == applied_) return;
+  auto done = store::commit(database_, unsaved_, applied_);
+  if (done) done = journal_.acknowledge(applied_);
+  if (!done && !save_failed_)
+    log::error("what has been taken in cannot be saved; it stays in the journal and is tried again",
+               {{"why", done.error().what}});
+  if (done && save_failed_) log::info("saving works again");
+  save_failed_ = !done;
+  const std::lock_guard lock(mutex_);
+  if (done) {
+    stats_.sessions += unsaved_.size();
+    unsaved_.clear();
+    saved_ = applied_;
+  } else {
+    ++stats_.failed_saves;
+  }
+  stats_.unsaved = unsaved_.size();
 }
 
 void Keeper::publish() {

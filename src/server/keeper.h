@@ -12,7 +12,9 @@
 #include "fleet/inventory/fleet.h"
 #include "fleet/inventory/overview.h"
 #include "fleet/inventory/series_index.h"
+#include "journal/journal.h"
 #include "server/batch.h"
+#include "store/database.h"
 
 namespace tessera::server {
 
@@ -28,26 +30,32 @@ struct KeeperStats {
   std::uint64_t not_newer = 0;  ///< double, or older than what is known
   std::uint64_t series = 0;     ///< known now
   std::uint64_t queued_bytes = 0;
-  double publish_seconds = 0;  ///< of the last publication
+  double publish_seconds = 0;      ///< of the last publication
+  std::uint64_t sessions = 0;      ///< that have ended and are in the database
+  std::uint64_t unsaved = 0;       ///< that have ended and are not in the database yet
+  std::uint64_t failed_saves = 0;  ///< tries; what they held stays to be saved
 };
 
 struct KeeperOptions {
   fleet::FleetOptions fleet;
   Milliseconds publish_every{1'000};
+  Milliseconds save_every{5'000};
   Milliseconds forget_series_after{3'600'000};
   std::size_t max_queued_bytes = 256U << 20U;
 };
 
-/// Thread-safe. The destructor applies what is queued.
+/// Thread-safe. The destructor applies what is queued and saves.
 class Keeper {
  public:
-  Keeper(KeeperOptions options, Latest<Published>& published);
+  /// `database` is the keeper's alone; what is saved is acknowledged in `journal`.
+  Keeper(KeeperOptions options, Latest<Published>& published, store::Database& database, journal::Journal& journal);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
   /// Whether there is room for another batch: who takes data in asks first.
   bool has_room() const;
+  void wait_for_room();
   void take(Batch batch);
   KeeperStats stats() const;
 
@@ -56,19 +64,27 @@ class Keeper {
   void apply(const Batch& batch);
   void learn_new(const Batch& batch);
   void publish();
+  void save();
   std::uint32_t epoch() const;
 
   const KeeperOptions options_;
   Latest<Published>& published_;
+  store::Database& database_;
+  journal::Journal& journal_;
   mutable std::mutex mutex_;
   std::condition_variable_any queued_;
+  std::condition_variable room_;
   std::deque<Batch> queue_;       // guarded by mutex_
   std::size_t queued_bytes_ = 0;  // guarded by mutex_
   KeeperStats stats_;             // guarded by mutex_
   // Below: the thread's own.
   fleet::Fleet fleet_;
   fleet::SeriesIndex index_;
-  std::vector<std::uint32_t> slots_;  ///< of one batch's samples
+  std::vector<std::uint32_t> slots_;   ///< of one batch's samples
+  std::vector<fleet::Ended> unsaved_;  ///< sessions
+  std::uint64_t applied_ = 0;          ///< the newest record of the journal that is in the fleet
+  std::uint64_t saved_ = 0;            ///< of which all that it told is in the database
+  bool save_failed_ = false;           ///< at the last try: said once
   SteadyTime started_ = std::chrono::steady_clock::now();
   std::jthread thread_;  ///< last: it ends before the rest goes
 };

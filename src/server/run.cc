@@ -14,6 +14,8 @@
 #include "server/keeper.h"
 #include "server/routes.h"
 #include "server/settings.h"
+#include "store/database.h"
+#include "store/sessions.h"
 
 namespace tessera::server {
 namespace {
@@ -35,6 +37,10 @@ void exit_when_stuck() {
 std::optional<std::string> environment(std::string_view name) {
   const char* value = std::getenv(std::string(name).c_str());
   return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+std::string database_url(const Settings& settings, const Options& options) {
+  return settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db" : settings.database_url;
 }
 
 http::ServerOptions server_options(const Settings& settings, const Options& options, const IntakeLimits& limits) {
@@ -63,10 +69,14 @@ Result<void> run(const Options& options, std::stop_token stop) {
   }
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
+  const auto database = TRY(store::Database::open(database_url(settings, options)));
+  const journal::Sequence position = TRY(store::journal_position(*database));
   Latest<Published> fleet;
-  Keeper keeper({.fleet = {.interval = settings.collection_interval}}, fleet);
+  KeeperOptions keeping;
+  keeping.fleet.interval = settings.collection_interval;
+  Keeper keeper(keeping, fleet, *database, *journal);
   Intake intake({}, *journal, keeper);
-  const std::size_t replayed = TRY(intake.replay());
+  const std::size_t replayed = TRY(intake.replay(position));
   std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
   const auto served = [&serving] {
     const http::Server* known = serving;
