@@ -53,6 +53,7 @@ void HolderNames::name(std::vector<Session>& sessions) const {
 std::vector<HolderNames::Lone> HolderNames::held_alone(const Observation& observation) {
   std::vector<Lone> out;
   for (const Allocation& held : observation.allocations.list) {
+    if (held.shared) continue;
     Lone lone{&held};
     const bool alone = std::ranges::all_of(observation.allocations.list, [&](const Allocation& other) {
       if (!overlap(held.subject, other.subject)) return true;
