@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct Engine {
   std::string_view program;               ///< `program serve`
   std::vector<std::string_view> modules;  ///< of python -m
   std::vector<std::string_view> images;   ///< parts of the image's name, without its tag
+  std::vector<std::string_view> other;    ///< parts that images of the same makers have, and no engine in them
   std::vector<Mark> labels;
   std::uint16_t port;  ///< its own default
 };
@@ -49,12 +51,14 @@ const std::vector<Engine>& engines() {
        "vllm",
        {"vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server"},
        {"vllm/vllm-openai", "lmcache/vllm-openai", "llm-d/llm-d", "rhaiis/vllm", "nvidia/vllm"},
+       {"llm-d-routing-sidecar", "llm-d-inference-scheduler", "llm-d-inference-sim", "llm-d-kv-cache"},
        {{"llm-d.ai/engine-type", "vllm"}},
        8000},
       {BuiltinKind::Sglang,
        "sglang",
        {"sglang.launch_server"},
        {"lmsysorg/sglang"},
+       {},
        {{"llm-d.ai/engine-type", "sglang"}},
        30000},
   };
@@ -62,6 +66,15 @@ const std::vector<Engine>& engines() {
 }
 
 bool runs(const PodContainer& container) { return !container.init || container.sidecar; }
+
+/// Those that run, the ordinary ones first: a sidecar beside an engine may stand before it in the pod.
+std::vector<const PodContainer*> running_in(const Pod& pod) {
+  std::vector<const PodContainer*> out;
+  for (const bool init : {false, true})
+    for (const PodContainer& container : pod.containers)
+      if (container.init == init && runs(container)) out.push_back(&container);
+  return out;
+}
 
 /// The command's and the arguments' words; a shell's script is taken apart at blanks, without its quotes.
 std::vector<std::string> words_of(const PodContainer& container) {
@@ -102,6 +115,22 @@ std::string run_by(const Engine& engine, const std::vector<std::string>& words) 
   return {};
 }
 
+/// Whether its command line shows another program of the engine's package: `vllm bench serve`, `python -m
+/// sglang.bench_serving`, sglang_router.
+bool runs_other(const Engine& engine, const std::vector<std::string>& words) {
+  static constexpr std::array<std::string_view, 9> kOther = {"bench", "chat",   "collect-env", "complete", "generate",
+                                                             "help",  "launch", "run-batch",   "version"};
+  if (!run_by(engine, words).empty()) return false;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::string& next = words[i + 1];
+    const bool program = std::filesystem::path(words[i]).filename() == engine.program;
+    if (program && std::ranges::count(kOther, next) > 0) return true;
+    const bool module = words[i] == "-m" && next.starts_with(engine.program) && next.size() > engine.program.size();
+    if (module && (next[engine.program.size()] == '.' || next[engine.program.size()] == '_')) return true;
+  }
+  return false;
+}
+
 /// "registry:5000/vllm/vllm-openai:v1@sha256:…" without tag and digest.
 std::string_view image_name(std::string_view image) {
   image = image.substr(0, image.find('@'));
@@ -111,12 +140,18 @@ std::string_view image_name(std::string_view image) {
   return tagged ? image.substr(0, colon) : image;
 }
 
-bool is_image(const Engine& engine, std::string_view image) {
+/// Whether the image's name has one of the parts, at the beginning of a word between slashes.
+bool has_part(std::string_view image, const std::vector<std::string_view>& parts) {
   const auto name = image_name(image);
-  return std::ranges::any_of(engine.images, [&](std::string_view part) {
+  return std::ranges::any_of(parts, [&](std::string_view part) {
     const auto at = name.find(part);
     return at != std::string_view::npos && (at == 0 || name[at - 1] == '/');
   });
+}
+
+/// What an image or a label may be believed of: nothing else is known to run there.
+bool may_be(const Engine& engine, const PodContainer& container) {
+  return !has_part(container.image, engine.other) && !runs_other(engine, words_of(container));
 }
 
 const Mark* label_of(const Pod& pod, const std::vector<Mark>& marks) {
@@ -180,22 +215,21 @@ Recognition found(const Engine& engine, const Pod& pod, const PodContainer& cont
 }
 
 std::optional<Recognition> by_command(const Pod& pod) {
-  for (const PodContainer& container : pod.containers)
+  for (const PodContainer* container : running_in(pod))
     for (const Engine& engine : engines()) {
-      if (!runs(container)) continue;
-      const std::string command = run_by(engine, words_of(container));
+      const std::string command = run_by(engine, words_of(*container));
       if (!command.empty())
-        return found(engine, pod, container, fmt::format("container '{}' runs '{}'", container.name, command));
+        return found(engine, pod, *container, fmt::format("container '{}' runs '{}'", container->name, command));
     }
   return std::nullopt;
 }
 
 std::optional<Recognition> by_image(const Pod& pod) {
-  for (const PodContainer& container : pod.containers)
+  for (const PodContainer* container : running_in(pod))
     for (const Engine& engine : engines())
-      if (runs(container) && is_image(engine, container.image))
-        return found(engine, pod, container,
-                     fmt::format("container '{}' has the image '{}'", container.name, valid_utf8(container.image)));
+      if (has_part(container->image, engine.images) && may_be(engine, *container))
+        return found(engine, pod, *container,
+                     fmt::format("container '{}' has the image '{}'", container->name, valid_utf8(container->image)));
   return std::nullopt;
 }
 
@@ -207,11 +241,13 @@ std::optional<Recognition> by_labels(const Pod& pod) {
   const Mark* stack = label_of(pod, kStack);
   for (const Engine& engine : engines()) {
     const Mark* mark = label_of(pod, engine.labels);
-    for (const PodContainer& container : pod.containers) {
-      const bool named = container.name == engine.program;
-      if (!runs(container) || !(mark || (stack && named))) continue;
+    auto candidates = running_in(pod);
+    const auto named = [&](const PodContainer* container) { return container->name == engine.program; };
+    std::ranges::stable_partition(candidates, named);
+    for (const PodContainer* container : candidates) {
+      if (!(mark || (stack && named(container))) || !may_be(engine, *container)) continue;
       const Mark& told = mark ? *mark : *stack;
-      return found(engine, pod, container, fmt::format("the pod has the label {}={}", told.key, told.value));
+      return found(engine, pod, *container, fmt::format("the pod has the label {}={}", told.key, told.value));
     }
   }
   return std::nullopt;
@@ -225,12 +261,12 @@ std::optional<Recognition> exporter_in(const Exporter& exporter, const Pod& pod)
   out.port = exporter.port;
   out.why = fmt::format("the pod has the label {}={}", mark->key, mark->value);
   bool certain = false;
-  for (const PodContainer& container : pod.containers)
-    for (const auto& port : container.ports) {
-      if (!runs(container) || certain) continue;
+  for (const PodContainer* container : running_in(pod))
+    for (const auto& port : container->ports) {
+      if (certain) continue;
       certain = port.name == "metrics";
       if (!certain && !out.container.empty()) continue;  // the first declared, until one is named so
-      out.container = container.name;
+      out.container = container->name;
       out.port = port.number;
     }
   return out;

@@ -21,6 +21,12 @@ PodContainer container(std::string image, std::vector<std::string> args, std::ve
   return out;
 }
 
+PodContainer sidecar(std::string image, std::vector<std::string> args, std::vector<kube::ContainerPort> ports = {}) {
+  PodContainer out = container(std::move(image), std::move(args), std::move(ports), "routing-proxy");
+  out.init = out.sidecar = true;
+  return out;
+}
+
 Pod pod(std::vector<PodContainer> containers, std::map<std::string, std::string> labels = {}) {
   Pod out;
   out.containers = std::move(containers);
@@ -66,6 +72,25 @@ TEST(Recognise, FindsModelServersAndTheirPort) {
        pod({container("proxy", {"--port=8000"}, {}, "routing"),
             container("x", {"vllm", "serve", "m", "--port=8200"}, {}, "engine")}),
        Vllm, 8200, "container 'engine'"},
+      {"behind llm-d's routing sidecar",
+       pod({sidecar("ghcr.io/llm-d/llm-d-routing-sidecar:v0.4", {"--port=8000", "--vllm-port=8200"}, {{"", 8000}}),
+            container("ghcr.io/llm-d/llm-d-cuda:v0.4", {"--model", "m", "--port", "8200"}, {{"", 8200}}, "vllm")}),
+       Vllm, 8200, "container 'vllm' has the image"},
+      {"behind a sidecar, by its label",
+       pod({sidecar("own/proxy", {"--port=8000"}, {{"", 8000}}), container("own/built", {}, {{"", 8200}}, "engine")},
+           {{"llm-d.ai/engine-type", "vllm"}}),
+       Vllm, 8200, "engine-type=vllm"},
+      {"beside an ordinary proxy, by its label and name",
+       pod({container("own/proxy", {}, {{"", 8000}}, "proxy"), container("own/built", {}, {{"", 8200}}, "vllm")},
+           {{"llm-d.ai/engine-type", "vllm"}}),
+       Vllm, 8200, "engine-type=vllm"},
+      {"an engine beside a benchmark",
+       pod({container("vllm/vllm-openai", {"vllm", "bench", "serve", "--port=8000"}, {}, "load"),
+            container("vllm/vllm-openai", {"--model=m", "--port=8100"}, {}, "engine")}),
+       Vllm, 8100, "container 'engine'"},
+      {"a benchmark that waits for the engine it starts",
+       pod({container("vllm/vllm-openai", {"sh", "-c", "vllm serve m --port 8300 & vllm bench serve"})}), Vllm, 8300,
+       "vllm serve"},
   };
   for (const auto& c : kCases) {
     const auto got = recognise(c.pod);
@@ -86,6 +111,16 @@ TEST(Recognise, PassesOverWhatOnlyLooksLikeOne) {
       pod({container("nginx", {}, {{"http", 8000}})}),  // never by the port alone
       pod({container("nginx", {}, {{"http", 30000}})}),
       pod({container("x", {"vllm", "bench"})}),
+      pod({container("vllm/vllm-openai:v0.11", {"vllm", "bench", "serve", "--model", "m"})}),
+      pod({container("vllm/vllm-openai", {"/opt/venv/bin/vllm", "run-batch", "-i", "x"})}),
+      pod({container("x", {"vllm", "bench", "serve"}, {}, "vllm")}, {{"llm-d.ai/engine-type", "vllm"}}),
+      pod({container("lmsysorg/sglang", {"python3", "-m", "sglang.bench_serving"})}),
+      pod({container("lmsysorg/sglang", {"python3", "-m", "sglang_router.launch_router"})}),
+      pod({container("ghcr.io/llm-d/llm-d-routing-sidecar:v0.4.0", {"--port=8000"})}),
+      pod({container("ghcr.io/llm-d/llm-d-inference-scheduler:v0.4.0", {})}),
+      pod({container("ghcr.io/llm-d/llm-d-inference-sim:v0.6.1", {"--port", "8000", "--model", "m"})}),
+      pod({container("ghcr.io/llm-d/llm-d-kv-cache-manager:v0.2", {})}),
+      pod({sidecar("ghcr.io/llm-d/llm-d-routing-sidecar:v0.4", {})}, {{"llm-d.ai/engine-type", "vllm"}}),
       pod({container("my-vllm/vllm-openai-proxy", {})}),
       pod({download}),
       pod({container("x", {})}, {{"app.kubernetes.io/component", "serving-engine"}}),
