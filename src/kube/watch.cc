@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "base/every.h"
+#include "base/log.h"
 #include "kube/json_slice.h"
 #include "kube/known_objects.h"
 #include "kube/status.h"
+#include "kube/trouble_log.h"
 #include "kube/watch_wire.h"
 
 namespace tessera::kube {
@@ -101,6 +103,10 @@ class Watch::Impl {
         ++stats.errors[std::string(trouble->kind)];
         stats.last_error = trouble->what;
       });
+      // That a server forgets old versions is how it works.
+      if (trouble->kind != "expired" && trouble_log_.failed(trouble->what, std::chrono::steady_clock::now()))
+        log::warn("watching the API server fails: trying again, what it said before stays",
+                  {{"resource", options_.path}, {"error", trouble->what}});
       const Milliseconds least = std::min(trouble->wait.value_or(Milliseconds(0)), kMaxRetryAfter);
       wait_until(std::chrono::steady_clock::now() + std::max(backoff_.next(), least), stop);
     }
@@ -232,6 +238,7 @@ class Watch::Impl {
       stats.connected = true;
       stats.last_error.clear();
     });
+    if (trouble_log_.works()) log::info("watching the API server works again", {{"resource", options_.path}});
   }
 
   MaybeTrouble take(std::string_view line, const ApiRequest& request) {
@@ -262,6 +269,7 @@ class Watch::Impl {
   Api api_;
   KnownObjects known_;
   Backoff backoff_;
+  TroubleLog trouble_log_;
   std::string version_;      // to watch from
   bool whole_list_ = false;  // ask for no pages the next time
   int refusals_ = 0;         // in a row

@@ -282,6 +282,28 @@ TEST_F(WatchTest, ReadsTheTokenAgainWhenItIsRefused) {
   EXPECT_THAT(mirror_.wrong(), IsEmpty());
 }
 
+TEST_F(WatchTest, LogsARefusalAndItsEndOnce) {
+  fault({{"request", {{"at", "list"}, {"status", 401}, {"reason", "Unauthorized"}, {"times", 1'000}}}});
+  testing::internal::CaptureStderr();
+  start();
+  EXPECT_TRUE(eventually([&] { return errors("denied") > 5; }));
+  stub_->faults().clear();
+  put("p1", "1");
+  EXPECT_TRUE(watching());
+  put("p2", "1");  // a watch counts as open when its first line has come
+  EXPECT_TRUE(settles()) << complaint();
+  watch_.reset();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const auto lines = [&](const char* text) {
+    std::size_t count = 0;
+    for (auto at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(lines("watching the API server fails"), 1U) << log;
+  EXPECT_EQ(lines("401 Unauthorized"), 1U) << log;
+  EXPECT_EQ(lines("watching the API server works again"), 1U) << log;
+}
+
 TEST_F(WatchTest, SaysWhichRightIsMissing) {
   options_.path = "/api/v1/namespaces/a/pods";
   fault({{"request", {{"at", "list"}, {"status", 403}, {"reason", "Forbidden"}, {"times", 1'000}}}});
