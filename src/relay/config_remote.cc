@@ -80,9 +80,21 @@ const std::vector<std::string_view> kSendKeys = {"max_samples_per_send", "batch_
                                                  "max_backoff",          "retry_on_http_429",   "sample_age_limit"};
 const std::vector<std::string_view> kStoreKeys = {"dir", "max_bytes", "max_age", "shards"};
 
+/// What is not in the queue yet is lost with the process: the queue gets it soon, however long sending might wait.
+Result<void> read_batch_deadline(const Section& section, Milliseconds& into) {
+  constexpr std::string_view kKey = "batch_send_deadline";
+  const Milliseconds most = QueueSettings().batch_deadline;
+  TRY(section.read_period(kKey, into));
+  if (into <= most) return {};
+  section.warn(
+      kKey, fmt::format("taken as {}: samples that wait longer would be lost with the process", format_duration(most)));
+  into = most;
+  return {};
+}
+
 Result<void> read_sending(const Section& section, QueueSettings& into) {
   TRY(section.read_at_least_one("max_samples_per_send", into.max_samples_per_send));
-  TRY(section.read_period("batch_send_deadline", into.batch_deadline));
+  TRY(read_batch_deadline(section, into.batch_deadline));
   TRY(section.read_period("min_backoff", into.min_backoff));
   TRY(section.read_period("max_backoff", into.max_backoff));
   TRY(section.read("retry_on_http_429", into.retry_on_429));

@@ -117,7 +117,7 @@ remote_write:
       capacity: 10000
       max_shards: 2
       max_samples_per_send: 5000
-      batch_send_deadline: 1s
+      batch_send_deadline: 200ms
       min_backoff: 100ms
       max_backoff: 10s
       retry_on_http_429: false
@@ -146,6 +146,15 @@ TEST(Config, TakesALargePrometheusFileAsItIs) {
   ASSERT_EQ(groups.size(), 2U);
   EXPECT_THAT(groups[0].targets, ElementsAre("node-1:9100", "[fd00::2]:9100"));
   EXPECT_EQ(groups[0].labels, (Labels{{"dc", "east"}, {"rack", "12"}}));
+}
+
+TEST(Config, NothingWaitsLongInMemory) {
+  const Config config = parsed(R"(
+remote_write:
+  - {url: "http://a/", queue_config: {batch_send_deadline: 5s}}
+)");
+  EXPECT_EQ(config.destinations.at(0).queue.batch_deadline, 250ms) << "a kill would cost 5 s";
+  EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("queue_config.batch_send_deadline: taken as 250ms")));
 }
 
 TEST(Config, ReadsFileAndHttpDiscoveryLimitsAndAuth) {
@@ -210,7 +219,7 @@ TEST(Config, ReadsDestinations) {
   EXPECT_EQ(main.relabel.size(), 1U);
   EXPECT_FALSE(main.metadata.send);
   EXPECT_EQ(main.protocol, Protocol::Auto);
-  const QueueSettings want{"/etc/relay/q", 1U << 30U, 48h, 8, 5000, 1s, 100ms, 10s, false, 168h};
+  const QueueSettings want{"/etc/relay/q", 1U << 30U, 48h, 8, 5000, 200ms, 100ms, 10s, false, 168h};
   EXPECT_EQ(main.queue, want);
   const Destination& vm = config.destinations[1];
   EXPECT_THAT(vm.name, testing::MatchesRegex("vm-8428-[0-9a-f]{8}"));
