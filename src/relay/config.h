@@ -192,6 +192,7 @@ struct ScrapeSettings {
   ScrapeLimits limits;
   HttpSettings http;
   RelabelRules metric_relabel;
+  bool operator==(const ScrapeSettings&) const = default;
 };
 
 struct Job {

@@ -77,8 +77,9 @@ Discoverer::~Discoverer() {
   threads_.clear();
 }
 
-std::size_t Discoverer::add_source(std::string what) {
+std::size_t Discoverer::add_source(std::string what, const Job& job) {
   sources_.push_back({});
+  sources_.back().jobs.insert(job.id);
   sources_.back().status.what = std::move(what);
   return sources_.size() - 1;
 }
@@ -125,14 +126,14 @@ void Discoverer::went_well(std::size_t source) {
 // ---- The sources ----
 
 void Discoverer::add_static(const Job& job, const StaticDiscovery& discovery) {
-  const std::size_t source = add_source(fmt::format("targets of job {}", job.id));
+  const std::size_t source = add_source(fmt::format("targets of job {}", job.id), job);
   sources_[source].targets["static"] = walk_groups(job, discovery.groups, {}, "static").targets;
   sources_[source].status.targets = count_targets(sources_[source].targets);
   sources_[source].status.ready = true;
 }
 
 void Discoverer::add_file(const Job& job, const FileDiscovery& discovery) {
-  const std::size_t source = add_source(fmt::format("files {}", fmt::join(discovery.files, ", ")));
+  const std::size_t source = add_source(fmt::format("files {}", fmt::join(discovery.files, ", ")), job);
   const auto read = [this, source, &job, &discovery, texts = std::map<std::string, std::string>()]() mutable {
     std::map<std::string, std::string> now;
     std::string problem;
@@ -162,28 +163,34 @@ void Discoverer::add_file(const Job& job, const FileDiscovery& discovery) {
 }
 
 void Discoverer::add_http(const Job& job, const HttpDiscovery& discovery) {
-  const std::size_t source = add_source("endpoint " + discovery.url);
-  const auto ask = [&discovery](http::Client& client) -> Result<std::vector<TargetGroup>> {
+  const std::size_t source = add_source("endpoint " + discovery.url, job);
+  const auto ask = [&discovery](http::Client& client, const std::stop_token& stop) -> Result<std::vector<TargetGroup>> {
     http::ClientRequest request;
     request.url = discovery.url;
-    request.max_body_bytes = kFileLimit;
     request.headers = {{"Accept", "application/json"},
                        {"User-Agent", "tessera-relay/" TESSERA_VERSION},
                        {"X-Prometheus-Refresh-Interval-Seconds",
                         fmt::format("{}", static_cast<double>(discovery.refresh.count()) / 1000)}};
     TRY(add_http_settings(discovery.http, request));
-    const http::ClientResponse reply = TRY(client.send(request));
+    request.stall_limit = request.deadline;
+    std::string body;
+    const auto take = [&body](std::string_view chunk) {
+      body += chunk;
+      return body.size() <= kFileLimit;
+    };
+    const http::ClientResponse reply = TRY(client.stream(request, take, stop));  // a stop does not wait for it
+    if (body.size() > kFileLimit) return fail(Code::Invalid, "{}: more than {} bytes", discovery.url, kFileLimit);
     if (reply.status != 200)
       return fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", discovery.url, reply.status);
     if (!lower(reply.header("content-type")).starts_with("application/json"))
       return fail(Code::Invalid, "{}: content type '{}' (application/json expected)", discovery.url,
                   reply.header("content-type"));
-    return parse_target_groups(reply.body, discovery.url, true);
+    return parse_target_groups(body, discovery.url, true);
   };
   roles_.emplace_back([this, source, &job, &discovery, ask](const std::stop_token& stop) {
     http::Client client;
     every(discovery.refresh, stop, [&] {
-      const auto groups = ask(client);
+      const auto groups = ask(client, stop);
       if (!groups) return failed(source, groups.error().what);
       const Labels meta = to_labels({{"__meta_url", discovery.url}});
       found(source, "endpoint", walk_groups(job, *groups, meta, "endpoint " + discovery.url).targets);
@@ -204,12 +211,13 @@ void Discoverer::add_pods(const Job& job, const PodDiscovery& discovery, std::ve
     };
     if (const auto known = std::ranges::find_if(pods, same); known != pods.end()) {
       known->users.emplace_back(&job, &discovery);
+      sources_[known->source].jobs.insert(job.id);
       if (known->watch.label_selector != to_query(discovery.select)) known->watch.label_selector.clear();
       continue;
     }
     const std::string server = discovery.api_server.empty() ? "" : " of " + discovery.api_server;
     PodSource source;
-    source.source = add_source((name.empty() ? "pods of all namespaces" : "pods of namespace " + name) + server);
+    source.source = add_source((name.empty() ? "pods of all namespaces" : "pods of namespace " + name) + server, job);
     source.users.emplace_back(&job, &discovery);
     source.watch.path = pods_path(name);
     source.watch.label_selector = to_query(discovery.select);
@@ -242,14 +250,17 @@ void Discoverer::take_pod(const PodSource& pods, const kube::Event& event) {
 void Discoverer::tell_changes(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::vector<TargetSpec> all;
+    std::set<std::string> unread;
     {
       std::unique_lock lock(mutex_);
       if (!changed_.wait(lock, stop, [this] { return dirty_; })) return;
       dirty_ = false;
-      for (const Found& source : sources_)
+      for (const Found& source : sources_) {
         for (const auto& [key, targets] : source.targets) all.insert(all.end(), targets.begin(), targets.end());
+        if (!source.status.ready) unread.insert(source.jobs.begin(), source.jobs.end());
+      }
     }
-    tell_(sift(std::move(all)));
+    tell_(sift(std::move(all)), std::move(unread));
     wait_until(std::chrono::steady_clock::now() + kSettle, stop);
   }
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +34,8 @@ struct SourceStatus {
 
 class Discoverer {
  public:
-  using Tell = std::function<void(std::vector<Target>)>;
+  /// All targets, and the jobs, by id, of which not every source has been read yet: they may have more.
+  using Tell = std::function<void(std::vector<Target> targets, std::set<std::string> unread)>;
 
   /// `tell` is called on a thread of this, first when the sources that need no network have been read. `config`
   /// outlives this.
@@ -53,6 +55,7 @@ class Discoverer {
  private:
   struct Found {
     SourceStatus status;
+    std::set<std::string> jobs;                              ///< by id
     std::map<std::string, std::vector<TargetSpec>> targets;  ///< by what brought them: a pod, a group
   };
   /// Pods of one server and namespace, for every discovery that looks there with the same credentials.
@@ -63,7 +66,7 @@ class Discoverer {
   };
 
   Discoverer(const Config& config, const Options& options, Tell tell);
-  std::size_t add_source(std::string what);
+  std::size_t add_source(std::string what, const Job& job);
   void add_static(const Job& job, const StaticDiscovery& discovery);
   void add_file(const Job& job, const FileDiscovery& discovery);
   void add_http(const Job& job, const HttpDiscovery& discovery);

@@ -86,7 +86,7 @@ class PlayedApi {
 class Told {
  public:
   Discoverer::Tell tell() {
-    return [this](std::vector<Target> targets) {
+    return [this](std::vector<Target> targets, const std::set<std::string>&) {
       const std::lock_guard lock(mutex_);
       targets_ = std::move(targets);
       changed_.notify_all();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "relay/queue_folders.h"
 
 namespace tessera::relay {
 namespace {
@@ -52,9 +53,7 @@ Result<std::vector<std::unique_ptr<journal::Journal>>> queues_of(const Destinati
 Forward::Forward(const Destination& destination) : destination_(destination), state_(destination) {}
 
 Result<std::unique_ptr<Forward>> Forward::open(const Destination& destination, const fs::path& data) {
-  const fs::path dir =
-      destination.queue.dir.empty() ? data / "queue" / destination.name : fs::path(destination.queue.dir);
-  auto queues = TRY(queues_of(destination, dir));
+  auto queues = TRY(queues_of(destination, queue_folder(destination, data)));
   std::unique_ptr<Forward> forward(new Forward(destination));
   Forward* const self = forward.get();
   const BatchOptions options{.max_samples = destination.queue.max_samples_per_send,

@@ -1,6 +1,8 @@
 #pragma once
 // All that runs under one configuration: discovery, the scrape thread, and a forward for each destination.
+#include <filesystem>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -15,9 +17,9 @@ namespace tessera::relay {
 
 class Pipeline {
  public:
-  /// `before` are the scrapes of the pipeline before, see ScrapeLoop::open.
-  static Result<std::unique_ptr<Pipeline>> start(Config config, const Options& options,
-                                                 ScrapeLoop::Scrapes before = {});
+  static Result<std::unique_ptr<Pipeline>> start(Config config, const Options& options);
+  /// Goes on with the scrapes of the pipeline before; an error leaves them as they are.
+  static Result<std::unique_ptr<Pipeline>> start(Config config, const Options& options, ScrapeLoop::Heritage& before);
   /// stop() with a deadline that has passed.
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
@@ -29,14 +31,24 @@ class Pipeline {
   ScrapeLoop::Scrapes scrapes() const { return loop_->scrapes(); }
   const std::vector<std::unique_ptr<Forward>>& forwards() const { return forwards_; }
 
+  /// Ends the sending from those queues that another pipeline under `next` will open, while scraping goes on; requests
+  /// under way may end until the deadline.
+  void yield_queues(const Config& next, SteadyTime deadline);
+  /// Scraping ends here, to go on in another pipeline, and the queues that were yielded are closed. What is left of
+  /// this one is stop().
+  ScrapeLoop::Heritage hand_over();
+
   /// No more is scraped, and what was scraped is queued. Then the queues are sent until they are empty or the deadline
   /// is there; what is left stays on disk.
   void stop(SteadyTime deadline);
 
  private:
-  explicit Pipeline(Config config) : config_(std::move(config)) {}
+  Pipeline(Config config, std::filesystem::path data) : config_(std::move(config)), data_(std::move(data)) {}
+  void stop_scraping();
 
   const Config config_;
+  const std::filesystem::path data_;
+  std::set<Forward*> yielded_;
   std::vector<std::unique_ptr<Forward>> forwards_;
   std::unique_ptr<ScrapeLoop> loop_;
   std::jthread scraping_;

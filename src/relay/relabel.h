@@ -52,6 +52,7 @@ class Relabel {
   bool apply(Labels& labels) const;
 
   const RelabelRule& rule() const;
+  friend bool operator==(const Relabel& a, const Relabel& b) { return a.rule() == b.rule(); }
   /// The rule in a line: `keep app,env =~ "(web);(prod)"`.
   std::string text() const;
   /// What the regex is matched against: the source labels' values, joined.

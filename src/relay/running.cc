@@ -5,22 +5,32 @@
 namespace tessera::relay {
 
 Result<void> Running::replace(Config config, const Options& options, SteadyTime deadline) {
-  const std::unique_lock lock(mutex_);
-  pipeline_->stop(deadline);
-  const auto scrapes = pipeline_->scrapes();
-  Config old = pipeline_->config();
-  pipeline_.reset();  // the queues have one owner at a time
-  auto started = Pipeline::start(std::move(config), options, scrapes);
-  if (started) {
-    pipeline_ = *std::move(started);
-    return {};
+  pipeline_->yield_queues(config, deadline);  // not locked: this thread alone replaces it, and scraping goes on
+  std::unique_ptr<Pipeline> before;
+  Result<void> outcome;
+  {
+    const std::unique_lock lock(mutex_);
+    before = std::move(pipeline_);
+    auto scrapes = before->hand_over();
+    auto started = Pipeline::start(std::move(config), options, scrapes);
+    if (started)
+      pipeline_ = *std::move(started);
+    else
+      outcome = go_back(started.error(), std::move(before), options, scrapes);
   }
+  if (before) before->stop(deadline);
+  return outcome;
+}
+
+Error Running::go_back(const Error& why, std::unique_ptr<Pipeline> before, const Options& options,
+                       ScrapeLoop::Heritage& scrapes) {
+  Config old = before->config();
+  before.reset();  // queues have one owner at a time
   auto again = Pipeline::start(std::move(old), options, scrapes);
   if (!again)
-    return fail(Code::Internal, "{}; and the old one does not start again either: {}", started.error().what,
-                again.error().what);
+    return fail(Code::Internal, "{}; and the old one does not start again either: {}", why.what, again.error().what);
   pipeline_ = *std::move(again);
-  return started.error();
+  return why;
 }
 
 void Running::stop(SteadyTime deadline) {

@@ -25,8 +25,9 @@ class Running {
     return pipeline_ != nullptr;
   }
 
-  /// Stops the old pipeline, whose queues the new one opens again. If the new one cannot start, the old configuration
-  /// is started anew, and the error says why. If that cannot start either, none runs any more.
+  /// Another pipeline goes on where the old one ended, with its scrapes under way and with those of its queues that it
+  /// names too; the others are sent until the deadline. If the new one cannot start, the old configuration is started
+  /// anew, and the error says why. If that cannot start either, none runs any more.
   Result<void> replace(Config config, const Options& options, SteadyTime deadline);
   void stop(SteadyTime deadline);
 
@@ -35,6 +36,9 @@ class Running {
   EpochMs last_good_reload() const { return when_; }
 
  private:
+  Error go_back(const Error& why, std::unique_ptr<Pipeline> before, const Options& options,
+                ScrapeLoop::Heritage& scrapes);
+
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Pipeline> pipeline_;
   std::atomic<bool> good_ = true;

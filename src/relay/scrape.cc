@@ -75,10 +75,22 @@ SeriesRules rules_of(const Target& target, const Labels& external) {
 Scrape::Scrape(Target target, const Labels& external, const std::vector<Way>& ways)
     : target_(std::move(target)), cache_(std::make_unique<ScrapeCache>(rules_of(target_, external))) {
   for (const std::string_view name : kAbout) about_.add(target_series_labels(name, cache_->rules()), name);
+  send_to(ways);
+}
+
+void Scrape::send_to(const std::vector<Way>& ways) {
+  outlets_.clear();
+  about_outlets_.clear();
   for (const auto& [destination, batch] : ways) {
     outlets_.emplace_back(*destination, *batch);
     about_outlets_.emplace_back(*destination, *batch);
   }
+}
+
+bool Scrape::is_for(const Target& target, const Labels& external) const {
+  return target_.url == target.url && target_.labels == target.labels && target_.interval == target.interval &&
+         target_.timeout == target.timeout && cache_->rules().external == external &&
+         (target_.job == target.job || target_.job->scrape == target.job->scrape);
 }
 
 TargetStatus Scrape::status() const {

@@ -48,8 +48,13 @@ class Scrape final : public http::FetchReceiver {
   const Target& target() const { return target_; }
   TargetStatus status() const;  ///< from any thread
 
+  /// Whether this is how the target is to be scraped: at other times, or by other rules, another takes over.
+  bool is_for(const Target& target, const Labels& external) const;
   /// What `before`, the same target under other rules, still owes stale markers for.
   void take_over(const Scrape& before);
+  /// Other destinations from now on, also of a page that is being read.
+  void send_to(const std::vector<Way>& ways);
+  bool running() const { return running_; }
 
   /// Asks for the page; `time` is what its samples are stamped with. If the last one is still under way, that counts as
   /// missed.

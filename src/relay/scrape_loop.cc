@@ -1,6 +1,7 @@
 #include "relay/scrape_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -33,23 +34,45 @@ void ScrapeTotals::add(const ScrapeTotals& others) {
   clamped += others.clamped;
 }
 
-Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Scrapes before) {
-  auto fetch = TRY(http::FetchLoop::open({}));
-  return std::unique_ptr<ScrapeLoop>(
-      new ScrapeLoop(std::move(external), std::move(ways), std::move(before), std::move(fetch)));
+Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Heritage before) {
+  if (!before.fetch) before.fetch = TRY(http::FetchLoop::open({}));
+  return std::unique_ptr<ScrapeLoop>(new ScrapeLoop(std::move(external), std::move(ways), std::move(before)));
 }
 
-ScrapeLoop::ScrapeLoop(Labels external, std::vector<Outgoing> ways, Scrapes before,
-                       std::unique_ptr<http::FetchLoop> fetch)
-    : external_(std::move(external)), ways_(std::move(ways)), fetch_(std::move(fetch)) {
-  for (auto& scrape : before) before_.emplace(scrape->target().key(), std::move(scrape));
-  published_.publish(Scrapes{});
+ScrapeLoop::ScrapeLoop(Labels external, std::vector<Outgoing> ways, Heritage before)
+    : external_(std::move(external)),
+      ways_(std::move(ways)),
+      fetch_(std::move(before.fetch)),
+      clock_(before.clock),
+      scrapes_(std::move(before.scrapes)),
+      leaving_(std::move(before.leaving)),
+      due_(std::move(before.due)),
+      gone_(before.gone) {
+  for (const auto& [key, scrape] : scrapes_) scrape->send_to(ways_of(scrape->target()));
+  for (const auto& [key, leaving] : leaving_) leaving.scrape->send_to(ways_of(leaving.scrape->target()));
+  publish({});
 }
 
-void ScrapeLoop::set_targets(std::vector<Target> targets) {
+ScrapeLoop::~ScrapeLoop() {
+  for (const auto& [key, scrape] : scrapes_) fetch_->cancel(*scrape);
+}
+
+ScrapeLoop::Heritage ScrapeLoop::hand_over() {
+  Heritage out;
+  out.fetch = fetch_;
+  out.clock = clock_;
+  out.scrapes.swap(scrapes_);
+  out.leaving.swap(leaving_);
+  out.due.swap(due_);
+  const std::lock_guard lock(mutex_);
+  out.gone = gone_;
+  return out;
+}
+
+void ScrapeLoop::set_targets(std::vector<Target> targets, std::set<std::string> unread) {
   {
     const std::lock_guard lock(mutex_);
-    wanted_ = std::move(targets);
+    wanted_ = Wanted{std::move(targets), std::move(unread)};
   }
   fetch_->wake();
 }
@@ -69,54 +92,82 @@ void ScrapeLoop::run(const std::stop_token& stop) {
     const SteadyTime now = std::chrono::steady_clock::now();
     last_turn_ = now;
     take_targets(now);
+    take_successors(now);
     start_due(now);
     end_leaving(now);
     seal_due(now);
     fetch_->run_until(next_event(now));
   }
-  for (const auto& [key, scrape] : scrapes_) fetch_->cancel(*scrape);
   for (const Outgoing& way : ways_)
     for (Batch* batch : way.shards) batch->seal();
 }
 
 void ScrapeLoop::take_targets(SteadyTime now) {
-  std::optional<std::vector<Target>> wanted;
+  std::optional<Wanted> wanted;
   {
     const std::lock_guard lock(mutex_);
     wanted.swap(wanted_);
   }
   if (!wanted) return;
   std::map<std::string, const Target*> by_key;
-  for (const Target& target : *wanted) by_key.emplace(target.key(), &target);
+  for (const Target& target : wanted->targets) by_key.emplace(target.key(), &target);
   for (auto it = scrapes_.begin(); it != scrapes_.end();) {
     const auto gone = it++;
-    if (by_key.contains(gone->first)) continue;
+    if (by_key.contains(gone->first) || wanted->unread.contains(gone->second->target().job->id)) continue;
     drop(gone->second, gone->first, now);
     scrapes_.erase(gone);
   }
-  for (const auto& [key, target] : by_key)
-    if (!scrapes_.contains(key)) enter(*target, key, now);
-  end_those_before(now);
+  successors_.clear();
+  for (const auto& [key, target] : by_key) {
+    const auto known = scrapes_.find(key);
+    if (known == scrapes_.end())
+      enter(*target, key, now);
+    else if (!known->second->is_for(*target, external_))
+      successors_.emplace(key, *target);
+  }
   publish({});
+}
+
+/// Targets whose settings have changed: what is under way ends as it began.
+void ScrapeLoop::take_successors(SteadyTime now) {
+  ScrapeTotals ended;
+  const auto count = std::erase_if(successors_, [&](const auto& entry) {
+    const auto& [key, target] = entry;
+    std::shared_ptr<Scrape>& place = scrapes_.at(key);
+    if (place->running()) return false;
+    const auto old = std::exchange(place, make(target));
+    place->take_over(*old);
+    ended.add(old->status());
+    const auto tick = std::ranges::find(due_, old.get(), &Due::second);
+    const bool same_place = old->target().interval == target.interval;
+    const SteadyTime when = same_place ? tick->first : first_tick(*place, key, now);
+    due_.erase(tick);
+    due_.emplace(when, place.get());
+    return true;
+  });
+  if (count > 0) publish(ended);
 }
 
 /// The labels alone choose the shard: a pod that moved to another address, under labels that do not tell, goes on with
 /// the same series, and they must not overtake what is still queued.
-std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target) const {
+std::vector<Scrape::Way> ScrapeLoop::ways_of(const Target& target) const {
   const std::uint64_t hash = hash_of(shown(target.labels));
   std::vector<Scrape::Way> ways;
   for (const auto& [destination, shards] : ways_) ways.push_back({destination, shards[hash % shards.size()]});
-  return std::make_shared<Scrape>(target, external_, ways);
+  return ways;
+}
+
+std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target) const {
+  return std::make_shared<Scrape>(target, external_, ways_of(target));
 }
 
 void ScrapeLoop::enter(const Target& target, const std::string& key, SteadyTime now) {
   std::shared_ptr<Scrape> scrape;
-  if (const auto back = leaving_.find(key); back != leaving_.end()) {
-    scrape = std::move(back->second.scrape);
-    leaving_.erase(back);
+  if (const auto back = leaving_.extract(key)) {
+    scrape = std::move(back.mapped().scrape);
+    if (!scrape->is_for(target, external_)) successors_.emplace(key, target);
   } else {
     scrape = make(target);
-    if (const auto old = before_.extract(key)) scrape->take_over(*old.mapped());
   }
   due_.emplace(first_tick(*scrape, key, now), scrape.get());
   scrapes_.emplace(key, std::move(scrape));
@@ -130,16 +181,6 @@ void ScrapeLoop::drop(const std::shared_ptr<Scrape>& scrape, const std::string& 
   const EpochMs missed_at = now_epoch_ms() + std::max(until_tick, 0ms).count();
   if (tick != due_.end()) due_.erase(tick);
   leaving_.insert_or_assign(key, Leaving{scrape, now + grace(scrape->target()), missed_at});
-}
-
-/// Targets of the loop before that this configuration does not have.
-void ScrapeLoop::end_those_before(SteadyTime now) {
-  for (const auto& [key, old] : before_) {
-    const auto scrape = make(old->target());
-    scrape->take_over(*old);
-    leaving_.insert_or_assign(key, Leaving{scrape, now + grace(old->target()), now_epoch_ms()});
-  }
-  before_.clear();
 }
 
 /// Where in each interval a target has its time: counted from the epoch, so that it is the same after a restart.

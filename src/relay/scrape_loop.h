@@ -43,15 +43,38 @@ struct ScrapeTotals {
 };
 
 class ScrapeLoop {
+  struct Leaving {
+    std::shared_ptr<Scrape> scrape;
+    SteadyTime when;  ///< its series end, unless it has come back
+    EpochMs time;     ///< the stamp of their end: the first time it was missed at
+  };
+  using Due = std::pair<SteadyTime, Scrape*>;
+
  public:
   using Scrapes = std::vector<std::shared_ptr<const Scrape>>;
 
-  /// `before` are the scrapes of a loop that has ended, under another configuration: targets that are still there are
-  /// gone on with, and the series of those that are not end as if discovery had dropped them now.
-  static Result<std::unique_ptr<ScrapeLoop>> open(Labels external, std::vector<Outgoing> ways, Scrapes before = {});
+  /// What a loop that has ended leaves to the next one: targets with all that is known of them, their places in time,
+  /// and the transfers under way, which wait meanwhile.
+  class Heritage {
+    friend class ScrapeLoop;
+    std::shared_ptr<http::FetchLoop> fetch;
+    ScrapeClock clock;
+    std::map<std::string, std::shared_ptr<Scrape>> scrapes;  ///< by key
+    std::map<std::string, Leaving> leaving;                  ///< by key
+    std::set<Due> due;
+    ScrapeTotals gone;
+  };
 
-  /// All targets from now on; from any thread. One that goes ends two intervals later, unless it comes back.
-  void set_targets(std::vector<Target> targets);
+  /// Goes on with what `before` has, until set_targets() says otherwise.
+  static Result<std::unique_ptr<ScrapeLoop>> open(Labels external, std::vector<Outgoing> ways,
+                                                  Heritage before = Heritage());
+  ~ScrapeLoop();
+  ScrapeLoop(const ScrapeLoop&) = delete;
+  ScrapeLoop& operator=(const ScrapeLoop&) = delete;
+
+  /// All targets from now on; from any thread. One that goes ends two intervals later, unless it comes back. Those of
+  /// `unread` jobs, by id, stay although they are not named: not all of their sources have been read yet.
+  void set_targets(std::vector<Target> targets, std::set<std::string> unread = {});
   /// The targets that are scraped, for people; from any thread.
   Scrapes scrapes() const;
   /// Of all targets since the loop began, those that are gone included; from any thread.
@@ -61,21 +84,22 @@ class ScrapeLoop {
 
   /// Until the stop; then what was scraped is sealed.
   void run(const std::stop_token& stop);
+  /// After run(): nothing is scraped by this any more.
+  Heritage hand_over();
 
  private:
-  struct Leaving {
-    std::shared_ptr<Scrape> scrape;
-    SteadyTime when;  ///< its series end, unless it has come back
-    EpochMs time;     ///< the stamp of their end: the first time it was missed at
+  struct Wanted {
+    std::vector<Target> targets;
+    std::set<std::string> unread;
   };
-  using Due = std::pair<SteadyTime, Scrape*>;
 
-  ScrapeLoop(Labels external, std::vector<Outgoing> ways, Scrapes before, std::unique_ptr<http::FetchLoop> fetch);
+  ScrapeLoop(Labels external, std::vector<Outgoing> ways, Heritage before);
+  std::vector<Scrape::Way> ways_of(const Target& target) const;
   void take_targets(SteadyTime now);
   std::shared_ptr<Scrape> make(const Target& target) const;
   void enter(const Target& target, const std::string& key, SteadyTime now);
   void drop(const std::shared_ptr<Scrape>& scrape, const std::string& key, SteadyTime now);
-  void end_those_before(SteadyTime now);
+  void take_successors(SteadyTime now);
   void start_due(SteadyTime now);
   void end_leaving(SteadyTime now);
   void seal_due(SteadyTime now);
@@ -85,10 +109,10 @@ class ScrapeLoop {
 
   const Labels external_;
   const std::vector<Outgoing> ways_;
-  std::map<std::string, std::shared_ptr<const Scrape>> before_;  ///< by key
-  const std::unique_ptr<http::FetchLoop> fetch_;
+  const std::shared_ptr<http::FetchLoop> fetch_;  ///< shared with the loop after: who wakes this one may be late
   ScrapeClock clock_;
   std::map<std::string, std::shared_ptr<Scrape>> scrapes_;  ///< by key
+  std::map<std::string, Target> successors_;                ///< by key: how it is scraped once it is not under way
   std::map<std::string, Leaving> leaving_;                  ///< by key
   std::set<Due> due_;
   Latest<Scrapes> published_;
@@ -96,9 +120,9 @@ class ScrapeLoop {
 
   mutable std::mutex mutex_;
   // All below is guarded by mutex_.
-  std::optional<std::vector<Target>> wanted_;  ///< what set_targets() brought
-  Scrapes counted_;                            ///< those that are scraped, and those that are leaving
-  ScrapeTotals gone_;                          ///< of all others
+  std::optional<Wanted> wanted_;  ///< what set_targets() brought
+  Scrapes counted_;               ///< those that are scraped, and those that are leaving
+  ScrapeTotals gone_;             ///< of all others
 };
 
 }  // namespace tessera::relay

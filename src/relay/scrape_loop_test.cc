@@ -116,7 +116,7 @@ struct Bench {
     made.timeout = 10s;
     return made;
   }
-  void run(ScrapeLoop::Scrapes before = {}) {
+  void run(ScrapeLoop::Heritage before = {}) {
     auto opened = ScrapeLoop::open(to_labels({{"cluster", "c1"}}), {{&destination, {batch.get()}}}, std::move(before));
     ASSERT_TRUE(opened);
     loop = *std::move(opened);
@@ -263,9 +263,9 @@ TEST(ScrapeLoop, AnotherConfigurationGoesOnWhereTheOldOneEnded) {
   ASSERT_TRUE(bench.received.wait(series("y", "a"), at_least(1)));
   ASSERT_TRUE(bench.received.wait(series("z", "b"), at_least(1)));
   bench.stop();
-  const auto before = bench.loop->scrapes();
+  auto before = bench.loop->hand_over();
   bench.pages.set("a", "x 1\n");
-  bench.run(before);
+  bench.run(std::move(before));
   bench.loop->set_targets({bench.target("a")});
   ASSERT_TRUE(bench.received.wait(series("y", "a"), ends_stale)) << "gone between the two";
   ASSERT_TRUE(bench.received.wait(series("z", "b"), ends_stale)) << "not configured any more";

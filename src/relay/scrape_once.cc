@@ -36,11 +36,12 @@ Result<void> scrape_once(const std::vector<std::unique_ptr<Scrape>>& scrapes, co
 Result<Discovered> discover_once(const Config& config, const Options& options, const std::stop_token& stop,
                                  const std::function<Result<void>(const Discoverer&)>& also) {
   Told told;
-  const auto discoverer = Discoverer::start(config, options, [&told](std::vector<Target> targets) {
-    const std::lock_guard lock(told.mutex);
-    told.targets = std::move(targets);
-    told.when = std::chrono::steady_clock::now();
-  });
+  const auto discoverer =
+      Discoverer::start(config, options, [&told](std::vector<Target> targets, const std::set<std::string>&) {
+        const std::lock_guard lock(told.mutex);
+        told.targets = std::move(targets);
+        told.when = std::chrono::steady_clock::now();
+      });
   const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
   SteadyTime quiet_since = deadline;
   for (SteadyTime now{}; now < deadline;) {

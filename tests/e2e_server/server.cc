@@ -1,0 +1,41 @@
+#include "tests/e2e_server/server.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/e2e/node.h"
+#include "tests/e2e/prometheus.h"
+
+namespace tessera::e2e {
+
+Server::Server() { start(); }
+
+void Server::start() {
+  process_ = std::make_unique<Child>(std::vector<std::string>{program("tessera-server"), "--address", "127.0.0.1:0",
+                                                              "--data", folder_.path().string()});
+  const std::string rest = process_->after("server ready address=");
+  address_ = rest.substr(0, rest.find(' '));
+  EXPECT_FALSE(address_.empty()) << "the server did not come up: " << process_->output();
+}
+
+void Server::kill() {
+  process_->signal(SIGKILL);
+  EXPECT_EQ(process_->wait(), 128 + SIGKILL);
+}
+
+nlohmann::json Server::get(const std::string& path) { return nlohmann::json::parse(fetch(client_, api(path))); }
+
+http::ClientResponse Server::post(const std::string& path, const std::string& body,
+                                  const std::vector<std::pair<std::string, std::string>>& headers) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = api(path);
+  request.body = body;
+  request.headers = headers;
+  const auto reply = client_.send(request);
+  EXPECT_TRUE(reply) << (reply ? "" : reply.error().what);
+  return reply ? *reply : http::ClientResponse{};
+}
+
+}  // namespace tessera::e2e
