@@ -183,9 +183,9 @@ void LeaseSight::saw(const Lease* lease, SteadyTime when) {
   auto word = lease ? std::optional(Word(lease->holder, lease->renewed)) : std::nullopt;
   const bool changed = lease && word != word_;
   if (changed)
-    silence_ = Milliseconds(0);
+    silence_ = SteadyTime::duration::zero();
   else if (looked_)
-    silence_ += std::min(std::chrono::duration_cast<Milliseconds>(when - *looked_), most_apart_);
+    silence_ += std::min<SteadyTime::duration>(when - *looked_, most_apart_);
   word_ = std::move(word);
   looked_ = when;
 }

@@ -71,7 +71,7 @@ class LeaseSight {
   void saw(const Lease* lease, SteadyTime when);
 
   /// Since the look that showed its last change; a lease that was never seen is silent from the first look on.
-  Milliseconds silence() const { return silence_; }
+  Milliseconds silence() const { return std::chrono::duration_cast<Milliseconds>(silence_); }
   /// It is nobody's: its holder gave it back.
   bool is_released() const { return word_ && word_->first.empty(); }
 
@@ -80,7 +80,7 @@ class LeaseSight {
   const Milliseconds most_apart_;
   std::optional<Word> word_;  // nullopt: no such lease
   std::optional<SteadyTime> looked_;
-  Milliseconds silence_{0};
+  SteadyTime::duration silence_{0};
 };
 
 }  // namespace tessera::kube

@@ -47,6 +47,20 @@ inline constexpr Described kTargetsDropped{
     "",
     "discovery"};
 
+// With whom the targets are shared, where leases tell.
+inline constexpr Described kShardMembers{
+    {"tessera_relay_shard_members", Type::Gauge, "replicas",
+     "Replicas that share the targets by leases, as this one sees them: living, or away, with its targets shared among "
+     "the others. Absent where the split is static."},
+    "state",
+    "leases of the API server"};
+inline constexpr Described kLeaseHeld{
+    {"tessera_relay_shard_lease_held", Type::Gauge, "boolean",
+     "1 where the own lease was renewed within its duration; 0: others may scrape this replica's targets too. Absent "
+     "where the split is static."},
+    "",
+    "leases of the API server"};
+
 // What is scraped.
 inline constexpr Described kTargets{
     {"tessera_relay_targets", Type::Gauge, "targets",
@@ -155,11 +169,12 @@ inline constexpr Described kStartTime{
     "clock"};
 
 inline constexpr std::array kAll = {
-    &kBuildInfo,    &kReloadOk,   &kReloadTime,     &kSourceReady,    &kSourceTargets, &kTargetsDropped,
-    &kTargets,      &kScrapes,    &kSamplesScraped, &kSamplesLeftOut, &kClamped,       &kDestinationInfo,
-    &kQueueSamples, &kQueueBytes, &kQueueOldest,    &kQueueErrors,    &kLag,           &kSentSamples,
-    &kSentBytes,    &kRequests,   &kRetries,        &kDropped,        &kRejected,      &kHighestSent,
-    &kTrouble,      &kRefused,    &kCpuSeconds,     &kResident,       &kStartTime};
+    &kBuildInfo,    &kReloadOk,        &kReloadTime,   &kSourceReady, &kSourceTargets,  &kTargetsDropped,
+    &kShardMembers, &kLeaseHeld,       &kTargets,      &kScrapes,     &kSamplesScraped, &kSamplesLeftOut,
+    &kClamped,      &kDestinationInfo, &kQueueSamples, &kQueueBytes,  &kQueueOldest,    &kQueueErrors,
+    &kLag,          &kSentSamples,     &kSentBytes,    &kRequests,    &kRetries,        &kDropped,
+    &kRejected,     &kHighestSent,     &kTrouble,      &kRefused,     &kCpuSeconds,     &kResident,
+    &kStartTime};
 
 }  // namespace catalog
 }  // namespace tessera::relay

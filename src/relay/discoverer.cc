@@ -49,10 +49,10 @@ std::size_t count_targets(const std::map<std::string, std::vector<TargetSpec>>& 
 
 Discoverer::Discoverer(const Config& config, const Options& options, Tell tell)
     : config_(config),
-      share_(options.share),
       service_account_(options.service_account),
       tell_(std::move(tell)),
-      own_namespace_(own_namespace(options.service_account)) {
+      own_namespace_(own_namespace(options.service_account)),
+      share_(options.share) {
   for (const Job& job : config.jobs) jobs_.emplace(job.id, std::make_shared<const Job>(job));
 }
 
@@ -250,23 +250,25 @@ void Discoverer::take_pod(const PodSource& pods, const kube::Event& event) {
 void Discoverer::tell_changes(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::vector<TargetSpec> all;
+    Share share;
     std::set<std::string> unread;
     {
       std::unique_lock lock(mutex_);
       if (!changed_.wait(lock, stop, [this] { return dirty_; })) return;
       dirty_ = false;
+      share = share_;
       for (const Found& source : sources_) {
         for (const auto& [key, targets] : source.targets) all.insert(all.end(), targets.begin(), targets.end());
         if (!source.status.ready) unread.insert(source.jobs.begin(), source.jobs.end());
       }
     }
-    tell_(sift(std::move(all)), std::move(unread));
+    tell_(sift(std::move(all), share), std::move(unread));
     wait_until(std::chrono::steady_clock::now() + kSettle, stop);
   }
 }
 
 /// Those of all targets that this replica scrapes; remembers why others were left out.
-std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all) {
+std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& share) {
   Sifted unequal = without_equal_labels(std::move(all));
   Sifted preferred = prefer_agent(std::move(unequal.kept));
   std::vector<Sifted::Dropped> dropped = std::move(unequal.dropped);
@@ -284,11 +286,18 @@ std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all) {
     }
     Target target{job,           std::move(spec.labels), std::move(spec.url),
                   spec.interval, spec.timeout,           std::move(spec.origin)};
-    if (is_ours(target.key(), share_)) targets.push_back(std::move(target));
+    if (is_ours(target.key(), share)) targets.push_back(std::move(target));
   }
   const std::lock_guard lock(mutex_);
   dropped_ = std::move(dropped);
   return targets;
+}
+
+void Discoverer::share_among(std::vector<unsigned> living) {
+  const std::lock_guard lock(mutex_);
+  share_.living = std::move(living);
+  dirty_ = true;
+  changed_.notify_all();
 }
 
 std::vector<SourceStatus> Discoverer::sources() const {

@@ -44,6 +44,9 @@ class Discoverer {
   Discoverer(const Discoverer&) = delete;
   Discoverer& operator=(const Discoverer&) = delete;
 
+  /// The replicas that are there from now on, as Share has them.
+  void share_among(std::vector<unsigned> living);
+
   std::vector<SourceStatus> sources() const;
   /// Targets that were found and are not scraped, because another one makes them needless or a limit is exceeded.
   std::vector<Sifted::Dropped> dropped() const;
@@ -78,10 +81,9 @@ class Discoverer {
   void failed(std::size_t source, const std::string& why);
   void went_well(std::size_t source);
   void tell_changes(const std::stop_token& stop);
-  std::vector<Target> sift(std::vector<TargetSpec> all);
+  std::vector<Target> sift(std::vector<TargetSpec> all, const Share& share);
 
   const Config& config_;
-  const Share share_;
   const std::string service_account_;
   const Tell tell_;
   std::map<std::string, std::shared_ptr<const Job>> jobs_;  ///< by id
@@ -90,6 +92,7 @@ class Discoverer {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<Found> sources_;                               ///< guarded by mutex_
+  Share share_;                                              ///< guarded by mutex_
   bool dirty_ = true;                                        ///< guarded by mutex_
   std::vector<Sifted::Dropped> dropped_;                     ///< guarded by mutex_
   std::vector<std::function<void(std::stop_token)>> roles_;  ///< what threads will do, once all sources are there

@@ -59,6 +59,19 @@ Json source_json(const SourceStatus& source) {
   return out;
 }
 
+Json sharing_json(const Membership& sharing) {
+  Json out{{"shard", sharing.own}, {"of", sharing.members.size()}, {"lease", sharing.lease}, {"held", sharing.held}};
+  put(out, "problem", sharing.problem);
+  out["members"] = Json::array();
+  for (const Member& member : sharing.members) {
+    Json one{{"shard", member.shard}, {"state", name_of(member)}};
+    put(one, "holder", member.holder);
+    put_time(one, "lastHeard", member.heard);
+    out["members"].push_back(std::move(one));
+  }
+  return out;
+}
+
 Json trouble_json(const std::map<std::uint32_t, Trouble>& trouble) {
   Json out = Json::array();
   for (const auto& [shard, one] : trouble)
@@ -128,6 +141,7 @@ std::string text_of(const Json& json) { return json.dump(2, ' ', false, Json::er
 
 std::string targets_json(const Overview& seen) {
   Json out{{"time", format_time(seen.time)}};
+  if (seen.sharing) out["sharing"] = sharing_json(*seen.sharing);
   out["sources"] = Json::array();
   for (const SourceStatus& source : seen.sources) out["sources"].push_back(source_json(source));
   out["targets"] = Json::array();

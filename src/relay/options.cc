@@ -27,7 +27,7 @@ const std::map<std::string, log::Level> kLevels = {
 
 struct Given {
   Options options;
-  std::string check, explain, shard = "0/1", format = "text", level = "info";
+  std::string check, explain, shard = "0/1", lease_duration = "15s", format = "text", level = "info";
   bool dry_run = false;
 };
 
@@ -51,6 +51,26 @@ Result<Share> share_of(const std::string& text) {
   return Share{static_cast<unsigned>(*index), static_cast<unsigned>(*count)};
 }
 
+/// A Kubernetes name that is also a label's value, with room for a shard's number.
+Result<void> check_lease(const std::string& name) {
+  constexpr std::size_t kLongest = 58;
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool good = name.size() <= kLongest && plain(name.front()) && plain(name.back()) &&
+                    std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-'; });
+  if (good) return {};
+  return fail(Code::Invalid, "--shard-lease '{}': at most {} lower-case letters, digits and inner '-' expected", name,
+              kLongest);
+}
+
+/// Kubernetes' leases count in seconds; below a few of them, a slow API server looks like a dead replica.
+Result<Milliseconds> lease_duration_of(const std::string& text) {
+  using namespace std::chrono_literals;
+  const auto duration = parse_duration(text);
+  if (!duration || *duration < 3s || *duration > 1h || *duration % 1s != 0ms)
+    return fail(Code::Invalid, "--shard-lease-duration '{}': whole seconds expected, from 3s to 1h, such as 15s", text);
+  return *duration;
+}
+
 void add_flags(CLI::App& app, Given& given) {
   Options& options = given.options;
   app.add_option("--config", options.config, "what to scrape and where to send it (YAML)")->type_name("FILE");
@@ -61,6 +81,13 @@ void add_flags(CLI::App& app, Given& given) {
       ->type_name("DIR");
   app.add_option("--shard", given.shard, "this replica's share of the targets: I of N, I from 0 [0/1]")
       ->type_name("I/N");
+  app.add_option("--shard-lease", options.shard_lease,
+                 "name of the leases by which replicas see each other, in the pod's namespace; none: do without [in a "
+                 "cluster, the pod's name without its number]")
+      ->type_name("NAME");
+  app.add_option("--shard-lease-duration", given.lease_duration,
+                 "after so much silence a replica's targets go to the others [15s]")
+      ->type_name("DURATION");
   app.add_option("--web-config-file", options.web_config, "TLS and users, as in Prometheus' web configuration")
       ->type_name("FILE");
   app.add_option(
@@ -97,6 +124,8 @@ std::string explain_error(const CLI::App& app, const std::vector<std::string>& a
 Result<Options> options_of(Given given) {
   Options& options = given.options;
   options.share = TRY(share_of(given.shard));
+  if (!options.shard_lease.empty()) TRY(check_lease(options.shard_lease));
+  options.shard_lease_duration = TRY(lease_duration_of(given.lease_duration));
   options.log_format = kFormats.at(given.format);
   options.log_level = kLevels.at(given.level);
   if (!given.check.empty()) {

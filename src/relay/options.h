@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/result.h"
 
@@ -15,8 +16,12 @@ namespace tessera::relay {
 struct Share {
   unsigned index = 0;
   unsigned count = 1;
+  /// Those that are there, in ascending order, whether this one is among them or not; empty: all.
+  std::vector<unsigned> living{};
   bool operator==(const Share&) const = default;
 };
+
+inline constexpr const char* kNoLease = "none";  ///< in place of a lease's name
 
 enum class Mode { Serve, CheckConfig, DryRun, Explain };
 
@@ -27,6 +32,8 @@ struct Options {
   std::string data = "/var/lib/tessera-relay";
   std::string web_config;
   Share share;
+  std::string shard_lease;  ///< kNoLease; empty: where the relay is a pod of a cluster, by the pod's name
+  Milliseconds shard_lease_duration{15'000};
   std::string service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
   std::string pod_namespace, pod;  ///< Explain
   log::Format log_format = log::Format::Text;

@@ -20,16 +20,20 @@ TEST(RelayOptions, ServeUnlessToldOtherwise) {
   EXPECT_EQ(plain.address, ":9411");
   EXPECT_EQ(plain.data, "/var/lib/tessera-relay");
   EXPECT_EQ(plain.share, (Share{0, 1}));
+  EXPECT_EQ(plain.shard_lease, "");
+  EXPECT_EQ(plain.shard_lease_duration, std::chrono::seconds(15));
 }
 
 TEST(RelayOptions, TakeEveryFlag) {
-  const Options all =
-      options({"--config=r.yaml", "--address", "[::1]:1", "--data", "/d", "--shard", "2/3", "--web-config-file", "w",
-               "--service-account", "/sa", "--log-format", "json", "--log-level", "debug"});
+  const Options all = options({"--config=r.yaml", "--address", "[::1]:1", "--data", "/d", "--shard", "2/3",
+                               "--web-config-file", "w", "--shard-lease", "gpu-relay", "--shard-lease-duration", "1m",
+                               "--service-account", "/sa", "--log-format", "json", "--log-level", "debug"});
   EXPECT_EQ(all.config, "r.yaml");
   EXPECT_EQ(all.address, "[::1]:1");
   EXPECT_EQ(all.data, "/d");
   EXPECT_EQ(all.share, (Share{2, 3}));
+  EXPECT_EQ(all.shard_lease, "gpu-relay");
+  EXPECT_EQ(all.shard_lease_duration, std::chrono::minutes(1));
   EXPECT_EQ(all.web_config, "w");
   EXPECT_EQ(all.service_account, "/sa");
   EXPECT_EQ(all.log_format, log::Format::Json);
@@ -55,6 +59,12 @@ TEST(RelayOptions, SayWhatIsWrong) {
                 {{"--shard", "-1/3"}, "I/N expected"},
                 {{"--shard", "1"}, "I/N expected"},
                 {{"--shard", "0/0"}, "I/N expected"},
+                {{"--shard-lease", "Relay"}, "--shard-lease 'Relay': at most 58 lower-case letters"},
+                {{"--shard-lease", "-a"}, "--shard-lease '-a'"},
+                {{"--shard-lease", std::string(59, 'a')}, "at most 58"},
+                {{"--shard-lease-duration", "2s"}, "--shard-lease-duration '2s': whole seconds expected"},
+                {{"--shard-lease-duration", "3500ms"}, "whole seconds expected"},
+                {{"--shard-lease-duration", "soon"}, "whole seconds expected"},
                 {{"--explain", "pod"}, "--explain 'pod': NAMESPACE/POD expected"},
                 {{"--explain", "/pod"}, "NAMESPACE/POD expected"},
                 {{"--explain", "ns/"}, "NAMESPACE/POD expected"},
@@ -73,8 +83,9 @@ TEST(RelayOptions, SayWhatIsWrong) {
 TEST(RelayOptions, HelpAndVersionAreTexts) {
   const auto help = parse_options({"--help"});
   ASSERT_TRUE(help && std::holds_alternative<Text>(*help));
-  for (const auto* flag : {"--config", "--address", "--data", "--shard", "--check-config", "--dry-run", "--explain",
-                           "--web-config-file", "--service-account", "--log-format", "--log-level", "--version"})
+  for (const auto* flag :
+       {"--config", "--address", "--data", "--shard", "--shard-lease", "--check-config", "--dry-run", "--explain",
+        "--web-config-file", "--service-account", "--log-format", "--log-level", "--version"})
     EXPECT_THAT(std::get<Text>(*help).text, HasSubstr(flag));
   const auto version = parse_options({"--version"});
   ASSERT_TRUE(version && std::holds_alternative<Text>(*version));

@@ -38,6 +38,8 @@ std::string_view name_of(Health health) {
   return "";
 }
 
+std::string_view name_of(const Member& member) { return member.lives ? "living" : "away"; }
+
 void sort_for_people(std::vector<SeenTarget>& targets) {
   const auto place = [](const SeenTarget& seen) {
     return std::make_tuple(urgency(seen.status.health), std::string_view(seen.target.job->name),

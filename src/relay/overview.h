@@ -8,6 +8,7 @@
 #include "journal/journal.h"
 #include "relay/destination_state.h"
 #include "relay/discoverer.h"
+#include "relay/members.h"
 #include "relay/scrape_loop.h"
 
 namespace tessera::relay {
@@ -40,9 +41,12 @@ struct Overview {
   ScrapeTotals scraped;
   std::vector<SeenDestination> destinations;
   std::optional<http::ServerStats> http;
+  std::optional<Membership> sharing;  ///< by leases; absent where the split is static
 };
 
 std::string_view name_of(Health health);  ///< "up", "down", "unknown"
+
+std::string_view name_of(const Member& member);  ///< "living", "away"
 
 /// Those that need a look first: down, then not scraped yet, then up; each by job and URL.
 void sort_for_people(std::vector<SeenTarget>& targets);

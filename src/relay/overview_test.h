@@ -68,6 +68,12 @@ inline Overview sample_overview() {
   quiet.queues.resize(1);
   seen.destinations = {way, quiet};
   seen.http = http::ServerStats{};
+  seen.sharing =
+      Membership{"gpu/relay",
+                 1,
+                 true,
+                 {{0, true, "relay-0_1", kSeenAt - 2'000}, {1, true, "relay-1_2", kSeenAt - 1'000}, {2, false}},
+                 "leases: HTTP status 503 <i>"};
   return seen;
 }
 

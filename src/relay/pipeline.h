@@ -25,6 +25,9 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
+  /// The replicas that are there from now on, as Share has them.
+  void share_among(std::vector<unsigned> living) { discoverer_->share_among(std::move(living)); }
+
   const Config& config() const { return config_; }
   const Discoverer& discoverer() const { return *discoverer_; }
   const ScrapeLoop& loop() const { return *loop_; }

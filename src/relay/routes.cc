@@ -141,15 +141,14 @@ Overview look_at(const Running& running, EpochMs started) {
   return seen;
 }
 
-std::vector<http::Route> relay_routes(const Running& running,
-                                      std::function<std::optional<http::ServerStats>()> served) {
-  const auto look = [&running, started = now_epoch_ms()] { return look_at(running, started); };
-  return {{"GET", "/metrics",
-           [look, served = std::move(served)](const http::Request& request) {
-             Overview seen = look();
-             seen.http = served();
-             return metrics(std::move(seen), request);
-           }},
+std::vector<http::Route> relay_routes(const Running& running, Beside beside) {
+  const auto look = [&running, beside = std::move(beside), started = now_epoch_ms()] {
+    Overview seen = look_at(running, started);
+    seen.http = beside.served();
+    seen.sharing = beside.sharing();
+    return seen;
+  };
+  return {{"GET", "/metrics", [look](const http::Request& request) { return metrics(look(), request); }},
           {"GET", "/targets", [look](const http::Request& request) { return targets(look(), request); }},
           {"GET", "/explain", [&running](const http::Request& request) { return explain(running, request); }},
           {"GET", "/status", [look](const http::Request&) { return reply(200, kJson, status_json(look())); }},

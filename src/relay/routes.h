@@ -13,7 +13,13 @@ namespace tessera::relay {
 /// What `running` knows now; `started` is the process' start.
 Overview look_at(const Running& running, EpochMs started);
 
-/// `running` outlives the routes. `served` is what the server that they are given to has done, once it is known.
-std::vector<http::Route> relay_routes(const Running& running, std::function<std::optional<http::ServerStats>()> served);
+/// What the routes cannot ask a pipeline.
+struct Beside {
+  std::function<std::optional<http::ServerStats>()> served;  ///< by the server that they are given to, once it is known
+  std::function<std::optional<Membership>()> sharing;
+};
+
+/// `running` outlives the routes.
+std::vector<http::Route> relay_routes(const Running& running, Beside beside);
 
 }  // namespace tessera::relay

@@ -63,6 +63,19 @@ TEST(RelayPages, TargetsComeWithProblemsFirst) {
   EXPECT_EQ(page["sources"][1]["problem"], "HTTP status 403");
   EXPECT_EQ(page["dropped"][0]["why"], "tessera-agent tells of this node");
   EXPECT_EQ(page["droppedNotShown"], 0);
+  const json sharing = {
+      {"shard", 1},
+      {"of", 3},
+      {"lease", "gpu/relay"},
+      {"held", true},
+      {"problem", "leases: HTTP status 503 <i>"},
+      {"members",
+       {{{"shard", 0}, {"state", "living"}, {"holder", "relay-0_1"}, {"lastHeard", "2027-01-15T07:59:58.000Z"}},
+        {{"shard", 1}, {"state", "living"}, {"holder", "relay-1_2"}, {"lastHeard", "2027-01-15T07:59:59.000Z"}},
+        {{"shard", 2}, {"state", "away"}}}}};
+  EXPECT_EQ(page["sharing"], sharing);
+  seen.sharing.reset();
+  EXPECT_FALSE(json::parse(targets_json(seen)).contains("sharing")) << "the split is static";
 }
 
 TEST(RelayPages, ShowAsManyDroppedTargetsAsTheirJobsKeep) {
@@ -92,6 +105,8 @@ TEST(RelayPages, TheTableHoldsNoMarkupOfOthers) {
   EXPECT_THAT(page, Not(HasSubstr("<b>")));
   EXPECT_THAT(page, HasSubstr("{instance=&quot;up-1&quot;, job=&quot;dcgm&quot;}"));
   EXPECT_THAT(page, HasSubstr("tessera-agent tells of this node"));
+  EXPECT_THAT(page, HasSubstr("shard 1 of 3, by the leases gpu/relay-0 and on. leases: HTTP status 503 &lt;i&gt;"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"n\">2<td>away"));
 }
 
 TEST(RelayPages, StatusTellsOfEveryDestination) {
@@ -162,7 +177,8 @@ class RelayServer : public testing::Test {
     auto pipeline = Pipeline::start(*std::move(config), options);
     ASSERT_TRUE(pipeline) << pipeline.error().what;
     running_ = std::make_unique<Running>(*std::move(pipeline));
-    server_ = listen(relay_routes(*running_, [] { return std::optional(http::ServerStats{}); }));
+    server_ = listen(
+        relay_routes(*running_, {[] { return std::optional(http::ServerStats{}); }, [] { return std::nullopt; }}));
   }
   void TearDown() override {
     if (!may_list_.try_wait()) may_list_.count_down();
@@ -253,7 +269,7 @@ TEST_F(RelayServer, ExplainsAPod) {
 
 TEST_F(RelayServer, SaysSoWhereNothingRuns) {
   const Running none(nullptr);
-  server_ = listen(relay_routes(none, [] { return std::nullopt; }));
+  server_ = listen(relay_routes(none, {[] { return std::nullopt; }, [] { return std::nullopt; }}));
   EXPECT_EQ(get("/livez").status, 503);
   EXPECT_EQ(get("/readyz").status, 503);
   EXPECT_EQ(get("/metrics").status, 200);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "http/server.h"
 #include "http/web_options.h"
+#include "relay/members.h"
 #include "relay/pipeline.h"
 #include "relay/reports.h"
 #include "relay/routes.h"
@@ -93,9 +94,18 @@ Result<void> serve(const Options& options, std::stop_token stop, std::atomic<boo
     const http::Server* known = serving;
     return known ? std::optional(known->stats()) : std::nullopt;
   };
-  auto server = TRY(
-      http::Server::listen(TRY(http::web_options(options.address, options.web_config)), relay_routes(running, served)));
+  std::unique_ptr<Members> members;  // outlives the server, and comes after it: who cannot serve takes no lease
+  std::atomic<const Members*> joined = nullptr;
+  const auto sharing = [&joined] {
+    const Members* known = joined;
+    return known ? std::optional(known->status()) : std::nullopt;
+  };
+  auto server = TRY(http::Server::listen(TRY(http::web_options(options.address, options.web_config)),
+                                         relay_routes(running, {served, sharing})));
   serving = server.get();
+  members =
+      TRY(Members::join(options, [&running](const std::vector<unsigned>& living) { running.share_among(living); }));
+  joined = members.get();
   log::info("relay ready", {{"address", server->address()}, {"data", options.data}});
   std::stop_source ended;  // where no pipeline is left, there is nothing to wait for
   const std::stop_callback passed_on(stop, [&ended] { ended.request_stop(); });
@@ -108,7 +118,8 @@ Result<void> serve(const Options& options, std::stop_token stop, std::atomic<boo
   });
   if (!running.runs()) return fail(Code::Internal, "neither the new nor the old configuration can run: see above");
   log::info("relay stopping");
-  server.reset();  // it asks the pipeline, which ends now
+  if (members) members->request_stop();  // the others go on with our targets while our queues are sent
+  server.reset();                        // it asks the pipeline, which ends now
   running.stop(std::chrono::steady_clock::now() + kDrain);
   return {};
 }

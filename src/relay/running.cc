@@ -4,12 +4,14 @@
 
 namespace tessera::relay {
 
-Result<void> Running::replace(Config config, const Options& options, SteadyTime deadline) {
+Result<void> Running::replace(Config config, const Options& given, SteadyTime deadline) {
   pipeline_->yield_queues(config, deadline);  // not locked: this thread alone replaces it, and scraping goes on
   std::unique_ptr<Pipeline> before;
   Result<void> outcome;
   {
     const std::unique_lock lock(mutex_);
+    Options options = given;
+    options.share.living = living_;
     before = std::move(pipeline_);
     auto scrapes = before->hand_over();
     auto started = Pipeline::start(std::move(config), options, scrapes);
@@ -36,6 +38,12 @@ Error Running::go_back(const Error& why, std::unique_ptr<Pipeline> before, const
 void Running::stop(SteadyTime deadline) {
   const std::unique_lock lock(mutex_);
   if (pipeline_) pipeline_->stop(deadline);
+}
+
+void Running::share_among(const std::vector<unsigned>& living) {
+  const std::unique_lock lock(mutex_);
+  living_ = living;
+  if (pipeline_) pipeline_->share_among(living);
 }
 
 void Running::note_reload(bool good) {

@@ -31,6 +31,9 @@ class Running {
   Result<void> replace(Config config, const Options& options, SteadyTime deadline);
   void stop(SteadyTime deadline);
 
+  /// The replicas that are there from now on, under this configuration and those to come.
+  void share_among(const std::vector<unsigned>& living);
+
   void note_reload(bool good);
   bool last_reload_good() const { return good_; }
   EpochMs last_good_reload() const { return when_; }
@@ -41,6 +44,7 @@ class Running {
 
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Pipeline> pipeline_;
+  std::vector<unsigned> living_;  // guarded by mutex_
   std::atomic<bool> good_ = true;
   std::atomic<EpochMs> when_ = now_epoch_ms();
 };

@@ -42,17 +42,6 @@ void add_sources(Page& page, const Overview& seen) {
   metrics::append_single(page, catalog::kTargetsDropped.metric, number(seen.dropped.size() + seen.dropped_unshown));
 }
 
-void add_targets(Page& page, const Overview& seen) {
-  constexpr std::array kStates = {Health::Up, Health::Down, Health::Unknown};
-  std::map<std::string_view, std::map<Health, std::uint64_t>> counts;
-  for (const std::string& job : seen.jobs) counts[job];
-  for (const auto& [target, status] : seen.targets) ++counts[target.job->name][status.health];
-  page.family(catalog::kTargets.metric);
-  for (auto& [job, by_state] : counts)
-    for (const Health state : kStates)
-      page.add(page.labels(label_text({{"job", job}, {"state", name_of(state)}})), number(by_state[state]));
-}
-
 struct Counted {
   std::string_view value;
   std::uint64_t count;
@@ -62,6 +51,25 @@ void add_counts(Page& page, const metrics::Metric& metric, std::string_view labe
                 std::initializer_list<Counted> counts) {
   page.family(metric);
   for (const auto& [value, count] : counts) page.add(page.labels(label_text({{label, value}})), number(count));
+}
+
+void add_sharing(Page& page, const Membership& sharing) {
+  std::uint64_t living = 0;
+  for (const Member& member : sharing.members) living += member.lives ? 1 : 0;
+  const std::uint64_t all = sharing.members.size();
+  add_counts(page, catalog::kShardMembers.metric, "state", {{"living", living}, {"away", all - living}});
+  metrics::append_single(page, catalog::kLeaseHeld.metric, sharing.held ? 1 : 0);
+}
+
+void add_targets(Page& page, const Overview& seen) {
+  constexpr std::array kStates = {Health::Up, Health::Down, Health::Unknown};
+  std::map<std::string_view, std::map<Health, std::uint64_t>> counts;
+  for (const std::string& job : seen.jobs) counts[job];
+  for (const auto& [target, status] : seen.targets) ++counts[target.job->name][status.health];
+  page.family(catalog::kTargets.metric);
+  for (auto& [job, by_state] : counts)
+    for (const Health state : kStates)
+      page.add(page.labels(label_text({{"job", job}, {"state", name_of(state)}})), number(by_state[state]));
 }
 
 void add_scrapes(Page& page, const ScrapeTotals& all) {
@@ -167,6 +175,7 @@ metrics::Page self_metrics(const Overview& seen, const Footprint& process) {
   Page page;
   add_configuration(page, seen);
   add_sources(page, seen);
+  if (seen.sharing) add_sharing(page, *seen.sharing);
   add_targets(page, seen);
   add_scrapes(page, seen.scraped);
   std::vector<Way> ways;

@@ -61,6 +61,9 @@ TEST(SelfMetrics, TellWhatIsSeen) {
       "tessera_relay_discovery_source_ready{source=\"pods of all namespaces\"} 0",
       "tessera_relay_discovery_source_targets{source=\"files a.json\"} 3",
       "tessera_relay_targets_dropped 1",
+      "tessera_relay_shard_members{state=\"living\"} 2",
+      "tessera_relay_shard_members{state=\"away\"} 1",
+      "tessera_relay_shard_lease_held 1",
       "tessera_relay_targets{job=\"dcgm\",state=\"down\"} 1",
       "tessera_relay_targets{job=\"empty\",state=\"up\"} 0",
       "tessera_relay_scrapes_total{outcome=\"good\"} 6",
@@ -89,11 +92,13 @@ TEST(SelfMetrics, TellWhatIsSeen) {
 TEST(SelfMetrics, AbsentIsAbsent) {
   Overview seen = sample_overview();
   seen.http.reset();
+  seen.sharing.reset();
   const std::string text = write_text(self_metrics(seen, {}));
   EXPECT_THAT(text, Not(HasSubstr("tessera_relay_queue_oldest_timestamp_seconds{destination=\"quiet\"}")));
   EXPECT_THAT(text, Not(HasSubstr("tessera_relay_highest_sent_timestamp_seconds{destination=\"quiet\"}")));
   EXPECT_THAT(text, Not(HasSubstr("process_resident_memory_bytes")));
   EXPECT_THAT(text, Not(HasSubstr("tessera_relay_http_refused_total")));
+  EXPECT_THAT(text, Not(HasSubstr("tessera_relay_shard_members")));
 }
 
 TEST(SelfMetrics, TwoSourcesOfOneNameAreOne) {

@@ -1,5 +1,6 @@
 #include "relay/share.h"
 
+#include <algorithm>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -10,8 +11,11 @@ bool is_ours(std::string_view target_key, const Share& share) {
     return XXH3_64bits_withSeed(target_key.data(), target_key.size(), replica + 1);
   };
   const auto own = score(share.index);
-  for (unsigned other = 0; other < share.count; ++other)
-    if (other != share.index && (score(other) > own || (score(other) == own && other < share.index))) return false;
+  for (unsigned other = 0; other < share.count; ++other) {
+    const bool is_there = share.living.empty() || std::ranges::binary_search(share.living, other);
+    if (other == share.index || !is_there) continue;
+    if (score(other) > own || (score(other) == own && other < share.index)) return false;
+  }
   return true;
 }
 

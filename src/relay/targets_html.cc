@@ -67,6 +67,16 @@ void append_sources(std::string& out, const Overview& seen) {
   out += "</table>\n";
 }
 
+void append_sharing(std::string& out, const Membership& sharing) {
+  out += fmt::format("<h2>Replicas</h2><p>This is shard {} of {}, by the leases {}-0 and on. {}</p>\n", sharing.own,
+                     sharing.members.size(), escaped(sharing.lease), escaped(sharing.problem));
+  out += "<table><tr><th>shard<th>state<th>holder<th>last heard</tr>\n";
+  for (const Member& member : sharing.members)
+    out += fmt::format("<tr><td class=\"n\">{}<td>{}<td>{}<td>{}</tr>\n", member.shard, name_of(member),
+                       escaped(member.holder), member.heard ? format_time(*member.heard) : "–");
+  out += "</table>\n";
+}
+
 void append_dropped(std::string& out, const Overview& seen) {
   if (seen.dropped.empty() && seen.dropped_unshown == 0) return;
   out += "<h2>Found, not scraped</h2><table><tr><th>job<th>target<th>why</tr>\n";
@@ -83,6 +93,7 @@ std::string targets_html(const Overview& seen) {
   std::string out(kHead);
   append_targets(out, seen);
   append_sources(out, seen);
+  if (seen.sharing) append_sharing(out, *seen.sharing);
   append_dropped(out, seen);
   return out + "</html>\n";
 }
