@@ -21,7 +21,8 @@ void take_over(Session& now, const Session& before) {
 
 }  // namespace
 
-Ledger::Ledger(Milliseconds interval) : longest_step_(std::max(interval * 5 / 2, kShortestGap)) {}
+Ledger::Ledger(Milliseconds interval, Limits limits)
+    : longest_step_(std::max(interval * 5 / 2, kShortestGap)), limits_(limits) {}
 
 bool Ledger::observed(const Observation& observation, const Subject& subject) const {
   // A device that hangs or may not be opened lists nothing: its sessions are not known to have ended. One that is lost
@@ -48,11 +49,11 @@ Ledger::Running::iterator Ledger::known_as(const Session& session) {
 
 /// One that was followed until now is forgotten: it has not ended.
 void Ledger::drop_sessions_over_limit(std::vector<Session>& sessions) {
-  if (sessions.size() <= kMaxSessions) return;
-  for (std::size_t i = kMaxSessions; i < sessions.size(); ++i)
+  if (sessions.size() <= limits_.sessions) return;
+  for (std::size_t i = limits_.sessions; i < sessions.size(); ++i)
     if (const auto before = known_as(sessions[i]); before != running_.end()) running_.erase(before);
-  dropped_sessions_ += sessions.size() - kMaxSessions;
-  sessions.resize(kMaxSessions);
+  dropped_sessions_ += sessions.size() - limits_.sessions;
+  sessions.resize(limits_.sessions);
 }
 
 void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
@@ -79,9 +80,9 @@ void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
   }
   running_ = std::move(now_running);
   std::erase_if(ended_, [&](const Ended& ended) { return now - ended.noticed > kKeepEnded; });
-  if (ended_.size() <= kMaxEnded) return;
-  dropped_ended_ += ended_.size() - kMaxEnded;
-  ended_.erase(ended_.begin(), ended_.end() - kMaxEnded);
+  if (ended_.size() <= limits_.ended) return;
+  dropped_ended_ += ended_.size() - limits_.ended;
+  ended_.erase(ended_.begin(), ended_.end() - static_cast<std::ptrdiff_t>(limits_.ended));
 }
 
 void Ledger::adopt_uid(const HolderKey& key) {

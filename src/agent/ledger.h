@@ -15,11 +15,14 @@ namespace tessera::agent {
 class Ledger {
  public:
   /// A process storm must not fill the memory. What is over is left out and counted.
-  static constexpr std::size_t kMaxSessions = 65'536;  ///< of one collection
-  static constexpr std::size_t kMaxEnded = 4'096;      ///< the last that ended stay
+  struct Limits {
+    std::size_t sessions;  ///< of one collection
+    std::size_t ended;     ///< the last that ended stay
+  };
+  static constexpr Limits kLimits{65'536, 4'096};
 
   /// A state holds for at most 2.5 intervals: a longer gap between two collections was not observed, and not counted.
-  explicit Ledger(Milliseconds interval);
+  explicit Ledger(Milliseconds interval, Limits limits = kLimits);
 
   /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
   /// fills its ended, sessions_started, held and what was dropped. All lengths of time are taken from `now`: the
@@ -47,6 +50,7 @@ class Ledger {
   bool observed(const Observation& observation, const Subject& subject) const;
 
   const Milliseconds longest_step_;
+  const Limits limits_;
   Running running_;
   std::vector<Ended> ended_;
   std::uint64_t dropped_sessions_ = 0;

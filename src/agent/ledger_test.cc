@@ -56,19 +56,26 @@ TEST_F(LedgerTest, EndedSessionsAreForgottenAfterFiveMinutes) {
 }
 
 TEST_F(LedgerTest, SessionsOverTheLimitAreLeftOutAndCounted) {
+  constexpr Ledger::Limits kFew{8, 3};
+  Ledger few(Milliseconds(kStep), kFew);
+  const auto follow = [&](std::vector<Session> sessions) {
+    Observation seen = with_sessions(step(), std::move(sessions));
+    few.update(seen, steady_);
+    return seen;
+  };
   std::vector<Session> storm;
-  for (unsigned pid = 1; pid <= Ledger::kMaxSessions; ++pid) storm.push_back(session(subject_, pid, {}));
-  EXPECT_EQ(next(storm).dropped_sessions, 0U);
+  for (unsigned pid = 1; pid <= kFew.sessions; ++pid) storm.push_back(session(subject_, pid, {}));
+  EXPECT_EQ(follow(storm).dropped_sessions, 0U);
   storm.insert(storm.begin(), session(subject_, 100'000, {}));  // shoves out the last one
-  const auto over = next(storm);
-  EXPECT_EQ(over.sessions.size(), Ledger::kMaxSessions);
+  const auto over = follow(storm);
+  EXPECT_EQ(over.sessions.size(), kFew.sessions);
   EXPECT_EQ(over.dropped_sessions, 1U);
   EXPECT_TRUE(over.ended.empty()) << "what is left out has not ended";
-  EXPECT_EQ(next(storm).dropped_sessions, 2U) << "in each collection";
-  EXPECT_EQ(next({}).dropped_ended, Ledger::kMaxSessions - Ledger::kMaxEnded);
-  const auto after = next({});
-  EXPECT_EQ(after.ended.size(), Ledger::kMaxEnded);
-  EXPECT_EQ(after.dropped_ended, Ledger::kMaxSessions - Ledger::kMaxEnded) << "counted once";
+  EXPECT_EQ(follow(storm).dropped_sessions, 2U) << "in each collection";
+  EXPECT_EQ(follow({}).dropped_ended, kFew.sessions - kFew.ended);
+  const auto after = follow({});
+  EXPECT_EQ(after.ended.size(), kFew.ended);
+  EXPECT_EQ(after.dropped_ended, kFew.sessions - kFew.ended) << "counted once";
   EXPECT_EQ(after.dropped_sessions, 2U);
 }
 
