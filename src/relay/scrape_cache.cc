@@ -105,6 +105,7 @@ class ScrapeCache::Reader : public metrics::PageReader {
 
  private:
   std::uint32_t learn(const metrics::Sample& sample, std::string_view prefix);
+  std::string located(const metrics::Sample& sample, const Ruled& ruled) const;
   std::uint32_t add_line(const metrics::Sample& sample, std::string_view prefix, std::uint32_t series) {
     return cache_.add_line(prefix, cache_.watched(sample, series));
   }
@@ -144,15 +145,33 @@ std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::str
     if (const auto known = cache_.blocks_by_hash_.find(hash, same); known != kNoRow)
       return add_line(sample, prefix, cache_.table_->add(sample.name, blocks[known].label_set));
   }
-  const auto labels = series_labels(sample.name, sample.labels, cache_.rules_);
-  if (!labels) {
-    error_ = labels.error();
-    return kNoRow;
+  const Ruled ruled = rule(sample.name, sample.labels, cache_.rules_);
+  switch (ruled.outcome) {
+    case Ruled::Outcome::Goes:
+      break;
+    case Ruled::Outcome::Dropped:
+      return add_line(sample, prefix, kDropped);
+    case Ruled::Outcome::Unfit:
+      if (cache_.unfit_note_.empty()) cache_.unfit_note_ = located(sample, ruled);
+      return add_line(sample, prefix, kUnfit);
+    case Ruled::Outcome::Exceeds:
+      error_ = fail(Code::Invalid, "{}", located(sample, ruled));
+      return kNoRow;
   }
-  if (!*labels) return add_line(sample, prefix, kDropped);
-  const std::uint32_t series = cache_.table_->add(**labels, sample.name);
+  const std::uint32_t series = cache_.table_->add(ruled.labels, sample.name);
   if (is_plain) cache_.add_block({hash, static_cast<std::uint32_t>(block.size()), (*cache_.table_)[series].labels});
   return add_line(sample, prefix, series);
+}
+
+/// Points at the label where it stands on the page, under the name it has there.
+std::string ScrapeCache::Reader::located(const metrics::Sample& sample, const Ruled& ruled) const {
+  std::string_view culprit = sample.name;
+  for (const metrics::Label& label : sample.labels)
+    if (ruled.label && (label.name == *ruled.label || "exported_" + std::string(label.name) == *ruled.label))
+      culprit = label.name;
+  const bool stands_here = culprit.data() >= text_.data() && culprit.data() < text_.data() + text_.size();
+  const auto column = stands_here ? culprit.data() - text_.data() + 1 : 1;  // not so where it has escapes
+  return fmt::format("line {}, column {}: {}", cache_.lines_read_ + 1, column, ruled.why);
 }
 
 ScrapeCache::ScrapeCache(SeriesRules rules) : rules_(std::move(rules)), table_(std::make_unique<SeriesTable>()) {
@@ -166,12 +185,14 @@ void ScrapeCache::begin(metrics::Format format, EpochMs now) {
   reader_ = std::make_unique<Reader>(*this, format);
   carry_.clear();
   is_text_ = format == metrics::Format::Text;
+  ended_ = false;
   ++page_number_;
   last_line_ = 0;
   lines_read_ = known_lines_ = still_live_ = 0;
   latest_time_ = now + kAhead;
   page_ = {};
   page_.samples.reserve(usual_samples_);
+  page_.times.reserve(usual_times_);
   if (weights_) weights_->begin();
 }
 
@@ -199,7 +220,7 @@ Result<void> ScrapeCache::take_lines(std::string_view text) {
   const char* const end = at + text.size();
   while (at != end) {
     const std::uint32_t expected = lines_[last_line_].next;
-    const char* next = expected < lines_.size() ? take_known(at, end, expected) : nullptr;
+    const char* next = expected < lines_.size() && !ended_ ? take_known(at, end, expected) : nullptr;
     if (!next) {
       next = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at))) + 1;
       TRY(take_unknown({at, static_cast<std::size_t>(next - at - 1)}));
@@ -207,7 +228,8 @@ Result<void> ScrapeCache::take_lines(std::string_view text) {
     at = next;
     ++lines_read_;
     if (const auto& limit = rules_.limits.samples; limit && page_.samples.size() > *limit)
-      return fail(Code::Invalid, "sample_limit: the page has more than {} samples after relabelling", *limit);
+      return fail(Code::Invalid, "line {}: sample_limit: the page has more than {} samples after relabelling",
+                  lines_read_, *limit);
   }
   return {};
 }
@@ -227,9 +249,10 @@ const char* ScrapeCache::take_known(const char* at, const char* end, std::uint32
   at = read_number(at, end, value);
   if (!at) return nullptr;
   std::optional<EpochMs> time;
-  if (*at == ' ' && is_text_) {
+  if (*at == ' ') {
     const char* const stop = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
-    time = metrics::parse_milliseconds({at + 1, static_cast<std::size_t>(stop - at - 1)});
+    const std::string_view text(at + 1, static_cast<std::size_t>(stop - at - 1));
+    time = is_text_ ? metrics::parse_milliseconds(text) : metrics::parse_seconds(text);
     if (!time) return nullptr;
     at = stop;
   }
@@ -242,14 +265,15 @@ const char* ScrapeCache::take_known(const char* at, const char* end, std::uint32
 }
 
 Result<void> ScrapeCache::take_unknown(std::string_view line) {
-  if (!reader_->parser.ended()) {
+  if (!ended_) {
     const std::size_t place = value_place(line);
     const std::uint32_t elsewhere = place == 0 ? kNoRow : find_line(line.substr(0, place));
     if (elsewhere != kNoRow && take_known(line.data(), line.data() + line.size() + 1, elsewhere)) return {};
   }
   reader_->parser.skip_lines(std::exchange(known_lines_, 0));
   TRY(reader_->line(line));
-  if (reader_->was_sample() || reader_->parser.ended()) return {};
+  ended_ = reader_->parser.ended();
+  if (reader_->was_sample() || ended_) return {};
   // A comment is taken as known only where it was expected: met elsewhere, it may say something new of its family.
   const std::uint32_t same = find_line(line);
   follow(same != kNoRow && lines_[same].series == kComment ? same : add_line(line, kComment));
@@ -283,10 +307,12 @@ void ScrapeCache::follow(std::uint32_t line) {
 void ScrapeCache::take_sample(std::uint32_t series, double value, std::optional<EpochMs> time) {
   ++page_.scraped;
   if (series >= kWatched) {
-    if (series == kDropped) return;
-    weights_->note(series - kWatched, value);
-    series = watched_[series - kWatched];
-    if (series == kDropped) return;
+    if (series < kUnfit) {
+      weights_->note(series - kWatched, value);
+      series = watched_[series - kWatched];
+    }
+    if (series == kUnfit) ++page_.unfit;
+    if (series >= kUnfit) return;
   }
   take_series(series, value, time);
 }
@@ -337,6 +363,8 @@ Result<std::uint32_t> ScrapeCache::row_of(std::uint32_t made) {
 
 Result<ScrapedPage> ScrapeCache::finish() {
   if (!carry_.empty()) {
+  usual_times_ = page_.times.size();
+  if (page_.unfit > 0) page_.unfit_note = unfit_note_;
     carry_ += '\n';
     TRY(take_lines(carry_));
     carry_.clear();
@@ -364,6 +392,7 @@ Result<ScrapedPage> ScrapeCache::finish() {
   last_page_ = page_number_;
   usual_lines_ = lines_read_;
   usual_samples_ = page_.samples.size();
+  unfit_note_.clear();
   return std::move(page_);
 }
 

@@ -46,6 +46,8 @@ struct ScrapedPage {
   std::uint64_t added = 0;           ///< series that the last good page did not have
   std::uint64_t duplicates = 0;      ///< further samples of a series on the same page: the first one counts
   std::uint64_t too_far_ahead = 0;   ///< left out: time stamps more than 10 minutes in the future
+  std::uint64_t unfit = 0;           ///< left out: names that remote write does not have
+  std::string unfit_note;            ///< where the first of them was met and what is wrong with it; empty: none
   std::uint64_t clamped = 0;         ///< utilizations above 1 that were taken as 1 to derive others
 };
 
@@ -89,6 +91,7 @@ class ScrapeCache {
   };
   static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
   static constexpr std::uint32_t kComment = 0xffff'fffd;
+  static constexpr std::uint32_t kUnfit = 0xffff'fffc;    ///< left out for its name, and counted
   static constexpr std::uint32_t kWatched = 0x8000'0000;  ///< and above: plus its number in watched_
 
   Result<void> take_lines(std::string_view text);
@@ -119,6 +122,8 @@ class ScrapeCache {
   std::size_t live_ = 0;         ///< series that a stale marker is owed to
   std::size_t usual_lines_ = 0;  ///< of the last good page
   std::size_t usual_samples_ = 0;
+  std::size_t usual_times_ = 0;
+  std::string unfit_note_;  ///< of the first unfit line that lines_ holds
 
   // Of the page that is being read.
   std::unique_ptr<Reader> reader_;
@@ -127,6 +132,7 @@ class ScrapeCache {
   std::uint32_t last_page_ = 0;  ///< the number of the one before, whose series are not new
   std::uint32_t last_line_ = 0;  ///< line 0 stands before the first of every page
   bool is_text_ = true;
+  bool ended_ = false;  ///< by # EOF
   std::size_t lines_read_ = 0;
   std::size_t known_lines_ = 0;  ///< read here since the parser saw one
   std::size_t still_live_ = 0;   ///< of live_, those on this page

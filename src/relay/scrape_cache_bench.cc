@@ -30,9 +30,21 @@ std::string dcgm_page(unsigned round) {
   return page;
 }
 
-std::size_t read(ScrapeCache& cache, const std::string& page) {
+/// The same in OpenMetrics, each sample with `ending` behind its value.
+std::string openmetrics_page(unsigned round, std::string_view ending) {
+  std::string page;
+  bool is_sample = false;
+  for (const char c : dcgm_page(round)) {
+    if (page.empty() || page.back() == '\n') is_sample = c != '#';
+    if (c == '\n' && is_sample) page += ending;
+    page += c;
+  }
+  return page + "# EOF\n";
+}
+
+std::size_t read(ScrapeCache& cache, const std::string& page, metrics::Format format = metrics::Format::Text) {
   constexpr std::size_t kPiece = 128U << 10U;  // what comes out of a socket at once
-  cache.begin(metrics::Format::Text, 1'700'000'000'000);
+  cache.begin(format, 1'700'000'000'000);
   for (std::size_t at = 0; at < page.size(); at += kPiece)
     if (!cache.feed(std::string_view(page).substr(at, kPiece))) std::abort();
   const auto done = cache.finish();
@@ -45,20 +57,34 @@ void count(benchmark::State& state, std::size_t samples, std::size_t bytes) {
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
 }
 
-void BM_SeriesKnown(benchmark::State& state) {
-  std::vector<std::string> pages;
-  for (unsigned round = 0; round < 16; ++round) pages.push_back(dcgm_page(round));
+void read_again(benchmark::State& state, metrics::Format format, const std::vector<std::string>& pages) {
   ScrapeCache cache({});
-  read(cache, pages[0]);
+  read(cache, pages[0], format);
   std::size_t samples = 0, bytes = 0, round = 0;
   for (auto _ : state) {
     const std::string& page = pages[++round % pages.size()];
-    samples += read(cache, page);
+    samples += read(cache, page, format);
     bytes += page.size();
   }
   count(state, samples, bytes);
 }
+
+void BM_SeriesKnown(benchmark::State& state) {
+  std::vector<std::string> pages;
+  for (unsigned round = 0; round < 16; ++round) pages.push_back(dcgm_page(round));
+  read_again(state, metrics::Format::Text, pages);
+}
 BENCHMARK(BM_SeriesKnown)->Unit(benchmark::kMicrosecond);
+
+void BM_SeriesKnownOpenMetrics(benchmark::State& state, std::string_view ending) {
+  std::vector<std::string> pages;
+  for (unsigned round = 0; round < 16; ++round) pages.push_back(openmetrics_page(round, ending));
+  read_again(state, metrics::Format::OpenMetrics, pages);
+}
+BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, values, "")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, times, " 1700000000.25")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, exemplars, " # {trace_id=\"4bf92f3577b34da6\"} 0.5 1700000000.25")
+    ->Unit(benchmark::kMicrosecond);
 
 void BM_SeriesUnknown(benchmark::State& state) {
   const std::string page = dcgm_page(0);

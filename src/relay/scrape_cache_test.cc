@@ -121,6 +121,9 @@ TEST(ScrapeCache, OpenMetricsEndsWithEof) {
   EXPECT_EQ(cache.table().metric(0).kind, metrics::Kind::Counter) << "the family of a_total is a";
   EXPECT_EQ(why(cache, page + "b 2\n", Format::OpenMetrics),
             "line 5, column 1: expected nothing after # EOF, got 'b 2'");
+  EXPECT_EQ(why(cache, "# TYPE a counter\na_total 1\n# EOF\nb 2\n", Format::OpenMetrics),
+            "line 4, column 1: expected nothing after # EOF, got 'b 2'")
+      << "the line that always follows";
   EXPECT_EQ(why(cache, "b 2\n", Format::OpenMetrics), "line 2, column 1: expected # EOF, got the end of the page");
 }
 
@@ -164,11 +167,48 @@ TEST(ScrapeCache, RelabelsDropsAndLimits) {
     EXPECT_EQ(seen->page.scraped, 4U);
     EXPECT_EQ(seen->page.samples.size(), 2U);
   }
-  EXPECT_EQ(why(cache, "a 1\nb 1\nc 1\n"), "sample_limit: the page has more than 2 samples after relabelling");
+  EXPECT_EQ(why(cache, "a 1\nb 1\nc 1\n"), "line 3: sample_limit: the page has more than 2 samples after relabelling");
   SeriesRules two_labels;
   two_labels.limits.labels = 2;
   ScrapeCache narrow(two_labels);
-  EXPECT_EQ(why(narrow, "a{x=\"1\",y=\"2\"} 1\n"), "label_limit: a has 3 labels, 2 are allowed");
+  EXPECT_EQ(why(narrow, "a{x=\"1\",y=\"2\"} 1\n"), "line 1, column 1: label_limit: a has 3 labels, 2 are allowed");
+}
+
+TEST(ScrapeCache, SaysWhereALimitIsExceeded) {
+  const struct {
+    std::string_view page, want;
+  } kCases[] = {
+      {"a 1\nb{x=\"1\",long=\"12345\"} 1\n",
+       "line 2, column 9: label_value_length_limit: label long of b has 5 bytes, 4 are allowed"},
+      {"# HELP a x\n\na 1\nb{pod=\"12345\"} 1\n",
+       "line 4, column 3: label_value_length_limit: label exported_pod of b has 5 bytes, 4 are allowed"},
+      {"a{a_long_name_it_is=\"1\"} 1\n",
+       "line 1, column 3: label_name_length_limit: a has a label name of 17 bytes, 16 are allowed"},
+  };
+  SeriesRules rules{.target = to_labels({{"pod", "p"}})};
+  rules.limits.label_value_length = 4;
+  rules.limits.label_name_length = 16;
+  ScrapeCache cache(rules);
+  for (const auto& c : kCases) EXPECT_EQ(why(cache, c.page), c.want);
+}
+
+TEST(ScrapeCache, LeavesOutNamesThatRemoteWriteDoesNotHave) {
+  SeriesRules rules;
+  rules.limits.label_value_length = 9;
+  ScrapeCache cache(rules);
+  for (const std::string_view last : {"1", "2", "2"}) {
+    const std::string page = fmt::format("a 1\n{{\"my.metric\",x=\"1\"}} 2\nb{{\"label.name\"=\"v\"}} 3\nc {}\n", last);
+    const auto seen = scrape(cache, page);
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_THAT(seen->values,
+                ElementsAre(testing::Pair("{__name__=\"a\"}", 1), testing::Pair("{__name__=\"c\"}", testing::_)));
+    EXPECT_EQ(seen->page.unfit, 2U);
+    EXPECT_EQ(seen->page.scraped, 4U);
+    EXPECT_THAT(seen->page.unfit_note, testing::HasSubstr("line 2, column 3: metric name 'my.metric'"));
+  }
+  const auto clean = scrape(cache, "a 1\nc 2\n");
+  EXPECT_EQ(clean->page.unfit, 0U);
+  EXPECT_EQ(clean->page.unfit_note, "");
 }
 
 TEST(ScrapeCache, ForgetsLinesThatDoNotComeBack) {
@@ -186,27 +226,44 @@ TEST(ScrapeCache, ForgetsLinesThatDoNotComeBack) {
   EXPECT_LT(most, 2000U);
 }
 
-/// Whatever the order, the subset and the pieces of the pages: the same as a cache that has seen nothing before.
-TEST(ScrapeCache, KnowingLinesChangesNothing) {
+std::vector<std::pair<std::uint32_t, EpochMs>> times_of(const ScrapedPage& page) {
+  std::vector<std::pair<std::uint32_t, EpochMs>> out;
+  for (const auto& [sample, time] : page.times) out.emplace_back(sample, time);
+  return out;
+}
+
+/// Pages of these lines in any order, subset and pieces, with these endings: read by one that knows them, and by one
+/// that has seen nothing before.
+void compare_with_fresh(Format format, std::vector<std::string> lines, const std::vector<std::string>& endings) {
   std::mt19937 random(7);
-  std::vector<std::string> lines;
-  for (int i = 0; i < 40; ++i) lines.push_back(fmt::format("m{}{{a=\"{}\"}} ", i % 5, i));
-  ScrapeCache taught({});
+  const SeriesRules rules{.track_timestamps_staleness = true};
+  ScrapeCache taught(rules);
   std::map<std::string, double> before;
   for (int round = 0; round < 400; ++round) {
     std::string page;
     if (random() % 3 == 0) std::ranges::shuffle(lines, random);
     for (const auto& line : lines)
-      if (random() % 8 != 0) page += fmt::format("{}{}{}\n", line, random() % 1000, random() % 4 == 0 ? ".25" : "");
-    ScrapeCache fresh({});
-    const auto want = scrape(fresh, page, 100);
-    const auto got = scrape(taught, page, 1 + random() % 200);
+      if (random() % 8 != 0) page += line + std::to_string(random() % 1000) + endings[random() % endings.size()] + "\n";
+    if (format == Format::OpenMetrics) page += "# EOF\n";
+    ScrapeCache fresh(rules);
+    const auto want = scrape(fresh, page, 100, format);
+    const auto got = scrape(taught, page, 1 + random() % 200, format);
     ASSERT_TRUE(want && got);
     EXPECT_EQ(got->values, want->values);
+    EXPECT_EQ(times_of(got->page), times_of(want->page));
+    EXPECT_EQ(got->page.exemplars.size(), want->page.exemplars.size());
     for (const auto& [series, value] : before)
       EXPECT_EQ(std::ranges::count(got->stale, series), got->values.contains(series) ? 0 : 1);
     before = got->values;
   }
+}
+
+TEST(ScrapeCache, KnowingLinesChangesNothing) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 40; ++i) lines.push_back(fmt::format("m{}{{a=\"{}\"}} ", i % 5, i));
+  compare_with_fresh(Format::Text, lines, {"", ".25", "e1", " 1699999999999", " 1700000000001 "});
+  compare_with_fresh(Format::OpenMetrics, lines,
+                     {"", ".25", " 1699999999.9995", " 17e8", " # {t=\"x\"} 1", ".5 1700000000.5 # {t=\"x\"} 1 2.5"});
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "relay/series_rules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 
@@ -49,45 +52,63 @@ bool is_metric_name(std::string_view name) {
   return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && std::ranges::all_of(name, kFits);
 }
 
-/// A receiver that is handed an impossible label may refuse the whole request for ever: such a series goes no further.
-Result<void> check_names(const Labels& labels) {
-  const std::string_view name = value_of(labels, kName);
-  if (!is_metric_name(name))
-    return fail(Code::Invalid,
-                "metric name '{}': letters, digits, _ and : expected (rename it with metric_relabel_configs)",
-                valid_utf8(name));
-  for (const Label& label : labels)
-    if (!is_label_name(label.name))
-      return fail(Code::Invalid, "label name '{}' of {}: letters, digits and _ expected (rename it with labelmap)",
-                  valid_utf8(label.name), name);
-  return {};
+Ruled unfit(std::string why, std::optional<std::string> label = {}) {
+  return {Ruled::Outcome::Unfit, {}, std::move(why), std::move(label)};
 }
 
-Result<void> check_limits(const Labels& labels, const ScrapeLimits& limits) {
+Ruled exceeds(std::string why, std::optional<std::string> label = {}) {
+  return {Ruled::Outcome::Exceeds, {}, std::move(why), std::move(label)};
+}
+
+std::optional<Ruled> check_names(const Labels& labels) {
+  const std::string_view name = value_of(labels, kName);
+  if (!is_metric_name(name))
+    return unfit(
+        fmt::format("metric name '{}': letters, digits, _ and : expected (rename it with metric_relabel_configs)",
+                    valid_utf8(name)));
+  for (const Label& label : labels)
+    if (!is_label_name(label.name))
+      return unfit(fmt::format("label name '{}' of {}: letters, digits and _ expected (rename it with labelmap)",
+                               valid_utf8(label.name), name),
+                   label.name);
+  return std::nullopt;
+}
+
+std::optional<Ruled> check_limits(const Labels& labels, const ScrapeLimits& limits) {
   const std::string_view name = value_of(labels, kName);
   if (limits.labels && labels.size() > *limits.labels)
-    return fail(Code::Invalid, "label_limit: {} has {} labels, {} are allowed", name, labels.size(), *limits.labels);
+    return exceeds(fmt::format("label_limit: {} has {} labels, {} are allowed", name, labels.size(), *limits.labels));
   for (const auto& [label, value] : labels) {
     if (limits.label_name_length && label.size() > *limits.label_name_length)
-      return fail(Code::Invalid, "label_name_length_limit: {} has a label name of {} bytes, {} are allowed", name,
-                  label.size(), *limits.label_name_length);
+      return exceeds(fmt::format("label_name_length_limit: {} has a label name of {} bytes, {} are allowed", name,
+                                 label.size(), *limits.label_name_length),
+                     label);
     if (limits.label_value_length && value.size() > *limits.label_value_length)
-      return fail(Code::Invalid, "label_value_length_limit: label {} of {} has {} bytes, {} are allowed", label, name,
-                  value.size(), *limits.label_value_length);
+      return exceeds(fmt::format("label_value_length_limit: label {} of {} has {} bytes, {} are allowed", label, name,
+                                 value.size(), *limits.label_value_length),
+                     label);
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
 
+Ruled rule(std::string_view name, std::span<const metrics::Label> scraped, const SeriesRules& rules) {
+  Ruled out;
+  out.labels = merged(name, scraped, rules);
+  if (!relabel(rules.metric_relabel, out.labels)) return {Ruled::Outcome::Dropped, {}, {}, {}};
+  if (auto exceeded = check_limits(out.labels, rules.limits)) return *std::move(exceeded);
+  if (auto bad = check_names(out.labels)) return *std::move(bad);
+  add_external(out.labels, rules.external);
+  return out;
+}
+
 Result<std::optional<Labels>> series_labels(std::string_view name, std::span<const metrics::Label> scraped,
                                             const SeriesRules& rules) {
-  Labels labels = merged(name, scraped, rules);
-  if (!relabel(rules.metric_relabel, labels)) return std::optional<Labels>();
-  TRY(check_limits(labels, rules.limits));
-  TRY(check_names(labels));
-  add_external(labels, rules.external);
-  return std::optional(std::move(labels));
+  Ruled ruled = rule(name, scraped, rules);
+  if (ruled.outcome == Ruled::Outcome::Exceeds) return Error{Code::Invalid, std::move(ruled.why)};
+  if (ruled.outcome != Ruled::Outcome::Goes) return std::optional<Labels>();
+  return std::optional(std::move(ruled.labels));
 }
 
 Labels target_series_labels(std::string_view name, const SeriesRules& rules) {
