@@ -69,7 +69,8 @@ inline constexpr Described kTargets{
     "discovery and scrapes"};
 inline constexpr Described kScrapes{
     {"tessera_relay_scrapes_total", Type::Counter, "scrapes",
-     "Scrapes that were due, by outcome: good, failed, or missed because the one before was still under way."},
+     "Scrapes that were due, by outcome: good, failed, or missed because the one before was still under way "
+     "or the relay itself stood still."},
     "outcome",
     "scrapes"};
 inline constexpr Described kSamplesScraped{
@@ -79,7 +80,7 @@ inline constexpr Described kSamplesScraped{
 inline constexpr Described kSamplesLeftOut{
     {"tessera_relay_samples_left_out_total", Type::Counter, "samples",
      "Samples on scraped pages that were not taken: duplicate where the page has their series already, too_far_ahead "
-     "where their time is more than ten minutes in the future."},
+     "where their time is more than ten minutes in the future, unfit_name where remote write has no such name."},
     "reason",
     "scrapes"};
 inline constexpr Described kClamped{{"tessera_relay_utilizations_clamped_total", Type::Counter, "ratios",

@@ -44,6 +44,8 @@ Json target_json(const SeenTarget& seen) {
   out["missed"] = status.missed;
   out["duplicates"] = status.duplicates;
   out["tooFarAhead"] = status.too_far_ahead;
+  out["unfitNames"] = status.unfit;
+  put(out, "unfitNote", status.unfit_note);
   out["clamped"] = status.clamped;
   out["collisions"] = status.collisions;
   return out;

@@ -43,7 +43,7 @@ inline Overview sample_overview() {
   needless.job_id = "dcgm";
   needless.url = "http://twin/metrics";
   seen.dropped = {{needless, "tessera-agent tells of this node"}};
-  seen.scraped = {10, 4, 2, 2'940, 5, 6};
+  seen.scraped = {10, 4, 2, 2'940, 5, 6, 7};
   SeenDestination way;
   way.name = "prom \"1\"";
   way.url = "http://prom/write";

@@ -57,6 +57,7 @@ TEST(RelayPages, TargetsComeWithProblemsFirst) {
                      {"missed", 0},
                      {"duplicates", 0},
                      {"tooFarAhead", 0},
+                     {"unfitNames", 0},
                      {"clamped", 0},
                      {"collisions", 0}};
   EXPECT_EQ(up, want);

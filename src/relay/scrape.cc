@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 #include "relay/http_settings.h"
@@ -100,6 +101,7 @@ TargetStatus Scrape::status() const {
 
 void Scrape::take_over(const Scrape& before) {
   cache_->take_over(*before.cache_);
+  told_health_ = before.told_health_;
   for (std::uint32_t row = 0; row < before.owed_about_.size(); ++row)
     owed_about_.add(before.owed_about_.labels(before.owed_about_[row]), "");
   if (!before.told_of_itself_) return;
@@ -156,6 +158,11 @@ void Scrape::start(http::FetchLoop& loop, EpochMs time) {
 
 bool Scrape::begin(const http::FetchReply& reply) {
   if (reply.status != 200) {
+void Scrape::passed_over(std::uint64_t times) {
+  const std::lock_guard lock(mutex_);
+  status_.missed += times;
+}
+
     refused_ = fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", target_.url, reply.status);
     return false;
   }
@@ -190,6 +197,7 @@ void Scrape::done(const Result<http::FetchReply>& reply, const http::FetchTimes&
   tell_all(page, error, times);
 }
 
+  tell_change(error, times.ended);
 void Scrape::deliver(const ScrapedPage& page, SteadyTime now) {
   std::vector<ScrapedSample> ends;
   ends.reserve(page.stale.size());
@@ -223,6 +231,14 @@ void Scrape::leave(EpochMs time) {
 
 void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {
   const std::lock_guard lock(mutex_);
+void Scrape::tell_change(const std::string& error, SteadyTime now) {
+  const Health health = error.empty() ? Health::Up : Health::Down;
+  const Health before = std::exchange(told_health_, health);
+  if (!health_log_ || health == before) return;
+  if (health == Health::Down) health_log_->went_down(target_, error, now);
+  if (before == Health::Down) health_log_->came_up(target_, now);
+}
+
   status_.health = error.empty() ? Health::Up : Health::Down;
   status_.error = error;
   status_.last_scrape = time_;
@@ -238,6 +254,8 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
   status_.clamped += page.clamped;
   status_.collisions = 0;
   for (const Outlet& outlet : outlets_) status_.collisions += outlet.collisions();
+  status_.unfit += page.unfit;
+  status_.unfit_note = page.unfit_note;
 }
 
 }  // namespace tessera::relay

@@ -15,4 +15,9 @@ EpochMs ScrapeClock::time(SteadyTime steady, EpochMs wall) {
   return last_ = std::max(wall, last_ + elapsed / 2);
 }
 
+NextTick next_tick(SteadyTime when, Milliseconds interval, SteadyTime now) {
+  const auto passed = std::max<SteadyTime::rep>((now - when) / interval, 0);
+  return {when + (passed + 1) * interval, static_cast<std::uint64_t>(passed)};
+}
+
 }  // namespace tessera::relay

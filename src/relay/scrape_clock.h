@@ -1,6 +1,8 @@
 #pragma once
 // The time that scrapes are stamped with: the wall clock's, but never backwards in small steps, because receivers
 // refuse samples that are older than the last.
+#include <cstdint>
+
 #include "base/duration.h"
 
 namespace tessera::relay {
@@ -16,5 +18,13 @@ class ScrapeClock {
   EpochMs last_ = 0;
   SteadyTime last_steady_{};
 };
+
+/// The next time of something that is due every `interval`, was due at `when`, and is looked at `now`: its own phase
+/// stays, and the times that are over already are passed over.
+struct NextTick {
+  SteadyTime when;
+  std::uint64_t passed_over = 0;
+};
+NextTick next_tick(SteadyTime when, Milliseconds interval, SteadyTime now);
 
 }  // namespace tessera::relay

@@ -36,5 +36,19 @@ TEST(ScrapeClock, ALargeStepBackIsBelieved) {
   EXPECT_EQ(clock.time(begin + 1s, kNow - 3'600'000), kNow - 3'600'000);
 }
 
+TEST(NextTick, AStallLeavesThePhases) {
+  constexpr Milliseconds kInterval = 10s;
+  const SteadyTime begin{};
+  for (const Milliseconds stall : {0ms, 3'000ms, 5'001ms, 9'999ms, 10'000ms, 30'000ms, 3'600'123ms})
+    for (Milliseconds phase{0}; phase < kInterval; phase += 250ms) {
+      const SteadyTime when = begin + phase;
+      const NextTick next = next_tick(when, kInterval, when + stall);
+      EXPECT_GT(next.when, when + stall);
+      EXPECT_LE(next.when, when + stall + kInterval);
+      EXPECT_EQ((next.when - begin) % kInterval, phase) << "spread as before";
+      EXPECT_EQ(next.passed_over, static_cast<std::uint64_t>(stall / kInterval)) << stall.count();
+    }
+}
+
 }  // namespace
 }  // namespace tessera::relay

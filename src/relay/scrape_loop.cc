@@ -21,7 +21,7 @@ Milliseconds grace(const Target& target) { return target.interval * 21 / 10; }
 
 void ScrapeTotals::add(const TargetStatus& status) {
   add(ScrapeTotals{status.scrapes, status.failures, status.missed, status.samples_of_all, status.duplicates,
-                   status.too_far_ahead, status.clamped});
+                   status.too_far_ahead, status.unfit, status.clamped});
 }
 
 void ScrapeTotals::add(const ScrapeTotals& others) {
@@ -31,11 +31,13 @@ void ScrapeTotals::add(const ScrapeTotals& others) {
   samples += others.samples;
   duplicates += others.duplicates;
   too_far_ahead += others.too_far_ahead;
+  unfit += others.unfit;
   clamped += others.clamped;
 }
 
 Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Heritage before) {
   if (!before.fetch) before.fetch = TRY(http::FetchLoop::open({}));
+  if (!before.health_log) before.health_log = std::make_shared<HealthLog>();
   return std::unique_ptr<ScrapeLoop>(new ScrapeLoop(std::move(external), std::move(ways), std::move(before)));
 }
 
@@ -44,6 +46,7 @@ ScrapeLoop::ScrapeLoop(Labels external, std::vector<Outgoing> ways, Heritage bef
       ways_(std::move(ways)),
       fetch_(std::move(before.fetch)),
       clock_(before.clock),
+      health_log_(std::move(before.health_log)),
       scrapes_(std::move(before.scrapes)),
       leaving_(std::move(before.leaving)),
       due_(std::move(before.due)),
@@ -61,6 +64,7 @@ ScrapeLoop::Heritage ScrapeLoop::hand_over() {
   Heritage out;
   out.fetch = fetch_;
   out.clock = clock_;
+  out.health_log = health_log_;
   out.scrapes.swap(scrapes_);
   out.leaving.swap(leaving_);
   out.due.swap(due_);
@@ -106,6 +110,7 @@ void ScrapeLoop::take_targets(SteadyTime now) {
   std::optional<Wanted> wanted;
   {
     const std::lock_guard lock(mutex_);
+    health_log_->sum_up(now);
     wanted.swap(wanted_);
   }
   if (!wanted) return;
@@ -158,7 +163,9 @@ std::vector<Scrape::Way> ScrapeLoop::ways_of(const Target& target) const {
 }
 
 std::shared_ptr<Scrape> ScrapeLoop::make(const Target& target) const {
-  return std::make_shared<Scrape>(target, external_, ways_of(target));
+  auto scrape = std::make_shared<Scrape>(target, external_, ways_of(target));
+  scrape->tell_changes_to(health_log_);
+  return scrape;
 }
 
 void ScrapeLoop::enter(const Target& target, const std::string& key, SteadyTime now) {
@@ -195,8 +202,9 @@ void ScrapeLoop::start_due(SteadyTime now) {
     const auto [when, scrape] = *due_.begin();
     due_.erase(due_.begin());
     scrape->start(*fetch_, clock_.time(std::chrono::steady_clock::now(), now_epoch_ms()));  // both clocks at once
-    const Milliseconds interval = scrape->target().interval;
-    due_.emplace(std::max(when + interval, now + interval / 2), scrape);
+    const NextTick next = next_tick(when, scrape->target().interval, now);
+    if (next.passed_over > 0) scrape->passed_over(next.passed_over);
+    due_.emplace(next.when, scrape);
   }
 }
 

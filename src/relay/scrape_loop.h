@@ -36,6 +36,7 @@ struct ScrapeTotals {
   std::uint64_t samples = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t too_far_ahead = 0;
+  std::uint64_t unfit = 0;
   std::uint64_t clamped = 0;
   void add(const TargetStatus& status);
   void add(const ScrapeTotals& others);
@@ -59,6 +60,7 @@ class ScrapeLoop {
     friend class ScrapeLoop;
     std::shared_ptr<http::FetchLoop> fetch;
     ScrapeClock clock;
+    std::shared_ptr<HealthLog> health_log;
     std::map<std::string, std::shared_ptr<Scrape>> scrapes;  ///< by key
     std::map<std::string, Leaving> leaving;                  ///< by key
     std::set<Due> due;
@@ -115,6 +117,7 @@ class ScrapeLoop {
   std::map<std::string, Target> successors_;                ///< by key: how it is scraped once it is not under way
   std::map<std::string, Leaving> leaving_;                  ///< by key
   std::set<Due> due_;
+  const std::shared_ptr<HealthLog> health_log_;
   Latest<Scrapes> published_;
   std::atomic<SteadyTime> last_turn_ = std::chrono::steady_clock::now();
 

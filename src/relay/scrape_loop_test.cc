@@ -155,6 +155,29 @@ TEST(ScrapeLoop, AsksForPackedPagesAsItIsTold) {
   bench.stop();
 }
 
+TEST(ScrapeLoop, SaysOnceThatATargetWentDownAndCameUp) {
+  Bench bench;
+  bench.pages.set("steady", "x 1\n");
+  testing::internal::CaptureStderr();
+  bench.run();
+  bench.loop->set_targets({bench.target("steady"), bench.target("a")});
+  const auto has_been = [](double value, std::size_t times) {
+    return [=](const auto& samples) {
+      return static_cast<std::size_t>(std::ranges::count(samples, value, &wire::Sample::value)) >= times;
+    };
+  };
+  EXPECT_TRUE(bench.received.wait(series("up", "a"), has_been(0, 3)));
+  bench.pages.set("a", "x 1\n");
+  EXPECT_TRUE(bench.received.wait(series("up", "a"), has_been(1, 3)));
+  EXPECT_TRUE(bench.received.wait(series("up", "steady"), has_been(1, 3)));
+  bench.stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("target is down"));
+  EXPECT_THAT(log, testing::HasSubstr("/a: HTTP status 404"));
+  EXPECT_THAT(log, testing::HasSubstr("target is up again"));
+  EXPECT_EQ(std::ranges::count(log, '\n'), 2) << log;
+}
+
 TEST(ScrapeLoop, ReadsATokenAgainForEachScrape) {
   const TempDir dir;
   const std::string file = dir.path() / "token";

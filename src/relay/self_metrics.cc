@@ -77,7 +77,7 @@ void add_scrapes(Page& page, const ScrapeTotals& all) {
              {{"good", all.scrapes - all.failures}, {"failed", all.failures}, {"missed", all.missed}});
   metrics::append_single(page, catalog::kSamplesScraped.metric, number(all.samples));
   add_counts(page, catalog::kSamplesLeftOut.metric, "reason",
-             {{"duplicate", all.duplicates}, {"too_far_ahead", all.too_far_ahead}});
+             {{"duplicate", all.duplicates}, {"too_far_ahead", all.too_far_ahead}, {"unfit_name", all.unfit}});
   metrics::append_single(page, catalog::kClamped.metric, number(all.clamped));
 }
 

@@ -71,6 +71,7 @@ TEST(SelfMetrics, TellWhatIsSeen) {
       "tessera_relay_scrapes_total{outcome=\"missed\"} 2",
       "tessera_relay_samples_scraped_total 2940",
       "tessera_relay_samples_left_out_total{reason=\"too_far_ahead\"} 6",
+      "tessera_relay_samples_left_out_total{reason=\"unfit_name\"} 7",
       "tessera_relay_queue_samples{destination=\"prom \\\"1\\\"\"} 350",
       "tessera_relay_queue_bytes{destination=\"prom \\\"1\\\"\"} 4600",
       "tessera_relay_queue_oldest_timestamp_seconds{destination=\"prom \\\"1\\\"\"} 1799999987.5",

@@ -50,8 +50,9 @@ void append_targets(std::string& out, const Overview& seen) {
                          format_time(*status.last_scrape), status.duration_seconds, status.samples, status.kept);
     else
       out += "<td>–<td>–<td>–<td>–";
-    out += fmt::format("<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n", status.scrapes, status.failures,
-                       escaped(status.error));
+    out += fmt::format(
+        "<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n", status.scrapes, status.failures,
+        escaped(status.error.empty() && !status.unfit_note.empty() ? "left out: " + status.unfit_note : status.error));
   }
   out += "</table>\n";
 }
