@@ -100,8 +100,8 @@ TargetStatus Scrape::status() const {
 }
 
 void Scrape::take_over(const Scrape& before) {
-  cache_->take_over(*before.cache_);
   told_health_ = before.told_health_;
+  cache_->take_over(*before.cache_);
   for (std::uint32_t row = 0; row < before.owed_about_.size(); ++row)
     owed_about_.add(before.owed_about_.labels(before.owed_about_[row]), "");
   if (!before.told_of_itself_) return;
@@ -156,13 +156,13 @@ void Scrape::start(http::FetchLoop& loop, EpochMs time) {
   done(made.error(), {now, now, 0, 0});
 }
 
-bool Scrape::begin(const http::FetchReply& reply) {
-  if (reply.status != 200) {
 void Scrape::passed_over(std::uint64_t times) {
   const std::lock_guard lock(mutex_);
   status_.missed += times;
 }
 
+bool Scrape::begin(const http::FetchReply& reply) {
+  if (reply.status != 200) {
     refused_ = fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", target_.url, reply.status);
     return false;
   }
@@ -195,9 +195,9 @@ void Scrape::done(const Result<http::FetchReply>& reply, const http::FetchTimes&
   deliver(page, times.ended);
   tell_target(up, std::chrono::duration<double>(times.ended - times.started).count(), page, times.ended);
   tell_all(page, error, times);
+  tell_change(error, times.ended);
 }
 
-  tell_change(error, times.ended);
 void Scrape::deliver(const ScrapedPage& page, SteadyTime now) {
   std::vector<ScrapedSample> ends;
   ends.reserve(page.stale.size());
@@ -229,8 +229,6 @@ void Scrape::leave(EpochMs time) {
   for (Outlet& outlet : about_outlets_) outlet.deliver({about_, kAboutEpoch, ends, {}, {}, time_}, now);
 }
 
-void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {
-  const std::lock_guard lock(mutex_);
 void Scrape::tell_change(const std::string& error, SteadyTime now) {
   const Health health = error.empty() ? Health::Up : Health::Down;
   const Health before = std::exchange(told_health_, health);
@@ -239,6 +237,8 @@ void Scrape::tell_change(const std::string& error, SteadyTime now) {
   if (before == Health::Down) health_log_->came_up(target_, now);
 }
 
+void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {
+  const std::lock_guard lock(mutex_);
   status_.health = error.empty() ? Health::Up : Health::Down;
   status_.error = error;
   status_.last_scrape = time_;
@@ -251,11 +251,11 @@ void Scrape::tell_change(const std::string& error, SteadyTime now) {
   status_.failures += error.empty() ? 0 : 1;
   status_.duplicates += page.duplicates;
   status_.too_far_ahead += page.too_far_ahead;
+  status_.unfit += page.unfit;
+  status_.unfit_note = page.unfit_note;
   status_.clamped += page.clamped;
   status_.collisions = 0;
   for (const Outlet& outlet : outlets_) status_.collisions += outlet.collisions();
-  status_.unfit += page.unfit;
-  status_.unfit_note = page.unfit_note;
 }
 
 }  // namespace tessera::relay

@@ -33,9 +33,9 @@ struct TargetStatus {
   std::uint64_t missed = 0;      ///< times at which the scrape before was still under way, or this process stood still
   std::uint64_t duplicates = 0;  ///< samples left out: their series was on the page already
   std::uint64_t too_far_ahead = 0;
-  std::uint64_t clamped = 0;     ///< utilizations above 1 that weights were derived from, taken as 1
   std::uint64_t unfit = 0;       ///< samples left out: names that remote write does not have
   std::string unfit_note;        ///< one of those on the last page, and where; empty: none
+  std::uint64_t clamped = 0;     ///< utilizations above 1 that weights were derived from, taken as 1
   std::uint64_t collisions = 0;  ///< samples left out: write relabelling made two series the same
 };
 
@@ -57,16 +57,16 @@ class Scrape final : public http::FetchReceiver {
   void take_over(const Scrape& before);
   /// Other destinations from now on, also of a page that is being read.
   void send_to(const std::vector<Way>& ways);
-  bool running() const { return running_; }
   /// Where it is said that the target went down or came up; nowhere until then.
   void tell_changes_to(std::shared_ptr<HealthLog> log) { health_log_ = std::move(log); }
+  bool running() const { return running_; }
 
   /// Asks for the page; `time` is what its samples are stamped with. If the last one is still under way, that counts as
   /// missed.
   void start(http::FetchLoop& loop, EpochMs time);
-  /// The transfer was cancelled: its page counts as not asked for.
   /// So many of its times went by without anybody looking: they count as missed.
   void passed_over(std::uint64_t times);
+  /// The transfer was cancelled: its page counts as not asked for.
   void cancelled() { running_ = false; }
   /// The target is gone since `time`: its series and those about itself end there.
   void leave(EpochMs time);
@@ -81,8 +81,8 @@ class Scrape final : public http::FetchReceiver {
   void deliver(const ScrapedPage& page, SteadyTime now);
   void end_owed(SteadyTime now);
   void tell_target(bool up, double seconds, const ScrapedPage& page, SteadyTime now);
-  void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
   void tell_change(const std::string& error, SteadyTime now);
+  void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
 
   const Target target_;
   std::optional<http::ClientRequest> request_;
@@ -95,9 +95,9 @@ class Scrape final : public http::FetchReceiver {
   bool reading_ = false;  ///< the reply is a page
   EpochMs time_ = 0;
   std::optional<Error> refused_;  ///< why we ended the transfer
-  mutable std::mutex mutex_;
   std::shared_ptr<HealthLog> health_log_;
   Health told_health_ = Health::Unknown;  ///< of the last scrape, here or before a change of configuration
+  mutable std::mutex mutex_;
   TargetStatus status_;  ///< guarded by mutex_
 };
 

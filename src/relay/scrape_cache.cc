@@ -363,8 +363,6 @@ Result<std::uint32_t> ScrapeCache::row_of(std::uint32_t made) {
 
 Result<ScrapedPage> ScrapeCache::finish() {
   if (!carry_.empty()) {
-  usual_times_ = page_.times.size();
-  if (page_.unfit > 0) page_.unfit_note = unfit_note_;
     carry_ += '\n';
     TRY(take_lines(carry_));
     carry_.clear();
@@ -392,7 +390,8 @@ Result<ScrapedPage> ScrapeCache::finish() {
   last_page_ = page_number_;
   usual_lines_ = lines_read_;
   usual_samples_ = page_.samples.size();
-  unfit_note_.clear();
+  usual_times_ = page_.times.size();
+  if (page_.unfit > 0) page_.unfit_note = unfit_note_;
   return std::move(page_);
 }
 
@@ -420,6 +419,7 @@ void ScrapeCache::rebuild() {
   blocks_by_hash_ = {};
   watched_.clear();
   derived_.clear();
+  unfit_note_.clear();
   if (rules_.derive_gpu_weights) {
     weights_ = std::make_unique<ScrapeWeights>();
     for (const auto& [name, help] : {ScrapeWeights::kSlices, ScrapeWeights::kWeighted}) {

@@ -100,6 +100,7 @@ void ScrapeLoop::run(const std::stop_token& stop) {
     start_due(now);
     end_leaving(now);
     seal_due(now);
+    health_log_->sum_up(now);
     fetch_->run_until(next_event(now));
   }
   for (const Outgoing& way : ways_)
@@ -110,7 +111,6 @@ void ScrapeLoop::take_targets(SteadyTime now) {
   std::optional<Wanted> wanted;
   {
     const std::lock_guard lock(mutex_);
-    health_log_->sum_up(now);
     wanted.swap(wanted_);
   }
   if (!wanted) return;

@@ -113,11 +113,11 @@ class ScrapeLoop {
   const std::vector<Outgoing> ways_;
   const std::shared_ptr<http::FetchLoop> fetch_;  ///< shared with the loop after: who wakes this one may be late
   ScrapeClock clock_;
+  const std::shared_ptr<HealthLog> health_log_;
   std::map<std::string, std::shared_ptr<Scrape>> scrapes_;  ///< by key
   std::map<std::string, Target> successors_;                ///< by key: how it is scraped once it is not under way
   std::map<std::string, Leaving> leaving_;                  ///< by key
   std::set<Due> due_;
-  const std::shared_ptr<HealthLog> health_log_;
   Latest<Scrapes> published_;
   std::atomic<SteadyTime> last_turn_ = std::chrono::steady_clock::now();
 
