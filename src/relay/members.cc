@@ -107,6 +107,7 @@ class Members::Impl {
   Result<void> hold(const std::stop_token& stop) {
     for (int attempt = 0; attempt < 2; ++attempt) {
       if (!own_) own_ = TRY(read_own(stop));
+      may_hold_ = true;  // whatever becomes of the reply
       auto written = TRY(leases_.write(held_by(*own_, settings_.holder, settings_.duration, now_epoch_ms()), stop));
       own_ = std::move(written);
       if (!own_) continue;
@@ -136,11 +137,11 @@ class Members::Impl {
   }
 
   void give_back() {
-    if (!held_once_) return;
+    if (!may_hold_) return;
     const SteadyTime latest = std::chrono::steady_clock::now() + kGiveBack;
     kube::Leases hasty(settings_.server, settings_.space, kGiveBack / 2);
     while (std::chrono::steady_clock::now() < latest) {
-      if (!own_) {  // somebody wrote, or a call was cut by the stop
+      if (!own_ || own_->holder != settings_.holder) {  // somebody wrote, or a call was cut by the stop
         auto found = hasty.read(own_name(), {});
         if (!found || !*found || (*found)->holder != settings_.holder) return;
         own_ = **std::move(found);
@@ -201,7 +202,7 @@ class Members::Impl {
   kube::Leases leases_;
   Roster roster_;
   std::optional<kube::Lease> own_;  // as it stands in the API server, as far as we know
-  bool held_once_ = false;
+  bool may_hold_ = false, held_once_ = false;
   std::string twin_;  // who has our shard too
   Trouble renewing_{"lease not renewed: others may take this replica's targets, which it goes on to scrape",
                     "lease renewed again"};
