@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/e2e_relay/ledger.h"
@@ -179,6 +180,62 @@ TEST_F(Forward, LabelsAreRuledAsWritten) {
   EXPECT_THAT(values(only(victoria_metrics().samples("scrape_samples_scraped{job=\"plain\"}"))), Each(4));
   EXPECT_THAT(values(only(victoria_metrics().samples("scrape_samples_post_metric_relabeling{job=\"plain\"}"))),
               Each(3));
+}
+
+constexpr const char* kInstances[] = {"GPU_I_PROFILE=\"1g.10gb\",GPU_I_ID=\"7\"",
+                                      "GPU_I_PROFILE=\"1g.10gb\",GPU_I_ID=\"8\"",
+                                      "GPU_I_PROFILE=\"2g.20gb\",GPU_I_ID=\"3\""};
+
+/// As dcgm-exporter writes it, of a divided GPU.
+std::string dcgm_page(const std::vector<double>& activities) {
+  std::string page = "# TYPE DCGM_FI_DEV_MIG_MAX_SLICES gauge\n# TYPE DCGM_FI_PROF_GR_ENGINE_ACTIVE gauge\n";
+  for (std::size_t i = 0; i < activities.size(); ++i) {
+    const std::string labels = fmt::format(
+        "gpu=\"0\",UUID=\"GPU-1a2b\",device=\"nvidia0\",modelName=\"NVIDIA H100 80GB HBM3\",{},Hostname=\"gpu-a\","
+        "container=\"main\",namespace=\"ml\",pod=\"job-{}\"",
+        kInstances[i], i);
+    page += fmt::format("DCGM_FI_DEV_MIG_MAX_SLICES{{{}}} 7\n", labels);
+    page += fmt::format("DCGM_FI_PROF_GR_ENGINE_ACTIVE{{{}}} {:.6f}\n", labels, activities[i]);
+  }
+  return page;
+}
+
+TEST_F(Forward, WeightsOfAForeignExporterAreThereForTheAgentsQueries) {
+  ScriptedTarget target(dcgm_page({0.9, 0.8, 0.6}));
+  Relay relay(global() + "scrape_configs:\n" +
+              static_job("dcgm", {target.address()}, "  honor_labels: true\n  derive_gpu_weights: true\n") +
+              static_job("plain", {target.address()}) + to_both());
+  ASSERT_TRUE(arrived("gpu_weighted_utilization_ratio", 2));
+  ASSERT_TRUE(arrived("gpu_instance_compute_slices", 3));
+  const auto near = [](const std::map<Labels, double>& answer, double want) {
+    return answer.size() == 1 && std::abs(answer.begin()->second - want) < 1e-9;
+  };
+  constexpr const char* kByHand =
+      "sum by (UUID) (DCGM_FI_PROF_GR_ENGINE_ACTIVE{job=\"dcgm\"} * on (UUID, GPU_I_ID) group_right "
+      "gpu_instance_compute_slices) / sum by (UUID) (gpu_instance_compute_slices)";
+  for (const auto& store : stores())
+    for (const auto& [query, want] :
+         {std::pair<std::string, double>("gpu_weighted_utilization_ratio{over=\"allocated\"}", 0.725),
+          {"gpu_weighted_utilization_ratio{over=\"device\"}", 2.9 / 7},
+          {kByHand, 0.725}})
+      EXPECT_TRUE(eventually([&] { return near(store->at(query, now_epoch_ms()), want); }))
+          << store->name() << ": " << query;
+  const Labels device = {{"__name__", "gpu_weighted_utilization_ratio"},
+                         {"UUID", "GPU-1a2b"},
+                         {"gpu", "0"},
+                         {"Hostname", "gpu-a"},
+                         {"over", "device"},
+                         {"weight", "compute_slices"},
+                         {"job", "dcgm"},
+                         {"instance", target.address()}};
+  EXPECT_THAT(prometheus().samples("gpu_weighted_utilization_ratio"), Contains(Key(device)));
+
+  target.become(dcgm_page({0.9, 0.8}));
+  EXPECT_TRUE(vanished("gpu_instance_compute_slices{GPU_I_ID=\"3\"}"));
+  for (const auto& store : stores())
+    EXPECT_TRUE(eventually([&] {
+      return near(store->at("gpu_weighted_utilization_ratio{over=\"allocated\"}", now_epoch_ms()), 0.85);
+    })) << store->name();
 }
 
 }  // namespace
