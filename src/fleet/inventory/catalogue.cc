@@ -1,8 +1,12 @@
 #include "fleet/inventory/catalogue.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
 
 #include "gpu/models.h"
+#include "gpu/profile_name.h"
 
 namespace tessera::fleet {
 namespace {
@@ -56,6 +60,21 @@ const Model* find_model(std::string_view key) {
 
 std::string model_key_of(std::string_view nvml_name) {
   return std::string(gpu::model_key(nvml_name).value_or(nvml_name));
+}
+
+std::optional<std::string> profile_key(std::string_view model_key, std::string_view profile) {
+  const auto name = gpu::parse_profile_name(profile);
+  if (!name || !find_model(model_key)) return std::nullopt;
+  const bool is_part = name->compute_slices != name->gpu_instance_slices;
+  std::string attribute;
+  if (name->attribute == "-me")
+    attribute = "_NO_ME";
+  else
+    for (const char c : name->attribute)
+      attribute += c == '+' || c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return fmt::format("{}_{}{}G{}GB{}", model_key.substr(0, model_key.find('_')),
+                     is_part ? fmt::format("{}C", name->compute_slices) : "", name->gpu_instance_slices,
+                     name->gigabytes, attribute);
 }
 
 }  // namespace tessera::fleet

@@ -29,4 +29,8 @@ const Model* find_model(std::string_view key);
 /// `H100_80GB` of "NVIDIA H100 80GB HBM3". A model that is in no table is known by its NVML name, never dropped.
 std::string model_key_of(std::string_view nvml_name);
 
+/// `H100_2G20GB` of the model's key and "2g.20gb"; `_ME`, `_ME_ALL`, `_GFX` and `_NO_ME` stand for a profile's
+/// attribute. Absent for a model that is not in the catalogue and for what is no profile.
+std::optional<std::string> profile_key(std::string_view model_key, std::string_view profile);
+
 }  // namespace tessera::fleet

@@ -48,7 +48,11 @@ void Fleet::fall_silent(const Node& node, Device& device) {
   device.presence = Presence::Stale;
   device.up.reset();
   device.readings = {};
-  for (Instance& instance : device.instances) instance.readings = {};
+  device.quiet_since.reset();
+  for (Instance& instance : device.instances) {
+    instance.readings = {};
+    instance.quiet_since.reset();
+  }
   while (!device.sessions.empty())
     end_session(node, device, device.sessions.back().row, device.sessions.back().last_seen);
   device.allocations.clear();

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "fleet/inventory/fleet.h"
+#include "fleet/inventory/parts.h"
+#include "fleet/inventory/utilization.h"
 
 namespace tessera::fleet {
 namespace {
@@ -25,6 +27,10 @@ std::optional<unsigned> small(double value) {
 
 /// A process that began more than this apart from what was told before is another one with the same pid.
 constexpr EpochMs kSameStart = 1'000;
+
+bool is_activity(gpu::Reading reading) {
+  return reading == gpu::Reading::GraphicsEngineActiveRatio || reading == gpu::Reading::GpuUtilPercent;
+}
 
 template <class T, class Field, class Value>
 void set(std::shared_ptr<const T>& facts, Field T::* field, const Value& value) {
@@ -94,15 +100,24 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
   const Subject& subject = subjects_[state.subject];
   Device& device = device_of(subject);
   gpu::Readings* readings = &device.readings;
+  std::optional<EpochMs>* quiet_since = &device.quiet_since;
   if (subject.part.gpu_instance) {
     Instance& instance = instance_at(device, subject.part, time);
     instance.last_seen = std::max(instance.last_seen, time);
     readings = &instance.readings;
+    quiet_since = &instance.quiet_since;
   }
   if (std::isfinite(value))
     readings->set(state.reading, value * state.factor);
   else
     readings->clear(state.reading);
+  if (is_activity(state.reading)) {
+    const auto busy = activity(*readings);
+    if (!busy || *busy >= kQuietRatio)
+      quiet_since->reset();
+    else if (!*quiet_since)
+      *quiet_since = time;
+  }
   if (state.row != kNone) hold(device, state.row, std::nullopt, time);
 }
 

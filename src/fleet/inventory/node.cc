@@ -3,10 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace tessera::fleet {
 
 std::string device_id(std::string_view node, unsigned index) { return fmt::format("{}-GPU-{:02}", node, index); }
+
+std::string_view presence_name(Presence presence) {
+  constexpr std::array<std::string_view, kPresences> kNames = {"present", "stale", "missing", "retired"};
+  return kNames[static_cast<std::size_t>(presence)];
+}
+
+std::string session_id(std::string_view cluster, std::string_view uuid, const Session& session) {
+  const auto number = [](std::optional<unsigned> part) { return part ? std::to_string(*part) : std::string("-"); };
+  std::string text = fmt::format("{}/{}/{}/{}/{}/{}", cluster, uuid, number(session.part.gpu_instance),
+                                 number(session.part.compute_instance), session.facts->pid, session.start.value_or(0));
+  // Where processes are not told apart, pods are.
+  const Workload& of = session.facts->workload;
+  if (session.facts->pid == 0)
+    text += fmt::format("/{}/{}/{}/{}/{}", session.facts->command, of.space, of.pod, of.container, of.pod_uid);
+  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return fmt::format("{:016x}", hash);
+}
 
 Instance* find_instance(Device& device, const Part& part) {
   const auto found = std::ranges::lower_bound(device.instances, part, {}, &Instance::part);
@@ -35,20 +54,17 @@ void drop_instance(Device& device, const Part& part) {
 
 std::vector<ListedInstance> listed_instances(const Device& device) {
   std::vector<ListedInstance> out;
-  const gpu::Readings* readings = nullptr;
+  const Instance* whole = nullptr;
   std::optional<unsigned> gpu_instance;
   for (std::size_t i = 0; i < device.instances.size(); ++i) {
     const Instance& instance = device.instances[i];
-    if (instance.part.gpu_instance != gpu_instance) readings = nullptr;
-    gpu_instance = instance.part.gpu_instance;
-    if (instance.part.compute_instance) {
-      out.push_back({&instance, readings ? readings : &instance.readings});
-      continue;
-    }
     // Sorted by part, so that a GPU instance stands before its compute instances.
-    readings = &instance.readings;
+    if (instance.part.gpu_instance != gpu_instance) whole = &instance;
+    gpu_instance = instance.part.gpu_instance;
     const bool has_parts = i + 1 < device.instances.size() && device.instances[i + 1].part.gpu_instance == gpu_instance;
-    if (!has_parts) out.push_back({&instance, readings});
+    if (!instance.part.compute_instance && has_parts) continue;
+    const Instance& teller = whole->part.compute_instance ? instance : *whole;
+    out.push_back({&instance, &teller.readings, teller.quiet_since});
   }
   return out;
 }

@@ -24,6 +24,7 @@ struct Workload {
   std::string pod;
   std::string container;
   std::string pod_uid;
+  bool is_pod() const { return !pod.empty() || !pod_uid.empty(); }
   bool operator==(const Workload&) const = default;
 };
 
@@ -41,6 +42,7 @@ struct Instance {
   Part part;
   std::shared_ptr<const InstanceFacts> facts;
   gpu::Readings readings;
+  std::optional<EpochMs> quiet_since;  ///< of a GPU instance: see Device
   EpochMs first_seen = 0;
   EpochMs last_seen = 0;
 };
@@ -109,6 +111,8 @@ struct DeviceFacts {
 /// Stale: silent for 2.5 intervals, its numbers are no longer shown. Missing: silent for so long that somebody should
 /// look. Retired: its node has left the cluster.
 enum class Presence : std::uint8_t { Present, Stale, Missing, Retired };
+inline constexpr std::size_t kPresences = 4;
+std::string_view presence_name(Presence presence);  ///< "present"
 
 /// The entry of a GPU instance (a part without compute instance) has the readings; those of its compute instances have
 /// the facts. See listed_instances().
@@ -117,6 +121,7 @@ struct Device {
   Presence presence = Presence::Present;
   std::optional<bool> up;  ///< it answered in the agent's last collection; absent without an agent
   gpu::Readings readings;
+  std::optional<EpochMs> quiet_since;   ///< first sample of its activity since which each was below 1 %
   std::vector<Instance> instances;      ///< by part
   std::vector<Session> sessions;        ///< running
   std::vector<Allocation> allocations;  ///< held now
@@ -135,6 +140,10 @@ struct Node {
 /// `worker-01-GPU-00`
 std::string device_id(std::string_view node, unsigned index);
 
+/// 16 hex digits of what makes a session itself: cluster, device, part, process and its start. Another session of a pid
+/// that is used again has another one.
+std::string session_id(std::string_view cluster, std::string_view uuid, const Session& session);
+
 /// Null where the device has no such part.
 Instance* find_instance(Device& device, const Part& part);
 /// Made where it is not there.
@@ -146,6 +155,7 @@ void drop_instance(Device& device, const Part& part);
 struct ListedInstance {
   const Instance* instance = nullptr;
   const gpu::Readings* readings = nullptr;  ///< of its GPU instance: the driver cannot tell two parts of one apart
+  std::optional<EpochMs> quiet_since;       ///< likewise
 };
 std::vector<ListedInstance> listed_instances(const Device& device);
 

@@ -1,93 +1,150 @@
 #include "fleet/inventory/overview.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "fleet/inventory/catalogue.h"
-#include "fleet/inventory/health.h"
-#include "fleet/inventory/utilization.h"
 
 namespace tessera::fleet {
 namespace {
 
 using gpu::Reading;
 
-/// What a container's part of the device weighs, in compute slices.
-double slices_held(const Device& device, const Allocation& allocation) {
-  if (!allocation.part.gpu_instance) return whole_weight(device, gpu::Weight::ComputeSlices).value_or(1);
-  for (const ListedInstance& one : listed_instances(device)) {
-    const Part& part = one.instance->part;
-    const bool same_ci = !allocation.part.compute_instance || part.compute_instance == allocation.part.compute_instance;
-    if (part.gpu_instance == allocation.part.gpu_instance && same_ci)
-      return one.instance->facts->compute_slices.value_or(0);
-  }
-  return 0;
+template <class Array, class Name>
+void count(Array& array, Name name, std::uint64_t by = 1) {
+  array[static_cast<std::size_t>(name)] += by;
 }
 
-void add_memory(Overview& out, const Device& device) {
-  std::optional<double> used = device.readings[Reading::MemoryUsedBytes];
-  std::optional<double> total = device.readings[Reading::MemoryTotalBytes];
-  if (!total && device.facts->memory_bytes) total = static_cast<double>(*device.facts->memory_bytes);
-  // In MIG mode each instance tells for itself.
-  if (!used)
-    for (const ListedInstance& one : listed_instances(device))
-      if (const auto part = (*one.readings)[Reading::MemoryUsedBytes]) used = used.value_or(0) + *part;
-  out.memory_used_bytes.add(used);
-  out.memory_total_bytes.add(total);
+template <class Array>
+void add_all(Array& to, const Array& from) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
-void add_state(Overview& out, const Device& device) {
-  const auto problems = problems_of(device);
-  if (!problems.empty() && problems.front().severity == Severity::Critical) {
-    ++out.unhealthy;
-  } else if (device.presence == Presence::Stale) {
-    ++out.unknown;
-  } else if (!device.allocations.empty()) {
-    ++out.held;
-    const auto unused = [](const Allocation& one) { return one.used == false; };
-    if (std::ranges::all_of(device.allocations, unused)) ++out.held_idle;
-  } else if (device.sessions.empty()) {
-    ++out.free;
-  } else {
-    ++out.held;  // by a process outside Kubernetes
+void add_all(std::map<std::string, std::uint64_t>& to, const std::map<std::string, std::uint64_t>& from) {
+  for (const auto& [name, number] : from) to[name] += number;
+}
+
+/// How much of the device a container holds.
+double share_held(const Device& device, const std::vector<DevicePart>& parts, const Allocation& allocation) {
+  if (!allocation.part.gpu_instance) return 1;
+  const auto whole = whole_weight(device, gpu::Weight::ComputeSlices);
+  double held = 0;
+  for (const DevicePart& part : parts)
+    if (covers(allocation.part, part.part)) held += part_weight(device, part, gpu::Weight::ComputeSlices).value_or(0);
+  return whole && *whole > 0 ? held / *whole : 0;
+}
+
+void add_namespaces(Overview& out, const Device& device, const std::vector<DevicePart>& parts) {
+  std::map<std::string_view, std::vector<DevicePart>> had;
+  const auto note = [&](const std::string& space, const Part& told) {
+    auto& of = had[space];
+    for (const DevicePart& part : parts)
+      if (covers(told, part.part) && std::ranges::find(of, part.part, &DevicePart::part) == of.end())
+        of.push_back(part);
+  };
+  for (const Allocation& one : device.allocations) {
+    const std::string& space = one.facts->workload.space;
+    if (space.empty()) continue;
+    NamespaceUse& use = out.namespaces[space];
+    ++use.allocations;
+    use.held_devices += share_held(device, parts, one);
+    note(space, one.part);
   }
+  for (const Session& one : device.sessions) {
+    const std::string& space = one.facts->workload.space;
+    if (space.empty()) continue;
+    ++out.namespaces[space].sessions;
+    note(space, one.part);
+  }
+  for (const auto& [space, of] : had)
+    if (!of.empty()) out.namespaces[std::string(space)].utilization.add(device, of);
+}
+
+void add_instances(Overview& out, const Device& device, const std::vector<DevicePart>& parts,
+                   const std::string& model) {
+  for (const DevicePart& part : parts) {
+    if (!part.instance) continue;
+    ++out.mig_instances;
+    count(out.instances_by_use, use_of(device, part).use);
+    const std::string& profile = part.instance->facts->profile;
+    if (!profile.empty()) ++out.instances_by_profile[profile_key(model, profile).value_or(profile)];
+  }
+}
+
+void add_device(Overview& out, const Device& device) {
+  count(out.by_presence, device.presence);
+  if (device.presence == Presence::Retired) return;
+  const std::string model = model_key_of(device.facts->name);
+  const auto parts = parts_of(device);
+  ++out.devices;
+  ++out.devices_by_model[model];
+  out.allocations += device.allocations.size();
+  out.sessions += device.sessions.size();
+  const auto without_pod = [](const Session& one) { return !one.facts->workload.is_pod(); };
+  out.unattributed_sessions += static_cast<std::uint64_t>(std::ranges::count_if(device.sessions, without_pod));
+  count(out.by_health, health_of(device));
+  count(out.by_use, use_of(device).use);
+  for (const Problem& problem : problems_of(device)) count(out.findings, problem.severity);
+  out.utilization.add(device, parts);
+  out.power_watts.add(device.readings[Reading::PowerWatts]);
+  out.memory_used_bytes.add(memory_used_bytes(device));
+  out.memory_total_bytes.add(memory_total_bytes(device));
+  add_instances(out, device, parts, model);
+  add_namespaces(out, device, parts);
 }
 
 }  // namespace
 
-Overview overview_of(const View& view) {
+void Overview::add(const Overview& other) {
+  nodes += other.nodes;
+  devices += other.devices;
+  mig_instances += other.mig_instances;
+  allocations += other.allocations;
+  sessions += other.sessions;
+  unattributed_sessions += other.unattributed_sessions;
+  add_all(by_health, other.by_health);
+  add_all(by_presence, other.by_presence);
+  add_all(by_use, other.by_use);
+  add_all(instances_by_use, other.instances_by_use);
+  add_all(findings, other.findings);
+  utilization.add(other.utilization);
+  power_watts.add(other.power_watts);
+  memory_used_bytes.add(other.memory_used_bytes);
+  memory_total_bytes.add(other.memory_total_bytes);
+  add_all(devices_by_model, other.devices_by_model);
+  add_all(instances_by_profile, other.instances_by_profile);
+  for (const auto& [name, use] : other.namespaces) {
+    NamespaceUse& mine = namespaces[name];
+    mine.allocations += use.allocations;
+    mine.held_devices += use.held_devices;
+    mine.sessions += use.sessions;
+    mine.utilization.add(use.utilization);
+  }
+}
+
+Overview overview_of(const Node& node) {
   Overview out;
-  out.time = view.time;
-  FleetMean mean;
-  std::map<std::string, NamespaceUse> spaces;
+  for (const Device& device : node.devices) add_device(out, device);
+  out.nodes = out.devices > 0 ? 1 : 0;
+  return out;
+}
+
+Overviews OverviewFold::of(const View& view) {
+  std::vector<Known> next;
+  next.reserve(view.nodes.size());
+  Overviews out;
+  auto before = known_.begin();
+  const auto name = [](const Node& node) { return std::tie(node.cluster, node.name); };
   for (const auto& node : view.nodes) {
-    ++out.nodes;
-    for (const Device& device : node->devices) {
-      if (device.presence == Presence::Retired) continue;
-      ++out.devices;
-      ++out.devices_by_model[model_key_of(device.facts->name)];
-      if (device.facts->mig_enabled == true) ++out.mig_devices;
-      out.mig_instances += listed_instances(device).size();
-      out.allocations += device.allocations.size();
-      out.sessions += device.sessions.size();
-      out.power_watts.add(device.readings[Reading::PowerWatts]);
-      add_memory(out, device);
-      add_state(out, device);
-      mean.add(device, gpu::Weight::ComputeSlices);
-      for (const Allocation& one : device.allocations) {
-        NamespaceUse& space = spaces[one.facts->workload.space];
-        ++space.allocations;
-        space.slices_held += slices_held(device, one);
-      }
-    }
+    while (before != known_.end() && name(*before->node) < name(*node)) ++before;
+    const bool same = before != known_.end() && before->node == node;
+    next.push_back(same ? *before : Known{node, std::make_shared<const Overview>(overview_of(*node))});
+    out.clusters[node->cluster].add(*next.back().overview);
+    out.nodes.push_back(next.back().overview);
   }
-  out.utilization = mean.device();
-  out.allocated_utilization = mean.allocated();
-  out.simple_utilization = mean.simple();
-  for (auto& [name, use] : spaces) {
-    use.name = name;
-    out.namespaces.push_back(use);
-  }
-  std::ranges::stable_sort(out.namespaces, std::greater<>(), &NamespaceUse::slices_held);
+  known_ = std::move(next);
+  for (const auto& [cluster, overview] : out.clusters) out.all.add(overview);
   return out;
 }
 

@@ -1,13 +1,17 @@
 #pragma once
-// The fleet in one look: one fold over a view.
+// The fleet in one look: a fold over devices, kept node by node so that a new view costs what has changed in it.
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "fleet/inventory/fleet.h"
-#include "gpu/weighting.h"
+#include "fleet/inventory/health.h"
+#include "fleet/inventory/parts.h"
+#include "fleet/inventory/utilization.h"
 
 namespace tessera::fleet {
 
@@ -20,39 +24,64 @@ struct Sum {
     ++asked;
     if (one) value += *one, ++told;
   }
+  void add(const Sum& other) { value += other.value, told += other.told, asked += other.asked; }
+  std::optional<double> known() const { return told > 0 ? std::optional(value) : std::nullopt; }
+  bool operator==(const Sum&) const = default;
 };
 
-/// How a namespace stands: slices are compute slices, a whole device's where it is not cut.
+/// What a namespace has.
 struct NamespaceUse {
-  std::string name;
   std::uint64_t allocations = 0;
-  double slices_held = 0;
+  double held_devices = 0;  ///< whole devices and, for instances, their share of the compute slices
+  std::uint64_t sessions = 0;
+  UtilizationSum utilization;  ///< over what it holds or uses
+  bool operator==(const NamespaceUse&) const = default;
 };
 
+/// Of a node, a cluster or the fleet. Retired devices are in by_presence alone.
 struct Overview {
-  EpochMs time = 0;
-  std::uint64_t nodes = 0;
-  std::uint64_t devices = 0;  ///< but for retired ones
-  std::uint64_t mig_devices = 0;
+  std::uint64_t nodes = 0;  ///< with devices
+  std::uint64_t devices = 0;
   std::uint64_t mig_instances = 0;
   std::uint64_t allocations = 0;  ///< containers that hold a device or an instance
   std::uint64_t sessions = 0;
-  // Each device is in one of these: unhealthy before held, held before used without being held, and free.
-  std::uint64_t held = 0;
-  std::uint64_t held_idle = 0;  ///< of the held: no process of a holder runs on any part of it
-  std::uint64_t free = 0;
-  std::uint64_t unhealthy = 0;                     ///< critical
-  std::uint64_t unknown = 0;                       ///< stale
-  std::optional<gpu::Mean> utilization;            ///< over whole devices, weighted by compute slices
-  std::optional<gpu::Mean> allocated_utilization;  ///< over what is handed out or exists
-  std::optional<double> simple_utilization;        ///< every device alike
+  std::uint64_t unattributed_sessions = 0;  ///< of them, without a pod
+  std::array<std::uint64_t, kHealths> by_health{};
+  std::array<std::uint64_t, kPresences> by_presence{};
+  std::array<std::uint64_t, kUses> by_use{};
+  std::array<std::uint64_t, kUses> instances_by_use{};
+  std::array<std::uint64_t, kSeverities> findings{};
+  UtilizationSum utilization;  ///< by compute slices
   Sum power_watts;
   Sum memory_used_bytes;
   Sum memory_total_bytes;
-  std::map<std::string, std::uint64_t> devices_by_model;  ///< by model key
-  std::vector<NamespaceUse> namespaces;                   ///< the largest first
+  std::map<std::string, std::uint64_t> devices_by_model;      ///< by model key
+  std::map<std::string, std::uint64_t> instances_by_profile;  ///< by profile key, or by name where there is none
+  std::map<std::string, NamespaceUse> namespaces;
+
+  void add(const Overview& other);
+  bool operator==(const Overview&) const = default;
 };
 
-Overview overview_of(const View& view);
+Overview overview_of(const Node& node);
+
+struct Overviews {
+  Overview all;
+  std::map<std::string, Overview> clusters;
+  std::vector<std::shared_ptr<const Overview>> nodes;  ///< in the view's order
+};
+
+/// Keeps what nodes came to, as views share the nodes that have not changed.
+class OverviewFold {
+ public:
+  Overviews of(const View& view);
+
+ private:
+  struct Known {
+    std::shared_ptr<const Node> node;
+    std::shared_ptr<const Overview> overview;
+  };
+  std::vector<Known> known_;  ///< of the last view, in its order
+};
 
 }  // namespace tessera::fleet

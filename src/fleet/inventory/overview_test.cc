@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/health.h"
 #include "fleet/inventory/told_pages.h"
@@ -33,10 +35,12 @@ std::string cut(const std::vector<std::pair<std::string, std::optional<double>>>
   return out;
 }
 
-Utilization utilization(const std::vector<std::pair<std::string, std::optional<double>>>& instances) {
+UtilizationSum utilization(const std::vector<std::pair<std::string, std::optional<double>>>& instances) {
   ToldPages told;
   told.scrape(kStart, R"(node="a")", cut(instances));
-  return utilization_of(device_of(*told.fleet.publish(kStart), 0), gpu::Weight::ComputeSlices);
+  UtilizationSum out;
+  out.add(device_of(*told.fleet.publish(kStart), 0));
+  return out;
 }
 
 TEST(Utilization, IsWeightedBySlices) {
@@ -50,16 +54,17 @@ TEST(Utilization, IsWeightedBySlices) {
       {{{"3g.40gb", 0.95}, {"2g.20gb", 0.7}, {"2g.20gb", 0.85}}, 0.85, 0.85, 2.5 / 3},
   };
   for (const Case& c : kCases) {
-    const Utilization of = utilization(c.instances);
-    ASSERT_TRUE(of.allocated && of.device && of.simple);
-    EXPECT_NEAR(of.allocated->ratio, c.allocated, 1e-9);
-    EXPECT_NEAR(of.device->ratio, c.device, 1e-9);
-    EXPECT_NEAR(*of.simple, c.simple, 1e-9);
-    EXPECT_EQ(of.device->coverage, 1);
+    const UtilizationSum of = utilization(c.instances);
+    ASSERT_TRUE(of.allocated() && of.device() && of.simple());
+    EXPECT_NEAR(of.allocated()->ratio, c.allocated, 1e-9);
+    EXPECT_NEAR(of.device()->ratio, c.device, 1e-9);
+    EXPECT_NEAR(*of.simple(), c.simple, 1e-9);
+    EXPECT_EQ(of.device()->coverage, 1);
+    EXPECT_EQ(of.source(), "graphics_engine");
   }
-  EXPECT_NEAR(utilization({{"3g.40gb", 0.5}, {"2g.20gb", std::nullopt}}).allocated->coverage, 0.6, 1e-9);
-  EXPECT_FALSE(utilization({{"3g.40gb", std::nullopt}}).device);
-  EXPECT_EQ(utilization({}).device->ratio, 0) << "nothing can run on a device that is cut into nothing";
+  EXPECT_NEAR(utilization({{"3g.40gb", 0.5}, {"2g.20gb", std::nullopt}}).allocated()->coverage, 0.6, 1e-9);
+  EXPECT_FALSE(utilization({{"3g.40gb", std::nullopt}}).device());
+  EXPECT_EQ(utilization({}).device()->ratio, 0) << "nothing can run on a device that is cut into nothing";
 }
 
 TEST(OverviewOf, CountsEachDeviceOnce) {
@@ -73,30 +78,60 @@ DCGM_FI_DEV_ROW_REMAP_FAILURE{gpu="2",UUID="GPU-3",modelName="NVIDIA Unheard Of 
 gpu_allocation_info{gpu="3",UUID="GPU-4",resource="nvidia.com/gpu",share="exclusive",pod="q",namespace="ml",container="c"} 1
 gpu_allocation_used{gpu="3",UUID="GPU-4",resource="nvidia.com/gpu",pod="q",namespace="ml",container="c"} 0
 )");
-  const Overview overview = overview_of(*told.fleet.publish(kStart));
+  const Overview overview = OverviewFold().of(*told.fleet.publish(kStart)).all;
   EXPECT_EQ(overview.nodes, 1U);
   EXPECT_EQ(overview.devices, 4U);
-  EXPECT_EQ(overview.held, 2U);
-  EXPECT_EQ(overview.held_idle, 1U);
-  EXPECT_EQ(overview.free, 1U);
-  EXPECT_EQ(overview.unhealthy, 1U);
+  using Four = std::array<std::uint64_t, 4>;
+  EXPECT_EQ(overview.by_use, (Four{1, 1, 2, 0})) << "active, idle, free, unknown";
+  EXPECT_EQ(overview.by_health, (Four{3, 0, 1, 0}));
+  EXPECT_EQ(overview.by_presence, (Four{4, 0, 0, 0}));
+  EXPECT_EQ(overview.findings, (std::array<std::uint64_t, 3>{0, 0, 1}));
   EXPECT_EQ(overview.allocations, 2U);
   EXPECT_EQ(overview.devices_by_model.at("T4"), 2U);
   EXPECT_EQ(overview.devices_by_model.at("NVIDIA Unheard Of 9000"), 1U) << "an unknown model is not dropped";
-  ASSERT_TRUE(overview.utilization);
-  EXPECT_NEAR(overview.utilization->ratio, 0.5 / 3, 1e-9);
-  EXPECT_NEAR(overview.utilization->coverage, 0.75, 1e-9) << "one device tells nothing of its load";
-  EXPECT_EQ(overview.power_watts.value, 60);
+  ASSERT_TRUE(overview.utilization.device());
+  EXPECT_NEAR(overview.utilization.device()->ratio, 0.5 / 3, 1e-9);
+  EXPECT_NEAR(overview.utilization.device()->coverage, 0.75, 1e-9) << "one device tells nothing of its load";
+  EXPECT_EQ(overview.power_watts.known(), 60);
   EXPECT_EQ(overview.power_watts.told, 1U);
   ASSERT_EQ(overview.namespaces.size(), 1U);
-  EXPECT_EQ(overview.namespaces[0].allocations, 2U);
+  EXPECT_EQ(overview.namespaces.at("ml").allocations, 2U);
+  EXPECT_EQ(overview.namespaces.at("ml").held_devices, 2);
 }
 
 TEST(OverviewOf, OfNothingInventsNothing) {
-  const Overview overview = overview_of(View{});
-  EXPECT_FALSE(overview.utilization);
-  EXPECT_FALSE(overview.simple_utilization);
-  EXPECT_EQ(overview.power_watts.asked, 0U);
+  const Overview overview = OverviewFold().of(View{}).all;
+  EXPECT_FALSE(overview.utilization.device());
+  EXPECT_FALSE(overview.utilization.simple());
+  EXPECT_FALSE(overview.power_watts.known());
+}
+
+// Nodes come, change, fall silent and are shared between views; what was kept of them never shows.
+TEST(OverviewFold, IsWhatAFreshOneIs) {
+  std::mt19937 random(20261122);
+  const auto any = [&](int least, int most) { return std::uniform_int_distribution(least, most)(random); };
+  ToldPages told;
+  OverviewFold kept;
+  EpochMs now = kStart;
+  for (int round = 0; round < 60; ++round, now += 20'000) {
+    for (int i = any(0, 4); i > 0; --i) {
+      const std::string target = fmt::format("node=\"n{}\",cluster=\"c{}\"", any(0, 9), any(0, 1));
+      std::string page = any(0, 3) == 0 ? cut({{"1g.10gb", any(0, 100) / 100.0}, {"3g.40gb", std::nullopt}}) : "";
+      for (int gpu = any(0, 3); gpu > 0; --gpu)
+        page += fmt::format(
+            "DCGM_FI_DEV_GPU_UTIL{{gpu=\"{0}\",UUID=\"GPU-{0}-{1}\",modelName=\"Tesla T4\",pod=\"p{2}\",namespace="
+            "\"s{2}\",container=\"c\"}} {3}\n",
+            gpu, target.substr(6, 2), any(0, 3), any(0, 100));
+      if (!page.empty()) told.scrape(now, target, page);
+    }
+    told.fleet.advance(now);
+    const auto view = told.fleet.publish(now);
+    const Overviews of = kept.of(*view), fresh = OverviewFold().of(*view);
+    ASSERT_TRUE(of.all == fresh.all && of.clusters == fresh.clusters) << "round " << round;
+    ASSERT_EQ(of.nodes.size(), view->nodes.size());
+    for (std::size_t i = 0; i < of.nodes.size(); ++i)
+      ASSERT_TRUE(*of.nodes[i] == overview_of(*view->nodes[i])) << view->nodes[i]->name << " in round " << round;
+  }
 }
 
 TEST(ProblemsOf, NamesTheWorstFirst) {
@@ -109,16 +144,28 @@ DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="GPU-2"} 79
 DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{gpu="2",UUID="GPU-3"} 5
 )");
   const auto view = told.fleet.publish(kStart);
-  EXPECT_EQ(health_word(device_of(*view, 0)), "ok") << "Xid 31 is a program's fault";
+  EXPECT_EQ(health_of(device_of(*view, 0)), Health::Healthy) << "Xid 31 is a program's fault";
   const auto problems = problems_of(device_of(*view, 1));
   ASSERT_EQ(problems.size(), 3U);
   EXPECT_EQ(problems[0].key, "fatal_xid");
-  EXPECT_EQ(health_word(device_of(*view, 1)), "critical");
-  EXPECT_EQ(health_word(device_of(*view, 2)), "ok") << "idle, and at its power cap";
+  EXPECT_EQ(problems[0].value, 79);
+  EXPECT_EQ(health_of(device_of(*view, 1)), Health::Unhealthy);
+  EXPECT_EQ(health_of(device_of(*view, 2)), Health::Healthy) << "idle, and at its power cap";
   told.fleet.advance(kStart + 100'000);
-  EXPECT_EQ(health_word(device_of(*told.fleet.publish(0), 0)), "unknown");
+  EXPECT_EQ(health_of(device_of(*told.fleet.publish(0), 0)), Health::Unknown);
+  EXPECT_EQ(problems_of(device_of(*told.fleet.publish(0), 0)).at(0).key, "stale");
   told.fleet.advance(kStart + 400'000);
   EXPECT_EQ(problems_of(device_of(*told.fleet.publish(0), 0)).at(0).key, "missing");
+}
+
+TEST(ProfileKey, IsOfTheModelsFamily) {
+  EXPECT_EQ(profile_key("H100_80GB", "2g.20gb"), "H100_2G20GB");
+  EXPECT_EQ(profile_key("A100_40GB", "1g.5gb+me"), "A100_1G5GB_ME");
+  EXPECT_EQ(profile_key("RTXPRO6000", "1g.24gb+me.all"), "RTXPRO6000_1G24GB_ME_ALL");
+  EXPECT_EQ(profile_key("B200_180GB", "1g.23gb-me"), "B200_1G23GB_NO_ME");
+  EXPECT_EQ(profile_key("H100_80GB", "1c.3g.40gb"), "H100_1C3G40GB");
+  EXPECT_FALSE(profile_key("NVIDIA Unheard Of 9000", "2g.20gb"));
+  EXPECT_FALSE(profile_key("H100_80GB", "big"));
 }
 
 TEST(Models, FixedKeysComeFirst) {

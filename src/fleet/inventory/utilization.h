@@ -1,10 +1,11 @@
 #pragma once
 // How busy devices are, weighted by their size. See gpu/weighting.h for the two denominators.
+#include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
+#include <span>
+#include <string_view>
 
-#include "fleet/inventory/node.h"
+#include "fleet/inventory/parts.h"
 #include "gpu/weighting.h"
 
 namespace tessera::fleet {
@@ -17,32 +18,41 @@ std::optional<double> activity(const gpu::Readings& readings);
 /// cannot be cut. Absent for SMs that nobody tells.
 std::optional<double> whole_weight(const Device& device, gpu::Weight weight);
 
-/// A device's instances, or the device itself outside MIG mode, for a mean. `of_pod`: only what this pod holds.
-std::vector<gpu::Share> shares_of(const Device& device, gpu::Weight weight);
+/// What a part weighs; absent where nobody tells.
+std::optional<double> part_weight(const Device& device, const DevicePart& part, gpu::Weight weight);
 
-struct Utilization {
-  std::optional<gpu::Mean> allocated;
-  std::optional<gpu::Mean> device;
-  std::optional<double> simple;  ///< the unweighted mean over instances
-};
-Utilization utilization_of(const Device& device, gpu::Weight weight);
-
-/// A mean over devices weighted by their whole size, device by device; what is not known is left out and lowers the
-/// coverage.
-class FleetMean {
+/// Means over any number of devices and parts of them, summed device by device. What is not known is left out and
+/// lowers the coverage.
+class UtilizationSum {
  public:
-  void add(const Device& device, gpu::Weight weight);
-  std::optional<gpu::Mean> device() const { return mean(busy_, known_, weight_); }
-  std::optional<gpu::Mean> allocated() const { return mean(allocated_busy_, allocated_known_, allocated_weight_); }
-  std::optional<double> simple() const { return count_ == 0 ? std::nullopt : std::optional(simple_sum_ / count_); }
-  double weight() const { return weight_; }
+  UtilizationSum() = default;
+  explicit UtilizationSum(gpu::Weight weight) : weight_(weight) {}
+
+  void add(const Device& device) { add(device, parts_of(device)); }
+  /// These parts alone; the whole device is what they are a share of.
+  void add(const Device& device, std::span<const DevicePart> parts);
+  void add(const UtilizationSum& other);
+
+  std::optional<gpu::Mean> device() const { return mean(busy_, known_, whole_); }
+  std::optional<gpu::Mean> allocated() const { return mean(allocated_busy_, allocated_known_, parts_); }
+  /// Every part alike, however large.
+  std::optional<double> simple() const;
+  gpu::Weight weight() const { return weight_; }
+  double device_weight() const { return whole_; }
+  double allocated_weight() const { return parts_; }
+  /// "graphics_engine", "gpu_util" or "mixed"; empty where nothing is told.
+  std::string_view source() const;
+  bool operator==(const UtilizationSum&) const = default;
 
  private:
-  static std::optional<gpu::Mean> mean(double busy, double known, double weight);
-  double busy_ = 0, known_ = 0, weight_ = 0;
-  double allocated_busy_ = 0, allocated_known_ = 0, allocated_weight_ = 0;
-  double simple_sum_ = 0;
-  unsigned count_ = 0;
+  std::optional<gpu::Mean> mean(double busy, double known, double all) const;
+
+  gpu::Weight weight_ = gpu::Weight::ComputeSlices;
+  double busy_ = 0, known_ = 0, whole_ = 0;                      ///< over whole devices
+  double allocated_busy_ = 0, allocated_known_ = 0, parts_ = 0;  ///< over the parts
+  double simple_ = 0;                                            ///< sum of activities
+  std::uint64_t by_engine_ = 0, by_util_ = 0;                    ///< activities by where they come from
+  std::uint64_t devices_ = 0, weighed_ = 0;
 };
 
 }  // namespace tessera::fleet
