@@ -54,13 +54,22 @@ Result<Form> form_of(const http::Request& request) {
   return form;
 }
 
+struct RefusalRow {
+  std::string_view name;
+  int status;
+  std::string_view type;  ///< of the problem
+};
+// In the order of Refusal.
+constexpr std::array<RefusalRow, kRefusals> kRefusalRows = {{{"too_large", 413, "too-large"},
+                                                             {"bad_encoding", 415, "unsupported-type"},
+                                                             {"bad_message", 400, "invalid-samples"},
+                                                             {"bad_labels", 400, "invalid-samples"},
+                                                             {"busy", 503, "busy"},
+                                                             {"disk", 503, "journal-full"}}};
+
 }  // namespace
 
-std::string_view refusal_name(Refusal refusal) {
-  constexpr std::array<std::string_view, kRefusals> kNames = {"too_large",  "bad_encoding", "bad_message",
-                                                              "bad_labels", "busy",         "disk"};
-  return kNames[static_cast<std::size_t>(refusal)];
-}
+std::string_view refusal_name(Refusal refusal) { return kRefusalRows[static_cast<std::size_t>(refusal)].name; }
 
 Intake::Intake(IntakeLimits limits, journal::Journal& journal, Keeper& keeper)
     : limits_(limits), journal_(journal), keeper_(keeper) {}
@@ -70,36 +79,35 @@ IntakeStats Intake::stats() const {
   return stats_;
 }
 
-http::Response Intake::refuse(Refusal why, int status, std::string_view detail) {
+http::Response Intake::refuse(const http::Request& request, Refusal why, std::string detail) {
   {
     const std::lock_guard lock(mutex_);
     ++stats_.refused[static_cast<std::size_t>(why)];
   }
-  http::Response out = problem(status, detail);
-  if (status == 503 || status == 429) out.headers.emplace_back("Retry-After", "1");
-  return out;
+  const RefusalRow& row = kRefusalRows[static_cast<std::size_t>(why)];
+  return reply({row.status, row.type, std::move(detail)}, request);
 }
 
 http::Response Intake::write(const http::Request& request) {
   if (request.body.size() > limits_.body_bytes)
-    return refuse(Refusal::TooLarge, 413,
+    return refuse(request, Refusal::TooLarge,
                   fmt::format("a body of {} bytes: at most {} are taken", request.body.size(), limits_.body_bytes));
   const auto form = form_of(request);
-  if (!form) return refuse(Refusal::BadEncoding, 415, form.error().what);
+  if (!form) return refuse(request, Refusal::BadEncoding, form.error().what);
   if (!keeper_.has_room())
-    return refuse(Refusal::Busy, 503, "the server is behind with what it has accepted: send this again");
+    return refuse(request, Refusal::Busy, "the server is behind with what it has accepted: send this again");
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
-  if (!message) return refuse(Refusal::BadMessage, 400, message.error().what);
+  if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   std::size_t too_new = 0;
   auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), too_new);
   if (!batch) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
-    return refuse(labels ? Refusal::BadLabels : Refusal::BadMessage, 400, batch.error().what);
+    return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
   }
   const std::size_t samples = batch->samples.size(), exemplars = batch->exemplars, histograms = batch->histograms;
   if (samples > 0)
     if (const auto kept = keep(*std::move(batch), kind_of(*form), request.body); !kept)
-      return refuse(Refusal::Disk, 503, kept.error().what);
+      return refuse(request, Refusal::Disk, kept.error().what);
   {
     const std::lock_guard lock(mutex_);
     ++stats_.requests;
@@ -150,13 +158,13 @@ Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
   return {};
 }
 
-Result<std::size_t> Intake::replay(journal::Sequence position) {
-  std::size_t records = 0;
+Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
+  Replayed out;
   for (;;) {
     auto record = TRY(journal_.next(std::chrono::steady_clock::now(), {}));
-    if (!record) return records;
+    if (!record) return out;
     if (record->sequence <= position) continue;
-    ++records;
+    ++out.records;
     const auto form = form_of(record->kind);
     auto message = form ? wire::decompress(form->compression, record->body, limits_.message_bytes)
                         : Result<std::string>(fail(Code::Invalid, "a record of kind {}", record->kind));
@@ -168,7 +176,7 @@ Result<std::size_t> Intake::replay(journal::Sequence position) {
                  {{"sequence", std::to_string(record->sequence)}, {"why", batch.error().what}});
       continue;
     }
-    batch->sequence = record->sequence;
+    batch->sequence = out.last = record->sequence;
     keeper_.wait_for_room();
     keeper_.take(*std::move(batch));
   }

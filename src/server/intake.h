@@ -36,14 +36,17 @@ class Intake {
   /// POST /write: remote write 1.0 and 2.0, snappy, or VictoriaMetrics' zstd.
   http::Response write(const http::Request& request);
 
-  /// What the journal holds behind `position`, from before a restart, goes into the fleet first. Returns how many
-  /// records that were.
-  Result<std::size_t> replay(journal::Sequence position);
+  struct Replayed {
+    std::size_t records = 0;
+    journal::Sequence last = 0;  ///< the fleet has all of them when it has this one
+  };
+  /// What the journal holds behind `position`, from before a restart, goes into the fleet first.
+  Result<Replayed> replay(journal::Sequence position);
 
   IntakeStats stats() const;
 
  private:
-  http::Response refuse(Refusal why, int status, std::string_view detail);
+  http::Response refuse(const http::Request& request, Refusal why, std::string detail);
   Result<void> keep(Batch batch, std::uint8_t kind, std::string_view body);
   Result<void> wait_until_synced(journal::Sequence sequence);
 

@@ -59,7 +59,7 @@ struct IntakeTest : testing::Test {
   /// What the keeper made of all that was taken: it ends with what is queued applied.
   std::uint64_t devices_after_the_end() {
     keeper.reset();
-    return fleet.get()->overview.devices;
+    return fleet.get()->overviews.all.devices;
   }
 
   TempDir folder;
@@ -128,7 +128,7 @@ TEST_F(IntakeTest, WhatIsSavedIsNotReadAgain) {
   journal = open();
   keeper = keep();
   intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
-  EXPECT_EQ(*intake->replay(0), 0U) << "what the keeper has saved is done with";
+  EXPECT_EQ(intake->replay(0)->records, 0U) << "what the keeper has saved is done with";
   keeper.reset();
 }
 
@@ -145,7 +145,7 @@ TEST_F(IntakeTest, WhatCouldNotBeSavedComesAgain) {
   fleet.publish(Published{});
   keeper = keep();
   intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
-  EXPECT_EQ(*intake->replay(1), 2U) << "the first was saved before, says the database";
+  EXPECT_EQ(intake->replay(1)->records, 2U) << "the first was saved before, says the database";
   EXPECT_EQ(devices_after_the_end(), 2U);
   EXPECT_EQ(*store::journal_position(*database), 3U);
   EXPECT_EQ(journal->stats().pending.records, 0U);

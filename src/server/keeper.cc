@@ -171,7 +171,8 @@ void Keeper::publish() {
   fleet_.advance(now);
   Published next;
   next.view = fleet_.publish(now);
-  next.overview = fleet::overview_of(*next.view);
+  next.overviews = fold_.of(*next.view);
+  next.applied = applied_;
   published_.publish(std::move(next));
   const std::lock_guard lock(mutex_);
   stats_.publish_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

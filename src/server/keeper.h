@@ -21,7 +21,8 @@ namespace tessera::server {
 /// What readers see: finished and immutable.
 struct Published {
   std::shared_ptr<const fleet::View> view;
-  fleet::Overview overview;
+  fleet::Overviews overviews;
+  std::uint64_t applied = 0;  ///< journal's number of the last record that is in it
 };
 
 struct KeeperStats {
@@ -80,6 +81,7 @@ class Keeper {
   // Below: the thread's own.
   fleet::Fleet fleet_;
   fleet::SeriesIndex index_;
+  fleet::OverviewFold fold_;
   std::vector<std::uint32_t> slots_;   ///< of one batch's samples
   std::vector<fleet::Ended> unsaved_;  ///< sessions
   std::uint64_t applied_ = 0;          ///< the newest record of the journal that is in the fleet

@@ -2,13 +2,29 @@
 // Replies that say no, as RFC 9457 has them.
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/server.h"
 
 namespace tessera::server {
 
-/// `application/problem+json` with type, title, status and detail. `detail` says what was tried, on what, and what to
-/// do.
-http::Response problem(int status, std::string_view detail);
+/// What is wrong with one parameter.
+struct Fault {
+  std::string parameter;
+  std::string detail;
+};
+
+struct Problem {
+  int status = 400;
+  std::string_view type;  ///< "invalid-parameter": what a program may branch on
+  std::string detail;     ///< what was tried, on what, why it failed, and what to do
+  std::vector<Fault> faults{};
+};
+
+/// The caller's own X-Request-Id where it is one that can be logged; otherwise a new one.
+std::string request_id(const http::Request& request);
+
+/// `application/problem+json`, with the request's id in it and in its header. 503 and 429 have Retry-After.
+http::Response reply(const Problem& problem, const http::Request& request);
 
 }  // namespace tessera::server

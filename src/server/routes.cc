@@ -1,40 +1,95 @@
 #include "server/routes.h"
 
-#include <nlohmann/json.hpp>
-
-#include "server/problem.h"
+#include "server/openapi.h"
+#include "server/resource.h"
+#include "server/self_metrics.h"
 
 namespace tessera::server {
 namespace {
-using Json = nlohmann::ordered_json;
 
-http::Response text(int status, std::string body) {
+struct Shown {
+  const char* path;
+  Show resource;
+};
+constexpr Shown kShown[] = {
+    {"/gpu/overview", show_overview}, {"/gpu/nodes/{node}", show_node}, {"/gpu/devices/{deviceId}", show_device}};
+
+struct Listed {
+  const char* path;
+  List resource;
+  const Columns& columns;
+};
+constexpr Listed kListed[] = {
+    {"/gpu/nodes", list_nodes, kNodeColumns},
+    {"/gpu/devices", list_devices, kDeviceColumns},
+    {"/gpu/instances", list_instances, kInstanceColumns},
+    {"/gpu/sessions", list_sessions, kSessionColumns},
+    {"/gpu/pods", list_pods, kPodColumns},
+    {"/gpu/utilization", list_utilization, kUtilizationColumns},
+    {"/gpu/models", list_models, kModelColumns},
+    {"/gpu/mig-profiles", list_mig_profiles, kMigProfileColumns},
+    {"/gpu/health", list_health, kHealthColumns},
+};
+
+http::Response text(int status, std::string_view type, std::string body) {
   http::Response out;
   out.status = status;
+  out.content_type = type;
   out.body = std::move(body);
   return out;
 }
 
-http::Response json(const Json& value) {
-  http::Response out;
-  out.content_type = "application/json";
-  out.body = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+
+http::Response readyz(const Told& told) {
+  if (told.started()) return text(200, kText, "ok\n");
+  http::Response out = text(503, kText, "journal: what was accepted before the start is read again\n");
+  out.headers.emplace_back("Retry-After", "1");
+  return out;
+}
+
+http::Response metrics_page(const Told& told, const http::Request& request) {
+  const auto published = told.fleet.get();
+  if (!published) return starting(request);
+  metrics::Page page;
+  add_fleet_metrics(page, *published->view);
+  add_self_metrics(
+      page, *published,
+      {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(), footprint()});
+  const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
+  http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
+                            open ? metrics::write_openmetrics(page) : metrics::write_text(page));
+  out.headers.emplace_back("Vary", "Accept, Accept-Encoding");
+  if (!http::wants_gzip(request.header("Accept-Encoding"))) return out;
+  out.body = http::gzip(out.body);
+  out.headers.emplace_back("Content-Encoding", "gzip");
   return out;
 }
 
 }  // namespace
 
-std::vector<http::Route> routes(Told told, const std::string& context_path) {
+std::vector<http::Route> routes(const Told& told, const std::string& context_path) {
   const std::string api = context_path + "/api/v1";
-  return {
-      {"GET", "/livez", [](const http::Request&) { return text(200, "ok\n"); }},
-      {"GET", "/readyz", [](const http::Request&) { return text(200, "ok\n"); }},
-      {"POST", api + "/write", [&intake = told.intake](const http::Request& request) { return intake.write(request); }},
-      {"GET", api + "/gpu/overview",
-       [&fleet = told.fleet](const http::Request&) {
-         return json(Json{{"totalGpuDevices", fleet.get()->overview.devices}});
+  std::vector<http::Route> out = {
+      {"GET", "/livez", [](const http::Request&) { return text(200, kText, "ok\n"); }},
+      {"GET", "/readyz", [told](const http::Request&) { return readyz(told); }},
+      {"GET", "/metrics", [told](const http::Request& request) { return metrics_page(told, request); }},
+      {"GET", "/openapi.yaml",
+       [](const http::Request&) { return text(200, "application/yaml", std::string(openapi_yaml())); }},
+      {"POST", api + "/write",
+       [told](const http::Request& request) {
+         return told.started() ? told.intake.write(request) : starting(request);
        }},
   };
+  const auto source = std::make_shared<const Source>(Source{told.fleet, told.supported_models, told.started});
+  for (const Shown& one : kShown)
+    out.push_back({"GET", api + one.path,
+                   [source, one](const http::Request& request) { return show(*source, one.resource, request); }});
+  for (const Listed& one : kListed)
+    out.push_back({"GET", api + one.path, [source, one](const http::Request& request) {
+                     return list(*source, one.resource, one.columns, request);
+                   }});
+  return out;
 }
 
 }  // namespace tessera::server

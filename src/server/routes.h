@@ -2,6 +2,7 @@
 // The API's table of contents.
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/latest.h"
@@ -18,8 +19,10 @@ struct Told {
   const Keeper& keeper;
   const journal::Journal& journal;
   std::function<std::optional<http::ServerStats>()> served;
+  std::function<bool()> started;  ///< false while the journal is replayed
+  std::vector<std::string> supported_models;
 };
 
-std::vector<http::Route> routes(Told told, const std::string& context_path);
+std::vector<http::Route> routes(const Told& told, const std::string& context_path);
 
 }  // namespace tessera::server

@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kShutdown = 9s;
+constexpr Milliseconds kLook = 50ms;
 constexpr unsigned kThreads = 8;  // who writes waits for the disk
 constexpr std::uint64_t kJournalBytes = 4ULL << 30U;
 
@@ -76,17 +77,23 @@ Result<void> run(const Options& options, std::stop_token stop) {
   keeping.fleet.interval = settings.collection_interval;
   Keeper keeper(keeping, fleet, *database, *journal);
   Intake intake({}, *journal, keeper);
-  const std::size_t replayed = TRY(intake.replay(position));
+  std::atomic<bool> started = false;                   // what was accepted before is in the fleet again
   std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
   const auto served = [&serving] {
     const http::Server* known = serving;
     return known ? std::optional(known->stats()) : std::nullopt;
   };
   const auto server = TRY(http::Server::listen(
-      server_options(settings, options, {}), routes({fleet, intake, keeper, *journal, served}, settings.context_path)));
+      server_options(settings, options, {}), routes({fleet, intake, keeper, *journal, served,
+                                                     [&started] { return started.load(); }, settings.supported_models},
+                                                    settings.context_path)));
   serving = server.get();
-  log::info("server ready",
-            {{"address", server->address()}, {"data", options.data}, {"replayed", std::to_string(replayed)}});
+  log::info("server listens", {{"address", server->address()}, {"data", options.data}});
+  const Intake::Replayed replayed = TRY(intake.replay(position));
+  while (!stop.stop_requested() && fleet.get()->applied < replayed.last)
+    wait_until(std::chrono::steady_clock::now() + kLook, stop);
+  started = true;
+  log::info("server ready", {{"address", server->address()}, {"replayed", std::to_string(replayed.records)}});
   wait_until(SteadyTime::max(), stop);
   log::info("server stopping");
   return {};

@@ -1,0 +1,225 @@
+// One device with all that is known of it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/xids.h"
+#include "gpu/geometry.h"
+#include "gpu/profile_name.h"
+#include "server/api.h"
+#include "server/api_rows.h"
+
+namespace tessera::server {
+namespace {
+
+using fleet::Device;
+using fleet::Node;
+
+struct Found {
+  const Node* node = nullptr;
+  const Device* device = nullptr;
+};
+
+/// By id or UUID. Of several boards that had one place, the one that is there now.
+std::vector<Found> find_devices(const fleet::View& view, std::string_view id,
+                                const std::optional<std::string>& cluster) {
+  std::map<std::string_view, Found> by_cluster;
+  for (const auto& node : view.nodes) {
+    if (cluster && node->cluster != *cluster) continue;
+    for (const Device& device : node->devices) {
+      const bool by_uuid = device.facts->uuid == id;
+      const bool by_place = id.starts_with(node->name) && fleet::device_id(node->name, device.facts->index) == id;
+      if (!by_uuid && !by_place) continue;
+      Found& best = by_cluster[node->cluster];
+      if (!best.device || device.presence < best.device->presence) best = {node.get(), &device};
+    }
+  }
+  std::vector<Found> out;
+  for (const auto& [name, found] : by_cluster) out.push_back(found);
+  return out;
+}
+
+/// What stands where, for counting what fits beside it; absent where one's profile or place is not known.
+std::optional<gpu::Layout> layout_of(const Device& device) {
+  gpu::Layout out;
+  std::optional<unsigned> counted;
+  for (const fleet::ListedInstance& one : fleet::listed_instances(device)) {
+    const fleet::InstanceFacts& facts = *one.instance->facts;
+    if (counted && counted == one.instance->part.gpu_instance) continue;
+    counted = one.instance->part.gpu_instance;
+    auto name = gpu::parse_profile_name(facts.profile);
+    if (!name || !facts.placement) return std::nullopt;
+    name->compute_slices = name->gpu_instance_slices;  // of the GPU instance, not of a part of it
+    const auto profile =
+        std::ranges::find(*device.facts->profiles, gpu::format_profile_name(*name), &gpu::Profile::name);
+    if (profile == device.facts->profiles->end()) return std::nullopt;
+    out.push_back({profile->id, *facts.placement});
+  }
+  return out;
+}
+
+Json placements_json(const std::vector<gpu::Placement>& placements) {
+  Json out = Json::array();
+  for (const gpu::Placement& one : placements) out.push_back(placement_json(one));
+  return out;
+}
+
+Json profiles_json(const Device& device) {
+  Json out = Json::array();
+  if (!device.facts->profiles) return out;
+  const auto& profiles = *device.facts->profiles;
+  const auto taken = layout_of(device);
+  const std::string model = fleet::model_key_of(device.facts->name);
+  for (const gpu::Profile& one : profiles) {
+    const auto free = taken ? gpu::free_placements(profiles, *taken, one) : std::nullopt;
+    out.push_back({{"profile", one.name},
+                   {"profileKey", text_or_null(fleet::profile_key(model, one.name).value_or(""))},
+                   {"profileId", one.id},
+                   {"computeSlices", one.compute_slices},
+                   {"smCount", or_null(one.sm_count)},
+                   {"memoryBytes", one.memory_bytes},
+                   {"maxInstances", one.max_instances},
+                   {"placements", placements_json(one.placements)},
+                   {"freePlacements", free ? placements_json(*free) : Json(nullptr)},
+                   {"remaining", or_null(taken ? gpu::remaining_capacity(profiles, *taken, one) : std::nullopt)}});
+  }
+  return out;
+}
+
+Json memory_slices(const Device& device) {
+  unsigned length = 0;
+  if (device.facts->profiles)
+    for (const gpu::Profile& profile : *device.facts->profiles)
+      for (const gpu::Placement& one : profile.placements) length = std::max(length, one.start + one.size);
+  return length == 0 ? Json(nullptr) : Json(length);
+}
+
+/// What the driver has in use and accounts to no process.
+Json memory_unattributed(const Device& device) {
+  const auto used = fleet::memory_used_bytes(device);
+  if (!used || !fleet::tells_sessions(device)) return nullptr;
+  double accounted = 0;
+  for (const fleet::Session& one : device.sessions) {
+    if (!one.memory_bytes) return nullptr;
+    accounted += static_cast<double>(*one.memory_bytes);
+  }
+  return bytes_or_null(std::max(0.0, *used - accounted));
+}
+
+Json usage_by_profile(const Device& device) {
+  struct Usage {
+    unsigned count = 0, told = 0;
+    double sum = 0;
+  };
+  std::map<std::string, Usage> by_profile;
+  for (const fleet::DevicePart& part : fleet::parts_of(device)) {
+    if (!part.instance || part.instance->facts->profile.empty()) continue;
+    Usage& usage = by_profile[part.instance->facts->profile];
+    ++usage.count;
+    if (const auto busy = fleet::activity(*part.readings)) usage.sum += *busy, ++usage.told;
+  }
+  Json out = Json::array();
+  for (const auto& [profile, usage] : by_profile)
+    out.push_back({{"profile", profile},
+                   {"count", usage.count},
+                   {"utilization", percent_of(usage.told > 0 ? std::optional(usage.sum / usage.told) : std::nullopt)}});
+  return out;
+}
+
+Json pods_json(const Device& device) {
+  struct Has {
+    bool holds = false;
+    std::optional<bool> uses;
+  };
+  std::map<std::tuple<std::string, std::string, std::string>, Has> pods;
+  const auto key = [](const fleet::Workload& of) { return std::tuple(of.space, of.pod, of.pod_uid); };
+  for (const fleet::Allocation& one : device.allocations) {
+    if (!one.facts->workload.is_pod()) continue;
+    Has& has = pods[key(one.facts->workload)];
+    has.holds = true;
+    if (one.used) has.uses = has.uses.value_or(false) || *one.used;
+  }
+  for (const fleet::Session& one : device.sessions)
+    if (one.facts->workload.is_pod()) pods[key(one.facts->workload)].uses = true;
+  Json out = Json::array();
+  for (const auto& [name, has] : pods)
+    out.push_back({{"namespace", text_or_null(std::get<0>(name))},
+                   {"pod", text_or_null(std::get<1>(name))},
+                   {"podUid", text_or_null(std::get<2>(name))},
+                   {"holds", has.holds},
+                   {"uses", or_null(has.uses)}});
+  return out;
+}
+
+/// Those that the agent has counted, and the last one of those that only tell that.
+Json xids_json(const Device& device) {
+  Json out = Json::array();
+  const auto add = [&](unsigned code, Json count) {
+    const fleet::Xid xid = fleet::xid_of(code);
+    out.push_back({{"code", code},
+                   {"count", std::move(count)},
+                   {"meaning", text_or_null(xid.meaning)},
+                   {"blame", fleet::blame_name(xid.blame)}});
+  };
+  for (const auto& [code, count] : device.xids) add(code, count);
+  const double last = device.readings[gpu::Reading::XidLast].value_or(0);
+  if (last > 0 && last < 1e6 && !device.xids.contains(static_cast<unsigned>(last)))
+    add(static_cast<unsigned>(last), nullptr);
+  return out;
+}
+
+void add_detail(Json& out, const Node& node, const Device& device) {
+  const fleet::DeviceFacts& facts = *device.facts;
+  std::size_t at = 0;
+  for (const fleet::DevicePart& part : fleet::parts_of(device))
+    if (part.instance) out["instances"][at++]["readings"] = readings_json(*part.readings);
+  out["serial"] = text_or_null(facts.serial);
+  out["pciBusId"] = text_or_null(facts.pci_bus_id);
+  out["computeCapability"] = text_or_null(facts.compute_capability);
+  out["migPending"] = or_null(facts.mig_pending);
+  out["memorySlices"] = memory_slices(device);
+  out["memoryUnattributedBytes"] = memory_unattributed(device);
+  out["readings"] = readings_json(device.readings);
+  out["profiles"] = profiles_json(device);
+  out["usageByProfile"] = usage_by_profile(device);
+  out["sessions"] = Json::array();
+  for (const fleet::Session& one : device.sessions) out["sessions"].push_back(session_json(node, device, one));
+  out["pods"] = pods_json(device);
+  out["findings"] = Json::array();
+  for (const fleet::Problem& one : fleet::problems_of(device))
+    out["findings"].push_back(finding_json(node, device, one));
+  out["xids"] = xids_json(device);
+}
+
+}  // namespace
+
+Json show_device(const Known& known, Query& query) {
+  const auto cluster = query.text("cluster");
+  if (!query.finish()) return {};
+  const std::string_view id = query.path("deviceId");
+  const auto found = find_devices(known.view, id, cluster);
+  if (found.empty()) {
+    query.refuse({404, "not-found",
+                  fmt::format("no device has the id or UUID '{}'{}; /gpu/devices lists them", id,
+                              cluster ? fmt::format(" in cluster '{}'", *cluster) : "")});
+    return {};
+  }
+  if (found.size() > 1) {
+    std::vector<std::string_view> clusters;
+    for (const Found& one : found) clusters.push_back(one.node->cluster);
+    query.refuse(
+        {409, "ambiguous-id",
+         fmt::format("device '{}' is in the clusters {}: say which with cluster=", id, fmt::join(clusters, ", "))});
+    return {};
+  }
+  Json out = device_json(*found[0].node, *found[0].device);
+  add_detail(out, *found[0].node, *found[0].device);
+  return out;
+}
+
+}  // namespace tessera::server

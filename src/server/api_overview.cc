@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/api.h"
+#include "server/api_rows.h"
+
+namespace tessera::server {
+namespace {
+
+constexpr std::size_t kTopNamespaces = 10;
+
+Json top_namespaces(const fleet::Overview& of) {
+  std::vector<std::pair<std::string_view, const fleet::NamespaceUse*>> all;
+  for (const auto& [name, use] : of.namespaces) all.emplace_back(name, &use);
+  const auto held = [](const auto& one) { return one.second->held_devices; };
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(all.size(), kTopNamespaces));
+  std::ranges::stable_sort(all, std::greater<>(), held);
+  all.resize(static_cast<std::size_t>(shown));
+  Json out = Json::array();
+  for (const auto& [name, use] : all)
+    out.push_back({{"namespace", name},
+                   {"heldDevices", use->held_devices},
+                   {"sessionCount", use->sessions},
+                   {"utilization", percent_of(use->utilization.allocated())}});
+  return out;
+}
+
+}  // namespace
+
+Json show_overview(const Known& known, Query& query) {
+  const auto cluster = query.text("cluster");
+  if (!query.finish()) return {};
+  const auto found = cluster ? known.overviews.clusters.find(*cluster) : known.overviews.clusters.end();
+  const fleet::Overview none;
+  const fleet::Overview& of =
+      !cluster ? known.overviews.all : (found == known.overviews.clusters.end() ? none : found->second);
+  return {{"time", time_json(known.view.time)},
+          {"totalGpuDevices", of.devices},
+          {"activeAllocations", of.allocations},
+          {"totalMigInstances", of.mig_instances},
+          {"overallGpuUtilization", percent_of(of.utilization.device())},
+          {"devicesByModel", of.devices_by_model},
+          {"utilization", utilization_json(of.utilization)},
+          {"totalNodes", of.nodes},
+          {"totalSessions", of.sessions},
+          {"unattributedSessions", of.unattributed_sessions},
+          {"devicesByHealth", counts_json(of.by_health, health_names())},
+          {"devicesByPresence", counts_json(of.by_presence, presence_names())},
+          {"devicesByUse", counts_json(of.by_use, use_names())},
+          {"instancesByUse", counts_json(of.instances_by_use, use_names())},
+          {"instancesByProfile", of.instances_by_profile},
+          {"findings", counts_json(of.findings, severity_names())},
+          {"memoryUsedBytes", bytes_or_null(of.memory_used_bytes.known())},
+          {"memoryTotalBytes", bytes_or_null(of.memory_total_bytes.known())},
+          {"powerWatts", or_null(of.power_watts.known())},
+          {"topNamespaces", top_namespaces(of)}};
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,61 @@
+#pragma once
+// What several resources show alike, and what they are filtered by.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleet/inventory/health.h"
+#include "fleet/inventory/node.h"
+#include "server/api_json.h"
+#include "server/query.h"
+
+namespace tessera::server {
+
+Json device_json(const fleet::Node& node, const fleet::Device& device);
+Json instance_json(const fleet::Node& node, const fleet::Device& device, const fleet::DevicePart& part);
+Json session_json(const fleet::Node& node, const fleet::Device& device, const fleet::Session& session);
+Json finding_json(const fleet::Node& node, const fleet::Device& device, const fleet::Problem& problem);
+Json placement_json(const gpu::Placement& placement);
+/// Of those that cover `part`.
+Json holders_json(const fleet::Device& device, const fleet::Part& part);
+
+/// Which devices, by parameters that most lists have. What is empty does not filter.
+struct DeviceFilter {
+  std::optional<std::string> cluster{};
+  std::vector<std::string> nodes{};
+  std::vector<std::string> devices{};  ///< ids or UUIDs
+  std::vector<std::string> models{};   ///< keys or the driver's names
+  std::vector<std::string> spaces{};   ///< namespaces that hold or use a part
+
+  bool wants(const fleet::Node& node) const;
+  bool wants(const fleet::Node& node, const fleet::Device& device) const;
+  bool wants(const fleet::Device& device, const fleet::Part& part) const;  ///< by namespaces alone
+  bool wants(const fleet::Workload& workload) const;                       ///< likewise
+};
+
+template <class T>
+bool is_any(const std::vector<T>& wanted, const auto& value) {
+  if (wanted.empty()) return true;
+  for (const T& one : wanted)
+    if (one == value) return true;
+  return false;
+}
+
+/// Positions in the names of an enumeration, as Query::words gives them.
+template <class Enum>
+bool is_one(const std::vector<std::size_t>& wanted, Enum value) {
+  return is_any(wanted, static_cast<std::size_t>(value));
+}
+
+/// What queries and replies call them.
+const std::vector<std::string_view>& presence_names();
+const std::vector<std::string_view>& health_names();
+const std::vector<std::string_view>& use_names();
+const std::vector<std::string_view>& severity_names();
+/// Positions in presence_names(); those that are not retired where none are asked for.
+std::vector<std::size_t> read_presences(Query& query);
+
+/// Whether a text has another in it, without regard to case; `wanted` is in lower case.
+bool has_text(std::string_view text, std::string_view wanted);
+
+}  // namespace tessera::server

@@ -1,0 +1,391 @@
+// The contract: every route is in the document and the reverse, and real replies are what it says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "fleet/inventory/told_pages.h"
+#include "http/router.h"
+#include "server/api_json.h"
+#include "server/openapi.h"
+#include "server/routes.h"
+#include "server/schema_check.h"
+#include "store/database.h"
+
+namespace tessera::server {
+namespace {
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr EpochMs kStart = 1'800'000'000'000;
+constexpr std::string_view kApi = "/k8s-monitor/api/v1";
+
+/// A board whole, a board cut in three, their processes and holders, as an agent tells them.
+constexpr std::string_view kAgent = R"(
+gpu_up{gpu="0",UUID="GPU-a0"} 1
+gpu_up{gpu="1",UUID="GPU-a1"} 1
+gpu_device_info{gpu="0",UUID="GPU-a0",model="NVIDIA H100 80GB HBM3",pci_bus_id="00000000:3B:00.0",architecture="Hopper",compute_capability="9.0",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
+gpu_device_info{gpu="1",UUID="GPU-a1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
+gpu_device_compute_slices{gpu="0",UUID="GPU-a0"} 7
+gpu_device_compute_slices{gpu="1",UUID="GPU-a1"} 7
+gpu_device_sm_count{gpu="1",UUID="GPU-a1"} 132
+gpu_device_memory_bytes{gpu="0",UUID="GPU-a0"} 85520809984
+gpu_profile_info{gpu="1",UUID="GPU-a1",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2"} 1
+gpu_profile_info{gpu="1",UUID="GPU-a1",profile="1g.10gb",profile_id="19",compute_slices="1",sm_count="16",memory_mib="9984",max_instances="7",placements="0:1,1:1,2:1,3:1,4:1,5:1,6:1"} 1
+gpu_instance_info{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_CI_ID="0",GPU_I_PROFILE="2g.20gb",mig_uuid="MIG-3",start="0",size="2"} 1
+gpu_instance_info{gpu="1",UUID="GPU-a1",GPU_I_ID="9",GPU_CI_ID="0",GPU_I_PROFILE="1g.10gb",mig_uuid="MIG-9",start="2",size="1"} 1
+gpu_instance_info{gpu="1",UUID="GPU-a1",GPU_I_ID="10",GPU_CI_ID="0",GPU_I_PROFILE="1g.10gb",mig_uuid="MIG-10",start="3",size="1"} 1
+gpu_instance_memory_bytes{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_CI_ID="0",GPU_I_PROFILE="2g.20gb"} 21066940416
+gpu_allocation_info{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",share="exclusive",pod="llm-0",namespace="serving",container="vllm",pod_uid="u1"} 1
+gpu_allocation_used{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",pod="llm-0",namespace="serving",container="vllm",pod_uid="u1"} 1
+gpu_process_info{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_CI_ID="0",pid="5301",command="python3",type="C",status="active",attribution="pod",pod="llm-0",namespace="serving",container="vllm",pod_uid="u1"} 1
+gpu_process_info{gpu="0",UUID="GPU-a0",pid="4205",command="=cmd|calc",type="C",status="active",attribution="host",pod="unknown",namespace="",container=""} 1
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",UUID="GPU-a0"} 0.631
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-a1",GPU_I_ID="9",GPU_I_PROFILE="1g.10gb"} 0.9
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-a1",GPU_I_ID="3",GPU_I_PROFILE="2g.20gb"} 0.6
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-a1",GPU_I_ID="10",GPU_I_PROFILE="1g.10gb"} 0.8
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-a0"} 1024
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-a0"} 61
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a0"} 512.3
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-a0"} 31
+)";
+
+/// As any dcgm-exporter: one board that is ill.
+constexpr std::string_view kForeign = R"(
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-f0",modelName="Tesla T4",pod="train",namespace="ml",container="main"} 50
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-f0",modelName="Tesla T4",pod="train",namespace="ml",container="main"} 79
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-f1",modelName="NVIDIA Unheard Of 9000"} 0
+)";
+
+struct ApiTest : testing::Test {
+  ApiTest() {
+    told.scrape(kStart - 60'000, R"(node="w-0")",
+                R"(DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-s0",modelName="Tesla T4"} 3)");
+    told.scrape(kStart, R"(node="w-1",job="agent")", std::string(kAgent));
+    told.scrape(kStart, R"(node="w-2",job="dcgm")", std::string(kForeign));
+    told.scrape(kStart, R"(node="w-2",cluster="b",job="dcgm")", std::string(kForeign));
+    publish(kStart + 20'000);
+  }
+
+  void publish(EpochMs now) {
+    told.fleet.advance(now);
+    Published next;
+    next.view = told.fleet.publish(now);
+    next.overviews = fold.of(*next.view);
+    published.publish(std::move(next));
+  }
+
+  http::Response get(const std::string& path, const std::string& query = "", const std::string& accept = "") {
+    http::Request request;
+    request.method = "GET";
+    request.path = path;
+    request.query = query;
+    if (!accept.empty()) request.headers = {{"Accept", accept}};
+    auto found = router->find("GET", path);
+    if (auto* reply = std::get_if<http::Response>(&found)) return *reply;
+    auto& match = std::get<http::Router::Match>(found);
+    request.params = match.params;
+    return match.route->handle(request);
+  }
+  Json json(const std::string& path, const std::string& query = "") {
+    const auto reply = get(std::string(kApi) + path, query);
+    EXPECT_EQ(reply.status, 200) << path << '?' << query << ": " << reply.body;
+    return Json::parse(reply.body, nullptr, false);
+  }
+  /// The schema of a reply's body.
+  config::Node schema_of(const std::string& path, const std::string& status, const std::string& type) const {
+    const auto reply = check.resolved(check.at({"paths", path, "get", "responses", status}));
+    return reply.find("content")->find(type)->find("schema").value();
+  }
+  std::vector<std::string> documented() const {
+    std::vector<std::string> out;
+    for (const auto& [path, item] : *check.at({"paths"}).entries()) out.push_back(path);
+    return out;
+  }
+  bool is_list(const std::string& path) const {
+    const auto content = check.resolved(check.at({"paths", path, "get", "responses", "200"})).find("content");
+    return content && content->find("text/csv");
+  }
+
+  template <class T>
+  static T must(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().what);
+    return *std::move(result);
+  }
+
+  SchemaCheck check{must(config::load(openapi_yaml(), "openapi.yaml"))};
+  fleet::ToldPages told;
+  fleet::OverviewFold fold;
+  Latest<Published> published;
+  TempDir folder;
+  Latest<Published> kept;
+  std::unique_ptr<journal::Journal> journal = must(journal::Journal::open({.dir = folder.path() / "intake"}));
+  std::unique_ptr<store::Database> database =
+      must(store::Database::open("sqlite:" + (folder.path() / "tessera.db").string()));
+  Keeper keeper{{}, kept, *database, *journal};
+  Intake intake{{}, *journal, keeper};
+  bool started = true;
+  std::vector<http::Route> all = routes(
+      {published, intake, keeper, *journal, [] { return std::nullopt; }, [this] { return started; }, {"H100_80GB"}},
+      "/k8s-monitor");
+  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
+};
+
+TEST_F(ApiTest, EveryRouteIsInTheDocumentAndTheReverse) {
+  std::set<std::string> served, written;
+  for (const http::Route& route : all) served.insert(lower(route.method) + " " + route.path);
+  for (const auto& [path, item] : *check.at({"paths"}).entries())
+    for (const auto& [key, operation] : *item.entries())
+      if (key == "get" || key == "post")
+        written.insert(key + " " + (item.find("servers") ? "" : std::string(kApi)) + path);
+  EXPECT_EQ(served, written);
+}
+
+TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
+  const std::map<std::string, std::vector<std::string>> kNamed = {
+      {"/gpu/nodes/{node}", {"/gpu/nodes/w-0", "/gpu/nodes/w-1"}},
+      {"/gpu/devices/{deviceId}",
+       {"/gpu/devices/GPU-a0", "/gpu/devices/w-1-GPU-01", "/gpu/devices/GPU-s0", "/gpu/devices/w-0-GPU-00"}}};
+  std::size_t checked = 0;
+  for (const std::string& path : documented()) {
+    if (!path.starts_with("/gpu/")) continue;
+    const auto schema = schema_of(path, "200", "application/json");
+    const auto named = kNamed.find(path);
+    for (const std::string& one : named == kNamed.end() ? std::vector{path} : named->second) {
+      EXPECT_THAT(check.wrong_in(json(one), schema), IsEmpty()) << one;
+      ++checked;
+    }
+  }
+  EXPECT_EQ(checked, 16U);
+  const auto groups = schema_of("/gpu/utilization", "200", "application/json");
+  for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile"})
+    for (const char* more : {"", "&weight=sm", "&over=allocated"})
+      EXPECT_THAT(check.wrong_in(json("/gpu/utilization", std::string("groupBy=") + by + more), groups), IsEmpty());
+  publish(kStart + 3'600'000);  // all is silent now, and there is nobody in the lists
+  for (const char* path : {"/gpu/overview", "/gpu/nodes", "/gpu/devices", "/gpu/sessions", "/gpu/health"})
+    EXPECT_THAT(check.wrong_in(json(path), schema_of(path, "200", "application/json")), IsEmpty()) << path;
+}
+
+TEST_F(ApiTest, TakesTheParametersOfTheDocumentAndNoOthers) {
+  for (const std::string& path : documented()) {
+    if (!path.starts_with("/gpu/") || path.find('{') != std::string::npos) continue;
+    std::set<std::string> written, known;
+    for (const config::Node& one : *check.at({"paths", path, "get", "parameters"}).list())
+      written.insert(*check.resolved(one).find("name")->text());
+    const auto refused = get(std::string(kApi) + path, "zzzzzzzzzzzz=1");
+    EXPECT_EQ(refused.status, 400) << path;
+    const Json problem = Json::parse(refused.body);
+    EXPECT_THAT(check.wrong_in(problem, check.at({"components", "schemas", "Problem"})), IsEmpty()) << path;
+    const std::string detail = problem["errors"][0]["detail"];
+    const auto list = detail.find("there are ");
+    ASSERT_NE(list, std::string::npos) << detail;
+    for (const std::string_view name : split(std::string_view(detail).substr(list + 10), ','))
+      known.emplace(trim(name));
+    EXPECT_EQ(known, written) << path;
+  }
+}
+
+TEST_F(ApiTest, TablesHaveMembersOfTheDocument) {
+  for (const std::string& path : documented()) {
+    if (!path.starts_with("/gpu/") || !is_list(path)) continue;
+    const auto reply = get(std::string(kApi) + path, "", "text/csv");
+    ASSERT_EQ(reply.status, 200) << reply.body;
+    const std::string head = reply.body.substr(0, reply.body.find("\r\n"));
+    const auto items = check.member(schema_of(path, "200", "application/json"), "items");
+    ASSERT_TRUE(items && items->find("items")) << path;
+    for (const std::string_view column : split(head, ',')) {
+      std::optional<config::Node> here = items->find("items");
+      for (const std::string_view name : split(column, '.'))
+        if (here) here = check.member(*here, std::string(name));
+      EXPECT_TRUE(here) << path << ": " << column;
+    }
+  }
+}
+
+TEST_F(ApiTest, TheOverviewIsThatOfTheFleet) {
+  const Json of = json("/gpu/overview");
+  EXPECT_EQ(of["totalGpuDevices"], 7);
+  EXPECT_EQ(of["totalMigInstances"], 3);
+  EXPECT_EQ(of["devicesByModel"], (Json{{"H100_80GB", 2}, {"NVIDIA Unheard Of 9000", 2}, {"T4", 3}}));
+  EXPECT_EQ(of["devicesByPresence"], (Json{{"present", 6}, {"stale", 1}, {"missing", 0}, {"retired", 0}}));
+  EXPECT_EQ(of["instancesByProfile"], (Json{{"H100_1G10GB", 2}, {"H100_2G20GB", 1}}));
+  EXPECT_EQ(of["unattributedSessions"], 1);
+  const Json part = json("/gpu/overview", "cluster=b");
+  EXPECT_EQ(part["totalGpuDevices"], 2);
+  EXPECT_EQ(part["overallGpuUtilization"], 25);
+  EXPECT_EQ(json("/gpu/overview", "cluster=none")["totalNodes"], 0);
+}
+
+TEST_F(ApiTest, ADeviceIsFoundByIdAndUuid) {
+  const Json cut = json("/gpu/devices/w-1-GPU-01");
+  EXPECT_EQ(cut, json("/gpu/devices/GPU-a1"));
+  EXPECT_EQ(cut["utilization"]["device"], 41.43);
+  EXPECT_EQ(cut["utilization"]["allocated"], 72.5);
+  EXPECT_EQ(cut["utilization"]["source"], "graphics_engine");
+  EXPECT_EQ(cut["instances"][0]["profileKey"], "H100_2G20GB");
+  EXPECT_EQ(cut["profiles"][0]["freePlacements"], (Json::array({{{"start", 4}, {"size", 2}}})));
+  EXPECT_EQ(cut["sessions"][0]["holds"], true);
+  const Json whole = json("/gpu/devices/GPU-a0");
+  EXPECT_EQ(whole["readings"]["temperatureCelsius"], 61);
+  EXPECT_EQ(whole["sessions"][0]["attribution"], "host");
+  EXPECT_EQ(whole["xids"][0]["blame"], "application");
+  EXPECT_EQ(whole["health"], "healthy");
+  const auto path = [](const std::string& id) { return std::string(kApi) + "/gpu/devices/" + id; };
+  EXPECT_EQ(get(path("nope")).status, 404);
+  const auto twice = get(path("w-2-GPU-00"));
+  EXPECT_EQ(twice.status, 409);
+  EXPECT_THAT(twice.body, HasSubstr("b, default"));
+  EXPECT_EQ(json("/gpu/devices/w-2-GPU-00", "cluster=b")["health"], "unhealthy");
+  EXPECT_EQ(get(std::string(kApi) + "/gpu/nodes/w-2").status, 409);
+}
+
+TEST_F(ApiTest, FiltersMustAllMatch) {
+  struct Case {
+    std::string path, query;
+    std::vector<std::string> ids;
+  };
+  const Case kCases[] = {
+      {"/gpu/devices", "nodeName=w-1", {"w-1-GPU-00", "w-1-GPU-01"}},
+      {"/gpu/devices", "model=T4&cluster=b", {"w-2-GPU-00"}},
+      {"/gpu/devices", "model=NVIDIA+H100+80GB+HBM3&namespace=serving", {"w-1-GPU-01"}},
+      {"/gpu/devices", "presence=stale", {"w-0-GPU-00"}},
+      {"/gpu/devices", "presence=retired", {}},
+      {"/gpu/devices", "health=unhealthy,unknown", {"w-2-GPU-00", "w-0-GPU-00", "w-2-GPU-00"}},
+      {"/gpu/devices", "use=free", {"w-2-GPU-01", "w-2-GPU-01"}},
+      {"/gpu/devices", "search=LLM-0", {"w-1-GPU-01"}},
+      {"/gpu/devices", "search=gpu-a", {"w-1-GPU-00", "w-1-GPU-01"}},
+      {"/gpu/devices", "nodeName=w-1&sort=-utilization", {"w-1-GPU-00", "w-1-GPU-01"}},
+      {"/gpu/devices", "cluster=default&sort=temperatureCelsius,-id&limit=2", {"w-1-GPU-00", "w-2-GPU-01"}},
+  };
+  for (const Case& c : kCases) {
+    std::vector<std::string> ids;
+    const Json page = json(c.path, c.query);
+    for (const Json& row : page["items"]) ids.push_back(row["id"]);
+    EXPECT_EQ(ids, c.ids) << c.query;
+  }
+  const auto count = [&](const std::string& path, const std::string& query) { return json(path, query)["total"]; };
+  EXPECT_EQ(count("/gpu/instances", "profile=H100_1G10GB"), 2);
+  EXPECT_EQ(count("/gpu/instances", "profile=2g.20gb&use=active&namespace=serving"), 1);
+  EXPECT_EQ(count("/gpu/instances", "use=free"), 2);
+  EXPECT_EQ(count("/gpu/sessions", "state=active&attribution=host"), 1);
+  EXPECT_EQ(count("/gpu/sessions", "pod=u1&command=PYTHON"), 1);
+  EXPECT_EQ(count("/gpu/pods", "namespace=ml"), 2);
+  EXPECT_EQ(count("/gpu/pods", "deviceId=GPU-a1"), 1);
+  EXPECT_EQ(count("/gpu/models", "present=true"), 3);
+  EXPECT_EQ(count("/gpu/mig-profiles", ""), 2);
+  EXPECT_EQ(count("/gpu/health", ""), 3);
+  EXPECT_EQ(count("/gpu/health", "severity=critical&kind=xid&cluster=b"), 1);
+  EXPECT_EQ(count("/gpu/nodes", "model=H100_80GB"), 1);
+  const Json models = json("/gpu/models");
+  for (const Json& row : models["items"]) EXPECT_EQ(row["supported"], row["key"] == "H100_80GB");
+}
+
+TEST_F(ApiTest, PagesMakeUpTheList) {
+  const auto ids = [](const Json& page, std::vector<std::string>& into) {
+    for (const Json& row : page["items"])
+      into.push_back(row["cluster"].get<std::string>() + row["uuid"].get<std::string>());
+  };
+  for (const char* sort : {"", "sort=-utilization&", "sort=modelKey,-id&", "sort=powerWatts&", "sort=-idleSince&"}) {
+    std::vector<std::string> whole, parts;
+    ids(json("/gpu/devices", std::string(sort)), whole);
+    std::string cursor;
+    for (int page = 0; page < 10; ++page) {
+      const Json got =
+          json("/gpu/devices", std::string(sort) + "limit=2" + (cursor.empty() ? "" : "&cursor=" + cursor));
+      EXPECT_EQ(got["total"], 7);
+      ids(got, parts);
+      if (got["nextCursor"].is_null()) break;
+      cursor = got["nextCursor"];
+    }
+    EXPECT_EQ(parts, whole) << sort;
+    EXPECT_EQ(whole.size(), 7U);
+  }
+  const auto first = get(std::string(kApi) + "/gpu/devices", "limit=2&search=w-");
+  const std::string cursor = Json::parse(first.body)["nextCursor"];
+  EXPECT_THAT(first.headers, testing::Contains(testing::Pair("Link", HasSubstr("limit=2&search=w-&cursor=" + cursor))));
+  EXPECT_EQ(get(std::string(kApi) + "/gpu/devices", "cursor=" + cursor).status, 400) << "of another list";
+  EXPECT_EQ(get(std::string(kApi) + "/gpu/devices", "cursor=00ff").status, 400);
+}
+
+TEST_F(ApiTest, SaysWhatIsWrongWithAQuery) {
+  struct Case {
+    std::string query, parameter, detail;
+  };
+  const Case kCases[] = {
+      {"nodename=a", "nodename", "the nearest is nodeName"},
+      {"limit=0", "limit", "from 1 to 1000"},
+      {"limit=1001", "limit", "from 1 to 1000"},
+      {"health=ill", "health", "one of healthy, degraded, unhealthy, unknown is expected"},
+      {"sort=colour", "sort", "'colour', but some of id, cluster"},
+      {"cluster=", "cluster", "a value is expected"},
+      {"model=T4,,A30", "model", "separated by commas"},
+      {"cluster=a&cluster=b", "cluster", "twice"},
+      {"search=%ff", "search", "not percent-encoded UTF-8"},
+  };
+  for (const Case& c : kCases) {
+    const auto reply = get(std::string(kApi) + "/gpu/devices", c.query);
+    EXPECT_EQ(reply.status, 400) << c.query;
+    const Json problem = Json::parse(reply.body);
+    EXPECT_EQ(problem["type"], "urn:tessera:problem:invalid-parameter");
+    EXPECT_EQ(problem["errors"][0]["parameter"], c.parameter) << c.query;
+    EXPECT_THAT(problem["errors"][0]["detail"].get<std::string>(), HasSubstr(c.detail)) << c.query;
+  }
+  const auto both = Json::parse(get(std::string(kApi) + "/gpu/devices", "limit=0&use=no").body);
+  EXPECT_EQ(both["errors"].size(), 2U);
+}
+
+TEST_F(ApiTest, ATableIsNoFormula) {
+  const auto reply = get(std::string(kApi) + "/gpu/sessions", "attribution=host", "text/csv");
+  EXPECT_THAT(reply.content_type, HasSubstr("text/csv"));
+  EXPECT_THAT(reply.body, HasSubstr(",4205,'=cmd|calc,C,"));
+  EXPECT_THAT(get(std::string(kApi) + "/gpu/devices", "limit=100000", "text/csv").body, HasSubstr("\r\nw-1-GPU-01,"));
+}
+
+TEST_F(ApiTest, IsNotReadyBeforeItKnowsWhatItKnew) {
+  EXPECT_EQ(get("/readyz").status, 200);
+  started = false;
+  EXPECT_EQ(get("/readyz").status, 503);
+  EXPECT_EQ(get("/livez").status, 200);
+  const auto refused = get(std::string(kApi) + "/gpu/overview");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(Json::parse(refused.body)["type"], "urn:tessera:problem:starting");
+  EXPECT_THAT(refused.headers, testing::Contains(testing::Key("Retry-After")));
+}
+
+TEST_F(ApiTest, MetricsTellOfFleetAndServer) {
+  const std::string page = get("/metrics").body;
+  EXPECT_THAT(page, HasSubstr("\ngpu_utilization{device_id=\"w-1-GPU-00\",model=\"H100_80GB\"} 63.1\n"));
+  EXPECT_THAT(page, HasSubstr("\ngpu_temperature{device_id=\"w-1-GPU-00\"} 61\n"));
+  EXPECT_THAT(page, HasSubstr("\nmig_allocation_ratio{profile=\"2g.20gb\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("\nmig_allocation_ratio{profile=\"1g.10gb\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("\ntessera_server_devices{presence=\"stale\"} 1\n"));
+  EXPECT_THAT(get("/metrics", "", "application/openmetrics-text").body, testing::EndsWith("# EOF\n"));
+}
+
+TEST_F(ApiTest, TheDocumentIsServed) {
+  EXPECT_EQ(get("/openapi.yaml").body, openapi_yaml());
+  for (std::size_t i = 0; i < gpu::kReadingCount; ++i)
+    EXPECT_TRUE(check.member(check.at({"components", "schemas", "Readings"}),
+                             std::string(reading_name(static_cast<gpu::Reading>(i)))));
+}
+
+TEST(SchemaCheck, SeesEachFault) {
+  const auto document = config::load(
+      "a: {type: object, required: [n], properties: {n: {type: [integer, 'null'], minimum: 0}, w: {type: string, enum: "
+      "[x, y]}, t: {type: string, format: date-time}, l: {type: array, uniqueItems: true, items: {type: string, "
+      "pattern: '^z'}}}}",
+      "");
+  ASSERT_TRUE(document);
+  const SchemaCheck check(*document);
+  const auto faults = [&](const char* text) { return check.wrong_in(Json::parse(text), check.at({"a"})).size(); };
+  EXPECT_EQ(faults(R"({"n":1,"w":"x","t":"2026-07-31T10:00:00.000Z","l":["za","zb"]})"), 0U);
+  EXPECT_EQ(faults(R"({"n":null})"), 0U);
+  for (const char* bad : {"[]", "{}", R"({"n":1.5})", R"({"n":-1})", R"({"n":1,"w":"q"})", R"({"n":1,"t":"today"})",
+                          R"({"n":1,"l":["a"]})", R"({"n":1,"l":["za","za"]})", R"({"n":1,"more":1})"})
+    EXPECT_GE(faults(bad), 1U) << bad;
+}
+
+}  // namespace
+}  // namespace tessera::server

@@ -1,0 +1,121 @@
+#pragma once
+// Every metric that the server exposes, as data: the page is written from it.
+#include <string_view>
+
+#include "metrics/page.h"
+
+namespace tessera::server {
+
+struct Described {
+  metrics::Metric metric;
+  std::string_view labels;
+  std::string_view source;  ///< where the number comes from
+};
+
+namespace catalog {
+using metrics::Type;
+
+// Of the fleet.
+inline constexpr Described kGpuUtilization{{"gpu_utilization", Type::Gauge, "percent",
+                                            "Utilization of the device, 0 to 100; in MIG mode that of its instances, "
+                                            "weighted by compute slices over the whole "
+                                            "device. Absent where it is not known."},
+                                           "device_id, model",
+                                           "graphics engine activity, else GPU utilization"};
+inline constexpr Described kGpuTemperature{
+    {"gpu_temperature", Type::Gauge, "celsius", "Temperature of the GPU core. Absent where it is not known."},
+    "device_id",
+    "temperature of the device"};
+inline constexpr Described kMigAllocationRatio{{"mig_allocation_ratio", Type::Gauge, "ratio",
+                                                "Part of the profile's instances that somebody holds or uses, 0 to 1."},
+                                               "profile",
+                                               "instances and their holders"};
+
+// Of the server.
+inline constexpr Described kBuildInfo{
+    {"tessera_server_build_info", Type::Info, "", "The running server. Always 1."}, "version", "build"};
+inline constexpr Described kReady{{"tessera_server_ready", Type::Gauge, "boolean",
+                                   "1 if what was accepted before the start is in what the server tells, 0 while it is "
+                                   "read again."},
+                                  "",
+                                  "the journal"};
+inline constexpr Described kDevices{
+    {"tessera_server_devices", Type::Gauge, "devices", "Devices known, by whether they are heard of."},
+    "presence",
+    "the fleet"};
+inline constexpr Described kNodes{
+    {"tessera_server_nodes", Type::Gauge, "nodes", "Nodes with devices."}, "", "the fleet"};
+inline constexpr Described kSeries{
+    {"tessera_server_series", Type::Gauge, "series", "Series known, with those that say nothing of the fleet."},
+    "",
+    "the keeper's index"};
+inline constexpr Described kViewTime{{"tessera_server_view_timestamp_seconds", Type::Gauge, "seconds",
+                                      "Time of the view that is told, seconds since the Unix epoch."},
+                                     "",
+                                     "the keeper"};
+inline constexpr Described kPublishSeconds{
+    {"tessera_server_publish_seconds", Type::Gauge, "seconds", "Time that the last view took to make."},
+    "",
+    "the keeper"};
+inline constexpr Described kRequests{
+    {"tessera_server_write_requests_total", Type::Counter, "requests", "Requests with samples that were accepted."},
+    "",
+    "intake"};
+inline constexpr Described kRefused{{"tessera_server_write_refused_requests_total", Type::Counter, "requests",
+                                     "Requests with samples that were refused."},
+                                    "reason",
+                                    "intake"};
+inline constexpr Described kSamples{
+    {"tessera_server_samples_total", Type::Counter, "samples", "Samples that told something of the fleet."},
+    "",
+    "the keeper"};
+inline constexpr Described kIgnored{
+    {"tessera_server_ignored_samples_total", Type::Counter, "samples",
+     "Samples that were passed over: future, from too far ahead of the clock; not_newer, double or older than what is "
+     "known; unknown_metric, of a series that says nothing here; exemplar and histogram, of a kind that is not kept."},
+    "reason",
+    "intake and keeper"};
+inline constexpr Described kQueuedBytes{
+    {"tessera_server_queued_bytes", Type::Gauge, "bytes", "Memory of what was accepted and is not yet in the fleet."},
+    "",
+    "the keeper's queue"};
+inline constexpr Described kJournalRecords{
+    {"tessera_server_journal_records", Type::Gauge, "records", "Requests that the journal holds."}, "", "the journal"};
+inline constexpr Described kJournalBytes{
+    {"tessera_server_journal_disk_bytes", Type::Gauge, "bytes", "Disk space of the journal."}, "", "the journal"};
+inline constexpr Described kJournalDropped{
+    {"tessera_server_journal_dropped_samples_total", Type::Counter, "samples",
+     "Samples that left the journal early: full, to make room; age, too old; corrupt, rotten on the disk."},
+    "reason",
+    "the journal"};
+inline constexpr Described kJournalErrors{{"tessera_server_journal_write_errors_total", Type::Counter, "errors",
+                                           "Writes and syncs of the journal that failed."},
+                                          "",
+                                          "the journal"};
+inline constexpr Described kJournalSyncs{
+    {"tessera_server_journal_syncs_total", Type::Counter, "syncs", "Syncs of the journal to the disk."},
+    "",
+    "the journal"};
+inline constexpr Described kHttpRequests{
+    {"tessera_server_http_requests_total", Type::Counter, "requests", "Requests that were replied to."},
+    "",
+    "HTTP server"};
+inline constexpr Described kHttpConnections{
+    {"tessera_server_http_connections", Type::Gauge, "connections", "Connections that are open."}, "", "HTTP server"};
+inline constexpr Described kHttpRefused{
+    {"tessera_server_http_refused_total", Type::Counter, "requests",
+     "Requests and connections that were refused or cut: connections, too many of them; header_size, body_size, too "
+     "large; unauthorized; timeout; failed, by a fault of the server."},
+    "reason",
+    "HTTP server"};
+inline constexpr Described kCpuSeconds{
+    {"tessera_server_cpu_seconds_total", Type::Counter, "seconds", "CPU time of the process, user and system."},
+    "",
+    "getrusage"};
+inline constexpr Described kResident{
+    {"tessera_server_resident_memory_bytes", Type::Gauge, "bytes", "Resident memory of the process."},
+    "",
+    "/proc/self/statm"};
+
+}  // namespace catalog
+}  // namespace tessera::server

@@ -1,0 +1,96 @@
+#include "server/resource.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "server/csv.h"
+
+namespace tessera::server {
+namespace {
+
+std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+http::Response finish(http::Response out, const http::Request& request) {
+  out.headers.emplace_back("X-Request-Id", request_id(request));
+  out.headers.emplace_back("Vary", "Accept, Accept-Encoding");
+  if (http::wants_gzip(request.header("Accept-Encoding"))) {
+    out.body = http::gzip(out.body);
+    out.headers.emplace_back("Content-Encoding", "gzip");
+  }
+  return out;
+}
+
+/// The address of the next page.
+std::string link_to(const http::Request& request, const std::string& cursor) {
+  std::string query;
+  for (const std::string_view part : split(request.query, '&'))
+    if (!part.empty() && !part.starts_with("cursor=")) query += fmt::format("{}&", part);
+  return fmt::format("<{}?{}cursor={}>; rel=\"next\"", request.path, query, cursor);
+}
+
+std::string page_json(const Page& page, EpochMs time) {
+  std::string out = fmt::format("{{\"time\":\"{}\",\"total\":{},\"nextCursor\":{}", format_time(time), page.total,
+                                page.next_cursor.empty() ? "null" : text_of(page.next_cursor));
+  for (const auto& [name, value] : page.about) out += fmt::format(",\"{}\":{}", name, text_of(value));
+  out += ",\"items\":[";
+  for (std::size_t i = 0; i < page.rows; ++i) {
+    Json row;
+    page.row(i, row);
+    if (i > 0) out += ',';
+    out += text_of(row);
+  }
+  return out + "]}";
+}
+
+std::string page_csv(const Page& page, Columns columns) {
+  std::string out;
+  append_csv_head(out, columns);
+  for (std::size_t i = 0; i < page.rows; ++i) {
+    Json row;
+    page.row(i, row);
+    append_csv_row(out, columns, row);
+  }
+  return out;
+}
+
+/// A reply of `make` to what is known now, or the problem that its query came to.
+template <class Make>
+http::Response answer(const Source& source, const http::Request& request, const Make& make) {
+  const auto published = source.fleet.get();
+  if (!source.started() || !published) return starting(request);
+  Query query(request);
+  const Known known{*published->view, published->overviews, source.supported_models};
+  http::Response out = make(known, query);
+  return query.problem() ? reply(*query.problem(), request) : finish(std::move(out), request);
+}
+
+}  // namespace
+
+http::Response starting(const http::Request& request) {
+  return reply({503, "starting", "the server has begun and reads again what it had accepted: ask again soon"}, request);
+}
+
+http::Response show(const Source& source, Show resource, const http::Request& request) {
+  return answer(source, request, [&](const Known& known, Query& query) {
+    http::Response out;
+    out.content_type = "application/json";
+    out.body = text_of(resource(known, query));
+    return out;
+  });
+}
+
+http::Response list(const Source& source, List resource, Columns columns, const http::Request& request) {
+  return answer(source, request, [&](const Known& known, Query& query) {
+    http::Response out;
+    const Page page = resource(known, query);
+    if (query.problem()) return out;
+    out.content_type = query.csv() ? "text/csv; charset=utf-8; header=present" : "application/json";
+    out.body = query.csv() ? page_csv(page, columns) : page_json(page, known.view.time);
+    if (!page.next_cursor.empty()) out.headers.emplace_back("Link", link_to(request, page.next_cursor));
+    return out;
+  });
+}
+
+}  // namespace tessera::server

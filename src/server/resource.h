@@ -1,0 +1,29 @@
+#pragma once
+// From a request to a resource's reply: parameters, problems, JSON or a table, ids and links.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/latest.h"
+#include "http/server.h"
+#include "server/api.h"
+
+namespace tessera::server {
+
+/// What resources are asked of.
+struct Source {
+  const Latest<Published>& fleet;
+  std::vector<std::string> supported_models;
+  std::function<bool()> started;  ///< false while the journal is replayed: what is known is not all
+};
+
+using Show = Json (*)(const Known& known, Query& query);
+using List = Page (*)(const Known& known, Query& query);
+
+http::Response show(const Source& source, Show resource, const http::Request& request);
+http::Response list(const Source& source, List resource, Columns columns, const http::Request& request);
+
+/// 503 while the server starts.
+http::Response starting(const http::Request& request);
+
+}  // namespace tessera::server

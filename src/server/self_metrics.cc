@@ -1,0 +1,134 @@
+#include "server/self_metrics.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+
+#include "fleet/inventory/catalogue.h"
+#include "metrics/own.h"
+#include "server/catalog.h"
+
+namespace tessera::server {
+namespace {
+
+using metrics::append_single;
+using metrics::label_text;
+using metrics::Page;
+
+double number(std::uint64_t count) { return static_cast<double>(count); }
+
+struct Counted {
+  std::string_view value;
+  std::uint64_t count;
+};
+
+void add_counts(Page& page, const Described& described, std::string_view label, std::initializer_list<Counted> counts) {
+  page.family(described.metric);
+  for (const auto& [value, count] : counts) page.add(page.labels(label_text({{label, value}})), number(count));
+}
+
+template <class Visit>
+void each_device(const fleet::View& view, const Visit& visit) {
+  for (const auto& node : view.nodes)
+    for (const fleet::Device& device : node->devices)
+      if (device.presence == fleet::Presence::Present) visit(fleet::device_id(node->name, device.facts->index), device);
+}
+
+void add_allocation_ratios(Page& page, const fleet::View& view) {
+  struct Instances {
+    std::uint64_t all = 0, had = 0;
+  };
+  std::map<std::string, Instances> by_profile;
+  each_device(view, [&](const std::string&, const fleet::Device& device) {
+    if (device.instances.empty()) return;
+    for (const fleet::DevicePart& part : fleet::parts_of(device)) {
+      if (part.instance->facts->profile.empty()) continue;
+      Instances& of = by_profile[part.instance->facts->profile];
+      ++of.all;
+      const auto use = fleet::use_of(device, part).use;
+      if (use == fleet::Use::Active || use == fleet::Use::Idle) ++of.had;
+    }
+  });
+  page.family(catalog::kMigAllocationRatio.metric);
+  for (const auto& [profile, of] : by_profile)
+    page.add(page.labels(label_text({{"profile", profile}})), number(of.had) / number(of.all));
+}
+
+void add_journal(Page& page, const journal::Stats& journal) {
+  using journal::DropReason;
+  append_single(page, catalog::kJournalRecords.metric, number(journal.pending.records));
+  append_single(page, catalog::kJournalBytes.metric, number(journal.disk_bytes));
+  add_counts(page, catalog::kJournalDropped, "reason",
+             {{"full", journal.dropped_by(DropReason::Full).items},
+              {"age", journal.dropped_by(DropReason::Age).items},
+              {"corrupt", journal.dropped_by(DropReason::Corrupt).items}});
+  append_single(page, catalog::kJournalErrors.metric, number(journal.write_errors));
+  append_single(page, catalog::kJournalSyncs.metric, number(journal.syncs));
+}
+
+void add_intake(Page& page, const IntakeStats& intake, const KeeperStats& keeper) {
+  append_single(page, catalog::kRequests.metric, number(intake.requests));
+  page.family(catalog::kRefused.metric);
+  for (std::size_t i = 0; i < kRefusals; ++i)
+    page.add(page.labels(label_text({{"reason", refusal_name(static_cast<Refusal>(i))}})), number(intake.refused[i]));
+  append_single(page, catalog::kSamples.metric, number(keeper.samples));
+  add_counts(page, catalog::kIgnored, "reason",
+             {{"future", intake.too_new},
+              {"not_newer", keeper.not_newer},
+              {"unknown_metric", keeper.ignored},
+              {"exemplar", intake.exemplars},
+              {"histogram", intake.histograms}});
+  append_single(page, catalog::kQueuedBytes.metric, number(keeper.queued_bytes));
+}
+
+void add_http(Page& page, const http::ServerStats& http) {
+  append_single(page, catalog::kHttpRequests.metric, number(http.requests));
+  append_single(page, catalog::kHttpConnections.metric, number(http.connections));
+  add_counts(page, catalog::kHttpRefused, "reason",
+             {{"connections", http.refused_connections},
+              {"header_size", http.refused_headers},
+              {"body_size", http.refused_bodies},
+              {"unauthorized", http.unauthorized},
+              {"timeout", http.timeouts},
+              {"failed", http.failed_handlers}});
+}
+
+}  // namespace
+
+void add_fleet_metrics(Page& page, const fleet::View& view) {
+  page.family(catalog::kGpuUtilization.metric);
+  each_device(view, [&](const std::string& id, const fleet::Device& device) {
+    fleet::UtilizationSum sum;
+    sum.add(device);
+    if (const auto mean = sum.device())
+      page.add(page.labels(label_text({{"device_id", id}, {"model", fleet::model_key_of(device.facts->name)}})),
+               mean->ratio * 100);
+  });
+  page.family(catalog::kGpuTemperature.metric);
+  each_device(view, [&](const std::string& id, const fleet::Device& device) {
+    if (const auto celsius = device.readings[gpu::Reading::TemperatureCelsius])
+      page.add(page.labels(label_text({{"device_id", id}})), *celsius);
+  });
+  add_allocation_ratios(page, view);
+}
+
+void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {
+  append_single(page, catalog::kBuildInfo.metric, 1, label_text({{"version", TESSERA_VERSION}}));
+  append_single(page, catalog::kReady.metric, seen.ready ? 1 : 0);
+  const fleet::Overview& all = published.overviews.all;
+  page.family(catalog::kDevices.metric);
+  for (std::size_t i = 0; i < fleet::kPresences; ++i)
+    page.add(page.labels(label_text({{"presence", fleet::presence_name(static_cast<fleet::Presence>(i))}})),
+             number(all.by_presence[i]));
+  append_single(page, catalog::kNodes.metric, number(all.nodes));
+  append_single(page, catalog::kSeries.metric, number(seen.keeper.series));
+  append_single(page, catalog::kViewTime.metric, static_cast<double>(published.view->time) / 1000);
+  append_single(page, catalog::kPublishSeconds.metric, seen.keeper.publish_seconds);
+  add_intake(page, seen.intake, seen.keeper);
+  add_journal(page, seen.journal);
+  if (seen.http) add_http(page, *seen.http);
+  append_single(page, catalog::kCpuSeconds.metric, seen.process.cpu_seconds);
+  if (seen.process.resident_bytes) append_single(page, catalog::kResident.metric, number(*seen.process.resident_bytes));
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,26 @@
+#pragma once
+// The server's page of metrics: the fleet in a few families, and the server itself. catalog.h has every family.
+#include <optional>
+
+#include "base/footprint.h"
+#include "http/server.h"
+#include "journal/journal.h"
+#include "metrics/page.h"
+#include "server/intake.h"
+#include "server/keeper.h"
+
+namespace tessera::server {
+
+struct SelfSeen {
+  bool ready = false;
+  IntakeStats intake;
+  KeeperStats keeper;
+  journal::Stats journal;
+  std::optional<http::ServerStats> http;
+  Footprint process;
+};
+
+void add_fleet_metrics(metrics::Page& page, const fleet::View& view);
+void add_self_metrics(metrics::Page& page, const Published& published, const SelfSeen& seen);
+
+}  // namespace tessera::server
