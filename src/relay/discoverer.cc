@@ -284,9 +284,16 @@ std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& s
       dropped.push_back({std::move(spec), why});
       continue;
     }
-    Target target{job,           std::move(spec.labels), std::move(spec.url),
-                  spec.interval, spec.timeout,           std::move(spec.origin)};
-    if (is_ours(target.key(), share)) targets.push_back(std::move(target));
+    Target target;
+    target.job = job;
+    target.labels = std::move(spec.labels);
+    target.url = std::move(spec.url);
+    target.interval = spec.interval;
+    target.timeout = spec.timeout;
+    target.origin = std::move(spec.origin);
+    target.ours = is_ours(target.key(), share);
+    const bool may_have_been_ours = !share.living.empty();  // before a replica came back
+    if (target.ours || may_have_been_ours) targets.push_back(std::move(target));
   }
   const std::lock_guard lock(mutex_);
   dropped_ = std::move(dropped);

@@ -34,7 +34,8 @@ struct SourceStatus {
 
 class Discoverer {
  public:
-  /// All targets, and the jobs, by id, of which not every source has been read yet: they may have more.
+  /// All targets (those of other replicas too, once one has come or gone), and the jobs, by id, of which not every
+  /// source has been read yet: they may have more.
   using Tell = std::function<void(std::vector<Target> targets, std::set<std::string> unread)>;
 
   /// `tell` is called on a thread of this, first when the sources that need no network have been read. `config`

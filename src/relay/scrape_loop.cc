@@ -115,10 +115,17 @@ void ScrapeLoop::take_targets(SteadyTime now) {
   }
   if (!wanted) return;
   std::map<std::string, const Target*> by_key;
-  for (const Target& target : wanted->targets) by_key.emplace(target.key(), &target);
+  std::set<std::string> elsewhere;
+  for (const Target& target : wanted->targets) {
+    if (target.ours)
+      by_key.emplace(target.key(), &target);
+    else
+      elsewhere.insert(target.key());
+  }
   for (auto it = scrapes_.begin(); it != scrapes_.end();) {
     const auto gone = it++;
-    if (by_key.contains(gone->first) || wanted->unread.contains(gone->second->target().job->id)) continue;
+    const bool may_come = wanted->unread.contains(gone->second->target().job->id) && !elsewhere.contains(gone->first);
+    if (by_key.contains(gone->first) || may_come) continue;
     drop(gone->second, gone->first, now);
     scrapes_.erase(gone);
   }
@@ -130,7 +137,15 @@ void ScrapeLoop::take_targets(SteadyTime now) {
     else if (!known->second->is_for(*target, external_))
       successors_.emplace(key, *target);
   }
-  publish({});
+  publish(let_go(elsewhere));
+}
+
+/// A marker of ours would stand between the samples of who scrapes them now.
+ScrapeTotals ScrapeLoop::let_go(const std::set<std::string>& elsewhere) {
+  ScrapeTotals gone;
+  for (const std::string& key : elsewhere)
+    if (const auto left = leaving_.extract(key)) gone.add(left.mapped().scrape->status());
+  return gone;
 }
 
 /// Targets whose settings have changed: what is under way ends as it began.

@@ -74,8 +74,9 @@ class ScrapeLoop {
   ScrapeLoop(const ScrapeLoop&) = delete;
   ScrapeLoop& operator=(const ScrapeLoop&) = delete;
 
-  /// All targets from now on; from any thread. One that goes ends two intervals later, unless it comes back. Those of
-  /// `unread` jobs, by id, stay although they are not named: not all of their sources have been read yet.
+  /// All targets from now on; from any thread. One that goes ends two intervals later, unless it comes back; one that
+  /// is not ours any more just ends here: another replica goes on with its series. Those of `unread` jobs, by id, stay
+  /// although they are not named: not all of their sources have been read yet.
   void set_targets(std::vector<Target> targets, std::set<std::string> unread = {});
   /// The targets that are scraped, for people; from any thread.
   Scrapes scrapes() const;
@@ -101,6 +102,7 @@ class ScrapeLoop {
   std::shared_ptr<Scrape> make(const Target& target) const;
   void enter(const Target& target, const std::string& key, SteadyTime now);
   void drop(const std::shared_ptr<Scrape>& scrape, const std::string& key, SteadyTime now);
+  ScrapeTotals let_go(const std::set<std::string>& elsewhere);
   void take_successors(SteadyTime now);
   void start_due(SteadyTime now);
   void end_leaving(SteadyTime now);

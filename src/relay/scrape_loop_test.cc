@@ -260,6 +260,26 @@ TEST(ScrapeLoop, CountsTargetsThatAreGone) {
   EXPECT_EQ(after.samples, 2 * (after.scrapes - after.failures));
 }
 
+/// The one has gone, the other is another replica's now: only the first ends.
+TEST(ScrapeLoop, WhatAnotherReplicaScrapesEndsWithoutAWord) {
+  Bench bench;
+  bench.pages.set("a", "x 1\n");
+  bench.pages.set("b", "x 1\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a"), bench.target("b")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(2)));
+  ASSERT_TRUE(bench.received.wait(series("x", "b"), at_least(1)));
+  Target elsewhere = bench.target("a");
+  elsewhere.ours = false;
+  bench.loop->set_targets({elsewhere});
+  ASSERT_TRUE(bench.received.wait(series("up", "b"), ends_stale)) << "as long as the other one would have taken";
+  EXPECT_TRUE(bench.loop->scrapes().empty());
+  bench.stop();
+  const auto all = bench.received.all();
+  for (const char* name : {"x", "up"}) EXPECT_FALSE(ends_stale(all.at(series(name, "a")))) << name;
+  EXPECT_GE(bench.loop->totals().scrapes, 3U) << "what it did counts on";
+}
+
 TEST(ScrapeLoop, ATargetThatComesBackAtOnceGoesOn) {
   Bench bench;
   bench.pages.set("a", "x 1\n");

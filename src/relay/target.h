@@ -15,6 +15,7 @@ struct Target {
   Milliseconds interval{15'000};  ///< the job's, or what __scrape_interval__ says
   Milliseconds timeout{10'000};
   std::string origin;  ///< for people: "pod monitoring/dcgm-exporter-x7k2", "file targets.json"
+  bool ours = true;    ///< false: another replica scrapes it, so that it is not gone
 
   /// The same page under the same labels, scraped by the same job: what its cache and its place in time belong to.
   std::string key() const { return job->id + '\n' + url + '\n' + shown(labels); }
