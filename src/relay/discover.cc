@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "relay/discover_groups.h"
+#include "relay/target.h"
 
 namespace tessera::relay {
 namespace {
@@ -156,19 +157,35 @@ Sifted without_equal_labels(std::vector<TargetSpec> targets) {
   return out;
 }
 
-Sifted prefer_agent(std::vector<TargetSpec> targets) {
-  Sifted out;
-  std::set<std::string> with_agent;
+Sifted prefer_agent(std::vector<TargetSpec> targets, const std::set<std::string>& silent) {
+  struct Node {
+    std::set<std::string> agents;  ///< by key
+    bool answers = false;          ///< one of them does
+  };
+  std::map<std::string, Node> nodes;
   for (const TargetSpec& target : targets)
-    if (target.builtin == BuiltinKind::TesseraAgent && !target.node.empty()) with_agent.insert(target.node);
+    if (target.builtin == BuiltinKind::TesseraAgent && !target.node.empty()) {
+      const std::string key = target_key(target.job_id, target.url, target.labels);
+      Node& node = nodes[target.node];
+      node.answers = node.answers || !silent.contains(key);
+      node.agents.insert(key);
+    }
+  Sifted out;
   for (TargetSpec& target : targets) {
-    const bool doubled = target.builtin == BuiltinKind::DcgmExporter && with_agent.contains(target.node);
-    if (doubled)
+    const auto node = target.builtin == BuiltinKind::DcgmExporter ? nodes.find(target.node) : nodes.end();
+    if (node != nodes.end()) out.contested.insert(node->second.agents.begin(), node->second.agents.end());
+    if (node != nodes.end() && !node->second.answers) out.fallen_back.insert(target.node);
+    if (node != nodes.end() && node->second.answers)
       out.dropped.push_back({target, fmt::format("tessera-agent tells of the GPUs of node '{}'", target.node)});
     else
       out.kept.push_back(std::move(target));
   }
   return out;
+}
+
+std::string share_key(const TargetSpec& target) {
+  const bool elects = target.builtin == BuiltinKind::TesseraAgent || target.builtin == BuiltinKind::DcgmExporter;
+  return elects && !target.node.empty() ? "node\n" + target.node : target_key(target.job_id, target.url, target.labels);
 }
 
 }  // namespace tessera::relay

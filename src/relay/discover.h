@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -76,12 +77,19 @@ struct Sifted {
   };
   std::vector<TargetSpec> kept;
   std::vector<Dropped> dropped;
+  std::set<std::string> contested{};    ///< keys of agents that another exporter stands back for
+  std::set<std::string> fallen_back{};  ///< nodes whose agents are all silent, so that dcgm-exporter is scraped
 };
 
 /// Of targets with equal labels, whose samples could not be told apart, only the first stays.
 Sifted without_equal_labels(std::vector<TargetSpec> targets);
 
-/// Where both built-in exporters tell of one node's GPUs, tessera-agent stays.
-Sifted prefer_agent(std::vector<TargetSpec> targets);
+/// Where both built-in exporters tell of one node's GPUs, tessera-agent is elected, until it is silent: then
+/// dcgm-exporter stays beside it. `silent`: keys of targets that do not answer.
+Sifted prefer_agent(std::vector<TargetSpec> targets, const std::set<std::string>& silent = {});
+
+/// What replicas share targets by: the key, but both built-in exporters of a node go to one replica, which can then
+/// elect between them.
+std::string share_key(const TargetSpec& target);
 
 }  // namespace tessera::relay

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include "relay/target.h"
 
 namespace tessera::relay {
 namespace {
@@ -281,6 +282,32 @@ TEST(Discover, DropsDoubledTargets) {
   EXPECT_EQ(nodes.dropped[0].target.url, "dcgm1");
   EXPECT_THAT(nodes.dropped[0].why, HasSubstr("'n1'"));
   EXPECT_EQ(nodes.kept.size(), 6U);
+}
+
+TEST(Discover, ElectsTheAgentUntilItIsSilent) {
+  using enum BuiltinKind;
+  const std::vector<TargetSpec> all = {spec("dcgm1", "n1", DcgmExporter, {}), spec("agent1", "n1", TesseraAgent, {}),
+                                       spec("agent1b", "n1", TesseraAgent, {}), spec("agent2", "n2", TesseraAgent, {})};
+  const auto key = [](const TargetSpec& target) { return target_key(target.job_id, target.url, target.labels); };
+  const struct {
+    std::set<std::string> silent;
+    std::size_t dropped;
+  } kCases[] = {{{}, 1}, {{key(all[1])}, 1}, {{key(all[1]), key(all[2])}, 0}, {{key(all[3])}, 1}};
+  for (const auto& c : kCases) {
+    const Sifted sifted = prefer_agent(all, c.silent);
+    EXPECT_EQ(sifted.dropped.size(), c.dropped);
+    EXPECT_EQ(sifted.kept.size(), 4 - c.dropped) << "silent agents are asked on";
+    EXPECT_EQ(sifted.fallen_back.contains("n1"), c.dropped == 0);
+    EXPECT_EQ(sifted.contested, (std::set{key(all[1]), key(all[2])})) << "about n2 there is no election";
+  }
+}
+
+TEST(Discover, SharesBothExportersOfANodeTogether) {
+  using enum BuiltinKind;
+  EXPECT_EQ(share_key(spec("a", "n1", DcgmExporter, {})), share_key(spec("b", "n1", TesseraAgent, {})));
+  EXPECT_NE(share_key(spec("a", "n1", DcgmExporter, {})), share_key(spec("a", "n2", DcgmExporter, {})));
+  EXPECT_NE(share_key(spec("a", "n1", Vllm, {})), share_key(spec("b", "n1", Vllm, {})));
+  EXPECT_NE(share_key(spec("a", "", DcgmExporter, {})), share_key(spec("b", "", TesseraAgent, {})));
 }
 
 }  // namespace

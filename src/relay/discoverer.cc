@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kSettle = 200ms;    // changes come in swarms: a deployment, the first list
+constexpr Milliseconds kElect = 1s;        // how often it is looked whether agents answer
 constexpr Milliseconds kLookAtFiles = 2s;  // at least that often, whatever the refresh interval
 constexpr std::size_t kFileLimit = 16U << 20U;
 
@@ -47,17 +48,18 @@ std::size_t count_targets(const std::map<std::string, std::vector<TargetSpec>>& 
 
 }  // namespace
 
-Discoverer::Discoverer(const Config& config, const Options& options, Tell tell)
+Discoverer::Discoverer(const Config& config, const Options& options, Tell tell, Silent silent)
     : config_(config),
       service_account_(options.service_account),
       tell_(std::move(tell)),
+      silent_(std::move(silent)),
       own_namespace_(own_namespace(options.service_account)),
       share_(options.share) {
   for (const Job& job : config.jobs) jobs_.emplace(job.id, std::make_shared<const Job>(job));
 }
 
-std::unique_ptr<Discoverer> Discoverer::start(const Config& config, const Options& options, Tell tell) {
-  std::unique_ptr<Discoverer> self(new Discoverer(config, options, std::move(tell)));
+std::unique_ptr<Discoverer> Discoverer::start(const Config& config, const Options& options, Tell tell, Silent silent) {
+  std::unique_ptr<Discoverer> self(new Discoverer(config, options, std::move(tell), std::move(silent)));
   std::vector<PodSource> pods;
   for (const Job& job : config.jobs)
     for (const auto& discovery : job.discoveries)
@@ -249,12 +251,13 @@ void Discoverer::take_pod(const PodSource& pods, const kube::Event& event) {
 
 void Discoverer::tell_changes(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    const bool elects = !contested_.empty() && silent_among(contested_) != silent_now_;
     std::vector<TargetSpec> all;
     Share share;
     std::set<std::string> unread;
     {
       std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return dirty_; })) return;
+      if (!changed_.wait_for(lock, stop, kElect, [&] { return dirty_ || elects; })) continue;
       dirty_ = false;
       share = share_;
       for (const Found& source : sources_) {
@@ -267,10 +270,33 @@ void Discoverer::tell_changes(const std::stop_token& stop) {
   }
 }
 
+std::set<std::string> Discoverer::silent_among(const std::set<std::string>& agents) const {
+  std::set<std::string> out;
+  if (silent_) std::ranges::set_intersection(silent_(), agents, std::inserter(out, out.end()));
+  return out;
+}
+
+void Discoverer::note_fallbacks(std::set<std::string> nodes) {
+  std::set<std::string> before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = std::exchange(fallbacks_.nodes, nodes);
+    for (const auto& node : nodes) fallbacks_.begun += before.contains(node) ? 0 : 1;
+  }
+  for (const auto& node : nodes)
+    if (!before.contains(node))
+      log::warn("tessera-agent is silent: the node's dcgm-exporter is scraped until it answers", {{"node", node}});
+  for (const auto& node : before)
+    if (!nodes.contains(node)) log::info("the node's dcgm-exporter is needed no more", {{"node", node}});
+}
+
 /// Those of all targets that this replica scrapes; remembers why others were left out.
 std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& share) {
   Sifted unequal = without_equal_labels(std::move(all));
-  Sifted preferred = prefer_agent(std::move(unequal.kept));
+  Sifted preferred = prefer_agent(std::move(unequal.kept), silent_ ? silent_() : std::set<std::string>());
+  contested_ = std::move(preferred.contested);
+  silent_now_ = silent_among(contested_);
+  note_fallbacks(std::move(preferred.fallen_back));
   std::vector<Sifted::Dropped> dropped = std::move(unequal.dropped);
   std::ranges::move(preferred.dropped, std::back_inserter(dropped));
   std::map<std::string, std::size_t> of_job;
@@ -284,6 +310,7 @@ std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& s
       dropped.push_back({std::move(spec), why});
       continue;
     }
+    const std::string shared_by = share_key(spec);
     Target target;
     target.job = job;
     target.labels = std::move(spec.labels);
@@ -291,7 +318,7 @@ std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& s
     target.interval = spec.interval;
     target.timeout = spec.timeout;
     target.origin = std::move(spec.origin);
-    target.ours = is_ours(target.key(), share);
+    target.ours = is_ours(shared_by, share);
     const bool may_have_been_ours = !share.living.empty();  // before a replica came back
     if (target.ours || may_have_been_ours) targets.push_back(std::move(target));
   }
@@ -319,6 +346,11 @@ std::vector<SourceStatus> Discoverer::sources() const {
     if (status.problem.empty()) status.problem = status.watch->last_error;
   }
   return all;
+}
+
+Discoverer::Fallbacks Discoverer::fallbacks() const {
+  const std::lock_guard lock(mutex_);
+  return fallbacks_;
 }
 
 std::vector<Sifted::Dropped> Discoverer::dropped() const {

@@ -38,9 +38,12 @@ class Discoverer {
   /// source has been read yet: they may have more.
   using Tell = std::function<void(std::vector<Target> targets, std::set<std::string> unread)>;
 
-  /// `tell` is called on a thread of this, first when the sources that need no network have been read. `config`
-  /// outlives this.
-  static std::unique_ptr<Discoverer> start(const Config& config, const Options& options, Tell tell);
+  /// Keys of the targets that were told and do not answer.
+  using Silent = std::function<std::set<std::string>()>;
+
+  /// `tell` is called on a thread of this, first when the sources that need no network have been read; so is `silent`,
+  /// once a second where exporters of a node are elected by it. `config` outlives this.
+  static std::unique_ptr<Discoverer> start(const Config& config, const Options& options, Tell tell, Silent silent = {});
   ~Discoverer();
   Discoverer(const Discoverer&) = delete;
   Discoverer& operator=(const Discoverer&) = delete;
@@ -51,6 +54,12 @@ class Discoverer {
   std::vector<SourceStatus> sources() const;
   /// Targets that were found and are not scraped, because another one makes them needless or a limit is exceeded.
   std::vector<Sifted::Dropped> dropped() const;
+  /// Nodes whose dcgm-exporter is scraped because their agent is silent, and how often that began.
+  struct Fallbacks {
+    std::set<std::string> nodes;
+    std::uint64_t begun = 0;
+  };
+  Fallbacks fallbacks() const;
   bool ready() const;  ///< every source has been read whole once, or has said why not
 
   /// What explains pods by the configuration that this discovers for.
@@ -69,7 +78,7 @@ class Discoverer {
     kube::WatchOptions watch;
   };
 
-  Discoverer(const Config& config, const Options& options, Tell tell);
+  Discoverer(const Config& config, const Options& options, Tell tell, Silent silent);
   std::size_t add_source(std::string what, const Job& job);
   void add_static(const Job& job, const StaticDiscovery& discovery);
   void add_file(const Job& job, const FileDiscovery& discovery);
@@ -82,11 +91,14 @@ class Discoverer {
   void failed(std::size_t source, const std::string& why);
   void went_well(std::size_t source);
   void tell_changes(const std::stop_token& stop);
+  std::set<std::string> silent_among(const std::set<std::string>& agents) const;
+  void note_fallbacks(std::set<std::string> nodes);
   std::vector<Target> sift(std::vector<TargetSpec> all, const Share& share);
 
   const Config& config_;
   const std::string service_account_;
   const Tell tell_;
+  const Silent silent_;
   std::map<std::string, std::shared_ptr<const Job>> jobs_;  ///< by id
   std::string own_namespace_;
 
@@ -96,6 +108,8 @@ class Discoverer {
   Share share_;                                              ///< guarded by mutex_
   bool dirty_ = true;                                        ///< guarded by mutex_
   std::vector<Sifted::Dropped> dropped_;                     ///< guarded by mutex_
+  Fallbacks fallbacks_;                                      ///< guarded by mutex_
+  std::set<std::string> contested_, silent_now_;             ///< keys of agents; of the thread that tells
   std::vector<std::function<void(std::stop_token)>> roles_;  ///< what threads will do, once all sources are there
   std::vector<std::unique_ptr<kube::Watch>> watches_;
   std::vector<std::size_t> watch_sources_;  ///< of each watch

@@ -57,9 +57,11 @@ class PlayedApi {
   }
 
  private:
+  /// Its name is also what it says that it is.
   json pod() const {
-    return {{"metadata", {{"name", name_}, {"namespace", "gpu"}, {"uid", "u1"}}},
-            {"spec", {{"containers", {{{"name", "c"}, {"ports", {{{"containerPort", 8080}}}}}}}}},
+    return {{"metadata",
+             {{"name", name_}, {"namespace", "gpu"}, {"uid", "u1"}, {"labels", {{"app.kubernetes.io/name", name_}}}}},
+            {"spec", {{"nodeName", "n1"}, {"containers", {{{"name", "c"}, {"ports", {{{"containerPort", 8080}}}}}}}}},
             {"status", {{"phase", "Running"}, {"podIP", "127.0.0.1"}}}};
   }
   http::Response answer(const http::Request& request) {
@@ -85,12 +87,27 @@ class PlayedApi {
 /// The targets that were told last.
 class Told {
  public:
+  bool wait_for(const std::vector<std::string>& urls) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] {
+      std::vector<std::string> now;
+      for (const Target& target : targets_) now.push_back(target.url);
+      std::ranges::sort(now);
+      return now == urls;
+    });
+  }
   Discoverer::Tell tell() {
     return [this](std::vector<Target> targets, const std::set<std::string>&) {
       const std::lock_guard lock(mutex_);
       targets_ = std::move(targets);
       changed_.notify_all();
     };
+  }
+  /// Of the one at this URL.
+  std::string key_of(const std::string& url) {
+    const std::lock_guard lock(mutex_);
+    const auto at = std::ranges::find(targets_, url, &Target::url);
+    return at == targets_.end() ? "" : at->key();
   }
   bool wait(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -158,6 +175,40 @@ TEST(Discoverer, AsksTheApiServerWithAllThatIsConfigured) {
   const auto refused = Discoverer::start(newer, {}, told.tell())->explainer().explain("gpu", "p1");
   ASSERT_FALSE(refused) << "the server speaks no TLS 1.3";
   EXPECT_THAT(refused.error().what, HasSubstr("https://"));
+}
+
+TEST(Discoverer, FallsBackToDcgmExporterWhileTheAgentIsSilent) {
+  PlayedApi of_agent("tessera-agent"), of_dcgm("dcgm-exporter");
+  Config config = config_of("builtinTargets: {vllm: false, sglang: false}\n");
+  ASSERT_THAT(config.jobs, SizeIs(2));
+  for (Job& job : config.jobs) {
+    auto& pods = std::get<PodDiscovery>(job.discoveries.at(0));
+    pods.api_server = "http://" + (pods.builtin == BuiltinKind::TesseraAgent ? of_agent : of_dcgm).address();
+  }
+  std::mutex mutex;
+  std::set<std::string> silent;
+  const auto is_silent = [&] {
+    const std::lock_guard lock(mutex);
+    return silent;
+  };
+  const auto become = [&](std::set<std::string> keys) {
+    const std::lock_guard lock(mutex);
+    silent = std::move(keys);
+  };
+  Told told;
+  const auto discoverer = Discoverer::start(config, {}, told.tell(), is_silent);
+  const std::string agent = "http://127.0.0.1:8080/metrics";
+  ASSERT_TRUE(told.wait_for({agent})) << "elected";
+  const std::string key = told.key_of(agent);
+  for (std::uint64_t times = 1; times <= 2; ++times) {
+    become({key, "another"});
+    ASSERT_TRUE(told.wait_for({agent, agent}));
+    EXPECT_EQ(discoverer->fallbacks().nodes, std::set<std::string>{"n1"});
+    EXPECT_EQ(discoverer->fallbacks().begun, times);
+    become({"another"});
+    ASSERT_TRUE(told.wait_for({agent}));
+    EXPECT_TRUE(discoverer->fallbacks().nodes.empty());
+  }
 }
 
 TEST(Explainer, AsksEveryServerThatCouldKnowThePod) {

@@ -32,10 +32,12 @@ Result<std::unique_ptr<Pipeline>> Pipeline::start(Config config, const Options& 
   self->loop_ = TRY(ScrapeLoop::open(self->config_.external_labels, std::move(ways), std::move(before)));
   ScrapeLoop& loop = *self->loop_;
   self->scraping_ = std::jthread([&loop](const std::stop_token& stop) { loop.run(stop); });
-  self->discoverer_ =
-      Discoverer::start(self->config_, options, [&loop](std::vector<Target> targets, std::set<std::string> unread) {
+  self->discoverer_ = Discoverer::start(
+      self->config_, options,
+      [&loop](std::vector<Target> targets, std::set<std::string> unread) {
         loop.set_targets(std::move(targets), std::move(unread));
-      });
+      },
+      [&loop] { return loop.silent(); });
   return self;
 }
 

@@ -77,6 +77,7 @@ Scrape::Scrape(Target target, const Labels& external, const std::vector<Way>& wa
     : target_(std::move(target)), cache_(std::make_unique<ScrapeCache>(rules_of(target_, external))) {
   for (const std::string_view name : kAbout) about_.add(target_series_labels(name, cache_->rules()), name);
   send_to(ways);
+  status_.answered = std::chrono::steady_clock::now();
 }
 
 void Scrape::send_to(const std::vector<Way>& ways) {
@@ -102,6 +103,7 @@ TargetStatus Scrape::status() const {
 void Scrape::take_over(const Scrape& before) {
   told_health_ = before.told_health_;
   cache_->take_over(*before.cache_);
+  status_.answered = before.status().answered;
   for (std::uint32_t row = 0; row < before.owed_about_.size(); ++row)
     owed_about_.add(before.owed_about_.labels(before.owed_about_[row]), "");
   if (!before.told_of_itself_) return;
@@ -241,6 +243,7 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
   const std::lock_guard lock(mutex_);
   status_.health = error.empty() ? Health::Up : Health::Down;
   status_.error = error;
+  if (error.empty()) status_.answered = times.ended;
   status_.last_scrape = time_;
   status_.duration_seconds = std::chrono::duration<double>(times.ended - times.started).count();
   status_.body_bytes = times.body_bytes;

@@ -21,7 +21,8 @@ enum class Health { Unknown, Up, Down };
 /// What people see of a target.
 struct TargetStatus {
   Health health = Health::Unknown;
-  std::string error;  ///< of the last scrape; empty where it went well
+  SteadyTime answered{};  ///< when the last good page ended; before the first, when it was found
+  std::string error;      ///< of the last scrape; empty where it went well
   std::optional<EpochMs> last_scrape;
   double duration_seconds = 0;
   std::uint64_t body_bytes = 0;

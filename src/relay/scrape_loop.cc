@@ -83,6 +83,16 @@ void ScrapeLoop::set_targets(std::vector<Target> targets, std::set<std::string> 
 
 ScrapeLoop::Scrapes ScrapeLoop::scrapes() const { return *published_.get(); }
 
+std::set<std::string> ScrapeLoop::silent() const {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  std::set<std::string> keys;
+  for (const auto& scrape : *published_.get()) {
+    const Target& target = scrape->target();
+    if (now - scrape->status().answered > 2 * target.interval + target.timeout) keys.insert(target.key());
+  }
+  return keys;
+}
+
 ScrapeTotals ScrapeLoop::totals() const {
   const std::lock_guard lock(mutex_);
   ScrapeTotals all = gone_;

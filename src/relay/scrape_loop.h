@@ -80,6 +80,8 @@ class ScrapeLoop {
   void set_targets(std::vector<Target> targets, std::set<std::string> unread = {});
   /// The targets that are scraped, for people; from any thread.
   Scrapes scrapes() const;
+  /// Keys of the targets that two scrapes in a row have brought nothing of; from any thread.
+  std::set<std::string> silent() const;
   /// Of all targets since the loop began, those that are gone included; from any thread.
   ScrapeTotals totals() const;
   /// When the thread last looked at what is due, which it does twice a second at least; from any thread.

@@ -317,6 +317,100 @@ TEST(ScrapeLoop, AnotherConfigurationGoesOnWhereTheOldOneEnded) {
   for (const auto& sample : all.at(series("x", "a"))) EXPECT_FALSE(wire::is_stale(sample.value));
 }
 
+/// A page that is served when the test says so.
+class HeldPage {
+ public:
+  HeldPage() {
+    http::ServerOptions options;
+    options.address = "127.0.0.1:0";
+    auto server = http::Server::listen(options, {{"GET", "/", [this](const http::Request&) {
+                                                    ++asked_;
+                                                    asked_.notify_all();
+                                                    gate_.wait(true);
+                                                    http::Response response;
+                                                    response.body = "x 1\n";
+                                                    return response;
+                                                  }}});
+    EXPECT_TRUE(server);
+    server_ = *std::move(server);
+  }
+  ~HeldPage() { open(); }
+  std::string url() const { return "http://" + server_->address() + "/"; }
+  void wait_until_asked() { asked_.wait(0); }
+  void open() {
+    gate_ = false;
+    gate_.notify_all();
+  }
+  int asked() const { return asked_; }
+
+ private:
+  std::atomic<int> asked_ = 0;
+  std::atomic<bool> gate_ = true;
+  std::unique_ptr<http::Server> server_;
+};
+
+TEST(ScrapeLoop, APageThatIsBeingReadIsHandedOver) {
+  for (const bool settings_change : {false, true}) {
+    HeldPage held;
+    Bench bench;
+    Target target = bench.target("held");
+    target.url = held.url();
+    target.timeout = 60s;
+    bench.run();
+    bench.loop->set_targets({target});
+    held.wait_until_asked();
+    bench.stop();
+    bench.run(bench.loop->hand_over());
+    if (settings_change) {
+      const auto job = std::make_shared<Job>(*target.job);
+      job->scrape.honor_labels = !job->scrape.honor_labels;
+      target.job = job;
+    }
+    bench.loop->set_targets({target});
+    held.open();
+    ASSERT_TRUE(bench.received.wait(series("x", "held"), at_least(2)));
+    bench.stop();
+    bench.loop.reset();
+    const auto all = bench.received.all();
+    for (const auto& up : all.at(series("up", "held"))) EXPECT_EQ(up.value, 1);
+    for (const auto& x : all.at(series("x", "held"))) EXPECT_FALSE(wire::is_stale(x.value));
+    EXPECT_LE(static_cast<std::size_t>(held.asked()) - all.at(series("x", "held")).size(), 1U) << "only the last";
+  }
+}
+
+TEST(ScrapeLoop, TargetsOfUnreadSourcesStay) {
+  Bench bench;
+  bench.pages.set("a", "x 1\n");
+  bench.run();
+  bench.loop->set_targets({bench.target("a")});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(1)));
+  bench.stop();
+  bench.run(bench.loop->hand_over());
+  bench.loop->set_targets({}, {"test"});
+  const std::size_t before = bench.received.all()[series("x", "a")].size();
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(before + 3)));
+  bench.loop->set_targets({}, {"another"});
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), ends_stale)) << "its sources have been read";
+  bench.stop();
+  const auto all = bench.received.all();
+  const auto& x = all.at(series("x", "a"));
+  EXPECT_EQ(std::ranges::count_if(x, [](const auto& sample) { return wire::is_stale(sample.value); }), 1);
+}
+
+TEST(ScrapeLoop, KnowsWhoIsSilent) {
+  Bench bench;
+  bench.pages.set("a", "x 1\n");
+  bench.run();
+  Target target = bench.target("a"), missing = bench.target("missing");
+  target.timeout = 10s;  // a busy machine does not make it silent
+  missing.timeout = 1ms;
+  bench.loop->set_targets({target, missing});
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(5)));
+  ASSERT_TRUE(bench.received.wait(series("x", "a"), at_least(2)));
+  EXPECT_EQ(bench.loop->silent(), std::set{missing.key()});
+  bench.stop();
+}
+
 TEST(ScrapeLoop, ASlowTargetHoldsUpNobody) {
   Bench bench;
   bench.pages.set("a", "x 1\n");

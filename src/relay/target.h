@@ -8,6 +8,10 @@
 
 namespace tessera::relay {
 
+inline std::string target_key(const std::string& job_id, const std::string& url, const Labels& labels) {
+  return job_id + '\n' + url + '\n' + shown(labels);
+}
+
 struct Target {
   std::shared_ptr<const Job> job;
   Labels labels;  ///< what its series carry: job, instance and the like; no name begins with `__`
@@ -18,7 +22,7 @@ struct Target {
   bool ours = true;    ///< false: another replica scrapes it, so that it is not gone
 
   /// The same page under the same labels, scraped by the same job: what its cache and its place in time belong to.
-  std::string key() const { return job->id + '\n' + url + '\n' + shown(labels); }
+  std::string key() const { return target_key(job->id, url, labels); }
 };
 
 }  // namespace tessera::relay
