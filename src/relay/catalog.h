@@ -46,6 +46,15 @@ inline constexpr Described kTargetsDropped{
      "/targets names them."},
     "",
     "discovery"};
+inline constexpr Described kFallenBack{{"tessera_relay_nodes_fallen_back", Type::Gauge, "nodes",
+                                        "Nodes whose tessera-agent is silent, so that their dcgm-exporter is scraped."},
+                                       "",
+                                       "scrapes"};
+inline constexpr Described kFallbacks{
+    {"tessera_relay_fallbacks_total", Type::Counter, "nodes",
+     "Times that a node's dcgm-exporter began to be scraped because its tessera-agent was silent for two intervals."},
+    "",
+    "scrapes"};
 
 // With whom the targets are shared, where leases tell.
 inline constexpr Described kShardMembers{
@@ -109,6 +118,11 @@ inline constexpr Described kQueueOldest{
      "Time of the oldest request that waits in the queue, seconds since the Unix epoch. Absent where none waits."},
     "destination",
     "the queue"};
+inline constexpr Described kAbandoned{{"tessera_relay_abandoned_queue_bytes", Type::Gauge, "bytes",
+                                       "Size of what waits in a queue on disk that no destination has, and nobody "
+                                       "sends; the log says at start and reload what to do."},
+                                      "folder",
+                                      "the queue's folder"};
 inline constexpr Described kQueueErrors{{"tessera_relay_queue_write_errors_total", Type::Counter, "writes",
                                          "Writes and syncs of the queue that the disk refused."},
                                         "destination",
@@ -170,12 +184,13 @@ inline constexpr Described kStartTime{
     "clock"};
 
 inline constexpr std::array kAll = {
-    &kBuildInfo,    &kReloadOk,        &kReloadTime,   &kSourceReady, &kSourceTargets,  &kTargetsDropped,
-    &kShardMembers, &kLeaseHeld,       &kTargets,      &kScrapes,     &kSamplesScraped, &kSamplesLeftOut,
-    &kClamped,      &kDestinationInfo, &kQueueSamples, &kQueueBytes,  &kQueueOldest,    &kQueueErrors,
-    &kLag,          &kSentSamples,     &kSentBytes,    &kRequests,    &kRetries,        &kDropped,
-    &kRejected,     &kHighestSent,     &kTrouble,      &kRefused,     &kCpuSeconds,     &kResident,
-    &kStartTime};
+    &kBuildInfo,       &kReloadOk,     &kReloadTime,     &kSourceReady,    &kSourceTargets,
+    &kTargetsDropped,  &kFallenBack,   &kFallbacks,      &kShardMembers,   &kLeaseHeld,
+    &kTargets,         &kScrapes,      &kSamplesScraped, &kSamplesLeftOut, &kClamped,
+    &kDestinationInfo, &kQueueSamples, &kQueueBytes,     &kQueueOldest,    &kAbandoned,
+    &kQueueErrors,     &kLag,          &kSentSamples,    &kSentBytes,      &kRequests,
+    &kRetries,         &kDropped,      &kRejected,       &kHighestSent,    &kTrouble,
+    &kRefused,         &kCpuSeconds,   &kResident,       &kStartTime};
 
 }  // namespace catalog
 }  // namespace tessera::relay

@@ -168,6 +168,10 @@ std::string status_json(const Overview& seen) {
   out["destinations"] = Json::array();
   for (const SeenDestination& destination : seen.destinations)
     out["destinations"].push_back(destination_json(destination, seen.time));
+  out["abandonedQueues"] = Json::array();
+  for (const AbandonedQueue& queue : seen.abandoned)
+    out["abandonedQueues"].push_back(
+        {{"folder", queue.folder.string()}, {"samples", queue.samples}, {"bytes", queue.bytes}});
   return text_of(out);
 }
 

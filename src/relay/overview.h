@@ -9,6 +9,7 @@
 #include "relay/destination_state.h"
 #include "relay/discoverer.h"
 #include "relay/members.h"
+#include "relay/queue_folders.h"
 #include "relay/scrape_loop.h"
 
 namespace tessera::relay {
@@ -39,7 +40,9 @@ struct Overview {
   std::size_t dropped_unshown = 0;       ///< and those that keep_dropped_targets leaves out of `dropped`
   std::vector<SeenTarget> targets;
   ScrapeTotals scraped;
+  Discoverer::Fallbacks fallbacks;
   std::vector<SeenDestination> destinations;
+  std::vector<AbandonedQueue> abandoned;
   std::optional<http::ServerStats> http;
   std::optional<Membership> sharing;  ///< by leases; absent where the split is static
 };

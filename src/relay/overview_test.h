@@ -67,6 +67,8 @@ inline Overview sample_overview() {
   quiet.name = "quiet";
   quiet.queues.resize(1);
   seen.destinations = {way, quiet};
+  seen.fallbacks = {{"n1"}, 3};
+  seen.abandoned = {{"/data/queue/old", 12, 3'400}};
   seen.http = http::ServerStats{};
   seen.sharing =
       Membership{"gpu/relay",

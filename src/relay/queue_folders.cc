@@ -1,7 +1,11 @@
 #include "relay/queue_folders.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
+
+#include "base/log.h"
+#include "journal/journal.h"
 
 namespace tessera::relay {
 namespace {
@@ -9,16 +13,16 @@ namespace fs = std::filesystem;
 
 fs::path folder_of_all(const fs::path& data) { return data / "queue"; }
 
-/// Files may go while we look: what cannot be read counts as gone.
-std::uint64_t bytes_in(const fs::path& folder) {
-  std::uint64_t bytes = 0;
-  std::error_code gone;
-  for (fs::recursive_directory_iterator file(folder, gone), end; !gone && file != end; file.increment(gone)) {
-    std::error_code unreadable;
-    const auto size = file->is_regular_file(unreadable) ? file->file_size(unreadable) : 0;
-    if (!unreadable) bytes += size;
-  }
-  return bytes;
+/// A queue that is in use or broken counts as empty: its owner speaks of it.
+void add_queue(const fs::path& folder, AbandonedQueue& sum) {
+  journal::Options options;
+  options.dir = folder;
+  options.max_bytes = std::numeric_limits<std::int64_t>::max();  // nothing is too much: looking takes nothing away
+  const auto queue = journal::Journal::open(options);
+  if (!queue) return log::warn("queue cannot be looked at", {{"folder", folder.string()}, {"why", queue.error().what}});
+  const journal::Stats stats = (*queue)->stats();
+  sum.samples += stats.pending.items;
+  sum.bytes += stats.pending_bytes;
 }
 
 }  // namespace
@@ -41,7 +45,10 @@ std::vector<AbandonedQueue> abandoned_queues(const Config& config, const fs::pat
     std::error_code unreadable;
     const bool is_used = used.contains(fs::weakly_canonical(folder->path(), unreadable));
     if (is_used || !folder->is_directory(unreadable)) continue;
-    out.push_back({folder->path(), bytes_in(folder->path())});
+    AbandonedQueue found{folder->path()};
+    for (std::size_t i = 0; fs::is_directory(found.folder / std::to_string(i), unreadable); ++i)
+      add_queue(found.folder / std::to_string(i), found);
+    if (found.samples > 0) out.push_back(std::move(found));
   }
   std::ranges::sort(out, {}, &AbandonedQueue::folder);
   return out;

@@ -128,6 +128,7 @@ Overview look_at(const Running& running, EpochMs started) {
     out.discovered = pipeline.discoverer().ready();
     out.sources = pipeline.discoverer().sources();
     out.dropped = pipeline.discoverer().dropped();
+    out.fallbacks = pipeline.discoverer().fallbacks();
     out.dropped_unshown = keep_dropped(out.dropped, pipeline.config().jobs);
     out.targets = targets_of(pipeline);
     out.scraped = pipeline.loop().totals();
@@ -136,6 +137,7 @@ Overview look_at(const Running& running, EpochMs started) {
   });
   seen.time = now_epoch_ms();
   seen.started = started;
+  seen.abandoned = running.abandoned_queues();
   seen.last_reload_good = running.last_reload_good();
   seen.last_good_reload = running.last_good_reload();
   return seen;

@@ -124,6 +124,7 @@ TEST(RelayPages, StatusTellsOfEveryDestination) {
   EXPECT_EQ(way["droppedSamples"]["status_400"], 11);
   EXPECT_EQ(way["trouble"][0]["attempts"], 4);
   EXPECT_EQ(way["lastError"]["error"], "HTTP status 503");
+  EXPECT_EQ(page["abandonedQueues"][0]["bytes"], 3'400);
   const auto& quiet = page["destinations"][1];
   for (const auto* absent : {"trouble", "lastError", "newestSent", "lastSuccess", "lastLatencySeconds"})
     EXPECT_FALSE(quiet.contains(absent)) << absent;

@@ -75,6 +75,7 @@ void reload_config(Running& running, const Options& options) {
   }
   tell_warnings(*config);
   const auto replaced = running.replace(*std::move(config), options, std::chrono::steady_clock::now() + kSwitch);
+  running.look_for_abandoned_queues(options.data);
   running.note_reload(static_cast<bool>(replaced));  // before the log says so: who reads it may look at /metrics
   if (!replaced)
     log::error("configuration changed, but cannot run", {{"why", replaced.error().what}});
@@ -89,6 +90,7 @@ Result<void> serve(const Options& options, std::stop_token stop, std::atomic<boo
   Config config = TRY(read_config(options));
   tell_warnings(config);
   Running running(TRY(Pipeline::start(std::move(config), options)));
+  running.look_for_abandoned_queues(options.data);
   std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
   const auto served = [&serving] {
     const http::Server* known = serving;

@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "base/log.h"
+
 namespace tessera::relay {
 
 Result<void> Running::replace(Config config, const Options& given, SteadyTime deadline) {
@@ -44,6 +46,27 @@ void Running::share_among(const std::vector<unsigned>& living) {
   const std::unique_lock lock(mutex_);
   living_ = living;
   if (pipeline_) pipeline_->share_among(living);
+}
+
+void Running::look_for_abandoned_queues(const std::filesystem::path& data) {
+  if (!pipeline_) return;
+  auto found = relay::abandoned_queues(pipeline_->config(), data);
+  for (const AbandonedQueue& queue : found)
+    log::warn("queue abandoned: no destination of the configuration has it, nobody sends it",
+              {{"folder", queue.folder.string()},
+               {"samples", std::to_string(queue.samples)},
+               {"bytes", std::to_string(queue.bytes)},
+               {"what_to_do", "name a destination like the folder to send it, or delete the folder"}});
+  const std::unique_lock lock(mutex_);
+  abandoned_ = std::move(found);
+}
+
+std::vector<AbandonedQueue> Running::abandoned_queues() const {
+  const std::shared_lock lock(mutex_);
+  auto out = abandoned_;
+  std::error_code unreadable;
+  std::erase_if(out, [&](const AbandonedQueue& queue) { return !std::filesystem::exists(queue.folder, unreadable); });
+  return out;
 }
 
 void Running::note_reload(bool good) {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "relay/pipeline.h"
+#include "relay/queue_folders.h"
 
 namespace tessera::relay {
 
@@ -34,6 +35,11 @@ class Running {
   /// The replicas that are there from now on, under this configuration and those to come.
   void share_among(const std::vector<unsigned>& living);
 
+  /// Looks for queues that nobody sends, and says so on the log. By the thread that replaces.
+  void look_for_abandoned_queues(const std::filesystem::path& data);
+  /// Those of them whose folders are still there.
+  std::vector<AbandonedQueue> abandoned_queues() const;
+
   void note_reload(bool good);
   bool last_reload_good() const { return good_; }
   EpochMs last_good_reload() const { return when_; }
@@ -44,7 +50,8 @@ class Running {
 
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::vector<unsigned> living_;  // guarded by mutex_
+  std::vector<AbandonedQueue> abandoned_;  // guarded by mutex_
+  std::vector<unsigned> living_;           // guarded by mutex_
   std::atomic<bool> good_ = true;
   std::atomic<EpochMs> when_ = now_epoch_ms();
 };

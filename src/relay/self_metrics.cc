@@ -40,6 +40,8 @@ void add_sources(Page& page, const Overview& seen) {
   page.family(catalog::kSourceTargets.metric);
   for (const auto& [what, sum] : sources) page.add(page.labels(label_text({{"source", what}})), number(sum.targets));
   metrics::append_single(page, catalog::kTargetsDropped.metric, number(seen.dropped.size() + seen.dropped_unshown));
+  metrics::append_single(page, catalog::kFallenBack.metric, number(seen.fallbacks.nodes.size()));
+  metrics::append_single(page, catalog::kFallbacks.metric, number(seen.fallbacks.begun));
 }
 
 struct Counted {
@@ -183,6 +185,9 @@ metrics::Page self_metrics(const Overview& seen, const Footprint& process) {
     ways.push_back(
         {destination, sum_of(destination.queues), page.labels(label_text({{"destination", destination.name}}))});
   add_queues(page, ways, seen.time);
+  page.family(catalog::kAbandoned.metric);
+  for (const AbandonedQueue& queue : seen.abandoned)
+    page.add(page.labels(label_text({{"folder", queue.folder.filename().string()}})), number(queue.bytes));
   add_sending(page, ways);
   add_process(page, seen, process);
   return page;

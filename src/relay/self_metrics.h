@@ -5,7 +5,7 @@
 
 namespace tessera::relay {
 
-/// The relay's page about itself; catalog.h has every family. Counts of scrapes and destinations begin anew with a
+/// The relay's page about itself; catalog.h has every family. Counts of destinations and fallbacks begin anew with a
 /// changed configuration, as at a start.
 metrics::Page self_metrics(const Overview& seen, const Footprint& process);
 

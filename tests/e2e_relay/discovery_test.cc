@@ -61,7 +61,6 @@ TEST_F(Discovery, NewConfigurationsAreTakenUpAndBadOnesAreNot) {
   EXPECT_EQ(relay.metric("tessera_relay_config_last_reload_success_timestamp_seconds"), began);
   EXPECT_TRUE(targets.asked(2)) << "the old one goes on";
 
-  Gap changes{now_epoch_ms(), 0};  // a scrape that is under way then is cut
   relay.configure(config(targets.job("load") + static_job("more", {added.address()}), "one"));
   ASSERT_TRUE(relay.process().says("configuration changed"));
   EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_config_last_reload_successful") == 1; }));
@@ -74,16 +73,63 @@ TEST_F(Discovery, NewConfigurationsAreTakenUpAndBadOnesAreNot) {
     const std::string said = relay.process().output();
     return said.rfind(twice) != said.find(twice);
   }));
-  changes.to = now_epoch_ms();
   EXPECT_TRUE(targets.asked(3));
   targets.finish();
-  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load", {changes}), IsEmpty());
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load"), IsEmpty());
 
   relay.configure(config(static_job("more", {added.address()}), "two"));
   EXPECT_TRUE(arrived("added{cluster=\"two\"}"));
   EXPECT_TRUE(vanished("added{cluster=\"one\"}"));
   EXPECT_TRUE(vanished("up{job=\"load\",target=\"0\"}"));
   EXPECT_EQ(relay.stop(), 0);
+}
+
+/// How often it says so.
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t times = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++times;
+  return times;
+}
+
+TEST_F(Discovery, ReloadsCostNoPage) {
+  constexpr std::size_t kReloads = 20;
+  CountingTargets targets(4, 3);
+  ScriptedTarget other("other 1\n");
+  const auto config = [&](bool more) {
+    return global() + "scrape_configs:\n" + targets.job("load") + (more ? static_job("more", {other.address()}) : "") +
+           to_both();
+  };
+  Relay relay(config(false));
+  ASSERT_TRUE(arrived("work_total", 4 * 3));
+  for (std::size_t i = 1; i <= kReloads; ++i) {
+    relay.configure(config(i % 2 == 1));
+    ASSERT_TRUE(eventually([&] { return count(relay.process().output(), "configuration changed") == i; })) << i;
+    EXPECT_EQ(relay.metric("tessera_relay_config_last_reload_successful"), 1);
+  }
+  EXPECT_TRUE(targets.asked(2));
+  targets.finish();
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "load"), IsEmpty());
+}
+
+TEST_F(Discovery, QueuesThatNobodySendsAreTold) {
+  ScriptedTarget target("waiting 1\n");
+  const auto config = [&](const std::string& destination) {
+    return global() + "scrape_configs:\n" + static_job("j", {target.address()}) + destination;
+  };
+  const std::string dead = "remote_write:\n" + write_to("old", "http://127.0.0.1:1/write");
+  const std::vector<std::string> old = {"folder=\"old\""};
+  Relay relay(config(dead));
+  ASSERT_TRUE(eventually([&] { return relay.sum("tessera_relay_queue_samples") > 0; }));
+  EXPECT_EQ(relay.sum("tessera_relay_abandoned_queue_bytes"), 0);
+  relay.configure(config(to_both()));
+  ASSERT_TRUE(relay.process().says("queue abandoned"));
+  EXPECT_TRUE(eventually([&] { return relay.sum("tessera_relay_abandoned_queue_bytes", old) > 0; }));
+  EXPECT_EQ(relay.stop(), 0);
+  relay.start();
+  EXPECT_TRUE(relay.process().says("queue abandoned")) << "also at the start";
+  relay.configure(config(dead));
+  EXPECT_TRUE(eventually([&] { return relay.sum("tessera_relay_queue_samples") > 0; })) << "what waited is still there";
+  EXPECT_TRUE(eventually([&] { return relay.sum("tessera_relay_abandoned_queue_bytes", old) == 0; }));
 }
 
 }  // namespace
