@@ -118,6 +118,7 @@ http::Response Intake::write(const http::Request& request) {
   }
   http::Response out;
   out.status = 204;
+  out.headers.emplace_back("X-Request-Id", request_id(request));
   if (form->protocol == wire::Protocol::V2) {
     out.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples));
     out.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", "0");

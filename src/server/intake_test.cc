@@ -76,6 +76,7 @@ TEST_F(IntakeTest, TakesBothVersions) {
   const auto second = intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, 1, now)));
   EXPECT_EQ(second.status, 204);
   EXPECT_THAT(second.headers, testing::Contains(testing::Pair("X-Prometheus-Remote-Write-Samples-Written", "1")));
+  EXPECT_THAT(second.headers, testing::Contains(testing::Key("X-Request-Id")));
   EXPECT_EQ(intake->stats().samples, 2U);
   EXPECT_GT(journal->stats().syncs, 0U) << "an answer is a promise";
   EXPECT_EQ(devices_after_the_end(), 2U);
