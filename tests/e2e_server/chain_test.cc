@@ -65,9 +65,8 @@ TEST_F(ThreeNodes, AreOneFleet) {
 TEST_F(ThreeNodes, AreTheSameByWayOfPrometheus) {
   Server server;
   if (peer("prometheus").empty()) GTEST_SKIP() << "no Prometheus on this machine";
-  const auto prometheus =
-      Prometheus::scraping(addresses(), "  honor_labels: true\nremote_write:\n- {url: \"" + server.write_url() +
-                                            "\", queue_config: {batch_send_deadline: 200ms}}\n");
+  const auto prometheus = Prometheus::scraping(addresses(), "remote_write:\n- {url: \"" + server.write_url() +
+                                                                "\", queue_config: {batch_send_deadline: 200ms}}\n");
   ASSERT_TRUE(prometheus);
   EXPECT_TRUE(knows(server, 6)) << server.process().output();
 }
