@@ -12,10 +12,9 @@ constexpr std::size_t kTopNamespaces = 10;
 Json top_namespaces(const fleet::Overview& of) {
   std::vector<std::pair<std::string_view, const fleet::NamespaceUse*>> all;
   for (const auto& [name, use] : of.namespaces) all.emplace_back(name, &use);
-  const auto held = [](const auto& one) { return one.second->held_devices; };
-  const auto shown = static_cast<std::ptrdiff_t>(std::min(all.size(), kTopNamespaces));
-  std::ranges::stable_sort(all, std::greater<>(), held);
-  all.resize(static_cast<std::size_t>(shown));
+  const auto most_held = [](const auto& one) { return std::pair(-one.second->held_devices, one.first); };
+  std::ranges::sort(all, {}, most_held);
+  all.resize(std::min(all.size(), kTopNamespaces));
   Json out = Json::array();
   for (const auto& [name, use] : all)
     out.push_back({{"namespace", name},
