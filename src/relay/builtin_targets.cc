@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <array>
 #include <filesystem>
 #include <vector>
@@ -243,7 +244,8 @@ std::optional<Recognition> by_labels(const Pod& pod) {
     const Mark* mark = label_of(pod, engine.labels);
     auto candidates = running_in(pod);
     const auto named = [&](const PodContainer* container) { return container->name == engine.program; };
-    std::ranges::stable_partition(candidates, named);
+    const auto first = std::ranges::find_if(candidates, named);  // names are unique in a pod
+    if (first != candidates.end()) std::rotate(candidates.begin(), first, std::next(first));
     for (const PodContainer* container : candidates) {
       if (!(mark || (stack && named(container))) || !may_be(engine, *container)) continue;
       const Mark& told = mark ? *mark : *stack;
