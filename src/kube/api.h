@@ -17,9 +17,9 @@ namespace tessera::kube {
 
 /// Where it is and who we are. Files are read again when they change: kubelets renew tokens and CAs under us.
 struct ApiServer {
-  std::string url{};                    ///< "https://10.0.0.1:443", without a path's last '/'
-  std::filesystem::path token_file{};   ///< empty: no token is sent
-  std::filesystem::path ca_file{};      ///< empty: the system's CAs
+  std::string url{};                   ///< "https://10.0.0.1:443", without a path's last '/'
+  std::filesystem::path token_file{};  ///< empty: no token is sent
+  std::filesystem::path ca_file{};     ///< empty: the system's CAs
   /// What else belongs into each request, such as credentials of other kinds and a proxy; asked before every one.
   std::function<Result<void>(http::ClientRequest&)> prepare{};
   std::string user_agent = "tessera";
