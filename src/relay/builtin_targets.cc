@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <vector>
 
 #include "base/text.h"
