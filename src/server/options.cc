@@ -58,7 +58,7 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   Options options;
   std::string check, format = "text", level = "info";
   app.add_option("--config", options.config, "settings (YAML)")->type_name("FILE");
-  app.add_option("--address", options.address, "where to serve, over the settings' server.address [:8080]")
+  app.add_option("--address", options.address, "where to serve, over the settings' server.address [127.0.0.1:8080]")
       ->type_name("HOST:PORT");
   app.add_option("--data", options.data, "folder of all that is kept [/var/lib/tessera-server]")->type_name("DIR");
   app.add_option("--check-config", check, "check this file, say what it comes to, and exit")->type_name("FILE");

@@ -40,6 +40,10 @@ std::optional<std::string> environment(std::string_view name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("localhost:");
+}
+
 std::string database_url(const Settings& settings, const Options& options) {
   return settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db" : settings.database_url;
 }
@@ -88,6 +92,9 @@ Result<void> run(const Options& options, std::stop_token stop) {
                                                      [&started] { return started.load(); }, settings.supported_models},
                                                     settings.context_path)));
   serving = server.get();
+  if (!is_loopback(server->address()))
+    log::warn("nobody is asked who he is: whoever reaches this address may read everything and send samples",
+              {{"address", server->address()}, {"what_to_do", "serve on 127.0.0.1, or behind something that asks"}});
   log::info("server listens", {{"address", server->address()}, {"data", options.data}});
   const Intake::Replayed replayed = TRY(intake.replay(position));
   while (!stop.stop_requested() && fleet.get()->applied < replayed.last)

@@ -28,7 +28,7 @@ struct Settings {
   std::vector<std::string> pool_nodes;           ///< empty: all
   std::optional<std::int64_t> pool_max_devices;  ///< absent: all
   // server
-  std::string address = ":8080";
+  std::string address = "127.0.0.1:8080";  ///< loopback: nobody is asked who he is
   std::string context_path = "/k8s-monitor";
   std::string tls_certificate;
   std::string tls_key;

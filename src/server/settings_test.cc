@@ -54,7 +54,7 @@ TEST(Settings, TellWhatHasNoEffect) {
 TEST(Settings, AnEmptyFileIsTheDefaults) {
   const auto settings = parse_settings("", "", none());
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->address, ":8080");
+  EXPECT_EQ(settings->address, "127.0.0.1:8080");
   EXPECT_EQ(settings->collection_interval, 30s);
   EXPECT_TRUE(settings->warnings.empty());
 }
