@@ -34,6 +34,8 @@ struct IntakeLimits {
   std::size_t labels = 64;  ///< of one series
   std::size_t label_name_bytes = 256;
   std::size_t label_value_bytes = 4096;
+  std::uint64_t backlog_bytes =
+      3ULL << 30U;                   ///< in the journal, not in the database: a full journal would drop its oldest
   Milliseconds future{10 * 60'000};  ///< how far ahead of the clock a sample may be
 };
 

@@ -96,6 +96,11 @@ http::Response Intake::write(const http::Request& request) {
   if (!form) return refuse(request, Refusal::BadEncoding, form.error().what);
   if (!keeper_.has_room())
     return refuse(request, Refusal::Busy, "the server is behind with what it has accepted: send this again");
+  if (journal_.stats().pending_bytes > limits_.backlog_bytes)
+    return refuse(
+        request, Refusal::Disk,
+        fmt::format("more than {} bytes wait to be saved: the server's log says why its database takes nothing",
+                    limits_.backlog_bytes));
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   std::size_t too_new = 0;

@@ -169,6 +169,19 @@ TEST_F(IntakeTest, ManySendersShareTheDisk) {
   EXPECT_EQ(devices_after_the_end(), std::uint64_t{kSenders * kEach});
 }
 
+TEST_F(IntakeTest, NothingAcceptedIsDroppedForRoom) {
+  IntakeLimits limits;
+  limits.backlog_bytes = 0;
+  intake = std::make_unique<Intake>(limits, *journal, *keeper);
+  ASSERT_TRUE(database->run("ALTER TABLE progress RENAME TO hidden"));
+  const auto request = request_of(wire::Protocol::V1, device(wire::Protocol::V1, 0, now_epoch_ms()));
+  EXPECT_EQ(intake->write(request).status, 204);
+  const auto reply = intake->write(request);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.body, HasSubstr("wait to be saved"));
+  EXPECT_EQ(journal->stats().pending.records, 1U);
+}
+
 TEST_F(IntakeTest, AServerThatIsBehindSaysSo) {
   KeeperOptions without_room;
   without_room.max_queued_bytes = 0;
