@@ -126,7 +126,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& url) {
   return database;
 }
 
-std::int64_t newest_version() { return static_cast<std::int64_t>(migrations().size()); }
+std::int64_t newest_version() { return migrations().back().version; }
 
 Result<std::int64_t> Database::version() {
   std::int64_t version = 0;
@@ -137,19 +137,26 @@ Result<std::int64_t> Database::version() {
 
 Result<void> Database::migrate() {
   TRY(run("CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY)"));
-  for (;;) {
-    const std::int64_t at = TRY(version());
-    if (at > newest_version())
-      return fail(Code::Invalid,
-                  "database {}: its tables are of version {}, this program knows {} at most: run the newer program, or "
-                  "restore a backup",
-                  impl_->url, at, newest_version());
-    if (at == newest_version()) return {};
+  const std::int64_t at = TRY(version());
+  if (at > newest_version())
+    return fail(Code::Invalid,
+                "database {}: its tables are of version {}, this program knows {} at most: run the newer program, or "
+                "restore a backup",
+                impl_->url, at, newest_version());
+  const auto is_done = [&](const Value& number) -> Result<bool> {
+    bool done = false;
+    TRY(each("SELECT version FROM migration WHERE version = ?", {&number, 1}, [&](const Row&) { done = true; }));
+    return done;
+  };
+  for (const Migration& one : migrations()) {
+    if (TRY(is_done(one.version))) continue;
     TRY(atomically([&]() -> Result<void> {
-      TRY(impl_->script(std::string(migrations()[static_cast<std::size_t>(at)])));
-      return run("INSERT INTO migration VALUES (?)", {at + 1});
+      if (TRY(is_done(one.version))) return {};  // by another program, just now
+      TRY(impl_->script(std::string(one.sql)));
+      return run("INSERT INTO migration VALUES (?)", {one.version});
     }));
   }
+  return {};
 }
 
 Result<void> Database::run(std::string_view sql, std::initializer_list<Value> values) {

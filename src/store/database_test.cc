@@ -72,6 +72,22 @@ TEST_F(DatabaseTest, OpensWhatItWroteAndRefusesTheFuture) {
   EXPECT_THAT(later.error().what, HasSubstr("run the newer program"));
 }
 
+TEST_F(DatabaseTest, TakesUpANumberThatWasLeftOut) {
+  std::int64_t first = 0;
+  {
+    const auto database = open();
+    ASSERT_TRUE(database->each("SELECT MIN(version) FROM migration", {},
+                               [&](const Row& row) { first = row.integer(0).value_or(0); }));
+    // As if the first file had come later: what it makes is there and has to go.
+    ASSERT_TRUE(database->run("DELETE FROM migration WHERE version = ?", {first}));
+    for (const char* table : {"progress", "session"}) ASSERT_TRUE(database->run(std::string("DROP TABLE ") + table));
+  }
+  const auto database = open();
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(*database->version(), newest_version());
+  EXPECT_TRUE(database->run("INSERT INTO progress VALUES (1, 0) ON CONFLICT (id) DO NOTHING"));
+}
+
 TEST_F(DatabaseTest, SaysWhatItCannotOpen) {
   EXPECT_THAT(Database::open("postgres://x").error().what, HasSubstr("sqlite:FILE expected"));
   EXPECT_THAT(Database::open("sqlite:/no/such/folder/x.db").error().what, HasSubstr("unable to open database file"));

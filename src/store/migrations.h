@@ -1,11 +1,17 @@
 #pragma once
 // The numbered files of migrations/, compiled in.
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace tessera::store {
 
-/// In order; the first brings an empty database to version 1.
-std::span<const std::string_view> migrations();
+struct Migration {
+  std::int64_t version;  ///< of its file's name
+  std::string_view sql;
+};
+
+/// In the order of their numbers, which may have gaps.
+std::span<const Migration> migrations();
 
 }  // namespace tessera::store
