@@ -133,6 +133,8 @@ struct ApiTest : testing::Test {
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
 
+TEST_F(ApiTest, ThereIsAViewBeforeAnythingHasCome) { EXPECT_TRUE(kept.get()); }
+
 TEST_F(ApiTest, EveryRouteIsInTheDocumentAndTheReverse) {
   std::set<std::string> served, written;
   for (const http::Route& route : all) served.insert(lower(route.method) + " " + route.path);

@@ -26,8 +26,10 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       published_(published),
       database_(database),
       journal_(journal),
-      fleet_(options_.fleet),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      fleet_(options_.fleet) {
+  publish();  // before the thread begins, so that readers always find a view
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
 
 Keeper::~Keeper() = default;
 
@@ -58,7 +60,6 @@ KeeperStats Keeper::stats() const {
 std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::now() - started_) / kEpoch) + 1; }
 
 void Keeper::run(const std::stop_token& stop) {
-  publish();
   auto due = Clock::now() + options_.publish_every;
   auto save_at = Clock::now() + options_.save_every;
   auto look = Clock::now() + kEpoch;

@@ -45,7 +45,7 @@ struct KeeperOptions {
   std::size_t max_queued_bytes = 256U << 20U;
 };
 
-/// Thread-safe. The destructor applies what is queued and saves.
+/// Thread-safe. `published` has a view from construction on. The destructor applies what is queued and saves.
 class Keeper {
  public:
   /// `database` is the keeper's alone; what is saved is acknowledged in `journal`.
