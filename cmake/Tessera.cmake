@@ -75,12 +75,14 @@ function(room name)
   target_precompile_headers(tessera_${name} REUSE_FROM tessera_headers)
 endfunction()
 
-# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e] SOURCES files...): NAME_test, each TEST a ctest of its own.
+# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e] [TOGETHER word] SOURCES files...):
+# NAME_test, each TEST a ctest of its own. Those with the word in their name (in any case) share one, NAME/word: what
+# they need takes long to start.
 function(room_test name)
   if(NOT TESSERA_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TIMEOUT;LABEL" "USES;LIBS;SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TIMEOUT;LABEL;TOGETHER" "USES;LIBS;SOURCES")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "room_test(${name}): no such words: ${ROOM_UNPARSED_ARGUMENTS}")
   endif()
@@ -94,7 +96,15 @@ function(room_test name)
   if(NOT ROOM_LABEL)
     set(ROOM_LABEL unit)  # one only: gtest_discover_tests would take a second for a property's name
   endif()
-  gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+  set(apart "")
+  if(ROOM_TOGETHER)
+    string(SUBSTRING ${ROOM_TOGETHER} 1 -1 rest)  # Postgres or postgres: gtest's patterns know ?, and no more
+    set(apart TEST_FILTER "-*?${rest}*")
+    add_test(NAME ${name}/${ROOM_TOGETHER} COMMAND ${name}_test --gtest_filter=*?${rest}*)
+    set_tests_properties(${name}/${ROOM_TOGETHER} PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL}
+                         SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+  endif()
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ ${apart} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
   if(ROOM_LABEL STREQUAL e2e)
     add_dependencies(e2e_tests ${name}_test)

@@ -3,24 +3,20 @@
 #include <gtest/gtest.h>
 
 #include "store/replies.h"
+#include "store/test_database.h"
 
 namespace tessera::store {
 namespace {
 
-struct Audit : testing::Test {
-  Audit() {
-    auto opened = Database::open("sqlite::memory:");
-    if (!opened) throw std::runtime_error(opened.error().what);
-    database = *std::move(opened);
-  }
+struct Audit : EachDatabase {
   Result<void> append(const std::string& object) {
     return database->atomically(
         [&] { return append_audit(*database, {7, "key:a", "key.create", object, "done", "r1", "::1", "{}"}); });
   }
-  std::unique_ptr<Database> database;
 };
+INSTANTIATE_EACH_DATABASE(Audit);
 
-TEST_F(Audit, IsAChain) {
+TEST_P(Audit, IsAChain) {
   ASSERT_TRUE(append("one"));
   ASSERT_TRUE(append("two"));
   const auto rows = audit_rows(*database, 0, 10);
@@ -35,18 +31,18 @@ TEST_F(Audit, IsAChain) {
 }
 
 // Computed by: printf '0:,1:1,1:7,5:key:a,10:key.create,3:one,4:done,2:r1,3:::1,2:{},' | sha256sum
-TEST_F(Audit, IsHashedAsTheDocumentSays) {
+TEST_P(Audit, IsHashedAsTheDocumentSays) {
   ASSERT_TRUE(append("one"));
   EXPECT_EQ(audit_rows(*database, 0, 1)->front().hash,
             "dee0fff4fa635059e39bb0d750c7795ff8e095e49498de8f9661bdbd2e1f63ff");
 }
 
-TEST_F(Audit, APlaceBelongsToOneMember) {
+TEST_P(Audit, APlaceBelongsToOneMember) {
   AuditEntry one{0, "a", "b", "", "", "", "", ""}, other{0, "ab", "", "", "", "", "", ""};
   EXPECT_NE(audit_hash("", 1, one), audit_hash("", 1, other));
 }
 
-TEST_F(Audit, WhatIsNotDoneLeavesNoRow) {
+TEST_P(Audit, WhatIsNotDoneLeavesNoRow) {
   EXPECT_FALSE(database->atomically([&]() -> Result<void> {
     TRY(append_audit(*database, {}));
     return fail(Code::Invalid, "no");
@@ -56,7 +52,7 @@ TEST_F(Audit, WhatIsNotDoneLeavesNoRow) {
   EXPECT_EQ(audit_rows(*database, 0, 10)->front().sequence, 1);
 }
 
-TEST_F(Audit, RepliesAreKeptADay) {
+TEST_P(Audit, RepliesAreKeptADay) {
   ASSERT_TRUE(keep_reply(*database, {"key:a", "k", "h", 1000, 201, "/x", "{}"}));
   const auto kept = kept_reply(*database, "key:a", "k", 1000 + kRepliesKept.count() - 1);
   ASSERT_TRUE(kept && *kept);

@@ -1,63 +1,28 @@
 #include "store/database.h"
 
-#include <sqlite3.h>
-
-#include <map>
+#include <algorithm>
+#include <set>
 #include <utility>
 
+#include "store/connection.h"
 #include "store/migrations.h"
 
 namespace tessera::store {
 namespace {
 
-constexpr int kBusyMs = 10'000;  // another connection's transaction may take this long
-
-struct CloseDatabase {
-  void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+struct Kind {
+  std::string_view scheme;
+  Result<std::unique_ptr<Connection>> (*open)(const std::string&, const DatabaseOptions&);
 };
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-Code code_of(int result) {
-  switch (result & 0xFF) {
-    case SQLITE_CONSTRAINT:
-    case SQLITE_ERROR:
-    case SQLITE_MISMATCH:
-      return Code::Invalid;
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_AUTH:
-      return Code::Denied;
-    default:
-      return Code::Unavailable;
-  }
-}
-
-struct Bind {
-  sqlite3_stmt* statement;
-  int at;
-  int operator()(std::monostate) const { return sqlite3_bind_null(statement, at); }
-  int operator()(std::int64_t value) const { return sqlite3_bind_int64(statement, at, value); }
-  int operator()(double value) const { return sqlite3_bind_double(statement, at, value); }
-  int operator()(const std::string& value) const {
-    return sqlite3_bind_text64(statement, at, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  }
+constexpr Kind kKinds[] = {
+    {"sqlite:", [](const std::string& url, const DatabaseOptions&) { return open_sqlite(url); }},
+    {"postgresql://", open_postgres},
+    {"postgres://", open_postgres},
 };
 
-Value column(sqlite3_stmt* statement, int at) {
-  switch (sqlite3_column_type(statement, at)) {
-    case SQLITE_NULL:
-      return {};
-    case SQLITE_INTEGER:
-      return std::int64_t{sqlite3_column_int64(statement, at)};
-    case SQLITE_FLOAT:
-      return sqlite3_column_double(statement, at);
-    default:
-      const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, at));
-      return std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, at)));
-  }
+const Kind* kind_of(std::string_view url) {
+  const auto* kind = std::ranges::find_if(kKinds, [&](const Kind& one) { return url.starts_with(one.scheme); });
+  return kind == std::end(kKinds) ? nullptr : kind;
 }
 
 }  // namespace
@@ -78,53 +43,31 @@ std::string Row::text(std::size_t column) const {
   return value ? *value : std::string();
 }
 
-struct Database::Impl {
-  std::string url;
-  std::unique_ptr<sqlite3, CloseDatabase> connection;
-  std::map<std::string, Statement, std::less<>> statements;  ///< closed before the connection
+std::string Row::bytes(std::size_t column) const {
+  const auto* value = std::get_if<Blob>(&values_[column]);
+  return value ? value->bytes : std::string();
+}
 
-  Error error(std::string_view what, int result) const {
-    return fail(code_of(result), "database {}: {}: {} ({})", url, what, sqlite3_errmsg(connection.get()), result);
-  }
+Result<void> check_url(const std::string& url) {
+  if (kind_of(url)) return {};
+  // What it begins with is enough to see what was meant; behind it a password may stand.
+  return fail(Code::Invalid, "database '{}…': sqlite:FILE or postgresql://USER@HOST:PORT/NAME expected",
+              url.substr(0, std::min(url.find("//"), url.find(':')) + 1));
+}
 
-  Result<void> script(const std::string& sql) {
-    const int result = sqlite3_exec(connection.get(), sql.c_str(), nullptr, nullptr, nullptr);
-    if (result != SQLITE_OK) return error(sql.substr(0, 80), result);
-    return {};
-  }
-
-  Result<sqlite3_stmt*> prepared(std::string_view sql) {
-    const auto known = statements.find(sql);
-    if (known != statements.end()) return known->second.get();
-    sqlite3_stmt* statement = nullptr;
-    const int result = sqlite3_prepare_v3(connection.get(), sql.data(), static_cast<int>(sql.size()),
-                                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-    if (result != SQLITE_OK) return error(sql, result);
-    return statements.emplace(std::string(sql), Statement(statement)).first->second.get();
-  }
-};
-
-Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 Database::~Database() = default;
 
-Result<std::unique_ptr<Database>> Database::open(const std::string& url) {
-  constexpr std::string_view kScheme = "sqlite:";
-  if (!url.starts_with(kScheme)) return fail(Code::Invalid, "database '{}': sqlite:FILE expected", url);
-  auto impl = std::make_unique<Impl>();
-  impl->url = url;
-  sqlite3* connection = nullptr;
-  const int result = sqlite3_open_v2(url.c_str() + kScheme.size(), &connection,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  impl->connection.reset(connection);
-  if (result != SQLITE_OK) return impl->error("open", result);
-  sqlite3_busy_timeout(connection, kBusyMs);
-  // With a write-ahead log, NORMAL loses at most the last transactions at a loss of power and never breaks the file:
-  // what they were made of is in the journal, which is on the disk.
-  TRY(impl->script("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"));
-  std::unique_ptr<Database> database(new Database(std::move(impl)));
-  TRY(database->migrate());
+Result<std::unique_ptr<Database>> Database::open(const std::string& url, const DatabaseOptions& options) {
+  TRY(check_url(url));
+  auto connection = TRY(kind_of(url)->open(url, options));
+  std::unique_ptr<Database> database(new Database(std::move(connection)));
+  if (options.migrate) TRY(database->migrate());
   return database;
 }
+
+const Dialect& Database::dialect() const { return connection_->dialect(); }
+const std::string& Database::shown() const { return connection_->shown(); }
 
 std::int64_t newest_version() { return migrations().back().version; }
 
@@ -135,24 +78,38 @@ Result<std::int64_t> Database::version() {
   return version;
 }
 
+// Whatever has not been done is done, by number: numbers may come later than higher ones.
 Result<void> Database::migrate() {
-  TRY(run("CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY)"));
-  const std::int64_t at = TRY(version());
-  if (at > newest_version())
-    return fail(Code::Invalid,
-                "database {}: its tables are of version {}, this program knows {} at most: run the newer program, or "
-                "restore a backup",
-                impl_->url, at, newest_version());
-  const auto is_done = [&](const Value& number) -> Result<bool> {
-    bool done = false;
-    TRY(each("SELECT version FROM migration WHERE version = ?", {&number, 1}, [&](const Row&) { done = true; }));
-    return done;
-  };
-  for (const Migration& one : migrations()) {
-    if (TRY(is_done(one.version))) continue;
+  const std::string_view dialect = connection_->dialect().name, alone = connection_->dialect().migrating;
+  const auto make_room = [&] { return run("CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY)"); };
+  if (alone.empty())
+    TRY(make_room());
+  else  // PostgreSQL says that it exists, but not where two do it at once
     TRY(atomically([&]() -> Result<void> {
-      if (TRY(is_done(one.version))) return {};  // by another program, just now
-      TRY(impl_->script(std::string(one.sql)));
+      TRY(connection_->script(std::string(alone)));
+      return make_room();
+    }));
+  const auto all = migrations();
+  std::set<std::int64_t> done;
+  const auto look = [&]() -> Result<void> {
+    TRY(each("SELECT version FROM migration", {}, [&](const Row& row) { done.insert(row.integer(0).value_or(0)); }));
+    if (!done.empty() && *done.rbegin() > newest_version())
+      return fail(Code::Invalid,
+                  "database {}: its tables are of version {}, this program knows {} at most: run the newer program, or "
+                  "restore a backup",
+                  shown(), *done.rbegin(), newest_version());
+    return {};
+  };
+  TRY(look());
+  for (const Migration& one : all) {
+    const bool own = std::ranges::any_of(
+        all, [&](const Migration& other) { return other.version == one.version && other.dialect == dialect; });
+    if (done.contains(one.version) || one.dialect != (own ? dialect : std::string_view())) continue;
+    TRY(atomically([&]() -> Result<void> {
+      if (!alone.empty()) TRY(connection_->script(std::string(alone)));
+      TRY(look());  // another server may have been first
+      if (done.contains(one.version)) return {};
+      TRY(connection_->script(std::string(one.sql)));
       return run("INSERT INTO migration VALUES (?)", {one.version});
     }));
   }
@@ -160,42 +117,71 @@ Result<void> Database::migrate() {
 }
 
 Result<void> Database::run(std::string_view sql, std::initializer_list<Value> values) {
-  return each(sql, std::span<const Value>(values.begin(), values.size()), [](const Row&) {});
+  return run(sql, std::span<const Value>(values.begin(), values.size()));
 }
 
 Result<void> Database::run(std::string_view sql, std::span<const Value> values) {
-  return each(sql, values, [](const Row&) {});
+  TRY(write(sql, values));
+  return {};
+}
+
+Result<std::uint64_t> Database::change(std::string_view sql, std::initializer_list<Value> values) {
+  return write(sql, std::span<const Value>(values.begin(), values.size()));
+}
+
+Result<std::uint64_t> Database::write(std::string_view sql, std::span<const Value> values) {
+  std::uint64_t changed = 0;
+  const auto work = [&]() -> Result<void> {
+    changed = TRY(connection_->each(sql, values, [](const Row&) {}));
+    return {};
+  };
+  if (guard_ && !within_) {
+    TRY(atomically(work));
+  } else {
+    if (!within_) TRY(connection_->ready());
+    TRY(work());
+  }
+  return changed;
 }
 
 Result<void> Database::each(std::string_view sql, std::span<const Value> values,
                             const std::function<void(const Row&)>& take) {
-  sqlite3_stmt* statement = TRY(impl_->prepared(sql));
-  struct Reset {
-    sqlite3_stmt* statement;
-    ~Reset() {
-      sqlite3_reset(statement);
-      sqlite3_clear_bindings(statement);
+  if (!within_) TRY(connection_->ready());
+  TRY(connection_->each(sql, values, take));
+  return {};
+}
+
+Result<void> Database::insert(std::string_view head, std::size_t columns, std::span<const Value> values,
+                              std::string_view tail) {
+  constexpr std::size_t kMostValues = 30'000;  // SQLite takes 32,766 in a statement, PostgreSQL 65,535
+  const std::size_t rows = values.size() / columns, most = std::min<std::size_t>(500, kMostValues / columns);
+  for (std::size_t at = 0; at < rows;) {
+    // Whole batches and single rows: two statements to prepare, not one for each number of rows.
+    const std::size_t now = rows - at >= most ? most : 1;
+    std::string sql(head);
+    sql += " VALUES ";
+    for (std::size_t row = 0; row < now; ++row) {
+      sql += row == 0 ? "(" : ", (";
+      for (std::size_t column = 0; column < columns; ++column) sql += column == 0 ? "?" : ", ?";
+      sql += ')';
     }
-  } const reset{statement};
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (const int result = std::visit(Bind{statement, static_cast<int>(i) + 1}, values[i]); result != SQLITE_OK)
-      return impl_->error(sql, result);
-  std::vector<Value> row;
-  for (;;) {
-    const int result = sqlite3_step(statement);
-    if (result == SQLITE_DONE) return {};
-    if (result != SQLITE_ROW) return impl_->error(sql, result);
-    row.clear();
-    for (int at = 0; at < sqlite3_column_count(statement); ++at) row.push_back(column(statement, at));
-    take(Row(row));
+    if (!tail.empty()) sql.append(" ").append(tail);
+    TRY(run(sql, values.subspan(at * columns, now * columns)));
+    at += now;
   }
+  return {};
 }
 
 Result<void> Database::atomically(const std::function<Result<void>()>& work) {
-  TRY(run("BEGIN IMMEDIATE"));
+  TRY(connection_->ready());
+  TRY(connection_->each(connection_->dialect().begin, {}, [](const Row&) {}));
+  within_ = true;
   auto done = work();
-  if (done) done = run("COMMIT");
-  if (!done) static_cast<void>(run("ROLLBACK"));  // the first error is what matters
+  if (done && guard_) done = guard_(*this);
+  if (done)
+    if (const auto committed = connection_->each("COMMIT", {}, [](const Row&) {}); !committed) done = committed.error();
+  if (!done) static_cast<void>(connection_->each("ROLLBACK", {}, [](const Row&) {}));  // the first error counts
+  within_ = false;
   return done;
 }
 

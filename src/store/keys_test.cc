@@ -2,24 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include "store/test_database.h"
+
 namespace tessera::store {
 namespace {
 
-struct Keys : testing::Test {
-  Keys() {
-    auto opened = Database::open("sqlite::memory:");
-    if (!opened) throw std::runtime_error(opened.error().what);
-    database = *std::move(opened);
-  }
+struct Keys : EachDatabase {
   std::vector<KeyRow> all() const {
     auto found = keys(*database);
     if (!found) throw std::runtime_error(found.error().what);
     return *std::move(found);
   }
-  std::unique_ptr<Database> database;
 };
+INSTANTIATE_EACH_DATABASE(Keys);
 
-TEST_F(Keys, AreKeptAsTheyWereMade) {
+TEST_P(Keys, AreKeptAsTheyWereMade) {
   const KeyRow plain{.id = "aaaaaaaa",
                      .name = "all of it",
                      .digest = "d1",
@@ -40,21 +37,21 @@ TEST_F(Keys, AreKeptAsTheyWereMade) {
   EXPECT_FALSE(insert_key(*database, plain));
 }
 
-TEST_F(Keys, ARevocationStands) {
+TEST_P(Keys, ARevocationStands) {
   ASSERT_TRUE(insert_key(*database, {.id = "a", .created = 1}));
   ASSERT_TRUE(revoke_key(*database, "a", 5));
   ASSERT_TRUE(revoke_key(*database, "a", 9));
   EXPECT_EQ(all()[0].revoked, 5);
 }
 
-TEST_F(Keys, TheLastUseOnlyGrows) {
+TEST_P(Keys, TheLastUseOnlyGrows) {
   ASSERT_TRUE(insert_key(*database, {.id = "a", .created = 1}));
   ASSERT_TRUE(note_key_use(*database, "a", 7));
   ASSERT_TRUE(note_key_use(*database, "a", 6));
   EXPECT_EQ(all()[0].last_used, 7);
 }
 
-TEST_F(Keys, ChangesAreCounted) {
+TEST_P(Keys, ChangesAreCounted) {
   const auto before = *key_changes(*database);
   ASSERT_TRUE(note_key_change(*database));
   EXPECT_GT(*key_changes(*database), before);

@@ -7,7 +7,8 @@
 namespace tessera::store {
 
 struct Migration {
-  std::int64_t version;  ///< of its file's name
+  std::int64_t version;      ///< of its file's name
+  std::string_view dialect;  ///< empty: for all that have none of their own under this number
   std::string_view sql;
 };
 

@@ -18,11 +18,11 @@ Result<void> write(Database& database, const fleet::Ended& one) {
   return database.run(
       "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (cluster, device_uuid, gpu_instance, compute_instance, pid, started) DO UPDATE SET "
-      "ended = MAX(ended, excluded.ended), first_seen = MIN(first_seen, excluded.first_seen), "
-      "peak_memory_bytes = MAX(COALESCE(peak_memory_bytes, excluded.peak_memory_bytes), "
-      "COALESCE(excluded.peak_memory_bytes, peak_memory_bytes)), "
-      "utilization_sum = utilization_sum + excluded.utilization_sum, "
-      "utilization_samples = utilization_samples + excluded.utilization_samples",
+      "ended = GREATEST(session.ended, excluded.ended), "
+      "first_seen = LEAST(session.first_seen, excluded.first_seen), "
+      "peak_memory_bytes = GREATEST(session.peak_memory_bytes, excluded.peak_memory_bytes), "
+      "utilization_sum = session.utilization_sum + excluded.utilization_sum, "
+      "utilization_samples = session.utilization_samples + excluded.utilization_samples",
       {one.cluster,
        one.device_uuid,
        part(session.part.gpu_instance),
@@ -107,11 +107,7 @@ Result<std::vector<fleet::Ended>> past_sessions(Database& database, const Sessio
 }
 
 Result<std::uint64_t> drop_sessions_before(Database& database, EpochMs time) {
-  std::uint64_t dropped = 0;
-  TRY(database.run("DELETE FROM session WHERE ended < ?", {time}));
-  TRY(database.each("SELECT changes()", {},
-                    [&](const Row& row) { dropped = static_cast<std::uint64_t>(row.integer(0).value_or(0)); }));
-  return dropped;
+  return database.change("DELETE FROM session WHERE ended < ?", {time});
 }
 
 }  // namespace tessera::store

@@ -1,8 +1,6 @@
 #include "store/sessions.h"
 
-#include <gtest/gtest.h>
-
-#include "base/files.h"
+#include "store/test_database.h"
 
 namespace tessera::store {
 namespace {
@@ -28,21 +26,16 @@ fleet::Ended ended(unsigned pid, EpochMs start, EpochMs end) {
   return one;
 }
 
-struct Sessions : testing::Test {
-  Sessions() {
-    auto opened = Database::open("sqlite::memory:");
-    if (!opened) throw std::runtime_error(opened.error().what);
-    database = *std::move(opened);
-  }
+struct Sessions : EachDatabase {
   std::vector<fleet::Ended> past(const SessionFilter& filter = {}) const {
     auto found = past_sessions(*database, filter);
     if (!found) throw std::runtime_error(found.error().what);
     return *std::move(found);
   }
-  std::unique_ptr<Database> database;
 };
+INSTANTIATE_EACH_DATABASE(Sessions);
 
-TEST_F(Sessions, AreKeptWithThePosition) {
+TEST_P(Sessions, AreKeptWithThePosition) {
   ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 1500, 3000)}, 42));
   EXPECT_EQ(*journal_position(*database), 42U);
   const auto all = past();
@@ -57,7 +50,7 @@ TEST_F(Sessions, AreKeptWithThePosition) {
   EXPECT_EQ(first.device_id, "a-GPU-00");
 }
 
-TEST_F(Sessions, ASessionSeenAgainIsTheSame) {
+TEST_P(Sessions, ASessionSeenAgainIsTheSame) {
   auto more = ended(7, 1000, 9000);
   more.session.first_seen = 8000;
   more.session.peak_memory_bytes = 500;
@@ -71,7 +64,7 @@ TEST_F(Sessions, ASessionSeenAgainIsTheSame) {
   EXPECT_EQ(all[0].session.util_samples, 4U);
 }
 
-TEST_F(Sessions, AreFoundByWhatOneAsksFor) {
+TEST_P(Sessions, AreFoundByWhatOneAsksFor) {
   auto other = ended(9, 1000, 5000);
   other.device_uuid = "GPU-2";
   ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 4000, 6000), other}, 1));

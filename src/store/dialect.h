@@ -1,0 +1,28 @@
+#pragma once
+// What differs between databases where SQL is written once.
+//
+// Statements are written for all: `?` for values, BIGINT, INTEGER, TEXT, DOUBLE PRECISION, LIMIT, ON CONFLICT with the
+// table named before its own columns (`SET peak = GREATEST(t.peak, excluded.peak)`), GREATEST and LEAST, which pass
+// over NULL. Booleans are INTEGER, times BIGINT in milliseconds. Where a table must differ, `0002_usage.postgres.sql`
+// stands beside `0002_usage.sql` in migrations/ and is taken instead.
+#include <string>
+#include <string_view>
+
+namespace tessera::store {
+
+struct Dialect {
+  std::string_view name;         ///< in the names of migrations
+  std::string_view blob;         ///< type of a column of bytes
+  std::string_view now_ms;       ///< an expression: the database's clock in milliseconds since the epoch
+  std::string_view begin;        ///< of a transaction that writes
+  std::string_view migrating;    ///< runs first in a migration: others wait for it, and it may take long
+  std::string_view lock_shared;  ///< behind a SELECT: its row stays as it is until the transaction ends
+  bool shared;                   ///< several servers may use one database
+};
+
+extern const Dialect kSqlite, kPostgres;
+
+/// `?` as `$1`, `$2`, …: not within quotes and comments.
+std::string numbered(std::string_view sql);
+
+}  // namespace tessera::store

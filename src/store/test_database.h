@@ -1,0 +1,33 @@
+#pragma once
+// Tests of the store run on each database: `struct X : EachDatabase {}; … INSTANTIATE_EACH_DATABASE(X);` with TEST_P.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "base/files.h"
+#include "store/database.h"
+
+namespace tessera::store {
+
+class EachDatabase : public testing::TestWithParam<const char*> {
+ protected:
+  /// Skips where the database is not on this machine.
+  void SetUp() override;
+  const std::string& url() const { return url_; }
+  /// A connection to the test's database, with all tables.
+  std::unique_ptr<Database> open() const;
+  bool postgres() const { return GetParam() == std::string("postgres"); }
+
+  std::unique_ptr<Database> database;  ///< open, at the beginning of a test
+  TempDir folder;
+
+ private:
+  std::string url_;
+};
+
+}  // namespace tessera::store
+
+#define INSTANTIATE_EACH_DATABASE(suite)                                   \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::Values("sqlite", "postgres"), \
+                           [](const auto& one) { return std::string(one.param); })
