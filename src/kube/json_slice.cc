@@ -76,12 +76,26 @@ std::optional<std::string_view> member(std::string_view object, std::string_view
 }
 
 std::string text_member(std::string_view object, std::string_view name) {
-  const auto raw = member(object, name);
-  if (!raw || raw->size() < 2 || raw->front() != '"' || raw->back() != '"') return "";
-  const std::string_view inner = raw->substr(1, raw->size() - 2);
+  return text_of(member(object, name).value_or(""));
+}
+
+std::string text_of(std::string_view value) {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return "";
+  const std::string_view inner = value.substr(1, value.size() - 2);
   if (inner.find('\\') == std::string_view::npos) return std::string(inner);
-  const Json text = Json::parse(raw->begin(), raw->end(), nullptr, false);
+  const Json text = Json::parse(value.begin(), value.end(), nullptr, false);
   return text.is_string() ? text.get<std::string>() : "";
+}
+
+void each_member(std::string_view object, const std::function<void(const std::string&, std::string_view)>& take) {
+  Cursor cursor(object);
+  if (!cursor.skip('{')) return;
+  while (cursor.peek() == '"') {
+    const std::string name = text_of(cursor.string());
+    if (!cursor.skip(':')) return;
+    take(name, cursor.value());
+    if (!cursor.skip(',')) return;
+  }
 }
 
 void each_item(std::string_view list, const std::function<void(std::string_view)>& take) {

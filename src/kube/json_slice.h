@@ -17,6 +17,12 @@ std::optional<std::string_view> member(std::string_view object, std::string_view
 /// The string of member `name`, its escapes written out; empty where it is absent or no string.
 std::string text_member(std::string_view object, std::string_view name);
 
+/// The string that a value is, its escapes written out; empty for any other value.
+std::string text_of(std::string_view value);
+
+/// Calls `take` with each member of an object: its name, its value.
+void each_member(std::string_view object, const std::function<void(const std::string&, std::string_view)>& take);
+
 /// Calls `take` with each item of a list.
 void each_item(std::string_view list, const std::function<void(std::string_view)>& take);
 

@@ -15,11 +15,13 @@
 
 #include "base/duration.h"
 #include "base/result.h"
+#include "kube/selector.h"
 #include "relay/labels.h"
 #include "relay/relabel.h"
-#include "relay/selector.h"
 
 namespace tessera::relay {
+
+using kube::parse_selector, kube::Requirement, kube::requirement_operator, kube::Selector;
 
 /// A password, a token, a header's value: never printed, because nothing prints it; read where it is sent.
 class Secret {

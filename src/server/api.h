@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 struct Known {
   const fleet::View& view;
   const fleet::Overviews& overviews;
+  const fleet::ClusterView& cluster;
   const std::vector<std::string>& supported_models;  ///< empty: all
 };
 

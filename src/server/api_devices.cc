@@ -147,7 +147,8 @@ Page list_devices(const Known& known, Query& query) {
   const DeviceFilter filter{.cluster = query.text("cluster"),
                             .nodes = query.texts("nodeName"),
                             .models = query.texts("model"),
-                            .spaces = query.texts("namespace")};
+                            .spaces = query.texts("namespace"),
+                            .labels = read_node_labels(query, known.cluster)};
   const auto health = query.words("health", health_names());
   const auto use = query.words("use", use_names());
   const auto presence = read_presences(query);

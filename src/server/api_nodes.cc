@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "server/api.h"
+#include "server/api_cluster.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
 
@@ -51,7 +52,12 @@ constexpr std::string_view kColumns[] = {"name",
                                          "memoryUsedBytes",
                                          "memoryTotalBytes",
                                          "powerWatts",
-                                         "lastSeen"};
+                                         "lastSeen",
+                                         "kubernetes.ready",
+                                         "kubernetes.cordoned",
+                                         "kubernetes.labels",
+                                         "kubernetes.taints",
+                                         "kubernetes.allocatable"};
 
 /// The best of its devices'.
 fleet::Presence presence_of(const Node& node) {
@@ -60,7 +66,7 @@ fleet::Presence presence_of(const Node& node) {
   return out;
 }
 
-Json row_json(const Node& node, const Overview& of) {
+Json row_json(const Node& node, const Overview& of, const fleet::ClusterView& cluster) {
   std::string driver;
   bool agent = false;
   for (const fleet::Device& device : node.devices) {
@@ -81,7 +87,8 @@ Json row_json(const Node& node, const Overview& of) {
           {"memoryUsedBytes", bytes_or_null(of.memory_used_bytes.known())},
           {"memoryTotalBytes", bytes_or_null(of.memory_total_bytes.known())},
           {"powerWatts", or_null(of.power_watts.known())},
-          {"lastSeen", time_json(node.last_seen)}};
+          {"lastSeen", time_json(node.last_seen)},
+          {"kubernetes", kubernetes_json(cluster, node)}};
 }
 
 }  // namespace
@@ -89,7 +96,9 @@ Json row_json(const Node& node, const Overview& of) {
 const Columns kNodeColumns = kColumns;
 
 Page list_nodes(const Known& known, Query& query) {
-  const DeviceFilter filter{.cluster = query.text("cluster"), .models = query.texts("model")};
+  const DeviceFilter filter{.cluster = query.text("cluster"),
+                            .models = query.texts("model"),
+                            .labels = read_node_labels(query, known.cluster)};
   const auto presence = read_presences(query);
   const std::string search = lower(query.text("search").value_or(""));
   const Pager<Row> pager(query, kSort, "cluster,name", "cluster,name");
@@ -106,7 +115,9 @@ Page list_nodes(const Known& known, Query& query) {
   page.total = rows.size();
   page.next_cursor = pager.cut(rows);
   page.rows = rows.size();
-  page.row = [rows = std::move(rows)](std::size_t at, Json& into) { into = row_json(*rows[at].node, *rows[at].of); };
+  page.row = [rows = std::move(rows), cluster = &known.cluster](std::size_t at, Json& into) {
+    into = row_json(*rows[at].node, *rows[at].of, *cluster);
+  };
   return page;
 }
 
@@ -133,7 +144,7 @@ Json show_node(const Known& known, Query& query) {
          fmt::format("node '{}' is in the clusters {}: say which with cluster=", name, fmt::join(clusters, ", "))});
     return {};
   }
-  Json out = row_json(*found, overview_of(*found));
+  Json out = row_json(*found, overview_of(*found), known.cluster);
   out["devices"] = Json::array();
   for (const bool retired : {false, true})
     for (const fleet::Device& device : found->devices)

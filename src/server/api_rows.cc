@@ -77,8 +77,26 @@ Json finding_json(const Node& node, const Device& device, const fleet::Problem& 
           {"lastSeen", time_json(device.last_seen)}};
 }
 
+bool NodeLabels::wants(const Node& node) const {
+  static const fleet::LabelMap kNone;
+  const fleet::ClusterNode* known = cluster->node(node.cluster, node.name);
+  return kube::first_unmet(selector, known ? known->labels : kNone) == nullptr;
+}
+
+std::optional<NodeLabels> read_node_labels(Query& query, const fleet::ClusterView& cluster) {
+  const auto text = query.text("labelSelector");
+  if (!text) return std::nullopt;
+  auto selector = kube::parse_selector(*text);
+  if (!cluster.watched)
+    query.fault("labelSelector",
+                "labels of nodes are not known: this server watches no cluster (cluster-metadata.enabled)");
+  else if (!selector)
+    query.fault("labelSelector", selector.error().what);
+  return NodeLabels{&cluster, selector ? *std::move(selector) : kube::Selector{}};
+}
+
 bool DeviceFilter::wants(const Node& node) const {
-  return (!cluster || *cluster == node.cluster) && is_any(nodes, node.name);
+  return (!cluster || *cluster == node.cluster) && is_any(nodes, node.name) && (!labels || labels->wants(node));
 }
 
 bool DeviceFilter::wants(const Node& node, const Device& device) const {

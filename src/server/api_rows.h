@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "fleet/cluster/cluster.h"
 #include "fleet/inventory/health.h"
 #include "fleet/inventory/node.h"
+#include "kube/selector.h"
 #include "server/api_json.h"
 #include "server/query.h"
 
@@ -19,6 +21,15 @@ Json placement_json(const gpu::Placement& placement);
 /// Of those that cover `part`.
 Json holders_json(const fleet::Device& device, const fleet::Part& part);
 
+/// What `labelSelector` asks of nodes. Of nodes that the cluster does not have, no labels are known.
+struct NodeLabels {
+  const fleet::ClusterView* cluster = nullptr;
+  kube::Selector selector;
+  bool wants(const fleet::Node& node) const;
+};
+/// Nullopt where it is not given; where it is, and no cluster is watched, it is at fault.
+std::optional<NodeLabels> read_node_labels(Query& query, const fleet::ClusterView& cluster);
+
 /// Which devices, by parameters that most lists have. What is empty does not filter.
 struct DeviceFilter {
   std::optional<std::string> cluster{};
@@ -26,6 +37,7 @@ struct DeviceFilter {
   std::vector<std::string> devices{};  ///< ids or UUIDs
   std::vector<std::string> models{};   ///< keys or the driver's names
   std::vector<std::string> spaces{};   ///< namespaces that hold or use a part
+  std::optional<NodeLabels> labels{};  ///< of their nodes
 
   bool wants(const fleet::Node& node) const;
   bool wants(const fleet::Node& node, const fleet::Device& device) const;

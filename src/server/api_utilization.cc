@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "fleet/cluster/owners.h"
 #include "fleet/inventory/groups.h"
 #include "server/api.h"
 #include "server/api_rows.h"
@@ -74,6 +75,9 @@ Page list_utilization(const Known& known, Query& query) {
   fleet::GroupQuery groups;
   groups.by = static_cast<fleet::GroupBy>(by);
   groups.weight = weight == 1 ? gpu::Weight::Sm : gpu::Weight::ComputeSlices;
+  groups.team = [&](const std::string& cluster, const fleet::Workload& of) {
+    return fleet::team_of(known.cluster, cluster, of.space, of.pod);
+  };
   groups.device = [&](const fleet::Node& node, const fleet::Device& device) {
     return filter.wants(node) && filter.wants(node, device);
   };

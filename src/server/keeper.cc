@@ -169,8 +169,13 @@ void Keeper::save() {
 void Keeper::publish() {
   const auto begin = Clock::now();
   const EpochMs now = now_epoch_ms();
-  fleet_.advance(now);
   Published next;
+  if (options_.cluster)
+    if (auto cluster = options_.cluster->get()) {
+      fleet_.take_cluster(*cluster, now);
+      next.cluster = std::move(cluster);
+    }
+  fleet_.advance(now);
   next.view = fleet_.publish(now);
   next.overviews = fold_.of(*next.view);
   next.applied = applied_;

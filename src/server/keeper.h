@@ -21,6 +21,7 @@ namespace tessera::server {
 /// What readers see: finished and immutable.
 struct Published {
   std::shared_ptr<const fleet::View> view;
+  std::shared_ptr<const fleet::ClusterView> cluster = std::make_shared<const fleet::ClusterView>();  ///< never null
   fleet::Overviews overviews;
   std::uint64_t applied = 0;  ///< journal's number of the last record that is in it
 };
@@ -39,6 +40,7 @@ struct KeeperStats {
 
 struct KeeperOptions {
   fleet::FleetOptions fleet;
+  const Latest<fleet::ClusterView>* cluster = nullptr;  ///< null: none is watched
   Milliseconds publish_every{1'000};
   Milliseconds save_every{5'000};
   Milliseconds forget_series_after{3'600'000};

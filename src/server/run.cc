@@ -10,6 +10,7 @@
 
 #include "base/every.h"
 #include "base/log.h"
+#include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/routes.h"
@@ -63,6 +64,24 @@ http::ServerOptions server_options(const Settings& settings, const Options& opti
   return out;
 }
 
+/// Null where the server is to watch none: outside of a cluster, unless the settings insist on one.
+Result<std::unique_ptr<ClusterWatch>> watch_cluster(const Settings& settings, Latest<fleet::ClusterView>& view,
+                                                    const Latest<Published>& fleet) {
+  if (settings.cluster_metadata == "false") return std::unique_ptr<ClusterWatch>();
+  auto api = kube::in_cluster(settings.service_account.empty() ? kube::kServiceAccount : settings.service_account);
+  if (!api && settings.cluster_metadata == "auto") return std::unique_ptr<ClusterWatch>();
+  if (!api) return fail(api.error().code, "cluster-metadata.enabled: {}", api.error().what);
+  api->user_agent = "tessera-server/" TESSERA_VERSION;
+  log::info("watching the cluster", {{"cluster", settings.cluster_name}, {"api", api->url}});
+  ClusterWatchOptions options;
+  options.cluster = settings.cluster_name;
+  options.team_labels = settings.team_labels;
+  return std::make_unique<ClusterWatch>(*std::move(api), options, view, [&fleet, name = settings.cluster_name] {
+    const auto known = fleet.get();
+    return known ? holders_in(*known->view, name) : std::vector<std::string>();
+  });
+}
+
 }  // namespace
 
 Result<void> run(const Options& options, std::stop_token stop) {
@@ -77,7 +96,10 @@ Result<void> run(const Options& options, std::stop_token stop) {
   const auto database = TRY(store::Database::open(database_url(settings, options)));
   const journal::Sequence position = TRY(store::journal_position(*database));
   Latest<Published> fleet;
+  Latest<fleet::ClusterView> cluster;
+  const auto watch = TRY(watch_cluster(settings, cluster, fleet));
   KeeperOptions keeping;
+  keeping.cluster = &cluster;
   keeping.fleet.interval = settings.collection_interval;
   Keeper keeper(keeping, fleet, *database, *journal);
   Intake intake({}, *journal, keeper);

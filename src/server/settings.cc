@@ -33,6 +33,16 @@ Result<void> take(const Node& node, Settings& into) {
   return {};
 }
 
+/// One word or a list of them.
+Result<void> take_team_labels(const Node& node, Settings& into) {
+  if (!node.is_list()) {
+    into.team_labels = {TRY(node.text())};
+    return {};
+  }
+  into.team_labels = TRY(node.texts());
+  return {};
+}
+
 struct Row {
   SettingRow told;
   Result<void> (*take)(const Node&, Settings&);
@@ -79,6 +89,17 @@ const Row kRows[] = {
     {{"server.tls.certificate", "", "certificate chain (PEM); with server.tls.key, HTTPS is served"},
      take<&Settings::tls_certificate>},
     {{"server.tls.key", "", "its private key (PEM)"}, take<&Settings::tls_key>},
+    {{"cluster-metadata.enabled", "auto",
+      "auto, true or false: watch nodes, namespaces and GPU pods of the cluster that the "
+      "server runs in; auto: where it runs in one"},
+     take<&Settings::cluster_metadata>},
+    {{"cluster-metadata.cluster", "default", "that cluster's name, as samples have it in their label cluster"},
+     take<&Settings::cluster_name>},
+    {{"cluster-metadata.service-account", "where Kubernetes mounts it", "folder of the service account's token and CA"},
+     take<&Settings::service_account>},
+    {{"owners.team-label", "team, app.kubernetes.io/part-of",
+      "labels of pods, else of namespaces, of which the first names the team"},
+     take_team_labels},
     {{"database.url", "SQLite in the data folder", "sqlite:FILE"}, take<&Settings::database_url>},
 };
 
@@ -138,6 +159,11 @@ Result<void> check(const Settings& settings) {
   const std::string& path = settings.context_path;
   if (!path.empty() && (path[0] != '/' || path.ends_with('/')))
     return wrong("server.context-path", fmt::format("'{}': a path with a slash before it and none behind", path));
+  constexpr std::string_view kWhether[] = {"auto", "true", "false"};
+  if (std::ranges::count(kWhether, settings.cluster_metadata) == 0)
+    return wrong("cluster-metadata.enabled",
+                 fmt::format("'{}': auto, true or false expected", settings.cluster_metadata));
+  if (settings.cluster_name.empty()) return wrong("cluster-metadata.cluster", "a name expected");
   if (!settings.database_url.empty() && !settings.database_url.starts_with("sqlite:"))
     return wrong("database.url", fmt::format("'{}': sqlite:FILE expected", settings.database_url));
   return {};

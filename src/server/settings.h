@@ -32,6 +32,11 @@ struct Settings {
   std::string context_path = "/k8s-monitor";
   std::string tls_certificate;
   std::string tls_key;
+  // cluster-metadata and owners
+  std::string cluster_metadata = "auto";  ///< "auto": where the server runs in a cluster; "true", "false"
+  std::string cluster_name = "default";   ///< which of the fleet's clusters it runs in
+  std::string service_account;            ///< folder; empty: where Kubernetes mounts it
+  std::vector<std::string> team_labels = {"team", "app.kubernetes.io/part-of"};
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
 

@@ -33,19 +33,25 @@ void Fleet::forget(Slot slot) {
 }
 
 /// Whether there is anything in the node that time alone changes.
-bool Fleet::needs_sweep(const Node& node, EpochMs now) const {
-  return std::ranges::any_of(node.devices, [&](const Device& device) {
+bool Fleet::needs_sweep(const NodeState& of, EpochMs now) const {
+  return std::ranges::any_of(of.node->devices, [&](const Device& device) {
     if (device.presence == Presence::Present && silent(device.last_seen, now)) return true;
-    if (device.presence == Presence::Stale && now - device.last_seen > options_.missing_after.count()) return true;
+    if (is_missing(of, device, now)) return true;
     const auto is_silent = [&](const auto& one) { return silent(one.last_seen, now); };
     return std::ranges::any_of(device.sessions, is_silent) || std::ranges::any_of(device.allocations, is_silent) ||
            std::ranges::any_of(device.instances, is_silent);
   });
 }
 
+bool Fleet::is_missing(const NodeState& of, const Device& device, EpochMs now) const {
+  return device.presence == Presence::Stale &&
+         now - std::max(device.last_seen, of.back) > options_.missing_after.count();
+}
+
 /// The device's numbers held for 2.5 intervals; from here on nobody knows.
-void Fleet::fall_silent(const Node& node, Device& device) {
-  device.presence = Presence::Stale;
+void Fleet::fall_silent(const NodeState& of, Device& device) {
+  const Node& node = *of.node;
+  device.presence = of.gone ? Presence::Retired : Presence::Stale;
   device.up.reset();
   device.readings = {};
   device.quiet_since.reset();
@@ -61,9 +67,8 @@ void Fleet::fall_silent(const Node& node, Device& device) {
 void Fleet::sweep(std::uint32_t number, EpochMs now) {
   Node& node = edit(number);
   for (Device& device : node.devices) {
-    if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(node, device);
-    if (device.presence == Presence::Stale && now - device.last_seen > options_.missing_after.count())
-      device.presence = Presence::Missing;
+    if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device);
+    if (is_missing(nodes_[number], device, now)) device.presence = Presence::Missing;
     if (device.presence != Presence::Present) continue;
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))
@@ -75,7 +80,29 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
 
 void Fleet::advance(EpochMs now) {
   for (std::uint32_t number = 0; number < nodes_.size(); ++number)
-    if (needs_sweep(*nodes_[number].node, now)) sweep(number, now);
+    if (needs_sweep(nodes_[number], now)) sweep(number, now);
+}
+
+void Fleet::retire(std::uint32_t number, EpochMs now) {
+  nodes_[number].gone = now;
+  for (Device& device : edit(number).devices) {
+    if (device.presence == Presence::Present) fall_silent(nodes_[number], device);
+    device.presence = Presence::Retired;
+  }
+}
+
+void Fleet::take_cluster(const ClusterView& cluster, EpochMs now) {
+  for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
+    NodeState& of = nodes_[number];
+    if (of.node->cluster != cluster.cluster) continue;
+    const bool gone = cluster.gone.contains(of.node->name);
+    if (gone && !of.gone) retire(number, now);
+    if (gone || !of.gone || !cluster.nodes.contains(of.node->name)) continue;
+    of.gone.reset();
+    of.back = now;
+    for (Device& device : edit(number).devices)
+      if (device.presence == Presence::Retired) device.presence = Presence::Stale;
+  }
 }
 
 std::shared_ptr<const View> Fleet::publish(EpochMs now) {

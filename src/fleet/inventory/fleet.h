@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fleet/cluster/cluster.h"
 #include "fleet/inventory/meaning.h"
 #include "fleet/inventory/node.h"
 
@@ -57,6 +58,10 @@ class Fleet {
   /// Silence is noticed here: what has not been told for too long by `now` is ended or marked.
   void advance(EpochMs now);
 
+  /// What the cluster's API says of its nodes: the devices of one that has left are retired at once; when it is there
+  /// again they are waited for as new ones are. Nodes that the API has never shown are none of its.
+  void take_cluster(const ClusterView& cluster, EpochMs now);
+
   /// Everything as of `now`. What has not changed since the last view is shared with it.
   std::shared_ptr<const View> publish(EpochMs now);
 
@@ -93,9 +98,11 @@ class Fleet {
     Origin origin = Origin::DcgmExporter;
   };
   struct NodeState {
-    std::shared_ptr<Node> node;
-    bool published = false;               ///< a view holds it: it is copied before it is written to
-    std::vector<std::uint32_t> subjects;  ///< of its devices
+    std::shared_ptr<Node> node{};
+    bool published = false;                 ///< a view holds it: it is copied before it is written to
+    std::vector<std::uint32_t> subjects{};  ///< of its devices
+    std::optional<EpochMs> gone{};          ///< since when it is no longer in the cluster
+    EpochMs back = 0;                       ///< when it was there again: its silence counts from then on
   };
 
   Node& edit(std::uint32_t node);
@@ -122,9 +129,11 @@ class Fleet {
   void apply_allocation(const SlotState& state, double value, EpochMs time);
   void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) const;
   void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
-  bool needs_sweep(const Node& node, EpochMs now) const;
+  bool needs_sweep(const NodeState& of, EpochMs now) const;
   void sweep(std::uint32_t node, EpochMs now);
-  void fall_silent(const Node& node, Device& device);
+  void fall_silent(const NodeState& of, Device& device);
+  void retire(std::uint32_t node, EpochMs now);
+  bool is_missing(const NodeState& of, const Device& device, EpochMs now) const;
   bool silent(EpochMs last, EpochMs now) const { return now - last > silence_.count(); }
 
   const FleetOptions options_;

@@ -62,8 +62,10 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (slot == kNothing) return false;
   SlotState& state = slots_[slot];
   if (time <= state.last) return false;
-  state.last = time;
   const Subject& subject = subjects_[state.subject];
+  // What a node said around the time it left does not bring it back; one that goes on speaking is there.
+  if (const auto& gone = nodes_[subject.node].gone; gone && time <= *gone + silence_.count()) return false;
+  state.last = time;
   Device& device = device_of(subject);
   device.last_seen = std::max(device.last_seen, time);
   device.presence = Presence::Present;

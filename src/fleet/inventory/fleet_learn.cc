@@ -150,7 +150,7 @@ std::uint32_t Fleet::learn_node(const Identity& identity) {
   auto node = std::make_shared<Node>();
   node->cluster = identity.cluster;
   node->name = identity.node;
-  nodes_.push_back({std::move(node), false, {}});
+  nodes_.push_back({.node = std::move(node)});
   const auto place = std::ranges::lower_bound(order_, std::tie(nodes_.back().node->cluster, nodes_.back().node->name),
                                               {}, [&](std::uint32_t other) {
                                                 const Node& known = *nodes_[other].node;

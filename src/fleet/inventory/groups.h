@@ -11,7 +11,7 @@
 
 namespace tessera::fleet {
 
-enum class GroupBy : std::uint8_t { Fleet, Cluster, Model, Node, Namespace, Pod, Profile };
+enum class GroupBy : std::uint8_t { Fleet, Cluster, Model, Node, Namespace, Pod, Profile, Team };
 /// "fleet", "cluster"…, in the order of GroupBy.
 const std::vector<std::string_view>& group_by_names();
 
@@ -28,9 +28,11 @@ struct GroupQuery {
   gpu::Weight weight = gpu::Weight::ComputeSlices;
   std::function<bool(const Node&, const Device&)> device;      ///< which devices; empty: all but retired ones
   std::function<bool(const Device&, const DevicePart&)> part;  ///< which of their parts; empty: all
+  /// Whose a workload is, by cluster; empty: nobody's. Of GroupBy::Team.
+  std::function<std::string_view(const std::string&, const Workload&)> team{};
 };
 
-/// By cluster and key. What nobody has is in no namespace and no pod.
+/// By cluster and key. What nobody has is in no namespace, pod or team.
 std::vector<Group> groups_of(const View& view, const GroupQuery& query);
 
 }  // namespace tessera::fleet

@@ -1,4 +1,4 @@
-#include "relay/selector.h"
+#include "kube/selector.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace tessera::relay {
+namespace tessera::kube {
 namespace {
 
 using Operator = Requirement::Operator;
@@ -179,4 +179,4 @@ const Requirement* first_unmet(const Selector& selector, const PodLabels& labels
   return at == selector.end() ? nullptr : &*at;
 }
 
-}  // namespace tessera::relay
+}  // namespace tessera::kube

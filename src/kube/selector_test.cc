@@ -1,9 +1,9 @@
-#include "relay/selector.h"
+#include "kube/selector.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace tessera::relay {
+namespace tessera::kube {
 namespace {
 
 using testing::HasSubstr;
@@ -57,4 +57,4 @@ TEST(Selector, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace tessera::relay
+}  // namespace tessera::kube

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-namespace tessera::relay {
+namespace tessera::kube {
 
 struct Requirement {
   enum class Operator { In, NotIn, Exists, DoesNotExist };
@@ -40,4 +40,4 @@ bool matches(const Requirement& requirement, const PodLabels& labels);
 /// The first requirement that does not hold; null: all hold.
 const Requirement* first_unmet(const Selector& selector, const PodLabels& labels);
 
-}  // namespace tessera::relay
+}  // namespace tessera::kube

@@ -1,0 +1,75 @@
+#include "fleet/cluster/cluster_state.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tessera::fleet {
+namespace {
+
+/// Whether anything changed.
+template <class T>
+bool put_into(ClusterView::ByName<T>& all, std::string key, T value) {
+  auto& known = all[std::move(key)];
+  if (known && *known == value) return false;
+  known = std::make_shared<const T>(std::move(value));
+  return true;
+}
+
+}  // namespace
+
+ClusterState::ClusterState(std::string cluster, std::vector<std::string> team_labels) {
+  view_.watched = true;
+  view_.cluster = std::move(cluster);
+  view_.team_labels = std::move(team_labels);
+}
+
+void ClusterState::put(ClusterNode node) {
+  std::string name = node.name;
+  if (view_.gone.erase(name) + std::size_t{put_into(view_.nodes, std::move(name), std::move(node))} > 0)
+    published_.reset();
+}
+
+void ClusterState::put(ClusterNamespace space) {
+  std::string name = space.name;
+  if (put_into(view_.namespaces, std::move(name), std::move(space))) published_.reset();
+}
+
+void ClusterState::put(ClusterPod pod) {
+  std::string key = pod_key(pod.space, pod.name);
+  if (put_into(view_.pods, std::move(key), std::move(pod))) published_.reset();
+}
+
+void ClusterState::drop_node(const std::string& name, EpochMs now) {
+  if (view_.nodes.erase(name) == 0) return;
+  if (view_.gone.size() >= kMostGone)
+    view_.gone.erase(std::ranges::min_element(view_.gone, {}, &std::pair<const std::string, EpochMs>::second));
+  view_.gone[name] = now;
+  published_.reset();
+}
+
+void ClusterState::drop_namespace(const std::string& name) {
+  if (view_.namespaces.erase(name) > 0) published_.reset();
+}
+
+void ClusterState::drop_pod(const std::string& key) {
+  if (view_.pods.erase(key) > 0) published_.reset();
+}
+
+void ClusterState::complete(ClusterList list) {
+  if (std::exchange(complete_[static_cast<std::size_t>(list)], true)) return;
+  view_.synced = std::ranges::all_of(complete_, std::identity{});
+  published_.reset();
+}
+
+void ClusterState::use(std::shared_ptr<const ResourceUses> nodes, std::shared_ptr<const ResourceUses> pods) {
+  view_.node_use = std::move(nodes);
+  view_.pod_use = std::move(pods);
+  published_.reset();
+}
+
+std::shared_ptr<const ClusterView> ClusterState::view() {
+  if (!published_) published_ = std::make_shared<const ClusterView>(view_);
+  return published_;
+}
+
+}  // namespace tessera::fleet
