@@ -23,6 +23,7 @@ struct Batch {
   std::size_t exemplars = 0;
   std::size_t histograms = 0;
   std::uint64_t sequence = 0;  ///< its record in the journal
+  EpochMs arrived = 0;         ///< the clock when it was put there
 };
 
 /// What a request may hold.

@@ -136,7 +136,8 @@ Result<void> Intake::keep(Batch batch, std::uint8_t kind, std::string_view body)
   journal::Sequence sequence = 0;
   {
     const std::lock_guard lock(order_mutex_);
-    sequence = TRY(journal_.append(now_epoch_ms(), static_cast<std::uint32_t>(batch.samples.size()), kind, body));
+    batch.arrived = now_epoch_ms();
+    sequence = TRY(journal_.append(batch.arrived, static_cast<std::uint32_t>(batch.samples.size()), kind, body));
     batch.sequence = sequence;
     keeper_.take(std::move(batch));
   }
@@ -168,7 +169,10 @@ Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
   Replayed out;
   for (;;) {
     auto record = TRY(journal_.next(std::chrono::steady_clock::now(), {}));
-    if (!record) return out;
+    if (!record) {
+      keeper_.caught_up();
+      return out;
+    }
     if (record->sequence <= position) continue;
     ++out.records;
     const auto form = form_of(record->kind);
@@ -183,6 +187,7 @@ Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
       continue;
     }
     batch->sequence = out.last = record->sequence;
+    batch->arrived = record->time;
     keeper_.wait_for_room();
     keeper_.take(*std::move(batch));
   }

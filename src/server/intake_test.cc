@@ -51,6 +51,16 @@ struct IntakeTest : testing::Test {
   std::unique_ptr<Keeper> keep(const KeeperOptions& options = {}) {
     return std::make_unique<Keeper>(options, fleet, *database, *journal);
   }
+  void restart() {
+    keeper.reset();
+    journal.reset();
+    journal = open();
+    fleet.publish(Published{});
+    KeeperOptions options;
+    options.resumed = *store::resume(*database);
+    keeper = keep(options);
+    intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  }
   std::unique_ptr<journal::Journal> open() const {
     auto opened = journal::Journal::open({.dir = folder.path() / "intake"});
     if (!opened) throw std::runtime_error(opened.error().what);
@@ -119,18 +129,34 @@ TEST_F(IntakeTest, SaysWhyItRefuses) {
   EXPECT_EQ(journal->last(), 0U) << "nothing of it was kept";
 }
 
-TEST_F(IntakeTest, WhatIsSavedIsNotReadAgain) {
+TEST_F(IntakeTest, WhatIsCountedIsReadAgainAndNotCounted) {
   const EpochMs now = now_epoch_ms();
-  for (int i = 0; i < 3; ++i)
-    ASSERT_EQ(intake->write(request_of(wire::Protocol::V2, device(wire::Protocol::V2, i, now))).status, 204);
+  const auto tell = [&](int device_number, EpochMs time) {
+    const auto body = device(wire::Protocol::V2, device_number, time);
+    ASSERT_EQ(intake->write(request_of(wire::Protocol::V2, body)).status, 204);
+  };
+  const auto observed = [&] {
+    std::int64_t out = 0;
+    EXPECT_TRUE(database->each("SELECT COALESCE(SUM(observed_ms), 0) FROM usage_raw", {},
+                               [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
+    return out;
+  };
+  for (int i = 0; i < 3; ++i) tell(i, now - 60'000);
+  tell(0, now - 50'000);
   intake.reset();
   EXPECT_EQ(devices_after_the_end(), 3U);
-  journal.reset();
-  journal = open();
-  keeper = keep();
-  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
-  EXPECT_EQ(intake->replay(0)->records, 0U) << "what the keeper has saved is done with";
+  EXPECT_EQ(observed(), 10'000);
+  EXPECT_EQ(store::resume(*database)->progress.counted, 4U);
+  restart();
+  EXPECT_EQ(intake->replay(0)->records, 4U) << "the states that have not ended";
+  for (int i = 0; i < 3; ++i) tell(i, now - 40'000);
+  intake.reset();
+  EXPECT_EQ(devices_after_the_end(), 3U);
+  EXPECT_EQ(observed(), 3 * 20'000) << "as if there had been no restart";
+  restart();
+  EXPECT_EQ(intake->replay(7)->records, 0U);
   keeper.reset();
+  EXPECT_EQ(observed(), 3 * 20'000);
 }
 
 TEST_F(IntakeTest, WhatCouldNotBeSavedComesAgain) {
@@ -141,15 +167,10 @@ TEST_F(IntakeTest, WhatCouldNotBeSavedComesAgain) {
   EXPECT_EQ(devices_after_the_end(), 3U);
   ASSERT_TRUE(database->run("ALTER TABLE hidden RENAME TO progress"));
   intake.reset();
-  journal.reset();
-  journal = open();
-  fleet.publish(Published{});
-  keeper = keep();
-  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  restart();
   EXPECT_EQ(intake->replay(1)->records, 2U) << "the first was saved before, says the database";
   EXPECT_EQ(devices_after_the_end(), 2U);
-  EXPECT_EQ(*store::journal_position(*database), 3U);
-  EXPECT_EQ(journal->stats().pending.records, 0U);
+  EXPECT_EQ(store::resume(*database)->progress.counted, 3U);
 }
 
 TEST_F(IntakeTest, ManySendersShareTheDisk) {

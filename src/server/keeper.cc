@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "store/sessions.h"
 #include "wire/series_walk.h"
 #include "wire/staleness.h"
 
@@ -15,6 +14,10 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kEpoch = 60s;  // how finely the index knows when a series was last seen
+constexpr EpochMs kArrivalEvery = 1'000;
+// A device's last_seen in the database may be behind by this much: what vanished while the server was down is missed by
+// what the journal tells of it, which is exact.
+constexpr EpochMs kDeviceEvery = 5 * 60'000;
 
 std::size_t bytes_of(const Batch& batch) { return batch.message.size() + batch.samples.size() * sizeof(BatchSample); }
 
@@ -26,7 +29,15 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       published_(published),
       database_(database),
       journal_(journal),
-      fleet_(options_.fleet) {
+      fleet_(options_.fleet),
+      archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
+      saved_(options_.resumed.progress),
+      recalling_(saved_.counted > 0),
+      recall_from_(saved_.recall_from) {
+  for (const fleet::Remembered& one : options_.resumed.devices) {
+    known_devices_[one.cluster + '/' + one.device.facts->uuid] = {one.device.facts, one.node, one.device.last_seen};
+    fleet_.remember(one);
+  }
   publish();  // before the thread begins, so that readers always find a view
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -50,6 +61,12 @@ void Keeper::take(Batch batch) {
   queued_.notify_one();
 }
 
+void Keeper::caught_up() {
+  const std::lock_guard lock(mutex_);
+  caught_up_ = true;
+  queued_.notify_one();
+}
+
 KeeperStats Keeper::stats() const {
   const std::lock_guard lock(mutex_);
   KeeperStats out = stats_;
@@ -62,10 +79,12 @@ std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::
 void Keeper::run(const std::stop_token& stop) {
   auto due = Clock::now() + options_.publish_every;
   auto save_at = Clock::now() + options_.save_every;
+  const Milliseconds count_every = fleet::span_for(options_.fleet.interval);
+  auto count_at = Clock::now() + count_every;
   auto look = Clock::now() + kEpoch;
   for (;;) {
     std::unique_lock lock(mutex_);
-    queued_.wait_until(lock, stop, due, [this] { return !queue_.empty(); });
+    queued_.wait_until(lock, stop, due, [this] { return !queue_.empty() || (caught_up_ && recalling_); });
     if (queue_.empty() && stop.stop_requested()) break;
     if (!queue_.empty()) {
       const Batch batch = std::move(queue_.front());
@@ -73,19 +92,24 @@ void Keeper::run(const std::stop_token& stop) {
       queued_bytes_ -= bytes_of(batch);
       lock.unlock();
       room_.notify_all();
+      if (recalling_ && batch.sequence > saved_.counted) end_recall();
+      note_arrival(batch);
       apply(batch);
       applied_ = std::max(applied_, batch.sequence);
     } else {
+      const bool all = caught_up_;
       lock.unlock();
+      if (all && recalling_) end_recall();
     }
     const auto now = Clock::now();
     if (now >= due) {
       publish();
       due = Clock::now() + options_.publish_every;
     }
-    if (now >= save_at) {
-      save();
+    if (!recalling_ && (now >= save_at || now >= count_at)) {
+      save(now >= count_at);
       save_at = Clock::now() + options_.save_every;
+      if (now >= count_at) count_at = Clock::now() + count_every;
     }
     if (now >= look) {
       look = now + kEpoch;
@@ -93,8 +117,24 @@ void Keeper::run(const std::stop_token& stop) {
       if (epoch() > old) index_.drop_before(epoch() - old, [this](std::uint32_t slot) { fleet_.forget(slot); });
     }
   }
+  if (recalling_) return;  // all of it is in the database, and the rest in the journal
   publish();
-  save();
+  save(true);
+}
+
+/// Which records a restart has to read again: those of the time in which a state that has not ended may have been told.
+void Keeper::note_arrival(const Batch& batch) {
+  fleet_.meter().arrived(batch.arrived);
+  if (arrivals_.empty() || batch.arrived >= arrivals_.back().time + kArrivalEvery)
+    arrivals_.push_back({batch.arrived, batch.sequence});
+}
+
+/// Here the last run had counted everything: what it came to is dropped, and the states that had not ended are known.
+void Keeper::end_recall() {
+  fleet_.meter().settle(saved_.counted_at);
+  fleet_.meter().take();
+  fleet_.take_ended();
+  recalling_ = false;
 }
 
 void Keeper::apply(const Batch& batch) {
@@ -143,27 +183,80 @@ void Keeper::learn_new(const Batch& batch) {
   }
 }
 
+/// What usage has come to by now is the work of all that has been applied.
+void Keeper::gather(EpochMs now) {
+  fleet_.meter().settle(now);
+  // A state lasts for a hold, and its subject may have been silent for another one.
+  const EpochMs known_for = 5 * options_.fleet.interval.count();
+  while (!arrivals_.empty() && arrivals_.front().time < now - known_for) {
+    recall_from_ = std::max(recall_from_, arrivals_.front().sequence - 1);
+    arrivals_.pop_front();
+  }
+  if (arrivals_.empty()) recall_from_ = applied_;
+  fleet::Usage usage = fleet_.meter().take();
+  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty())
+    pending_ = Pending{std::move(usage), {applied_, recall_from_, now}};
+}
+
+/// Those that are not in the database as they are.
+void Keeper::gather_devices() {
+  const auto published = published_.get();
+  for (const auto& node : published->view->nodes)
+    for (const fleet::Device& device : node->devices) {
+      KnownDevice& known = known_devices_[node->cluster + '/' + device.facts->uuid];
+      if (known.facts == device.facts && known.node == node->name && device.last_seen - known.last_seen < kDeviceEvery)
+        continue;
+      known = {device.facts, node->name, device.last_seen};
+      fleet::Remembered one{node->cluster, node->name, {}};
+      one.device.facts = device.facts;
+      one.device.first_seen = device.first_seen;
+      one.device.last_seen = device.last_seen;
+      unsaved_devices_.push_back(std::move(one));
+    }
+}
+
 // In one transaction with the position, so that a restart counts nothing twice. What cannot be saved now stays, and the
 // journal keeps what it was made of.
-void Keeper::save() {
+void Keeper::save(bool usage) {
+  const auto begin = Clock::now();
+  const EpochMs now = now_epoch_ms();
   for (fleet::Ended& one : fleet_.take_ended()) unsaved_.push_back(std::move(one));
-  if (unsaved_.empty() && saved_ == applied_) return;
-  auto done = store::commit(database_, unsaved_, applied_);
-  if (done) done = journal_.acknowledge(applied_);
+  for (fleet::LayoutSeen& one : fleet_.take_layouts()) unsaved_layouts_.push_back(std::move(one));
+  if (unsaved_devices_.empty()) gather_devices();
+  if (usage && !pending_ && applied_ > 0) gather(now);
+  if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_devices_.empty() && !pending_) return;
+  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_devices_, nullptr, {}};
+  if (pending_) {
+    kept.usage = &pending_->usage;
+    kept.progress = pending_->progress;
+  }
+  auto done = archive_.keep(kept, [this](std::uint32_t subject) { return fleet_.usage_subject(subject); }, now);
+  if (done) note_saved(begin);
+  // What is in the database stays counted, whatever becomes of the rest.
+  if (done) done = journal_.acknowledge(saved_.recall_from);
+  if (done) done = archive_.drop_old(now);
   if (!done && !save_failed_)
     log::error("what has been taken in cannot be saved; it stays in the journal and is tried again",
                {{"why", done.error().what}});
   if (done && save_failed_) log::info("saving works again");
   save_failed_ = !done;
   const std::lock_guard lock(mutex_);
-  if (done) {
-    stats_.sessions += unsaved_.size();
-    unsaved_.clear();
-    saved_ = applied_;
-  } else {
-    ++stats_.failed_saves;
-  }
+  if (!done) ++stats_.failed_saves;
   stats_.unsaved = unsaved_.size();
+}
+
+void Keeper::note_saved(SteadyTime begin) {
+  const std::lock_guard lock(mutex_);
+  stats_.sessions += unsaved_.size();
+  unsaved_.clear();
+  unsaved_layouts_.clear();
+  unsaved_devices_.clear();
+  if (!pending_) return;
+  stats_.usage_rows += pending_->usage.subjects.size();
+  stats_.usage_too_late = archive_.left_out();
+  stats_.save_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  saved_ = pending_->progress;
+  pending_.reset();
 }
 
 void Keeper::publish() {
@@ -175,7 +268,7 @@ void Keeper::publish() {
       fleet_.take_cluster(*cluster, now);
       next.cluster = std::move(cluster);
     }
-  fleet_.advance(now);
+  if (!recalling_) fleet_.advance(now);
   next.view = fleet_.publish(now);
   next.overviews = fold_.of(*next.view);
   next.applied = applied_;

@@ -5,8 +5,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
+#include <unordered_map>
+#include <vector>
 
 #include "base/latest.h"
 #include "fleet/inventory/fleet.h"
@@ -14,6 +18,7 @@
 #include "fleet/inventory/series_index.h"
 #include "journal/journal.h"
 #include "server/batch.h"
+#include "store/archive.h"
 #include "store/database.h"
 
 namespace tessera::server {
@@ -36,6 +41,9 @@ struct KeeperStats {
   std::uint64_t sessions = 0;      ///< that have ended and are in the database
   std::uint64_t unsaved = 0;       ///< that have ended and are not in the database yet
   std::uint64_t failed_saves = 0;  ///< tries; what they held stays to be saved
+  double save_seconds = 0;         ///< of the last save of usage
+  std::uint64_t usage_rows = 0;    ///< of usage that were added to the database
+  std::uint64_t usage_too_late = 0;  ///< left out: of a time that is not kept any longer
 };
 
 struct KeeperOptions {
@@ -44,6 +52,8 @@ struct KeeperOptions {
   Milliseconds publish_every{1'000};
   Milliseconds save_every{5'000};
   Milliseconds forget_series_after{3'600'000};
+  store::UsageRetention retention;
+  store::Resumed resumed;  ///< from before a restart
   std::size_t max_queued_bytes = 256U << 20U;
 };
 
@@ -60,6 +70,8 @@ class Keeper {
   bool has_room() const;
   void wait_for_room();
   void take(Batch batch);
+  /// What the journal held at the start has all been taken.
+  void caught_up();
   KeeperStats stats() const;
 
  private:
@@ -67,8 +79,28 @@ class Keeper {
   void apply(const Batch& batch);
   void learn_new(const Batch& batch);
   void publish();
-  void save();
+  struct KnownDevice {
+    std::shared_ptr<const fleet::DeviceFacts> facts;
+    std::string node;
+    EpochMs last_seen = 0;
+  };
+  void end_recall();
+  void note_arrival(const Batch& batch);
+  void gather(EpochMs now);
+  void gather_devices();
+  void save(bool usage);
+  void note_saved(SteadyTime begin);
   std::uint32_t epoch() const;
+
+  /// What is being kept of usage: it stays until it is in the database, whose state its position is.
+  struct Pending {
+    fleet::Usage usage;
+    store::Progress progress;
+  };
+  struct Arrival {
+    EpochMs time = 0;
+    std::uint64_t sequence = 0;
+  };
 
   const KeeperOptions options_;
   Latest<Published>& published_;
@@ -80,14 +112,23 @@ class Keeper {
   std::deque<Batch> queue_;       // guarded by mutex_
   std::size_t queued_bytes_ = 0;  // guarded by mutex_
   KeeperStats stats_;             // guarded by mutex_
+  bool caught_up_ = false;        // guarded by mutex_
   // Below: the thread's own.
   fleet::Fleet fleet_;
   fleet::SeriesIndex index_;
   fleet::OverviewFold fold_;
   std::vector<std::uint32_t> slots_;   ///< of one batch's samples
   std::vector<fleet::Ended> unsaved_;  ///< sessions
-  std::uint64_t applied_ = 0;          ///< the newest record of the journal that is in the fleet
-  std::uint64_t saved_ = 0;            ///< of which all that it told is in the database
+  std::vector<fleet::LayoutSeen> unsaved_layouts_;
+  std::vector<fleet::Remembered> unsaved_devices_;
+  std::optional<Pending> pending_;
+  store::Archive archive_;
+  store::Progress saved_;                ///< what the database has
+  bool recalling_;                       ///< what is applied has been counted before the start
+  std::uint64_t applied_ = 0;            ///< the newest record of the journal that is in the fleet
+  std::deque<Arrival> arrivals_;         ///< of the last few minutes, one a second
+  std::uint64_t recall_from_ = 0;        ///< behind it the journal is kept
+  std::unordered_map<std::string, KnownDevice> known_devices_;  ///< in the database, by cluster and UUID
   bool save_failed_ = false;           ///< at the last try: said once
   SteadyTime started_ = std::chrono::steady_clock::now();
   std::jthread thread_;  ///< last: it ends before the rest goes

@@ -16,7 +16,6 @@
 #include "server/routes.h"
 #include "server/settings.h"
 #include "store/database.h"
-#include "store/sessions.h"
 
 namespace tessera::server {
 namespace {
@@ -82,6 +81,17 @@ Result<std::unique_ptr<ClusterWatch>> watch_cluster(const Settings& settings, La
   });
 }
 
+/// What the last run came to. A journal that has not come as far as the database is another one.
+Result<store::Resumed> resume(store::Database& database, const journal::Journal& journal, const Settings& settings) {
+  TRY(store::prepare_usage(database, fleet::span_for(settings.collection_interval)));
+  store::Resumed out = TRY(store::resume(database));
+  if (journal.last() >= out.progress.counted) return out;
+  log::warn("the journal is not the one that the database was written from: all that it holds is counted",
+            {{"journal_ends_at", std::to_string(journal.last())}, {"database_is_at", std::to_string(out.progress.counted)}});
+  out.progress = {};
+  return out;
+}
+
 }  // namespace
 
 Result<void> run(const Options& options, std::stop_token stop) {
@@ -94,13 +104,15 @@ Result<void> run(const Options& options, std::stop_token stop) {
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
   const auto database = TRY(store::Database::open(database_url(settings, options)));
-  const journal::Sequence position = TRY(store::journal_position(*database));
   Latest<Published> fleet;
   Latest<fleet::ClusterView> cluster;
   const auto watch = TRY(watch_cluster(settings, cluster, fleet));
   KeeperOptions keeping;
   keeping.cluster = &cluster;
   keeping.fleet.interval = settings.collection_interval;
+  keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
+  keeping.resumed = TRY(resume(*database, *journal, settings));
+  const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, *database, *journal);
   Intake intake({}, *journal, keeper);
   std::atomic<bool> started = false;                   // what was accepted before is in the fleet again

@@ -4,7 +4,8 @@
 // Statements are written for all: `?` for values, BIGINT, INTEGER, TEXT, DOUBLE PRECISION, LIMIT, ON CONFLICT with the
 // table named before its own columns (`SET peak = GREATEST(t.peak, excluded.peak)`), GREATEST and LEAST, which pass
 // over NULL. Booleans are INTEGER, times BIGINT in milliseconds. Where a table must differ, `0002_usage.postgres.sql`
-// stands beside `0002_usage.sql` in migrations/ and is taken instead.
+// stands beside `0002_usage.sql` in migrations/ and is taken instead. A word that SQLite alone has stands in a comment
+// that only it reads: `)/*sqlite: WITHOUT ROWID*/;`.
 #include <string>
 #include <string_view>
 

@@ -12,40 +12,6 @@ std::optional<unsigned> part(std::int64_t id) {
   return id == kWhole ? std::nullopt : std::optional(static_cast<unsigned>(id));
 }
 
-Result<void> write(Database& database, const fleet::Ended& one) {
-  const fleet::Session& session = one.session;
-  const fleet::SessionFacts& facts = *session.facts;
-  return database.run(
-      "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT (cluster, device_uuid, gpu_instance, compute_instance, pid, started) DO UPDATE SET "
-      "ended = GREATEST(session.ended, excluded.ended), "
-      "first_seen = LEAST(session.first_seen, excluded.first_seen), "
-      "peak_memory_bytes = GREATEST(session.peak_memory_bytes, excluded.peak_memory_bytes), "
-      "utilization_sum = session.utilization_sum + excluded.utilization_sum, "
-      "utilization_samples = session.utilization_samples + excluded.utilization_samples",
-      {one.cluster,
-       one.device_uuid,
-       part(session.part.gpu_instance),
-       part(session.part.compute_instance),
-       std::int64_t{facts.pid},
-       session.start.value_or(session.first_seen),
-       one.node,
-       one.device_id,
-       facts.command,
-       facts.type,
-       facts.attribution,
-       facts.workload.space,
-       facts.workload.pod,
-       facts.workload.container,
-       facts.workload.pod_uid,
-       value_or_null(session.start),
-       session.first_seen,
-       one.end,
-       value_or_null(session.peak_memory_bytes),
-       session.util_sum,
-       std::int64_t{session.util_samples}});
-}
-
 fleet::Ended read(const Row& row) {
   fleet::Ended one;
   fleet::SessionFacts facts;
@@ -71,18 +37,43 @@ fleet::Ended read(const Row& row) {
 
 }  // namespace
 
-Result<void> commit(Database& database, const std::vector<fleet::Ended>& sessions, std::uint64_t journal_sequence) {
-  return database.atomically([&]() -> Result<void> {
-    for (const fleet::Ended& one : sessions) TRY(write(database, one));
-    return database.run("UPDATE progress SET journal_sequence = ?", {static_cast<std::int64_t>(journal_sequence)});
-  });
-}
-
-Result<std::uint64_t> journal_position(Database& database) {
-  std::uint64_t position = 0;
-  TRY(database.each("SELECT journal_sequence FROM progress", {},
-                    [&](const Row& row) { position = static_cast<std::uint64_t>(row.integer(0).value_or(0)); }));
-  return position;
+Result<void> write_session(Database& database, const fleet::Ended& one) {
+  const fleet::Session& session = one.session;
+  const fleet::SessionFacts& facts = *session.facts;
+  return database.run(
+      "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (cluster, device_uuid, gpu_instance, compute_instance, pid, started) DO UPDATE SET "
+      // Of the same time: the fuller of the two. Of a later one: more of it.
+      "utilization_sum = CASE WHEN excluded.first_seen > session.ended THEN session.utilization_sum + "
+      "excluded.utilization_sum WHEN excluded.utilization_samples > session.utilization_samples THEN "
+      "excluded.utilization_sum ELSE session.utilization_sum END, "
+      "utilization_samples = CASE WHEN excluded.first_seen > session.ended THEN session.utilization_samples + "
+      "excluded.utilization_samples WHEN excluded.utilization_samples > session.utilization_samples THEN "
+      "excluded.utilization_samples ELSE session.utilization_samples END, "
+      "ended = GREATEST(session.ended, excluded.ended), "
+      "first_seen = LEAST(session.first_seen, excluded.first_seen), "
+      "peak_memory_bytes = GREATEST(session.peak_memory_bytes, excluded.peak_memory_bytes)",
+      {one.cluster,
+       one.device_uuid,
+       part(session.part.gpu_instance),
+       part(session.part.compute_instance),
+       std::int64_t{facts.pid},
+       session.start.value_or(session.first_seen),
+       one.node,
+       one.device_id,
+       facts.command,
+       facts.type,
+       facts.attribution,
+       facts.workload.space,
+       facts.workload.pod,
+       facts.workload.container,
+       facts.workload.pod_uid,
+       value_or_null(session.start),
+       session.first_seen,
+       one.end,
+       value_or_null(session.peak_memory_bytes),
+       session.util_sum,
+       std::int64_t{session.util_samples}});
 }
 
 Result<std::vector<fleet::Ended>> past_sessions(Database& database, const SessionFilter& filter) {

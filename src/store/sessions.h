@@ -1,6 +1,5 @@
 #pragma once
-// The past: sessions that have ended, and how far the journal has been worked off. Both in one transaction, so that a
-// restart counts nothing twice.
+// Sessions that have ended.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,11 +10,8 @@
 
 namespace tessera::store {
 
-/// Writes the sessions and the position together. A session that is there already is continued: its end and peak grow.
-Result<void> commit(Database& database, const std::vector<fleet::Ended>& sessions, std::uint64_t journal_sequence);
-
-/// Up to and with this record of the journal everything is in the database.
-Result<std::uint64_t> journal_position(Database& database);
+/// A session that is there already is continued: its end and peak grow. What is told of it twice counts once.
+Result<void> write_session(Database& database, const fleet::Ended& one);
 
 struct SessionFilter {
   std::optional<EpochMs> from;  ///< ended at or after

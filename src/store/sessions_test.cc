@@ -27,6 +27,9 @@ fleet::Ended ended(unsigned pid, EpochMs start, EpochMs end) {
 }
 
 struct Sessions : EachDatabase {
+  void write(const std::vector<fleet::Ended>& all) const {
+    for (const fleet::Ended& one : all) ASSERT_TRUE(write_session(*database, one));
+  }
   std::vector<fleet::Ended> past(const SessionFilter& filter = {}) const {
     auto found = past_sessions(*database, filter);
     if (!found) throw std::runtime_error(found.error().what);
@@ -35,9 +38,8 @@ struct Sessions : EachDatabase {
 };
 INSTANTIATE_EACH_DATABASE(Sessions);
 
-TEST_P(Sessions, AreKeptWithThePosition) {
-  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 1500, 3000)}, 42));
-  EXPECT_EQ(*journal_position(*database), 42U);
+TEST_P(Sessions, AreKept) {
+  write({ended(7, 1000, 2000), ended(8, 1500, 3000)});
   const auto all = past();
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].session.facts->pid, 8U) << "the latest end first";
@@ -54,8 +56,9 @@ TEST_P(Sessions, ASessionSeenAgainIsTheSame) {
   auto more = ended(7, 1000, 9000);
   more.session.first_seen = 8000;
   more.session.peak_memory_bytes = 500;
-  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000)}, 1));
-  ASSERT_TRUE(commit(*database, {more}, 2));
+  write({ended(7, 1000, 2000)});
+  write({more});
+  write({more});
   const auto all = past();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].session.first_seen, 1005);
@@ -67,7 +70,7 @@ TEST_P(Sessions, ASessionSeenAgainIsTheSame) {
 TEST_P(Sessions, AreFoundByWhatOneAsksFor) {
   auto other = ended(9, 1000, 5000);
   other.device_uuid = "GPU-2";
-  ASSERT_TRUE(commit(*database, {ended(7, 1000, 2000), ended(8, 4000, 6000), other}, 1));
+  write({ended(7, 1000, 2000), ended(8, 4000, 6000), other});
   SessionFilter filter;
   filter.from = 5000;
   EXPECT_EQ(past(filter).size(), 2U);
@@ -82,7 +85,7 @@ TEST_P(Sessions, AreFoundByWhatOneAsksFor) {
   filter = {};
   filter.limit = 1;
   EXPECT_EQ(past(filter).size(), 1U);
-  EXPECT_EQ(*drop_sessions_before(*database, 5000), 1U);
+  EXPECT_TRUE(drop_sessions_before(*database, 5000));
   EXPECT_EQ(past().size(), 2U);
 }
 

@@ -108,7 +108,13 @@ class Sqlite final : public Connection {
     return script("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
   }
 
-  Result<void> script(const std::string& sql) override {
+  Result<void> script(const std::string& text) override {
+    std::string sql = text;
+    constexpr std::string_view kOpen = "/*sqlite:", kClose = "*/";
+    for (auto at = sql.find(kOpen); at != std::string::npos; at = sql.find(kOpen, at)) {
+      sql.erase(sql.find(kClose, at), kClose.size());
+      sql.erase(at, kOpen.size());
+    }
     const int result = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
     if (result != SQLITE_OK) return error(sql.substr(0, 80), result);
     return {};

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "fleet/inventory/parts.h"
+
 namespace tessera::fleet {
 
-Fleet::Fleet(FleetOptions options) : options_(options), silence_(options.interval * 5 / 2) {}
+Fleet::Fleet(FleetOptions options) : options_(options), silence_(options.interval * 5 / 2), meter_({span_for(options.interval), silence_}) {}
 
 Node& Fleet::edit(std::uint32_t node) {
   NodeState& state = nodes_[node];
@@ -24,6 +26,7 @@ void Fleet::forget(Slot slot) {
     if (believed == slot) believed = kNothing;
   }
   if (state.says != Says::DeviceXids && state.row != kNone && --rows_[state.row].slots == 0) {
+    meter_.release(rows_[state.row].tenure);
     row_by_name_.erase(rows_[state.row].name);
     rows_[state.row] = {};
     free_rows_.push_back(state.row);
@@ -74,7 +77,8 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
       if (silent(device.sessions[i].last_seen, now))
         end_session(node, device, device.sessions[i].row, device.sessions[i].last_seen);
     std::erase_if(device.allocations, [&](const Allocation& one) { return silent(one.last_seen, now); });
-    std::erase_if(device.instances, [&](const Instance& one) { return silent(one.last_seen, now); });
+    if (std::erase_if(device.instances, [&](const Instance& one) { return silent(one.last_seen, now); }) > 0)
+      device.layout_since = device.last_seen;
   }
 }
 
@@ -114,6 +118,51 @@ std::shared_ptr<const View> Fleet::publish(EpochMs now) {
     view->nodes.push_back(nodes_[number].node);
   }
   return view;
+}
+
+UsageSubject Fleet::usage_subject(std::uint32_t number) const {
+  const Subject& subject = subjects_[number];
+  const Node& node = *nodes_[subject.node].node;
+  const Device& device = node.devices[subject.device];
+  UsageSubject out{node.cluster, device.facts->uuid, subject.part.gpu_instance, {}, {}, {}};
+  if (!subject.part.gpu_instance) {
+    out.compute_slices = device.facts->compute_slices;
+    out.sm_count = device.facts->sm_count;
+    return out;
+  }
+  // What its compute instances weigh together: that is what its readings are a part of.
+  for (const ListedInstance& one : listed_instances(device)) {
+    if (one.instance->part.gpu_instance != subject.part.gpu_instance) continue;
+    const InstanceFacts& facts = *one.instance->facts;
+    if (out.profile.empty()) out.profile = facts.profile;
+    if (facts.compute_slices) out.compute_slices = out.compute_slices.value_or(0) + *facts.compute_slices;
+    if (facts.sm_count) out.sm_count = out.sm_count.value_or(0) + *facts.sm_count;
+  }
+  return out;
+}
+
+/// What stands at the end of everything that was told for one time is a layout; what stands in between is not.
+void Fleet::note_layout(const Node& node, Device& device) {
+  LayoutSeen seen{node.cluster, device.facts->uuid, *device.layout_since, is_cut(device), {}};
+  for (const ListedInstance& one : listed_instances(device))
+    seen.instances.emplace_back(one.instance->part, one.instance->facts);
+  device.layout_since.reset();
+  layouts_.push_back(std::move(seen));
+}
+
+std::vector<LayoutSeen> Fleet::take_layouts() { return std::exchange(layouts_, {}); }
+
+void Fleet::remember(Remembered one) {
+  Identity identity;
+  identity.cluster = one.cluster;
+  identity.node = one.node;
+  identity.uuid = one.device.facts->uuid;
+  identity.index = one.device.facts->index;
+  const Subject& subject = subjects_[learn_device(identity, one.device.last_seen)];
+  Node& node = edit(subject.node);
+  node.last_seen = std::max(node.last_seen, one.device.last_seen);
+  one.device.layout_since.reset();
+  node.devices[subject.device] = std::move(one.device);
 }
 
 std::vector<Ended> Fleet::take_ended() { return std::exchange(ended_, {}); }

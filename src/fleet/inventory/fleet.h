@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "fleet/cluster/cluster.h"
+#include "fleet/inventory/layout.h"
 #include "fleet/inventory/meaning.h"
 #include "fleet/inventory/node.h"
+#include "fleet/usage/meter.h"
 
 namespace tessera::fleet {
 
@@ -32,6 +36,23 @@ struct Ended {
   std::string device_id;
   Session session;
   EpochMs end = 0;
+};
+
+/// A device that is known from before a restart.
+struct Remembered {
+  std::string cluster;
+  std::string node;
+  Device device;
+};
+
+/// What a number of usage stands for.
+struct UsageSubject {
+  std::string_view cluster;
+  std::string_view device_uuid;
+  std::optional<unsigned> gpu_instance;  ///< absent: the whole device
+  std::string_view profile;
+  std::optional<unsigned> compute_slices;
+  std::optional<unsigned> sm_count;
 };
 
 /// Where the samples of a series go. Slot 0 is for series that say nothing here.
@@ -68,6 +89,17 @@ class Fleet {
   /// Sessions that have ended since the last call.
   std::vector<Ended> take_ended();
 
+  /// Layouts that have begun since the last call, in their order. One that is seen again after a restart comes again.
+  std::vector<LayoutSeen> take_layouts();
+
+  /// A device from before a restart: it is silent until it is heard of. Before the first sample only.
+  void remember(Remembered one);
+
+  /// What was told adds up here.
+  Meter& meter() { return meter_; }
+  /// Of a number in the meter's rows. Views into the fleet, until it is written to.
+  UsageSubject usage_subject(std::uint32_t subject) const;
+
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
@@ -85,11 +117,13 @@ class Fleet {
     Part part;
     std::shared_ptr<const SessionFacts> session;
     std::shared_ptr<const AllocationFacts> allocation;
+    Meter::Tenure tenure = 0;  ///< of a session or an allocation
   };
   struct SlotState {
     EpochMs last = 0;
     std::uint32_t subject = kNone;
     std::uint32_t row = kNone;  ///< of rows_; the code of Says::DeviceXids
+    std::uint32_t metered = kNone;  ///< the instance's own subject, where `subject` is its device
     Part part;                  ///< of an instance's own numbers
     std::uint64_t source = 0;   ///< which target was scraped, as a number
     double factor = 1;
@@ -114,20 +148,27 @@ class Fleet {
   void insert_device(std::uint32_t node, Device device, std::uint32_t subject);
   void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
   bool learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time);
-  void learn_device_facts(const Subject& subject, Labels labels);
+  void learn_device_facts(const Subject& subject, Labels labels, EpochMs time);
   void learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time);
   void learn_profile(const Subject& subject, Labels labels);
-  std::uint32_t learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder);
-  std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder);
+  std::uint32_t learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
+                              EpochMs time);
+  std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
+                                 EpochMs time);
   std::uint32_t row_named(std::string name);
+  std::uint32_t metered(const Identity& identity, const Part& part, EpochMs time);
+  void begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of, EpochMs time);
 
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   void apply_reading(const SlotState& state, double value, EpochMs time);
+  void measure(const SlotState& state, std::optional<double> value, EpochMs time);
+  void leave(const SlotState& state, Meter::Having having, EpochMs time);
+  void note_layout(const Node& node, Device& device);
   void apply_device(const SlotState& state, double value);
   void apply_instance(const SlotState& state, double value, EpochMs time);
   void apply_session(const SlotState& state, double value, EpochMs time);
   void apply_allocation(const SlotState& state, double value, EpochMs time);
-  void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) const;
+  void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time);
   void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
   bool needs_sweep(const NodeState& of, EpochMs now) const;
   void sweep(std::uint32_t node, EpochMs now);
@@ -149,6 +190,8 @@ class Fleet {
   std::unordered_map<std::string, std::uint32_t> row_by_name_;
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
+  std::vector<LayoutSeen> layouts_;
+  Meter meter_;
 };
 
 }  // namespace tessera::fleet

@@ -67,6 +67,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (const auto& gone = nodes_[subject.node].gone; gone && time <= *gone + silence_.count()) return false;
   state.last = time;
   Device& device = device_of(subject);
+  if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
   device.last_seen = std::max(device.last_seen, time);
   device.presence = Presence::Present;
   nodes_[subject.node].node->last_seen = std::max(nodes_[subject.node].node->last_seen, time);
@@ -93,9 +94,25 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
       apply_allocation(state, value, time);
       break;
     default:
+      meter_.seen(state.subject, time);
       apply_device(state, value);
   }
   return true;
+}
+
+/// What is kept over time. The time is this sample's alone: a backlog counts as what is told as it happens.
+void Fleet::measure(const SlotState& state, std::optional<double> value, EpochMs time) {
+  const auto field = field_of(state.reading);
+  if (!field) return;
+  if (value && !std::isfinite(*value)) value.reset();
+  if (state.reading == gpu::Reading::GpuUtilPercent)
+    meter_.read_second_best(state.subject, *field, value ? std::optional(*value / 100) : value, time);
+  else
+    meter_.read(state.subject, *field, value, time);
+}
+
+void Fleet::leave(const SlotState& state, Meter::Having having, EpochMs time) {
+  if (state.row != kNone) meter_.leave(rows_[state.row].tenure, having, time);
 }
 
 void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
@@ -109,6 +126,7 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     readings = &instance.readings;
     quiet_since = &instance.quiet_since;
   }
+  measure(state, value * state.factor, time);
   if (std::isfinite(value))
     readings->set(state.reading, value * state.factor);
   else
@@ -144,8 +162,11 @@ void Fleet::apply_device(const SlotState& state, double value) {
 }
 
 void Fleet::apply_instance(const SlotState& state, double value, EpochMs time) {
-  Instance& instance = instance_at(device_of(subjects_[state.subject]), state.part, time);
+  Device& device = device_of(subjects_[state.subject]);
+  if (!find_instance(device, state.part)) device.layout_since = time;  // it comes back
+  Instance& instance = instance_at(device, state.part, time);
   instance.last_seen = std::max(instance.last_seen, time);
+  meter_.seen(state.metered, time);
   switch (state.says) {
     case Says::InstanceComputeSlices:
       return set(instance.facts, &InstanceFacts::compute_slices, small(value));
@@ -162,9 +183,13 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
   const Subject& subject = subjects_[state.subject];
   Device& device = device_of(subject);
   if (state.says == Says::SessionEnd) {
-    if (const auto end_time = epoch_ms(value)) end_session(*nodes_[subject.node].node, device, state.row, *end_time);
+    if (const auto end_time = epoch_ms(value)) {
+      end_session(*nodes_[subject.node].node, device, state.row, *end_time);
+      leave(state, Meter::Having::Uses, *end_time);
+    }
     return;
   }
+  meter_.have(rows_[state.row].tenure, Meter::Having::Uses, time);
   auto running = std::ranges::find(device.sessions, state.row, &Session::row);
   const auto start = state.says == Says::SessionStart ? epoch_ms(value) : std::nullopt;
   // The same pid with the same labels, but another process.
@@ -204,7 +229,7 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
   }
 }
 
-void Fleet::hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) const {
+void Fleet::hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time) {
   const auto& facts = rows_[row].allocation;
   const auto by_kubelet = [](const Allocation& one) { return !one.facts->resource.empty(); };
   if (facts->resource.empty()) {
@@ -222,6 +247,7 @@ void Fleet::hold(Device& device, std::uint32_t row, std::optional<bool> used, Ep
     device.allocations.push_back(std::move(fresh));
     held = device.allocations.end() - 1;
   }
+  meter_.have(rows_[row].tenure, Meter::Having::Holds, time);
   held->facts = facts;
   held->last_seen = std::max(held->last_seen, time);
   if (used) held->used = used;
@@ -245,21 +271,32 @@ void Fleet::end(Slot slot, EpochMs time) {
       Slot& believed = subject.believed[static_cast<std::size_t>(state.reading)];
       if (believed != slot) return;
       believed = kNothing;
+      measure(state, std::nullopt, time);
+      leave(state, Meter::Having::Holds, time);
       if (!subject.part.gpu_instance) return device.readings.clear(state.reading);
       if (Instance* instance = find_instance(device, subject.part)) {
         instance->readings.clear(state.reading);
-        if (instance->readings == gpu::Readings{}) drop_instance(device, subject.part);
+        if (instance->readings == gpu::Readings{}) {
+          drop_instance(device, subject.part);
+          if (!find_instance(device, subject.part)) meter_.gone(state.subject, time);
+          device.layout_since = time;
+        }
       }
       return;
     }
     case Says::InstanceInfo:
-      return drop_instance(device, state.part);
+      drop_instance(device, state.part);
+      if (!find_instance(device, {state.part.gpu_instance, {}})) meter_.gone(state.metered, time);
+      device.layout_since = time;
+      return;
     case Says::SessionInfo:
+      leave(state, Meter::Having::Uses, time);
       if (const auto running = std::ranges::find(device.sessions, state.row, &Session::row);
           running != device.sessions.end())
         end_session(*nodes_[subject.node].node, device, state.row, running->last_seen);
       return;
     case Says::AllocationInfo:
+      leave(state, Meter::Having::Holds, time);
       std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.row; });
       return;
     case Says::AllocationUsed:

@@ -98,19 +98,19 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
 }
 
 bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time) {
-  const Subject& subject = subjects_[state.subject];
+  const Subject subject = subjects_[state.subject];  // a copy: more of them may come
   const Holder holder = holder_of(labels);
   const Part gpu_instance{told.gpu_instance, {}};
   switch (state.says) {
     case Says::Reading:
-      learn_device_facts(subject, labels);
+      learn_device_facts(subject, labels, time);
       if (told.gpu_instance) learn_instance_facts(subject, gpu_instance, labels, time);
-      if (!holder.empty()) state.row = learn_allocation(identity, gpu_instance, labels, holder);
+      if (!holder.empty()) state.row = learn_allocation(identity, gpu_instance, labels, holder, time);
       return true;
     case Says::AllocationInfo:
     case Says::AllocationUsed:
       if (holder.empty()) return false;
-      state.row = learn_allocation(identity, told, labels, holder);
+      state.row = learn_allocation(identity, told, labels, holder, time);
       return true;
     case Says::SessionInfo:
     case Says::SessionStart:
@@ -118,7 +118,7 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::SessionUtilPercent:
     case Says::SessionMemoryUtilPercent:
     case Says::SessionEnd:
-      state.row = learn_session(identity, told, labels, holder);
+      state.row = learn_session(identity, told, labels, holder, time);
       return true;
     case Says::DeviceXids: {
       const auto code = number(exporters_label(labels, "xid"));
@@ -132,13 +132,14 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::InstanceMemoryBytes:
       if (!told.gpu_instance) return false;
       state.part = told;
+      state.metered = metered(identity, told, time);
       learn_instance_facts(subject, told, labels, time);
       return true;
     case Says::ProfileInfo:
       learn_profile(subject, labels);
       return true;
     default:
-      learn_device_facts(subject, labels);
+      learn_device_facts(subject, labels, time);
       return true;
   }
 }
@@ -185,6 +186,7 @@ std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
     Device device;
     device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
     device.first_seen = device.last_seen = time;
+    device.layout_since = time;
     insert_device(node, std::move(device), subject);
     return subject;
   }
@@ -236,7 +238,7 @@ std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   return entry->second;
 }
 
-void Fleet::learn_device_facts(const Subject& subject, Labels labels) {
+void Fleet::learn_device_facts(const Subject& subject, Labels labels, EpochMs time) {
   const auto& known = nodes_[subject.node].node->devices[subject.device].facts;
   // Most series repeat what the first has told.
   const std::string_view model = exporters_label(labels, "modelName");
@@ -256,11 +258,14 @@ void Fleet::learn_device_facts(const Subject& subject, Labels labels) {
   take(facts.mig_enabled, flag(exporters_label(labels, "DCGM_FI_DEV_MIG_MODE")));
   if (label(labels, "__name__") == "gpu_device_info")
     facts.mig_pending = flag(exporters_label(labels, "mig_pending_mode"));
+  if (facts.mig_enabled != device.facts->mig_enabled) device.layout_since = time;
   replace_if_new(device.facts, std::move(facts));
 }
 
 void Fleet::learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time) {
-  Instance& instance = instance_at(device_of(subject), part, time);
+  Device& device = device_of(subject);
+  const bool fresh = !find_instance(device, part);
+  Instance& instance = instance_at(device, part, time);
   InstanceFacts facts = *instance.facts;
   take(facts.profile, exporters_label(labels, "GPU_I_PROFILE"));
   take(facts.uuid, exporters_label(labels, "mig_uuid"));
@@ -269,6 +274,8 @@ void Fleet::learn_instance_facts(const Subject& subject, const Part& part, Label
   if (start && size) facts.placement = gpu::Placement{*start, *size};
   if (!facts.compute_slices)
     if (const auto name = gpu::parse_profile_name(facts.profile)) facts.compute_slices = name->compute_slices;
+  if (fresh || facts.profile != instance.facts->profile || facts.placement != instance.facts->placement)
+    device.layout_since = time;
   replace_if_new(instance.facts, std::move(facts));
 }
 
@@ -308,7 +315,25 @@ std::uint32_t Fleet::row_named(std::string name) {
   return row;
 }
 
-std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder) {
+/// The number of the instance in which a part lies, or of the device. Compute instances of one are told apart by owners.
+std::uint32_t Fleet::metered(const Identity& identity, const Part& part, EpochMs time) {
+  Identity whole = identity;
+  whole.part = {part.gpu_instance, {}};
+  return learn_part(whole, time);
+}
+
+/// A row that is there already has one.
+void Fleet::begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of,
+                         EpochMs time) {
+  if (rows_[row].session || rows_[row].allocation) return;
+  Workload owner = of;
+  owner.container.clear();
+  rows_[row].tenure = meter_.tenure(metered(identity, part, time), part.compute_instance,
+                                    std::make_shared<const Workload>(std::move(owner)));
+}
+
+std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
+                                   EpochMs time) {
   SessionFacts facts;
   facts.pid = number(exporters_label(labels, "pid")).value_or(0);
   facts.command = exporters_label(labels, "command");
@@ -324,12 +349,14 @@ std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, L
   }
   take(facts.type, exporters_label(labels, "type"));
   take(facts.attribution, exporters_label(labels, "attribution"));
+  begin_tenure(row, identity, part, facts.workload, time);
   rows_[row].part = part;
   rows_[row].session = std::make_shared<const SessionFacts>(std::move(facts));
   return row;
 }
 
-std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder) {
+std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
+                                      EpochMs time) {
   AllocationFacts facts;
   facts.workload = {std::string(holder.space), std::string(holder.pod), std::string(holder.container),
                     std::string(holder.pod_uid)};
@@ -343,6 +370,7 @@ std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part
   }
   facts.shared |= exporters_label(labels, "share") == "shared";
   take(facts.replicas, number(exporters_label(labels, "replicas")));
+  begin_tenure(row, identity, part, facts.workload, time);
   rows_[row].part = part;
   rows_[row].allocation = std::make_shared<const AllocationFacts>(std::move(facts));
   return row;

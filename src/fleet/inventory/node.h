@@ -126,6 +126,7 @@ struct Device {
   std::vector<Session> sessions;        ///< running
   std::vector<Allocation> allocations;  ///< held now
   std::map<unsigned, std::uint64_t> xids;
+  std::optional<EpochMs> layout_since;  ///< its layout has changed then, and that has not been told yet
   EpochMs first_seen = 0;
   EpochMs last_seen = 0;
 };

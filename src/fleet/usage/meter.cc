@@ -1,0 +1,275 @@
+#include "fleet/usage/meter.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "fleet/inventory/node.h"
+
+namespace tessera::fleet {
+namespace {
+
+constexpr std::int64_t kFiveMinutes = 300;
+
+std::int64_t scaled(double value, Field field) {
+  const double most = std::numeric_limits<std::int32_t>::max();
+  const bool ratio = field != Field::MemoryUsed && field != Field::Power && field != Field::Temperature;
+  const double plain = std::clamp(value, 0.0, ratio ? 1.0 : 1e15);
+  return std::llround(std::min(plain * kFieldRows[static_cast<std::size_t>(field)].scale, most));
+}
+
+EpochMs floor_to(EpochMs time, EpochMs span) {
+  const EpochMs rest = time % span;
+  return time - (rest < 0 ? rest + span : rest);
+}
+
+}  // namespace
+
+Milliseconds span_for(Milliseconds interval) {
+  std::int64_t seconds = std::clamp<std::int64_t>(interval.count() / 1000, 1, kFiveMinutes);
+  while (kFiveMinutes % seconds != 0) --seconds;
+  return Milliseconds(seconds * 1000);
+}
+
+Meter::Subject& Meter::subject(std::uint32_t number) {
+  if (number >= subjects_.size()) subjects_.resize(number + std::size_t{1});
+  return subjects_[number];
+}
+
+Totals& Meter::totals(std::uint32_t number, EpochMs bucket) {
+  std::uint32_t* at = &subjects_[number].newest;
+  for (; *at != kNone; at = &deltas_[*at].next)
+    if (deltas_[*at].usage.bucket == bucket) return deltas_[*at].usage.totals;
+  const std::uint32_t before = std::exchange(subjects_[number].newest, static_cast<std::uint32_t>(deltas_.size()));
+  deltas_.push_back({{number, bucket, {}}, before});
+  return deltas_.back().usage.totals;
+}
+
+Meter::OwnerDelta& Meter::owner_delta(Tenure tenure, EpochMs bucket) {
+  for (std::uint32_t at = tenures_[tenure].newest; at != kNone; at = owner_deltas_[at].next)
+    if (owner_deltas_[at].bucket == bucket) return owner_deltas_[at];
+  const std::uint32_t before =
+      std::exchange(tenures_[tenure].newest, static_cast<std::uint32_t>(owner_deltas_.size()));
+  OwnerDelta fresh;
+  fresh.tenure = tenure;
+  fresh.bucket = bucket;
+  fresh.next = before;
+  owner_deltas_.push_back(fresh);
+  return owner_deltas_.back();
+}
+
+EpochMs Meter::held_until(const State& state, EpochMs time) const {
+  return std::min(time, state.since + options_.hold.count());
+}
+
+/// add(bucket, ms) for each span that a part of [from, to) lies in.
+template <class Add>
+void Meter::spread(EpochMs from, EpochMs to, const Add& add) const {
+  const EpochMs span = options_.span.count();
+  if (from >= to) return;
+  for (EpochMs bucket = floor_to(from, span); bucket < to; bucket += span)
+    add(bucket, std::min(to, bucket + span) - std::max(from, bucket));
+}
+
+void Meter::count_seen(std::uint32_t number, EpochMs to) {
+  spread(subjects_[number].seen.since, to,
+         [&](EpochMs bucket, std::int64_t ms) { totals(number, bucket).observed_ms += ms; });
+}
+
+void Meter::count_field(std::uint32_t number, std::size_t field, EpochMs to) {
+  const Told told = subjects_[number].fields[field];
+  spread(told.since, to, [&](EpochMs bucket, std::int64_t ms) {
+    FieldTotal& total = totals(number, bucket).fields[field];
+    total.sum += ms * told.value;
+    total.ms += ms;
+    total.max = std::max(total.max, told.value);
+  });
+}
+
+void Meter::count_having(Tenure tenure, std::size_t having, EpochMs to) {
+  Owner& owner = tenures_[tenure];
+  Subject& of = subject(owner.subject);
+  const EpochMs from = owner.states[having].since;
+  spread(from, to, [&](EpochMs bucket, std::int64_t ms) { owner_delta(tenure, bucket).ms[having] += ms; });
+  spread(std::max(from, owner.had_until), to,
+         [&](EpochMs bucket, std::int64_t ms) { owner_delta(tenure, bucket).had_ms += ms; });
+  owner.had_until = std::max(owner.had_until, to);
+  spread(std::max(from, of.owned_until), to,
+         [&](EpochMs bucket, std::int64_t ms) { totals(owner.subject, bucket).owned_ms += ms; });
+  of.owned_until = std::max(of.owned_until, to);
+}
+
+void Meter::seen(std::uint32_t number, EpochMs time) {
+  Subject& of = subject(number);
+  of.arrived = arrived_;
+  if (time < of.seen.since) return;
+  if (of.seen.on && time > of.seen.since) count_seen(number, held_until(of.seen, time));
+  of.seen = {time, true};
+}
+
+void Meter::gone(std::uint32_t number, EpochMs time) {
+  Subject& of = subject(number);
+  if (!of.seen.on || time <= of.seen.since) return;
+  count_seen(number, held_until(of.seen, time));
+  of.seen = {time, false};
+}
+
+void Meter::read(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
+  if (value) seen(number, time);
+  Subject& of = subject(number);
+  Told& told = of.fields[static_cast<std::size_t>(field)];
+  if (time < told.since || (time == told.since && told.on)) return;
+  if (told.on) count_field(number, static_cast<std::size_t>(field), held_until(told, time));
+  told.since = time;
+  told.on = value.has_value();
+  told.value = value ? scaled(*value, field) : 0;
+  if (value && field == Field::Utilization) of.better_until = time + options_.hold.count();
+}
+
+void Meter::read_second_best(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
+  if (time < subject(number).better_until) return;
+  const EpochMs before = subject(number).better_until;
+  read(number, field, value, time);
+  subject(number).better_until = before;
+}
+
+Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> compute_instance,
+                            std::shared_ptr<const Workload> owner) {
+  std::string name = fmt::format("{} {} {}/{} {}", number, compute_instance ? std::to_string(*compute_instance) : "-",
+                                 owner->space, owner->pod, owner->pod_uid);
+  const auto known = tenure_by_name_.find(name);
+  if (known != tenure_by_name_.end()) {
+    ++tenures_[known->second].references;
+    return known->second;
+  }
+  Owner fresh;
+  fresh.subject = number;
+  fresh.compute_instance = compute_instance;
+  fresh.workload = std::move(owner);
+  fresh.references = 1;
+  fresh.name = name;
+  Tenure tenure = static_cast<Tenure>(tenures_.size());
+  if (free_tenures_.empty()) {
+    tenures_.emplace_back();
+  } else {
+    tenure = free_tenures_.back();
+    free_tenures_.pop_back();
+  }
+  tenures_[tenure] = std::move(fresh);
+  tenure_by_name_.emplace(std::move(name), tenure);
+  return tenure;
+}
+
+void Meter::have(Tenure tenure, Having having, EpochMs time) {
+  State& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
+  if (time < state.since || (time == state.since && state.on)) return;
+  seen(tenures_[tenure].subject, time);
+  if (state.on) count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
+  state = {time, true};
+}
+
+void Meter::leave(Tenure tenure, Having having, EpochMs time) {
+  State& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
+  if (!state.on || time <= state.since) return;
+  count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
+  state = {time, false};
+}
+
+void Meter::settle(EpochMs now) {
+  const EpochMs hold = options_.hold.count();
+  const auto is_silent = [&](const Subject& of) { return now - of.arrived >= hold; };
+  // A state that is over has been counted for as long as it held: what is told of that time later is too late.
+  const auto is_over = [&](const State& state, const Subject& of) {
+    return state.on && (is_silent(of) || state.since + hold <= of.seen.since);
+  };
+  for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
+    Owner& owner = tenures_[tenure];
+    for (std::size_t having = 0; having < owner.states.size(); ++having) {
+      State& state = owner.states[having];
+      if (!is_over(state, subject(owner.subject))) continue;
+      count_having(tenure, having, state.since + hold);
+      state = {state.since + hold, false};
+    }
+  }
+  for (std::uint32_t number = 0; number < subjects_.size(); ++number) {
+    Subject& of = subjects_[number];
+    for (std::size_t field = 0; field < kFields; ++field) {
+      Told& told = of.fields[field];
+      if (!is_over(told, of)) continue;
+      count_field(number, field, told.since + hold);
+      told.since += hold;
+      told.on = false;
+    }
+    if (!of.seen.on || !is_silent(of)) continue;
+    count_seen(number, of.seen.since + hold);
+    of.seen = {of.seen.since + hold, false};
+  }
+}
+
+/// Both are sorted by bucket and subject. Running sums are rounded, so that the shares make up the whole.
+void Meter::share_out(std::vector<OwnerUsage>& owners, std::vector<std::int64_t>& had,
+                      const std::vector<SubjectUsage>& of) const {
+  auto whole = of.begin();
+  for (std::size_t at = 0; at < owners.size();) {
+    const auto key = std::tie(owners[at].bucket, owners[at].subject);
+    std::size_t end = at;
+    std::int64_t all = 0;
+    for (; end < owners.size() && std::tie(owners[end].bucket, owners[end].subject) == key; ++end) all += had[end];
+    while (whole != of.end() && std::tie(whole->bucket, whole->subject) < key) ++whole;
+    const bool found = whole != of.end() && std::tie(whole->bucket, whole->subject) == key;
+    const std::int64_t owned = found ? whole->totals.owned_ms : 0;
+    std::int64_t sum = 0, given = 0;
+    for (; at < end; ++at) {
+      sum += had[at];
+      const std::int64_t up_to = all > 0 ? owned * sum / all : 0;
+      owners[at].share_ms = up_to - given;
+      given = up_to;
+    }
+  }
+}
+
+Usage Meter::take() {
+  Usage out;
+  out.subjects.reserve(deltas_.size());
+  for (Delta& one : deltas_) {
+    subjects_[one.usage.subject].newest = kNone;
+    out.subjects.push_back(one.usage);
+  }
+  deltas_.clear();
+  const auto place = [](const auto& one) { return std::tie(one.bucket, one.subject); };
+  std::ranges::sort(out.subjects, {}, place);
+  struct Row {
+    OwnerUsage usage;
+    std::int64_t had;
+    Tenure tenure;
+  };
+  std::vector<Row> rows;
+  rows.reserve(owner_deltas_.size());
+  for (const OwnerDelta& one : owner_deltas_) {
+    Owner& owner = tenures_[one.tenure];
+    owner.newest = kNone;
+    rows.push_back(
+        {{owner.subject, one.bucket, owner.compute_instance, owner.workload, one.ms[0], one.ms[1], 0},
+                    one.had_ms,
+                    one.tenure});
+  }
+  owner_deltas_.clear();
+  std::ranges::sort(rows, {}, [](const Row& row) { return std::tie(row.usage.bucket, row.usage.subject, row.tenure); });
+  std::vector<std::int64_t> had;
+  for (Row& row : rows) {
+    out.owners.push_back(std::move(row.usage));
+    had.push_back(row.had);
+  }
+  share_out(out.owners, had, out.subjects);
+  for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
+    Owner& owner = tenures_[tenure];
+    if (owner.references > 0 || owner.name.empty() || owner.states[0].on || owner.states[1].on) continue;
+    tenure_by_name_.erase(owner.name);
+    owner = {};
+    free_tenures_.push_back(tenure);
+  }
+  return out;
+}
+
+}  // namespace tessera::fleet

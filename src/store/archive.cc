@@ -1,0 +1,51 @@
+#include "store/archive.h"
+
+#include "store/devices.h"
+#include "store/sessions.h"
+
+namespace tessera::store {
+namespace {
+
+constexpr EpochMs kDevicesEvery = 3'600'000;
+
+}  // namespace
+
+Result<Resumed> resume(Database& database) {
+  Resumed out;
+  TRY(database.each("SELECT journal_sequence, recall_sequence, counted_at FROM progress", {}, [&](const Row& row) {
+    out.progress = {static_cast<std::uint64_t>(row.integer(0).value_or(0)),
+                    static_cast<std::uint64_t>(row.integer(1).value_or(0)), row.integer(2).value_or(0)};
+  }));
+  out.devices = TRY(remembered_devices(database));
+  return out;
+}
+
+Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochMs now) {
+  std::uint64_t left_out = 0;
+  auto done = database_.atomically([&]() -> Result<void> {
+    for (const fleet::Ended& one : kept.sessions) TRY(write_session(database_, one));
+    for (const fleet::LayoutSeen& one : kept.layouts) TRY(write_layout(database_, one));
+    for (const fleet::Remembered& one : kept.devices) TRY(write_device(database_, one));
+    if (!kept.usage) return {};
+    left_out = TRY(usage_.write(database_, *kept.usage, subject_of, now));
+    return database_.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?, counted_at = ?",
+                         {static_cast<std::int64_t>(kept.progress.counted),
+                          static_cast<std::int64_t>(kept.progress.recall_from), kept.progress.counted_at});
+  });
+  if (done)
+    left_out_ += left_out;
+  else
+    usage_.forget();
+  return done;
+}
+
+Result<void> Archive::drop_old(EpochMs now) {
+  TRY(drop_old_usage(database_, retention_, now));
+  if (now - devices_dropped_ < kDevicesEvery) return {};
+  devices_dropped_ = now;
+  TRY(drop_old_devices(database_, now - retention_.hour.count()));
+  TRY(drop_sessions_before(database_, now - retention_.hour.count()));
+  return {};
+}
+
+}  // namespace tessera::store

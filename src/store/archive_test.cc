@@ -1,0 +1,201 @@
+#include "store/archive.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "store/devices.h"
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+using namespace std::chrono_literals;
+using fleet::Field;
+
+constexpr EpochMs kStart = 1'800'000'000'000;  // a multiple of an hour
+constexpr EpochMs kMinute = 60'000;
+
+struct ArchiveTest : EachDatabase {
+  void SetUp() override {
+    EachDatabase::SetUp();
+    if (database) archive.emplace(*database, 30s, UsageRetention{});
+  }
+  static fleet::UsageSubject subject(std::uint32_t number) {
+    if (number % 2 == 0) return {"default", "GPU-1", std::nullopt, "", 7, 132};
+    return {"default", "GPU-1", number, "1g.10gb", 1, 16};
+  }
+  Result<void> keep(const fleet::Usage& usage, EpochMs now = kStart) {
+    Kept kept;
+    kept.usage = &usage;
+    kept.progress = {++counted, 0, now};
+    return archive->keep(kept, subject, now);
+  }
+  std::int64_t number(const std::string& sql) const {
+    std::int64_t out = -1;
+    EXPECT_TRUE(database->each(sql, {}, [&](const Row& row) { out = row.integer(0).value_or(-1); }));
+    return out;
+  }
+  fleet::Totals sum(Resolution resolution, EpochMs from, EpochMs to) const {
+    fleet::Totals out;
+    const std::vector<Value> values = {from / 1000, to / 1000};
+    const auto done = database->each(
+        "SELECT " + totals_columns(false) + " FROM " + std::string(usage_table(resolution)) +
+            " u WHERE bucket >= ? AND bucket < ?",
+        values, [&](const Row& row) { out.add(totals_of(row, 0)); });
+    EXPECT_TRUE(done);
+    return out;
+  }
+  std::optional<Archive> archive;
+  std::uint64_t counted = 0;
+};
+
+INSTANTIATE_EACH_DATABASE(ArchiveTest);
+
+fleet::Usage told(EpochMs time, std::uint32_t subject, std::int64_t ms, std::int64_t percent) {
+  fleet::Usage out;
+  out.subjects.push_back({subject, time, {}});
+  fleet::Totals& totals = out.subjects[0].totals;
+  totals.observed_ms = ms;
+  totals.owned_ms = ms / 2;
+  totals[Field::Utilization] = {percent * 100 * ms, ms, percent * 100};
+  out.owners.push_back({subject, time, 0,
+                        std::make_shared<const fleet::Workload>(fleet::Workload{"ml", "trainer-0", "", "u-1"}), ms / 2,
+                        ms / 4, ms / 2});
+  return out;
+}
+
+TEST_P(ArchiveTest, EveryResolutionIsTheSumOfWhatWasTold) {
+  std::mt19937 random(3);
+  fleet::Totals all;
+  for (int i = 0; i < 2'000; ++i) {
+    const EpochMs time = kStart + static_cast<EpochMs>(random() % 480) * 30'000;  // in any order
+    const auto usage = told(time, random() % 6, static_cast<std::int64_t>(random() % 30'000),
+                            static_cast<std::int64_t>(random() % 101));
+    ASSERT_TRUE(keep(usage, kStart + 300 * kMinute));
+    all.add(usage.subjects[0].totals);
+  }
+  for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour})
+    EXPECT_EQ(sum(resolution, kStart, kStart + 240 * kMinute), all) << usage_table(resolution);
+  for (EpochMs hour = kStart; hour < kStart + 240 * kMinute; hour += 60 * kMinute) {
+    const auto coarse = sum(Resolution::Hour, hour, hour + 60 * kMinute);
+    EXPECT_EQ(sum(Resolution::Raw, hour, hour + 60 * kMinute), coarse);
+    EXPECT_EQ(sum(Resolution::FiveMinutes, hour, hour + 60 * kMinute), coarse);
+  }
+  for (const char* table : {"owned_raw", "owned_5m", "owned_1h"})
+    EXPECT_EQ(number("SELECT SUM(share_ms) FROM " + std::string(table)), number("SELECT SUM(owned_ms) FROM usage_1h"));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_owner"), 1);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_subject"), 4);
+}
+
+TEST_P(ArchiveTest, WhatCannotBeKeptLeavesNothingBehind) {
+  ASSERT_TRUE(keep(told(kStart, 0, 1000, 50)));
+  ASSERT_TRUE(database->run("ALTER TABLE owned_1h RENAME TO gone"));
+  EXPECT_FALSE(keep(told(kStart, 1, 1000, 50)));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 1);
+  EXPECT_EQ(number("SELECT journal_sequence FROM progress"), 1);
+  ASSERT_TRUE(database->run("ALTER TABLE gone RENAME TO owned_1h"));
+  ASSERT_TRUE(keep(told(kStart, 1, 1000, 50)));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_subject"), 2) << "its number was given again";
+  EXPECT_EQ(resume(*database)->progress.counted, 3U);
+}
+
+TEST_P(ArchiveTest, DropsWhatIsOlderThanItIsKept) {
+  const EpochMs day = 24 * 60 * kMinute;
+  for (const EpochMs age : {0L, 2L, 40L, 500L}) ASSERT_TRUE(keep(told(kStart - age * day, 0, 1000, 50), kStart - age * day));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(archive->drop_old(kStart));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 1);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_5m"), 2);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_1h"), 3);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM owned_1h"), 3);
+  EXPECT_EQ(archive->left_out(), 0U);
+  ASSERT_TRUE(keep(told(kStart - 500 * day, 0, 1000, 50), kStart));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_1h"), 3);
+  EXPECT_EQ(archive->left_out(), 1U) << "from ten years ago";
+}
+
+TEST_P(ArchiveTest, AnotherIntervalBeginsRawUsageAnew) {
+  ASSERT_TRUE(prepare_usage(*database, 30s));
+  ASSERT_TRUE(keep(told(kStart, 0, 1000, 50)));
+  ASSERT_TRUE(prepare_usage(*database, 30s));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 1);
+  ASSERT_TRUE(prepare_usage(*database, 15s));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 0);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_5m"), 1);
+}
+
+fleet::LayoutSeen layout(EpochMs time, const std::string& text) {
+  fleet::LayoutSeen out{"default", "GPU-1", time, false, {}};
+  fleet::read_layout(text, out);
+  return out;
+}
+
+TEST_P(ArchiveTest, LayoutsAreIntervals) {
+  const auto write = [&](const fleet::LayoutSeen& seen) {
+    Kept kept;
+    kept.layouts = {&seen, 1};
+    ASSERT_TRUE(archive->keep(kept, subject, kStart));
+  };
+  write(layout(1000, "-"));
+  write(layout(2000, "1.0 3g.40gb 4+4|2.0 2g.20gb 0+2"));
+  write(layout(2500, "1.0 3g.40gb 4+4|2.0 2g.20gb 0+2"));  // after a restart
+  write(layout(1500, ""));                                  // older than what is known
+  write(layout(3000, ""));
+  const auto all = layouts_of(*database, "default", "GPU-1", 0, 10'000);
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_EQ((*all)[0].ended, 2000);
+  EXPECT_EQ(fleet::layout_text((*all)[1].layout), "1.0 3g.40gb 4+4|2.0 2g.20gb 0+2");
+  EXPECT_EQ((*all)[1].layout.instances[0].second->placement, (gpu::Placement{4, 4}));
+  EXPECT_EQ((*all)[2].ended, std::nullopt);
+  EXPECT_TRUE((*all)[2].layout.mig);
+  const auto part = layouts_of(*database, "default", "GPU-1", 2000, 2600);
+  ASSERT_EQ(part->size(), 1U);
+  EXPECT_EQ((*part)[0].ended, 3000);
+  EXPECT_TRUE(layouts_of(*database, "default", "GPU-2", 0, 10'000)->empty());
+  ASSERT_TRUE(drop_old_devices(*database, 2500));
+  EXPECT_EQ(layouts_of(*database, "default", "GPU-1", 0, 10'000)->size(), 2U) << "the one that held then stays";
+}
+
+TEST_P(ArchiveTest, DevicesAreRememberedWithTheirInstances) {
+  fleet::Remembered one{"default", "a", {}};
+  fleet::DeviceFacts facts;
+  facts.uuid = "GPU-1";
+  facts.index = 3;
+  facts.name = "NVIDIA H100";
+  facts.mig_enabled = true;
+  facts.memory_bytes = 85'520'809'984;
+  one.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
+  one.device.first_seen = 5;
+  one.device.last_seen = 10;
+  const fleet::LayoutSeen seen = layout(7, "1.0 3g.40gb 4+4");
+  Kept kept;
+  kept.devices = {&one, 1};
+  kept.layouts = {&seen, 1};
+  ASSERT_TRUE(archive->keep(kept, subject, kStart));
+  one.device.first_seen = 8;  // a later start has not seen it before
+  one.device.last_seen = 20;
+  ASSERT_TRUE(archive->keep(kept, subject, kStart));
+  const auto resumed = resume(*database);
+  ASSERT_TRUE(resumed);
+  ASSERT_EQ(resumed->devices.size(), 1U);
+  const fleet::Device& device = resumed->devices[0].device;
+  EXPECT_EQ(*device.facts, facts);
+  EXPECT_EQ(device.first_seen, 5);
+  EXPECT_EQ(device.last_seen, 20);
+  ASSERT_EQ(device.instances.size(), 1U);
+  EXPECT_EQ(device.instances[0].facts->profile, "3g.40gb");
+  EXPECT_EQ(device.instances[0].facts->compute_slices, 3U);
+
+  fleet::Fleet fleet;
+  fleet.remember(resumed->devices[0]);
+  fleet.advance(20 + 100'000);
+  const auto view = fleet.publish(20 + 100'000);
+  ASSERT_EQ(view->nodes.size(), 1U);
+  EXPECT_EQ(view->nodes[0]->devices[0].presence, fleet::Presence::Stale);
+  EXPECT_EQ(view->nodes[0]->devices[0].instances.size(), 1U);
+}
+
+}  // namespace
+}  // namespace tessera::store

@@ -1,0 +1,34 @@
+#pragma once
+// Devices as they were last seen, and what each was cut into over time.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/inventory/fleet.h"
+#include "fleet/inventory/layout.h"
+#include "store/database.h"
+
+namespace tessera::store {
+
+Result<void> write_device(Database& database, const fleet::Remembered& one);
+
+/// With the instances of their last layouts.
+Result<std::vector<fleet::Remembered>> remembered_devices(Database& database);
+
+/// One that is as the last one of its device was says nothing new, and so does one that is older than it.
+Result<void> write_layout(Database& database, const fleet::LayoutSeen& seen);
+
+struct LayoutInterval {
+  EpochMs began = 0;
+  std::optional<EpochMs> ended;  ///< absent: it holds
+  fleet::LayoutSeen layout;
+};
+/// Those that held at any time of [from, to), the earliest first.
+Result<std::vector<LayoutInterval>> layouts_of(Database& database, std::string_view cluster,
+                                               std::string_view device_uuid, EpochMs from, EpochMs to);
+
+/// Devices that were last seen before `time`, and layouts that had ended by then.
+Result<void> drop_old_devices(Database& database, EpochMs time);
+
+}  // namespace tessera::store

@@ -1,0 +1,286 @@
+#include "store/usage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tessera::store {
+namespace {
+
+using fleet::kFieldRows;
+using fleet::kFields;
+
+constexpr std::size_t kAtOnce = 100'000;       // values on their way to the database
+constexpr std::size_t kKnownOwners = 200'000;  // more than that are looked up again
+
+struct Table {
+  std::string_view usage;
+  std::string_view owned;
+  std::int64_t seconds;  ///< 0: the meter's span
+};
+// In the order of Resolution.
+constexpr std::array<Table, kResolutions> kTables = {
+    {{"usage_raw", "owned_raw", 0}, {"usage_5m", "owned_5m", 300}, {"usage_1h", "owned_1h", 3600}}};
+const Table& table_of(Resolution resolution) { return kTables[static_cast<std::size_t>(resolution)]; }
+
+/// `INSERT … ` of rows and what adds them to what is there.
+struct Adding {
+  std::string head;
+  std::size_t columns;
+  std::string tail;
+};
+
+Adding usage_statement(Resolution resolution) {
+  const std::string_view table = table_of(resolution).usage;
+  Adding out;
+  out.columns = 4;
+  std::string columns = "bucket, subject, observed_ms, owned_ms";
+  out.tail = fmt::format(
+      "ON CONFLICT (bucket, subject) DO UPDATE SET observed_ms = {0}.observed_ms + excluded.observed_ms, owned_ms = "
+      "{0}.owned_ms + excluded.owned_ms",
+      table);
+  for (const fleet::FieldRow& field : kFieldRows) {
+    columns += fmt::format(", {0}_sum, {0}_gap", field.column);
+    out.tail += fmt::format(", {1}_sum = {0}.{1}_sum + excluded.{1}_sum, {1}_gap = {0}.{1}_gap + excluded.{1}_gap", table,
+                            field.column);
+    out.columns += 2;
+    if (!field.has_max) continue;
+    columns += fmt::format(", {}_max", field.column);
+    out.tail += fmt::format(", {1}_max = GREATEST({0}.{1}_max, excluded.{1}_max)", table, field.column);
+    ++out.columns;
+  }
+  out.head = fmt::format("INSERT INTO {} ({})", table, columns);
+  return out;
+}
+
+Adding owned_statement(Resolution resolution) {
+  const std::string_view table = table_of(resolution).owned;
+  return {
+      fmt::format("INSERT INTO {} (bucket, subject, owner, compute_instance, held_ms, used_ms, share_ms)", table), 7,
+      fmt::format("ON CONFLICT (bucket, subject, owner, compute_instance) DO UPDATE SET held_ms = {0}.held_ms + "
+                  "excluded.held_ms, used_ms = {0}.used_ms + excluded.used_ms, share_ms = {0}.share_ms + "
+                  "excluded.share_ms",
+                  table)};
+}
+
+template <Adding (*kMake)(Resolution)>
+const Adding& statement(Resolution resolution) {
+  static const std::array<Adding, kResolutions> kAll = {
+      kMake(Resolution::Raw), kMake(Resolution::FiveMinutes), kMake(Resolution::Hour)};
+  return kAll[static_cast<std::size_t>(resolution)];
+}
+
+void put(std::vector<Value>& into, std::int64_t value) { into.emplace_back(value); }
+
+Result<std::int64_t> one_number(Database& database, std::string_view sql, std::span<const Value> values = {}) {
+  std::int64_t out = 0;
+  TRY(database.each(sql, values, [&](const Row& row) { out = row.integer(0).value_or(0); }));
+  return out;
+}
+
+std::int64_t bucket_at(EpochMs time, std::int64_t seconds) {
+  const std::int64_t at = time / 1000, rest = at % seconds;
+  return at - (rest < 0 ? rest + seconds : rest);
+}
+
+}  // namespace
+
+std::string_view usage_table(Resolution resolution) { return table_of(resolution).usage; }
+std::string_view owned_table(Resolution resolution) { return table_of(resolution).owned; }
+
+std::int64_t bucket_seconds(Resolution resolution, Milliseconds raw) {
+  const std::int64_t seconds = table_of(resolution).seconds;
+  return seconds > 0 ? seconds : raw.count() / 1000;
+}
+
+std::string totals_columns(bool summed) {
+  std::string out;
+  const auto add = [&](std::string column, bool is_max) {
+    if (!out.empty()) out += ", ";
+    out += summed ? fmt::format("{}(u.{})", is_max ? "MAX" : "SUM", column) : "u." + column;
+  };
+  add("observed_ms", false);
+  add("owned_ms", false);
+  for (const fleet::FieldRow& field : kFieldRows) {
+    add(fmt::format("{}_sum", field.column), false);
+    add(fmt::format("{}_gap", field.column), false);
+    if (field.has_max)
+      add(fmt::format("{}_max", field.column), true);
+    else
+      out += ", 0";
+  }
+  return out;
+}
+
+fleet::Totals totals_of(const Row& row, std::size_t first) {
+  const auto at = [&](std::size_t column) { return row.integer(first + column).value_or(0); };
+  fleet::Totals out;
+  out.observed_ms = at(0);
+  out.owned_ms = at(1);
+  for (std::size_t i = 0; i < kFields; ++i)
+    out.fields[i] = {at(2 + i * 3), out.observed_ms - at(3 + i * 3), at(4 + i * 3)};
+  return out;
+}
+
+void UsageWriter::forget() {
+  subjects_.clear();
+  owners_.clear();
+}
+
+Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t number,
+                                             const fleet::UsageSubject& of) {
+  if (number >= subjects_.size()) subjects_.resize(number + std::size_t{1});
+  Subject& known = subjects_[number];
+  // An instance that has gone has no profile any longer: what was told of it before is meant.
+  const bool gone = of.gpu_instance && of.profile.empty();
+  if (known.id != 0 && (gone || (known.profile == of.profile && known.compute_slices == of.compute_slices &&
+                                 known.sm_count == of.sm_count)))
+    return known.id;
+  const std::int64_t instance = of.gpu_instance ? std::int64_t{*of.gpu_instance} : -1;
+  const std::vector<Value> key = {std::string(of.cluster), std::string(of.device_uuid), instance,
+                                  std::string(of.profile)};
+  constexpr std::string_view kFind =
+      "SELECT id FROM usage_subject WHERE cluster = ? AND device_uuid = ? AND gpu_instance = ? AND profile = ?";
+  std::int64_t id = TRY(one_number(database, kFind, key));
+  const Value slices = value_or_null(of.compute_slices), sms = value_or_null(of.sm_count);
+  if (id == 0) {
+    id = 1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_subject"));
+    TRY(database.run("INSERT INTO usage_subject VALUES (?, ?, ?, ?, ?, ?, ?)",
+                     {id, key[0], key[1], key[2], key[3], slices, sms}));
+  } else {
+    TRY(database.run("UPDATE usage_subject SET compute_slices = COALESCE(?, compute_slices), sm_count = COALESCE(?, "
+                     "sm_count) WHERE id = ?",
+                     {slices, sms, id}));
+  }
+  known = {id, std::string(of.cluster), std::string(of.profile), of.compute_slices, of.sm_count};
+  return id;
+}
+
+Result<std::int64_t> UsageWriter::owner_id(Database& database, std::string_view cluster, const fleet::Workload& of) {
+  std::string name = fmt::format("{}/{}/{}/{}", cluster, of.space, of.pod, of.pod_uid);
+  if (const auto known = owners_.find(name); known != owners_.end()) return known->second;
+  const std::vector<Value> key = {std::string(cluster), of.space, of.pod, of.pod_uid};
+  std::int64_t id = TRY(one_number(
+      database, "SELECT id FROM usage_owner WHERE cluster = ? AND namespace = ? AND pod = ? AND pod_uid = ?", key));
+  if (id == 0) {
+    id = 1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_owner"));
+    TRY(database.run("INSERT INTO usage_owner VALUES (?, ?, ?, ?, ?)", {id, key[0], key[1], key[2], key[3]}));
+  }
+  if (owners_.size() >= kKnownOwners) owners_.clear();
+  owners_.emplace(std::move(name), id);
+  return id;
+}
+
+Result<std::uint64_t> UsageWriter::write(Database& database, const fleet::Usage& usage,
+                                         const std::function<fleet::UsageSubject(std::uint32_t)>& subject_of,
+                                         EpochMs now) {
+  for (const fleet::SubjectUsage& row : usage.subjects) TRY(subject_id(database, row.subject, subject_of(row.subject)));
+  for (const fleet::OwnerUsage& row : usage.owners) TRY(subject_id(database, row.subject, subject_of(row.subject)));
+  std::uint64_t left_out = 0;
+  for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour}) {
+    const EpochMs oldest = now - retention_.of(resolution).count();
+    TRY(write_subjects(database, resolution, usage.subjects, oldest));
+    TRY(write_owners(database, resolution, usage.owners, oldest));
+    if (resolution == Resolution::Hour)
+      left_out = static_cast<std::uint64_t>(
+          std::ranges::count_if(usage.subjects, [&](const auto& row) { return row.bucket < oldest; }));
+  }
+  return left_out;
+}
+
+Result<void> UsageWriter::write_subjects(Database& database, Resolution resolution,
+                                         const std::vector<fleet::SubjectUsage>& rows, EpochMs oldest) {
+  const std::int64_t seconds = bucket_seconds(resolution, span_);
+  const auto bucket = [&](std::size_t at) { return bucket_at(rows[at].bucket, seconds); };
+  const auto id = [&](std::size_t at) { return subjects_[rows[at].subject].id; };
+  std::vector<std::size_t> order;
+  order.reserve(rows.size());
+  for (std::size_t at = 0; at < rows.size(); ++at)
+    if (rows[at].bucket >= oldest) order.push_back(at);
+  std::ranges::sort(order, {}, [&](std::size_t at) { return std::pair(bucket(at), id(at)); });
+  const Adding& adding = statement<usage_statement>(resolution);
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < order.size();) {
+    fleet::Totals totals;
+    const std::pair key(bucket(order[i]), id(order[i]));
+    for (; i < order.size() && std::pair(bucket(order[i]), id(order[i])) == key; ++i) totals.add(rows[order[i]].totals);
+    put(values, key.first);
+    put(values, key.second);
+    put(values, totals.observed_ms);
+    put(values, totals.owned_ms);
+    for (std::size_t field = 0; field < kFields; ++field) {
+      put(values, totals.fields[field].sum);
+      put(values, totals.observed_ms - totals.fields[field].ms);
+      if (kFieldRows[field].has_max) put(values, totals.fields[field].max);
+    }
+    if (values.size() < kAtOnce) continue;
+    TRY(database.insert(adding.head, adding.columns, values, adding.tail));
+    values.clear();
+  }
+  return database.insert(adding.head, adding.columns, values, adding.tail);
+}
+
+Result<void> UsageWriter::write_owners(Database& database, Resolution resolution,
+                                       const std::vector<fleet::OwnerUsage>& rows, EpochMs oldest) {
+  const std::int64_t seconds = bucket_seconds(resolution, span_);
+  struct Key {
+    std::int64_t bucket, subject, owner, compute_instance;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::vector<std::pair<Key, const fleet::OwnerUsage*>> keyed;
+  keyed.reserve(rows.size());
+  for (const fleet::OwnerUsage& row : rows) {
+    if (row.bucket < oldest) continue;
+    const std::int64_t owner = TRY(owner_id(database, subjects_[row.subject].cluster, *row.owner));
+    const std::int64_t instance = row.compute_instance ? std::int64_t{*row.compute_instance} : -1;
+    keyed.push_back({{bucket_at(row.bucket, seconds), subjects_[row.subject].id, owner, instance}, &row});
+  }
+  std::ranges::sort(keyed, {}, [](const auto& one) { return one.first; });
+  const Adding& adding = statement<owned_statement>(resolution);
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < keyed.size();) {
+    const Key key = keyed[i].first;
+    std::int64_t held = 0, used = 0, share = 0;
+    for (; i < keyed.size() && keyed[i].first == key; ++i) {
+      held += keyed[i].second->held_ms;
+      used += keyed[i].second->used_ms;
+      share += keyed[i].second->share_ms;
+    }
+    for (const std::int64_t value : {key.bucket, key.subject, key.owner, key.compute_instance, held, used, share})
+      put(values, value);
+    if (values.size() < kAtOnce) continue;
+    TRY(database.insert(adding.head, adding.columns, values, adding.tail));
+    values.clear();
+  }
+  return database.insert(adding.head, adding.columns, values, adding.tail);
+}
+
+Result<bool> drop_old_usage(Database& database, const UsageRetention& retention, EpochMs now) {
+  bool more = false;
+  for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour}) {
+    const std::int64_t oldest = (now - retention.of(resolution).count()) / 1000;
+    for (const std::string_view table : {usage_table(resolution), owned_table(resolution)}) {
+      const std::int64_t first =
+          TRY(one_number(database, fmt::format("SELECT COALESCE(MIN(bucket), 9223372036854775807) FROM {}", table)));
+      if (first >= oldest) continue;
+      TRY(database.run(fmt::format("DELETE FROM {} WHERE bucket = ?", table), {first}));
+      more = true;
+    }
+  }
+  return more;
+}
+
+Result<void> prepare_usage(Database& database, Milliseconds span) {
+  const std::int64_t seconds = span.count() / 1000;
+  const std::int64_t before = TRY(one_number(database, "SELECT usage_seconds FROM progress"));
+  if (before == seconds) return {};
+  return database.atomically([&]() -> Result<void> {
+    TRY(database.run("DELETE FROM usage_raw"));
+    TRY(database.run("DELETE FROM owned_raw"));
+    return database.run("UPDATE progress SET usage_seconds = ?", {seconds});
+  });
+}
+
+}  // namespace tessera::store
