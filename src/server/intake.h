@@ -40,8 +40,8 @@ class Intake {
     std::size_t records = 0;
     journal::Sequence last = 0;  ///< the fleet has all of them when it has this one
   };
-  /// What the journal holds behind `position`, from before a restart, goes into the fleet first; the keeper knows what of
-  /// it has been counted.
+  /// What the journal holds behind `position`, from before a restart, goes into the fleet first; the keeper knows what
+  /// of it has been counted.
   Result<Replayed> replay(journal::Sequence position);
 
   IntakeStats stats() const;

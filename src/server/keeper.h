@@ -37,12 +37,12 @@ struct KeeperStats {
   std::uint64_t not_newer = 0;  ///< double, or older than what is known
   std::uint64_t series = 0;     ///< known now
   std::uint64_t queued_bytes = 0;
-  double publish_seconds = 0;      ///< of the last publication
-  std::uint64_t sessions = 0;      ///< that have ended and are in the database
-  std::uint64_t unsaved = 0;       ///< that have ended and are not in the database yet
-  std::uint64_t failed_saves = 0;  ///< tries; what they held stays to be saved
-  double save_seconds = 0;         ///< of the last save of usage
-  std::uint64_t usage_rows = 0;    ///< of usage that were added to the database
+  double publish_seconds = 0;        ///< of the last publication
+  std::uint64_t sessions = 0;        ///< that have ended and are in the database
+  std::uint64_t unsaved = 0;         ///< that have ended and are not in the database yet
+  std::uint64_t failed_saves = 0;    ///< tries; what they held stays to be saved
+  double save_seconds = 0;           ///< of the last save of usage
+  std::uint64_t usage_rows = 0;      ///< of usage that were added to the database
   std::uint64_t usage_too_late = 0;  ///< left out: of a time that is not kept any longer
 };
 
@@ -123,13 +123,13 @@ class Keeper {
   std::vector<fleet::Remembered> unsaved_devices_;
   std::optional<Pending> pending_;
   store::Archive archive_;
-  store::Progress saved_;                ///< what the database has
-  bool recalling_;                       ///< what is applied has been counted before the start
-  std::uint64_t applied_ = 0;            ///< the newest record of the journal that is in the fleet
-  std::deque<Arrival> arrivals_;         ///< of the last few minutes, one a second
-  std::uint64_t recall_from_ = 0;        ///< behind it the journal is kept
+  store::Progress saved_;          ///< what the database has
+  bool recalling_;                 ///< what is applied has been counted before the start
+  std::uint64_t applied_ = 0;      ///< the newest record of the journal that is in the fleet
+  std::deque<Arrival> arrivals_;   ///< of the last few minutes, one a second
+  std::uint64_t recall_from_ = 0;  ///< behind it the journal is kept
   std::unordered_map<std::string, KnownDevice> known_devices_;  ///< in the database, by cluster and UUID
-  bool save_failed_ = false;           ///< at the last try: said once
+  bool save_failed_ = false;                                    ///< at the last try: said once
   SteadyTime started_ = std::chrono::steady_clock::now();
   std::jthread thread_;  ///< last: it ends before the rest goes
 };

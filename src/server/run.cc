@@ -86,8 +86,9 @@ Result<store::Resumed> resume(store::Database& database, const journal::Journal&
   TRY(store::prepare_usage(database, fleet::span_for(settings.collection_interval)));
   store::Resumed out = TRY(store::resume(database));
   if (journal.last() >= out.progress.counted) return out;
-  log::warn("the journal is not the one that the database was written from: all that it holds is counted",
-            {{"journal_ends_at", std::to_string(journal.last())}, {"database_is_at", std::to_string(out.progress.counted)}});
+  log::warn(
+      "the journal is not the one that the database was written from: all that it holds is counted",
+      {{"journal_ends_at", std::to_string(journal.last())}, {"database_is_at", std::to_string(out.progress.counted)}});
   out.progress = {};
   return out;
 }

@@ -40,10 +40,9 @@ struct ArchiveTest : EachDatabase {
   fleet::Totals sum(Resolution resolution, EpochMs from, EpochMs to) const {
     fleet::Totals out;
     const std::vector<Value> values = {from / 1000, to / 1000};
-    const auto done = database->each(
-        "SELECT " + totals_columns(false) + " FROM " + std::string(usage_table(resolution)) +
-            " u WHERE bucket >= ? AND bucket < ?",
-        values, [&](const Row& row) { out.add(totals_of(row, 0)); });
+    const auto done = database->each("SELECT " + totals_columns(false) + " FROM " +
+                                         std::string(usage_table(resolution)) + " u WHERE bucket >= ? AND bucket < ?",
+                                     values, [&](const Row& row) { out.add(totals_of(row, 0)); });
     EXPECT_TRUE(done);
     return out;
   }
@@ -69,7 +68,7 @@ fleet::Usage told(EpochMs time, std::uint32_t subject, std::int64_t ms, std::int
 TEST_P(ArchiveTest, EveryResolutionIsTheSumOfWhatWasTold) {
   std::mt19937 random(3);
   fleet::Totals all;
-  for (int i = 0; i < 2'000; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const EpochMs time = kStart + static_cast<EpochMs>(random() % 480) * 30'000;  // in any order
     const auto usage = told(time, random() % 6, static_cast<std::int64_t>(random() % 30'000),
                             static_cast<std::int64_t>(random() % 101));
@@ -103,7 +102,8 @@ TEST_P(ArchiveTest, WhatCannotBeKeptLeavesNothingBehind) {
 
 TEST_P(ArchiveTest, DropsWhatIsOlderThanItIsKept) {
   const EpochMs day = 24 * 60 * kMinute;
-  for (const EpochMs age : {0L, 2L, 40L, 500L}) ASSERT_TRUE(keep(told(kStart - age * day, 0, 1000, 50), kStart - age * day));
+  for (const EpochMs age : {0L, 2L, 40L, 500L})
+    ASSERT_TRUE(keep(told(kStart - age * day, 0, 1000, 50), kStart - age * day));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(archive->drop_old(kStart));
   EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 1);
   EXPECT_EQ(number("SELECT COUNT(*) FROM usage_5m"), 2);
@@ -140,7 +140,7 @@ TEST_P(ArchiveTest, LayoutsAreIntervals) {
   write(layout(1000, "-"));
   write(layout(2000, "1.0 3g.40gb 4+4|2.0 2g.20gb 0+2"));
   write(layout(2500, "1.0 3g.40gb 4+4|2.0 2g.20gb 0+2"));  // after a restart
-  write(layout(1500, ""));                                  // older than what is known
+  write(layout(1500, ""));                                 // older than what is known
   write(layout(3000, ""));
   const auto all = layouts_of(*database, "default", "GPU-1", 0, 10'000);
   ASSERT_TRUE(all);

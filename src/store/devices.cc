@@ -57,7 +57,8 @@ Result<void> write_device(Database& database, const fleet::Remembered& one) {
 Result<std::vector<fleet::Remembered>> remembered_devices(Database& database) {
   std::vector<fleet::Remembered> out;
   std::map<std::pair<std::string, std::string>, std::size_t> places;
-  TRY(database.each("SELECT cluster, device_uuid, node, device_index, name, pci_bus_id, serial, architecture, "
+  TRY(
+      database.each("SELECT cluster, device_uuid, node, device_index, name, pci_bus_id, serial, architecture, "
                     "compute_capability, driver_version, mig_enabled, compute_slices, sm_count, memory_bytes, "
                     "first_seen, last_seen FROM device_seen",
                     {}, [&](const Row& row) {
@@ -86,7 +87,8 @@ Result<void> write_layout(Database& database, const fleet::LayoutSeen& seen) {
   std::string text = fleet::layout_text(seen);
   std::optional<std::string> last;
   EpochMs began = 0;
-  TRY(database.each("SELECT layout, began FROM device_layout WHERE cluster = ? AND device_uuid = ? ORDER BY began DESC "
+  TRY(
+      database.each("SELECT layout, began FROM device_layout WHERE cluster = ? AND device_uuid = ? ORDER BY began DESC "
                     "LIMIT 1",
                     std::vector<Value>{seen.cluster, seen.device_uuid}, [&](const Row& row) {
                       last = row.text(0);

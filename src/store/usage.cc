@@ -43,8 +43,8 @@ Adding usage_statement(Resolution resolution) {
       table);
   for (const fleet::FieldRow& field : kFieldRows) {
     columns += fmt::format(", {0}_sum, {0}_gap", field.column);
-    out.tail += fmt::format(", {1}_sum = {0}.{1}_sum + excluded.{1}_sum, {1}_gap = {0}.{1}_gap + excluded.{1}_gap", table,
-                            field.column);
+    out.tail += fmt::format(", {1}_sum = {0}.{1}_sum + excluded.{1}_sum, {1}_gap = {0}.{1}_gap + excluded.{1}_gap",
+                            table, field.column);
     out.columns += 2;
     if (!field.has_max) continue;
     columns += fmt::format(", {}_max", field.column);
@@ -57,18 +57,18 @@ Adding usage_statement(Resolution resolution) {
 
 Adding owned_statement(Resolution resolution) {
   const std::string_view table = table_of(resolution).owned;
-  return {
-      fmt::format("INSERT INTO {} (bucket, subject, owner, compute_instance, held_ms, used_ms, share_ms)", table), 7,
-      fmt::format("ON CONFLICT (bucket, subject, owner, compute_instance) DO UPDATE SET held_ms = {0}.held_ms + "
-                  "excluded.held_ms, used_ms = {0}.used_ms + excluded.used_ms, share_ms = {0}.share_ms + "
-                  "excluded.share_ms",
-                  table)};
+  return {fmt::format("INSERT INTO {} (bucket, subject, owner, compute_instance, held_ms, used_ms, share_ms)", table),
+          7,
+          fmt::format("ON CONFLICT (bucket, subject, owner, compute_instance) DO UPDATE SET held_ms = {0}.held_ms + "
+                      "excluded.held_ms, used_ms = {0}.used_ms + excluded.used_ms, share_ms = {0}.share_ms + "
+                      "excluded.share_ms",
+                      table)};
 }
 
 template <Adding (*kMake)(Resolution)>
 const Adding& statement(Resolution resolution) {
-  static const std::array<Adding, kResolutions> kAll = {
-      kMake(Resolution::Raw), kMake(Resolution::FiveMinutes), kMake(Resolution::Hour)};
+  static const std::array<Adding, kResolutions> kAll = {kMake(Resolution::Raw), kMake(Resolution::FiveMinutes),
+                                                        kMake(Resolution::Hour)};
   return kAll[static_cast<std::size_t>(resolution)];
 }
 
@@ -129,8 +129,7 @@ void UsageWriter::forget() {
   owners_.clear();
 }
 
-Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t number,
-                                             const fleet::UsageSubject& of) {
+Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t number, const fleet::UsageSubject& of) {
   if (number >= subjects_.size()) subjects_.resize(number + std::size_t{1});
   Subject& known = subjects_[number];
   // An instance that has gone has no profile any longer: what was told of it before is meant.
@@ -150,7 +149,8 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
     TRY(database.run("INSERT INTO usage_subject VALUES (?, ?, ?, ?, ?, ?, ?)",
                      {id, key[0], key[1], key[2], key[3], slices, sms}));
   } else {
-    TRY(database.run("UPDATE usage_subject SET compute_slices = COALESCE(?, compute_slices), sm_count = COALESCE(?, "
+    TRY(
+        database.run("UPDATE usage_subject SET compute_slices = COALESCE(?, compute_slices), sm_count = COALESCE(?, "
                      "sm_count) WHERE id = ?",
                      {slices, sms, id}));
   }

@@ -7,7 +7,8 @@
 
 namespace tessera::fleet {
 
-Fleet::Fleet(FleetOptions options) : options_(options), silence_(options.interval * 5 / 2), meter_({span_for(options.interval), silence_}) {}
+Fleet::Fleet(FleetOptions options)
+    : options_(options), silence_(options.interval * 5 / 2), meter_({span_for(options.interval), silence_}) {}
 
 Node& Fleet::edit(std::uint32_t node) {
   NodeState& state = nodes_[node];

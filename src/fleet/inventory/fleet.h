@@ -122,10 +122,10 @@ class Fleet {
   struct SlotState {
     EpochMs last = 0;
     std::uint32_t subject = kNone;
-    std::uint32_t row = kNone;  ///< of rows_; the code of Says::DeviceXids
+    std::uint32_t row = kNone;      ///< of rows_; the code of Says::DeviceXids
     std::uint32_t metered = kNone;  ///< the instance's own subject, where `subject` is its device
-    Part part;                  ///< of an instance's own numbers
-    std::uint64_t source = 0;   ///< which target was scraped, as a number
+    Part part;                      ///< of an instance's own numbers
+    std::uint64_t source = 0;       ///< which target was scraped, as a number
     double factor = 1;
     Says says = Says::Nothing;
     gpu::Reading reading{};

@@ -315,7 +315,8 @@ std::uint32_t Fleet::row_named(std::string name) {
   return row;
 }
 
-/// The number of the instance in which a part lies, or of the device. Compute instances of one are told apart by owners.
+/// The number of the instance in which a part lies, or of the device. Compute instances of one are told apart by
+/// owners.
 std::uint32_t Fleet::metered(const Identity& identity, const Part& part, EpochMs time) {
   Identity whole = identity;
   whole.part = {part.gpu_instance, {}};

@@ -49,8 +49,7 @@ Totals& Meter::totals(std::uint32_t number, EpochMs bucket) {
 Meter::OwnerDelta& Meter::owner_delta(Tenure tenure, EpochMs bucket) {
   for (std::uint32_t at = tenures_[tenure].newest; at != kNone; at = owner_deltas_[at].next)
     if (owner_deltas_[at].bucket == bucket) return owner_deltas_[at];
-  const std::uint32_t before =
-      std::exchange(tenures_[tenure].newest, static_cast<std::uint32_t>(owner_deltas_.size()));
+  const std::uint32_t before = std::exchange(tenures_[tenure].newest, static_cast<std::uint32_t>(owner_deltas_.size()));
   OwnerDelta fresh;
   fresh.tenure = tenure;
   fresh.bucket = bucket;
@@ -249,8 +248,7 @@ Usage Meter::take() {
   for (const OwnerDelta& one : owner_deltas_) {
     Owner& owner = tenures_[one.tenure];
     owner.newest = kNone;
-    rows.push_back(
-        {{owner.subject, one.bucket, owner.compute_instance, owner.workload, one.ms[0], one.ms[1], 0},
+    rows.push_back({{owner.subject, one.bucket, owner.compute_instance, owner.workload, one.ms[0], one.ms[1], 0},
                     one.had_ms,
                     one.tenure});
   }
