@@ -21,6 +21,7 @@ struct Known {
   const fleet::View& view;
   const fleet::Overviews& overviews;
   const fleet::ClusterView& cluster;
+  const fleet::ServingView& serving;
   const std::vector<std::string>& supported_models;  ///< empty: all
 };
 
@@ -44,6 +45,7 @@ Page list_instances(const Known& known, Query& query);
 Page list_sessions(const Known& known, Query& query);
 Page list_pods(const Known& known, Query& query);
 Page list_utilization(const Known& known, Query& query);
+Page list_serving(const Known& known, Query& query);
 Page list_models(const Known& known, Query& query);
 Page list_mig_profiles(const Known& known, Query& query);
 Page list_health(const Known& known, Query& query);
@@ -51,6 +53,6 @@ Page list_health(const Known& known, Query& query);
 // What the tables of the lists have.
 using Columns = std::span<const std::string_view>;
 extern const Columns kNodeColumns, kDeviceColumns, kInstanceColumns, kSessionColumns, kPodColumns, kUtilizationColumns,
-    kModelColumns, kMigProfileColumns, kHealthColumns;
+    kServingColumns, kModelColumns, kMigProfileColumns, kHealthColumns;
 
 }  // namespace tessera::server

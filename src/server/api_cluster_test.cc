@@ -77,7 +77,7 @@ struct ClusterApi : testing::Test {
     request.method = "GET";
     request.query = query;
     Query asked(request);
-    const Page page = list({*view, overviews, *cluster, supported}, asked);
+    const Page page = list({*view, overviews, *cluster, serving, supported}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -101,6 +101,7 @@ struct ClusterApi : testing::Test {
   fleet::Overviews overviews;
   std::shared_ptr<const fleet::ClusterView> cluster;
   std::shared_ptr<const fleet::View> view;
+  fleet::ServingView serving;
   std::vector<std::string> supported;
   std::optional<Problem> problem;
 };
@@ -141,7 +142,7 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, supported}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported}, asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));
@@ -174,6 +175,60 @@ TEST_F(ClusterApi, PodsShowOwnersRequestsAndWhyTheyWait) {
   EXPECT_THAT(names(list_pods, "sort=-team", "Pod"), ElementsAre("trainer-0", "trainer-1"));
   EXPECT_THAT(names(list_pods, "cluster=other", "Pod"), IsEmpty());
   EXPECT_THAT(names(list_pods, "namespace=serving", "Pod"), IsEmpty());
+}
+
+TEST_F(ClusterApi, EnginesStandBesideTheGpusOfTheirPods) {
+  fleet::Served of;
+  of.cluster = "default";
+  of.space = "ml";
+  of.pod = "trainer-0";
+  of.model = "m";
+  of.ranks = 1;
+  of.running = 3;
+  of.kv_used_ratio = 0.4125;
+  of.first_token.mean = 0.125;
+  of.first_seen = of.last_seen = kStart;
+  serving.engines = {std::make_shared<const fleet::Served>(of)};
+  of.pod = "";
+  of.space = "";
+  of.instance = "10.0.0.9:8000";
+  of.engine = fleet::Engine::Sglang;
+  serving.engines.push_back(std::make_shared<const fleet::Served>(of));
+  const Json rows = items(list_serving, "sort=-engine", "Served");
+  ASSERT_EQ(rows.size(), 2U);
+  const Json& held = rows[0];
+  EXPECT_EQ(held["team"], "vision");
+  EXPECT_EQ(held["kvCacheUsedPercent"], 41.25);
+  EXPECT_EQ(held["timeToFirstTokenSeconds"]["mean"], 0.125);
+  EXPECT_EQ(held["timeToFirstTokenSeconds"]["p99"], nullptr);
+  EXPECT_EQ(held["waiting"], nullptr);
+  EXPECT_EQ(held["utilization"]["allocated"], 50);
+  EXPECT_EQ(held["parts"][0]["deviceId"], "w-1-GPU-00");
+  EXPECT_EQ(held["node"], "w-1") << "by the API where its metrics do not tell";
+  EXPECT_EQ(rows[1]["pod"], nullptr);
+  EXPECT_EQ(rows[1]["parts"], Json::array());
+  EXPECT_EQ(items(list_serving, "engine=sglang", "Served").size(), 1U);
+  EXPECT_EQ(items(list_serving, "namespace=ml&model=m", "Served").size(), 1U);
+  EXPECT_EQ(items(list_serving, "team=none", "Served").size(), 0U);
+}
+
+TEST_F(ClusterApi, ALeadersGroupHoldsGpusToo) {
+  fleet::ClusterPod leader = *cluster->pod("default", "ml", "trainer-0");
+  leader.name = "leader";
+  leader.labels = {{"leaderworkerset.sigs.k8s.io/group-key", "g"}};
+  state.put(leader);
+  fleet::ClusterPod worker = *cluster->pod("default", "ml", "trainer-0");
+  worker.labels = leader.labels;
+  state.put(worker);
+  refresh();
+  fleet::Served of;
+  of.cluster = "default";
+  of.space = "ml";
+  of.pod = "leader";
+  serving.engines = {std::make_shared<const fleet::Served>(of)};
+  const Json rows = items(list_serving, "", "Served");
+  EXPECT_EQ(rows[0]["pods"], (Json{"leader", "trainer-0"}));
+  EXPECT_EQ(rows[0]["parts"].size(), 1U);
 }
 
 TEST_F(ClusterApi, UtilizationIsGroupedByTeam) {

@@ -91,22 +91,6 @@ constexpr std::string_view kColumns[] = {"cluster",
                                          "kubernetes.requests",
                                          "kubernetes.waiting.message"};
 
-Json part_json(const Node& node, const PodPart& one) {
-  const auto slices = fleet::part_weight(*one.device, one.part, gpu::Weight::ComputeSlices);
-  const bool described = !one.part.part.gpu_instance || one.part.instance;
-  return {{"deviceId", fleet::device_id(node.name, one.device->facts->index)},
-          {"instance", instance_ref(*one.device, one.part.part)},
-          {"containers", one.containers},
-          {"resource", text_or_null(one.resource)},
-          {"held", one.held},
-          {"shared", one.shared},
-          {"used", or_null(one.used)},
-          {"utilizationPercent", percent_of(fleet::activity(*one.part.readings))},
-          {"memoryUsedBytes", or_null(one.memory_bytes)},
-          {"memoryTotalBytes", bytes_or_null(memory_of(one))},
-          {"computeSlices", described && slices ? Json(static_cast<unsigned>(*slices)) : Json(nullptr)}};
-}
-
 Json row_json(const Row& row, const fleet::ClusterView& cluster) {
   const Pod& pod = row.pod;
   Json out{{"cluster", row.cluster},
@@ -125,7 +109,7 @@ Json row_json(const Row& row, const fleet::ClusterView& cluster) {
            {"firstSeen", pod.node ? time_json(pod.first_seen) : Json(nullptr)},
            {"lastSeen", pod.node ? time_json(pod.last_seen) : Json(nullptr)},
            {"kubernetes", row.known ? kubernetes_json(cluster, *row.known) : Json(nullptr)}};
-  for (const PodPart& one : pod.parts) out["parts"].push_back(part_json(*pod.node, one));
+  for (const PodPart& one : pod.parts) out["parts"].push_back(pod_part_json(*pod.node, one));
   return out;
 }
 
@@ -162,6 +146,22 @@ std::vector<Row> all_pods(const Known& known, const DeviceFilter& filter) {
 }  // namespace
 
 const Columns kPodColumns = kColumns;
+
+Json pod_part_json(const Node& node, const PodPart& one) {
+  const auto slices = fleet::part_weight(*one.device, one.part, gpu::Weight::ComputeSlices);
+  const bool described = !one.part.part.gpu_instance || one.part.instance;
+  return {{"deviceId", fleet::device_id(node.name, one.device->facts->index)},
+          {"instance", instance_ref(*one.device, one.part.part)},
+          {"containers", one.containers},
+          {"resource", text_or_null(one.resource)},
+          {"held", one.held},
+          {"shared", one.shared},
+          {"used", or_null(one.used)},
+          {"utilizationPercent", percent_of(fleet::activity(*one.part.readings))},
+          {"memoryUsedBytes", or_null(one.memory_bytes)},
+          {"memoryTotalBytes", bytes_or_null(memory_of(one))},
+          {"computeSlices", described && slices ? Json(static_cast<unsigned>(*slices)) : Json(nullptr)}};
+}
 
 Page list_pods(const Known& known, Query& query) {
   const DeviceFilter filter{.cluster = query.text("cluster"),

@@ -7,6 +7,7 @@
 #include "fleet/cluster/cluster.h"
 #include "fleet/inventory/health.h"
 #include "fleet/inventory/node.h"
+#include "fleet/inventory/pods.h"
 #include "kube/selector.h"
 #include "server/api_json.h"
 #include "server/query.h"
@@ -17,6 +18,7 @@ Json device_json(const fleet::Node& node, const fleet::Device& device);
 Json instance_json(const fleet::Node& node, const fleet::Device& device, const fleet::DevicePart& part);
 Json session_json(const fleet::Node& node, const fleet::Device& device, const fleet::Session& session);
 Json finding_json(const fleet::Node& node, const fleet::Device& device, const fleet::Problem& problem);
+Json pod_part_json(const fleet::Node& node, const fleet::PodPart& part);
 Json placement_json(const gpu::Placement& placement);
 /// Of those that cover `part`.
 Json holders_json(const fleet::Device& device, const fleet::Part& part);

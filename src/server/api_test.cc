@@ -160,9 +160,9 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 16U);
+  EXPECT_EQ(checked, 17U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
-  for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile"})
+  for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})
       EXPECT_THAT(check.wrong_in(json("/gpu/utilization", std::string("groupBy=") + by + more), groups), IsEmpty());
   publish(kStart + 3'600'000);  // all is silent now, and there is nobody in the lists

@@ -108,6 +108,26 @@ inline constexpr Described kHttpRefused{
      "large; unauthorized; timeout; failed, by a fault of the server."},
     "reason",
     "HTTP server"};
+inline constexpr Described kClusterObjects{{"tessera_server_cluster_objects", Type::Gauge, "objects",
+                                            "Objects of the cluster's API that the watch has seen and that are there."},
+                                           "resource",
+                                           "the watches"};
+inline constexpr Described kClusterConnected{
+    {"tessera_server_cluster_watch_connected", Type::Gauge, "boolean",
+     "1 while a watch of the cluster's API is open, 0 while it is tried again. Absent where no cluster is watched."},
+    "resource",
+    "the watches"};
+inline constexpr Described kClusterErrors{{"tessera_server_cluster_watch_errors_total", Type::Counter, "errors",
+                                           "Failures of lists and watches of the cluster's API, by kind."},
+                                          "resource, kind",
+                                          "the watches"};
+inline constexpr Described kServingEngines{
+    {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
+inline constexpr Described kServingRefused{
+    {"tessera_server_serving_refused_series_total", Type::Counter, "series",
+     "Series of serving engines that were passed over, because there are too many."},
+    "",
+    "the keeper"};
 inline constexpr Described kCpuSeconds{
     {"tessera_server_cpu_seconds_total", Type::Counter, "seconds", "CPU time of the process, user and system."},
     "",

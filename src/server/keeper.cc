@@ -19,6 +19,9 @@ constexpr EpochMs kArrivalEvery = 1'000;
 // what the journal tells of it, which is exact.
 constexpr EpochMs kDeviceEvery = 5 * 60'000;
 
+/// In the index, slots of serving engines are told from those of the fleet by this bit.
+constexpr std::uint32_t kServing = 0x80000000;
+
 std::size_t bytes_of(const Batch& batch) { return batch.message.size() + batch.samples.size() * sizeof(BatchSample); }
 
 }  // namespace
@@ -30,6 +33,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       database_(database),
       journal_(journal),
       fleet_(options_.fleet),
+      serving_(options_.serving),
       archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
       saved_(options_.resumed.progress),
       recalling_(saved_.counted > 0),
@@ -114,7 +118,10 @@ void Keeper::run(const std::stop_token& stop) {
     if (now >= look) {
       look = now + kEpoch;
       const auto old = static_cast<std::uint32_t>(options_.forget_series_after / kEpoch);
-      if (epoch() > old) index_.drop_before(epoch() - old, [this](std::uint32_t slot) { fleet_.forget(slot); });
+      if (epoch() > old)
+        index_.drop_before(epoch() - old, [this](std::uint32_t slot) {
+          (slot & kServing) != 0 ? serving_.forget(slot & ~kServing) : fleet_.forget(slot);
+        });
     }
   }
   if (recalling_) return;  // all of it is in the database, and the rest in the journal
@@ -157,6 +164,14 @@ void Keeper::apply(const Batch& batch) {
     const BatchSample& sample = batch.samples[i];
     if (slots_[i] == fleet::kNothing || slots_[i] == fleet::SeriesIndex::kUnknown) {
       ++seen.ignored;
+    } else if ((slots_[i] & kServing) != 0) {
+      const fleet::Slot slot = slots_[i] & ~kServing;
+      if (wire::is_stale(sample.value)) {
+        serving_.end(slot, sample.time);
+        ++seen.samples;
+      } else {
+        ++(serving_.apply(slot, sample.value, sample.time) ? seen.samples : seen.not_newer);
+      }
     } else if (wire::is_stale(sample.value)) {
       fleet_.end(slots_[i], sample.time);
       ++seen.samples;
@@ -169,6 +184,13 @@ void Keeper::apply(const Batch& batch) {
   stats_.ignored += seen.ignored;
   stats_.not_newer += seen.not_newer;
   stats_.series = index_.size();
+  stats_.serving_refused = serving_.refused_series();
+}
+
+std::uint32_t Keeper::learn(fleet::Labels labels, EpochMs time) {
+  if (!fleet::serving_meaning(fleet::label(labels, "__name__"))) return fleet_.learn(labels, time);
+  const fleet::Slot slot = serving_.learn(labels, time);
+  return slot == fleet::kNothing ? slot : slot | kServing;
 }
 
 /// The labels are read only where a series is met for the first time.
@@ -179,7 +201,7 @@ void Keeper::learn_new(const Batch& batch) {
     if (walk.samples().empty() || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
     const wire::Sample& first = walk.samples().front();
     if (wire::is_stale(first.value)) continue;  // something that was never known has ended
-    index_.insert(key, fleet_.learn(walk.labels(), first.time), epoch());
+    index_.insert(key, learn(walk.labels(), first.time), epoch());
   }
 }
 
@@ -271,6 +293,7 @@ void Keeper::publish() {
   if (!recalling_) fleet_.advance(now);
   next.view = fleet_.publish(now);
   next.overviews = fold_.of(*next.view);
+  next.serving = serving_.publish(now);
   next.applied = applied_;
   published_.publish(std::move(next));
   const std::lock_guard lock(mutex_);

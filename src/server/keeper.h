@@ -16,6 +16,7 @@
 #include "fleet/inventory/fleet.h"
 #include "fleet/inventory/overview.h"
 #include "fleet/inventory/series_index.h"
+#include "fleet/serving/serving.h"
 #include "journal/journal.h"
 #include "server/batch.h"
 #include "store/archive.h"
@@ -28,14 +29,16 @@ struct Published {
   std::shared_ptr<const fleet::View> view;
   std::shared_ptr<const fleet::ClusterView> cluster = std::make_shared<const fleet::ClusterView>();  ///< never null
   fleet::Overviews overviews;
+  std::shared_ptr<const fleet::ServingView> serving = std::make_shared<const fleet::ServingView>();  ///< never null
   std::uint64_t applied = 0;  ///< journal's number of the last record that is in it
 };
 
 struct KeeperStats {
-  std::uint64_t samples = 0;    ///< that told something of the fleet
-  std::uint64_t ignored = 0;    ///< of series that say nothing here
-  std::uint64_t not_newer = 0;  ///< double, or older than what is known
-  std::uint64_t series = 0;     ///< known now
+  std::uint64_t samples = 0;          ///< that told something of the fleet
+  std::uint64_t ignored = 0;          ///< of series that say nothing here
+  std::uint64_t not_newer = 0;        ///< double, or older than what is known
+  std::uint64_t series = 0;           ///< known now
+  std::uint64_t serving_refused = 0;  ///< series of serving engines that there was no room for
   std::uint64_t queued_bytes = 0;
   double publish_seconds = 0;        ///< of the last publication
   std::uint64_t sessions = 0;        ///< that have ended and are in the database
@@ -48,6 +51,7 @@ struct KeeperStats {
 
 struct KeeperOptions {
   fleet::FleetOptions fleet;
+  fleet::ServingOptions serving;
   const Latest<fleet::ClusterView>* cluster = nullptr;  ///< null: none is watched
   Milliseconds publish_every{1'000};
   Milliseconds save_every{5'000};
@@ -78,6 +82,7 @@ class Keeper {
   void run(const std::stop_token& stop);
   void apply(const Batch& batch);
   void learn_new(const Batch& batch);
+  std::uint32_t learn(fleet::Labels labels, EpochMs time);
   void publish();
   struct KnownDevice {
     std::shared_ptr<const fleet::DeviceFacts> facts;
@@ -115,6 +120,7 @@ class Keeper {
   bool caught_up_ = false;        // guarded by mutex_
   // Below: the thread's own.
   fleet::Fleet fleet_;
+  fleet::Serving serving_;
   fleet::SeriesIndex index_;
   fleet::OverviewFold fold_;
   std::vector<std::uint32_t> slots_;   ///< of one batch's samples

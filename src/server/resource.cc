@@ -61,7 +61,8 @@ http::Response answer(const Source& source, const http::Request& request, const 
   const auto published = source.fleet.get();
   if (!source.started() || !published) return starting(request);
   Query query(request);
-  const Known known{*published->view, published->overviews, *published->cluster, source.supported_models};
+  const Known known{*published->view, published->overviews, *published->cluster, *published->serving,
+                    source.supported_models};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : finish(std::move(out), request);
 }

@@ -26,6 +26,7 @@ constexpr Listed kListed[] = {
     {"/gpu/sessions", list_sessions, kSessionColumns},
     {"/gpu/pods", list_pods, kPodColumns},
     {"/gpu/utilization", list_utilization, kUtilizationColumns},
+    {"/gpu/serving", list_serving, kServingColumns},
     {"/gpu/models", list_models, kModelColumns},
     {"/gpu/mig-profiles", list_mig_profiles, kMigProfileColumns},
     {"/gpu/health", list_health, kHealthColumns},
@@ -53,6 +54,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (!published) return starting(request);
   metrics::Page page;
   add_fleet_metrics(page, *published->view);
+  if (told.cluster) add_cluster_metrics(page, told.cluster());
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(), footprint()});

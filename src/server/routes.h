@@ -7,6 +7,7 @@
 
 #include "base/latest.h"
 #include "http/server.h"
+#include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 
@@ -21,6 +22,7 @@ struct Told {
   std::function<std::optional<http::ServerStats>()> served;
   std::function<bool()> started;  ///< false while the journal is replayed
   std::vector<std::string> supported_models;
+  std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

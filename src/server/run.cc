@@ -110,7 +110,7 @@ Result<void> run(const Options& options, std::stop_token stop) {
   const auto watch = TRY(watch_cluster(settings, cluster, fleet));
   KeeperOptions keeping;
   keeping.cluster = &cluster;
-  keeping.fleet.interval = settings.collection_interval;
+  keeping.fleet.interval = keeping.serving.interval = settings.collection_interval;
   keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
   keeping.resumed = TRY(resume(*database, *journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
@@ -122,10 +122,13 @@ Result<void> run(const Options& options, std::stop_token stop) {
     const http::Server* known = serving;
     return known ? std::optional(known->stats()) : std::nullopt;
   };
-  const auto server = TRY(http::Server::listen(
-      server_options(settings, options, {}), routes({fleet, intake, keeper, *journal, served,
-                                                     [&started] { return started.load(); }, settings.supported_models},
-                                                    settings.context_path)));
+  std::function<std::vector<ClusterListStats>()> cluster_stats;
+  if (watch) cluster_stats = [&watch] { return watch->stats(); };
+  const auto server =
+      TRY(http::Server::listen(server_options(settings, options, {}),
+                               routes({fleet, intake, keeper, *journal, served, [&started] { return started.load(); },
+                                       settings.supported_models, cluster_stats},
+                                      settings.context_path)));
   serving = server.get();
   if (!is_loopback(server->address()))
     log::warn("nobody is asked who he is: whoever reaches this address may read everything and send samples",

@@ -112,6 +112,19 @@ void add_fleet_metrics(Page& page, const fleet::View& view) {
   add_allocation_ratios(page, view);
 }
 
+void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists) {
+  page.family(catalog::kClusterObjects.metric);
+  for (const auto& [resource, watch] : lists)
+    page.add(page.labels(label_text({{"resource", resource}})), number(watch.objects));
+  page.family(catalog::kClusterConnected.metric);
+  for (const auto& [resource, watch] : lists)
+    page.add(page.labels(label_text({{"resource", resource}})), watch.connected ? 1 : 0);
+  page.family(catalog::kClusterErrors.metric);
+  for (const auto& [resource, watch] : lists)
+    for (const auto& [kind, count] : watch.errors)
+      page.add(page.labels(label_text({{"resource", resource}, {"kind", kind}})), number(count));
+}
+
 void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {
   append_single(page, catalog::kBuildInfo.metric, 1, label_text({{"version", TESSERA_VERSION}}));
   append_single(page, catalog::kReady.metric, seen.ready ? 1 : 0);
@@ -124,6 +137,8 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   append_single(page, catalog::kSeries.metric, number(seen.keeper.series));
   append_single(page, catalog::kViewTime.metric, static_cast<double>(published.view->time) / 1000);
   append_single(page, catalog::kPublishSeconds.metric, seen.keeper.publish_seconds);
+  append_single(page, catalog::kServingEngines.metric, number(published.serving->engines.size()));
+  append_single(page, catalog::kServingRefused.metric, number(seen.keeper.serving_refused));
   add_intake(page, seen.intake, seen.keeper);
   add_journal(page, seen.journal);
   if (seen.http) add_http(page, *seen.http);

@@ -6,6 +6,7 @@
 #include "http/server.h"
 #include "journal/journal.h"
 #include "metrics/page.h"
+#include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 
@@ -21,6 +22,7 @@ struct SelfSeen {
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view);
+void add_cluster_metrics(metrics::Page& page, const std::vector<ClusterListStats>& lists);
 void add_self_metrics(metrics::Page& page, const Published& published, const SelfSeen& seen);
 
 }  // namespace tessera::server

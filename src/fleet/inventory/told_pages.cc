@@ -52,12 +52,19 @@ void ToldPages::scrape(EpochMs time, const std::string& target, const std::strin
       labels.push_back({name, value});
     }
     told.insert(series);
-    const auto [slot, fresh] = slots_.try_emplace(series, kNothing);
-    if (fresh) slot->second = fleet.learn(labels, time);
-    fleet.apply(slot->second, line.value, time);
+    const auto [entry, fresh] = slots_.try_emplace(series);
+    Known& known = entry->second;
+    if (fresh) {
+      known.serves = serving_meaning(label(labels, "__name__")).has_value();
+      known.slot = known.serves ? serving.learn(labels, time) : fleet.learn(labels, time);
+    }
+    known.serves ? serving.apply(known.slot, line.value, time) : fleet.apply(known.slot, line.value, time);
   }
   for (const std::string& series : last_scrape_[target])
-    if (!told.contains(series)) fleet.end(slots_.at(series), time);
+    if (!told.contains(series)) {
+      const Known& known = slots_.at(series);
+      known.serves ? serving.end(known.slot, time) : fleet.end(known.slot, time);
+    }
   last_scrape_[target] = std::move(told);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fleet/inventory/fleet.h"
+#include "fleet/serving/serving.h"
 
 namespace tessera::fleet {
 
@@ -17,9 +18,14 @@ class ToldPages {
   void scrape(EpochMs time, const std::string& labels, const std::string& page);
 
   Fleet fleet;
+  Serving serving;
 
  private:
-  std::map<std::string, Slot> slots_;                         ///< by series
+  struct Known {
+    bool serves = false;  ///< a slot of `serving`, not of `fleet`
+    Slot slot = kNothing;
+  };
+  std::map<std::string, Known> slots_;                        ///< by series
   std::map<std::string, std::set<std::string>> last_scrape_;  ///< series by target
 };
 
