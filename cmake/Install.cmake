@@ -1,7 +1,7 @@
 # cmake --install: what a package of Tessera holds. The simulated driver is left out: it must never lie beside a real one.
 include(GNUInstallDirs)
 
-foreach(name tessera tessera-agent tessera-relay)
+foreach(name tessera tessera-agent tessera-relay tessera-server)
   if(TARGET ${name})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
@@ -14,5 +14,6 @@ install(FILES ${CMAKE_SOURCE_DIR}/deploy/dcgm-exporter/default-counters.csv
 
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/tessera-agent.service
               ${CMAKE_SOURCE_DIR}/deploy/systemd/tessera-relay.service
+              ${CMAKE_SOURCE_DIR}/deploy/systemd/tessera-server.service
         DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

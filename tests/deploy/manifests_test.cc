@@ -89,6 +89,9 @@ constexpr Workload kAgent{"tessera-agent", "DaemonSet", "deploy/kubernetes/agent
 constexpr Workload kRelay{"tessera-relay", "StatefulSet", "deploy/kubernetes/relay-statefulset.yaml",
                           "src/relay/routes.cc", "deploy/docker/Dockerfile.relay"};
 
+constexpr Workload kServer{"tessera-server", "StatefulSet", "deploy/kubernetes/server.yaml", "src/server/routes.cc",
+                           "deploy/docker/Dockerfile.server"};
+
 class Deployed : public testing::TestWithParam<Workload> {
  protected:
   const Workload& is = GetParam();
@@ -164,8 +167,9 @@ TEST_P(Deployed, MountsWhatItNamesAndSelectsItself) {
               label.second.as<std::string>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Workloads, Deployed, testing::Values(kAgent, kRelay),
-                         [](const auto& each) { return std::string(each.param.kind); });
+INSTANTIATE_TEST_SUITE_P(Workloads, Deployed, testing::Values(kAgent, kRelay, kServer), [](const auto& each) {
+  return std::string(each.param.name).substr(std::string("tessera-").size());
+});
 
 TEST(AgentManifest, ReadsTheHostAndAsksTheClusterForNothing) {
   const Manifest manifest(kAgent.manifest);
@@ -226,8 +230,38 @@ TEST(RelayManifest, ReadsPodsAndWritesNothingButLeases) {
   EXPECT_TRUE(lists_pods);
 }
 
-TEST(RelayManifest, KeepsItsFilesWhereItsVolumesAre) {
-  const Manifest manifest(kRelay.manifest);
+TEST(ServerManifest, ReadsWhatItShowsAndChangesNothing) {
+  const Manifest manifest(kServer.manifest);
+  EXPECT_THAT(manifest.all("Role"), IsEmpty());
+  std::map<std::string, std::set<std::string>> rights;  // verbs by "group/resource"
+  for (const auto& rule : manifest.only("ClusterRole")["rules"])
+    for (const auto& group : words(rule["apiGroups"]))
+      for (const auto& resource : words(rule["resources"]))
+        for (const auto& verb : words(rule["verbs"])) rights[group + "/" + resource].insert(verb);
+  const std::set<std::string> watched = {"get", "list", "watch"}, polled = {"get", "list"};
+  EXPECT_EQ(rights, (std::map<std::string, std::set<std::string>>{{"/nodes", watched},
+                                                                  {"/namespaces", watched},
+                                                                  {"/pods", watched},
+                                                                  {"metrics.k8s.io/nodes", polled},
+                                                                  {"metrics.k8s.io/pods", polled}}));
+  // The program asks for these paths and no others.
+  const std::string source = text_of("src/server/cluster_watch.cc");
+  static const std::regex kPath("\"/apis?/([^\"]*)\"");
+  std::set<std::string> asked;
+  for (std::sregex_iterator at(source.begin(), source.end(), kPath), end; at != end; ++at) asked.insert((*at)[1]);
+  EXPECT_EQ(asked, (std::set<std::string>{"v1/nodes", "v1/namespaces", "v1/pods", "v1/namespaces/",
+                                          "metrics.k8s.io/v1beta1/nodes", "metrics.k8s.io/v1beta1/pods"}));
+  const auto binding = manifest.only("ClusterRoleBinding");
+  EXPECT_TRUE(manifest.has("ClusterRole", binding["roleRef"]["name"].as<std::string>()));
+  for (const auto& subject : binding["subjects"])
+    EXPECT_TRUE(manifest.has("ServiceAccount", subject["name"].as<std::string>()));
+}
+
+class Kept : public testing::TestWithParam<Workload> {};
+
+TEST_P(Kept, IsWhereItsVolumesAre) {
+  const Workload& is = GetParam();
+  const Manifest manifest(is.manifest);
   const YAML::Node set = manifest.only("StatefulSet")["spec"];
   const YAML::Node pod = set["template"]["spec"];
   EXPECT_TRUE(pod["securityContext"]["runAsNonRoot"].as<bool>(false));
@@ -240,12 +274,17 @@ TEST(RelayManifest, KeepsItsFilesWhereItsVolumesAre) {
     EXPECT_EQ(mount["readOnly"].as<bool>(false), mount["name"].as<std::string>() == "config");
   }
   const auto args = words(pod["containers"][0]["args"]);
-  EXPECT_THAT(args, Contains("--data=" + places["queue"]));
-  EXPECT_EQ(instruction(kRelay.dockerfile, "VOLUME"), places["queue"]);
+  const auto kept = set["volumeClaimTemplates"][0]["metadata"]["name"].as<std::string>();
+  EXPECT_THAT(args, Contains("--data=" + places[kept]));
+  EXPECT_EQ(instruction(is.dockerfile, "VOLUME"), places[kept]);
   const YAML::Node files = manifest.only("ConfigMap")["data"];
   ASSERT_EQ(files.size(), 1U);
   EXPECT_THAT(args, Contains("--config=" + places["config"] + "/" + files.begin()->first.as<std::string>()));
 }
+
+INSTANTIATE_TEST_SUITE_P(Workloads, Kept, testing::Values(kRelay, kServer), [](const auto& each) {
+  return std::string(each.param.name).substr(std::string("tessera-").size());
+});
 
 }  // namespace
 }  // namespace tessera
