@@ -87,6 +87,16 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   Plain& lowest() { return beast::get_lowest_layer(stream_); }
   const ServerOptions& options() const { return service_.options; }
 
+  std::string peer() {
+    ErrorCode code;
+    const auto end = lowest().socket().remote_endpoint(code);
+    if (code) return {};
+    const auto address = end.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+      return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
+    return address.to_string();
+  }
+
   void on_strand(void (*work)(Session&)) {
     net::post(stream_.get_executor(), [self = this->shared_from_this(), work] { work(*self); });
   }
@@ -130,6 +140,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     const auto& head = parser_->get();
     request_ = Request{};
     request_.method = view(head.method_string());
+    request_.peer = peer();
     for (const auto& field : head)
       request_.headers.emplace_back(std::string(view(field.name_string())), std::string(view(field.value())));
     auto admitted = admit(service_, request_, view(head.target()), head.version() >= 11);
@@ -174,6 +185,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     replying_ = true;
     keep_ = read_whole && parser_->keep_alive() && !draining_;
     response_ = std::move(response);
+    finish(service_, request_, response_);
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
     head_ = head_of(response_, options().headers, after, now_epoch_ms());

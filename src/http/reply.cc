@@ -69,6 +69,7 @@ bool one_line(std::string_view text) { return text.find_first_of(std::string_vie
 Response plain_reply(int status, std::string text) {
   Response response;
   response.status = status;
+  response.by_server = true;
   response.body = std::move(text);
   response.body += '\n';
   return response;

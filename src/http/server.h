@@ -23,6 +23,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::pair<std::string, std::string>> params;  ///< from `{name}` parts of the route's path
   std::string body;
+  std::string peer;                    ///< address of the other side, without port; empty where it has gone
+  std::shared_ptr<const void> caller;  ///< who asks, as Route::admit left it
   /// Empty where absent; header names compare without case.
   std::string_view header(std::string_view name) const;
   std::string_view param(std::string_view name) const;
@@ -37,12 +39,15 @@ struct Response {
   /// Sent instead of `body` when set: bytes that several responses share, never copied.
   std::shared_ptr<const std::string> shared_body;
   std::vector<std::pair<std::string, std::string>> headers;
+  bool by_server = false;  ///< no handler's: there is no such path, the body is too large, …
 };
 
 struct Route {
   std::string method;  ///< "GET" also serves HEAD
   std::string path;    ///< "/metrics", "/gpus/{uuid}"
   std::function<Response(const Request&)> handle;
+  /// Called before the body is read, where set: a reply refuses the request, whose body is then not taken.
+  std::function<std::optional<Response>(Request&)> admit{};
 };
 
 struct TlsOptions {
@@ -64,6 +69,9 @@ struct ServerOptions {
   std::optional<TlsOptions> tls;
   /// Called with user and password of each request where set; false is answered with 401.
   std::function<bool(std::string_view user, std::string_view password)> authenticate;
+  /// The last touch to every reply, also to those that the server itself makes (of a request that could not be read the
+  /// request has only what was).
+  std::function<void(const Request&, Response&)> finish;
   unsigned threads = 2;                                      ///< each does I/O and runs handlers
   std::vector<std::pair<std::string, std::string>> headers;  ///< added to every reply
   std::size_t max_header_bytes = 16U << 10U;

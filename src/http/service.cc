@@ -104,8 +104,26 @@ std::variant<Router::Match, Response> admit(Service& service, Request& request, 
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   auto found = service.router.find(request.method, raw_path);
   if (auto path = percent_decoded(raw_path)) request.path = *std::move(path);
-  if (auto* match = std::get_if<Router::Match>(&found)) request.params = std::move(match->params);
+  auto* match = std::get_if<Router::Match>(&found);
+  if (!match) return found;
+  request.params = std::move(match->params);
+  if (!match->route->admit) return found;
+  try {
+    if (auto refusal = match->route->admit(request)) return *std::move(refusal);
+  } catch (const std::exception& error) {
+    log::error("a request could not be admitted", {{"path", match->route->path}, {"error", error.what()}});
+    return plain_reply(500, "this request failed inside the server; its log says why");
+  }
   return found;
+}
+
+void finish(const Service& service, const Request& request, Response& response) {
+  if (!service.options.finish) return;
+  try {
+    service.options.finish(request, response);
+  } catch (const std::exception& error) {
+    log::error("a reply could not be finished", {{"path", request.path}, {"error", error.what()}});
+  }
 }
 
 Response call(Service& service, const Route& route, const Request& request) {

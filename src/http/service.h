@@ -62,6 +62,9 @@ struct Service {
 std::variant<Router::Match, Response> admit(Service& service, Request& request, std::string_view target,
                                             bool must_name_host);
 
+/// Gives a reply its last touch.
+void finish(const Service& service, const Request& request, Response& response);
+
 /// The handler's reply; 500 where it throws or its reply cannot be sent.
 Response call(Service& service, const Route& route, const Request& request);
 
