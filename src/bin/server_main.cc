@@ -4,11 +4,13 @@
 
 #include "base/log.h"
 #include "base/stop.h"
+#include "server/access/keys_command.h"
 #include "server/run.h"
 
 int main(int argc, char** argv) {
   using namespace tessera;
   const std::stop_source stop = stop_on({SIGINT, SIGTERM});  // before any thread exists: all inherit the signal mask
+  if (const auto status = server::run_keys_command({argv + 1, argv + argc})) return *status;
   const auto parsed = server::parse_options({argv + 1, argv + argc});
   if (!parsed) {
     std::fprintf(stderr, "tessera-server: %s\n", parsed.error().what.c_str());

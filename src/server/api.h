@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/access/viewer.h"
 #include "server/keeper.h"
 #include "server/query.h"
 
@@ -23,6 +24,8 @@ struct Known {
   const fleet::ClusterView& cluster;
   const fleet::ServingView& serving;
   const std::vector<std::string>& supported_models;  ///< empty: all
+  /// Who asks. All of the above has only what he may see; whoever reads elsewhere asks Viewer::visible().
+  const Viewer& viewer;
 };
 
 /// A page of a list. A row is made when it is written, so that a long table is never in memory as JSON.

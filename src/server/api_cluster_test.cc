@@ -77,7 +77,7 @@ struct ClusterApi : testing::Test {
     request.method = "GET";
     request.query = query;
     Query asked(request);
-    const Page page = list({*view, overviews, *cluster, serving, supported}, asked);
+    const Page page = list({*view, overviews, *cluster, serving, supported, everybody()}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -142,7 +142,7 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, serving, supported}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported, everybody()}, asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));

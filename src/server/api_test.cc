@@ -126,10 +126,18 @@ struct ApiTest : testing::Test {
       must(store::Database::open("sqlite:" + (folder.path() / "tessera.db").string()));
   Keeper keeper{{}, kept, *database, *journal};
   Intake intake{{}, *journal, keeper};
+  std::unique_ptr<Access> access =
+      must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
   bool started = true;
-  std::vector<http::Route> all = routes(
-      {published, intake, keeper, *journal, [] { return std::nullopt; }, [this] { return started; }, {"H100_80GB"}},
-      "/k8s-monitor");
+  std::vector<http::Route> all = routes({published,
+                                         intake,
+                                         keeper,
+                                         *journal,
+                                         [] { return std::nullopt; },
+                                         [this] { return started; },
+                                         {"H100_80GB"},
+                                         *access},
+                                        "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
 
@@ -140,7 +148,7 @@ TEST_F(ApiTest, EveryRouteIsInTheDocumentAndTheReverse) {
   for (const http::Route& route : all) served.insert(lower(route.method) + " " + route.path);
   for (const auto& [path, item] : *check.at({"paths"}).entries())
     for (const auto& [key, operation] : *item.entries())
-      if (key == "get" || key == "post")
+      if (key == "get" || key == "post" || key == "delete")
         written.insert(key + " " + (item.find("servers") ? "" : std::string(kApi)) + path);
   EXPECT_EQ(served, written);
 }

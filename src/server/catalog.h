@@ -128,6 +128,21 @@ inline constexpr Described kServingRefused{
      "Series of serving engines that were passed over, because there are too many."},
     "",
     "the keeper"};
+inline constexpr Described kOpenToAll{
+    {"tessera_server_open_to_all", Type::Gauge, "boolean",
+     "1 if nobody is asked who he is on an address that other machines reach, else 0."},
+    "",
+    "access"};
+inline constexpr Described kApiKeys{
+    {"tessera_server_api_keys", Type::Gauge, "keys", "API keys that are good now."}, "", "access"};
+inline constexpr Described kAccessRefused{
+    {"tessera_server_access_refused_total", Type::Counter, "requests",
+     "Requests that were not let through: no_credential; wrong, expired, revoked credentials; scope, not given to the "
+     "caller; tenant, of a caller that is restricted; limit, too many of one caller; peer, too many wrong ones from "
+     "one "
+     "address."},
+    "reason",
+    "access"};
 inline constexpr Described kCpuSeconds{
     {"tessera_server_cpu_seconds_total", Type::Counter, "seconds", "CPU time of the process, user and system."},
     "",

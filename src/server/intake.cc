@@ -88,7 +88,7 @@ http::Response Intake::refuse(const http::Request& request, Refusal why, std::st
   return reply({row.status, row.type, std::move(detail)}, request);
 }
 
-http::Response Intake::write(const http::Request& request) {
+http::Response Intake::write(const http::Request& request, std::size_t* told) {
   if (request.body.size() > limits_.body_bytes)
     return refuse(request, Refusal::TooLarge,
                   fmt::format("a body of {} bytes: at most {} are taken", request.body.size(), limits_.body_bytes));
@@ -121,6 +121,7 @@ http::Response Intake::write(const http::Request& request) {
     stats_.exemplars += exemplars;
     stats_.histograms += histograms;
   }
+  if (told) *told = samples + exemplars + histograms;
   http::Response out;
   out.status = 204;
   out.headers.emplace_back("X-Request-Id", request_id(request));

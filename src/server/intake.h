@@ -34,7 +34,8 @@ class Intake {
   Intake(IntakeLimits limits, journal::Journal& journal, Keeper& keeper);
 
   /// POST /write: remote write 1.0 and 2.0, snappy, or VictoriaMetrics' zstd.
-  http::Response write(const http::Request& request);
+  /// `told`, where it is not null, gets the number of samples in a request that was taken.
+  http::Response write(const http::Request& request, std::size_t* told = nullptr);
 
   struct Replayed {
     std::size_t records = 0;

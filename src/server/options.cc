@@ -16,7 +16,8 @@ constexpr const char* kAbout =
     "tessera-server: takes in what agents, relays and exporters say of GPUs, and tells what the fleet is and does.";
 constexpr const char* kFooter =
     "Remote write goes to http://ADDRESS/k8s-monitor/api/v1/write; the API is described at /openapi.yaml. Without a "
-    "configuration file the defaults hold. Exit status: 0, 1 for a failure, 2 for a wrong command line.";
+    "configuration file the defaults hold. On an address that other machines reach an API key is needed: "
+    "'tessera-server keys create' makes the first. Exit status: 0, 1 for a failure, 2 for a wrong command line.";
 
 const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
 const std::map<std::string, log::Level> kLevels = {
@@ -62,6 +63,8 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
       ->type_name("HOST:PORT");
   app.add_option("--data", options.data, "folder of all that is kept [/var/lib/tessera-server]")->type_name("DIR");
   app.add_option("--check-config", check, "check this file, say what it comes to, and exit")->type_name("FILE");
+  app.add_flag("--insecure-no-auth", options.insecure_no_auth,
+               "ask nobody who he is, on any address: whoever reaches it may read and change everything");
   app.add_option("--log-format", format, "form of log lines on standard error [text]")
       ->check(one_of(kFormats))
       ->type_name("text|json");

@@ -14,6 +14,7 @@ struct Options {
   std::string address;  ///< over the settings' where not empty
   std::string data = "/var/lib/tessera-server";
   bool check_config = false;
+  bool insecure_no_auth = false;  ///< nobody is asked who he is
   log::Format log_format = log::Format::Text;
   log::Level log_level = log::Level::Info;
 };

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <utility>
 
 namespace tessera::server {
 namespace {
@@ -20,6 +21,18 @@ constexpr Title kTitles[] = {{"invalid-parameter", "Invalid parameter"},
                              {"invalid-samples", "Invalid samples"},
                              {"not-found", "Not found"},
                              {"ambiguous-id", "Ambiguous id"},
+                             {"unauthorized", "Who are you"},
+                             {"out-of-scope", "Out of scope"},
+                             {"restricted", "Restricted"},
+                             {"too-many-requests", "Too many requests"},
+                             {"idempotency-key-reused", "Idempotency-Key used twice"},
+                             {"precondition-failed", "Changed meanwhile"},
+                             {"issuer-unavailable", "The issuer is away"},
+                             {"database-unavailable", "The database takes nothing"},
+                             {"bad-request", "Bad request"},
+                             {"method-not-allowed", "Method not allowed"},
+                             {"timeout", "Too slow"},
+                             {"internal", "Failed inside the server"},
                              {"too-large", "Too large"},
                              {"unsupported-type", "Unsupported media type"},
                              {"starting", "Starting"},
@@ -30,6 +43,26 @@ std::string_view title_of(std::string_view type) {
   const auto* found = std::ranges::find(kTitles, type, &Title::type);
   return found == std::end(kTitles) ? type : found->title;
 }
+
+/// Types of what http refuses by itself.
+std::string_view type_of(int status) {
+  constexpr std::pair<int, std::string_view> kTypes[] = {
+      {401, "unauthorized"}, {404, "not-found"}, {405, "method-not-allowed"}, {408, "timeout"}, {413, "too-large"},
+      {414, "too-large"},    {431, "too-large"}, {500, "internal"},           {503, "busy"}};
+  for (const auto& [known, type] : kTypes)
+    if (known == status) return type;
+  return "bad-request";
+}
+
+// A page that a browser is led to shows text and runs nothing; another site may not put it into a frame.
+constexpr std::pair<std::string_view, std::string_view> kHeaders[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Cache-Control", "no-store"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cross-Origin-Opener-Policy", "same-origin"}};
 
 std::string fresh_id() {
   static const std::uint64_t start = (std::uint64_t{std::random_device()()} << 32U) ^ std::random_device()();
@@ -64,6 +97,25 @@ http::Response reply(const Problem& problem, const http::Request& request) {
   out.headers.emplace_back("X-Request-Id", id);
   if (problem.status == 503 || problem.status == 429) out.headers.emplace_back("Retry-After", "1");
   return out;
+}
+
+void finish_reply(const http::Request& request, http::Response& response, bool tls) {
+  if (response.by_server) {
+    std::string detail = std::move(response.body);
+    while (detail.ends_with('\n')) detail.pop_back();
+    http::Response problem = reply({response.status, type_of(response.status), std::move(detail)}, request);
+    for (auto& header : response.headers)
+      if (header.first != "Retry-After") problem.headers.push_back(std::move(header));
+    response = std::move(problem);
+  }
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(response.headers, [&](const auto& header) { return header.first == name; });
+  };
+  for (const auto& [name, value] : kHeaders)
+    if (!has(name)) response.headers.emplace_back(name, value);
+  if (tls && !has("Strict-Transport-Security"))
+    response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
+  if (!has("X-Request-Id")) response.headers.emplace_back("X-Request-Id", request_id(request));
 }
 
 }  // namespace tessera::server

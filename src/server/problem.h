@@ -27,4 +27,8 @@ std::string request_id(const http::Request& request);
 /// `application/problem+json`, with the request's id in it and in its header. 503 and 429 have Retry-After.
 http::Response reply(const Problem& problem, const http::Request& request);
 
+/// The last touch to every reply: what the server itself refuses becomes a problem too, and all have an id and the
+/// headers that keep browsers from doing more with a reply than to show it.
+void finish_reply(const http::Request& request, http::Response& response, bool tls);
+
 }  // namespace tessera::server

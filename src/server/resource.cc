@@ -55,14 +55,28 @@ std::string page_csv(const Page& page, Columns columns) {
   return out;
 }
 
+http::Response page_reply(const Page& page, Columns columns, const Query& query, EpochMs time) {
+  http::Response out;
+  out.content_type = query.csv() ? "text/csv; charset=utf-8; header=present" : "application/json";
+  out.body = query.csv() ? page_csv(page, columns) : page_json(page, time);
+  if (!page.next_cursor.empty()) out.headers.emplace_back("Link", link_to(query.request(), page.next_cursor));
+  return out;
+}
+
 /// A reply of `make` to what is known now, or the problem that its query came to.
 template <class Make>
 http::Response answer(const Source& source, const http::Request& request, const Make& make) {
   const auto published = source.fleet.get();
   if (!source.started() || !published) return starting(request);
   Query query(request);
-  const Known known{*published->view, published->overviews, *published->cluster, *published->serving,
-                    source.supported_models};
+  const Viewer& viewer = viewer_of(request);
+  const auto seen = viewer.restricted() ? source.sight->of(published, viewer) : nullptr;
+  const Known known{seen ? *seen->view : *published->view,
+                    seen ? seen->overviews : published->overviews,
+                    seen ? *seen->cluster : *published->cluster,
+                    seen ? *seen->serving : *published->serving,
+                    source.supported_models,
+                    viewer};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : finish(std::move(out), request);
 }
@@ -84,14 +98,13 @@ http::Response show(const Source& source, Show resource, const http::Request& re
 
 http::Response list(const Source& source, List resource, Columns columns, const http::Request& request) {
   return answer(source, request, [&](const Known& known, Query& query) {
-    http::Response out;
     const Page page = resource(known, query);
-    if (query.problem()) return out;
-    out.content_type = query.csv() ? "text/csv; charset=utf-8; header=present" : "application/json";
-    out.body = query.csv() ? page_csv(page, columns) : page_json(page, known.view.time);
-    if (!page.next_cursor.empty()) out.headers.emplace_back("Link", link_to(request, page.next_cursor));
-    return out;
+    return query.problem() ? http::Response() : page_reply(page, columns, query, known.view.time);
   });
+}
+
+http::Response paged(const Page& page, Columns columns, const Query& query, EpochMs time) {
+  return finish(page_reply(page, columns, query, time), query.request());
 }
 
 }  // namespace tessera::server

@@ -6,6 +6,7 @@
 
 #include "base/latest.h"
 #include "http/server.h"
+#include "server/access/sight.h"
 #include "server/api.h"
 
 namespace tessera::server {
@@ -14,7 +15,8 @@ namespace tessera::server {
 struct Source {
   const Latest<Published>& fleet;
   std::vector<std::string> supported_models;
-  std::function<bool()> started;  ///< false while the journal is replayed: what is known is not all
+  std::function<bool()> started{};  ///< false while the journal is replayed: what is known is not all
+  std::shared_ptr<Sight> sight = std::make_shared<Sight>();
 };
 
 using Show = Json (*)(const Known& known, Query& query);
@@ -22,6 +24,9 @@ using List = Page (*)(const Known& known, Query& query);
 
 http::Response show(const Source& source, Show resource, const http::Request& request);
 http::Response list(const Source& source, List resource, Columns columns, const http::Request& request);
+
+/// One page as JSON or as a table, with the link to the next.
+http::Response paged(const Page& page, Columns columns, const Query& query, EpochMs time);
 
 /// 503 while the server starts.
 http::Response starting(const http::Request& request);

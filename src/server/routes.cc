@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "server/access/api_access.h"
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
@@ -55,9 +56,9 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   metrics::Page page;
   add_fleet_metrics(page, *published->view);
   if (told.cluster) add_cluster_metrics(page, told.cluster());
-  add_self_metrics(
-      page, *published,
-      {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(), footprint()});
+  add_self_metrics(page, *published,
+                   {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
+                    told.access.stats(), footprint()});
   const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
   http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
                             open ? metrics::write_openmetrics(page) : metrics::write_text(page));
@@ -80,7 +81,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
        [](const http::Request&) { return text(200, "application/yaml", std::string(openapi_yaml())); }},
       {"POST", api + "/write",
        [told](const http::Request& request) {
-         return told.started() ? told.intake.write(request) : starting(request);
+         if (!told.started()) return starting(request);
+         std::size_t samples = 0;
+         http::Response out = told.intake.write(request, &samples);
+         told.access.charge_samples(request, samples);
+         return out;
        }},
   };
   const auto source = std::make_shared<const Source>(Source{told.fleet, told.supported_models, told.started});
@@ -91,7 +96,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
     out.push_back({"GET", api + one.path, [source, one](const http::Request& request) {
                      return list(*source, one.resource, one.columns, request);
                    }});
-  return out;
+  for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
+  return told.access.guard(std::move(out), context_path);
 }
 
 }  // namespace tessera::server

@@ -7,6 +7,7 @@
 
 #include "base/latest.h"
 #include "http/server.h"
+#include "server/access/access.h"
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
@@ -22,6 +23,7 @@ struct Told {
   std::function<std::optional<http::ServerStats>()> served;
   std::function<bool()> started;  ///< false while the journal is replayed
   std::vector<std::string> supported_models;
+  Access& access;
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
 };
 

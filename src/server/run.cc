@@ -10,9 +10,12 @@
 
 #include "base/every.h"
 #include "base/log.h"
+#include "fleet/cluster/owners.h"
+#include "server/access/access.h"
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
+#include "server/problem.h"
 #include "server/routes.h"
 #include "server/settings.h"
 #include "store/database.h"
@@ -40,12 +43,34 @@ std::optional<std::string> environment(std::string_view name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
-bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("localhost:");
-}
-
 std::string database_url(const Settings& settings, const Options& options) {
   return settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db" : settings.database_url;
+}
+
+/// Of the namespaces of the cluster that is watched.
+Teams teams_in(const fleet::ClusterView& cluster) {
+  Teams out;
+  for (const auto& [name, space] : cluster.namespaces)
+    if (const auto team = fleet::team_of_namespace(cluster, cluster.cluster, name); !team.empty()) out[name] = team;
+  return out;
+}
+
+AccessSettings access_settings(const Settings& settings, const Options& options,
+                               const Latest<fleet::ClusterView>& cluster) {
+  AccessSettings out;
+  out.insecure = settings.insecure_no_auth || options.insecure_no_auth;
+  out.open_metrics = settings.open_metrics;
+  out.admin_key_file = settings.admin_key_file;
+  out.teams = settings.teams;
+  out.teams_told = [&cluster] {
+    const auto known = cluster.get();
+    return known ? teams_in(*known) : Teams();
+  };
+  out.oidc = settings.oidc;
+  const auto rate = [](const auto& limit) { return limit ? std::optional(static_cast<double>(*limit)) : std::nullopt; };
+  out.requests_per_second = rate(settings.requests_per_second);
+  out.samples_per_second = rate(settings.samples_per_second);
+  return out;
 }
 
 http::ServerOptions server_options(const Settings& settings, const Options& options, const IntakeLimits& limits) {
@@ -58,8 +83,11 @@ http::ServerOptions server_options(const Settings& settings, const Options& opti
     out.tls.emplace();
     out.tls->cert_file = settings.tls_certificate;
     out.tls->key_file = settings.tls_key;
+    out.tls->client_ca_file = settings.tls_client_ca;
   }
-  out.headers = {{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}};
+  out.finish = [tls = out.tls.has_value()](const http::Request& request, http::Response& response) {
+    finish_reply(request, response, tls);
+  };
   return out;
 }
 
@@ -95,6 +123,10 @@ Result<store::Resumed> resume(store::Database& database, const journal::Journal&
 
 }  // namespace
 
+Result<std::string> database_url(const Options& options) {
+  return database_url(TRY(load_settings(options.config, environment)), options);
+}
+
 Result<void> run(const Options& options, std::stop_token stop) {
   const Settings settings = TRY(load_settings(options.config, environment));
   for (const std::string& warning : settings.warnings) log::warn("settings", {{"what", warning}});
@@ -105,8 +137,11 @@ Result<void> run(const Options& options, std::stop_token stop) {
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
   const auto database = TRY(store::Database::open(database_url(settings, options)));
-  Latest<Published> fleet;
   Latest<fleet::ClusterView> cluster;
+  const http::ServerOptions serving_at = server_options(settings, options, {});
+  const auto access = TRY(Access::open(TRY(store::Database::open(database_url(settings, options))),
+                                       access_settings(settings, options, cluster), serving_at.address));
+  Latest<Published> fleet;
   const auto watch = TRY(watch_cluster(settings, cluster, fleet));
   KeeperOptions keeping;
   keeping.cluster = &cluster;
@@ -124,15 +159,11 @@ Result<void> run(const Options& options, std::stop_token stop) {
   };
   std::function<std::vector<ClusterListStats>()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
-  const auto server =
-      TRY(http::Server::listen(server_options(settings, options, {}),
-                               routes({fleet, intake, keeper, *journal, served, [&started] { return started.load(); },
-                                       settings.supported_models, cluster_stats},
-                                      settings.context_path)));
+  const auto server = TRY(http::Server::listen(
+      serving_at, routes({fleet, intake, keeper, *journal, served, [&started] { return started.load(); },
+                          settings.supported_models, *access, cluster_stats},
+                         settings.context_path)));
   serving = server.get();
-  if (!is_loopback(server->address()))
-    log::warn("nobody is asked who he is: whoever reaches this address may read everything and send samples",
-              {{"address", server->address()}, {"what_to_do", "serve on 127.0.0.1, or behind something that asks"}});
   log::info("server listens", {{"address", server->address()}, {"data", options.data}});
   const Intake::Replayed replayed = TRY(intake.replay(position));
   while (!stop.stop_requested() && fleet.get()->applied < replayed.last)

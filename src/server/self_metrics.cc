@@ -93,6 +93,14 @@ void add_http(Page& page, const http::ServerStats& http) {
               {"failed", http.failed_handlers}});
 }
 
+void add_access(Page& page, const AccessStats& access) {
+  append_single(page, catalog::kOpenToAll.metric, access.open_to_all ? 1 : 0);
+  append_single(page, catalog::kApiKeys.metric, number(access.keys));
+  page.family(catalog::kAccessRefused.metric);
+  for (std::size_t i = 0; i < kRefused; ++i)
+    page.add(page.labels(label_text({{"reason", refused_name(static_cast<Refused>(i))}})), number(access.refused[i]));
+}
+
 }  // namespace
 
 void add_fleet_metrics(Page& page, const fleet::View& view) {
@@ -142,6 +150,7 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   add_intake(page, seen.intake, seen.keeper);
   add_journal(page, seen.journal);
   if (seen.http) add_http(page, *seen.http);
+  add_access(page, seen.access);
   append_single(page, catalog::kCpuSeconds.metric, seen.process.cpu_seconds);
   if (seen.process.resident_bytes) append_single(page, catalog::kResident.metric, number(*seen.process.resident_bytes));
 }

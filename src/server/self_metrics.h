@@ -6,6 +6,7 @@
 #include "http/server.h"
 #include "journal/journal.h"
 #include "metrics/page.h"
+#include "server/access/access.h"
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
@@ -18,6 +19,7 @@ struct SelfSeen {
   KeeperStats keeper;
   journal::Stats journal;
   std::optional<http::ServerStats> http;
+  AccessStats access;
   Footprint process;
 };
 

@@ -43,6 +43,28 @@ Result<void> take_team_labels(const Node& node, Settings& into) {
   return {};
 }
 
+template <auto OidcSettings::* kField>
+Result<void> take_oidc(const Node& node, Settings& into) {
+  if (!into.oidc) into.oidc.emplace();
+  (*into.oidc).*kField = TRY(node.text());
+  return {};
+}
+
+/// `- {group: ml, scopes: [read], namespaces: [ml]}`
+Result<void> take_roles(const Node& node, Settings& into) {
+  if (!into.oidc) into.oidc.emplace();
+  for (const Node& one : TRY(node.list())) {
+    TRY(one.only({"group", "scopes", "namespaces", "teams"}));
+    OidcRole role;
+    TRY(one.read("group", role.group));
+    TRY(one.read("scopes", role.scopes));
+    for (const auto& [key, words] : {std::pair{"namespaces", &role.namespaces}, {"teams", &role.teams}})
+      if (const auto found = one.find(key); found && !found->is_null()) *words = TRY(found->texts());
+    into.oidc->roles.push_back(std::move(role));
+  }
+  return {};
+}
+
 struct Row {
   SettingRow told;
   Result<void> (*take)(const Node&, Settings&);
@@ -81,13 +103,42 @@ const Row kRows[] = {
     {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed"},
      take<&Settings::pool_max_devices>,
      kLater},
-    {{"server.address", "127.0.0.1:8080", "HOST:PORT to serve at; whoever reaches it may read and write"},
+    {{"server.address", "127.0.0.1:8080", "HOST:PORT to serve at; one that other machines reach needs an API key"},
      take<&Settings::address>},
     {{"server.context-path", "/k8s-monitor", "what stands before every path of the API"},
      take<&Settings::context_path>},
     {{"server.tls.certificate", "", "certificate chain (PEM); with server.tls.key, HTTPS is served"},
      take<&Settings::tls_certificate>},
-    {{"server.tls.key", "", "its private key (PEM)"}, take<&Settings::tls_key>},
+    {{"server.tls.private-key", "", "its private key (PEM); both files are read again when they change"},
+     take<&Settings::tls_key>},
+    {{"server.tls.key", "", "the same as server.tls.private-key"}, take<&Settings::tls_key>},
+    {{"server.tls.client-ca", "", "a client must show a certificate that these (PEM) have signed, beside its key"},
+     take<&Settings::tls_client_ca>},
+    {{"server.access.insecure-no-auth", "false",
+      "true: nobody is asked who he is, on any address; whoever reaches it may read and change everything"},
+     take<&Settings::insecure_no_auth>},
+    {{"server.access.open-metrics", "false", "true: GET /metrics is open to everybody; else it needs the scope read"},
+     take<&Settings::open_metrics>},
+    {{"server.access.admin-key-file", "",
+      "file with a key of 'tessera-server keys generate' that is an admin's from the start: a mounted secret"},
+     take<&Settings::admin_key_file>},
+    {{"server.access.teams", "", "the team of a namespace, as a map; keys may be restricted to teams"},
+     take<&Settings::teams>},
+    {{"server.access.oidc.issuer", "", "URL of an OpenID Connect issuer whose bearer tokens are taken"},
+     take_oidc<&OidcSettings::issuer>},
+    {{"server.access.oidc.audience", "", "the audience that tokens must be made for"},
+     take_oidc<&OidcSettings::audience>},
+    {{"server.access.oidc.groups-claim", "groups", "the claim with the groups, or a path: realm_access.roles"},
+     take_oidc<&OidcSettings::groups_claim>},
+    {{"server.access.oidc.ca-file", "the system's", "whom the issuer's certificate is held against (PEM)"},
+     take_oidc<&OidcSettings::ca_file>},
+    {{"server.access.oidc.roles", "",
+      "list of {group, scopes, namespaces, teams}: what a group may do and see; the first that one is in counts"},
+     take_roles},
+    {{"server.access.limits.requests-per-second", "1000", "of one key; as many may come at once"},
+     take<&Settings::requests_per_second>},
+    {{"server.access.limits.samples-per-second", "no limit", "that one key sends; as many may come at once"},
+     take<&Settings::samples_per_second>},
     {{"cluster-metadata.enabled", "auto",
       "auto, true or false: watch nodes, namespaces and GPU pods of the cluster that the "
       "server runs in; auto: where it runs in one"},
@@ -155,6 +206,10 @@ Result<void> check(const Settings& settings) {
     return wrong("gpu.management.metrics.collection-interval", "at least 1s expected");
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     return wrong("server.tls", "certificate and key belong together");
+  if (!settings.tls_client_ca.empty() && settings.tls_certificate.empty())
+    return wrong("server.tls.client-ca", "it needs server.tls.certificate and server.tls.private-key");
+  if (settings.oidc)
+    if (const auto checked = check(*settings.oidc); !checked) return checked;
   const std::string& path = settings.context_path;
   if (!path.empty() && (path[0] != '/' || path.ends_with('/')))
     return wrong("server.context-path", fmt::format("'{}': a path with a slash before it and none behind", path));

@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/result.h"
+#include "server/access/oidc.h"
 
 namespace tessera::server {
 
@@ -37,6 +38,15 @@ struct Settings {
   std::string cluster_name = "default";   ///< which of the fleet's clusters it runs in
   std::string service_account;            ///< folder; empty: where Kubernetes mounts it
   std::vector<std::string> team_labels = {"team", "app.kubernetes.io/part-of"};
+  std::string tls_client_ca;
+  // server.access
+  bool insecure_no_auth = false;
+  bool open_metrics = false;
+  std::string admin_key_file;
+  std::optional<OidcSettings> oidc;
+  std::map<std::string, std::string> teams;  ///< of namespaces
+  std::optional<std::int64_t> requests_per_second{1'000};
+  std::optional<std::int64_t> samples_per_second;  ///< absent: no limit
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
 

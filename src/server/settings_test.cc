@@ -36,6 +36,11 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"server:\n  tls:\n    key: k.pem\n", "certificate and key belong together"},
       {"server.context-path: monitor\n", "a path with a slash before it"},
       {"database.url: jdbc:oracle\n", "sqlite:FILE expected"},
+      {"server.access.oidc.issuer: http://idp.example\n", "an https:// URL expected"},
+      {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scope: [read]}]}\n", "scopes"},
+      {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scopes: [root]}]}\n",
+       "'root' is no scope"},
+      {"server.tls.client-ca: ca.pem\n", "it needs server.tls.certificate"},
       {"[1]\n", "a map of settings expected"},
   };
   for (const auto& [text, error] : kCases) {
@@ -49,6 +54,22 @@ TEST(Settings, TellWhatHasNoEffect) {
   const auto settings = parse_settings("gpu.management.mig.auto-cleanup: true\n", "s.yaml", none());
   ASSERT_TRUE(settings);
   EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("gpu.management.mig.auto-cleanup has no effect")));
+}
+
+TEST(Settings, TellGroupsWhatTheyMay) {
+  const auto settings = parse_settings(
+      "server:\n  access:\n    teams: {ml: research}\n    oidc:\n      issuer: https://login.example/r\n      "
+      "audience: "
+      "tessera\n      groupsClaim: realm_access.roles\n      roles:\n      - {group: admins, scopes: [admin]}\n      - "
+      "{group: ml, scopes: [read, operate], namespaces: [ml], teams: []}\n",
+      "s.yaml", none());
+  ASSERT_TRUE(settings) << settings.error().what;
+  ASSERT_TRUE(settings->oidc);
+  EXPECT_EQ(settings->oidc->groups_claim, "realm_access.roles");
+  EXPECT_EQ(settings->oidc->roles,
+            (std::vector<OidcRole>{{"admins", {"admin"}},
+                                   {"ml", {"read", "operate"}, {{"ml"}}, std::vector<std::string>{}}}));
+  EXPECT_EQ(settings->teams.at("ml"), "research");
 }
 
 TEST(Settings, AnEmptyFileIsTheDefaults) {

@@ -1,0 +1,69 @@
+#include "server/access/rules.h"
+
+#include <string>
+
+namespace tessera::server {
+namespace {
+
+using enum Scope;
+using enum Tenants;
+
+constexpr Rule kRules[] = {
+    {"GET", "/livez", std::nullopt, Filtered},
+    {"GET", "/readyz", std::nullopt, Filtered},
+    {"GET", "/openapi.yaml", std::nullopt, Filtered},
+    {"GET", "/metrics", Read, Refused},
+    {"POST", "/write", Ingest, Refused},
+    {"GET", "/gpu/overview", Read, Filtered},
+    {"GET", "/gpu/nodes", Read, Filtered},
+    {"GET", "/gpu/nodes/{node}", Read, Filtered},
+    {"GET", "/gpu/devices", Read, Filtered},
+    {"GET", "/gpu/devices/{deviceId}", Read, Filtered},
+    {"GET", "/gpu/instances", Read, Filtered},
+    {"GET", "/gpu/sessions", Read, Filtered},
+    {"GET", "/gpu/pods", Read, Filtered},
+    {"GET", "/gpu/utilization", Read, Filtered},
+    {"GET", "/gpu/models", Read, Filtered},
+    {"GET", "/gpu/mig-profiles", Read, Filtered},
+    {"GET", "/gpu/health", Read, Filtered},
+    {"GET", "/gpu/devices/{deviceId}/metrics", Read, Refused},
+    {"GET", "/gpu/devices/{deviceId}/layouts", Read, Refused},
+    {"GET", "/gpu/serving", Read, Filtered},
+    {"GET", "/events", Read, Refused},
+    {"GET", "/status", Read, Refused},
+    {"POST", "/import/prometheus", Ingest, Refused},
+    {"GET", "/prometheus/api/v1/query", Read, Refused},
+    {"POST", "/prometheus/api/v1/query", Read, Refused},
+    {"GET", "/prometheus/api/v1/query_range", Read, Refused},
+    {"POST", "/prometheus/api/v1/query_range", Read, Refused},
+    {"GET", "/prometheus/api/v1/series", Read, Refused},
+    {"POST", "/prometheus/api/v1/series", Read, Refused},
+    {"GET", "/prometheus/api/v1/labels", Read, Refused},
+    {"POST", "/prometheus/api/v1/labels", Read, Refused},
+    {"GET", "/prometheus/api/v1/label/{name}/values", Read, Refused},
+    {"POST", "/prometheus/api/v1/label/{name}/values", Read, Refused},
+    {"GET", "/access/whoami", Read, Filtered},
+    {"GET", "/access/keys", Admin, Refused},
+    {"POST", "/access/keys", Admin, Refused},
+    {"GET", "/access/keys/{id}", Admin, Refused},
+    {"DELETE", "/access/keys/{id}", Admin, Refused},
+    {"GET", "/audit", Admin, Refused},
+};
+
+}  // namespace
+
+std::span<const Rule> rules() { return kRules; }
+
+const Rule* rule_of(std::string_view method, std::string_view path, std::string_view context_path) {
+  const std::string api = std::string(context_path) + "/api/v1";
+  for (const std::string_view root : {std::string_view(api), context_path}) {
+    if (root.empty() || !path.starts_with(root) || path.size() == root.size() || path[root.size()] != '/') continue;
+    path.remove_prefix(root.size());
+    break;
+  }
+  for (const Rule& rule : kRules)
+    if (rule.method == method && rule.path == path) return &rule;
+  return nullptr;
+}
+
+}  // namespace tessera::server
