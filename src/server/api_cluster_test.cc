@@ -64,7 +64,7 @@ struct ClusterApi : testing::Test {
         fleet::ResourceUses{{"w-1", {1.5, 1024}}, {"ml/trainer-0", {0.25, 512}}});
     state.use(use, use);
     for (const auto list : {fleet::ClusterList::Nodes, fleet::ClusterList::Namespaces, fleet::ClusterList::Pods})
-      state.complete(list);
+      state.complete(list, 0);
     refresh();
   }
   void refresh() {

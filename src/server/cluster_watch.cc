@@ -43,6 +43,7 @@ ClusterWatch::ClusterWatch(kube::ApiServer server, ClusterWatchOptions options, 
       view_(view),
       holders_(std::move(holders)),
       state_(options_.cluster, options_.team_labels) {
+  for (const auto& [name, gone] : options_.known_nodes) state_.remember(name, gone);
   publish();
   for (std::size_t i = 0; i < fleet::kClusterLists; ++i) {
     kube::WatchOptions watching;
@@ -81,7 +82,7 @@ void ClusterWatch::take(ClusterList list, const kube::Event& event) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  if (!gone) return state_.complete(list);
+  if (!gone) return state_.complete(list, now_epoch_ms());
   list == ClusterList::Nodes ? state_.drop_node(event.key, now_epoch_ms()) : state_.drop_namespace(event.key);
 }
 
@@ -90,7 +91,7 @@ void ClusterWatch::take_pod(const kube::Event& event) {
   fleet::ClusterPod pod;
   if (event.type == Type::Added || event.type == Type::Modified) pod = read_pod(event.json);
   const std::lock_guard lock(mutex_);
-  if (event.type == Type::Synced) return state_.complete(ClusterList::Pods);
+  if (event.type == Type::Synced) return state_.complete(ClusterList::Pods, now_epoch_ms());
   const bool kept = !pod.name.empty() && !is_over(pod.phase) && (pod.asks_for_gpus() || wanted_.contains(event.key));
   if (kept) return state_.put(std::move(pod));
   if (event.type == Type::Deleted) wanted_.erase(event.key);

@@ -4,8 +4,10 @@
 // second. That the API is silent changes nothing: only a list or a watch that shows an object gone takes it away.
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -23,6 +25,7 @@ namespace tessera::server {
 struct ClusterWatchOptions {
   std::string cluster = "default";  ///< which of the fleet's clusters it is
   std::vector<std::string> team_labels;
+  std::map<std::string, std::optional<EpochMs>> known_nodes{};  ///< of the last run: when it had left, if it had
   Milliseconds publish_every{1'000};
   Milliseconds use_every{30'000};    ///< metrics.k8s.io has no watch
   Milliseconds look_again{300'000};  ///< for metrics.k8s.io where there is none

@@ -34,6 +34,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       journal_(journal),
       fleet_(options_.fleet),
       serving_(options_.serving),
+      cluster_nodes_(options_.cluster_nodes),
       archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
       saved_(options_.resumed.progress),
       recalling_(saved_.counted > 0),
@@ -246,6 +247,8 @@ void Keeper::save(bool usage) {
   for (fleet::LayoutSeen& one : fleet_.take_layouts()) unsaved_layouts_.push_back(std::move(one));
   if (unsaved_devices_.empty()) gather_devices();
   if (usage && !pending_ && applied_ > 0) gather(now);
+  if (const auto noted = save_cluster_nodes(); !noted)
+    log::warn("nodes of the cluster cannot be noted; it is tried again", {{"why", noted.error().what}});
   if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_devices_.empty() && !pending_) return;
   store::Kept kept{unsaved_, unsaved_layouts_, unsaved_devices_, nullptr, {}};
   if (pending_) {
@@ -279,6 +282,22 @@ void Keeper::note_saved(SteadyTime begin) {
   stats_.save_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   saved_ = pending_->progress;
   pending_.reset();
+}
+
+Result<void> Keeper::save_cluster_nodes() {
+  const auto cluster = options_.cluster ? options_.cluster->get() : nullptr;
+  if (!cluster) return {};
+  for (const auto& node : published_.get()->view->nodes) {
+    if (node->cluster != cluster->cluster) continue;
+    const auto gone = cluster->gone.find(node->name);
+    if (gone == cluster->gone.end() && !cluster->nodes.contains(node->name)) continue;
+    const auto now = gone == cluster->gone.end() ? std::optional<EpochMs>() : std::optional(gone->second);
+    const auto known = cluster_nodes_.find(node->name);
+    if (known != cluster_nodes_.end() && known->second == now) continue;
+    TRY(store::write_cluster_node(database_, node->cluster, node->name, now));
+    cluster_nodes_[node->name] = now;
+  }
+  return {};
 }
 
 void Keeper::publish() {

@@ -20,6 +20,7 @@
 #include "journal/journal.h"
 #include "server/batch.h"
 #include "store/archive.h"
+#include "store/cluster_nodes.h"
 #include "store/database.h"
 
 namespace tessera::server {
@@ -53,6 +54,7 @@ struct KeeperOptions {
   fleet::FleetOptions fleet;
   fleet::ServingOptions serving;
   const Latest<fleet::ClusterView>* cluster = nullptr;  ///< null: none is watched
+  store::ClusterNodes cluster_nodes;                    ///< as the database has them
   Milliseconds publish_every{1'000};
   Milliseconds save_every{5'000};
   Milliseconds forget_series_after{3'600'000};
@@ -84,6 +86,7 @@ class Keeper {
   void learn_new(const Batch& batch);
   std::uint32_t learn(fleet::Labels labels, EpochMs time);
   void publish();
+  Result<void> save_cluster_nodes();
   struct KnownDevice {
     std::shared_ptr<const fleet::DeviceFacts> facts;
     std::string node;
@@ -121,6 +124,7 @@ class Keeper {
   // Below: the thread's own.
   fleet::Fleet fleet_;
   fleet::Serving serving_;
+  store::ClusterNodes cluster_nodes_;  ///< as they are in the database
   fleet::SeriesIndex index_;
   fleet::OverviewFold fold_;
   std::vector<std::uint32_t> slots_;   ///< of one batch's samples

@@ -93,7 +93,8 @@ http::ServerOptions server_options(const Settings& settings, const Options& opti
 
 /// Null where the server is to watch none: outside of a cluster, unless the settings insist on one.
 Result<std::unique_ptr<ClusterWatch>> watch_cluster(const Settings& settings, Latest<fleet::ClusterView>& view,
-                                                    const Latest<Published>& fleet) {
+                                                    const Latest<Published>& fleet,
+                                                    const store::ClusterNodes& known_nodes) {
   if (settings.cluster_metadata == "false") return std::unique_ptr<ClusterWatch>();
   auto api = kube::in_cluster(settings.service_account.empty() ? kube::kServiceAccount : settings.service_account);
   if (!api && settings.cluster_metadata == "auto") return std::unique_ptr<ClusterWatch>();
@@ -103,6 +104,7 @@ Result<std::unique_ptr<ClusterWatch>> watch_cluster(const Settings& settings, La
   ClusterWatchOptions options;
   options.cluster = settings.cluster_name;
   options.team_labels = settings.team_labels;
+  options.known_nodes = known_nodes;
   return std::make_unique<ClusterWatch>(*std::move(api), options, view, [&fleet, name = settings.cluster_name] {
     const auto known = fleet.get();
     return known ? holders_in(*known->view, name) : std::vector<std::string>();
@@ -142,8 +144,9 @@ Result<void> run(const Options& options, std::stop_token stop) {
   const auto access = TRY(Access::open(TRY(store::Database::open(database_url(settings, options))),
                                        access_settings(settings, options, cluster), serving_at.address));
   Latest<Published> fleet;
-  const auto watch = TRY(watch_cluster(settings, cluster, fleet));
   KeeperOptions keeping;
+  keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
+  const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
   keeping.cluster = &cluster;
   keeping.fleet.interval = keeping.serving.interval = settings.collection_interval;
   keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);

@@ -40,7 +40,18 @@ void ClusterState::put(ClusterPod pod) {
 }
 
 void ClusterState::drop_node(const std::string& name, EpochMs now) {
-  if (view_.nodes.erase(name) == 0) return;
+  if (view_.nodes.erase(name) > 0) note_gone(name, now);
+}
+
+void ClusterState::remember(const std::string& node, std::optional<EpochMs> gone) {
+  if (view_.nodes.contains(node)) return;
+  if (gone)
+    note_gone(node, *gone);
+  else
+    before_.insert(node);
+}
+
+void ClusterState::note_gone(const std::string& name, EpochMs now) {
   if (view_.gone.size() >= kMostGone)
     view_.gone.erase(std::ranges::min_element(view_.gone, {}, &std::pair<const std::string, EpochMs>::second));
   view_.gone[name] = now;
@@ -55,8 +66,11 @@ void ClusterState::drop_pod(const std::string& key) {
   if (view_.pods.erase(key) > 0) published_.reset();
 }
 
-void ClusterState::complete(ClusterList list) {
+void ClusterState::complete(ClusterList list, EpochMs now) {
   if (std::exchange(complete_[static_cast<std::size_t>(list)], true)) return;
+  if (list == ClusterList::Nodes)
+    for (const std::string& name : std::exchange(before_, {}))
+      if (!view_.nodes.contains(name)) note_gone(name, now);
   view_.synced = std::ranges::all_of(complete_, std::identity{});
   published_.reset();
 }

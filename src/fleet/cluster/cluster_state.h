@@ -3,6 +3,8 @@
 // changes.
 #include <array>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +30,12 @@ class ClusterState {
   void drop_pod(const std::string& key);
   bool has_pod(const std::string& key) const { return view_.pods.contains(key); }
 
+  /// Of the time before: a node that was there, or had left by then. Those that were there and are not in the first
+  /// list have left.
+  void remember(const std::string& node, std::optional<EpochMs> gone);
+
   /// The list is complete: from here on, what is not there is not.
-  void complete(ClusterList list);
+  void complete(ClusterList list, EpochMs now);
 
   /// Null: there is no metrics.k8s.io.
   void use(std::shared_ptr<const ResourceUses> nodes, std::shared_ptr<const ResourceUses> pods);
@@ -38,8 +44,11 @@ class ClusterState {
   std::shared_ptr<const ClusterView> view();
 
  private:
+  void note_gone(const std::string& name, EpochMs now);
+
   ClusterView view_;
   std::array<bool, kClusterLists> complete_{};
+  std::set<std::string> before_;  ///< remembered nodes that were there
   std::shared_ptr<const ClusterView> published_;
 };
 

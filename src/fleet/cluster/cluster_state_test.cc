@@ -49,11 +49,11 @@ TEST_F(ClusterStateTest, IsTheSameViewWhileNothingChanges) {
 }
 
 TEST_F(ClusterStateTest, IsSyncedWhenEachListIsComplete) {
-  state.complete(ClusterList::Nodes);
-  state.complete(ClusterList::Pods);
-  state.complete(ClusterList::Pods);
+  state.complete(ClusterList::Nodes, 0);
+  state.complete(ClusterList::Pods, 0);
+  state.complete(ClusterList::Pods, 0);
   EXPECT_FALSE(state.view()->synced);
-  state.complete(ClusterList::Namespaces);
+  state.complete(ClusterList::Namespaces, 0);
   EXPECT_TRUE(state.view()->synced);
 }
 
@@ -72,6 +72,19 @@ TEST_F(ClusterStateTest, RemembersNodesThatLeftButNotForEver) {
   EXPECT_EQ(view->gone.size(), ClusterState::kMostGone);
   EXPECT_FALSE(view->gone.contains("n0")) << "the oldest goes";
   EXPECT_TRUE(view->gone.contains("n1"));
+}
+
+TEST_F(ClusterStateTest, ANodeThatLeftBeforeTheFirstListIsGone) {
+  state.remember("stayed", std::nullopt);
+  state.remember("left", std::nullopt);
+  state.remember("long_gone", 5);
+  state.remember("came_back", 6);
+  EXPECT_EQ(state.view()->gone, (std::map<std::string, EpochMs, std::less<>>{{"came_back", 6}, {"long_gone", 5}}))
+      << "of the others nothing is known before the list is complete";
+  state.put(node("stayed"));
+  state.put(node("came_back"));
+  state.complete(ClusterList::Nodes, 9);
+  EXPECT_EQ(state.view()->gone, (std::map<std::string, EpochMs, std::less<>>{{"left", 9}, {"long_gone", 5}}));
 }
 
 }  // namespace

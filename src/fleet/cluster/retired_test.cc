@@ -52,6 +52,10 @@ TEST_F(RetiredTest, WhatANodeSaidWhileItLeftDoesNotBringItBack) {
   scrape(kStart + 30'000);
   at(kStart + 30'000);
   EXPECT_EQ(presence(), Presence::Retired);
+  scrape(kStart + 500);  // on its way for long
+  at(kStart + 31'000);
+  EXPECT_EQ(presence(), Presence::Retired);
+  EXPECT_TRUE(device_of(*view, 0).sessions.empty());
   scrape(kStart + 5 * kMinute);
   at(kStart + 5 * kMinute);
   EXPECT_EQ(presence(), Presence::Present) << "it goes on speaking";

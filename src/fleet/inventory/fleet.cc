@@ -88,9 +88,18 @@ void Fleet::advance(EpochMs now) {
     if (needs_sweep(nodes_[number], now)) sweep(number, now);
 }
 
-void Fleet::retire(std::uint32_t number, EpochMs now) {
-  nodes_[number].gone = now;
+bool Fleet::speaks_on(const NodeState& of, const Device& device) const {
+  return device.presence == Presence::Present && device.last_seen > *of.gone + silence_.count();
+}
+
+/// But for devices that go on speaking: those are there.
+void Fleet::retire(std::uint32_t number) {
+  const auto wanted = [&](const Device& device) {
+    return device.presence != Presence::Retired && !speaks_on(nodes_[number], device);
+  };
+  if (!std::ranges::any_of(nodes_[number].node->devices, wanted)) return;
   for (Device& device : edit(number).devices) {
+    if (!wanted(device)) continue;
     if (device.presence == Presence::Present) fall_silent(nodes_[number], device);
     device.presence = Presence::Retired;
   }
@@ -100,9 +109,12 @@ void Fleet::take_cluster(const ClusterView& cluster, EpochMs now) {
   for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
     NodeState& of = nodes_[number];
     if (of.node->cluster != cluster.cluster) continue;
-    const bool gone = cluster.gone.contains(of.node->name);
-    if (gone && !of.gone) retire(number, now);
-    if (gone || !of.gone || !cluster.nodes.contains(of.node->name)) continue;
+    if (const auto gone = cluster.gone.find(of.node->name); gone != cluster.gone.end()) {
+      of.gone = gone->second;
+      retire(number);
+      continue;
+    }
+    if (!of.gone || !cluster.nodes.contains(of.node->name)) continue;
     of.gone.reset();
     of.back = now;
     for (Device& device : edit(number).devices)

@@ -173,7 +173,8 @@ class Fleet {
   bool needs_sweep(const NodeState& of, EpochMs now) const;
   void sweep(std::uint32_t node, EpochMs now);
   void fall_silent(const NodeState& of, Device& device);
-  void retire(std::uint32_t node, EpochMs now);
+  bool speaks_on(const NodeState& of, const Device& device) const;
+  void retire(std::uint32_t node);
   bool is_missing(const NodeState& of, const Device& device, EpochMs now) const;
   bool silent(EpochMs last, EpochMs now) const { return now - last > silence_.count(); }
 

@@ -64,7 +64,8 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (time <= state.last) return false;
   const Subject& subject = subjects_[state.subject];
   // What a node said around the time it left does not bring it back; one that goes on speaking is there.
-  if (const auto& gone = nodes_[subject.node].gone; gone && time <= *gone + silence_.count()) return false;
+  if (const auto& gone = nodes_[subject.node].gone; gone && time > *gone && time <= *gone + silence_.count())
+    return false;
   state.last = time;
   Device& device = device_of(subject);
   if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
