@@ -268,13 +268,13 @@ TEST_P(Kept, IsWhereItsVolumesAre) {
   EXPECT_EQ(pod["securityContext"]["fsGroup"].as<std::string>(""),
             pod["securityContext"]["runAsGroup"].as<std::string>(""));
   EXPECT_TRUE(manifest.has("Service", set["serviceName"].as<std::string>()));
+  const auto kept = set["volumeClaimTemplates"][0]["metadata"]["name"].as<std::string>();
   std::map<std::string, std::string> places;  // by volume
   for (const auto& mount : pod["containers"][0]["volumeMounts"]) {
     places[mount["name"].as<std::string>()] = mount["mountPath"].as<std::string>();
-    EXPECT_EQ(mount["readOnly"].as<bool>(false), mount["name"].as<std::string>() == "config");
+    EXPECT_EQ(mount["readOnly"].as<bool>(false), mount["name"].as<std::string>() != kept);
   }
   const auto args = words(pod["containers"][0]["args"]);
-  const auto kept = set["volumeClaimTemplates"][0]["metadata"]["name"].as<std::string>();
   EXPECT_THAT(args, Contains("--data=" + places[kept]));
   EXPECT_EQ(instruction(is.dockerfile, "VOLUME"), places[kept]);
   const YAML::Node files = manifest.only("ConfigMap")["data"];
