@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "cli/arguments.h"
+#include "cli/audit_verify.h"
 #include "cli/doctor.h"
 #include "cli/get_targets.h"
 #include "cli/report.h"
@@ -52,6 +53,7 @@ int run_get_targets(const GetTargetsCommand& command) {
 }  // namespace
 
 int run(const std::vector<std::string>& arguments) {
+  if (const auto status = run_audit_command(arguments)) return *status;
   const auto command = parse_arguments(arguments);
   if (!command) {
     std::fprintf(stderr, "tessera: %s\n", command.error().what.c_str());
