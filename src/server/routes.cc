@@ -83,9 +83,9 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
        [told](const http::Request& request) {
          if (!told.started()) return starting(request);
          std::size_t samples = 0;
-         http::Response out = told.intake.write(request, &samples);
+         http::Response taken = told.intake.write(request, &samples);
          told.access.charge_samples(request, samples);
-         return out;
+         return taken;
        }},
   };
   const auto source = std::make_shared<const Source>(Source{told.fleet, told.supported_models, told.started});
