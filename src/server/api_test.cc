@@ -129,6 +129,7 @@ struct ApiTest : testing::Test {
   std::unique_ptr<Access> access =
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
   bool started = true;
+  Leadership leadership;
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -136,7 +137,8 @@ struct ApiTest : testing::Test {
                                          [] { return std::nullopt; },
                                          [this] { return started; },
                                          {"H100_80GB"},
-                                         *access},
+                                         *access,
+                                         leadership},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

@@ -34,6 +34,11 @@ inline constexpr Described kMigAllocationRatio{{"mig_allocation_ratio", Type::Ga
 // Of the server.
 inline constexpr Described kBuildInfo{
     {"tessera_server_build_info", Type::Info, "", "The running server. Always 1."}, "version", "build"};
+inline constexpr Described kLeads{
+    {"tessera_server_leads", Type::Gauge, "boolean",
+     "1 while this server takes in what is sent and runs the jobs; 0 while another one that shares its database does."},
+    "",
+    "the lease"};
 inline constexpr Described kReady{{"tessera_server_ready", Type::Gauge, "boolean",
                                    "1 if what was accepted before the start is in what the server tells, 0 while it is "
                                    "read again."},

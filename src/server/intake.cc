@@ -166,6 +166,21 @@ Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
   return {};
 }
 
+Result<Batch> Intake::read_again(std::uint8_t kind, const std::string& body) const {
+  const auto form = form_of(kind);
+  if (!form) return fail(Code::Invalid, "a record of kind {}", kind);
+  auto message = TRY(wire::decompress(form->compression, body, limits_.message_bytes));
+  std::size_t too_new = 0;
+  return read_batch(form->protocol, std::move(message), limits_, now_epoch_ms(), too_new);
+}
+
+Result<void> Intake::take_over(std::uint8_t kind, const std::string& body) {
+  auto batch = read_again(kind, body);
+  if (batch) return keep(*std::move(batch), kind, body);
+  log::error("a record that was handed over cannot be read and is left out", {{"why", batch.error().what}});
+  return {};
+}
+
 Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
   Replayed out;
   for (;;) {
@@ -176,12 +191,7 @@ Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
     }
     if (record->sequence <= position) continue;
     ++out.records;
-    const auto form = form_of(record->kind);
-    auto message = form ? wire::decompress(form->compression, record->body, limits_.message_bytes)
-                        : Result<std::string>(fail(Code::Invalid, "a record of kind {}", record->kind));
-    std::size_t too_new = 0;
-    auto batch = message ? read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), too_new)
-                         : Result<Batch>(message.error());
+    auto batch = read_again(record->kind, record->body);
     if (!batch) {
       log::error("a record of the journal cannot be read again and is left out",
                  {{"sequence", std::to_string(record->sequence)}, {"why", batch.error().what}});

@@ -45,9 +45,13 @@ class Intake {
   /// of it has been counted.
   Result<Replayed> replay(journal::Sequence position);
 
+  /// A record that another server had accepted: it is this one's when this returns. What cannot be read is left out.
+  Result<void> take_over(std::uint8_t kind, const std::string& body);
+
   IntakeStats stats() const;
 
  private:
+  Result<Batch> read_again(std::uint8_t kind, const std::string& body) const;
   http::Response refuse(const http::Request& request, Refusal why, std::string detail);
   Result<void> keep(Batch batch, std::uint8_t kind, std::string_view body);
   Result<void> wait_until_synced(journal::Sequence sequence);

@@ -43,6 +43,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
     known_devices_[one.cluster + '/' + one.device.facts->uuid] = {one.device.facts, one.node, one.device.last_seen};
     fleet_.remember(one);
   }
+  if (options_.follows) return;
   publish();  // before the thread begins, so that readers always find a view
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }

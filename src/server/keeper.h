@@ -61,6 +61,7 @@ struct KeeperOptions {
   store::UsageRetention retention;
   store::Resumed resumed;  ///< from before a restart
   std::size_t max_queued_bytes = 256U << 20U;
+  bool follows = false;  ///< another server keeps the fleet: this keeper does nothing
 };
 
 /// Thread-safe. `published` has a view from construction on. The destructor applies what is queued and saves.

@@ -58,7 +58,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (told.cluster) add_cluster_metrics(page, told.cluster());
   add_self_metrics(page, *published,
                    {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
-                    told.access.stats(), footprint()});
+                    told.access.stats(), footprint(), told.leadership.may_write()});
   const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
   http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
                             open ? metrics::write_openmetrics(page) : metrics::write_text(page));
@@ -67,6 +67,20 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   out.body = http::gzip(out.body);
   out.headers.emplace_back("Content-Encoding", "gzip");
   return out;
+}
+
+}  // namespace
+
+namespace {
+
+/// What changes something is the leader's alone.
+void leave_to_leader(std::vector<http::Route>& routes, const Leadership& leadership) {
+  for (http::Route& route : routes)
+    if (route.method != "GET")
+      route.handle = [&leadership, handle = std::move(route.handle)](const http::Request& request) {
+        auto refused = leadership.refusal(request);
+        return refused ? *std::move(refused) : handle(request);
+      };
 }
 
 }  // namespace
@@ -97,6 +111,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
+  leave_to_leader(out, told.leadership);
   return told.access.guard(std::move(out), context_path);
 }
 

@@ -11,6 +11,7 @@
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
+#include "server/leadership.h"
 
 namespace tessera::server {
 
@@ -24,6 +25,7 @@ struct Told {
   std::function<bool()> started;  ///< false while the journal is replayed
   std::vector<std::string> supported_models;
   Access& access;
+  const Leadership& leadership;
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
 };
 

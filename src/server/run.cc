@@ -15,7 +15,9 @@
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
+#include "server/leadership.h"
 #include "server/problem.h"
+#include "server/replica.h"
 #include "server/routes.h"
 #include "server/settings.h"
 #include "store/database.h"
@@ -123,6 +125,99 @@ Result<store::Resumed> resume(store::Database& database, const journal::Journal&
   return out;
 }
 
+/// The address that others can reach, where it listens on all.
+std::string reachable(const std::string& address) {
+  for (const std::string_view all : {"0.0.0.0:", "[::]:"})
+    if (address.starts_with(all)) {
+      char name[256] = "localhost";
+      gethostname(name, sizeof name - 1);
+      const std::string host = environment("POD_IP").value_or(name);
+      return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':' + address.substr(all.size());
+    }
+  return address;
+}
+
+/// On a database that servers share, who leads is settled among them. Its tables are brought up to date first.
+Result<std::unique_ptr<Leadership>> settle_leadership(const std::string& url, const std::string& journal) {
+  if (!store::is_shared(url)) return std::make_unique<Leadership>();
+  TRY(store::Database::open(url));
+  const store::DatabaseOptions impatient{.connect_timeout = 2s, .statement_timeout = 2s, .migrate = false};
+  return std::make_unique<Leadership>(TRY(store::Database::open(url, impatient)), store::Candidate{journal, "", 10s});
+}
+
+/// One time of leading, or of following: until the stop, or until it has to be the other. `address` is where to serve,
+/// then where it was served.
+Result<void> serve(const Settings& settings, const Options& options, journal::Journal& journal, Leadership& leadership,
+                   std::string& address, const std::stop_token& stop) {
+  const std::string url = database_url(settings, options);
+  const std::int64_t epoch = leadership.state().epoch;
+  const bool leads = !leadership.shared() || epoch > 0;
+  const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size)};
+  const auto open = [&] { return store::Database::open(url, storing); };
+  const auto database = TRY(open());
+  if (leads) database->guard(leadership.guard(epoch));
+  Latest<fleet::ClusterView> cluster;
+  auto access_database = TRY(open());
+  if (leads) access_database->guard(leadership.guard(epoch));
+  http::ServerOptions serving_at = server_options(settings, options, {});
+  serving_at.address = address;
+  const auto access =
+      TRY(Access::open(std::move(access_database), access_settings(settings, options, cluster), serving_at.address));
+  Latest<Published> fleet;
+  KeeperOptions keeping;
+  keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
+  const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
+  keeping.cluster = &cluster;
+  keeping.fleet.interval = keeping.serving.interval = settings.collection_interval;
+  keeping.follows = !leads;
+  keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
+  if (leads) keeping.resumed = TRY(resume(*database, journal, settings));
+  const journal::Sequence position = keeping.resumed.progress.recall_from;
+  Keeper keeper(keeping, fleet, *database, journal);
+  Intake intake({}, journal, keeper);
+  std::unique_ptr<Follower> follower;
+  journal.rewind();
+  if (!leads)
+    follower = std::make_unique<Follower>(TRY(open()), TRY(journal_id(options.data)), journal, fleet, cluster,
+                                          [&leadership] { return leadership.state().elsewhere; });
+  std::atomic<bool> started = false;                   // what was accepted before is in the fleet again
+  std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
+  const auto served = [&serving] {
+    const http::Server* known = serving;
+    return known ? std::optional(known->stats()) : std::nullopt;
+  };
+  const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
+  std::function<std::vector<ClusterListStats>()> cluster_stats;
+  if (watch) cluster_stats = [&watch] { return watch->stats(); };
+  const auto server =
+      TRY(http::Server::listen(serving_at, routes({fleet, intake, keeper, journal, served, is_started,
+                                                   settings.supported_models, *access, leadership, cluster_stats},
+                                                  settings.context_path)));
+  serving = server.get();
+  address = server->address();
+  leadership.advertise(reachable(address));
+  log::info("server listens", {{"address", address}, {"data", options.data}});
+  std::unique_ptr<Teller> teller;
+  if (leads) {
+    const Intake::Replayed replayed = TRY(intake.replay(position));
+    while (!stop.stop_requested() && fleet.get()->applied < replayed.last)
+      wait_until(std::chrono::steady_clock::now() + kLook, stop);
+    started = true;
+    log::info("server ready", {{"address", address}, {"replayed", std::to_string(replayed.records)}});
+  } else {
+    log::info("server follows", {{"address", address}, {"leader", leadership.state().leader}});
+  }
+  if (leads && leadership.shared()) {
+    auto telling = TRY(open());
+    telling->guard(leadership.guard(epoch));
+    teller = std::make_unique<Teller>(std::move(telling), epoch, fleet, [&intake](const store::HandedOver& one) {
+      return intake.take_over(one.kind, one.body);
+    });
+  }
+  leadership.wait_while(epoch, stop);
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> database_url(const Options& options) {
@@ -138,42 +233,9 @@ Result<void> run(const Options& options, std::stop_token stop) {
   }
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
-  const auto database = TRY(store::Database::open(database_url(settings, options)));
-  Latest<fleet::ClusterView> cluster;
-  const http::ServerOptions serving_at = server_options(settings, options, {});
-  const auto access = TRY(Access::open(TRY(store::Database::open(database_url(settings, options))),
-                                       access_settings(settings, options, cluster), serving_at.address));
-  Latest<Published> fleet;
-  KeeperOptions keeping;
-  keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
-  const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
-  keeping.cluster = &cluster;
-  keeping.fleet.interval = keeping.serving.interval = settings.collection_interval;
-  keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
-  keeping.resumed = TRY(resume(*database, *journal, settings));
-  const journal::Sequence position = keeping.resumed.progress.recall_from;
-  Keeper keeper(keeping, fleet, *database, *journal);
-  Intake intake({}, *journal, keeper);
-  std::atomic<bool> started = false;                   // what was accepted before is in the fleet again
-  std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
-  const auto served = [&serving] {
-    const http::Server* known = serving;
-    return known ? std::optional(known->stats()) : std::nullopt;
-  };
-  std::function<std::vector<ClusterListStats>()> cluster_stats;
-  if (watch) cluster_stats = [&watch] { return watch->stats(); };
-  const auto server = TRY(http::Server::listen(
-      serving_at, routes({fleet, intake, keeper, *journal, served, [&started] { return started.load(); },
-                          settings.supported_models, *access, cluster_stats},
-                         settings.context_path)));
-  serving = server.get();
-  log::info("server listens", {{"address", server->address()}, {"data", options.data}});
-  const Intake::Replayed replayed = TRY(intake.replay(position));
-  while (!stop.stop_requested() && fleet.get()->applied < replayed.last)
-    wait_until(std::chrono::steady_clock::now() + kLook, stop);
-  started = true;
-  log::info("server ready", {{"address", server->address()}, {"replayed", std::to_string(replayed.records)}});
-  wait_until(SteadyTime::max(), stop);
+  const auto leadership = TRY(settle_leadership(database_url(settings, options), TRY(journal_id(options.data))));
+  std::string address = server_options(settings, options, {}).address;
+  while (!stop.stop_requested()) TRY(serve(settings, options, *journal, *leadership, address, stop));
   log::info("server stopping");
   return {};
 }

@@ -136,6 +136,7 @@ void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists)
 void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {
   append_single(page, catalog::kBuildInfo.metric, 1, label_text({{"version", TESSERA_VERSION}}));
   append_single(page, catalog::kReady.metric, seen.ready ? 1 : 0);
+  append_single(page, catalog::kLeads.metric, seen.leads ? 1 : 0);
   const fleet::Overview& all = published.overviews.all;
   page.family(catalog::kDevices.metric);
   for (std::size_t i = 0; i < fleet::kPresences; ++i)

@@ -21,6 +21,7 @@ struct SelfSeen {
   std::optional<http::ServerStats> http;
   AccessStats access;
   Footprint process;
+  bool leads = true;
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view);

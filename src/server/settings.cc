@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "store/database.h"
 
 namespace tessera::server {
 namespace {
@@ -90,8 +91,7 @@ const Row kRows[] = {
     {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept"},
      take<&Settings::retention_days>},
     {{"gpu.management.metrics.batch-size", "500", "rows that are written to the database at once"},
-     take<&Settings::batch_size>,
-     kLater},
+     take<&Settings::batch_size>},
     {{"gpu.management.metrics.parallel-processing", "true", "requests are taken in side by side always"},
      take<&Settings::parallel_processing>,
      "requests are always taken in side by side"},
@@ -150,7 +150,9 @@ const Row kRows[] = {
     {{"owners.team-label", "team, app.kubernetes.io/part-of",
       "labels of pods, else of namespaces, of which the first names the team"},
      take_team_labels},
-    {{"database.url", "SQLite in the data folder", "sqlite:FILE"}, take<&Settings::database_url>},
+    {{"database.url", "SQLite in the data folder",
+      "sqlite:FILE, postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=… or odbc:DSN=NAME"},
+     take<&Settings::database_url>},
 };
 
 /// Spring's relaxed binding: case, `-` and `_` do not count.
@@ -218,9 +220,36 @@ Result<void> check(const Settings& settings) {
     return wrong("cluster-metadata.enabled",
                  fmt::format("'{}': auto, true or false expected", settings.cluster_metadata));
   if (settings.cluster_name.empty()) return wrong("cluster-metadata.cluster", "a name expected");
-  if (!settings.database_url.empty() && !settings.database_url.starts_with("sqlite:"))
-    return wrong("database.url", fmt::format("'{}': sqlite:FILE expected", settings.database_url));
+  if (!settings.database_url.empty())
+    if (const auto url = store::check_url(settings.database_url); !url) return wrong("database.url", url.error().what);
   return {};
+}
+
+/// As a part of a URL.
+std::string encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text)
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~')
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
+}
+
+/// DB_HOST names another database than the file does; user and password may come from outside for any.
+std::string with_environment(std::string url, const Environment& environment) {
+  const auto part = [&](std::string_view name) { return encoded(environment(name).value_or("")); };
+  if (const auto host = environment("DB_HOST")) {
+    const std::string port = part("DB_PORT"), name = part("DB_NAME");
+    // An IPv6 address stands in brackets, a folder of a socket in an encoded form.
+    const std::string where = host->find(':') == std::string::npos ? encoded(*host) : fmt::format("[{}]", *host);
+    url = fmt::format("postgresql://{}:{}/{}", where, port.empty() ? "5432" : port, name.empty() ? "tessera" : name);
+  }
+  if (!url.starts_with("postgres")) return url;
+  for (const auto& [variable, key] : {std::pair{"DB_USERNAME", "user"}, std::pair{"DB_PASSWORD", "password"}})
+    if (environment(variable))
+      url += fmt::format("{}{}={}", url.find('?') == std::string::npos ? '?' : '&', key, part(variable));
+  return url;
 }
 
 }  // namespace
@@ -231,6 +260,7 @@ Result<Settings> parse_settings(std::string_view text, std::string_view file, co
   if (!node.is_null() && !node.is_map()) return node.error("a map of settings expected");
   TRY(read(node, "", out));
   if (const auto address = environment("TESSERA_SERVER_ADDRESS")) out.address = *address;
+  out.database_url = with_environment(std::move(out.database_url), environment);
   if (const auto checked = check(out); !checked)
     return fail(Code::Invalid, "{}: {}", file.empty() ? "settings" : file, checked.error().what);
   return out;

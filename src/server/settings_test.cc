@@ -35,7 +35,7 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"gpu.management.metrics.collection-interval: 10ms\n", "at least 1s expected"},
       {"server:\n  tls:\n    key: k.pem\n", "certificate and key belong together"},
       {"server.context-path: monitor\n", "a path with a slash before it"},
-      {"database.url: jdbc:oracle\n", "sqlite:FILE expected"},
+      {"database.url: jdbc:oracle\n", "sqlite:FILE, postgresql://"},
       {"server.access.oidc.issuer: http://idp.example\n", "an https:// URL expected"},
       {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scope: [read]}]}\n", "scopes"},
       {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scopes: [root]}]}\n",
@@ -86,6 +86,39 @@ TEST(Settings, TheEnvironmentStandsAboveTheFile) {
   });
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->address, ":2");
+}
+
+TEST(Settings, TheEnvironmentNamesTheDatabase) {
+  const struct {
+    const char* file;
+    std::map<std::string, std::string, std::less<>> variables;
+    const char* url;
+  } kCases[] = {
+      {"", {{"DB_USERNAME", "u"}}, ""},
+      {"", {{"DB_HOST", "db"}}, "postgresql://db:5432/tessera"},
+      {"",
+       {{"DB_HOST", "db"},
+        {"DB_PORT", "6432"},
+        {"DB_NAME", "fleet"},
+        {"DB_USERNAME", "a b"},
+        {"DB_PASSWORD", "p@:/?#"}},
+       "postgresql://db:6432/fleet?user=a%20b&password=p%40%3A%2F%3F%23"},
+      {"", {{"DB_HOST", "::1"}}, "postgresql://[::1]:5432/tessera"},
+      {"", {{"DB_HOST", "/run/pg"}}, "postgresql://%2Frun%2Fpg:5432/tessera"},
+      {"database.url: sqlite:x.db\n", {{"DB_PASSWORD", "p"}}, "sqlite:x.db"},
+      {"database.url: sqlite:x.db\n", {{"DB_HOST", "db"}}, "postgresql://db:5432/tessera"},
+      {"database.url: postgresql://h/n?sslmode=verify-full\n",
+       {{"DB_PASSWORD", "p"}},
+       "postgresql://h/n?sslmode=verify-full&password=p"},
+  };
+  for (const auto& one : kCases) {
+    const auto settings = parse_settings(one.file, "s.yaml", [&](std::string_view name) -> std::optional<std::string> {
+      const auto found = one.variables.find(name);
+      return found == one.variables.end() ? std::nullopt : std::optional(found->second);
+    });
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->database_url, one.url);
+  }
 }
 
 }  // namespace

@@ -1,12 +1,22 @@
 #include "store/archive.h"
 
 #include "store/devices.h"
+#include "store/dialect.h"
 #include "store/sessions.h"
 
 namespace tessera::store {
 namespace {
 
 constexpr EpochMs kDevicesEvery = 3'600'000;
+
+/// Where the answer to COMMIT was lost, the same is given once more, and adding it up twice would be wrong.
+Result<bool> is_kept(Database& database, const Progress& progress) {
+  bool out = false;
+  TRY(database.each("SELECT journal_sequence, counted_at FROM progress", {}, [&](const Row& row) {
+    out = row.integer(0) == static_cast<std::int64_t>(progress.counted) && row.integer(1) == progress.counted_at;
+  }));
+  return out;
+}
 
 }  // namespace
 
@@ -26,22 +36,27 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
     for (const fleet::Ended& one : kept.sessions) TRY(write_session(database_, one));
     for (const fleet::LayoutSeen& one : kept.layouts) TRY(write_layout(database_, one));
     for (const fleet::Remembered& one : kept.devices) TRY(write_device(database_, one));
-    if (!kept.usage) return {};
+    if (!kept.usage || TRY(is_kept(database_, kept.progress))) return {};
+    TRY(partitions_.prepare(database_, now));
     left_out = TRY(usage_.write(database_, *kept.usage, subject_of, now));
     return database_.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?, counted_at = ?",
                          {static_cast<std::int64_t>(kept.progress.counted),
                           static_cast<std::int64_t>(kept.progress.recall_from), kept.progress.counted_at});
   });
-  if (done)
+  if (done) {
     left_out_ += left_out;
-  else
+  } else {
     usage_.forget();
+    partitions_.forget();
+  }
   return done;
 }
 
 Result<void> Archive::drop_old(EpochMs now) {
-  TRY(drop_old_usage(database_, retention_, now));
+  const bool partitions = database_.dialect().partitions;
+  if (!partitions) TRY(drop_old_usage(database_, retention_, now));
   if (now - devices_dropped_ < kDevicesEvery) return {};
+  if (partitions) TRY(partitions_.drop_old(database_, now));
   devices_dropped_ = now;
   TRY(drop_old_devices(database_, now - retention_.hour.count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));

@@ -9,6 +9,7 @@
 
 #include "fleet/inventory/fleet.h"
 #include "store/database.h"
+#include "store/partitions.h"
 #include "store/usage.h"
 
 namespace tessera::store {
@@ -40,7 +41,7 @@ struct Kept {
 class Archive {
  public:
   Archive(Database& database, Milliseconds span, UsageRetention retention)
-      : database_(database), usage_(span, retention), retention_(retention) {}
+      : database_(database), usage_(span, retention), partitions_(retention), retention_(retention) {}
 
   using SubjectOf = std::function<fleet::UsageSubject(std::uint32_t)>;
   Result<void> keep(const Kept& kept, const SubjectOf& subject_of, EpochMs now);
@@ -54,6 +55,7 @@ class Archive {
  private:
   Database& database_;
   UsageWriter usage_;
+  Partitions partitions_;
   const UsageRetention retention_;
   std::uint64_t left_out_ = 0;
   EpochMs devices_dropped_ = 0;

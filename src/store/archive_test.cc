@@ -50,7 +50,7 @@ struct ArchiveTest : EachDatabase {
   std::uint64_t counted = 0;
 };
 
-INSTANTIATE_EACH_DATABASE(ArchiveTest);
+INSTANTIATE_EACH_DOOR(ArchiveTest);
 
 fleet::Usage told(EpochMs time, std::uint32_t subject, std::int64_t ms, std::int64_t percent) {
   fleet::Usage out;
@@ -100,9 +100,17 @@ TEST_P(ArchiveTest, WhatCannotBeKeptLeavesNothingBehind) {
   EXPECT_EQ(resume(*database)->progress.counted, 3U);
 }
 
+TEST_P(ArchiveTest, TheSameGivenTwiceIsCountedOnce) {
+  const auto usage = told(kStart, 0, 1000, 50);
+  ASSERT_TRUE(keep(usage));
+  --counted;  // as if the answer to COMMIT had been lost
+  ASSERT_TRUE(keep(usage));
+  EXPECT_EQ(number("SELECT SUM(observed_ms) FROM usage_raw"), 1000);
+}
+
 TEST_P(ArchiveTest, DropsWhatIsOlderThanItIsKept) {
   const EpochMs day = 24 * 60 * kMinute;
-  for (const EpochMs age : {0L, 2L, 40L, 500L})
+  for (const EpochMs age : {0L, 2L, 70L, 500L})
     ASSERT_TRUE(keep(told(kStart - age * day, 0, 1000, 50), kStart - age * day));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(archive->drop_old(kStart));
   EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 1);

@@ -12,12 +12,14 @@ namespace {
 
 struct Kind {
   std::string_view scheme;
+  bool shared;
   Result<std::unique_ptr<Connection>> (*open)(const std::string&, const DatabaseOptions&);
 };
 constexpr Kind kKinds[] = {
-    {"sqlite:", [](const std::string& url, const DatabaseOptions&) { return open_sqlite(url); }},
-    {"postgresql://", open_postgres},
-    {"postgres://", open_postgres},
+    {"sqlite:", false, [](const std::string& url, const DatabaseOptions&) { return open_sqlite(url); }},
+    {"postgresql://", true, open_postgres},
+    {"postgres://", true, open_postgres},
+    {"odbc:", true, open_odbc},
 };
 
 const Kind* kind_of(std::string_view url) {
@@ -51,17 +53,23 @@ std::string Row::bytes(std::size_t column) const {
 Result<void> check_url(const std::string& url) {
   if (kind_of(url)) return {};
   // What it begins with is enough to see what was meant; behind it a password may stand.
-  return fail(Code::Invalid, "database '{}…': sqlite:FILE or postgresql://USER@HOST:PORT/NAME expected",
+  return fail(Code::Invalid, "database '{}…': sqlite:FILE, postgresql://USER@HOST:PORT/NAME or odbc:DSN=NAME expected",
               url.substr(0, std::min(url.find("//"), url.find(':')) + 1));
 }
 
-Database::Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+bool is_shared(const std::string& url) {
+  const Kind* kind = kind_of(url);
+  return kind && kind->shared;
+}
+
+Database::Database(std::unique_ptr<Connection> connection, std::size_t batch_rows)
+    : connection_(std::move(connection)), batch_rows_(batch_rows) {}
 Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& url, const DatabaseOptions& options) {
   TRY(check_url(url));
   auto connection = TRY(kind_of(url)->open(url, options));
-  std::unique_ptr<Database> database(new Database(std::move(connection)));
+  std::unique_ptr<Database> database(new Database(std::move(connection), options.batch_rows));
   if (options.migrate) TRY(database->migrate());
   return database;
 }
@@ -153,8 +161,16 @@ Result<void> Database::each(std::string_view sql, std::span<const Value> values,
 
 Result<void> Database::insert(std::string_view head, std::size_t columns, std::span<const Value> values,
                               std::string_view tail) {
+  if (values.empty()) return {};
+  if (!within_) return atomically([&] { return insert(head, columns, values, tail); });
+  const bool done = TRY(connection_->insert(head, columns, values, tail));
+  return done ? Result<void>() : insert_by_statements(head, columns, values, tail);
+}
+
+Result<void> Database::insert_by_statements(std::string_view head, std::size_t columns, std::span<const Value> values,
+                                            std::string_view tail) {
   constexpr std::size_t kMostValues = 30'000;  // SQLite takes 32,766 in a statement, PostgreSQL 65,535
-  const std::size_t rows = values.size() / columns, most = std::min<std::size_t>(500, kMostValues / columns);
+  const std::size_t rows = values.size() / columns, most = std::min(batch_rows_, kMostValues / columns);
   for (std::size_t at = 0; at < rows;) {
     // Whole batches and single rows: two statements to prepare, not one for each number of rows.
     const std::size_t now = rows - at >= most ? most : 1;

@@ -59,17 +59,20 @@ struct DatabaseOptions {
   std::string application = "tessera-server";  ///< what the database shows its administrator
   Milliseconds connect_timeout{5'000};
   Milliseconds statement_timeout{60'000};  ///< where a database is behind a network
+  std::size_t batch_rows = 500;            ///< in one statement of insert(); from so many on, COPY
   bool migrate = true;                     ///< brings the tables to this version
 };
 
 /// One connection, for one thread at a time. SQLite (with a write-ahead log: readers of other connections are not held
-/// up by a writer) or PostgreSQL. A connection that was cut is made anew with the next statement or transaction, after
-/// a growing pause where that fails; what was under way then is rolled back and returns Unavailable.
+/// up by a writer), PostgreSQL, or another one by ODBC. A connection that was cut is made anew with the next statement
+/// or transaction, after a growing pause where that fails; what was under way then is rolled back and returns
+/// Unavailable.
 class Database {
  public:
   /// Opens (SQLite: or makes) it and brings its tables to this version. `sqlite:FILE`, `sqlite::memory:` for one that
-  /// dies with the connection, `postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=…` as libpq takes it. Invalid for a
-  /// database that a later version has written: it is left as it is.
+  /// dies with the connection, `postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=…` as libpq takes it, `odbc:DSN=NAME`
+  /// or `odbc:DRIVER=…;…` as unixODBC does. Invalid for a database that a later version has written: it is left as it
+  /// is.
   static Result<std::unique_ptr<Database>> open(const std::string& url, const DatabaseOptions& options = {});
 
   ~Database();
@@ -83,8 +86,9 @@ class Database {
   /// As run(): how many rows it has changed.
   Result<std::uint64_t> change(std::string_view sql, std::initializer_list<Value> values = {});
 
-  /// `INSERT INTO … VALUES` for many rows, which lie one behind the other in `values`, in statements of as many rows as
-  /// one may hold. `head` ends before VALUES; `tail` is what follows the rows (`ON CONFLICT …`).
+  /// Many rows, which lie one behind the other in `values`, whole or not at all: by COPY where the database has it and
+  /// there are as many as a batch holds, else in statements of so many. `head` is `INSERT INTO table (columns)`, `tail`
+  /// what follows the rows (`ON CONFLICT …`).
   Result<void> insert(std::string_view head, std::size_t columns, std::span<const Value> values,
                       std::string_view tail = {});
 
@@ -102,17 +106,23 @@ class Database {
   const std::string& shown() const;  ///< the URL, without secrets
 
  private:
-  explicit Database(std::unique_ptr<Connection> connection);
+  Database(std::unique_ptr<Connection> connection, std::size_t batch_rows);
   Result<void> migrate();
   Result<std::uint64_t> write(std::string_view sql, std::span<const Value> values);
+  Result<void> insert_by_statements(std::string_view head, std::size_t columns, std::span<const Value> values,
+                                    std::string_view tail);
 
   std::unique_ptr<Connection> connection_;
+  const std::size_t batch_rows_;
   std::function<Result<void>(Database&)> guard_;
   bool within_ = false;  ///< a transaction
 };
 
 /// Whether a URL has a form that open() takes; the error says which forms there are.
 Result<void> check_url(const std::string& url);
+
+/// Whether several servers may share what a URL names.
+bool is_shared(const std::string& url);
 
 /// Of the migrations that this program has.
 std::int64_t newest_version();

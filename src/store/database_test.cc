@@ -18,7 +18,7 @@ struct DatabaseTest : EachDatabase {
     return out;
   }
 };
-INSTANTIATE_EACH_DATABASE(DatabaseTest);
+INSTANTIATE_EACH_DOOR(DatabaseTest);
 
 TEST_P(DatabaseTest, KeepsWhatItIsGiven) {
   ASSERT_TRUE(database->run("CREATE TABLE t (i BIGINT, r DOUBLE PRECISION, s TEXT, b " +
@@ -27,7 +27,8 @@ TEST_P(DatabaseTest, KeepsWhatItIsGiven) {
   const Blob bytes{std::string("\0\x01\xFF'", 4)};
   ASSERT_TRUE(database->run("INSERT INTO t VALUES (?, ?, ?, ?)", {large, 0.1, std::string("a'b\\ä"), bytes}));
   ASSERT_TRUE(database->run("INSERT INTO t VALUES (?, ?, ?, ?)", {INT64_MIN, 1e-300, std::string(), Blob{}}));
-  ASSERT_TRUE(database->run("INSERT INTO t VALUES (?, ?, ?, ?)", {Value{}, Value{}, Value{}, Value{}}));
+  const auto nothing = database->run("INSERT INTO t VALUES (?, ?, ?, ?)", {Value{}, Value{}, Value{}, Value{}});
+  ASSERT_TRUE(nothing) << nothing.error().what;
   std::size_t rows = 0;
   ASSERT_TRUE(database->each("SELECT i, r, s, b FROM t ORDER BY COALESCE(i, 0) DESC", {}, [&](const Row& row) {
     switch (rows++) {
@@ -109,6 +110,18 @@ TEST_P(DatabaseTest, InsertsManyRows) {
   for (std::int64_t i = 0; i < 1203; ++i) values.insert(values.end(), {i, std::to_string(i)});
   ASSERT_TRUE(database->insert("INSERT INTO t (i, s)", 2, values));
   EXPECT_EQ(number("SELECT COUNT(*) FROM t WHERE s = CAST(i AS TEXT)"), 1203);
+  std::vector<Value> odd;
+  for (std::int64_t i = 2000; i < 2500; ++i) odd.insert(odd.end(), {i, std::string("tab\tnew\nback\\x\rä")});
+  odd[1] = Value{};
+  const auto all = database->insert("INSERT INTO t (i, s)", 2, odd);
+  ASSERT_TRUE(all) << all.error().what;
+  const Value text = odd[3];
+  EXPECT_TRUE(database->each("SELECT COUNT(*) FROM t WHERE s = ?", {&text, 1},
+                             [&](const Row& row) { EXPECT_EQ(row.integer(0), 499); }));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM t WHERE s IS NULL"), 1);
+  odd[0] = std::int64_t{7};  // is there already: nothing of it comes in
+  EXPECT_FALSE(database->insert("INSERT INTO t (i, s)", 2, odd));
+  ASSERT_TRUE(database->run("DELETE FROM t WHERE i >= 2000"));
   const auto again = database->insert("INSERT INTO t (i, s)", 2, values, "ON CONFLICT (i) DO UPDATE SET s = 'x'");
   ASSERT_TRUE(again) << again.error().what;
   EXPECT_EQ(number("SELECT COUNT(*) FROM t WHERE s = 'x'"), 1203);

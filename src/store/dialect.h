@@ -8,6 +8,7 @@
 // that only it reads: `)/*sqlite: WITHOUT ROWID*/;`.
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tessera::store {
 
@@ -18,12 +19,20 @@ struct Dialect {
   std::string_view begin;        ///< of a transaction that writes
   std::string_view migrating;    ///< runs first in a migration: others wait for it, and it may take long
   std::string_view lock_shared;  ///< behind a SELECT: its row stays as it is until the transaction ends
-  bool shared;                   ///< several servers may use one database
+  bool partitions = false;       ///< usage is in partitions
+  std::string (*adapted)(std::string_view) = nullptr;  ///< a statement as this database takes it; null: as it is
 };
 
-extern const Dialect kSqlite, kPostgres;
+extern const Dialect kSqlite, kPostgres, kOracle;
 
 /// `?` as `$1`, `$2`, …: not within quotes and comments.
 std::string numbered(std::string_view sql);
+
+/// The statements of a script, without the semicolons between them.
+std::vector<std::string> statements_of(std::string_view script);
+
+/// A statement as Oracle (23 and later) takes it: types, LIMIT, and ON CONFLICT as MERGE. Written by its documentation
+/// and never run there.
+std::string for_oracle(std::string_view sql);
 
 }  // namespace tessera::store

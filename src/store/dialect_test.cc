@@ -50,5 +50,31 @@ TEST(Dialect, KnowsWhatErrorsMean) {
   for (const auto& [state, code] : kCases) EXPECT_EQ(code_of_state(state), code) << state;
 }
 
+TEST(Dialect, TakesScriptsApart) {
+  EXPECT_EQ(statements_of("CREATE TABLE a (x TEXT DEFAULT ';'); -- a; b\n/* ; */ INSERT INTO a VALUES (1);\n"),
+            (std::vector<std::string>{"CREATE TABLE a (x TEXT DEFAULT ';')", "INSERT INTO a VALUES (1)"}));
+  EXPECT_EQ(statements_of(" ;; \n"), std::vector<std::string>());
+}
+
+TEST(Dialect, SaysItAsOracleDoes) {
+  constexpr std::pair<const char*, const char*> kCases[] = {
+      {"SELECT a FROM t WHERE b = ? ORDER BY a LIMIT ?",
+       "SELECT a FROM t WHERE b = ? ORDER BY a FETCH FIRST ? ROWS ONLY"},
+      {"CREATE TABLE t (a BIGINT PRIMARY KEY, b TEXT NOT NULL, c DOUBLE PRECISION, d TEXT, e BYTEA, CONTEXT INTEGER)",
+       "CREATE TABLE t (a NUMBER(19) PRIMARY KEY, b VARCHAR2(4000), c BINARY_DOUBLE, d VARCHAR2(4000), e BLOB, CONTEXT "
+       "INTEGER)"},
+      {"INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT (a) DO UPDATE SET b = GREATEST(t.b, excluded.b)",
+       "MERGE INTO t USING (SELECT * FROM (VALUES (?, ?), (?, ?)) v (a, b)) excluded ON (t.a = excluded.a) WHEN "
+       "MATCHED "
+       "THEN UPDATE SET b = GREATEST(t.b, excluded.b) WHEN NOT MATCHED THEN INSERT (a, b) VALUES (excluded.a, "
+       "excluded.b)"},
+      {"INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a, b) DO NOTHING",
+       "MERGE INTO t USING (SELECT * FROM (VALUES (?, ?)) v (a, b)) excluded ON (t.a = excluded.a AND t.b = "
+       "excluded.b) "
+       "WHEN NOT MATCHED THEN INSERT (a, b) VALUES (excluded.a, excluded.b)"},
+  };
+  for (const auto& [sql, oracle] : kCases) EXPECT_EQ(for_oracle(sql), oracle);
+}
+
 }  // namespace
 }  // namespace tessera::store

@@ -7,18 +7,18 @@
 #include <map>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "store/connection.h"
 #include "store/postgres_values.h"
+#include "store/reconnect.h"
 
 namespace tessera::store {
 namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr Milliseconds kFirstPause = 100ms, kLongestPause = 5s;
-constexpr Milliseconds kNetwork = 5s;  // how much later than the server's own deadline the answer may come
+constexpr Milliseconds kNetwork = 2s;  // how much later than the server's own deadline the answer may come
+constexpr Milliseconds kMigration = 3'600'000ms;
 constexpr std::size_t kMostStatements = 256;
 
 struct CloseConnection {
@@ -82,24 +82,14 @@ class Postgres final : public Connection {
       if ((said && PQconsumeInput(connection()) == 0) || PQstatus(connection()) != CONNECTION_OK) drop();
     }
     if (connection_) return {};
-    if (Clock::now() < retry_at_) return fail(Code::Unavailable, "{} (tried again in a moment)", last_failure_);
-    auto connected = connect();
-    if (!connected) {
-      last_failure_ = connected.error().what;
-      pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
-      retry_at_ = Clock::now() + pause_;
-      connection_.reset();
-    } else {
-      pause_ = {};
-    }
-    return connected;
+    return reconnect_.attempt([this] {
+      auto connected = connect();
+      if (!connected) drop();
+      return connected;
+    });
   }
 
-  Result<void> script(const std::string& sql) override {
-    if (PQsendQuery(connection(), sql.c_str()) == 0) return lost(sql.substr(0, 80));
-    Answer answer = TRY(finish(sql.substr(0, 80)));
-    return checked(answer.get(), sql.substr(0, 80));
-  }
+  Result<void> script(const std::string& sql) override { return script(sql, kMigration); }
 
   Result<std::uint64_t> each(std::string_view sql, std::span<const Value> values, const Take& take) override {
     if (!connection_) return fail(Code::Unavailable, "database {}: {}: the connection was cut", shown_, sql);
@@ -125,11 +115,32 @@ class Postgres final : public Connection {
     return number && PQntuples(answer.get()) == 0 ? static_cast<std::uint64_t>(*number) : 0;
   }
 
+  /// COPY, from so many rows on that it is worth the way by a table of the session's own.
+  Result<bool> insert(std::string_view head, std::size_t columns, std::span<const Value> values,
+                      std::string_view tail) override {
+    const auto plan = copy_plan(head);
+    if (!plan || values.size() / columns < options_.batch_rows) return false;
+    std::string rows;
+    for (std::size_t at = 0; at < values.size(); at += columns) TRY(append_copy_row(rows, values.subspan(at, columns)));
+    TRY(script(plan->make, patience()));
+    TRY(copy(plan->copy, rows));
+    TRY(each(plan->insert + (tail.empty() ? "" : " ") + std::string(tail), {}, [](const Row&) {}));
+    return true;
+  }
+
   const Dialect& dialect() const override { return kPostgres; }
   const std::string& shown() const override { return shown_; }
 
  private:
   PGconn* connection() const { return connection_.get(); }
+  Milliseconds patience() const { return options_.statement_timeout + kNetwork; }
+
+  Result<void> script(const std::string& sql, Milliseconds patience) {
+    const std::string shown = sql.substr(0, 80);
+    if (!connection_ || PQsendQuery(connection(), sql.c_str()) == 0) return lost(shown);
+    const Answer answer = TRY(finish(shown, patience));
+    return checked(answer.get(), shown);
+  }
 
   static Value value_at(const PGresult* answer, int row, int column) {
     if (PQgetisnull(answer, row, column)) return {};
@@ -168,7 +179,8 @@ class Postgres final : public Connection {
     statements_.clear();
     // A transaction whose client has gone silent lets go of what it holds: another server may be waiting to lead.
     return script("SET statement_timeout = " + timeout + "; SET lock_timeout = " + timeout +
-                  "; SET idle_in_transaction_session_timeout = 3000; SET TIME ZONE 'UTC'; SET bytea_output = 'hex'");
+                      "; SET idle_in_transaction_session_timeout = 3000; SET TIME ZONE 'UTC'; SET bytea_output = 'hex'",
+                  patience());
   }
 
   Error fail_connect(std::string_view why) const {
@@ -186,8 +198,8 @@ class Postgres final : public Connection {
   }
 
   /// Sends what is left to send and waits for the last answer; an answer that is an error comes first.
-  Result<Answer> finish(std::string_view sql) {
-    const auto deadline = Clock::now() + options_.statement_timeout + kNetwork;
+  Result<Answer> finish(std::string_view sql, Milliseconds patience) {
+    const auto deadline = Clock::now() + patience;
     Answer out;
     for (;;) {
       const int unsent = PQflush(connection());
@@ -200,8 +212,7 @@ class Postgres final : public Connection {
       }
       if (!wait_for(PQsocket(connection()), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline)) {
         drop();
-        return fail(Code::Unavailable, "database {}: {}: no answer within {}", shown_, sql,
-                    format_duration(options_.statement_timeout + kNetwork));
+        return fail(Code::Unavailable, "database {}: {}: no answer within {}", shown_, sql, format_duration(patience));
       }
       if (PQconsumeInput(connection()) == 0) return lost(sql);
     }
@@ -221,6 +232,36 @@ class Postgres final : public Connection {
                 one_line(field(PG_DIAG_MESSAGE_PRIMARY)), state, advice.empty() ? "" : ": ", advice);
   }
 
+  Result<void> copy(const std::string& sql, std::string_view rows) {
+    if (PQsendQuery(connection(), sql.c_str()) == 0) return lost(sql);
+    const auto deadline = Clock::now() + patience();
+    for (;;) {
+      if (PQflush(connection()) < 0) return lost(sql);
+      if (PQisBusy(connection()) == 0) break;
+      if (!wait_for(PQsocket(connection()), POLLIN, deadline) || PQconsumeInput(connection()) == 0) return lost(sql);
+    }
+    const Answer begun(PQgetResult(connection()));
+    if (PQresultStatus(begun.get()) != PGRES_COPY_IN) {
+      static_cast<void>(finish(sql, patience()));
+      return checked(begun.get(), sql);
+    }
+    constexpr std::size_t kPiece = 1U << 20U;
+    while (!rows.empty()) {
+      const std::string_view piece = rows.substr(0, kPiece);
+      const int put = PQputCopyData(connection(), piece.data(), static_cast<int>(piece.size()));
+      if (put < 0) return lost(sql);
+      if (put == 1) rows.remove_prefix(piece.size());
+      if (put == 0 && (!wait_for(PQsocket(connection()), POLLOUT, deadline) || PQflush(connection()) < 0))
+        return lost(sql);
+    }
+    while (const int put = PQputCopyEnd(connection(), nullptr)) {
+      if (put < 0) return lost(sql);
+      if (put == 1) break;
+    }
+    const Answer answer = TRY(finish(sql, patience()));
+    return checked(answer.get(), sql);
+  }
+
   Result<Answer> execute(std::string_view sql, const std::vector<Parameter>& parameters) {
     std::string key(sql);
     std::vector<Oid> types;
@@ -233,12 +274,12 @@ class Postgres final : public Connection {
     const int count = static_cast<int>(parameters.size());
     if (name.empty()) {
       if (statements_.size() >= kMostStatements) {  // queries that are put together may come in many forms
-        TRY(script("DEALLOCATE ALL"));
+        TRY(script("DEALLOCATE ALL", patience()));
         statements_.clear();
       }
       name = fmt::format("s{}", ++prepared_);
       if (PQsendPrepare(connection(), name.c_str(), numbered(sql).c_str(), count, types.data()) == 0) return lost(sql);
-      const Answer answer = TRY(finish(sql));
+      const Answer answer = TRY(finish(sql, patience()));
       TRY(checked(answer.get(), sql));
       statements_.emplace(std::move(key), name);
     }
@@ -251,7 +292,7 @@ class Postgres final : public Connection {
     }
     if (PQsendQueryPrepared(connection(), name.c_str(), count, texts.data(), lengths.data(), formats.data(), 0) == 0)
       return lost(sql);
-    return finish(sql);
+    return finish(sql, patience());
   }
 
   const std::string url_;
@@ -260,9 +301,7 @@ class Postgres final : public Connection {
   std::unique_ptr<PGconn, CloseConnection> connection_;
   std::map<std::string, std::string> statements_;  ///< names by text and types
   std::uint64_t prepared_ = 0;
-  SteadyTime retry_at_{};
-  Milliseconds pause_{};
-  std::string last_failure_;
+  Reconnect reconnect_;
 };
 
 }  // namespace

@@ -106,12 +106,36 @@ std::string PostgresPeer::url(std::string_view database) const {
   return fmt::format("postgresql://tessera:secret@/{}?host={}", database, folder_.path().string());
 }
 
-std::string PostgresPeer::fresh_url() {
-  const std::string name = fmt::format("t{}", ++databases_);
+std::string PostgresPeer::fresh_name(std::string_view kind) {
+  std::string name = fmt::format("t{}", ++names_);
   auto database = Database::open(url("postgres"), {.migrate = false});
   if (!database) throw std::runtime_error(database.error().what);
-  if (const auto made = (*database)->run("CREATE DATABASE " + name); !made) throw std::runtime_error(made.error().what);
-  return url(name);
+  const auto made = (*database)->run(fmt::format("CREATE {} {}", kind, name));
+  if (!made) throw std::runtime_error(made.error().what);
+  return name;
+}
+
+// A schema is made in a moment, a database takes half a second.
+std::string PostgresPeer::fresh_url() {
+  return fmt::format("{}&options=-csearch_path%3D{}", url("postgres"), fresh_name("SCHEMA"));
+}
+
+std::string PostgresPeer::by_port(std::string url, int port) const {
+  const std::string host = "host=" + folder_.path().string();
+  url.replace(url.find(host), host.size(), "sslmode=disable");
+  return url.replace(url.find("@/"), 2, fmt::format("@127.0.0.1:{}/", port));
+}
+
+std::string PostgresPeer::fresh_odbc_url() {
+  const char* peers = std::getenv("TESSERA_PEERS");
+  for (const fs::path& root : {fs::path(peers ? peers : "") / "usr/lib", fs::path("/usr/lib")}) {
+    std::error_code error;
+    for (const auto& machine : fs::directory_iterator(root, error))
+      if (const fs::path driver = machine.path() / "odbc/psqlodbca.so"; fs::exists(driver, error))
+        return fmt::format("odbc:DRIVER={};Servername={};Port=5432;Database={};UID=tessera;PWD=secret", driver.string(),
+                           folder_.path().string(), fresh_name("DATABASE"));
+  }
+  return "";
 }
 
 std::string PostgresPeer::log() const {

@@ -27,18 +27,23 @@ class PostgresPeer {
   /// SIGINT ends all connections, SIGQUIT is like a crash.
   void stop(int signal = 2);
 
-  /// A new, empty database.
+  /// A place without tables.
   std::string fresh_url();
+  /// Likewise, by psqlodbc; empty where that is not on this machine.
+  std::string fresh_odbc_url();
   std::string url(std::string_view database) const;
+  /// The same place through something that listens on a port and passes on to socket().
+  std::string by_port(std::string url, int port) const;
   std::filesystem::path socket() const { return folder_.path() / ".s.PGSQL.5432"; }
   const std::filesystem::path& folder() const { return folder_.path(); }
   std::string log() const;
 
  private:
+  std::string fresh_name(std::string_view kind);
   TempDir folder_;
   std::filesystem::path programs_;
   pid_t pid_ = -1;
-  int databases_ = 0;
+  int names_ = 0;
 };
 
 }  // namespace tessera::store

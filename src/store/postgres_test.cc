@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/mount.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <thread>
@@ -86,6 +88,37 @@ TEST_F(PostgresTest, AStatementHasADeadline) {
   EXPECT_EQ(late.error().code, Code::Unavailable);
   EXPECT_THAT(late.error().what, HasSubstr("statement timeout"));
   EXPECT_EQ(count(*impatient), 0) << "and the connection goes on";
+}
+
+TEST_F(PostgresTest, AFullDiskIsSaidAndPasses) {
+  const auto disk = PostgresPeer::instance()->folder() / "disk";
+  std::filesystem::create_directories(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=2m,mode=0700,uid=65534,gid=65534") != 0)
+    GTEST_SKIP() << "no disk of 2 MiB: mounting one takes root";
+  ASSERT_TRUE(database->run("CREATE TABLESPACE small LOCATION '" + disk.string() + "'"));
+  const auto make = [&] {
+    ASSERT_TRUE(database->run("CREATE TABLE full_soon (s TEXT) TABLESPACE small"));
+    ASSERT_TRUE(database->run("ALTER TABLE full_soon ALTER COLUMN s SET STORAGE PLAIN"));
+  };
+  make();
+  Result<void> kept;
+  const std::string text(7000, 'x');
+  for (int i = 0; kept && i < 1000; ++i)
+    kept = database->atomically([&]() -> Result<void> {
+      TRY(insert(i));
+      return database->run("INSERT INTO full_soon VALUES (?)", {text});
+    });
+  EXPECT_EQ(kept.error().code, Code::Unavailable) << kept.error().what;
+  EXPECT_THAT(kept.error().what, HasSubstr("its disk is full: make room there"));
+  std::int64_t rows = 0;
+  ASSERT_TRUE(database->each("SELECT COUNT(*) FROM full_soon", {}, [&](const Row& row) { rows = *row.integer(0); }));
+  EXPECT_EQ(count(*database), rows) << "nothing half";
+  ASSERT_TRUE(database->run("DROP TABLE full_soon"));
+  make();
+  EXPECT_TRUE(database->run("INSERT INTO full_soon VALUES (?)", {text})) << "when there is room again it goes on";
+  ASSERT_TRUE(database->run("DROP TABLE full_soon"));
+  ASSERT_TRUE(database->run("DROP TABLESPACE small"));
+  EXPECT_EQ(umount(disk.c_str()), 0);
 }
 
 TEST_F(PostgresTest, SaysWhoMayNot) {

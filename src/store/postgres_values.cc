@@ -1,6 +1,9 @@
 #include "store/postgres_values.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <iterator>
 
 namespace tessera::store {
 namespace {
@@ -97,6 +100,49 @@ Value value_of(unsigned type, std::string_view text) {
     default:
       return std::string(text);
   }
+}
+
+Result<void> append_copy_row(std::string& out, std::span<const Value> row) {
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) out += '\t';
+    if (const auto* blob = std::get_if<Blob>(&row[i])) {
+      out += "\\\\x";
+      for (const char byte : blob->bytes)
+        fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(byte));
+      continue;
+    }
+    const Parameter one = TRY(parameter_of(row[i]));
+    if (one.null) {
+      out += "\\N";
+      continue;
+    }
+    for (const char c : one.text) {
+      constexpr std::string_view kSpecial = "\\\t\n\r", kNames = "\\tnr";
+      const auto special = kSpecial.find(c);
+      if (special == std::string_view::npos)
+        out += c;
+      else
+        (out += '\\') += kNames[special];
+    }
+  }
+  out += '\n';
+  return {};
+}
+
+std::optional<CopyPlan> copy_plan(std::string_view head) {
+  constexpr std::string_view kBegin = "INSERT INTO ";
+  const auto open = head.find(" ("), close = head.rfind(')');
+  if (!head.starts_with(kBegin) || open == std::string_view::npos || close == std::string_view::npos)
+    return std::nullopt;
+  const std::string_view table = head.substr(kBegin.size(), open - kBegin.size());
+  const std::string_view columns = head.substr(open + 2, close - open - 2);
+  const std::string copied = fmt::format("copied_{}_{:x}", table, std::hash<std::string_view>{}(columns));
+  return CopyPlan{
+      fmt::format("CREATE TEMPORARY TABLE IF NOT EXISTS {0} ON COMMIT DELETE ROWS AS SELECT {1} FROM {2} WITH NO "
+                  "DATA; DELETE FROM {0}",
+                  copied, columns, table),
+      fmt::format("COPY {} ({}) FROM STDIN", copied, columns),
+      fmt::format("{} SELECT {} FROM {}", head, columns, copied)};
 }
 
 Code code_of_state(std::string_view state) {

@@ -36,7 +36,7 @@ struct Sessions : EachDatabase {
     return *std::move(found);
   }
 };
-INSTANTIATE_EACH_DATABASE(Sessions);
+INSTANTIATE_EACH_DOOR(Sessions);
 
 TEST_P(Sessions, AreKept) {
   write({ended(7, 1000, 2000), ended(8, 1500, 3000)});

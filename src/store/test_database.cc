@@ -10,7 +10,9 @@ void EachDatabase::SetUp() {
   if (!postgres()) {
     url_ = "sqlite:" + (folder.path() / "tessera.db").string();
   } else if (auto* peer = PostgresPeer::instance()) {
-    url_ = peer->fresh_url();
+    const bool odbc = GetParam() == std::string("postgres_odbc");
+    url_ = odbc ? peer->fresh_odbc_url() : peer->fresh_url();
+    if (url_.empty()) GTEST_SKIP() << "psqlodbc's driver is neither in TESSERA_PEERS nor in /usr/lib";
   } else {
     GTEST_SKIP() << PostgresPeer::kMissing;
   }

@@ -17,7 +17,7 @@ class EachDatabase : public testing::TestWithParam<const char*> {
   const std::string& url() const { return url_; }
   /// A connection to the test's database, with all tables.
   std::unique_ptr<Database> open() const;
-  bool postgres() const { return GetParam() == std::string("postgres"); }
+  bool postgres() const { return GetParam() != std::string("sqlite"); }
 
   std::unique_ptr<Database> database;  ///< open, at the beginning of a test
   TempDir folder;
@@ -28,6 +28,9 @@ class EachDatabase : public testing::TestWithParam<const char*> {
 
 }  // namespace tessera::store
 
-#define INSTANTIATE_EACH_DATABASE(suite)                                   \
-  INSTANTIATE_TEST_SUITE_P(, suite, testing::Values("sqlite", "postgres"), \
+#define INSTANTIATE_WITH_DATABASES(suite, ...)                    \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::Values(__VA_ARGS__), \
                            [](const auto& one) { return std::string(one.param); })
+#define INSTANTIATE_EACH_DATABASE(suite) INSTANTIATE_WITH_DATABASES(suite, "sqlite", "postgres")
+/// Each way to each database too.
+#define INSTANTIATE_EACH_DOOR(suite) INSTANTIATE_WITH_DATABASES(suite, "sqlite", "postgres", "postgres_odbc")

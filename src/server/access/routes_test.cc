@@ -238,9 +238,10 @@ struct RoutesTest : testing::Test {
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
   Keeper keeper{{}, kept, *database, *journal};
   Intake intake{{}, *journal, keeper};
-  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(
-      routes({published, intake, keeper, *journal, [] { return std::nullopt; }, [] { return true; }, {}, *access},
-             std::string(kContext)))));
+  Leadership leadership;
+  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(routes(
+      {published, intake, keeper, *journal, [] { return std::nullopt; }, [] { return true; }, {}, *access, leadership},
+      std::string(kContext)))));
   std::string last;
   int peers = 0;
 };

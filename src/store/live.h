@@ -1,0 +1,66 @@
+#pragma once
+// The fleet as the leader sees it, for servers that follow; and what they hand to the leader.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleet/inventory/fleet.h"
+#include "store/database.h"
+
+namespace tessera::store {
+
+/// The leader's side: writes what has changed between two views. Views share the nodes that have not changed, so that a
+/// change of one node costs one row.
+class LiveWriter {
+ public:
+  /// `epoch` of the lease: what an earlier leader has written is older than all of this one's.
+  LiveWriter(Database& database, std::int64_t epoch);
+
+  /// In one transaction. After an error all is as before it, and the next call writes what this one could not.
+  Result<void> write(const fleet::View& view);
+
+ private:
+  using Key = std::pair<std::string, std::string>;  ///< cluster and name
+  Result<void> take_up();
+  Database& database_;
+  std::int64_t version_;
+  bool first_ = true;
+  std::map<Key, std::shared_ptr<const fleet::Node>> written_;  ///< null: an earlier leader's row
+};
+
+/// The follower's side.
+class LiveReader {
+ public:
+  explicit LiveReader(Database& database) : database_(database) {}
+
+  /// The newest view; null where it is the one of the last call.
+  Result<std::shared_ptr<const fleet::View>> read();
+
+ private:
+  using Key = std::pair<std::string, std::string>;
+  Database& database_;
+  std::int64_t version_ = 0;
+  std::map<Key, std::shared_ptr<const fleet::Node>> nodes_;
+};
+
+/// A record of the journal of a server that does not lead any more.
+struct HandedOver {
+  std::string journal;
+  std::uint64_t sequence = 0;
+  std::uint8_t kind = 0;
+  std::string body;
+};
+
+/// Of a journal whose server does not lead: up to here its records were worked off. Nothing where it has never led, or
+/// leads now.
+Result<std::optional<std::uint64_t>> position_of(Database& database, const std::string& journal);
+
+Result<void> hand_over(Database& database, const HandedOver& record);
+Result<std::uint64_t> handed_over_count(Database& database);
+Result<std::vector<HandedOver>> handed_over(Database& database, std::size_t most);
+Result<void> drop_handed_over(Database& database, const std::vector<HandedOver>& records);
+
+}  // namespace tessera::store

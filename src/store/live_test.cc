@@ -1,0 +1,97 @@
+#include "store/live.h"
+
+#include <gmock/gmock.h>
+
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+using testing::ElementsAre;
+
+struct LiveTest : EachDatabase {
+  static std::shared_ptr<const fleet::Node> node(const std::string& name, EpochMs seen) {
+    return std::make_shared<const fleet::Node>(fleet::Node{"default", name, {}, seen});
+  }
+  void write(LiveWriter& writer, std::vector<std::shared_ptr<const fleet::Node>> nodes) {
+    const auto done = writer.write({++time_, std::move(nodes)});
+    EXPECT_TRUE(done) << done.error().what;
+  }
+  static std::vector<std::string> seen(LiveReader& reader) {
+    const auto view = reader.read();
+    EXPECT_TRUE(view) << view.error().what;
+    std::vector<std::string> out;
+    if (view && *view)
+      for (const auto& one : (*view)->nodes) out.push_back(one->name + "@" + std::to_string(one->last_seen));
+    return out;
+  }
+  std::int64_t rows_newer_than(std::int64_t version) const {
+    std::int64_t out = -1;
+    const Value value = version;
+    EXPECT_TRUE(database->each("SELECT COUNT(*) FROM live_node WHERE version > ?", {&value, 1},
+                               [&](const Row& row) { out = *row.integer(0); }));
+    return out;
+  }
+  EpochMs time_ = 1000;
+};
+INSTANTIATE_EACH_DATABASE(LiveTest);
+
+TEST_P(LiveTest, FollowersSeeWhatTheLeaderSees) {
+  LiveWriter writer(*database, 1);
+  const auto follower = open();
+  LiveReader reader(*follower);
+  const auto a = node("a", 1), b = node("b", 1);
+  write(writer, {a, b});
+  EXPECT_THAT(seen(reader), ElementsAre("a@1", "b@1"));
+  EXPECT_EQ(*reader.read(), nullptr) << "nothing new";
+  write(writer, {a, node("b", 2)});
+  EXPECT_EQ(rows_newer_than((std::int64_t{1} << 32U) + 1), 1) << "what has not changed is not written again";
+  EXPECT_THAT(seen(reader), ElementsAre("a@1", "b@2"));
+  write(writer, {a});
+  EXPECT_THAT(seen(reader), ElementsAre("a@1"));
+  LiveReader late(*follower);
+  EXPECT_THAT(seen(late), ElementsAre("a@1"));
+}
+
+TEST_P(LiveTest, ANewLeaderTakesTheRowsOver) {
+  LiveWriter old(*database, 1);
+  write(old, {node("a", 1), node("gone", 1)});
+  const auto follower = open();
+  LiveReader reader(*follower);
+  EXPECT_EQ(seen(reader).size(), 2U);
+  write(old, {node("a", 1)});  // which this follower has not seen yet
+  LiveWriter next(*database, 2);
+  write(next, {node("a", 5)});
+  EXPECT_THAT(seen(reader), ElementsAre("a@5"));
+}
+
+TEST_P(LiveTest, WhatCouldNotBeWrittenIsWrittenNext) {
+  LiveWriter writer(*database, 1);
+  bool may = true;
+  database->guard([&](Database&) { return may ? Result<void>() : fail(Code::Denied, "no"); });
+  write(writer, {node("a", 1)});
+  const auto changed = node("a", 2);
+  may = false;
+  EXPECT_FALSE(writer.write({++time_, {changed}}));
+  may = true;
+  write(writer, {changed});
+  LiveReader reader(*database);
+  EXPECT_THAT(seen(reader), ElementsAre("a@2"));
+}
+
+TEST_P(LiveTest, RecordsAreHandedOverOnceAndInOrder) {
+  EXPECT_EQ(*position_of(*database, "j"), std::nullopt);
+  const std::string body("\0\x01body", 6);
+  for (const std::uint64_t sequence : {7U, 5U, 7U}) ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body}));
+  EXPECT_EQ(*handed_over_count(*database), 2U);
+  const auto records = handed_over(*database, 10);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 2U);
+  EXPECT_EQ((*records)[0].sequence, 5U);
+  EXPECT_EQ((*records)[1].kind, 0x11);
+  EXPECT_EQ((*records)[1].body, body);
+  ASSERT_TRUE(drop_handed_over(*database, *records));
+  EXPECT_EQ(*handed_over_count(*database), 0U);
+}
+
+}  // namespace
+}  // namespace tessera::store
