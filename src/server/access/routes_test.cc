@@ -295,7 +295,8 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
           EXPECT_EQ(reply.status, 200) << one.path << '?' << query << reply.body;
           EXPECT_THAT(reply.body, Not(HasSubstr("hidden"))) << one.path << '?' << query;
           for (const auto& [name, value] : reply.headers)
-            if (name != "Link") EXPECT_THAT(value, Not(HasSubstr("hidden"))) << one.path << ' ' << name;
+            EXPECT_TRUE(name == "Link" || value.find("hidden") == std::string::npos)
+                << one.path << ' ' << name << value;
         }
       if (sample.others.empty()) continue;
       EXPECT_EQ(ask(filled(one.full, sample.others), all).status, 200) << "the sample is wrong: " << sample.others;
