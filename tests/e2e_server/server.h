@@ -1,5 +1,6 @@
 #pragma once
 // A running tessera-server and its folder, which outlives restarts.
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,7 +15,9 @@ namespace tessera::e2e {
 class Server {
  public:
   /// Starts it on a free port and waits until it is ready.
-  Server();
+  Server() : Server("") {}
+  /// Empty settings: none are named.
+  explicit Server(const std::string& settings, std::map<std::string, std::string> environment = {});
   /// After stop() or kill().
   void start();
   int stop() { return process_->stop(); }
@@ -32,6 +35,8 @@ class Server {
 
  private:
   TempDir folder_;
+  std::map<std::string, std::string> environment_;
+  std::vector<std::string> flags_;
   std::unique_ptr<Child> process_;
   std::string address_;
   http::Client client_;
