@@ -1,13 +1,14 @@
 #include "agent/allocations.h"
 
 #include <algorithm>
-#include <cctype>
-#include <map>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
+#include "agent/by_device.h"
 #include "agent/holding.h"
 #include "base/every.h"
+#include "base/text.h"
 
 namespace tessera::agent {
 namespace {
@@ -24,31 +25,67 @@ bool placed_as(const gpu::Device& device, const gpu::Instance& instance, const k
          instance.placement->start == ref.mig_start;
 }
 
-bool same_uuid(std::string_view a, std::string_view b) {
-  const auto low = [](unsigned char c) { return std::tolower(c); };
-  return std::ranges::equal(a, b, {}, low, low);
-}
-
-/// The subject that a device id points at; nullopt if none of these devices does.
-std::optional<Subject> find_subject(const kube::DeviceRef& ref, const gpu::Snapshot& snapshot) {
-  for (const gpu::Device& device : snapshot.devices) {
-    const bool is_device = ref.minor ? device.minor == ref.minor : same_uuid(device.uuid, ref.uuid);
-    if (is_device && !ref.gpu_instance && !ref.mig_profile) return subject_of(device);
-    for (const gpu::Instance& instance : device.instances) {
-      const bool by_ids = is_device && ref.gpu_instance && ref.gpu_instance == instance.gpu_instance &&
-                          (!ref.compute_instance || ref.compute_instance == instance.compute_instance);
-      const bool by_uuid = !ref.minor && same_uuid(instance.uuid, ref.uuid);
-      const bool by_place = is_device && ref.mig_profile && placed_as(device, instance, ref);
-      if (by_ids || by_uuid || by_place) return subject_of(device, instance);
+/// A snapshot's devices and instances by what the kubelet may call them.
+class Inventory {
+ public:
+  explicit Inventory(const gpu::Snapshot& snapshot) : snapshot_(snapshot) {
+    for (const gpu::Device& device : snapshot.devices) {
+      by_uuid_.try_emplace(lower(device.uuid), &device, nullptr);
+      for (const gpu::Instance& instance : device.instances)
+        by_uuid_.try_emplace(lower(instance.uuid), &device, &instance);
     }
   }
-  return std::nullopt;
-}
+
+  /// The subject that a device id points at; nullopt if none of these devices does.
+  std::optional<Subject> find(const kube::DeviceRef& ref) const {
+    const auto [device, instance] = ref.minor ? Place(by_minor(*ref.minor), nullptr) : by_uuid(ref.uuid);
+    if (device == nullptr) return std::nullopt;
+    if (instance != nullptr) return subject_of(*device, *instance);
+    if (!ref.gpu_instance && !ref.mig_profile) return subject_of(*device);
+    for (const gpu::Instance& other : device->instances) {
+      const bool by_ids = ref.gpu_instance == other.gpu_instance &&
+                          (!ref.compute_instance || ref.compute_instance == other.compute_instance);
+      if (by_ids || (ref.mig_profile && placed_as(*device, other, ref))) return subject_of(*device, other);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  using Place = std::pair<const gpu::Device*, const gpu::Instance*>;
+
+  Place by_uuid(const std::string& uuid) const {
+    const auto found = by_uuid_.find(lower(uuid));
+    return found == by_uuid_.end() ? Place() : found->second;
+  }
+  const gpu::Device* by_minor(unsigned minor) const {
+    const auto found = std::ranges::find(snapshot_.devices, minor, &gpu::Device::minor);
+    return found == snapshot_.devices.end() ? nullptr : &*found;
+  }
+
+  const gpu::Snapshot& snapshot_;
+  std::unordered_map<std::string, Place> by_uuid_;
+};
 
 /// A device that does not answer lists no processes: that is no word on whether there are any.
 bool lists_processes(const gpu::Snapshot& snapshot, const Subject& subject) {
   const auto found = std::ranges::find(snapshot.devices, subject.uuid, &gpu::Device::uuid);
   return found != snapshot.devices.end() && found->health == gpu::Health::Up;
+}
+
+/// Several replicas of one subject in one container are one allocation.
+std::vector<Allocation> merged(std::vector<Allocation> parts) {
+  const auto key = [](const Allocation& a) { return std::tie(a.subject, a.workload, a.resource); };
+  std::ranges::sort(parts, {}, key);
+  std::vector<Allocation> out;
+  for (Allocation& part : parts) {
+    if (out.empty() || key(out.back()) != key(part)) {
+      out.push_back(std::move(part));
+      continue;
+    }
+    out.back().shared = out.back().shared || part.shared;
+    out.back().replicas += part.replicas;
+  }
+  return out;
 }
 
 }  // namespace
@@ -96,46 +133,46 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
   state.asked = reply.asked;
   state.problem = reply.problem;
   state.failures = reply.failures;
-  std::map<std::tuple<Subject, Workload, std::string>, Allocation> merged;
+  const Inventory inventory(snapshot);
   const auto live = [&](const kube::HeldDevice& holder) {
     return std::ranges::any_of(sessions, [&](const Session& session) {
       return session.workload.pod == holder.pod && session.workload.space == holder.space;
     });
   };
-  for (const kube::HeldDevice& held : kube::prefer_live(reply.held, live)) {
+  std::vector<Allocation> parts;
+  for (kube::HeldDevice& held : kube::prefer_live(reply.held, live)) {
     const auto ref = kube::parse_device_id(held.device_id);
-    const auto subject = ref ? find_subject(*ref, snapshot) : std::nullopt;
-    const Workload workload{held.space, held.pod, held.container, uid_of(held.space, held.pod)};
+    auto subject = ref ? inventory.find(*ref) : std::nullopt;
+    std::string uid = uid_of(held.space, held.pod);
+    Workload workload{std::move(held.space), std::move(held.pod), std::move(held.container), std::move(uid)};
     if (!subject) {
       ++state.unmatched;
-      state.unmatched_holders.push_back(workload);
+      state.unmatched_holders.push_back(std::move(workload));
       continue;
     }
-    Allocation& allocation = merged[{*subject, workload, held.resource}];
-    allocation.subject = *subject;
-    allocation.workload = workload;
-    allocation.resource = held.resource;
-    if (!ref->replica.empty()) {
-      allocation.shared = true;
-      ++allocation.replicas;
-    }
+    const bool shared = !ref->replica.empty();
+    parts.push_back(
+        {*std::move(subject), std::move(workload), std::move(held.resource), shared, shared ? 1U : 0U, std::nullopt});
   }
-  for (auto& [key, allocation] : merged) state.list.push_back(std::move(allocation));
+  state.list = merged(std::move(parts));
   return state;
 }
 
 void judge_use(Observation& observation) {
+  const ByDevice devices(observation);
   for (Allocation& allocation : observation.allocations.list) {
     allocation.used.reset();
     if (!observation.sessions_known() || !lists_processes(observation.snapshot, allocation.subject)) continue;
     bool doubtful = false;
-    for (const Session& session : observation.sessions) {
-      const auto use = is_use(allocation, session, observation);
+    for (const Session* session : devices.at(allocation.subject.uuid).sessions) {
+      const auto use = is_use(allocation, *session, observation);
       doubtful = doubtful || !use;
       if (use == true) allocation.used = true;
     }
     if (!allocation.used && !doubtful) allocation.used = false;
   }
+  for (Session& session : observation.sessions)
+    session.unallocated = is_unallocated(session, devices.at(session.subject.uuid).holders, observation);
 }
 
 bool outdated(const Observation& observation) {

@@ -51,7 +51,8 @@ AllocationState match_allocations(const KubeletReply& reply, const gpu::Snapshot
                                   const std::vector<Session>& sessions,
                                   const std::function<std::string(const std::string&, const std::string&)>& uid_of);
 
-/// Says of each allocation whether it is used, as far as that can be seen.
+/// Says of each allocation whether it is used, and of each session whether it is unallocated, as far as that can be
+/// seen.
 void judge_use(Observation& observation);
 
 /// Whether a pod's process has begun since the kubelet was asked, on what its pod was not said to hold.

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "agent/holding.h"
 #include "agent/sample_test.h"
 
 namespace tessera::agent {
@@ -117,7 +116,7 @@ TEST(JudgeUse, SaysIdleAndUnallocatedOnlyWhereThatIsSure) {
     seen.allocations.list = {{subject_of(seen.snapshot.devices[0]), kTrain, "nvidia.com/gpu", false, 0, {}}};
     judge_use(seen);
     EXPECT_EQ(seen.allocations.list[0].used, c.used) << c.what;
-    EXPECT_EQ(is_unallocated(c.session, seen), c.unallocated) << c.what;
+    EXPECT_EQ(seen.sessions[0].unallocated, c.unallocated) << c.what;
     // The holder's own process settles it, whatever else runs there.
     seen.sessions.push_back(runs(kTrain, Outcome::Pod));
     judge_use(seen);
@@ -131,11 +130,15 @@ TEST(JudgeUse, WithoutTheHoldersUidAPodWithoutANameMayBeIt) {
   seen.sessions = {unnamed};
   seen.allocations = match({held(kTrain, kGpu0)}, seen);
   EXPECT_EQ(seen.allocations.list[0].used, std::nullopt);
-  EXPECT_FALSE(is_unallocated(unnamed, seen));
+  const auto is_accused = [&] {
+    judge_use(seen);
+    return seen.sessions[0].unallocated;
+  };
+  EXPECT_FALSE(is_accused());
   seen.allocations.list.clear();
-  EXPECT_TRUE(is_unallocated(unnamed, seen)) << "nobody holds that device";
+  EXPECT_TRUE(is_accused()) << "nobody holds that device";
   seen.allocations = match({held(kServe, "tegra")}, seen);
-  EXPECT_FALSE(is_unallocated(unnamed, seen)) << "serve-0 holds something that is not known here: maybe this";
+  EXPECT_FALSE(is_accused()) << "serve-0 holds something that is not known here: maybe this";
 }
 
 TEST(JudgeUse, WhereTheInstanceIsNotSaidAnyCanBeMeant) {

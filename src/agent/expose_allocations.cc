@@ -3,7 +3,6 @@
 #include <map>
 
 #include "agent/exposure.h"
-#include "agent/holding.h"
 
 namespace tessera::agent {
 namespace {
@@ -24,7 +23,7 @@ std::string holder_text(const Exposure& out, const Subject& subject, const Workl
 std::map<std::pair<Subject, Workload>, double> unallocated(const Observation& seen) {
   std::map<std::pair<Subject, Workload>, double> counts;
   for (const Session& session : seen.sessions) {
-    if (!is_unallocated(session, seen)) continue;
+    if (!session.unallocated) continue;
     Workload pod = session.workload;
     pod.container.clear();
     ++counts[{session.subject, pod}];

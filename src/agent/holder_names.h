@@ -2,10 +2,12 @@
 // Names for pods that nothing but the kubelet's socket names: it knows who holds a device, the cgroup knows the UID of
 // who runs on it. Where one pod alone holds a device and one UID alone runs on it, the two are the same pod.
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "agent/by_device.h"
 #include "agent/observation.h"
 
 namespace tessera::agent {
@@ -30,12 +32,15 @@ class HolderNames {
   /// What stands on one thing that is held by one pod alone.
   struct Lone {
     const Allocation* held;
-    bool one_container = true;                               ///< of the pod holds it
-    bool unclear = false;                                    ///< something runs there that may be any pod's
-    bool fresh = true;                                       ///< all of it ran when the kubelet was asked
-    std::map<std::string, std::vector<std::string>> pods{};  ///< container ids that run there, by pod UID
+    bool one_container = true;            ///< of the pod holds it
+    bool unclear = false;                 ///< something runs there that may be any pod's
+    bool fresh = true;                    ///< all of it ran when the kubelet was asked
+    std::vector<const Session*> users{};  ///< of pods: one of each container that runs there
+    bool one_pod() const;                 ///< all users are of one
   };
-  static std::vector<Lone> held_alone(const Observation& observation);
+  static std::optional<Lone> alone_on(const Allocation& held, const ByDevice::Here& here,
+                                      const Observation& observation);
+  static std::vector<Lone> held_alone(Observation& observation);
   void forget_contradicted(const std::vector<Lone>& lone);
   void learn_pods(const std::vector<Lone>& lone, const Observation& observation, SteadyTime now);
   void learn_containers(const std::vector<Lone>& lone);

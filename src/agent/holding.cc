@@ -9,7 +9,7 @@ constexpr EpochMs kStartIsLate = 2'000;  // the boot time that starts are counte
 
 /// The driver names no instance for it: on a device in MIG mode it can be on any.
 bool may_run_on(const Subject& held, const Subject& used) {
-  return covers(held, used) || (held.uuid == used.uuid && !used.gpu_instance);
+  return covers(held, used) || (!used.gpu_instance && held.uuid == used.uuid);
 }
 
 bool in_pod(const Session& session) {
@@ -33,7 +33,7 @@ std::optional<bool> is_holders(const Workload& holder, const Session& session, c
 }  // namespace
 
 bool covers(const Subject& held, const Subject& used) {
-  return held == used || (held.uuid == used.uuid && !held.gpu_instance);
+  return held == used || (!held.gpu_instance && held.uuid == used.uuid);
 }
 
 bool same_pod_name(const Workload& a, const Workload& b) {
@@ -67,14 +67,13 @@ std::optional<bool> is_use(const Allocation& allocation, const Session& session,
   return holders;
 }
 
-bool is_unallocated(const Session& session, const Observation& seen) {
-  const AllocationState& allocations = seen.allocations;
-  if (!in_pod(session) || started_since(session, allocations.asked)) return false;
+bool is_unallocated(const Session& session, const std::vector<Allocation*>& on_device, const Observation& seen) {
+  if (!in_pod(session) || started_since(session, seen.allocations.asked)) return false;
   const auto holds_what_is_not_here = [&](const Workload& holder) {
     return is_holders(holder, session, seen) != false;
   };
-  return std::ranges::none_of(allocations.unmatched_holders, holds_what_is_not_here) &&
-         std::ranges::all_of(allocations.list, [&](const Allocation& a) { return is_use(a, session, seen) == false; });
+  return std::ranges::none_of(seen.allocations.unmatched_holders, holds_what_is_not_here) &&
+         std::ranges::all_of(on_device, [&](const Allocation* a) { return is_use(*a, session, seen) == false; });
 }
 
 }  // namespace tessera::agent

@@ -19,7 +19,8 @@ bool may_be_any_pods(const Session& session, const kube::Blindness& blindness);
 /// nullopt where the session may be the holder's, and may not.
 std::optional<bool> is_use(const Allocation& allocation, const Session& session, const Observation& seen);
 
-/// Whether it runs on something that its pod does not hold. False where it may hold it: nobody is accused on a guess.
-bool is_unallocated(const Session& session, const Observation& seen);
+/// Whether it runs on something that its pod does not hold, of all that is held on its device. False where it may hold
+/// it: nobody is accused on a guess.
+bool is_unallocated(const Session& session, const std::vector<Allocation*>& on_device, const Observation& seen);
 
 }  // namespace tessera::agent

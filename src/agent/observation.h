@@ -22,7 +22,9 @@ struct Subject {
   std::optional<unsigned> compute_instance;
   /// The UUID identifies, the index in `gpu` can change while we run.
   auto identity() const { return std::tie(uuid, gpu_instance, compute_instance); }
-  bool operator==(const Subject& other) const { return identity() == other.identity(); }
+  bool operator==(const Subject& other) const {  // the numbers first: most that are compared are of one device
+    return gpu_instance == other.gpu_instance && compute_instance == other.compute_instance && uuid == other.uuid;
+  }
   auto operator<=>(const Subject& other) const { return identity() <=> other.identity(); }
 };
 Subject subject_of(const gpu::Device& device);
@@ -71,6 +73,7 @@ struct Session {
   std::optional<double> sm_percent;
   std::optional<double> memory_percent;
   std::uint64_t peak_memory_bytes = 0;
+  bool unallocated = false;  ///< surely runs on what its pod does not hold; meaningful where allocations are known
 };
 
 /// A container holding a subject by the kubelet's word.

@@ -76,6 +76,7 @@ Observation sample_observation() {
   const Subject slice = subject_of(seen.snapshot.devices[1], seen.snapshot.devices[1].instances[0]);
   seen.sessions = {session(whole, 4242, kTrain), session(whole, 4243, {}), session(slice, 4242, kServe)};
   seen.sessions[0].sm_percent = 61;
+  seen.sessions[2].unallocated = true;
   seen.allocations.known = true;
   seen.allocations.asked = seen.time;
   seen.allocations.list = {{whole, kTrain, "nvidia.com/gpu", false, 0, true}};

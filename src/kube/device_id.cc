@@ -33,7 +33,8 @@ std::string_view take_uuid(std::string_view& text) {
   if (uuid.size() != kUuidLength) return {};
   for (std::size_t i = 0; i < uuid.size(); ++i) {
     const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? uuid[i] != '-' : std::string_view("0123456789abcdef").find(uuid[i]) == std::string_view::npos) return {};
+    const bool hex = (uuid[i] >= '0' && uuid[i] <= '9') || (uuid[i] >= 'a' && uuid[i] <= 'f');
+    if (dash ? uuid[i] != '-' : !hex) return {};
   }
   text.remove_prefix(kUuidLength);
   return uuid;

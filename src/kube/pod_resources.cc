@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "kube/grpc.h"
@@ -127,21 +127,21 @@ Result<std::vector<HeldDevice>> parse_pod_resources(std::string_view message) {
 std::vector<HeldDevice> prefer_live(std::vector<HeldDevice> held,
                                     const std::function<bool(const HeldDevice& holder)>& live) {
   struct Holders {
-    std::set<std::pair<std::string, std::string>> pods;
-    bool any_live = false;
+    const HeldDevice* first;
+    bool several_pods = false;
   };
-  std::map<std::string, Holders> by_device;
+  std::unordered_map<std::string_view, Holders> by_device;
   for (const auto& device : held) {
-    auto& holders = by_device[device.device_id];
-    holders.pods.emplace(device.space, device.pod);
-    holders.any_live = holders.any_live || live(device);
+    auto& holders = by_device.try_emplace(device.device_id, Holders{&device}).first->second;
+    holders.several_pods |= holders.first->pod != device.pod || holders.first->space != device.space;
   }
-  std::erase_if(held, [&](const HeldDevice& device) {
-    const auto& holders = by_device[device.device_id];
+  std::set<std::string> contended;  // by several pods, one of which is live
+  for (const auto& device : held) {
+    if (!by_device.at(device.device_id).several_pods || !live(device)) continue;
     const auto ref = parse_device_id(device.device_id);
-    const bool shared = ref && !ref->replica.empty();
-    return holders.pods.size() > 1 && holders.any_live && !shared && !live(device);
-  });
+    if (!ref || ref->replica.empty()) contended.insert(device.device_id);
+  }
+  std::erase_if(held, [&](const HeldDevice& device) { return contended.contains(device.device_id) && !live(device); });
   return held;
 }
 
