@@ -34,14 +34,14 @@ bool Ledger::observed(const Observation& observation, const Subject& subject) co
 }
 
 Ledger::Running::iterator Ledger::known_as(const Session& session) {
-  const SessionKey key{session.subject, session.pid, session.start_ticks};
-  const auto exact = running_.find(key);
-  if (exact != running_.end()) return exact;
-  const auto same = [&](const auto& entry) {
-    return std::get<0>(entry.first) == session.subject && std::get<1>(entry.first) == session.pid;
+  const std::uint64_t unknown_start = 0;
+  const auto any = running_.lower_bound(std::tie(session.pid, session.subject, unknown_start));
+  const auto is_same = [&](Running::iterator at) {
+    return at != running_.end() && std::get<0>(at->first) == session.pid && std::get<1>(at->first) == session.subject;
   };
-  const auto any = running_.lower_bound({session.subject, session.pid, 0});
-  if (any == running_.end() || !same(*any)) return running_.end();
+  for (auto at = any; is_same(at); ++at)
+    if (std::get<2>(at->first) == session.start_ticks) return at;
+  if (!is_same(any)) return running_.end();
   // A process that has just ended can still be listed by the driver, and one that has just begun may be listed before
   // it can be looked at: where either start is not known, it is the session that we knew, not a new one.
   return session.start_ticks == 0 || std::get<2>(any->first) == 0 ? any : running_.end();
@@ -56,56 +56,70 @@ void Ledger::drop_sessions_over_limit(std::vector<Session>& sessions) {
   sessions.resize(limits_.sessions);
 }
 
+/// Its place in `running_`, under the start time that is known now.
+Ledger::Running::iterator Ledger::follow(Session& session, Running::iterator before) {
+  if (before == running_.end()) {
+    session.first_seen = session.last_seen;
+    ++started_[session.subject];
+    return running_.try_emplace({session.pid, session.subject, session.start_ticks}).first;
+  }
+  take_over(session, before->second.session);
+  if (std::get<2>(before->first) == session.start_ticks) return before;
+  auto node = running_.extract(before);
+  std::get<2>(node.key()) = session.start_ticks;
+  return running_.insert(std::move(node)).position;
+}
+
 void Ledger::follow_sessions(Observation& observation, SteadyTime now) {
   drop_sessions_over_limit(observation.sessions);
-  Running now_running;
+  ++round_;
   for (Session& session : observation.sessions) {
     session.last_seen = observation.time;
-    const auto before = known_as(session);
-    if (before == running_.end()) {
-      session.first_seen = observation.time;
-      ++started_[session.subject];
-    } else {
-      take_over(session, before->second);
-      running_.erase(before);
-    }
+    Followed& followed = follow(session, known_as(session))->second;
     session.peak_memory_bytes = std::max(session.peak_memory_bytes, session.memory_bytes.value_or(0));
-    now_running.insert_or_assign(SessionKey{session.subject, session.pid, session.start_ticks}, session);
+    followed.session = session;
+    followed.round = round_;
   }
-  for (auto& [key, session] : running_) {
-    if (observed(observation, session.subject))
-      ended_.push_back({std::move(session), now});
-    else
-      now_running.emplace(key, std::move(session));
+  for (auto at = running_.begin(); at != running_.end();) {
+    Followed& followed = at->second;
+    if (followed.round == round_ || !observed(observation, followed.session.subject)) {
+      ++at;
+      continue;
+    }
+    ended_.push_back({std::move(followed.session), now});
+    at = running_.erase(at);
   }
-  running_ = std::move(now_running);
   std::erase_if(ended_, [&](const Ended& ended) { return now - ended.noticed > kKeepEnded; });
   if (ended_.size() <= limits_.ended) return;
   dropped_ended_ += ended_.size() - limits_.ended;
   ended_.erase(ended_.begin(), ended_.end() - static_cast<std::ptrdiff_t>(limits_.ended));
 }
 
-void Ledger::adopt_uid(const HolderKey& key) {
-  HolderKey without_uid = key;
-  std::get<1>(without_uid).pod_uid.clear();
-  if (std::get<1>(key).pod_uid.empty() || held_.contains(key)) return;
-  auto node = held_.extract(without_uid);
-  if (node.empty()) return;
-  node.key() = key;
-  node.mapped().sum.workload = std::get<1>(key);
-  held_.insert(std::move(node));
+/// A pod's UID may become known after its name: the holder is the same.
+Ledger::Holders::iterator Ledger::adopt_uid(const Allocation& allocation) {
+  if (allocation.workload.pod_uid.empty()) return held_.end();
+  Workload without_uid = allocation.workload;
+  without_uid.pod_uid.clear();
+  auto node = held_.extract({allocation.subject, std::move(without_uid), allocation.resource});
+  if (node.empty()) return held_.end();
+  std::get<1>(node.key()) = allocation.workload;
+  node.mapped().sum.workload = allocation.workload;
+  return held_.insert(std::move(node)).position;
 }
 
 void Ledger::follow_holders(Observation& observation, SteadyTime now) {
   const bool counted = last_update_ && now - *last_update_ <= longest_step_;
   for (const Allocation& allocation : observation.allocations.list) {
-    const HolderKey key{allocation.subject, allocation.workload, allocation.resource};
-    adopt_uid(key);
-    const auto [entry, fresh] =
-        held_.try_emplace(key, Held{HeldSeconds{allocation.subject, allocation.workload, allocation.resource, 0}, now});
-    Held& held = entry->second;
+    auto at = held_.find(std::tie(allocation.subject, allocation.workload, allocation.resource));
+    if (at == held_.end()) at = adopt_uid(allocation);
+    if (at == held_.end()) {
+      const HeldSeconds nothing{allocation.subject, allocation.workload, allocation.resource, 0};
+      held_.emplace(HolderKey{allocation.subject, allocation.workload, allocation.resource}, Held{nothing, now});
+      continue;
+    }
+    Held& held = at->second;
     // A state holds until the next sample: the step counts for whoever held at its start and still holds.
-    if (!fresh && counted && held.last_held == *last_update_)
+    if (counted && held.last_held == *last_update_)
       held.sum.seconds += std::chrono::duration<double>(now - *last_update_).count();
     held.last_held = now;
   }

@@ -1,6 +1,7 @@
 #pragma once
 // What must not be lost between two scrapes: sessions that started or ended, seconds held. Counts since the agent
 // started.
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,33 +31,39 @@ class Ledger {
   void update(Observation& observation, SteadyTime now);
 
  private:
-  using SessionKey = std::tuple<Subject, unsigned, std::uint64_t>;
-  using Running = std::map<SessionKey, Session>;
-  using HolderKey = std::tuple<Subject, Workload, std::string>;
+  using SessionKey = std::tuple<unsigned, Subject, std::uint64_t>;  // the PID first: it tells nearly all apart
+  struct Followed {
+    Session session;
+    std::uint64_t round = 0;  ///< that saw it last
+  };
+  using Running = std::map<SessionKey, Followed, std::less<>>;
   struct Ended {
     Session session;
     SteadyTime noticed;
   };
+  using HolderKey = std::tuple<Subject, Workload, std::string>;
   struct Held {
     HeldSeconds sum;
     SteadyTime last_held;
   };
+  using Holders = std::map<HolderKey, Held, std::less<>>;
   Running::iterator known_as(const Session& session);
+  Running::iterator follow(Session& session, Running::iterator before);
   void drop_sessions_over_limit(std::vector<Session>& sessions);
   void follow_sessions(Observation& observation, SteadyTime now);
   void follow_holders(Observation& observation, SteadyTime now);
-  /// A pod's UID may become known after its name: the holder is the same.
-  void adopt_uid(const HolderKey& key);
+  Holders::iterator adopt_uid(const Allocation& allocation);
   bool observed(const Observation& observation, const Subject& subject) const;
 
   const Milliseconds longest_step_;
   const Limits limits_;
   Running running_;
+  std::uint64_t round_ = 0;
   std::vector<Ended> ended_;
   std::uint64_t dropped_sessions_ = 0;
   std::uint64_t dropped_ended_ = 0;
   std::map<Subject, std::uint64_t> started_;
-  std::map<HolderKey, Held> held_;
+  Holders held_;
   std::optional<SteadyTime> last_update_;
 };
 
