@@ -9,14 +9,15 @@ namespace {
 
 using metrics::append_label;
 
-std::string holder_text(const Exposure& out, const Subject& subject, const Workload& workload,
-                        const std::string& resource, std::string extra = {}) {
-  std::string text = Exposure::gpu_label(subject);
+/// `extra` stands behind the resource, with its comma.
+metrics::LabelSet holder_labels(Exposure& out, const Subject& subject, const Workload& workload,
+                                const std::string& resource, std::string_view extra = {}) {
+  std::string& text = out.begin(subject);
   append_label(text, "resource", resource);
-  if (!extra.empty()) text += ',' + extra;
+  text += extra;
   out.append_identity(text, subject);
   Exposure::append_workload(text, workload);
-  return text;
+  return out.page.labels(text);
 }
 
 /// Processes of a pod on a subject that the pod does not hold, by subject and pod.
@@ -37,28 +38,27 @@ void expose_allocations(Exposure& out) {
   const AllocationState& allocations = out.seen.allocations;
   out.page.family(catalog::kAllocatedSeconds.metric);
   for (const HeldSeconds& held : out.seen.held)
-    out.page.add(out.page.labels(holder_text(out, held.subject, held.workload, held.resource)), held.seconds);
+    out.page.add(holder_labels(out, held.subject, held.workload, held.resource), held.seconds);
   if (!allocations.known) return;
 
   out.page.family(catalog::kAllocationInfo.metric);
   for (const Allocation& a : allocations.list) {
-    std::string share;
-    append_label(share, "share", a.shared ? "shared" : "exclusive");
-    if (a.shared) append_label(share, "replicas", std::to_string(a.replicas));
-    out.page.add(out.page.labels(holder_text(out, a.subject, a.workload, a.resource, share)), 1);
+    const std::string share =
+        a.shared ? fmt::format(",share=\"shared\",replicas=\"{}\"", a.replicas) : ",share=\"exclusive\"";
+    out.page.add(holder_labels(out, a.subject, a.workload, a.resource, share), 1);
   }
   if (!out.seen.sessions_known()) return;
 
   out.page.family(catalog::kAllocationUsed.metric);
   for (const Allocation& a : allocations.list)
-    if (a.used) out.page.add(out.page.labels(holder_text(out, a.subject, a.workload, a.resource)), *a.used ? 1 : 0);
+    if (a.used) out.page.add(holder_labels(out, a.subject, a.workload, a.resource), *a.used ? 1 : 0);
 
   out.page.family(catalog::kUnallocatedProcesses.metric);
   for (const auto& [key, count] : unallocated(out.seen)) {
-    std::string text = Exposure::gpu_label(key.first);
+    std::string& text = out.begin(key.first);
     out.append_identity(text, key.first);
     Exposure::append_workload(text, key.second);
-    out.page.add(out.page.labels(std::move(text)), count);
+    out.page.add(out.page.labels(text), count);
   }
 }
 

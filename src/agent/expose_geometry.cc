@@ -17,9 +17,9 @@ void append_known(std::string& out, std::string_view name, const std::optional<b
   if (value) append_label(out, name, *value ? "1" : "0");
 }
 
-std::string device_info_labels(const Exposure& out, const gpu::Device& d) {
+metrics::LabelSet device_info_labels(Exposure& out, const gpu::Device& d) {
   const Subject subject = subject_of(d);
-  std::string text = Exposure::gpu_label(subject);
+  std::string& text = out.begin(subject);
   out.append_identity(text, subject);
   append_label(text, "pci_bus_id", d.pci_bus_id);
   if (d.minor) append_label(text, "device", fmt::format("nvidia{}", *d.minor));
@@ -34,12 +34,12 @@ std::string device_info_labels(const Exposure& out, const gpu::Device& d) {
     if (const std::string value = field.label(d, out.seen.snapshot.driver); !value.empty())
       append_label(text, field.name, value);
   }
-  return text;
+  return out.page.labels(text);
 }
 
 void add_devices(Exposure& out, const std::vector<const gpu::Device*>& devices) {
   out.page.family(catalog::kDeviceInfo.metric);
-  for (const auto* d : devices) out.page.add(out.page.labels(device_info_labels(out, *d)), 1);
+  for (const auto* d : devices) out.page.add(device_info_labels(out, *d), 1);
 
   std::vector<metrics::LabelSet> labels;
   for (const auto* d : devices) labels.push_back(out.subject_labels(subject_of(*d)));
@@ -58,18 +58,11 @@ void add_xids(Exposure& out) {
   out.page.family(catalog::kXidErrors.metric);
   for (const gpu::Device& d : out.seen.snapshot.devices)
     for (const auto& [xid, count] : d.xid_counts) {
-      std::string text = Exposure::gpu_label(subject_of(d));
+      std::string& text = out.begin(subject_of(d));
       append_label(text, "xid", std::to_string(xid));
       out.append_identity(text, subject_of(d));
-      out.page.add(out.page.labels(std::move(text)), static_cast<double>(count));
+      out.page.add(out.page.labels(text), static_cast<double>(count));
     }
-}
-
-std::string instance_labels(const Exposure& out, const Row& row) {
-  std::string text = Exposure::gpu_label(row.subject);
-  out.append_identity(text, row.subject);
-  append_label(text, "GPU_CI_ID", std::to_string(row.instance->compute_instance));
-  return text;
 }
 
 void add_instances(Exposure& out) {
@@ -77,18 +70,20 @@ void add_instances(Exposure& out) {
   for (const Row& row : out.rows())
     if (row.instance) rows.push_back(&row);
 
+  std::vector<metrics::LabelSet> labels;
   out.page.family(catalog::kInstanceInfo.metric);
   for (const Row* row : rows) {
-    std::string text = instance_labels(out, *row);
+    std::string& text = out.begin(row->subject);
+    out.append_identity(text, row->subject);
+    append_label(text, "GPU_CI_ID", std::to_string(row->instance->compute_instance));
+    labels.push_back(out.page.labels(text));
     append_label(text, "mig_uuid", row->instance->uuid);
     if (const auto& placement = row->instance->placement) {
       append_label(text, "start", std::to_string(placement->start));
       append_label(text, "size", std::to_string(placement->size));
     }
-    out.page.add(out.page.labels(std::move(text)), 1);
+    out.page.add(out.page.labels(text), 1);
   }
-  std::vector<metrics::LabelSet> labels;
-  for (const Row* row : rows) labels.push_back(out.page.labels(instance_labels(out, *row)));
   out.page.family(catalog::kInstanceSlices.metric);
   for (std::size_t i = 0; i < rows.size(); ++i) out.page.add(labels[i], rows[i]->instance->compute_slices);
   out.page.family(catalog::kInstanceSms.metric);
@@ -101,32 +96,42 @@ void add_instances(Exposure& out) {
 
 std::string placements_text(const gpu::Profile& profile) {
   std::string text;
-  for (const gpu::Placement& p : profile.placements)
-    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", p.start, p.size);
+  for (const gpu::Placement& p : profile.placements) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(p.start);
+    text += ':';
+    text += std::to_string(p.size);
+  }
   return text;
+}
+
+void append_profile(std::string& text, const gpu::Profile& profile) {
+  append_label(text, "profile", profile.name);
+  append_label(text, "profile_id", std::to_string(profile.id));
+  append_label(text, "compute_slices", std::to_string(profile.compute_slices));
+  append_known(text, "sm_count", profile.sm_count);
+  append_label(text, "memory_mib", std::to_string(profile.memory_bytes >> 20U));
+  append_label(text, "max_instances", std::to_string(profile.max_instances));
+  if (!profile.placements.empty()) append_label(text, "placements", placements_text(profile));
 }
 
 void add_profiles(Exposure& out, const std::vector<const gpu::Device*>& devices) {
   out.page.family(catalog::kProfileInfo.metric);
-  for (const auto* d : devices)
+  for (const auto* d : devices) {
+    const Subject subject = subject_of(*d);
     for (const gpu::Profile& profile : d->profiles) {
-      std::string text = Exposure::gpu_label(subject_of(*d));
-      append_label(text, "profile", profile.name);
-      append_label(text, "profile_id", std::to_string(profile.id));
-      append_label(text, "compute_slices", std::to_string(profile.compute_slices));
-      append_known(text, "sm_count", profile.sm_count);
-      append_label(text, "memory_mib", std::to_string(profile.memory_bytes >> 20U));
-      append_label(text, "max_instances", std::to_string(profile.max_instances));
-      if (!profile.placements.empty()) append_label(text, "placements", placements_text(profile));
-      out.append_identity(text, subject_of(*d));
-      out.page.add(out.page.labels(std::move(text)), 1);
+      std::string& text = out.begin(subject);
+      append_profile(text, profile);
+      out.append_identity(text, subject);
+      out.page.add(out.page.labels(text), 1);
     }
+  }
 }
 
 /// Device memory used = sum of the processes' + this remainder (contexts of others, managed memory, driver). Absent
 /// where a process's part is: the remainder would hold it.
 void add_unattributed_memory(Exposure& out) {
-  using Key = std::pair<std::string, std::optional<unsigned>>;
+  using Key = std::pair<std::string_view, std::optional<unsigned>>;
   std::map<Key, std::optional<double>> by_processes;
   for (const Session& session : out.seen.sessions) {
     auto& sum = by_processes.try_emplace({session.subject.uuid, session.subject.gpu_instance}, 0).first->second;

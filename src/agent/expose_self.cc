@@ -17,7 +17,7 @@ void add_labelled(Exposure& out, std::initializer_list<Labelled> labels, double 
   std::string text;
   for (const auto& [name, label_value] : labels) append_label(text, name, label_value);
   out.append_hostname(text);
-  out.page.add(out.page.labels(std::move(text)), value);
+  out.page.add(out.page.labels(text), value);
 }
 
 void add_versions(Exposure& out, const SelfState& self) {
@@ -48,10 +48,10 @@ void add_devices(Exposure& out, const SelfState& self) {
   out.page.family(catalog::kProfilingUnavailable.metric);
   for (const auto& d : devices) {
     if (d.health != gpu::Health::Up || d.profiling_supported) continue;
-    std::string text = Exposure::gpu_label(subject_of(d));
+    std::string& text = out.begin(subject_of(d));
     append_label(text, "reason", d.profiling_why);
     out.append_identity(text, subject_of(d));
-    out.page.add(out.page.labels(std::move(text)), 1);
+    out.page.add(out.page.labels(text), 1);
   }
 }
 

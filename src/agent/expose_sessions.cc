@@ -1,6 +1,7 @@
 // The session families: process truth, a row per process and an idle row per unused device or instance.
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "agent/exposure.h"
 #include "agent/shown_sessions.h"
@@ -29,30 +30,37 @@ void append_process(std::string& out, const Session& session, const ExposeOption
   append_label(out, "container", session.workload.container);
 }
 
-metrics::LabelSet session_labels(Exposure& out, const Session& session) {
-  std::string text = Exposure::gpu_label(session.subject);
-  append_process(text, session, out.options);
-  out.append_identity(text, session.subject);
-  append_label(text, "pod_uid", session.workload.pod_uid);
-  return out.page.labels(std::move(text));
+void append_state(std::string& out, const Session& session, const ExposeOptions& options) {
+  append_label(out, "status", "active");
+  if (options.session_memory_label) append_label(out, "gpu_memory", mebibytes(session.memory_bytes));
+  if (!options.session_pid) return;  // a row for several processes has no one type
+  append_label(out, "type", session.type);
+  append_label(out, "attribution", outcome_name(session.outcome));
 }
 
-metrics::LabelSet info_labels(Exposure& out, const Session& session) {
-  std::string text = Exposure::gpu_label(session.subject);
-  append_process(text, session, out.options);
-  append_label(text, "status", "active");
-  if (out.options.session_memory_label) append_label(text, "gpu_memory", mebibytes(session.memory_bytes));
-  if (out.options.session_pid) {  // a row for several processes has no one type
-    append_label(text, "type", session.type);
-    append_label(text, "attribution", outcome_name(session.outcome));
-  }
+void append_end(Exposure& out, std::string& text, const Session& session) {
   out.append_identity(text, session.subject);
   append_label(text, "pod_uid", session.workload.pod_uid);
-  return out.page.labels(std::move(text));
+}
+
+/// The labels of a session's numbers, and those of its info row: the same with its state among them.
+struct SessionLabels {
+  metrics::LabelSet values, info;
+};
+
+SessionLabels session_labels(Exposure& out, std::string& scratch, const Session& session) {
+  std::string& text = out.begin(session.subject);
+  append_process(text, session, out.options);
+  const std::size_t middle = text.size();
+  append_end(out, text, session);
+  scratch.assign(text, 0, middle);
+  append_state(scratch, session, out.options);
+  scratch.append(text, middle);
+  return {out.page.labels(text), out.page.labels(scratch)};
 }
 
 metrics::LabelSet idle_labels(Exposure& out, const Subject& subject) {
-  std::string text = Exposure::gpu_label(subject);
+  std::string& text = out.begin(subject);
   for (const std::string_view name : {"pid", "command", "pod", "namespace", "container"}) {
     const bool dropped =
         (name == "pid" && !out.options.session_pid) || (name == "command" && !out.options.session_command);
@@ -61,18 +69,31 @@ metrics::LabelSet idle_labels(Exposure& out, const Subject& subject) {
   append_label(text, "status", "idle");
   if (out.options.session_memory_label) append_label(text, "gpu_memory", "0MiB");
   out.append_identity(text, subject);
-  return out.page.labels(std::move(text));
+  return out.page.labels(text);
 }
 
-void add_info(Exposure& out, const std::vector<Session>& sessions) {
+/// Running sessions of each row, in the rows' order.
+std::vector<double> counts_of(const Exposure& out) {
+  std::map<Subject, double> counts;
+  for (const Row& row : out.rows()) counts.emplace(row.subject, 0);
+  auto last = counts.end();  // most stand beside the one before
+  for (const Session& session : out.seen.sessions) {
+    if (last == counts.end() || last->first != session.subject) last = counts.find(session.subject);
+    if (last != counts.end()) ++last->second;
+  }
+  std::vector<double> in_order;
+  for (const Row& row : out.rows()) in_order.push_back(counts.at(row.subject));
+  return in_order;
+}
+
+void add_info(Exposure& out, const std::vector<SessionLabels>& labels, const std::vector<double>& counts) {
   out.page.family(catalog::kProcessInfo.metric);
-  for (const Session& session : sessions) out.page.add(info_labels(out, session), 1);
-  for (const Row& row : out.rows())
-    if (std::ranges::find(sessions, row.subject, &Session::subject) == sessions.end())
-      out.page.add(idle_labels(out, row.subject), 1);
+  for (const SessionLabels& of : labels) out.page.add(of.info, 1);
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] == 0) out.page.add(idle_labels(out, out.rows()[i].subject), 1);
 }
 
-void add_values(Exposure& out, const std::vector<Session>& sessions) {
+void add_values(Exposure& out, std::span<const Session> sessions, const std::vector<SessionLabels>& labels) {
   struct Column {
     const Described& what;
     std::optional<double> (*value)(const Session&);
@@ -90,13 +111,10 @@ void add_values(Exposure& out, const std::vector<Session>& sessions) {
       {catalog::kProcessUtil, [](const Session& s) { return s.sm_percent; }},
       {catalog::kProcessMemoryUtil, [](const Session& s) { return s.memory_percent; }}};
 
-  std::vector<metrics::LabelSet> labels;
-  labels.reserve(sessions.size());
-  for (const Session& session : sessions) labels.push_back(session_labels(out, session));
   for (const Column& column : kColumns) {
     out.page.family(column.what.metric);
     for (std::size_t i = 0; i < sessions.size(); ++i)
-      if (const auto value = column.value(sessions[i])) out.page.add(labels[i], *value);
+      if (const auto value = column.value(sessions[i])) out.page.add(labels[i].values, *value);
   }
 }
 
@@ -104,21 +122,19 @@ void add_coverage(Exposure& out) {
   if (const auto coverage = out.seen.sessions_coverage()) out.add_single(catalog::kSessionsCoverage, *coverage);
 }
 
-void add_counts(Exposure& out) {
-  std::map<Subject, double> counts;
-  for (const Session& session : out.seen.sessions) ++counts[session.subject];
+void add_counts(Exposure& out, const std::vector<double>& counts) {
   out.page.family(catalog::kSessionCount.metric);
-  for (const Row& row : out.rows()) out.page.add(out.subject_labels(row.subject), counts[row.subject]);
+  for (std::size_t i = 0; i < counts.size(); ++i) out.page.add(out.subject_labels(out.rows()[i].subject), counts[i]);
   out.add_single(catalog::kTotalSessions, static_cast<double>(out.seen.sessions.size()));
   add_coverage(out);
 
   out.page.family(catalog::kSessionsStarted.metric);
   for (const auto& [subject, started] : out.seen.sessions_started) {
-    std::string text = Exposure::gpu_label(subject);
+    std::string& text = out.begin(subject);
     if (subject.gpu_instance) append_label(text, "GPU_I_ID", std::to_string(*subject.gpu_instance));
     append_label(text, "UUID", subject.uuid);
     out.append_hostname(text);
-    out.page.add(out.page.labels(std::move(text)), static_cast<double>(started));
+    out.page.add(out.page.labels(text), static_cast<double>(started));
   }
 }
 
@@ -126,11 +142,10 @@ void add_counts(Exposure& out) {
 void add_ended(Exposure& out) {
   std::map<std::string, EpochMs> ends;
   for (const Session& session : out.seen.ended) {
-    std::string text = Exposure::gpu_label(session.subject);
+    std::string& text = out.begin(session.subject);
     append_process(text, session, out.options);
-    out.append_identity(text, session.subject);
-    append_label(text, "pod_uid", session.workload.pod_uid);
-    EpochMs& end = ends[std::move(text)];
+    append_end(out, text, session);
+    EpochMs& end = ends[text];
     end = std::max(end, session.last_seen);
   }
   out.page.family(catalog::kSessionEnd.metric);
@@ -145,10 +160,15 @@ void expose_sessions(Exposure& out) {
     add_coverage(out);
     return;
   }
-  const std::vector<Session> sessions = shown_sessions(out.seen.sessions, out.options).rows;
-  add_info(out, sessions);
-  add_values(out, sessions);
-  add_counts(out);
+  const ShownSessions shown = shown_sessions(out.seen.sessions, out.options);
+  std::vector<SessionLabels> labels;
+  labels.reserve(shown.rows.size());
+  std::string scratch;
+  for (const Session& session : shown.rows) labels.push_back(session_labels(out, scratch, session));
+  const std::vector<double> counts = counts_of(out);
+  add_info(out, labels, counts);
+  add_values(out, shown.rows, labels);
+  add_counts(out, counts);
   add_ended(out);
 }
 

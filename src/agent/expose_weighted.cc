@@ -38,11 +38,12 @@ Pair utilization(const gpu::Device& device, gpu::Weight weight) {
 void add(Exposure& out, const gpu::Device& device, std::string_view over, gpu::Weight weight,
          std::optional<double> ratio) {
   if (!ratio) return;
-  std::string text = Exposure::gpu_label(subject_of(device));
+  const Subject subject = subject_of(device);
+  std::string& text = out.begin(subject);
   append_label(text, "over", over);
   append_label(text, "weight", gpu::weight_name(weight));
-  out.append_identity(text, subject_of(device));
-  out.page.add(out.page.labels(std::move(text)), *ratio);
+  out.append_identity(text, subject);
+  out.page.add(out.page.labels(text), *ratio);
 }
 
 }  // namespace

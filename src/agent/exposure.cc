@@ -7,19 +7,26 @@ using metrics::append_label;
 Exposure::Exposure(const Observation& observation, const ExposeOptions& expose_options, metrics::Page& out)
     : seen(observation), options(expose_options), page(out) {
   for (const gpu::Device& device : seen.snapshot.devices) {
+    const Subject whole = subject_of(device);
+    identities_.emplace(whole, identity_text(whole, nullptr));
     if (device.health != gpu::Health::Up) continue;
-    if (device.instances.empty()) rows_.push_back({subject_of(device), &device, nullptr});
+    if (device.instances.empty()) rows_.push_back({whole, &device, nullptr});
     for (const gpu::Instance& instance : device.instances)
       rows_.push_back({subject_of(device, instance), &device, &instance});
   }
   for (const Row& row : rows_) identities_.emplace(row.subject, identity_text(row.subject, row.instance));
 }
 
-std::string Exposure::gpu_label(const Subject& subject) {
-  std::string out;
-  out.reserve(512);
-  append_label(out, "gpu", subject.gpu);
-  return out;
+std::size_t Exposure::Hash::operator()(const Subject& subject) const {
+  constexpr std::size_t kMostCompute = 8;  // compute instances of a GPU instance
+  const std::size_t instance = subject.gpu_instance.value_or(0) * kMostCompute + subject.compute_instance.value_or(0);
+  return std::hash<std::string>()(subject.uuid) + instance;
+}
+
+std::string& Exposure::begin(const Subject& subject) {
+  text_.clear();
+  append_label(text_, "gpu", subject.gpu);
+  return text_;
 }
 
 void Exposure::append_hostname(std::string& out) const {
@@ -42,15 +49,15 @@ void Exposure::append_identity(std::string& out, const Subject& subject) const {
 }
 
 metrics::LabelSet Exposure::subject_labels(const Subject& subject) {
-  std::string out = gpu_label(subject);
-  append_identity(out, subject);
-  return page.labels(std::move(out));
+  std::string& text = begin(subject);
+  append_identity(text, subject);
+  return page.labels(text);
 }
 
 metrics::LabelSet Exposure::host_labels() {
-  std::string out;
-  append_hostname(out);
-  return page.labels(std::move(out));
+  std::string text;
+  append_hostname(text);
+  return page.labels(text);
 }
 
 void Exposure::append_workload(std::string& out, const Workload& workload) {

@@ -1,7 +1,7 @@
 #pragma once
 // What the parts of the page share: the rows (devices and instances that answered) and the labels that name them.
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/catalog.h"
@@ -22,8 +22,9 @@ class Exposure {
 
   const std::vector<Row>& rows() const { return rows_; }
 
-  /// `gpu="…"`: what every series of a device or instance begins with.
-  static std::string gpu_label(const Subject& subject);
+  /// A text with `gpu="…"`, what every series of a device or instance begins with. There is one such text at a time:
+  /// the next one overwrites it.
+  std::string& begin(const Subject& subject);
   /// Appends GPU_I_PROFILE and GPU_I_ID (instances only), then UUID and Hostname.
   void append_identity(std::string& out, const Subject& subject) const;
   void append_hostname(std::string& out) const;
@@ -44,7 +45,11 @@ class Exposure {
   std::string identity_text(const Subject& subject, const gpu::Instance* instance) const;
 
   std::vector<Row> rows_;
-  std::map<Subject, std::string> identities_;  // of the rows: most series bear one, so each is written once
+  std::string text_;
+  struct Hash {
+    std::size_t operator()(const Subject& subject) const;
+  };
+  std::unordered_map<Subject, std::string, Hash> identities_;  // most series bear one, so each is written once
 };
 
 void expose_fields(Exposure& out, const FieldSet& fields);

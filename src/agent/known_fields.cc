@@ -34,12 +34,20 @@ std::string_view gi_profile(std::string_view profile) {
   return dot != 0 && dot != std::string_view::npos && profile[dot - 1] == 'c' ? profile.substr(dot + 1) : profile;
 }
 
+/// These are written for each device in each collection, where fmt's parsing of the format would cost most.
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
 /// `1:3g.40gb@4+4`: GPU-instance id, profile, and start+size where the driver tells it.
 std::string gi_info(const Device& device, const Driver&) {
   std::vector<std::string> known;
   for (const gpu::Instance& instance : device.instances) {
-    std::string text = fmt::format("{}:{}", instance.gpu_instance, gi_profile(instance.profile));
-    if (instance.placement) text += fmt::format("@{}+{}", instance.placement->start, instance.placement->size);
+    std::string text = joined({number(instance.gpu_instance), ":", gi_profile(instance.profile)});
+    if (const auto& placed = instance.placement)
+      text += joined({"@", number(placed->start), "+", number(placed->size)});
     if (std::ranges::find(known, text) == known.end()) known.push_back(std::move(text));
   }
   return fmt::format("{}", fmt::join(known, ","));
@@ -49,7 +57,8 @@ std::string gi_info(const Device& device, const Driver&) {
 std::string ci_info(const Device& device, const Driver&) {
   std::vector<std::string> known;
   for (const gpu::Instance& instance : device.instances)
-    known.push_back(fmt::format("{}/{}:{}", instance.gpu_instance, instance.compute_instance, instance.profile));
+    known.push_back(
+        joined({number(instance.gpu_instance), "/", number(instance.compute_instance), ":", instance.profile}));
   return fmt::format("{}", fmt::join(known, ","));
 }
 

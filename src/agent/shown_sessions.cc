@@ -32,7 +32,7 @@ bool clamp(std::optional<double>& sum, double whole) {
 }  // namespace
 
 ShownSessions shown_sessions(const std::vector<Session>& sessions, const ExposeOptions& options) {
-  if (options.session_pid) return {sessions, {}};
+  if (options.session_pid) return {sessions, {}, {}};
   using Key = std::tuple<Subject, Workload, std::string>;  // what the labels show, so that no two rows are alike
   std::map<Key, Session> merged;
   for (const Session& session : sessions) {
@@ -45,8 +45,9 @@ ShownSessions shown_sessions(const std::vector<Session>& sessions, const ExposeO
     const int clamped =
         clamp(session.memory_ratio, 1) + clamp(session.sm_percent, 100) + clamp(session.memory_percent, 100);
     if (clamped > 0) out.clamped[session.subject.uuid] += static_cast<std::uint64_t>(clamped);
-    out.rows.push_back(std::move(session));
+    out.sums.push_back(std::move(session));
   }
+  out.rows = out.sums;
   return out;
 }
 

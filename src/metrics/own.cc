@@ -22,13 +22,13 @@ void CounterFamily::append_to(Page& page, std::string_view common) const {
   for (const auto& [value, counter] : series_) {
     std::string labels(common);
     append_label(labels, label_, value);
-    page.add(page.labels(std::move(labels)), static_cast<double>(counter.value()));
+    page.add(page.labels(labels), static_cast<double>(counter.value()));
   }
 }
 
 void append_single(Page& page, const Metric& metric, double value, std::string_view common) {
   page.family(metric);
-  page.add(page.labels(std::string(common)), value);
+  page.add(page.labels(common), value);
 }
 
 }  // namespace tessera::metrics

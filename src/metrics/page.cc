@@ -15,7 +15,13 @@ namespace {
 constexpr std::size_t kLongestNumber = 32;               // "-2.2250738585072014e-308" has 24
 constexpr double kExactWholeNumbers = 9007199254740992;  // 2^53: up to here a whole double is its own decimal digits
 
-bool is_plain(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned c = ' '; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
+bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
 
 /// Whether any of eight bytes is not plain: in each term a byte that is not gets its highest bit, set or borrowed.
 bool any_not_plain(std::uint64_t eight) {
@@ -28,11 +34,14 @@ bool any_not_plain(std::uint64_t eight) {
 /// Nearly every label value is, and nothing else is asked as often.
 bool all_plain(std::string_view text) {
   std::uint64_t eight = 0;
-  for (; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
-    std::memcpy(&eight, text.data(), sizeof eight);
-    if (any_not_plain(eight)) return false;
-  }
-  return std::ranges::all_of(text, is_plain);
+  const auto looks_plain = [&](std::size_t at) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    return !any_not_plain(eight);
+  };
+  if (text.size() < sizeof eight) return std::ranges::all_of(text, is_plain);
+  for (std::size_t at = 0; at + sizeof eight <= text.size(); at += sizeof eight)
+    if (!looks_plain(at)) return false;
+  return looks_plain(text.size() - sizeof eight);  // some of them twice
 }
 
 void append_escaped(std::string& out, std::string_view text, bool escape_quotes) {
@@ -164,14 +173,25 @@ bool ends_in_unit(std::string_view name, std::string_view unit) {
 }  // namespace
 
 void append_label(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out += ',';
-  out += name;
-  out += "=\"";
-  if (all_plain(value))
-    out += value;
-  else
+  if (!all_plain(value)) {
+    if (!out.empty()) out += ',';
+    (out += name) += "=\"";
     append_escaped(out, valid_utf8(value), true);
-  out += '"';
+    out += '"';
+    return;
+  }
+  // A page is made of thousands of these: grown once, then filled.
+  std::size_t at = out.size();
+  out.resize(at + (at == 0 ? 0 : 1) + name.size() + value.size() + 3);
+  const auto put = [&](std::string_view part) {
+    std::memcpy(out.data() + at, part.data(), part.size());
+    at += part.size();
+  };
+  if (at != 0) out[at++] = ',';
+  put(name);
+  put("=\"");
+  put(value);
+  out[at] = '"';
 }
 
 std::string label_text(std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
@@ -180,8 +200,16 @@ std::string label_text(std::initializer_list<std::pair<std::string_view, std::st
   return out;
 }
 
-LabelSet Page::labels(std::string text) {
-  label_sets_.push_back(std::move(text));
+LabelSet Page::labels(std::string_view text) {
+  if (room_.size() < text.size()) {
+    constexpr std::size_t kFirstPiece = 4096;  // the small pages of a program about itself need no more
+    constexpr std::size_t kLargestPiece = 65536;
+    const std::size_t size = std::max(text.size(), std::min(kFirstPiece << text_pieces_.size(), kLargestPiece));
+    room_ = {text_pieces_.emplace_back(new char[size]).get(), size};
+  }
+  text.copy(room_.data(), text.size());
+  label_sets_.emplace_back(room_.data(), text.size());
+  room_ = room_.subspan(text.size());
   return static_cast<LabelSet>(label_sets_.size() - 1);
 }
 

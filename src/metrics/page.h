@@ -3,6 +3,8 @@
 // all points of a subject; a point is 16 bytes. Order of families and points is the order of adding.
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,8 +47,8 @@ class Page {
     std::vector<Point> points;
   };
 
-  /// `text` is the inside of the braces, already escaped (append_label); empty for none.
-  LabelSet labels(std::string text);
+  /// `text` is the inside of the braces, already escaped (append_label); empty for none. It is copied.
+  LabelSet labels(std::string_view text);
   /// Starts a family; points added next belong to it. Families without points are not written.
   /// The same name may not be started twice.
   void family(const Metric& metric);
@@ -57,7 +59,9 @@ class Page {
   std::size_t point_count() const;
 
  private:
-  std::vector<std::string> label_sets_;
+  std::vector<std::string_view> label_sets_;          // into the pieces
+  std::vector<std::unique_ptr<char[]>> text_pieces_;  // a few large ones, not one for each label set
+  std::span<char> room_;                              // what is left of the last piece
   std::vector<Family> families_;
 };
 

@@ -252,7 +252,7 @@ TEST(Write, IsReadBackByTheParserInBothFormats) {
           line += fmt::format("|label_{}={}", count, valid_utf8(value));
         }
         const double value = random_value(random);
-        page.add(page.labels(std::move(labels)), value);
+        page.add(page.labels(labels), value);
         want.samples.push_back(fmt::format("{}|{}", line, value));
       }
     }
