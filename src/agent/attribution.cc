@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace tessera::agent {
 namespace {
@@ -30,6 +31,18 @@ const gpu::Instance* instance_of(const gpu::Device& device, const gpu::Process& 
   return found == device.instances.end() ? nullptr : &*found;
 }
 
+/// Sorted through pointers: a session is too large to be moved about.
+std::vector<Session> by_subject_and_pid(std::vector<Session> sessions) {
+  std::vector<Session*> order;
+  order.reserve(sessions.size());
+  for (Session& session : sessions) order.push_back(&session);
+  std::ranges::sort(order, {}, [](const Session* session) { return std::tie(session->subject.gpu, session->pid); });
+  std::vector<Session> sorted;
+  sorted.reserve(sessions.size());
+  for (Session* session : order) sorted.push_back(std::move(*session));
+  return sorted;
+}
+
 }  // namespace
 
 std::string process_type(const gpu::Process& process) {
@@ -38,7 +51,8 @@ std::string process_type(const gpu::Process& process) {
   return process.graphics ? "G" : "C";
 }
 
-Attribution::Attribution(const std::string& proc, const std::string& pod_logs) : table_(proc), names_(pod_logs) {}
+Attribution::Attribution(const std::string& proc, const std::string& pod_logs)
+    : table_(proc), live_(proc), names_(pod_logs) {}
 
 std::string Attribution::uid_of(const std::string& space, const std::string& pod, SteadyTime now) {
   return names_.uid_of(space, pod, now).value_or("");
@@ -46,10 +60,11 @@ std::string Attribution::uid_of(const std::string& space, const std::string& pod
 
 const kube::ProcessLookup& Attribution::identify(unsigned pid, SteadyTime now) {
   Known& known = known_[pid];
-  known.seen = true;
+  if (std::exchange(known.seen, true)) return known.lookup;  // on another device, too
   const bool same = known.lookup.identity && now - known.looked < kLookAgain &&
-                    table_.start_ticks(pid) == known.lookup.identity->start_ticks;
+                    (live_.runs(pid) || table_.start_ticks(pid) == known.lookup.identity->start_ticks);
   if (!same) {
+    live_.follow(pid);
     known.lookup = table_.look_up(pid);
     known.looked = now;
   }
@@ -84,34 +99,38 @@ Session Attribution::session_of(const gpu::Process& process, const Subject& subj
     session.outcome = Outcome::Host;
     return session;
   }
-  const auto name = names_.find(owner.pod_uid, owner.container_id, now);
+  auto name = names_.find(owner.pod_uid, owner.container_id, now);
   if (!name) {  // a container of no pod (plain Docker) is the host's; a pod without names keeps its UID
     session.outcome = owner.pod_uid.empty() ? Outcome::Host : Outcome::Unnamed;
     return session;
   }
   session.outcome = Outcome::Pod;
-  session.workload.space = name->space;
-  session.workload.pod = name->pod;
-  session.workload.container = name->container;
+  session.workload.space = std::move(name->space);
+  session.workload.pod = std::move(name->pod);
+  session.workload.container = std::move(name->container);
   return session;
 }
 
 std::vector<Session> Attribution::sessions(const gpu::Snapshot& snapshot, SteadyTime now) {
+  live_.refresh();
   for (auto& [pid, known] : known_) known.seen = false;
   std::vector<Session> out;
+  out.reserve(known_.size());
   for (const gpu::Device& device : snapshot.devices) {
     if (device.health != gpu::Health::Up) continue;
+    const gpu::Instance* instance = nullptr;  // of the process before: they come instance by instance
+    Subject subject = subject_of(device);
     for (const gpu::Process& process : device.processes) {
-      const gpu::Instance* instance = instance_of(device, process);
-      out.push_back(instance ? session_of(process, subject_of(device, *instance), instance->memory_bytes, now)
-                             : session_of(process, subject_of(device), device.memory_bytes, now));
+      if (const gpu::Instance* its = instance_of(device, process); its != std::exchange(instance, its))
+        subject = its ? subject_of(device, *its) : subject_of(device);
+      out.push_back(session_of(process, subject, instance ? instance->memory_bytes : device.memory_bytes, now));
     }
   }
-  std::erase_if(known_, [](const auto& entry) { return !entry.second.seen; });
-  std::ranges::sort(out, [](const Session& a, const Session& b) {
-    return std::tie(a.subject.gpu, a.pid) < std::tie(b.subject.gpu, b.pid);
+  std::erase_if(known_, [&](const auto& entry) {
+    if (!entry.second.seen) live_.forget(entry.first);
+    return !entry.second.seen;
   });
-  return out;
+  return by_subject_and_pid(std::move(out));
 }
 
 }  // namespace tessera::agent

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/observation.h"
+#include "kube/live_pids.h"
 #include "kube/pod_names.h"
 #include "kube/process.h"
 
@@ -33,6 +34,7 @@ class Attribution {
   Session session_of(const gpu::Process& process, const Subject& subject, std::uint64_t capacity, SteadyTime now);
 
   kube::ProcessTable table_;
+  kube::LivePids live_;
   kube::PodNames names_;
   std::unordered_map<unsigned, Known> known_;
 };

@@ -1,7 +1,10 @@
 #include "agent/attribution.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "agent/sample_test.h"
 #include "base/files.h"
@@ -97,6 +100,22 @@ TEST_F(AttributionTest, OurOwnProcessIsARealOne) {
   ASSERT_EQ(sessions.size(), 1U);
   EXPECT_GT(sessions[0].start_ticks, 0U);
   EXPECT_FALSE(sessions[0].command.empty());
+}
+
+TEST_F(AttributionTest, ARealProcessIsKnownUntilItsEnd) {
+  const pid_t child = ::fork();
+  if (child == 0)
+    for (;;) ::pause();
+  ASSERT_GT(child, 0);
+  Attribution who("/proc", (root_.path() / "log").string());
+  const auto look = [&] { return who.sessions(running({static_cast<unsigned>(child)}), now_)[0]; };
+  const Session first = look();
+  EXPECT_GT(first.start_ticks, 0U);
+  EXPECT_EQ(look().start_ticks, first.start_ticks);
+  EXPECT_EQ(look().outcome, first.outcome);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(look().outcome, Outcome::Gone);
 }
 
 TEST(ProcessType, ReadsAsNvidiaSmiShowsIt) {

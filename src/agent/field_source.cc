@@ -1,5 +1,7 @@
 #include "agent/field_source.h"
 
+#include <sys/stat.h>
+
 #include "base/files.h"
 #include "base/log.h"
 
@@ -20,14 +22,12 @@ Result<std::unique_ptr<FieldSource>> FieldSource::open(std::string path, DcgmNam
 }
 
 std::optional<FieldSource::Stamp> FieldSource::stamp() const {
-  if (path_.empty()) return std::nullopt;
-  std::error_code error;
-  Stamp now;
-  now.target = std::filesystem::canonical(path_, error);
-  if (!error) now.modified = std::filesystem::last_write_time(now.target, error);
-  if (!error) now.size = std::filesystem::file_size(now.target, error);
-  if (error) return std::nullopt;
-  return now;
+  struct stat file{};
+  if (path_.empty() || ::stat(path_.c_str(), &file) != 0) return std::nullopt;
+  const auto nanoseconds = [](const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  return Stamp{file.st_dev, file.st_ino, nanoseconds(file.st_mtim), nanoseconds(file.st_ctim), file.st_size};
 }
 
 Result<std::shared_ptr<const FieldSet>> FieldSource::read() const {

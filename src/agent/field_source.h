@@ -1,7 +1,7 @@
 #pragma once
 // The field CSV as a source that may change while the agent runs: a new file, a swapped symlink (as Kubernetes does
 // with ConfigMaps), a SIGHUP. A bad file never replaces a good set.
-#include <filesystem>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,10 +24,11 @@ class FieldSource {
   bool last_reload_ok() const { return ok_; }
 
  private:
+  /// Which file it is, after all symlinks, and when it changed, in nanoseconds.
   struct Stamp {
-    std::filesystem::path target;  ///< after all symlinks
-    std::filesystem::file_time_type modified;
-    std::uintmax_t size = 0;
+    std::uint64_t device, file;
+    std::int64_t modified, changed;
+    std::int64_t size;
     bool operator==(const Stamp&) const = default;
   };
   FieldSource(std::string path, DcgmNames names) : path_(std::move(path)), names_(names) {}

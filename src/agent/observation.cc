@@ -4,11 +4,12 @@
 
 namespace tessera::agent {
 
-Subject subject_of(const gpu::Device& device) { return {fmt::format("{}", device.index), device.uuid, {}, {}}; }
+Subject subject_of(const gpu::Device& device) { return {std::to_string(device.index), device.uuid, {}, {}}; }
 
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance) {
-  return {fmt::format("{}_{}_{}", device.index, instance.gpu_instance, instance.compute_instance), device.uuid,
-          instance.gpu_instance, instance.compute_instance};
+  std::string gpu = std::to_string(device.index);
+  for (const unsigned id : {instance.gpu_instance, instance.compute_instance}) (gpu += '_') += std::to_string(id);
+  return {std::move(gpu), device.uuid, instance.gpu_instance, instance.compute_instance};
 }
 
 bool lists_sessions(const gpu::Device& device) {

@@ -9,23 +9,10 @@
 #include <cstring>
 #include <random>
 
+#include "base/descriptor.h"
+
 namespace tessera {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  explicit operator bool() const { return fd_ >= 0; }
-  int operator*() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Error system_error(std::string_view tried, const std::filesystem::path& path, int number) {
   const Code code = number == ENOENT || number == ESRCH || number == ENOTDIR ? Code::NotFound

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
 #include <span>
 #include <system_error>
@@ -33,14 +34,17 @@ struct Stat {
 
 /// `PID (comm) state …`. The name may hold blanks and parentheses, so the fields are counted from the last one.
 std::optional<std::uint64_t> start_in(std::string_view stat) {
-  const auto close = stat.rfind(')');
-  if (close == std::string_view::npos) return std::nullopt;
-  std::string_view rest = trim(stat.substr(close + 1));
-  for (std::size_t field = 0; field < kStartAfterName; ++field) {
-    const auto blank = rest.find(' ');
-    if (blank == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(blank + 1);
+  if (stat.empty()) return std::nullopt;
+  const void* close = ::memrchr(stat.data(), ')', stat.size());
+  if (close == nullptr) return std::nullopt;
+  std::string_view rest =
+      trim(stat.substr(static_cast<std::size_t>(static_cast<const char*>(close) - stat.data()) + 1));
+  std::size_t at = 0;
+  for (std::size_t blanks = 0; blanks < kStartAfterName; ++at) {  // fields of a few digits: no search is worth its call
+    if (at == rest.size()) return std::nullopt;
+    if (rest[at] == ' ') ++blanks;
   }
+  rest.remove_prefix(at);
   const auto start = parse_int(rest.substr(0, rest.find(' ')));
   if (!start || *start < 0 || *start > kMostTicks) return std::nullopt;
   return static_cast<std::uint64_t>(*start);
@@ -163,8 +167,11 @@ std::optional<std::uint64_t> ProcessTable::start_ticks(unsigned pid) const {
   // Asked for every process in every collection: without allocation, and without the second read that finds the end.
   // The kernel hands a stat file out in one piece, of at most 1.2 kB.
   fmt::memory_buffer path;
-  fmt::format_to(std::back_inserter(path), "{}/{}/stat", proc_.native(), pid);
-  path.push_back('\0');
+  const fmt::format_int number(pid);
+  for (const std::string_view part :
+       {std::string_view(proc_.native()), std::string_view("/"), std::string_view(number.data(), number.size()),
+        std::string_view("/stat\0", sizeof "/stat")})
+    path.append(part);
   std::array<char, 4096> buffer;
   return start_in(read_once(path.data(), buffer));
 }
