@@ -45,6 +45,14 @@ struct Crew::Board {
   SteadyTime last_finish;      // of a peer
   bool dismissed_all = false;
 
+  /// Whether the owner has something to do after this one's finish, or may have to give up earlier than it meant to:
+  /// who waits is not woken by each of many.
+  bool is_turn(const Seat& seat) const {
+    if (seat.role == Role::Apart || std::ranges::none_of(seats, [](const Seat& s) { return s.in_round && s.out; }))
+      return true;
+    return finished_peers * 2 >= posted_peers && (finished_peers - 1) * 2 < posted_peers;
+  }
+
   SteadyTime give_up() const {
     SteadyTime latest = started;
     for (const Seat& seat : seats)
@@ -77,7 +85,7 @@ void Crew::work(const std::shared_ptr<Board>& board, Seat& seat, const Job& job)
       board->last_finish = finish;
       ++board->finished_peers;
     }
-    board->finished.notify_all();
+    if (board->is_turn(seat)) board->finished.notify_all();
   }
 }
 
