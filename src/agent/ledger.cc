@@ -1,6 +1,7 @@
 #include "agent/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tessera::agent {
 namespace {
@@ -126,7 +127,34 @@ void Ledger::follow_holders(Observation& observation, SteadyTime now) {
   std::erase_if(held_, [&](const auto& entry) { return now - entry.second.last_held > kKeepEnded; });
 }
 
+/// What is kept is known by UUID, and the index that it is shown under can pass to another device.
+void Ledger::follow_indices(const gpu::Snapshot& snapshot) {
+  for (const gpu::Device& device : snapshot.devices) {
+    if (device.uuid.empty()) continue;  // it has never answered
+    unsigned& index = indices_.try_emplace(device.uuid, device.index).first->second;
+    if (std::exchange(index, device.index) != device.index) rename(device);
+  }
+}
+
+void Ledger::rename(const gpu::Device& device) {
+  const auto shown_as_now = [&](Subject& subject) {
+    if (subject.uuid == device.uuid)
+      subject.gpu = gpu_name(device.index, subject.gpu_instance, subject.compute_instance);
+  };
+  for (auto& [key, followed] : running_) shown_as_now(followed.session.subject);
+  for (Ended& ended : ended_) shown_as_now(ended.session.subject);
+  for (auto& [key, held] : held_) shown_as_now(held.sum.subject);
+  std::map<Subject, std::uint64_t> started;
+  for (auto& [subject, count] : started_) {
+    Subject now = subject;
+    shown_as_now(now);
+    started.emplace(std::move(now), count);
+  }
+  started_ = std::move(started);
+}
+
 void Ledger::update(Observation& observation, SteadyTime now) {
+  follow_indices(observation.snapshot);
   if (observation.sessions_known()) follow_sessions(observation, now);
   follow_holders(observation, now);
   last_update_ = now;

@@ -26,8 +26,8 @@ class Ledger {
   explicit Ledger(Milliseconds interval, Limits limits = kLimits);
 
   /// Sets first_seen and peak memory of `observation`'s sessions, and who they were where that can no longer be asked;
-  /// fills its ended, sessions_started, held and what was dropped. All lengths of time are taken from `now`: the
-  /// observation's own time jumps when somebody sets the clock.
+  /// fills its ended, sessions_started, held and what was dropped, each under its device's present index. All lengths
+  /// of time are taken from `now`: the observation's own time jumps when somebody sets the clock.
   void update(Observation& observation, SteadyTime now);
 
  private:
@@ -53,6 +53,8 @@ class Ledger {
   void follow_sessions(Observation& observation, SteadyTime now);
   void follow_holders(Observation& observation, SteadyTime now);
   Holders::iterator adopt_uid(const Allocation& allocation);
+  void follow_indices(const gpu::Snapshot& snapshot);
+  void rename(const gpu::Device& device);
   bool observed(const Observation& observation, const Subject& subject) const;
 
   const Milliseconds longest_step_;
@@ -64,6 +66,7 @@ class Ledger {
   std::uint64_t dropped_ended_ = 0;
   std::map<Subject, std::uint64_t> started_;
   Holders held_;
+  std::map<std::string, unsigned> indices_;  // of the devices, by UUID
   std::optional<SteadyTime> last_update_;
 };
 

@@ -196,6 +196,36 @@ TEST_F(LedgerTest, AnIndexThatChangesIsNotAnotherDevice) {
   EXPECT_EQ(seen.sessions_started.at(subject_), 1U);
 }
 
+TEST_F(LedgerTest, WhatIsCountedIsShownUnderThePresentIndex) {
+  const Subject slice = subject_of(mig_device(1), mig_device(1).instances[0]);
+  const Session two = session(slice, 200, kServe);
+  next({one_, two});
+  next({one_});  // the other one has ended
+  Observation swapped = with_sessions(step(), {});
+  std::swap(swapped.snapshot.devices[0].index, swapped.snapshot.devices[1].index);
+  swapped.snapshot.devices[0].health = gpu::Health::Slow;  // its session is neither seen nor ended
+  const auto seen = update(swapped);
+  ASSERT_EQ(seen.sessions_started.size(), 2U);
+  EXPECT_EQ(seen.sessions_started.find(subject_)->first.gpu, "1");
+  EXPECT_EQ(seen.sessions_started.find(slice)->first.gpu, "0_1_0");
+  EXPECT_EQ(seen.sessions_started.at(slice), 1U);
+  ASSERT_EQ(seen.held.size(), 1U);
+  EXPECT_EQ(seen.held[0].subject.gpu, "1");
+  EXPECT_EQ(seen.held[0].seconds, 30);
+  ASSERT_EQ(seen.ended.size(), 1U);
+  EXPECT_EQ(seen.ended[0].subject.gpu, "0_1_0");
+  swapped.snapshot.devices[0].health = gpu::Health::Up;
+  step();
+  const auto over = update(swapped);
+  ASSERT_EQ(over.ended.size(), 2U);
+  EXPECT_EQ(over.ended[1].subject.gpu, "1");
+}
+
+TEST_F(LedgerTest, AProcessThatIsListedTwiceIsOneSession) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(next({one_, one_}).sessions_started.at(subject_), 1U);
+  EXPECT_EQ(next({}).ended.size(), 1U);
+}
+
 TEST_F(LedgerTest, AHolderThatLetGoAndCameBackIsNotBilledForTheTimeBetween) {
   next({});
   Observation free = with_sessions(step(), {});

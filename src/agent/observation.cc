@@ -4,12 +4,18 @@
 
 namespace tessera::agent {
 
+std::string gpu_name(unsigned index, std::optional<unsigned> gpu_instance, std::optional<unsigned> compute_instance) {
+  std::string name = std::to_string(index);
+  for (const auto& id : {gpu_instance, compute_instance})
+    if (id) (name += '_') += std::to_string(*id);
+  return name;
+}
+
 Subject subject_of(const gpu::Device& device) { return {std::to_string(device.index), device.uuid, {}, {}}; }
 
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance) {
-  std::string gpu = std::to_string(device.index);
-  for (const unsigned id : {instance.gpu_instance, instance.compute_instance}) (gpu += '_') += std::to_string(id);
-  return {std::move(gpu), device.uuid, instance.gpu_instance, instance.compute_instance};
+  return {gpu_name(device.index, instance.gpu_instance, instance.compute_instance), device.uuid, instance.gpu_instance,
+          instance.compute_instance};
 }
 
 bool lists_sessions(const gpu::Device& device) {

@@ -27,6 +27,8 @@ struct Subject {
   }
   auto operator<=>(const Subject& other) const { return identity() <=> other.identity(); }
 };
+/// `Subject::gpu`: the index, or "<gpu>_<gi>_<ci>".
+std::string gpu_name(unsigned index, std::optional<unsigned> gpu_instance, std::optional<unsigned> compute_instance);
 Subject subject_of(const gpu::Device& device);
 Subject subject_of(const gpu::Device& device, const gpu::Instance& instance);
 

@@ -135,6 +135,11 @@ TEST(BadDay, ADeviceThatIsGoneEndsItsSessionsAndComesBack) {
   for (const auto& row : series(without, "gpu_session_end_time_seconds")) ended.insert(label_of(row, "pid"));
   EXPECT_EQ(ended, (std::set<std::string>{"4201", "4202"})) << "theirs, and not those of a device that moved up";
   EXPECT_EQ(only_value(without, "gpu_sessions_started_total", {"{gpu=\"0\""}), 1);
+  for (const auto* counted : {"gpu_sessions_started_total", "gpu_allocated_seconds_total"}) {
+    const auto rows = series(without, counted, {cut});
+    ASSERT_EQ(rows.size(), 1U) << counted;
+    EXPECT_EQ(label_of(rows[0], "gpu").substr(0, 2), "1_") << "by its present index: " << rows[0];
+  }
   EXPECT_EQ(agent.get("/readyz").status, 200);
   expect_unharmed(agent, "0");
 
