@@ -28,10 +28,6 @@ void Bisection::taken() {
 Bisection::Refused Bisection::refused() {
   ++in_a_row_;
   ++refused_;
-  return failed();
-}
-
-Bisection::Refused Bisection::failed() {
   const Part part = waiting_.back();
   waiting_.pop_back();
   if (part.size() == 1) return Refused::Culprit;

@@ -32,8 +32,6 @@ class Bisection {
   void taken();
   enum class Refused { Split, Culprit };
   Refused refused();
-  /// As refused(), but does not count as the receiver's word on the content.
-  Refused failed();
 
   bool hopeless() const { return in_a_row_ >= kMaxRefusedInARow || refused_ >= kMaxRefused; }
 

@@ -12,6 +12,7 @@ namespace tessera::relay {
 namespace {
 
 constexpr std::size_t kExcerpt = 512;
+constexpr std::uint64_t kSameConnection = 3;  // tries: behind a balancer a new one may lead to a replica that is well
 
 }  // namespace
 
@@ -25,6 +26,7 @@ Result<http::ClientResponse> Poster::post(Parcel& parcel, std::uint64_t attempt,
                      {"Content-Encoding", std::string(wire::content_encoding(form.compression))},
                      {std::string(form.version_header), std::string(form.version)},
                      {"User-Agent", "tessera-relay/" TESSERA_VERSION}};
+  request.fresh_connection = attempt >= kSameConnection;
   if (attempt > 0) request.headers.emplace_back("Retry-Attempt", std::to_string(attempt));
   TRY(add_http_settings(destination_.http, request));
   request.body = std::move(parcel.body);

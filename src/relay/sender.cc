@@ -7,6 +7,7 @@
 
 #include "base/every.h"
 #include "base/log.h"
+#include "relay/isolation.h"
 #include "relay/request_body.h"
 #include "relay/retry_after.h"
 
@@ -17,33 +18,11 @@ constexpr Milliseconds kIdleTurn{60'000};
 constexpr Milliseconds kDiskPause{1'000};
 constexpr Milliseconds kMaxRetryAfter{300'000};  // a receiver's slip of the pen must not silence us for a day
 
-// How often a request fails alone, while others of the destination get through, before it is held for the cause.
-constexpr std::uint64_t kPatience = 10;
+// How often a request fails, while others of the destination get through, before it is held for the cause.
+constexpr std::uint64_t kPatience = Isolation::kPatience;
+constexpr int kNotNow = 503;  // is believed; any other failure of the server may be the request's doing
 
 SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
-
-std::uint64_t samples_in(const wire::WriteRequest& request) {
-  std::uint64_t sum = 0;
-  for (const wire::Series& series : request.series) sum += series.samples.size();
-  return sum;
-}
-
-wire::WriteRequest piece_of(const wire::WriteRequest& whole, Part part) {
-  wire::WriteRequest piece;
-  piece.series.assign(whole.series.begin() + static_cast<std::ptrdiff_t>(part.begin),
-                      whole.series.begin() + static_cast<std::ptrdiff_t>(part.end));
-  return piece;  // without the list of metadata, which comes again every minute
-}
-
-std::string shown_labels(const wire::Series& series) {
-  std::string out;
-  for (const auto& [name, value] : series.labels)
-    fmt::format_to(std::back_inserter(out), "{}{}=\"{}\"", out.empty() ? "" : ",", name, value);
-  return out.substr(0, 512);
-}
-
-/// A receiver that says "not now" is believed; any other failure of the server may be the request's doing.
-bool may_be_poison(int status) { return status >= 500 && status != 503; }
 
 }  // namespace
 
@@ -103,65 +82,10 @@ Sender::Fate Sender::deliver(journal::Record record) {
                    fmt::format("the queue holds a request of unknown form {}", record.kind));
     return Fate::Done;
   }
-  Parcel parcel{form->kind, record.items, record.time, std::move(record.body)};
-  switch (const End end = send(parcel, kPatience)) {
-    case End::Taken:
-    case End::Gone:
-      return Fate::Done;
-    case End::Stopped:
-      return Fate::Stopped;
-    case End::BadContent:
-    case End::Poison:
-      return take_apart(std::move(parcel), end);
-  }
-  return Fate::Done;
+  return settle({form->kind, record.items, record.time, std::move(record.body)});
 }
 
-// Series by series in halves. A stop in the middle leaves the whole record in the queue: its good parts are then sent
-// again, which receivers take, because they are the same samples.
-Sender::Fate Sender::take_apart(Parcel parcel, End why) {
-  const auto whole = unpack(parcel.kind, parcel.body);
-  if (!whole) {
-    state_.dropped("unreadable", parcel.samples, whole.error().what);
-    return Fate::Done;
-  }
-  const bool indivisible = whole->series.empty() || (whole->series.size() == 1 && whole->metadata.empty());
-  if (indivisible) {
-    drop_culprit(whole->series.empty() ? "" : shown_labels(whole->series.front()), parcel.samples, why);
-    return Fate::Done;
-  }
-  Bisection parts(whole->series.size());
-  while (const auto part = parts.next()) {
-    if (parts.hopeless()) {
-      const auto rest = piece_of(*whole, {part->begin, whole->series.size()});
-      state_.dropped(fmt::format("status_{}", last_status_), samples_in(rest),
-                     fmt::format("part after part was refused, so the rest is not tried: {}", last_reply_));
-      break;
-    }
-    const wire::WriteRequest piece = piece_of(*whole, *part);
-    const RequestKind kind = state_.kind_for(parcel.kind);
-    Parcel small{kind, samples_in(piece), parcel.time, pack(kind, piece)};
-    // To split once more costs a request and loses nothing; only what cannot be split gets the full patience.
-    const End end = send(small, why == End::Poison && part->size() > 1 ? 0 : kPatience);
-    if (end == End::Stopped) return Fate::Stopped;
-    if (end == End::Taken || end == End::Gone) {
-      parts.taken();
-      continue;
-    }
-    if (end == End::Poison) why = End::Poison;
-    const auto refused = end == End::Poison ? parts.failed() : parts.refused();
-    if (refused == Bisection::Refused::Culprit) drop_culprit(shown_labels(piece.series.front()), small.samples, end);
-  }
-  return Fate::Done;
-}
-
-void Sender::drop_culprit(const std::string& series, std::uint64_t samples, End why) {
-  const std::string_view reason = why == End::Poison ? "poison" : "status";
-  state_.dropped(fmt::format("{}_{}", reason, last_status_), samples, fmt::format("{{{}}}: {}", series, last_reply_));
-}
-
-Sender::End Sender::send(Parcel& parcel, std::uint64_t patience) {
-  Ordeal ordeal;
+Sender::End Sender::send(Parcel& parcel, Ordeal& ordeal) {
   while (!stop_.stop_requested()) {
     std::optional<End> end;
     if (too_old(parcel)) {
@@ -172,7 +96,7 @@ Sender::End Sender::send(Parcel& parcel, std::uint64_t patience) {
     } else if (!speak(parcel, state_.kind_for(parcel.kind))) {
       end = End::Gone;
     } else {
-      end = attempt(parcel, ordeal, patience);
+      end = attempt(parcel, ordeal);
     }
     if (!end) continue;
     if (*end != End::Stopped) state_.settled(shard_);
@@ -199,30 +123,30 @@ bool Sender::speak(Parcel& parcel, RequestKind kind) {
   return true;
 }
 
-std::optional<Sender::End> Sender::attempt(Parcel& parcel, Ordeal& ordeal, std::uint64_t patience) {
+std::optional<Sender::End> Sender::attempt(Parcel& parcel, Ordeal& ordeal) {
   state_.began(parcel.body.size(), ordeal.repeats > 0);
   const SteadyTime started = steady_now();
   const auto reply = poster_.post(parcel, ordeal.repeats, cut_.get_token());
   if (!reply) {
     state_.failed();
     if (cut_.stop_requested()) return End::Stopped;
+    ordeal.equal = 0;
     return later(reply.error().what, std::nullopt, ordeal);
   }
   state_.replied(reply->status, std::chrono::duration_cast<Milliseconds>(steady_now() - started));
   last_status_ = reply->status;
   last_reply_ = excerpt(*reply);
-  return weigh(*reply, parcel, ordeal, patience);
+  return weigh(*reply, parcel, ordeal);
 }
 
-std::optional<Sender::End> Sender::weigh(const http::ClientResponse& reply, const Parcel& parcel, Ordeal& ordeal,
-                                         std::uint64_t patience) {
+std::optional<Sender::End> Sender::weigh(const http::ClientResponse& reply, const Parcel& parcel, Ordeal& ordeal) {
   const Asked asked{parcel.kind, state_.has_taken(parcel.kind), destination_.queue.retry_on_429};
   switch (judge(reply, asked)) {
     case Verdict::Taken:
       taken(reply, parcel);
       return End::Taken;
     case Verdict::Later:
-      return failed(reply, ordeal, patience);
+      return failed(reply, ordeal);
     case Verdict::BadContent:
       return End::BadContent;
     case Verdict::NotSpoken:
@@ -251,14 +175,20 @@ void Sender::taken(const http::ClientResponse& reply, const Parcel& parcel) {
   if (accepted < parcel.samples) state_.rejected(parcel.samples - accepted, last_reply_);
 }
 
-/// A reply that says "later". Poison: everything else gets through, so it must be this request.
-std::optional<Sender::End> Sender::failed(const http::ClientResponse& reply, Ordeal& ordeal, std::uint64_t patience) {
+/// A reply that says "later". Where everything else gets through meanwhile, or it is always the same reply, it may be
+/// the request's doing.
+std::optional<Sender::End> Sender::failed(const http::ClientResponse& reply, Ordeal& ordeal) {
+  const bool may_be_poison = reply.status >= 500 && reply.status != kNotNow;
   const std::uint64_t successes = state_.successes();
-  if (ordeal.repeats > 0 && successes > ordeal.successes && may_be_poison(reply.status)) ++ordeal.alone;
+  if (ordeal.repeats > 0 && successes > ordeal.successes && may_be_poison) ++ordeal.alone;
   ordeal.successes = successes;
+  ordeal.equal = !may_be_poison ? 0 : reply.status == ordeal.status ? ordeal.equal + 1 : 1;
+  ordeal.status = reply.status;
   if (const auto end = later(last_reply_, parse_retry_after(reply.header("retry-after"), now_epoch_ms()), ordeal))
     return end;
-  if (may_be_poison(reply.status) && ordeal.alone >= patience) return End::Poison;
+  if (!may_be_poison) return std::nullopt;
+  if (ordeal.alone >= kPatience) return End::Poison;
+  if (ordeal.equal >= ordeal.patience) return End::Suspect;
   return std::nullopt;
 }
 

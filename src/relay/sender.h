@@ -1,20 +1,24 @@
 #pragma once
 // The far end of one queue: posts its records to the destination, strictly in order, one at a time, and acknowledges
 // each when the receiver has taken it or has refused it for good. What a receiver may take later is tried again for
-// ever; of a request whose content it refuses, only the series that it refuses alone are lost.
+// ever; of a request whose content it refuses, or fails at, only the series that it does not take alone are lost.
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include "journal/journal.h"
 #include "relay/bisect.h"
 #include "relay/destination_state.h"
 #include "relay/poster.h"
 #include "relay/verdict.h"
+#include "wire/write_request.h"
 
 namespace tessera::relay {
 
@@ -35,12 +39,17 @@ class Sender {
   void finish(SteadyTime deadline);
 
  private:
-  enum class Fate { Done, Stopped };                            ///< of a record
-  enum class End { Taken, BadContent, Poison, Gone, Stopped };  ///< of a parcel; Gone: dropped and counted
+  /// Of a record; Left: what could not be judged is to be sent again as a whole.
+  enum class Fate { Done, Left, Stopped };
+  /// Of a parcel. Poison: it fails while others get through; Suspect: it fails again and again; Gone: dropped, counted.
+  enum class End { Taken, BadContent, Poison, Suspect, Gone, Stopped };
 
   /// What is known of a parcel that does not go through.
   struct Ordeal {
+    std::uint64_t patience;  ///< after so many equal failures it is suspect
     std::uint64_t repeats = 0;
+    std::uint64_t equal = 0;  ///< failures in a row, all of this status
+    int status = 0;
     std::uint64_t alone = 0;      ///< failures since which others got through
     std::uint64_t successes = 0;  ///< of the destination, at the last failure
     bool tried_new_credentials = false;
@@ -48,21 +57,24 @@ class Sender {
 
   void run();
   Fate deliver(journal::Record record);
-  Fate take_apart(Parcel parcel, End why);
-  void drop_culprit(const std::string& series, std::uint64_t samples, End why);
-
-  /// `patience`: after how many failures alone a parcel is poison.
-  End send(Parcel& parcel, std::uint64_t patience);
+  End send(Parcel& parcel, Ordeal& ordeal);
   bool too_old(const Parcel& parcel) const;
   bool speak(Parcel& parcel, RequestKind kind);
 
   // Of one try; nullopt: another one.
-  std::optional<End> attempt(Parcel& parcel, Ordeal& ordeal, std::uint64_t patience);
-  std::optional<End> weigh(const http::ClientResponse& reply, const Parcel& parcel, Ordeal& ordeal,
-                           std::uint64_t patience);
-  std::optional<End> failed(const http::ClientResponse& reply, Ordeal& ordeal, std::uint64_t patience);
+  std::optional<End> attempt(Parcel& parcel, Ordeal& ordeal);
+  std::optional<End> weigh(const http::ClientResponse& reply, const Parcel& parcel, Ordeal& ordeal);
+  std::optional<End> failed(const http::ClientResponse& reply, Ordeal& ordeal);
   std::optional<End> later(const std::string& why, std::optional<Milliseconds> asked, Ordeal& ordeal);
   void taken(const http::ClientResponse& reply, const Parcel& parcel);
+
+  // What does not go through as it is: sender_refusal.cc.
+  Fate settle(Parcel parcel);
+  Fate take_apart(const Parcel& parcel);
+  Fate isolate(Parcel& parcel, Ordeal& ordeal, End why);
+  Parcel part_of(const wire::WriteRequest& whole, Part part, const Parcel& parcel) const;
+  std::size_t put_culprits_last(std::vector<wire::Series>& series) const;
+  void drop_culprit(const wire::Series* series, std::uint64_t samples, End why);
 
   const Destination& destination_;
   const std::uint32_t shard_;
@@ -70,7 +82,8 @@ class Sender {
   DestinationState& state_;
   Poster poster_;
   std::minstd_rand random_{std::random_device{}()};
-  std::string last_reply_;  ///< to the parcel under way, for people
+  std::deque<std::vector<wire::Label>> culprits_;  ///< series that the receiver fails at, the latest last
+  std::string last_reply_;                         ///< to the parcel under way, for people
   int last_status_ = 0;
   std::stop_source stop_, cut_;
   std::mutex mutex_;

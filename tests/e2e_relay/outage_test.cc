@@ -16,6 +16,7 @@
 #include "tests/e2e_relay/ledger.h"
 #include "tests/e2e_relay/relay.h"
 #include "tests/e2e_relay/two_stores.h"
+#include "wire/compression.h"
 
 namespace tessera::e2e {
 namespace {
@@ -111,6 +112,32 @@ TEST_F(Outage, OneSeriesThatIsRefusedCostsNoOther) {
   const auto beside = values(only(prometheus().samples("good_beside")));
   for (std::size_t i = 1; i < beside.size(); ++i) EXPECT_EQ(beside[i], beside[i - 1] + 1) << "of the same target";
   EXPECT_THAT(relay.process().output(), testing::HasSubstr("goes_back")) << "the log names it";
+}
+
+TEST_F(Outage, OneSeriesThatTheReceiverFailsAtCostsNoOther) {
+  ScriptedTarget bad(
+      [](int number) { return text_page(fmt::format("breaks_it {}\ngood_beside {}\n", number, number)); });
+  CountingTargets targets(4, 3);
+  Gate gate(prometheus().write_url());
+  gate.answer([](const http::Request& request, int) -> std::optional<http::Response> {
+    const auto body = wire::decompress(wire::Compression::Snappy, request.body, 64U << 20U);
+    if (body && body->find("breaks_it") != std::string::npos) return reply(500, "a bug");
+    return std::nullopt;
+  });
+  Relay relay(global("200ms") + "scrape_configs:\n" + targets.job("load") + static_job("bad", {bad.address()}) +
+              "remote_write:\n- {name: gated, url: \"" + gate.write_url() +
+              "\", protocolVersion: 1, queue: {shards: 1}, queue_config: {max_shards: 1, max_backoff: 100ms}}\n");
+  EXPECT_TRUE(eventually([&] { return relay.sum("tessera_relay_dropped_samples_total", {"poison_500"}) > 0; }));
+  EXPECT_TRUE(bad.asked(5));
+  targets.finish();
+  bad.become([](int) { return reply(500); });
+  EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_targets", {"state=\"down\""}) == 5; }));
+  EXPECT_THAT(lasting_differences(targets, prometheus(), "load"), IsEmpty());
+  EXPECT_TRUE(relay.has_sent_all());
+  const auto beside = values(only(prometheus().samples("good_beside")));
+  EXPECT_EQ(relay.sum("tessera_relay_dropped_samples_total"), beside.size() + 1) << "of each page, and the end of all";
+  for (std::size_t i = 1; i < beside.size(); ++i) EXPECT_EQ(beside[i], beside[i - 1] + 1);
+  EXPECT_THAT(relay.process().output(), testing::HasSubstr("breaks_it")) << "the log names it";
 }
 
 TEST_F(Outage, TheLedgerSeesWhatIsLost) {
