@@ -1,6 +1,7 @@
 #include "relay/outlet.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/staleness.h"
 
@@ -18,9 +19,10 @@ void Outlet::deliver(const Delivery& delivery, SteadyTime now) {
     metrics_.clear();
     label_sets_.clear();
     rows_.clear();
-    origins_.clear();
+    owners_.clear();
     relabelled_ = destination_.relabel.empty() ? nullptr : std::make_unique<SeriesTable>();
   }
+  if (delivery.time != scrape_) scrape_before_ = std::exchange(scrape_, delivery.time);
   const bool tells_metadata = destination_.metadata.send && now >= metadata_due_;
   if (tells_metadata) {
     batch_.want_metadata();
@@ -62,20 +64,23 @@ std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
   Labels labels = delivery.table.labels(origin);
   if (!relabel(destination_.relabel, labels) || value_of(labels, "__name__").empty()) return row = kDropped;
   row = relabelled_->add(labels, delivery.table.scraped_name(origin.metric));
-  if (row == origins_.size()) {
-    origins_.push_back(kNobodyYet);
+  if (row == owners_.size()) {
+    owners_.push_back({kNobodyYet});
     relabelled_->describe(delivery.table.metric(origin.metric));
   }
   return row;
 }
 
-/// Of several series that became one row the first goes, until its end has been written: then another may.
+/// Of several series that became one row the first goes, until its end has been written, or for as long as it comes
+/// where it has no end (those with times of their own): then another may.
 bool Outlet::may_go(std::uint32_t row, const ScrapedSample& sample) {
   const bool ends = wire::is_stale(sample.value);
-  std::uint32_t& owner = origins_[row];
-  if (owner == kNobodyYet || (owner == kNobody && !ends)) owner = sample.series;
-  if (owner == sample.series) {
-    if (ends) owner = kNobody;
+  Owner& owner = owners_[row];
+  const bool stays_away = owner.seen != scrape_ && owner.seen != scrape_before_;
+  if (owner.series == kNobodyYet || (!ends && (owner.series == kNobody || stays_away))) owner.series = sample.series;
+  if (owner.series == sample.series) {
+    owner.seen = scrape_;
+    if (ends) owner.series = kNobody;
     return true;
   }
   if (!ends) ++collisions_;

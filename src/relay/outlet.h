@@ -41,6 +41,11 @@ class Outlet {
     std::uint32_t value = 0;
   };
   std::uint32_t row_of(const Delivery& delivery, std::uint32_t series);
+  /// Of a row that goes out: the series that goes as it, and at which scrape it last did.
+  struct Owner {
+    std::uint32_t series;
+    EpochMs seen = 0;
+  };
   bool may_go(std::uint32_t row, const ScrapedSample& sample);
   void write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time);
   wire::MetricRef metric(const SeriesTable& table, std::uint32_t metric);
@@ -54,7 +59,8 @@ class Outlet {
   // Where the destination has rules: the rows of the target's table as rows of a table of our own.
   std::unique_ptr<SeriesTable> relabelled_;
   std::vector<std::uint32_t> rows_;
-  std::vector<std::uint32_t> origins_;  ///< of each row of ours: the series that goes as it, if one does
+  std::vector<Owner> owners_;  ///< a row of ours each
+  EpochMs scrape_ = 0, scrape_before_ = 0;
   std::uint64_t epoch_ = 0;
   std::uint64_t collisions_ = 0;
 };

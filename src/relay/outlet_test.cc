@@ -91,6 +91,20 @@ TEST(Outlet, OfTwoThatBecameTheSameTheSecondGoesOnAfterTheEndOfTheFirst) {
   EXPECT_EQ(bench.outlet().collisions(), 4U);
 }
 
+// Series with times of their own leave without a marker.
+TEST(Outlet, OfTwoThatBecameTheSameTheSecondGoesOnWhereTheFirstStaysAway) {
+  Bench bench({}, without("a"));
+  const auto first = bench.series("x", {{"a", "1"}}), second = bench.series("x", {{"a", "2"}});
+  bench.deliver({{first, 1}, {second, 2}});
+  bench.deliver({{second, 2}});
+  bench.deliver({{second, 2}});
+  bench.deliver({{first, 1}, {second, 2}});
+  bench.deliver({{first, 1}});
+  bench.deliver({{first, 1}});
+  EXPECT_THAT(bench.went(), ElementsAre("1@1", "2@3", "2@4", "1@6"));
+  EXPECT_EQ(bench.outlet().collisions(), 4U);
+}
+
 TEST(Outlet, BothOfTwoThatBecameTheSameEndOnce) {
   Bench bench({}, without("a"));
   const auto first = bench.series("x", {{"a", "1"}}), second = bench.series("x", {{"a", "2"}});
