@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/access/viewer.h"
+#include "server/history.h"
 #include "server/keeper.h"
 #include "server/query.h"
 
@@ -26,6 +27,7 @@ struct Known {
   const std::vector<std::string>& supported_models;  ///< empty: all
   /// Who asks. All of the above has only what he may see; whoever reads elsewhere asks Viewer::visible().
   const Viewer& viewer;
+  const History& history;
 };
 
 /// A page of a list. A row is made when it is written, so that a long table is never in memory as JSON.
@@ -34,7 +36,7 @@ struct Page {
   std::string next_cursor;
   std::size_t rows = 0;
   std::function<void(std::size_t, Json&)> row;
-  std::vector<std::pair<std::string_view, std::string_view>> about{};  ///< members beside the rows
+  std::vector<std::pair<std::string_view, std::string>> about{};  ///< members beside the rows
 };
 
 // Where the query is wrong they return nothing of use, and it holds the problem.
@@ -52,10 +54,12 @@ Page list_serving(const Known& known, Query& query);
 Page list_models(const Known& known, Query& query);
 Page list_mig_profiles(const Known& known, Query& query);
 Page list_health(const Known& known, Query& query);
+Page list_metrics(const Known& known, Query& query);
+Page list_layouts(const Known& known, Query& query);
 
 // What the tables of the lists have.
 using Columns = std::span<const std::string_view>;
 extern const Columns kNodeColumns, kDeviceColumns, kInstanceColumns, kSessionColumns, kPodColumns, kUtilizationColumns,
-    kServingColumns, kModelColumns, kMigProfileColumns, kHealthColumns;
+    kServingColumns, kModelColumns, kMigProfileColumns, kHealthColumns, kMetricColumns, kLayoutColumns;
 
 }  // namespace tessera::server

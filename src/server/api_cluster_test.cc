@@ -77,7 +77,7 @@ struct ClusterApi : testing::Test {
     request.method = "GET";
     request.query = query;
     Query asked(request);
-    const Page page = list({*view, overviews, *cluster, serving, supported, everybody()}, asked);
+    const Page page = list({*view, overviews, *cluster, serving, supported, everybody(), history}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -103,6 +103,7 @@ struct ClusterApi : testing::Test {
   std::shared_ptr<const fleet::View> view;
   fleet::ServingView serving;
   std::vector<std::string> supported;
+  History history;
   std::optional<Problem> problem;
 };
 
@@ -142,7 +143,7 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, serving, supported, everybody()}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history}, asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));

@@ -20,26 +20,21 @@ namespace {
 using fleet::Device;
 using fleet::Node;
 
-struct Found {
-  const Node* node = nullptr;
-  const Device* device = nullptr;
-};
-
 /// By id or UUID. Of several boards that had one place, the one that is there now.
-std::vector<Found> find_devices(const fleet::View& view, std::string_view id,
-                                const std::optional<std::string>& cluster) {
-  std::map<std::string_view, Found> by_cluster;
+std::vector<FoundDevice> find_devices(const fleet::View& view, std::string_view id,
+                                      const std::optional<std::string>& cluster) {
+  std::map<std::string_view, FoundDevice> by_cluster;
   for (const auto& node : view.nodes) {
     if (cluster && node->cluster != *cluster) continue;
     for (const Device& device : node->devices) {
       const bool by_uuid = device.facts->uuid == id;
       const bool by_place = id.starts_with(node->name) && fleet::device_id(node->name, device.facts->index) == id;
       if (!by_uuid && !by_place) continue;
-      Found& best = by_cluster[node->cluster];
+      FoundDevice& best = by_cluster[node->cluster];
       if (!best.device || device.presence < best.device->presence) best = {node.get(), &device};
     }
   }
-  std::vector<Found> out;
+  std::vector<FoundDevice> out;
   for (const auto& [name, found] : by_cluster) out.push_back(found);
   return out;
 }
@@ -198,27 +193,31 @@ void add_detail(Json& out, const Node& node, const Device& device) {
 
 }  // namespace
 
-Json show_device(const Known& known, Query& query) {
-  const auto cluster = query.text("cluster");
-  if (!query.finish()) return {};
-  const std::string_view id = query.path("deviceId");
+std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
+                                       const std::optional<std::string>& cluster) {
   const auto found = find_devices(known.view, id, cluster);
+  if (found.size() == 1) return found[0];
   if (found.empty()) {
     query.refuse({404, "not-found",
                   fmt::format("no device has the id or UUID '{}'{}; /gpu/devices lists them", id,
                               cluster ? fmt::format(" in cluster '{}'", *cluster) : "")});
-    return {};
+    return std::nullopt;
   }
-  if (found.size() > 1) {
-    std::vector<std::string_view> clusters;
-    for (const Found& one : found) clusters.push_back(one.node->cluster);
-    query.refuse(
-        {409, "ambiguous-id",
-         fmt::format("device '{}' is in the clusters {}: say which with cluster=", id, fmt::join(clusters, ", "))});
-    return {};
-  }
-  Json out = device_json(*found[0].node, *found[0].device);
-  add_detail(out, *found[0].node, *found[0].device);
+  std::vector<std::string_view> clusters;
+  for (const FoundDevice& one : found) clusters.push_back(one.node->cluster);
+  query.refuse(
+      {409, "ambiguous-id",
+       fmt::format("device '{}' is in the clusters {}: say which with cluster=", id, fmt::join(clusters, ", "))});
+  return std::nullopt;
+}
+
+Json show_device(const Known& known, Query& query) {
+  const auto cluster = query.text("cluster");
+  if (!query.finish()) return {};
+  const auto found = find_device(known, query, query.path("deviceId"), cluster);
+  if (!found) return {};
+  Json out = device_json(*found->node, *found->device);
+  add_detail(out, *found->node, *found->device);
   return out;
 }
 

@@ -9,8 +9,10 @@
 #include "fleet/inventory/node.h"
 #include "fleet/inventory/pods.h"
 #include "kube/selector.h"
+#include "server/api.h"
 #include "server/api_json.h"
 #include "server/query.h"
+#include "store/sessions.h"
 
 namespace tessera::server {
 
@@ -19,6 +21,18 @@ Json instance_json(const fleet::Node& node, const fleet::Device& device, const f
 Json session_json(const fleet::Node& node, const fleet::Device& device, const fleet::Session& session);
 Json finding_json(const fleet::Node& node, const fleet::Device& device, const fleet::Problem& problem);
 Json pod_part_json(const fleet::Node& node, const fleet::PodPart& part);
+/// Sessions that have ended, and, where asked for, those that run. The filter and `state` have been read.
+Page list_past_sessions(const Known& known, Query& query, store::SessionFilter filter, bool with_running);
+
+/// A device and where it is.
+struct FoundDevice {
+  const fleet::Node* node = nullptr;
+  const fleet::Device* device = nullptr;
+};
+/// By id or UUID. Absent where there is none or several: the query holds the problem.
+std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
+                                       const std::optional<std::string>& cluster);
+
 Json placement_json(const gpu::Placement& placement);
 /// Of those that cover `part`.
 Json holders_json(const fleet::Device& device, const fleet::Part& part);

@@ -62,6 +62,7 @@ constexpr std::string_view kColumns[] = {"id",
                                          "startTime",
                                          "firstSeen",
                                          "lastSeen",
+                                         "endTime",
                                          "memoryUsedBytes",
                                          "peakMemoryBytes",
                                          "utilizationPercent",
@@ -144,6 +145,7 @@ Json session_json(const Node& node, const Device& device, const Session& session
           {"startTime", time_or_null(session.start)},
           {"firstSeen", time_json(session.first_seen)},
           {"lastSeen", time_json(session.last_seen)},
+          {"endTime", nullptr},
           {"memoryUsedBytes", or_null(session.memory_bytes)},
           {"peakMemoryBytes", or_null(session.peak_memory_bytes)},
           {"utilizationPercent", percent_of(ratio(session.util_percent))},
@@ -155,16 +157,24 @@ Page list_sessions(const Known& known, Query& query) {
                             .nodes = query.texts("nodeName"),
                             .devices = query.texts("deviceId"),
                             .spaces = query.texts("namespace")};
-  query.word("state", {"active"});  // all that there are
+  const auto state = query.word("state", {"active", "past", "all"}).value_or(0);
+  const auto start = query.time("start"), end = query.time("end");
   const auto pod = query.text("pod");
   const std::string command = lower(query.text("command").value_or(""));
   const auto attribution = query.words("attribution", attribution_words());
   const std::string search = lower(query.text("search").value_or(""));
+  if (state > 0) {
+    store::SessionFilter past{
+        start, end, filter.cluster, filter.nodes, filter.devices, filter.spaces, pod.value_or(""), command, {}, search};
+    for (const std::size_t one : attribution) past.attributions.emplace_back(kAttributions[one].word);
+    return list_past_sessions(known, query, std::move(past), state == 2);
+  }
   const Pager<Row> pager(query, kSort, "-firstSeen,id", "id");
   if (!query.finish()) return {};
   const auto wants = [&](const Row& row) {
     const fleet::SessionFacts& facts = *row.session->facts;
     const Attribution* known_as = attribution_of(*row.session);
+    if ((start && row.session->last_seen < *start) || (end && row.session->first_seen > *end)) return false;
     return filter.wants(facts.workload) && (!pod || facts.workload.pod == *pod || facts.workload.pod_uid == *pod) &&
            has_text(facts.command, command) &&
            (attribution.empty() ||

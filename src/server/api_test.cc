@@ -122,8 +122,9 @@ struct ApiTest : testing::Test {
   TempDir folder;
   Latest<Published> kept;
   std::unique_ptr<journal::Journal> journal = must(journal::Journal::open({.dir = folder.path() / "intake"}));
-  std::unique_ptr<store::Database> database =
-      must(store::Database::open("sqlite:" + (folder.path() / "tessera.db").string()));
+  std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
+  std::unique_ptr<store::Database> database = must(store::Database::open(url));
+  store::Readers readers{url, 2};
   Keeper keeper{{}, kept, *database, *journal};
   Intake intake{{}, *journal, keeper};
   std::unique_ptr<Access> access =
@@ -138,7 +139,8 @@ struct ApiTest : testing::Test {
                                          [this] { return started; },
                                          {"H100_80GB"},
                                          *access,
-                                         leadership},
+                                         leadership,
+                                         {&readers, std::chrono::seconds(30), {}}},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
@@ -159,7 +161,9 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
   const std::map<std::string, std::vector<std::string>> kNamed = {
       {"/gpu/nodes/{node}", {"/gpu/nodes/w-0", "/gpu/nodes/w-1"}},
       {"/gpu/devices/{deviceId}",
-       {"/gpu/devices/GPU-a0", "/gpu/devices/w-1-GPU-01", "/gpu/devices/GPU-s0", "/gpu/devices/w-0-GPU-00"}}};
+       {"/gpu/devices/GPU-a0", "/gpu/devices/w-1-GPU-01", "/gpu/devices/GPU-s0", "/gpu/devices/w-0-GPU-00"}},
+      {"/gpu/devices/{deviceId}/metrics", {"/gpu/devices/GPU-a1/metrics"}},
+      {"/gpu/devices/{deviceId}/layouts", {"/gpu/devices/GPU-a1/layouts"}}};
   std::size_t checked = 0;
   for (const std::string& path : documented()) {
     if (!path.starts_with("/gpu/")) continue;
@@ -170,7 +174,7 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 17U);
+  EXPECT_EQ(checked, 19U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
   for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})
@@ -202,7 +206,9 @@ TEST_F(ApiTest, TakesTheParametersOfTheDocumentAndNoOthers) {
 TEST_F(ApiTest, TablesHaveMembersOfTheDocument) {
   for (const std::string& path : documented()) {
     if (!path.starts_with("/gpu/") || !is_list(path)) continue;
-    const auto reply = get(std::string(kApi) + path, "", "text/csv");
+    std::string asked = path;
+    if (const auto id = asked.find("{deviceId}"); id != std::string::npos) asked.replace(id, 10, "GPU-a1");
+    const auto reply = get(std::string(kApi) + asked, "", "text/csv");
     ASSERT_EQ(reply.status, 200) << reply.body;
     const std::string head = reply.body.substr(0, reply.body.find("\r\n"));
     const auto items = check.member(schema_of(path, "200", "application/json"), "items");

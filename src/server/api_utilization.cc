@@ -6,6 +6,7 @@
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
+#include "server/utilization_window.h"
 
 namespace tessera::server {
 namespace {
@@ -70,6 +71,24 @@ Page list_utilization(const Known& known, Query& query) {
                             .models = query.texts("model"),
                             .spaces = query.texts("namespace")};
   const auto pod = query.text("pod");
+  const auto window = query.duration("window");
+  const bool over_device = static_cast<Over>(over) == Over::Device;
+  const std::vector<std::pair<std::string_view, std::string>> about = {
+      {"groupBy", std::string(fleet::group_by_names()[by])},
+      {"over", std::string(kOver[over])},
+      {"weight", std::string(kWeights[weight])}};
+  if (window) {
+    const DeviceFilter devices{.cluster = filter.cluster, .nodes = filter.nodes, .models = filter.models};
+    const auto wants = [&](const fleet::Node& node, const fleet::Device& device) {
+      return devices.wants(node) && devices.wants(node, device);
+    };
+    Page page =
+        list_window(known, query,
+                    {static_cast<fleet::GroupBy>(by), weight == 1 ? gpu::Weight::Sm : gpu::Weight::ComputeSlices,
+                     over_device, *window, wants, known.viewer.visible(filter.spaces), pod});
+    page.about.insert(page.about.begin(), about.begin(), about.end());
+    return page;
+  }
   const Pager<Row> pager(query, kSort, "-value,key", "cluster,key");
   if (!query.finish()) return {};
   fleet::GroupQuery groups;
@@ -87,12 +106,11 @@ Page list_utilization(const Known& known, Query& query) {
     };
   std::vector<Row> rows;
   for (fleet::Group& group : fleet::groups_of(known.view, groups)) {
-    const auto mean =
-        static_cast<Over>(over) == Over::Device ? group.utilization.device() : group.utilization.allocated();
+    const auto mean = over_device ? group.utilization.device() : group.utilization.allocated();
     rows.push_back({std::move(group), mean ? std::optional(mean->ratio) : std::nullopt});
   }
   Page page;
-  page.about = {{"groupBy", fleet::group_by_names()[by]}, {"over", kOver[over]}, {"weight", kWeights[weight]}};
+  page.about = about;
   page.total = rows.size();
   page.next_cursor = pager.cut(rows);
   page.rows = rows.size();

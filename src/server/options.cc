@@ -71,6 +71,14 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   app.add_option("--log-level", level, "least level of log lines [info]")
       ->check(one_of(kLevels))
       ->type_name("debug|info|warn|error");
+  const auto copy = [&](const char* name, const char* about, const char* file) {
+    CLI::App* command = app.add_subcommand(name, about);
+    command->fallthrough();  // --data stands behind it too
+    command->add_option("FILE", options.file, file)->required();
+    return command;
+  };
+  const auto* backup = copy("backup", "copy the database; a server may run meanwhile", "where to");
+  const auto* restore = copy("restore", "put a copy in the place of the database, while no server runs", "the copy");
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
   } catch (const CLI::CallForVersion&) {
@@ -80,6 +88,8 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   } catch (const CLI::Error& error) {
     return fail(Code::Invalid, "{}", explain_error(app, arguments, error));
   }
+  if (*backup) options.command = Command::Backup;
+  if (*restore) options.command = Command::Restore;
   options.log_format = kFormats.at(format);
   options.log_level = kLevels.at(level);
   if (!check.empty()) {

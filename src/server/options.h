@@ -1,5 +1,6 @@
 #pragma once
 // The command line of tessera-server.
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -9,7 +10,11 @@
 
 namespace tessera::server {
 
+enum class Command : std::uint8_t { Serve, Backup, Restore };
+
 struct Options {
+  Command command = Command::Serve;
+  std::string file{};   ///< of a backup
   std::string config;   ///< settings file; empty: none
   std::string address;  ///< over the settings' where not empty
   std::string data = "/var/lib/tessera-server";

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 
 #include "base/text.h"
 #include "http/router.h"
@@ -16,6 +18,54 @@ std::optional<std::string> decoded(std::string_view text) {
   std::ranges::replace(blanks, '+', ' ');
   auto out = http::percent_decoded(blanks);
   return out && is_utf8(*out) ? out : std::nullopt;
+}
+
+constexpr double kLastSecond = 253'402'300'799;  // of the year 9999
+
+/// Digits at a place of a text.
+std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
+  if (text.size() < at + count) return std::nullopt;
+  int out = 0;
+  for (const char c : text.substr(at, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    out = out * 10 + (c - '0');
+  }
+  return out;
+}
+
+/// Milliseconds of `+02:00`, `Z`.
+std::optional<EpochMs> offset_of(std::string_view text) {
+  if (text == "Z" || text == "z") return 0;
+  const auto hours = digits(text, 1, 2), minutes = digits(text, 4, 2);
+  if (text.size() != 6 || !hours || !minutes || text[3] != ':' || *hours > 23 || *minutes > 59) return std::nullopt;
+  if (text[0] != '+' && text[0] != ' ' && text[0] != '-') return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * EpochMs{*hours * 60 + *minutes} * 60'000;
+}
+
+std::optional<EpochMs> rfc3339(std::string_view text) {
+  const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2),
+             hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
+  if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60)
+    return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
+      text[16] != ':')
+    return std::nullopt;
+  const std::chrono::year_month_day date(std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day)));
+  if (!date.ok()) return std::nullopt;
+  std::string_view rest = text.substr(19);
+  EpochMs fraction = 0;
+  if (rest.starts_with('.')) {
+    std::size_t length = 1;
+    for (EpochMs worth = 100; length < rest.size() && rest[length] >= '0' && rest[length] <= '9'; ++length, worth /= 10)
+      fraction += worth * (rest[length] - '0');
+    if (length == 1) return std::nullopt;
+    rest.remove_prefix(length);
+  }
+  const auto offset = offset_of(rest);
+  if (!offset) return std::nullopt;
+  const EpochMs day_ms = std::chrono::sys_days(date).time_since_epoch().count() * EpochMs{86'400'000};
+  return day_ms + (EpochMs{*hour} * 3600 + *minute * 60 + *second) * 1000 + fraction - *offset;
 }
 
 }  // namespace
@@ -67,6 +117,30 @@ std::int64_t Query::whole(std::string_view name, std::int64_t least, std::int64_
   if (number && *number >= least && *number <= most) return *number;
   fault(name, fmt::format("'{}': a number from {} to {} is expected", *given, least, most));
   return fallback;
+}
+
+Result<EpochMs> parse_time(std::string_view text) {
+  if (const auto time = rfc3339(text); time && *time >= 0) return *time;
+  const auto seconds = parse_double(text);
+  if (seconds && *seconds >= 0 && *seconds <= kLastSecond) return static_cast<EpochMs>(std::llround(*seconds * 1000));
+  return fail(Code::Invalid, "'{}': RFC 3339 (2026-07-31T10:00:00Z) or seconds since the epoch expected", text);
+}
+
+std::optional<EpochMs> Query::time(std::string_view name) {
+  const auto given = text(name);
+  if (!given) return std::nullopt;
+  const auto out = parse_time(*given);
+  if (!out) fault(name, out.error().what);
+  return out ? std::optional(*out) : std::nullopt;
+}
+
+std::optional<Milliseconds> Query::duration(std::string_view name) {
+  const auto given = text(name);
+  if (!given) return std::nullopt;
+  const auto out = parse_duration(*given);
+  if (out && *out > Milliseconds(0)) return *out;
+  fault(name, out ? fmt::format("'{}': more than nothing is expected", *given) : out.error().what);
+  return std::nullopt;
 }
 
 std::optional<bool> Query::flag(std::string_view name) {

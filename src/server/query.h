@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/duration.h"
+#include "base/result.h"
 #include "http/server.h"
 #include "server/problem.h"
 
@@ -22,6 +24,8 @@ class Query {
   std::vector<std::string> texts(std::string_view name);  ///< `a,b`; empty: not given
   std::int64_t whole(std::string_view name, std::int64_t least, std::int64_t most, std::int64_t fallback);
   std::optional<bool> flag(std::string_view name);
+  std::optional<EpochMs> time(std::string_view name);           ///< RFC 3339, or seconds since the epoch
+  std::optional<Milliseconds> duration(std::string_view name);  ///< `5m`; more than nothing
   /// Positions in `allowed`.
   std::optional<std::size_t> word(std::string_view name, const std::vector<std::string_view>& allowed);
   std::vector<std::size_t> words(std::string_view name, const std::vector<std::string_view>& allowed);
@@ -50,5 +54,9 @@ class Query {
   std::vector<Fault> faults_;
   std::optional<Problem> problem_;
 };
+
+/// RFC 3339 (a blank may stand for the + of an offset, as URLs have it), or seconds since the epoch, with a fraction or
+/// without.
+Result<EpochMs> parse_time(std::string_view text);
 
 }  // namespace tessera::server

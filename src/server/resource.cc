@@ -76,7 +76,8 @@ http::Response answer(const Source& source, const http::Request& request, const 
                     seen ? *seen->cluster : *published->cluster,
                     seen ? *seen->serving : *published->serving,
                     source.supported_models,
-                    viewer};
+                    viewer,
+                    source.history};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : finish(std::move(out), request);
 }

@@ -17,6 +17,7 @@ struct Source {
   std::vector<std::string> supported_models;
   std::function<bool()> started{};  ///< false while the journal is replayed: what is known is not all
   std::shared_ptr<Sight> sight = std::make_shared<Sight>();
+  History history{};
 };
 
 using Show = Json (*)(const Known& known, Query& query);

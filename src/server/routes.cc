@@ -23,6 +23,8 @@ struct Listed {
 constexpr Listed kListed[] = {
     {"/gpu/nodes", list_nodes, kNodeColumns},
     {"/gpu/devices", list_devices, kDeviceColumns},
+    {"/gpu/devices/{deviceId}/metrics", list_metrics, kMetricColumns},
+    {"/gpu/devices/{deviceId}/layouts", list_layouts, kLayoutColumns},
     {"/gpu/instances", list_instances, kInstanceColumns},
     {"/gpu/sessions", list_sessions, kSessionColumns},
     {"/gpu/pods", list_pods, kPodColumns},
@@ -102,7 +104,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
          return taken;
        }},
   };
-  const auto source = std::make_shared<const Source>(Source{told.fleet, told.supported_models, told.started});
+  const auto source =
+      std::make_shared<const Source>(Source{.fleet = told.fleet,
+                                              .supported_models = told.supported_models,
+                                              .started = told.started,
+                                              .history = told.history});
   for (const Shown& one : kShown)
     out.push_back({"GET", api + one.path,
                    [source, one](const http::Request& request) { return show(*source, one.resource, request); }});

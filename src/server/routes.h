@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "server/access/access.h"
 #include "server/cluster_watch.h"
+#include "server/history.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
@@ -26,6 +27,7 @@ struct Told {
   std::vector<std::string> supported_models;
   Access& access;
   const Leadership& leadership;
+  History history{};
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
 };
 

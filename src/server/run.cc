@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
+#include "server/backup.h"
 #include "server/cluster_watch.h"
 #include "server/intake.h"
 #include "server/keeper.h"
@@ -28,7 +29,8 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kShutdown = 9s;
 constexpr Milliseconds kLook = 50ms;
-constexpr unsigned kThreads = 8;  // who writes waits for the disk
+constexpr std::size_t kReaders = 4;  // connections to the database
+constexpr unsigned kThreads = 8;     // who writes waits for the disk
 constexpr std::uint64_t kJournalBytes = 4ULL << 30U;
 
 void exit_when_stuck() {
@@ -46,7 +48,8 @@ std::optional<std::string> environment(std::string_view name) {
 }
 
 std::string database_url(const Settings& settings, const Options& options) {
-  return settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db" : settings.database_url;
+  return store::shared_url(settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db"
+                                                         : settings.database_url);
 }
 
 /// Of the namespaces of the cluster that is watched.
@@ -150,6 +153,7 @@ Result<std::unique_ptr<Leadership>> settle_leadership(const std::string& url, co
 Result<void> serve(const Settings& settings, const Options& options, journal::Journal& journal, Leadership& leadership,
                    std::string& address, const std::stop_token& stop) {
   const std::string url = database_url(settings, options);
+  store::Readers readers(url, kReaders);
   const std::int64_t epoch = leadership.state().epoch;
   const bool leads = !leadership.shared() || epoch > 0;
   const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size)};
@@ -189,10 +193,11 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
   std::function<std::vector<ClusterListStats>()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
-  const auto server =
-      TRY(http::Server::listen(serving_at, routes({fleet, intake, keeper, journal, served, is_started,
-                                                   settings.supported_models, *access, leadership, cluster_stats},
-                                                  settings.context_path)));
+  const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
+  const auto server = TRY(
+      http::Server::listen(serving_at, routes({fleet, intake, keeper, journal, served, is_started,
+                                               settings.supported_models, *access, leadership, history, cluster_stats},
+                                              settings.context_path)));
   serving = server.get();
   address = server->address();
   leadership.advertise(reachable(address));
@@ -231,6 +236,8 @@ Result<void> run(const Options& options, std::stop_token stop) {
     std::printf("%s: fine\n", options.config.c_str());
     return {};
   }
+  if (options.command == Command::Backup) return backup(database_url(settings, options), options.file);
+  if (options.command == Command::Restore) return restore(options.data, database_url(settings, options), options.file);
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
   const auto leadership = TRY(settle_leadership(database_url(settings, options), TRY(journal_id(options.data))));

@@ -1,5 +1,7 @@
 #include "store/sessions.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace tessera::store {
@@ -34,6 +36,82 @@ fleet::Ended read(const Row& row) {
   one.session.facts = std::make_shared<const fleet::SessionFacts>(std::move(facts));
   return one;
 }
+
+/// What follows `WHERE 1 = 1`.
+struct Conditions {
+  std::string sql;
+  std::vector<Value> values;
+
+  explicit Conditions(const SessionFilter& filter) {
+    if (filter.from) add("ended >= ?", {*filter.from});
+    if (filter.to) add("first_seen <= ?", {*filter.to});
+    if (filter.cluster) add("cluster = ?", {*filter.cluster});
+    any({"node"}, filter.nodes);
+    any({"device_uuid", "device_id"}, filter.devices);
+    any({"namespace"}, filter.spaces);
+    if (!filter.pod.empty()) any({"pod", "pod_uid"}, {filter.pod});
+    any({"attribution"}, filter.attributions);
+    has({"command"}, filter.command);
+    has({"command", "namespace", "pod", "device_uuid", "device_id"}, filter.search);
+  }
+
+  void add(std::string_view condition, std::vector<Value> of) {
+    sql += fmt::format(" AND ({})", condition);
+    for (Value& value : of) values.push_back(std::move(value));
+  }
+
+  /// One of the columns is one of the words.
+  void any(std::initializer_list<std::string_view> columns, const std::vector<std::string>& words) {
+    if (words.empty()) return;
+    std::string condition;
+    std::vector<Value> of;
+    for (const std::string_view column : columns)
+      for (const std::string& word : words) {
+        condition += fmt::format("{}{} = ?", condition.empty() ? "" : " OR ", column);
+        of.emplace_back(word);
+      }
+    add(condition, std::move(of));
+  }
+
+  /// One of the columns has the text in it.
+  void has(std::initializer_list<std::string_view> columns, const std::string& text) {
+    if (text.empty()) return;
+    std::string pattern = "%";
+    for (const char c : text) {
+      if (c == '%' || c == '_' || c == '!') pattern += '!';
+      pattern += c;
+    }
+    pattern += '%';
+    std::string condition;
+    std::vector<Value> of;
+    for (const std::string_view column : columns) {
+      condition += fmt::format("{}LOWER({}) LIKE ? ESCAPE '!'", condition.empty() ? "" : " OR ", column);
+      of.emplace_back(pattern);
+    }
+    add(condition, std::move(of));
+  }
+
+  void behind(const SessionPlace& place) {
+    const std::pair<std::string_view, Value> kKey[] = {{"ended", place.ended},
+                                                       {"cluster", place.cluster},
+                                                       {"device_uuid", place.device_uuid},
+                                                       {"gpu_instance", place.gpu_instance},
+                                                       {"compute_instance", place.compute_instance},
+                                                       {"pid", place.pid},
+                                                       {"started", place.started}};
+    std::string condition, same;
+    std::vector<Value> of, before;
+    for (const auto& [column, value] : kKey) {
+      condition +=
+          fmt::format("{}({}{} {} ?)", condition.empty() ? "" : " OR ", same, column, column == "ended" ? '<' : '>');
+      of.insert(of.end(), before.begin(), before.end());
+      of.push_back(value);
+      same += fmt::format("{} = ? AND ", column);
+      before.push_back(value);
+    }
+    add(condition, std::move(of));
+  }
+};
 
 }  // namespace
 
@@ -76,24 +154,37 @@ Result<void> write_session(Database& database, const fleet::Ended& one) {
        std::int64_t{session.util_samples}});
 }
 
-Result<std::vector<fleet::Ended>> past_sessions(Database& database, const SessionFilter& filter) {
-  std::string sql =
+SessionPlace place_of(const fleet::Ended& one) {
+  return {one.end,
+          one.cluster,
+          one.device_uuid,
+          part(one.session.part.gpu_instance),
+          part(one.session.part.compute_instance),
+          std::int64_t{one.session.facts->pid},
+          one.session.start.value_or(one.session.first_seen)};
+}
+
+Result<std::vector<fleet::Ended>> past_sessions(Database& database, const SessionFilter& filter, std::size_t limit,
+                                                const std::optional<SessionPlace>& after) {
+  Conditions where(filter);
+  if (after) where.behind(*after);
+  std::vector<fleet::Ended> out;
+  TRY(database.each(
       "SELECT cluster, device_uuid, gpu_instance, compute_instance, pid, node, device_id, command, type, attribution, "
       "namespace, pod, container, pod_uid, process_start, first_seen, ended, peak_memory_bytes, utilization_sum, "
-      "utilization_samples FROM session WHERE 1 = 1";
-  std::vector<Value> values;
-  const auto where = [&](std::string_view condition, Value value) {
-    sql += condition;
-    values.push_back(std::move(value));
-  };
-  if (filter.from) where(" AND ended >= ?", *filter.from);
-  if (filter.to) where(" AND first_seen <= ?", *filter.to);
-  if (!filter.device_uuid.empty()) where(" AND device_uuid = ?", filter.device_uuid);
-  if (!filter.space.empty()) where(" AND namespace = ?", filter.space);
-  if (!filter.pod.empty()) where(" AND pod = ?", filter.pod);
-  where(" ORDER BY ended DESC, device_uuid, pid LIMIT ?", static_cast<std::int64_t>(filter.limit));
-  std::vector<fleet::Ended> out;
-  TRY(database.each(sql, values, [&](const Row& row) { out.push_back(read(row)); }));
+      "utilization_samples FROM session WHERE 1 = 1" +
+          where.sql +
+          " ORDER BY ended DESC, cluster, device_uuid, gpu_instance, compute_instance, pid, started LIMIT " +
+          std::to_string(limit),
+      where.values, [&](const Row& row) { out.push_back(read(row)); }));
+  return out;
+}
+
+Result<std::uint64_t> count_sessions(Database& database, const SessionFilter& filter) {
+  const Conditions where(filter);
+  std::uint64_t out = 0;
+  TRY(database.each("SELECT COUNT(*) FROM session WHERE 1 = 1" + where.sql, where.values,
+                    [&](const Row& row) { out = static_cast<std::uint64_t>(row.integer(0).value_or(0)); }));
   return out;
 }
 

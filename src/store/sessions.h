@@ -13,17 +13,36 @@ namespace tessera::store {
 /// A session that is there already is continued: its end and peak grow. What is told of it twice counts once.
 Result<void> write_session(Database& database, const fleet::Ended& one);
 
+/// What is empty does not filter.
 struct SessionFilter {
   std::optional<EpochMs> from;  ///< ended at or after
   std::optional<EpochMs> to;    ///< begun at or before
-  std::string device_uuid;      ///< empty: any
-  std::string space;            ///< namespace; empty: any
-  std::string pod;
-  std::size_t limit = 100;
+  std::optional<std::string> cluster;
+  std::vector<std::string> nodes;
+  std::vector<std::string> devices;  ///< ids or UUIDs
+  std::vector<std::string> spaces;   ///< namespaces
+  std::string pod;                   ///< name or UID
+  std::string command;               ///< a part of it, in lower case
+  std::vector<std::string> attributions;
+  std::string search;  ///< a part of command, namespace, pod, device id or UUID, in lower case
 };
 
-/// The latest end first.
-Result<std::vector<fleet::Ended>> past_sessions(Database& database, const SessionFilter& filter);
+/// Where a session is in their order.
+struct SessionPlace {
+  EpochMs ended = 0;
+  std::string cluster;
+  std::string device_uuid;
+  std::int64_t gpu_instance = 0;
+  std::int64_t compute_instance = 0;
+  std::int64_t pid = 0;
+  EpochMs started = 0;
+};
+SessionPlace place_of(const fleet::Ended& one);
+
+/// At most `limit` of them, the latest end first; those behind `after` where it is given.
+Result<std::vector<fleet::Ended>> past_sessions(Database& database, const SessionFilter& filter, std::size_t limit,
+                                                const std::optional<SessionPlace>& after = std::nullopt);
+Result<std::uint64_t> count_sessions(Database& database, const SessionFilter& filter);
 
 /// Drops sessions that ended before; returns how many.
 Result<std::uint64_t> drop_sessions_before(Database& database, EpochMs time);

@@ -30,8 +30,9 @@ struct Sessions : EachDatabase {
   void write(const std::vector<fleet::Ended>& all) const {
     for (const fleet::Ended& one : all) ASSERT_TRUE(write_session(*database, one));
   }
-  std::vector<fleet::Ended> past(const SessionFilter& filter = {}) const {
-    auto found = past_sessions(*database, filter);
+  std::vector<fleet::Ended> past(const SessionFilter& filter = {}, std::size_t limit = 100,
+                                 const std::optional<SessionPlace>& after = std::nullopt) const {
+    auto found = past_sessions(*database, filter, limit, after);
     if (!found) throw std::runtime_error(found.error().what);
     return *std::move(found);
   }
@@ -74,7 +75,7 @@ TEST_P(Sessions, AreFoundByWhatOneAsksFor) {
   SessionFilter filter;
   filter.from = 5000;
   EXPECT_EQ(past(filter).size(), 2U);
-  filter.device_uuid = "GPU-2";
+  filter.devices = {"GPU-2"};
   EXPECT_EQ(past(filter).size(), 1U);
   filter = {};
   filter.to = 1005;
@@ -82,11 +83,33 @@ TEST_P(Sessions, AreFoundByWhatOneAsksFor) {
   filter = {};
   filter.pod = "nobody' OR 1=1 --";
   EXPECT_EQ(past(filter).size(), 0U);
+  EXPECT_EQ(past({}, 1).size(), 1U);
   filter = {};
-  filter.limit = 1;
-  EXPECT_EQ(past(filter).size(), 1U);
-  EXPECT_TRUE(drop_sessions_before(*database, 5000));
+  filter.search = "_";
+  EXPECT_EQ(past(filter).size(), 0U) << "no wildcard";
+  filter.search = "trainer-0";
+  filter.command = "python";
+  filter.nodes = {"a", "b"};
+  EXPECT_EQ(past(filter).size(), 3U);
+  EXPECT_EQ(*count_sessions(*database, filter), 3U);
+  EXPECT_EQ(*drop_sessions_before(*database, 5000), 1U);
   EXPECT_EQ(past().size(), 2U);
+}
+
+TEST_P(Sessions, PagesMakeUpTheWhole) {
+  std::vector<fleet::Ended> many;
+  for (unsigned pid = 1; pid <= 25; ++pid) many.push_back(ended(pid, 1000, 2000 + pid % 3));
+  write(many);
+  std::vector<unsigned> whole, parts;
+  for (const auto& one : past()) whole.push_back(one.session.facts->pid);
+  std::optional<SessionPlace> after;
+  for (int page = 0; page < 9; ++page)
+    for (const auto& one : past({}, 4, after)) {
+      parts.push_back(one.session.facts->pid);
+      after = place_of(one);
+    }
+  EXPECT_EQ(parts, whole);
+  EXPECT_EQ(whole.size(), 25U);
 }
 
 }  // namespace

@@ -95,8 +95,8 @@ class Sqlite final : public Connection {
 
   Result<void> open(const char* file) {
     sqlite3* connection = nullptr;
-    const int result =
-        sqlite3_open_v2(file, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int result = sqlite3_open_v2(
+        file, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
     connection_.reset(connection);
     if (result != SQLITE_OK) return error("open", result);
     sqlite3_busy_timeout(connection, kBusyMs);

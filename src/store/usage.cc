@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "fleet/inventory/layout.h"
+
 namespace tessera::store {
 namespace {
 
@@ -85,6 +87,24 @@ std::int64_t bucket_at(EpochMs time, std::int64_t seconds) {
   return at - (rest < 0 ? rest + seconds : rest);
 }
 
+/// What an instance was that has gone before its usage came here: the layouts know.
+Result<void> recall_instance(Database& database, const fleet::UsageSubject& of, std::string& profile,
+                             std::optional<unsigned>& compute_slices) {
+  const std::array<Value, 2> values = {std::string(of.cluster), std::string(of.device_uuid)};
+  return database.each(
+      "SELECT layout FROM device_layout WHERE cluster = ? AND device_uuid = ? ORDER BY began DESC LIMIT 20", values,
+      [&](const Row& row) {
+        if (!profile.empty()) return;
+        fleet::LayoutSeen layout;
+        fleet::read_layout(row.text(0), layout);
+        for (const auto& [part, facts] : layout.instances) {
+          if (part.gpu_instance != of.gpu_instance) continue;
+          if (profile.empty()) profile = facts->profile;
+          if (facts->compute_slices) compute_slices = compute_slices.value_or(0) + *facts->compute_slices;
+        }
+      });
+}
+
 }  // namespace
 
 std::string_view usage_table(Resolution resolution) { return table_of(resolution).usage; }
@@ -99,7 +119,8 @@ std::string totals_columns(bool summed) {
   std::string out;
   const auto add = [&](std::string column, bool is_max) {
     if (!out.empty()) out += ", ";
-    out += summed ? fmt::format("{}(u.{})", is_max ? "MAX" : "SUM", column) : "u." + column;
+    // A sum of BIGINT is a NUMERIC for PostgreSQL.
+    out += summed ? fmt::format("CAST({}(u.{}) AS BIGINT)", is_max ? "MAX" : "SUM", column) : "u." + column;
   };
   add("observed_ms", false);
   add("owned_ms", false);
@@ -137,13 +158,15 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
   if (known.id != 0 && (gone || (known.profile == of.profile && known.compute_slices == of.compute_slices &&
                                  known.sm_count == of.sm_count)))
     return known.id;
+  std::string profile(of.profile);
+  auto compute_slices = of.compute_slices;
+  if (gone) TRY(recall_instance(database, of, profile, compute_slices));
   const std::int64_t instance = of.gpu_instance ? std::int64_t{*of.gpu_instance} : -1;
-  const std::vector<Value> key = {std::string(of.cluster), std::string(of.device_uuid), instance,
-                                  std::string(of.profile)};
+  const std::vector<Value> key = {std::string(of.cluster), std::string(of.device_uuid), instance, profile};
   constexpr std::string_view kFind =
       "SELECT id FROM usage_subject WHERE cluster = ? AND device_uuid = ? AND gpu_instance = ? AND profile = ?";
   std::int64_t id = TRY(one_number(database, kFind, key));
-  const Value slices = value_or_null(of.compute_slices), sms = value_or_null(of.sm_count);
+  const Value slices = value_or_null(compute_slices), sms = value_or_null(of.sm_count);
   if (id == 0) {
     id = 1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_subject"));
     TRY(database.run("INSERT INTO usage_subject VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -154,7 +177,7 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
                      "sm_count) WHERE id = ?",
                      {slices, sms, id}));
   }
-  known = {id, std::string(of.cluster), std::string(of.profile), of.compute_slices, of.sm_count};
+  known = {id, std::string(of.cluster), profile, compute_slices, of.sm_count};
   return id;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // A running tessera-server and its folder, which outlives restarts.
 #include <map>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,6 +24,9 @@ class Server {
   int stop() { return process_->stop(); }
   void kill();
   Child& process() { return *process_; }
+
+  /// The server's own; see --data.
+  std::filesystem::path data() const { return folder_.path(); }
 
   /// `/gpu/overview`: below the API's root.
   std::string api(const std::string& path) const { return "http://" + address_ + "/k8s-monitor/api/v1" + path; }

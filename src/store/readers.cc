@@ -1,0 +1,61 @@
+#include "store/readers.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "store/dialect.h"
+
+namespace tessera::store {
+namespace {
+
+constexpr auto kWait = std::chrono::seconds(10);
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Readers::borrow() {
+  {
+    std::unique_lock lock(mutex_);
+    if (!given_back_.wait_for(lock, kWait, [this] { return !free_.empty() || lent_ < most_; }))
+      return fail(Code::Unavailable, "all {} connections to the database that read are busy: ask again", most_);
+    ++lent_;
+    if (!free_.empty()) {
+      auto out = std::move(free_.back());
+      free_.pop_back();
+      return out;
+    }
+  }
+  auto opened = Database::open(url_, {.migrate = false});
+  // In memory a reader sees what is being written: it would have to wait for the writer otherwise.
+  if (opened && (*opened)->dialect().name == kSqlite.name)
+    if (auto ready = (*opened)->run("PRAGMA query_only = ON"); !ready) opened = ready.error();
+  if (opened && url_.find("mode=memory") != std::string::npos)
+    if (auto ready = (*opened)->run("PRAGMA read_uncommitted = ON"); !ready) opened = ready.error();
+  if (!opened) give_back(nullptr);
+  return opened;
+}
+
+void Readers::give_back(std::unique_ptr<Database> database) {
+  const std::lock_guard lock(mutex_);
+  --lent_;
+  if (database) free_.push_back(std::move(database));
+  given_back_.notify_one();
+}
+
+Result<void> Readers::with(const std::function<Result<void>(Database&)>& work) {
+  auto database = TRY(borrow());
+  auto done = work(*database);
+  give_back(std::move(database));
+  return done;
+}
+
+std::string shared_url(const std::string& url) {
+  if (url != "sqlite::memory:") return url;
+  static std::atomic<int> count = 0;
+  return fmt::format("sqlite:file:tessera-{}-{}?mode=memory&cache=shared", ::getpid(), ++count);
+}
+
+}  // namespace tessera::store

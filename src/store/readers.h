@@ -1,0 +1,38 @@
+#pragma once
+// Connections that only read, beside the one that writes.
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "store/database.h"
+
+namespace tessera::store {
+
+/// Thread-safe. Connections are opened when they are needed, and kept.
+class Readers {
+ public:
+  Readers(std::string url, std::size_t most) : url_(std::move(url)), most_(most) {}
+
+  /// Runs `work` with a connection of its own; Unavailable where none is free for some seconds.
+  Result<void> with(const std::function<Result<void>(Database&)>& work);
+
+ private:
+  Result<std::unique_ptr<Database>> borrow();
+  void give_back(std::unique_ptr<Database> database);
+
+  const std::string url_;
+  const std::size_t most_;
+  std::mutex mutex_;
+  std::condition_variable given_back_;
+  std::vector<std::unique_ptr<Database>> free_;  // guarded by mutex_
+  std::size_t lent_ = 0;                         // guarded by mutex_
+};
+
+/// A URL by which several connections of this program share a database in memory: of `sqlite::memory:`; of any other,
+/// itself.
+std::string shared_url(const std::string& url);
+
+}  // namespace tessera::store
