@@ -74,6 +74,22 @@ inline constexpr Described kSamples{
     {"tessera_server_samples_total", Type::Counter, "samples", "Samples that told something of the fleet."},
     "",
     "the keeper"};
+inline constexpr Described kUsageRows{
+    {"tessera_server_usage_rows_total", Type::Counter, "rows", "Rows of usage that were added to the database."},
+    "",
+    "the keeper"};
+inline constexpr Described kUsageTooLate{{"tessera_server_usage_too_late_rows_total", Type::Counter, "rows",
+                                          "Rows of usage of a time that no resolution keeps any longer."},
+                                         "",
+                                         "the keeper"};
+inline constexpr Described kSaveSeconds{
+    {"tessera_server_save_seconds", Type::Gauge, "seconds", "Time that the last save of usage took."},
+    "",
+    "the keeper"};
+inline constexpr Described kFailedSaves{{"tessera_server_failed_saves_total", Type::Counter, "saves",
+                                         "Saves that the database did not take; what they held is tried again."},
+                                        "",
+                                        "the keeper"};
 inline constexpr Described kIgnored{
     {"tessera_server_ignored_samples_total", Type::Counter, "samples",
      "Samples that were passed over: future, from too far ahead of the clock; not_newer, double or older than what is "

@@ -79,6 +79,10 @@ void add_intake(Page& page, const IntakeStats& intake, const KeeperStats& keeper
               {"exemplar", intake.exemplars},
               {"histogram", intake.histograms}});
   append_single(page, catalog::kQueuedBytes.metric, number(keeper.queued_bytes));
+  append_single(page, catalog::kUsageRows.metric, number(keeper.usage_rows));
+  append_single(page, catalog::kUsageTooLate.metric, number(keeper.usage_too_late));
+  append_single(page, catalog::kSaveSeconds.metric, keeper.save_seconds);
+  append_single(page, catalog::kFailedSaves.metric, number(keeper.failed_saves));
 }
 
 void add_http(Page& page, const http::ServerStats& http) {

@@ -175,6 +175,7 @@ void Fleet::remember(Remembered one) {
   Node& node = edit(subject.node);
   node.last_seen = std::max(node.last_seen, one.device.last_seen);
   one.device.layout_since.reset();
+  one.device.presence = Presence::Stale;  // until it is heard of
   node.devices[subject.device] = std::move(one.device);
 }
 
