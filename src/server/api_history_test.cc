@@ -120,9 +120,16 @@ struct HistoryTest : testing::Test {
   Intake intake{{}, *journal, keeper};
   std::unique_ptr<Access> access =
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
-  std::vector<http::Route> all = routes(
-      {published, intake, keeper, *journal, [] { return std::nullopt; }, [] { return true; }, {}, *access, {&readers, 30s, {}}},
-      "/k8s-monitor");
+  std::vector<http::Route> all = routes({published,
+                                         intake,
+                                         keeper,
+                                         *journal,
+                                         [] { return std::nullopt; },
+                                         [] { return true; },
+                                         {},
+                                         *access,
+                                         {&readers, 30s, {}}},
+                                        "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
 
