@@ -17,10 +17,11 @@
 namespace tessera::e2e {
 namespace {
 
-// A state holds for 2.5 s here, so that each sample counts for that long and no other counts in its place.
-constexpr const char* kSettings = "gpu.management.metrics.collection-interval: 1s\n";
-constexpr EpochMs kHold = 2'500;
-constexpr EpochMs kStep = 5'000;
+// A state holds for 5 s here, so that each sample counts for that long and no other counts in its place. What is sent
+// again is known again for five intervals, which a restart on a busy machine has to fit in.
+constexpr const char* kSettings = "gpu.management.metrics.collection-interval: 2s\n";
+constexpr EpochMs kHold = 5'000;
+constexpr EpochMs kStep = 10'000;
 constexpr int kDevices = 4;
 constexpr int kMostInOneLife = 120;
 
