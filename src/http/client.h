@@ -31,9 +31,10 @@ struct ClientRequest {
   std::string ca_pem, cert_pem, key_pem;  ///< in place of the files: what they would hold
   std::string tls_least, tls_most;        ///< "TLS12" or "TLS13"; empty: libcurl's choice
   std::string basic_user, basic_password;
-  bool insecure_skip_verify = false;  ///< take any certificate
-  std::string server_name;            ///< what an https certificate must name, and SNI; empty: the URL's host
-  std::string proxy_url;              ///< "http://user:password@host:port", https:// or socks5://; empty: direct
+  bool insecure_skip_verify = false;       ///< take any certificate
+  std::string server_name;                 ///< what an https certificate must name, and SNI; empty: the URL's host
+  std::string proxy_url;                   ///< "http://host:port", https:// or socks5://; empty: direct
+  std::string proxy_user, proxy_password;  ///< as they are: nothing in them is a URL's
   /// Followed to http and https. Another host (another port or scheme too) is told neither user and password nor the
   /// home headers.
   unsigned max_redirects = 0;

@@ -30,6 +30,20 @@ std::string shown(const std::string& url) {
   return at == std::string::npos || at < begin ? url : url.substr(0, begin) + url.substr(at + 1);
 }
 
+/// Likewise of a proxy, whose URL has no path and may lack the scheme.
+std::string shown_proxy(const std::string& url) {
+  const auto scheme = url.find("://");
+  const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto at = url.rfind('@');
+  return at == std::string::npos || at < begin ? url : url.substr(0, begin) + url.substr(at + 1);
+}
+
+/// What libcurl says of a failure, but where it quotes a URL that may have a user and password in it.
+const char* text_of(int code, const char* detail) {
+  const bool may_quote = std::strchr(detail, '@') != nullptr;
+  return *detail && !may_quote ? detail : curl_easy_strerror(static_cast<CURLcode>(code));
+}
+
 // A line break in a header or method would let its sender write headers of his own.
 bool one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos; }
 
@@ -76,6 +90,13 @@ void set_method(CURL* easy, const ClientRequest& request) {
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+/// libcurl takes the user and password of a proxy (of nobody else) for a URL's, and undoes %40 and the like.
+std::string undecoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '%' ? std::string("%25") : std::string(1, c);
+  return out;
+}
+
 void set_route(CURL* easy, const ClientRequest& request) {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -83,6 +104,10 @@ void set_route(CURL* easy, const ClientRequest& request) {
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, static_cast<long>(request.max_redirects));
   curl_easy_setopt(easy, CURLOPT_PROXY, request.proxy_url.c_str());  // empty: none, whatever http_proxy says
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  if (!request.proxy_user.empty() || !request.proxy_password.empty()) {
+    curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, undecoded(request.proxy_user).c_str());
+    curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, undecoded(request.proxy_password).c_str());
+  }
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
@@ -171,7 +196,8 @@ bool start_curl() {
 std::string target_name(const ClientRequest& request) {
   const std::string url = shown(request.url);
   if (!request.unix_socket.empty()) return fmt::format("{} {} over {}", request.method, url, request.unix_socket);
-  if (!request.proxy_url.empty()) return fmt::format("{} {} through {}", request.method, url, shown(request.proxy_url));
+  if (!request.proxy_url.empty())
+    return fmt::format("{} {} through {}", request.method, url, shown_proxy(request.proxy_url));
   return fmt::format("{} {}", request.method, url);
 }
 
@@ -287,7 +313,7 @@ Error failure(void* easy, const ClientRequest& request, int code, const char* de
   curl_off_t micros = 0;
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &micros);
   const std::string target = target_name(request);
-  const char* const text = *detail ? detail : curl_easy_strerror(static_cast<CURLcode>(code));
+  const char* const text = text_of(code, detail);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fail(Code::Unavailable, "{}: no full reply within {} ({})", target, format_duration(request.deadline), text);
   long os_error = 0;

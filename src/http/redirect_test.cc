@@ -1,4 +1,4 @@
-// Who hears what of a request that is sent on to another host.
+// Who hears what of a request that another host passes on, or is sent on to: proxies and redirects.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,6 +134,52 @@ TEST_F(RedirectTest, AHandleTellsTheNextHostItsOwn) {
   EXPECT_THAT(home_.heard(), ElementsAre(told_));
   EXPECT_THAT(abroad_.heard(), ElementsAre(told_, Not(HasSubstr("s3cret")), HasSubstr("Authorization: Basic"),
                                            Not(HasSubstr("Authorization"))));
+}
+
+class ProxyTest : public RedirectTest {
+ protected:
+  /// What both ways of asking say of a failure.
+  std::string failure_of(const ClientRequest& request) {
+    Catch caught;
+    fetch(request, caught);
+    const auto reply = Client().send(request);
+    EXPECT_FALSE(reply);
+    return caught.error + "\n" + (reply ? "" : reply.error().what);
+  }
+};
+
+TEST_F(ProxyTest, IsToldUserAndPasswordAsTheyAre) {
+  auto request = get_of("http://nowhere.invalid/x");
+  request.proxy_url = home_.url();
+  request.proxy_user = "m@e:/%40";
+  request.proxy_password = "p@s:s/%40";
+  each_way(request, [&] {
+    EXPECT_THAT(home_.heard(),
+                ElementsAre(AllOf(HasSubstr("GET http://nowhere.invalid/x "),
+                                  HasSubstr("Proxy-Authorization: Basic bUBlOi8lNDA6cEBzOnMvJTQw\r\n"))));
+  });
+  request.proxy_user = request.proxy_password = "";
+  each_way(request, [&] { EXPECT_THAT(home_.heard(), ElementsAre(Not(HasSubstr("Proxy-Authorization")))); });
+}
+
+TEST_F(ProxyTest, NoFailureTellsItsPassword) {
+  for (const std::string url : {"http://127.0.0.1:1", "https://127.0.0.1:1", "socks5://127.0.0.1:1"}) {
+    auto request = get_of("http://nowhere.invalid/x");
+    request.proxy_url = url;
+    request.proxy_user = "ann@/:%";
+    request.proxy_password = "s3cret@/:%";
+    EXPECT_THAT(failure_of(request), AllOf(HasSubstr("through " + url + ": "), Not(HasSubstr("s3cret"))));
+  }
+  // In the URL, and in ways that libcurl cannot read, and then quotes.
+  for (const std::string url : {"http://ann:p@s3cret@127.0.0.1:1", "http://ann:s3cret@127.0.0.1:1", "ann:s3cret@[",
+                                "http://ann:p/s3cret@127.0.0.1:1", "http://ann:s3cret@127.0.0.1:x"}) {
+    auto request = get_of("http://nowhere.invalid/x");
+    request.proxy_url = url;
+    EXPECT_THAT(failure_of(request), AllOf(HasSubstr("http://nowhere.invalid/x through "), Not(HasSubstr("s3cret"))))
+        << url;
+  }
+  for (const std::string url : {"http://ann:p@s3cret@127.0.0.1:1/", "http://ann:s3cret@127.0.0.1:x/"})
+    EXPECT_THAT(failure_of(get_of(url)), Not(HasSubstr("s3cret"))) << url;
 }
 
 }  // namespace
