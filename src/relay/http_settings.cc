@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "http/router.h"
 
 namespace tessera::relay {
 namespace {
@@ -60,19 +61,32 @@ bool in_network(const std::string& host, std::string_view network) {
   return false;
 }
 
-std::string proxy_of(const ProxySettings& proxy, const std::string& url) {
-  if (proxy.from_environment) {
-    const bool secure = url.starts_with("https:");
-    std::string found = environment(secure ? "https_proxy" : "http_proxy");
-    if (found.empty()) found = environment(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
-    const std::string exempt = environment("no_proxy").empty() ? environment("NO_PROXY") : environment("no_proxy");
-    return bypasses_proxy(exempt, url) ? "" : found;
-  }
-  if (proxy.url.empty() || bypasses_proxy(proxy.no_proxy, url)) return "";
-  const auto scheme = proxy.url.find("://");
-  if (proxy.username.empty() || scheme == std::string::npos) return proxy.url;
-  return proxy.url.substr(0, scheme + 3) + proxy.username + ":" + proxy.password.reveal() + "@" +
-         proxy.url.substr(scheme + 3);
+/// A proxy's URL as the environment has it, often without a scheme. The last '@' ends the password, so one that should
+/// have been written as %40 or %2F does as well.
+ProxySettings parse_proxy(const std::string& url) {
+  ProxySettings out;
+  const auto scheme = url.find("://");
+  const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto at = url.rfind('@');
+  out.url = url;
+  if (at == std::string::npos || at < begin) return out;
+  out.url = url.substr(0, begin) + url.substr(at + 1);
+  const auto decoded = [](std::string_view text) { return http::percent_decoded(text).value_or(std::string(text)); };
+  const std::string_view login = std::string_view(url).substr(begin, at - begin);
+  const auto colon = std::min(login.find(':'), login.size());
+  out.username = decoded(login.substr(0, colon));
+  out.password = Secret(decoded(login.substr(std::min(colon + 1, login.size()))));
+  return out;
+}
+
+/// What goes through no proxy has an empty URL.
+ProxySettings proxy_of(const ProxySettings& proxy, const std::string& url) {
+  if (!proxy.from_environment) return bypasses_proxy(proxy.no_proxy, url) ? ProxySettings() : proxy;
+  const bool secure = url.starts_with("https:");
+  std::string found = environment(secure ? "https_proxy" : "http_proxy");
+  if (found.empty()) found = environment(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
+  const std::string exempt = environment("no_proxy").empty() ? environment("NO_PROXY") : environment("no_proxy");
+  return bypasses_proxy(exempt, url) ? ProxySettings() : parse_proxy(found);
 }
 
 }  // namespace
@@ -111,7 +125,10 @@ Result<void> add_http_settings(const HttpSettings& settings, http::ClientRequest
   request.tls_most = settings.tls.max_version;
   request.server_name = settings.tls.server_name;
   request.insecure_skip_verify = settings.tls.insecure_skip_verify;
-  request.proxy_url = proxy_of(settings.proxy, request.url);
+  const ProxySettings proxy = proxy_of(settings.proxy, request.url);
+  request.proxy_url = proxy.url;
+  request.proxy_user = proxy.username;  // beside the URL, which errors show, and which could not hold every password
+  request.proxy_password = proxy.password.reveal();
   request.max_redirects = settings.follow_redirects ? kRedirects : 0;
   return {};
 }

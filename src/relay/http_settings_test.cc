@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/files.h"
 
 namespace tessera::relay {
@@ -78,8 +80,39 @@ TEST(HttpSettings, GoesAroundTheProxyWhereItShould) {
     settings.proxy.no_proxy = c.exempt;
     http::ClientRequest request;
     request.url = c.url;
-    EXPECT_EQ(applied(settings, request).proxy_url, c.bypasses ? "" : "http://me:pw@proxy:1") << c.exempt;
+    const auto made = applied(settings, request);
+    EXPECT_EQ(made.proxy_url, c.bypasses ? "" : "http://proxy:1") << c.exempt;
+    EXPECT_EQ(made.proxy_user + "|" + made.proxy_password, c.bypasses ? "|" : "me|pw") << c.exempt;
   }
+}
+
+TEST(HttpSettings, KeepsUserAndPasswordOutOfTheProxysUrl) {
+  static constexpr struct {
+    const char *given, *url, *user, *password;
+  } kCases[] = {{"http://proxy:1", "http://proxy:1", "", ""},
+                {"proxy:1", "proxy:1", "", ""},
+                {"me:pw@proxy:1", "proxy:1", "me", "pw"},
+                {"http://me@proxy:1", "http://proxy:1", "me", ""},
+                {"http://:pw@proxy:1", "http://proxy:1", "", "pw"},
+                {"https://m%40e%3a%2F%25:p%40s%3As%2f%25@proxy:1", "https://proxy:1", "m@e:/%", "p@s:s/%"},
+                {"socks5://me:p@s:s/w%zz@proxy:1", "socks5://proxy:1", "me", "p@s:s/w%zz"}};
+  HttpSettings settings;
+  settings.proxy.from_environment = true;
+  for (const auto& c : kCases) {
+    ASSERT_EQ(setenv("http_proxy", c.given, 1), 0);
+    const auto made = applied(settings);
+    unsetenv("http_proxy");
+    EXPECT_EQ(made.proxy_url, c.url) << c.given;
+    EXPECT_EQ(made.proxy_user, c.user) << c.given;
+    EXPECT_EQ(made.proxy_password, c.password) << c.given;
+  }
+  settings.proxy = {};
+  settings.proxy.url = "http://proxy:1";
+  settings.proxy.username = "m@e:/%";
+  settings.proxy.password = Secret("p@s:s/%");
+  const auto made = applied(settings);
+  EXPECT_EQ(made.proxy_url, "http://proxy:1");
+  EXPECT_EQ(made.proxy_user + "|" + made.proxy_password, "m@e:/%|p@s:s/%");
 }
 
 }  // namespace
