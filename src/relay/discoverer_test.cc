@@ -1,12 +1,15 @@
-// Discovery against API servers that tell with which credentials they were asked, and explanations by several of them.
+// Discovery against API servers that tell with which credentials they were asked, explanations by several of them, and
+// discovery by endpoints.
 #include "relay/discoverer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "base/files.h"
 #include "http/server.h"
@@ -16,8 +19,8 @@ namespace tessera::relay {
 namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
+using testing::AllOf;
 using testing::Contains;
-
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -96,10 +99,16 @@ class Told {
       return now == urls;
     });
   }
+  /// Jobs that may have more targets.
+  std::set<std::string> unread() {
+    const std::lock_guard lock(mutex_);
+    return unread_;
+  }
   Discoverer::Tell tell() {
-    return [this](std::vector<Target> targets, const std::set<std::string>&) {
+    return [this](std::vector<Target> targets, std::set<std::string> unread) {
       const std::lock_guard lock(mutex_);
       targets_ = std::move(targets);
+      unread_ = std::move(unread);
       changed_.notify_all();
     };
   }
@@ -118,7 +127,61 @@ class Told {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Target> targets_;
+  std::set<std::string> unread_;
 };
+
+http::Response answer(int status, std::string type, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.content_type = std::move(type);
+  response.body = std::move(body);
+  return response;
+}
+
+/// An endpoint that lists targets, and keeps who asked.
+class PlayedEndpoint {
+ public:
+  PlayedEndpoint() {
+    http::ServerOptions options;
+    options.address = "127.0.0.1:0";
+    auto server = http::Server::listen(options, {{"GET", "/sd", [this](const http::Request& request) {
+                                                    const std::lock_guard lock(mutex_);
+                                                    asked_.push_back(request);
+                                                    changed_.notify_all();
+                                                    return answer_;
+                                                  }}});
+    EXPECT_TRUE(server) << server.error().what;
+    server_ = *std::move(server);
+  }
+  std::string address() const { return server_->address(); }
+  void say(http::Response answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  void list(std::string text) { say(answer(200, "application/json", std::move(text))); }
+  /// Waits for the next request that fulfils the condition.
+  bool hears(const std::function<bool(const http::Request&)>& holds) {
+    std::unique_lock lock(mutex_);
+    asked_.clear();
+    return changed_.wait_for(lock, kPatience, [&] { return std::ranges::any_of(asked_, holds); });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  http::Response answer_;
+  std::vector<http::Request> asked_;
+  std::unique_ptr<http::Server> server_;
+};
+
+bool eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
 
 Config config_of(const std::string& text) {
   auto config = parse_config(text, "r.yaml");
@@ -209,6 +272,88 @@ TEST(Discoverer, FallsBackToDcgmExporterWhileTheAgentIsSilent) {
     ASSERT_TRUE(told.wait_for({agent}));
     EXPECT_TRUE(discoverer->fallbacks().nodes.empty());
   }
+}
+
+std::string endpoint_job(const std::string& url, const std::string& more) {
+  return fmt::format(
+      "scrape_configs:\n- {{job_name: a, http_sd_configs: [{{url: '{}', refresh_interval: 20ms{}}}], "
+      "relabel_configs: [{{source_labels: [__meta_url], target_label: found_by}}]}}\n",
+      url, more);
+}
+
+TEST(HttpDiscovery, AsksAsItIsConfigured) {
+  const TempDir dir;
+  const std::string token = dir.path() / "token";
+  ASSERT_TRUE(write_file_atomically(token, "one\n"));
+  static constexpr auto kWith = [](const char* name, const char* value) {
+    return [=](const http::Request& request) { return request.header(name) == value; };
+  };
+  PlayedEndpoint endpoint;
+  endpoint.list(R"([{"targets": ["h:1", "h:2"], "labels": {"rack": "7"}}, {"targets": ["h:3"]}])");
+  const std::string url = "http://" + endpoint.address() + "/sd";
+  Told told;
+  {
+    const Config config = config_of(endpoint_job(url, ", authorization: {credentials_file: '" + token + "'}"));
+    const auto discoverer = Discoverer::start(config, {}, told.tell());
+    ASSERT_TRUE(told.wait_for({"http://h:1/metrics", "http://h:2/metrics", "http://h:3/metrics"}));
+    EXPECT_THAT(told.key_of("http://h:1/metrics"), AllOf(HasSubstr("rack=\"7\""), HasSubstr(url)));
+    EXPECT_TRUE(endpoint.hears(kWith("authorization", "Bearer one")));
+    EXPECT_TRUE(endpoint.hears(kWith("accept", "application/json")));
+    EXPECT_TRUE(endpoint.hears(kWith("x-prometheus-refresh-interval-seconds", "0.02")));
+    ASSERT_TRUE(write_file_atomically(token, "two\n"));
+    EXPECT_TRUE(endpoint.hears(kWith("authorization", "Bearer two"))) << "read at every use";
+    std::filesystem::remove(token);
+    EXPECT_TRUE(eventually([&] { return !discoverer->sources().at(0).problem.empty(); }));
+    EXPECT_THAT(discoverer->sources().at(0).problem, HasSubstr(token));
+    EXPECT_EQ(discoverer->sources().at(0).targets, 3U);
+  }
+  const Config config = config_of(
+      endpoint_job("http://ann:s3cret@" + endpoint.address() + "/sd", ", http_headers: {X-Tenant: {values: [t1]}}"));
+  const auto discoverer = Discoverer::start(config, {}, told.tell());
+  EXPECT_TRUE(endpoint.hears(kWith("authorization", "Basic YW5uOnMzY3JldA==")));
+  EXPECT_TRUE(endpoint.hears(kWith("x-tenant", "t1")));
+  EXPECT_EQ(discoverer->sources().at(0).what, "endpoint " + url) << "no password";
+}
+
+TEST(HttpDiscovery, KeepsTheLastGoodListThroughErrors) {
+  constexpr std::size_t kLimit = 16U << 20U;
+  constexpr const char* kJson = "application/json";
+  const std::string good = R"([{"targets": ["h:1"]}])";
+  const std::string longest = good + std::string(kLimit - good.size(), ' ');
+  const struct {
+    http::Response answer;
+    std::string problem;
+  } kCases[] = {{answer(500, kJson, "[]"), "HTTP status 500 (200 expected)"},
+                {answer(401, kJson, "[]"), "HTTP status 401"},
+                {answer(204, kJson, ""), "HTTP status 204"},
+                {answer(200, "text/plain", "[]"), "content type 'text/plain' (application/json expected)"},
+                {answer(200, kJson, R"([{"targets": ["h:)"), "expected a JSON list"},
+                {answer(200, kJson, R"([{"targets": [7]}])"), "[0].targets: expected addresses"},
+                {answer(200, kJson, longest + " "), "more than 16777216 bytes"}};
+  PlayedEndpoint endpoint;
+  endpoint.say(kCases[0].answer);
+  const Config config = config_of(endpoint_job("http://" + endpoint.address() + "/sd", ""));
+  Told told;
+  const auto discoverer = Discoverer::start(config, {}, told.tell());
+  const auto source = [&] { return discoverer->sources().at(0); };
+  ASSERT_TRUE(eventually([&] { return !source().problem.empty(); }));
+  EXPECT_FALSE(source().ready);
+  EXPECT_TRUE(discoverer->ready()) << "it has said why not";
+  ASSERT_TRUE(eventually([&] { return told.unread() == std::set<std::string>{"a"}; }));
+  for (const auto& c : kCases) {
+    endpoint.list(longest);
+    ASSERT_TRUE(eventually([&] { return source().problem.empty(); })) << source().problem;
+    EXPECT_TRUE(source().ready);
+    endpoint.say(c.answer);
+    ASSERT_TRUE(eventually([&] { return !source().problem.empty(); })) << c.problem;
+    EXPECT_THAT(source().problem, HasSubstr(c.problem));
+    EXPECT_EQ(source().targets, 1U) << c.problem;
+  }
+  ASSERT_TRUE(told.wait_for({"http://h:1/metrics"}));
+  EXPECT_TRUE(eventually([&] { return told.unread().empty(); }));
+  endpoint.list("[]");  // a good list with nothing in it is no error
+  ASSERT_TRUE(told.wait_for({}));
+  EXPECT_EQ(source().problem, "");
 }
 
 TEST(Explainer, AsksEveryServerThatCouldKnowThePod) {

@@ -44,6 +44,30 @@ TEST_F(Discovery, FilesAddAndRemoveTargets) {
   for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "filed"), IsEmpty());
 }
 
+TEST_F(Discovery, AnEndpointAddsAndRemovesTargets) {
+  CountingTargets targets(3, 2);
+  ScriptedTarget endpoint("no list\n");
+  const auto list = [&](int count) {
+    http::Response page = text_page(targets.groups(count));
+    page.content_type = "application/json";
+    endpoint.become([page](int) { return page; });
+  };
+  list(1);
+  Relay relay(global() + "scrape_configs:\n- {job_name: listed, http_sd_configs: [{url: \"http://" +
+              endpoint.address() + "/metrics\", refresh_interval: 200ms}]}\n" + to_both());
+  ASSERT_TRUE(arrived("work_total", 1 * 2));
+  list(3);
+  ASSERT_TRUE(arrived("work_total", 3 * 2));
+  endpoint.become("no list\n");
+  EXPECT_TRUE(eventually([&] { return relay.metric("tessera_relay_discovery_source_ready") == 0; }));
+  EXPECT_TRUE(targets.asked(3)) << "what the good list said goes on";
+  list(1);
+  for (const char* target : {"1", "2"}) EXPECT_TRUE(vanished(fmt::format("up{{target=\"{}\"}}", target))) << target;
+  EXPECT_EQ(relay.metric("tessera_relay_discovery_source_ready"), 1);
+  targets.finish();
+  for (const auto& store : stores()) EXPECT_THAT(lasting_differences(targets, *store, "listed"), IsEmpty());
+}
+
 TEST_F(Discovery, NewConfigurationsAreTakenUpAndBadOnesAreNot) {
   CountingTargets targets(3, 2);
   ScriptedTarget added("added 1\n");
