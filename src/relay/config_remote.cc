@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -12,6 +14,8 @@ namespace {
 
 constexpr std::uint32_t kMaxShards = 64;
 constexpr std::size_t kMaxName = 100;
+constexpr std::uint64_t kLeastShare = 256U
+                                      << 10U;  // of queue.max_bytes for a shard: some requests, of many series each
 
 constexpr struct {
   std::string_view name;
@@ -128,6 +132,18 @@ Result<void> read_queue_config(const Section& section, QueueSettings& into) {
   return read_sending(section, into);
 }
 
+/// In a smaller share no request would fit, or each would push out the one before.
+Result<void> check_shares(const Section& section, const QueueSettings& queue) {
+  const std::uint64_t least = kLeastShare * queue.shards;
+  if (queue.max_bytes >= least) return {};
+  const auto megabytes = [](std::uint64_t bytes) { return (bytes + (1U << 20U) - 1) >> 20U; };
+  return section.error(
+      "max_bytes", fmt::format("{} KiB for each of {} shards is too little for their requests: give at least {}MB, or "
+                               "have at most {} shards",
+                               queue.max_bytes / queue.shards >> 10U, queue.shards, megabytes(least),
+                               queue.max_bytes / kLeastShare));
+}
+
 Result<void> read_metadata(const Section& section, MetadataSettings& into) {
   TRY(section.only({"send", "send_interval", "max_samples_per_send"}));
   TRY(section.read("send", into.send));
@@ -193,6 +209,7 @@ Result<Destination> read_prometheus(const Section& section) {
   if (const auto queue = section.below("queue")) {
     TRY(queue->only(kStoreKeys));
     TRY(read_storing(*queue, out.queue));
+    TRY(check_shares(*queue, out.queue));
   }
   out.url = TRY(read_url(section, "url", out.http));
   TRY(read_name(section, out));
@@ -220,22 +237,44 @@ Result<Destination> read_plain(const Section& section) {
     TRY(queue->only(keys));
     TRY(read_storing(*queue, out.queue));
     TRY(read_sending(*queue, out.queue));
+    TRY(check_shares(*queue, out.queue));
   }
   out.url = TRY(read_url(section, "url", out.http));
   TRY(read_name(section, out));
   return out;
 }
 
+/// What may be there once only.
+class Taken {
+ public:
+  Result<void> take(const Section& section, const Destination& destination) {
+    if (!names_.insert(destination.name).second)
+      return section.error(
+          section.has("name") ? "name" : "url",
+          fmt::format("there is a destination '{}' already; give each a name of its own", destination.name));
+    if (destination.queue.dir.empty()) return {};
+    const Section queue = *section.below("queue");
+    const Place place{section.reading().file, queue.find("dir")->line()};
+    const auto folder = std::filesystem::path(destination.queue.dir).lexically_normal() / "";
+    const auto [before, is_first] = folders_.emplace(folder.lexically_normal().string(), place);
+    if (is_first) return {};
+    return queue.error("dir", fmt::format("this folder is the queue of another destination already, at {}; give each "
+                                          "a folder of its own",
+                                          shown(before->second)));
+  }
+
+ private:
+  std::set<std::string> names_;
+  std::map<std::string, Place> folders_;
+};
+
 }  // namespace
 
 Result<std::vector<Destination>> read_destinations(const Section& prometheus, const Section& plain) {
   std::vector<Destination> out;
-  std::set<std::string> names;
+  Taken taken;
   const auto add = [&](const Section& section, Destination destination) -> Result<void> {
-    if (!names.insert(destination.name).second)
-      return section.error(
-          section.has("name") ? "name" : "url",
-          fmt::format("there is a destination '{}' already; give each a name of its own", destination.name));
+    TRY(taken.take(section, destination));
     out.push_back(std::move(destination));
     return {};
   };

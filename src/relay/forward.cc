@@ -48,6 +48,19 @@ Result<std::vector<std::unique_ptr<journal::Journal>>> queues_of(const Destinati
   return open_queues(destination.queue, dir, wanted);
 }
 
+/// A request is a small part of its queue: one that is larger can never be queued, and one of half the size would be
+/// dropped with the next.
+BatchOptions batch_options(const Destination& destination, std::size_t queues) {
+  constexpr std::uint64_t kRequestsInQueue = 8;
+  constexpr std::uint64_t kFamilyBytes = 256;  // of the list of metadata: what the help of one may be
+  BatchOptions out;
+  out.max_samples = destination.queue.max_samples_per_send;
+  out.max_bytes = std::min<std::uint64_t>(out.max_bytes, destination.queue.max_bytes / queues / kRequestsInQueue);
+  out.max_metadata = std::min<std::uint64_t>(destination.metadata.max_per_send, out.max_bytes / kFamilyBytes);
+  out.deadline = destination.queue.batch_deadline;
+  return out;
+}
+
 }  // namespace
 
 Forward::Forward(const Destination& destination) : destination_(destination), state_(destination) {}
@@ -56,9 +69,7 @@ Result<std::unique_ptr<Forward>> Forward::open(const Destination& destination, c
   auto queues = TRY(queues_of(destination, queue_folder(destination, data)));
   std::unique_ptr<Forward> forward(new Forward(destination));
   Forward* const self = forward.get();
-  const BatchOptions options{.max_samples = destination.queue.max_samples_per_send,
-                             .max_metadata = destination.metadata.max_per_send,
-                             .deadline = destination.queue.batch_deadline};
+  const BatchOptions options = batch_options(destination, queues.size());
   for (auto& queue : queues) {
     Shard shard;
     shard.queue = std::move(queue);
