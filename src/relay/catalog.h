@@ -150,8 +150,8 @@ inline constexpr Described kRetries{
 inline constexpr Described kDropped{
     {"tessera_relay_dropped_samples_total", Type::Counter, "samples",
      "Samples lost before the receiver took them. Of the queue: full, age, corrupt, unqueued (the disk did not take "
-     "them). Of sending: status_CODE and poison_CODE where the receiver refused them for good, unreadable, not_spoken "
-     "where no form of request is left to try."},
+     "them). Of sending: status_CODE and poison_CODE where the receiver refused them for good, too_old beyond "
+     "sample_age_limit, unreadable, not_spoken where no form of request is left to try."},
     "destination, reason",
     "the queue and replies of the receiver"};
 inline constexpr Described kRejected{
