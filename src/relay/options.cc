@@ -38,7 +38,7 @@ CLI::Validator one_of(const std::map<std::string, T>& words) {
   return {[words, shown = fmt::format("{}", fmt::join(names, "|"))](const std::string& word) {
             return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
           },
-          fmt::format("{}", fmt::join(names, "|"))};
+          ""};  // the help has the words from the option's type
 }
 
 Result<Share> share_of(const std::string& text) {

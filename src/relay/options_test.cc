@@ -5,7 +5,9 @@
 
 namespace tessera::relay {
 namespace {
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 Options options(const std::vector<std::string>& arguments) {
   auto parsed = parse_options(arguments);
@@ -87,6 +89,8 @@ TEST(RelayOptions, HelpAndVersionAreTexts) {
        {"--config", "--address", "--data", "--shard", "--shard-lease", "--check-config", "--dry-run", "--explain",
         "--web-config-file", "--service-account", "--log-format", "--log-level", "--version"})
     EXPECT_THAT(std::get<Text>(*help).text, HasSubstr(flag));
+  for (const std::string words : {"--log-format text|json", "--log-level debug|info|warn|error"})
+    EXPECT_THAT(std::get<Text>(*help).text, AllOf(HasSubstr(words), Not(HasSubstr(words + ":")))) << "once";
   const auto version = parse_options({"--version"});
   ASSERT_TRUE(version && std::holds_alternative<Text>(*version));
   EXPECT_THAT(std::get<Text>(*version).text, testing::StartsWith("tessera-relay "));

@@ -31,7 +31,7 @@ CLI::Validator one_of(const std::map<std::string, T>& words) {
   return {[words, shown](const std::string& word) {
             return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
           },
-          shown};
+          ""};  // the help has the words from the option's type
 }
 
 std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
