@@ -97,6 +97,7 @@ bool Transfer::refuse(Error error) {
 }
 
 bool Transfer::too_long() {
+  times.too_long = true;
   return refuse(fail(Code::Unavailable, "the reply's body is longer than {} bytes", request.max_body_bytes));
 }
 

@@ -24,6 +24,7 @@ struct FetchTimes {
   SteadyTime ended;
   std::uint64_t wire_bytes = 0;  ///< of the body as sent
   std::uint64_t body_bytes = 0;  ///< of the body as handed to the receiver
+  bool too_long = false;         ///< it ended because the body is over max_body_bytes
 };
 
 /// What becomes of a transfer, told on the loop's thread, only from within FetchLoop::run_until. All may call start()

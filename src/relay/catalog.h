@@ -82,6 +82,11 @@ inline constexpr Described kScrapes{
      "or the relay itself stood still."},
     "outcome",
     "scrapes"};
+inline constexpr Described kPagesRefused{
+    {"tessera_relay_pages_refused_total", Type::Counter, "pages",
+     "Scraped pages that count as failed as a whole because they are beyond a limit of their job, by that limit."},
+    "limit",
+    "scrapes"};
 inline constexpr Described kSamplesScraped{
     {"tessera_relay_samples_scraped_total", Type::Counter, "samples", "Samples on scraped pages, before relabelling."},
     "",
@@ -184,13 +189,13 @@ inline constexpr Described kStartTime{
     "clock"};
 
 inline constexpr std::array kAll = {
-    &kBuildInfo,       &kReloadOk,     &kReloadTime,     &kSourceReady,    &kSourceTargets,
-    &kTargetsDropped,  &kFallenBack,   &kFallbacks,      &kShardMembers,   &kLeaseHeld,
-    &kTargets,         &kScrapes,      &kSamplesScraped, &kSamplesLeftOut, &kClamped,
-    &kDestinationInfo, &kQueueSamples, &kQueueBytes,     &kQueueOldest,    &kAbandoned,
-    &kQueueErrors,     &kLag,          &kSentSamples,    &kSentBytes,      &kRequests,
-    &kRetries,         &kDropped,      &kRejected,       &kHighestSent,    &kTrouble,
-    &kRefused,         &kCpuSeconds,   &kResident,       &kStartTime};
+    &kBuildInfo,      &kReloadOk,        &kReloadTime,   &kSourceReady,    &kSourceTargets,
+    &kTargetsDropped, &kFallenBack,      &kFallbacks,    &kShardMembers,   &kLeaseHeld,
+    &kTargets,        &kScrapes,         &kPagesRefused, &kSamplesScraped, &kSamplesLeftOut,
+    &kClamped,        &kDestinationInfo, &kQueueSamples, &kQueueBytes,     &kQueueOldest,
+    &kAbandoned,      &kQueueErrors,     &kLag,          &kSentSamples,    &kSentBytes,
+    &kRequests,       &kRetries,         &kDropped,      &kRejected,       &kHighestSent,
+    &kTrouble,        &kRefused,         &kCpuSeconds,   &kResident,       &kStartTime};
 
 }  // namespace catalog
 }  // namespace tessera::relay

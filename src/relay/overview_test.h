@@ -44,6 +44,7 @@ inline Overview sample_overview() {
   needless.url = "http://twin/metrics";
   seen.dropped = {{needless, "tessera-agent tells of this node"}};
   seen.scraped = {10, 4, 2, 2'940, 5, 6, 7};
+  seen.scraped.refused = {1, 2, 0, 0, 0};
   SeenDestination way;
   way.name = "prom \"1\"";
   way.url = "http://prom/write";

@@ -59,6 +59,14 @@ metrics::Format format_of(std::string_view content_type, ScrapeProtocol fallback
   return type == "text/plain" ? metrics::Format::Text : spoken(fallback).format;
 }
 
+/// The limit that the reader's word on a page is about: "line 3, column 1: label_limit: a has 3 labels, …".
+std::optional<std::size_t> limit_of(std::string_view why) {
+  if (why.starts_with("line ")) why.remove_prefix(std::min(why.find(": "), why.size() - 2) + 2);
+  for (std::size_t i = 0; i < kPageLimits.size(); ++i)
+    if (why.starts_with(kPageLimits[i]) && why.substr(kPageLimits[i].size()).starts_with(": ")) return i;
+  return std::nullopt;
+}
+
 SeriesRules rules_of(const Target& target, const Labels& external) {
   const ScrapeSettings& settings = target.job->scrape;
   return {target.labels,
@@ -152,6 +160,7 @@ void Scrape::start(http::FetchLoop& loop, EpochMs time) {
   reading_ = false;
   time_ = time;
   refused_.reset();
+  unread_.clear();
   const auto made = make_request();
   if (made) return loop.start(*request_, *this);
   const SteadyTime now = std::chrono::steady_clock::now();
@@ -175,8 +184,10 @@ bool Scrape::begin(const http::FetchReply& reply) {
 
 bool Scrape::body(std::string_view piece) {
   const auto taken = cache_->feed(piece);
-  if (!taken) refused_ = fail(taken.error().code, "{}: {}", target_.url, taken.error().what);
-  return !refused_;
+  if (taken) return true;
+  unread_ = taken.error().what;
+  refused_ = fail(taken.error().code, "{}: {}", target_.url, unread_);
+  return false;
 }
 
 Result<ScrapedPage> Scrape::finish(const Result<http::FetchReply>& reply) {
@@ -184,8 +195,9 @@ Result<ScrapedPage> Scrape::finish(const Result<http::FetchReply>& reply) {
   if (!reply) return reply.error();
   if (!reading_) return fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", target_.url, reply->status);
   auto page = cache_->finish();
-  if (!page) return fail(page.error().code, "{}: {}", target_.url, page.error().what);
-  return page;
+  if (page) return page;
+  unread_ = page.error().what;
+  return fail(page.error().code, "{}: {}", target_.url, unread_);
 }
 
 void Scrape::done(const Result<http::FetchReply>& reply, const http::FetchTimes& times) {
@@ -239,6 +251,12 @@ void Scrape::tell_change(const std::string& error, SteadyTime now) {
   if (before == Health::Down) health_log_->came_up(target_, now);
 }
 
+/// Needs mutex_.
+void Scrape::count_refused(bool too_long) {
+  const auto limit = too_long ? std::optional<std::size_t>(0) : limit_of(unread_);
+  if (limit) ++status_.refused[*limit];
+}
+
 void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times) {
   const std::lock_guard lock(mutex_);
   status_.health = error.empty() ? Health::Up : Health::Down;
@@ -252,6 +270,7 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
   status_.samples_of_all += page.scraped;
   ++status_.scrapes;
   status_.failures += error.empty() ? 0 : 1;
+  count_refused(times.too_long);
   status_.duplicates += page.duplicates;
   status_.too_far_ahead += page.too_far_ahead;
   status_.unfit += page.unfit;

@@ -1,10 +1,13 @@
 #pragma once
 // One target being scraped, again and again: asks for the page, reads it as it comes, and hands what it holds to every
 // destination, with what is to be said of the target itself. Thread contract: the scrape thread, but for status().
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/duration.h"
@@ -15,6 +18,11 @@
 #include "relay/target.h"
 
 namespace tessera::relay {
+
+/// Limits whose excess makes a page count as failed, as Prometheus' language calls them.
+inline constexpr std::array<std::string_view, 5> kPageLimits = {"body_size_limit", "sample_limit", "label_limit",
+                                                                "label_name_length_limit", "label_value_length_limit"};
+using PagesRefused = std::array<std::uint64_t, kPageLimits.size()>;  ///< by each of them
 
 enum class Health { Unknown, Up, Down };
 
@@ -34,9 +42,10 @@ struct TargetStatus {
   std::uint64_t missed = 0;      ///< times at which the scrape before was still under way, or this process stood still
   std::uint64_t duplicates = 0;  ///< samples left out: their series was on the page already
   std::uint64_t too_far_ahead = 0;
-  std::uint64_t unfit = 0;       ///< samples left out: names that remote write does not have
-  std::string unfit_note;        ///< one of those on the last page, and where; empty: none
-  std::uint64_t clamped = 0;     ///< utilizations above 1 that weights were derived from, taken as 1
+  std::uint64_t unfit = 0;    ///< samples left out: names that remote write does not have
+  std::string unfit_note;     ///< one of those on the last page, and where; empty: none
+  std::uint64_t clamped = 0;  ///< utilizations above 1 that weights were derived from, taken as 1
+  PagesRefused refused{};
   std::uint64_t collisions = 0;  ///< samples left out: write relabelling made two series the same
 };
 
@@ -84,6 +93,7 @@ class Scrape final : public http::FetchReceiver {
   void tell_target(bool up, double seconds, const ScrapedPage& page, SteadyTime now);
   void tell_change(const std::string& error, SteadyTime now);
   void tell_all(const ScrapedPage& page, const std::string& error, const http::FetchTimes& times);
+  void count_refused(bool too_long);
 
   const Target target_;
   std::optional<http::ClientRequest> request_;
@@ -96,6 +106,7 @@ class Scrape final : public http::FetchReceiver {
   bool reading_ = false;  ///< the reply is a page
   EpochMs time_ = 0;
   std::optional<Error> refused_;  ///< why we ended the transfer
+  std::string unread_;            ///< what the reader said of the page; empty: nothing
   std::shared_ptr<HealthLog> health_log_;
   Health told_health_ = Health::Unknown;  ///< of the last scrape, here or before a change of configuration
   mutable std::mutex mutex_;

@@ -21,7 +21,7 @@ Milliseconds grace(const Target& target) { return target.interval * 21 / 10; }
 
 void ScrapeTotals::add(const TargetStatus& status) {
   add(ScrapeTotals{status.scrapes, status.failures, status.missed, status.samples_of_all, status.duplicates,
-                   status.too_far_ahead, status.unfit, status.clamped});
+                   status.too_far_ahead, status.unfit, status.clamped, status.refused});
 }
 
 void ScrapeTotals::add(const ScrapeTotals& others) {
@@ -33,6 +33,7 @@ void ScrapeTotals::add(const ScrapeTotals& others) {
   too_far_ahead += others.too_far_ahead;
   unfit += others.unfit;
   clamped += others.clamped;
+  for (std::size_t i = 0; i < refused.size(); ++i) refused[i] += others.refused[i];
 }
 
 Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::open(Labels external, std::vector<Outgoing> ways, Heritage before) {

@@ -38,6 +38,7 @@ struct ScrapeTotals {
   std::uint64_t too_far_ahead = 0;
   std::uint64_t unfit = 0;
   std::uint64_t clamped = 0;
+  PagesRefused refused{};
   void add(const TargetStatus& status);
   void add(const ScrapeTotals& others);
   bool operator==(const ScrapeTotals&) const = default;

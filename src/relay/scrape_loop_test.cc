@@ -260,6 +260,36 @@ TEST(ScrapeLoop, CountsTargetsThatAreGone) {
   EXPECT_EQ(after.samples, 2 * (after.scrapes - after.failures));
 }
 
+TEST(ScrapeLoop, CountsPagesByTheLimitThatRefusesThem) {
+  static const struct {
+    std::string_view limit, page;
+    std::function<void(ScrapeLimits&)> set;
+  } kCases[] = {
+      {"body_size_limit", "body_1 1\nbody_2 2\n", [](ScrapeLimits& limits) { limits.body_bytes = 17; }},
+      {"sample_limit", "a 1\nb 2\n", [](ScrapeLimits& limits) { limits.samples = 1; }},
+      {"label_limit", "a{x=\"1\",y=\"2\"} 1\n", [](ScrapeLimits& limits) { limits.labels = 3; }},
+      {"label_name_length_limit", "a 1\na{long_name=\"1\"} 1",
+       [](ScrapeLimits& limits) { limits.label_name_length = 8; }},
+      {"label_value_length_limit", "a{x=\"12345678\"} 1\n",
+       [](ScrapeLimits& limits) { limits.label_value_length = 7; }},
+  };
+  for (const auto& c : kCases) {
+    Bench bench;
+    c.set(bench.job.scrape.limits);
+    bench.pages.set("p", std::string(c.page));
+    bench.pages.set("b", "label_limit: sample_limit: 1\n");  // broken, which is no limit
+    bench.run();
+    bench.loop->set_targets({bench.target("p"), bench.target("b")});
+    ASSERT_TRUE(bench.received.wait(series("up", "p"), at_least(2))) << c.limit;
+    ASSERT_TRUE(bench.received.wait(series("up", "b"), at_least(2))) << c.limit;
+    bench.stop();
+    const ScrapeTotals totals = bench.loop->totals();
+    EXPECT_EQ(totals.failures, totals.scrapes) << c.limit;
+    for (std::size_t i = 0; i < kPageLimits.size(); ++i)
+      EXPECT_EQ(totals.refused[i] >= 2, kPageLimits[i] == c.limit) << c.limit << ", " << kPageLimits[i];
+  }
+}
+
 /// The one has gone, the other is another replica's now: only the first ends.
 TEST(ScrapeLoop, WhatAnotherReplicaScrapesEndsWithoutAWord) {
   Bench bench;

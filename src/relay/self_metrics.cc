@@ -77,6 +77,9 @@ void add_targets(Page& page, const Overview& seen) {
 void add_scrapes(Page& page, const ScrapeTotals& all) {
   add_counts(page, catalog::kScrapes.metric, "outcome",
              {{"good", all.scrapes - all.failures}, {"failed", all.failures}, {"missed", all.missed}});
+  page.family(catalog::kPagesRefused.metric);
+  for (std::size_t i = 0; i < kPageLimits.size(); ++i)
+    page.add(page.labels(label_text({{"limit", kPageLimits[i]}})), number(all.refused[i]));
   metrics::append_single(page, catalog::kSamplesScraped.metric, number(all.samples));
   add_counts(page, catalog::kSamplesLeftOut.metric, "reason",
              {{"duplicate", all.duplicates}, {"too_far_ahead", all.too_far_ahead}, {"unfit_name", all.unfit}});
