@@ -7,6 +7,8 @@
 
 namespace tessera::bench {
 
+// Both throw std::runtime_error where the process has ended.
+
 /// CPU seconds, user and system.
 double cpu_seconds(pid_t pid);
 

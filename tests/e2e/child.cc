@@ -10,10 +10,10 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <stdexcept>
 
 extern char** environ;
 
@@ -54,9 +54,9 @@ Child::Child(std::vector<std::string> arguments, std::map<std::string, std::stri
                                    pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
-  if (error != 0) {
-    std::fprintf(stderr, "cannot start %s: %s\n", arguments[0].c_str(), std::strerror(error));
-    std::abort();
+  if (error != 0) {  // no abort: the other children would be left behind
+    ::close(ends[0]);
+    throw std::runtime_error("cannot start " + arguments[0] + ": " + std::strerror(error));
   }
   reader_ = std::jthread([this, fd = ends[0]] { read_output(fd); });
 }

@@ -18,7 +18,7 @@ inline constexpr std::chrono::seconds kPatience{30};  ///< how long a test waits
 
 class Child {
  public:
-  /// `environment` is added to the test's own. Aborts the test program if the process cannot be started at all.
+  /// `environment` is added to the test's own. Throws if the process cannot be started at all.
   explicit Child(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
   ~Child();  ///< SIGKILL if it still runs
   Child(const Child&) = delete;
