@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <stdexcept>
 #include <thread>
 
@@ -15,29 +17,27 @@ namespace tessera::bench {
 namespace {
 
 /// A process that is measured must be there: who has ended cost nothing, and that would be a figure.
-std::string read_of(pid_t pid, std::string_view file) {
-  auto text = read_file(fmt::format("/proc/{}/{}", pid, file));
-  if (!text)
-    throw std::runtime_error(fmt::format("the process {} that is measured has ended: {}", pid, text.error().what));
-  return *std::move(text);
+[[noreturn]] void tell_ended(pid_t pid, std::string_view why) {
+  throw std::runtime_error(fmt::format("the process {} that is measured has ended: {}", pid, why));
 }
 
 }  // namespace
 
 double cpu_seconds(pid_t pid) {
-  const std::string stat = read_of(pid, "stat");
-  const auto fields = split(std::string_view(stat).substr(stat.rfind(')') + 2), ' ');
-  if (fields[0] == "Z") throw std::runtime_error(fmt::format("the process {} that is measured has ended", pid));
-  return static_cast<double>(*parse_int(fields[11]) + *parse_int(fields[12])) /
-         static_cast<double>(sysconf(_SC_CLK_TCK));
+  clockid_t clock{};
+  timespec spent{};
+  if (const int error = ::clock_getcpuclockid(pid, &clock); error != 0) tell_ended(pid, std::strerror(error));
+  if (::clock_gettime(clock, &spent) != 0) tell_ended(pid, std::strerror(errno));
+  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) / 1e9;
 }
 
 double status_mib(pid_t pid, std::string_view name) {
-  const std::string status = read_of(pid, "status");
-  for (const auto line : split(status, '\n'))
+  const auto status = read_file(fmt::format("/proc/{}/status", pid));
+  if (!status) tell_ended(pid, status.error().what);
+  for (const auto line : split(*status, '\n'))
     if (line.starts_with(name) && line[name.size()] == ':')
       return static_cast<double>(*parse_int(split(trim(line.substr(name.size() + 1)), ' ')[0])) / 1024;
-  throw std::runtime_error(fmt::format("the process {} that is measured has ended, or no line {}", pid, name));
+  tell_ended(pid, fmt::format("no line {} in its status", name));
 }
 
 std::string machine() {

@@ -9,7 +9,7 @@ namespace tessera::bench {
 
 // Both throw std::runtime_error where the process has ended.
 
-/// CPU seconds, user and system.
+/// CPU seconds, user and system, to the nanosecond: ticks of 10 ms are more than what some parts measure.
 double cpu_seconds(pid_t pid);
 
 /// A line of /proc/PID/status in MiB: "VmRSS", "VmHWM", "RssAnon".
