@@ -33,7 +33,7 @@ constexpr std::string_view kPrometheusAccept =
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 constexpr int kMostCollections = 60;  // that one figure is the mean of
-constexpr int kMostRareScrapes = 30;
+constexpr int kMostRareScrapes = 30, kMostFirstScrapes = 20;
 constexpr std::size_t kDevices = 8, kSessions = 200;  // of the scenario
 
 /// Why a part has no figures.
@@ -83,6 +83,10 @@ void row(const std::string& what, const std::string& figure, const std::string& 
   print(fmt::format("| {} | {} | {} |\n", what, figure, goal));
 }
 
+double milliseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
 struct Scrapes {
   double median_ms, p99_ms, cpu_us;  ///< CPU of the server per scrape
 };
@@ -101,7 +105,7 @@ Scrapes scrape(const Bench& bench, const std::string& url, pid_t pid, int count,
     bench.wait(pause);
     const auto begin = Clock::now();
     const auto reply = client.send(request);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    times.push_back(milliseconds_since(begin));
     if (!reply) throw Broken(fmt::format("scrape {} of {}: {}", i + 1, count, reply.error().what));
     if (reply->status != 200)
       throw Broken(fmt::format("scrape {} of {} of {}: status {}", i + 1, count, url, reply->status));
@@ -184,6 +188,27 @@ void collection_cost(const Bench& bench) {
   row("more for one form of the page, made ahead while it is scraped", fmt::format("{:.2f} ms", cost() - all));
 }
 
+/// Nothing is made ahead for who has never asked: each agent's first scrape of a form pays for making it.
+void first_scrapes(const Bench& bench) {
+  const int agents = std::clamp(bench.seconds / 2, 1, kMostFirstScrapes / 2);
+  std::vector<double> times;
+  for (int i = 0; i < agents; ++i) {
+    Agent agent(*bench.node, {"--interval", "1h"});
+    pid_of(agent);
+    expect_load(agent);
+    bench.wait(1500ms);  // a second collection comes after one second: not while the scrapes are timed
+    for (const std::string_view accept : {kPrometheusAccept, std::string_view("text/plain")}) {
+      const auto begin = Clock::now();
+      const auto reply = agent.get("/metrics", {{"Accept", std::string(accept)}, {"Accept-Encoding", "gzip"}});
+      times.push_back(milliseconds_since(begin));
+      if (reply.status != 200) throw Broken(fmt::format("the first scrape: status {}", reply.status));
+    }
+  }
+  std::ranges::sort(times);
+  row("scrape that has to make its page, median", fmt::format("{:.2f} ms", times[times.size() / 2]));
+  row(fmt::format("the longest of {} such", times.size()), fmt::format("{:.2f} ms", times.back()), "<= 2 ms");
+}
+
 /// As with Prometheus at 60 s and the agent at 15 s, in less time: none of the scrapes sees the page of the one before.
 void rare_scrapes(const Bench& bench) {
   Agent agent(*bench.node, {"--interval", "250ms"});
@@ -195,6 +220,7 @@ void rare_scrapes(const Bench& bench) {
   const Scrapes rare = scrape(bench, url, pid, count, 1s);
   row("scrape once in four collections, median", fmt::format("{:.2f} ms", rare.median_ms));
   row(fmt::format("the longest of {} such", count), fmt::format("{:.2f} ms", rare.p99_ms), "<= 2 ms");
+  first_scrapes(bench);
 }
 
 void memory_and_scrapes(const Bench& bench) {
