@@ -269,6 +269,16 @@ TEST(Write, IsReadBackByTheParserInBothFormats) {
   }
 }
 
+TEST(Page, KeepsLabelTextsOfEverySizeAndWhenItMoves) {
+  constexpr std::size_t kSizes[] = {0, 1, 4095, 2, 4096, 4097, 0, 70'000, 3, 65'536, 65'537, 200'000, 5};
+  Page first;
+  std::vector<LabelSet> sets;
+  const auto text = [](std::size_t i) { return std::string(kSizes[i], static_cast<char>('a' + i)); };
+  for (std::size_t i = 0; i < std::size(kSizes); ++i) sets.push_back(first.labels(text(i)));
+  const Page moved = std::move(first);
+  for (std::size_t i = 0; i < sets.size(); ++i) EXPECT_EQ(moved.text(sets[i]), text(i)) << kSizes[i];
+}
+
 TEST(PageDeathTest, RefusesAFamilyTwice) {
   Page page;
   page.family(kPower);
