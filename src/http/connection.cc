@@ -30,6 +30,7 @@ using Strand = net::strand<net::io_context::executor_type>;
 using Plain = beast::basic_stream<net::ip::tcp, Strand>;
 using Secure = net::ssl::stream<Plain>;
 using Parser = beast::http::request_parser<beast::http::string_body>;
+using GoingOn = Stream;  // the class below calls something else so
 
 constexpr std::size_t kFirstRead = 2U << 10U;  // a scrape's header fits; the buffer grows for longer ones
 constexpr Milliseconds kLinger{1'000};         // for the other side to read our last words
@@ -59,7 +60,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
  public:
   Session(Stream stream, Service& service)
       : service_(service), stream_(std::move(stream)), buffer_(service.options.max_header_bytes + kFirstRead) {}
-  ~Session() override { service_.connections.remove(this); }
+  ~Session() override {
+    if (streaming_) --service_.counters.streams;
+    service_.connections.remove(this);
+  }
 
   void serve() {
     service_.connections.add(this);
@@ -76,6 +80,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void drain() override {
     draining_ = true;  // at once: a handler that is running on the strand then says in its reply that this was the last
     on_strand([](Session& s) {
+      if (s.streaming_) return s.end_stream();
       if (!s.replying_) s.lowest().close();
     });
   }
@@ -183,21 +188,77 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   void reply(Response response, bool read_whole) {
     replying_ = true;
-    keep_ = read_whole && parser_->keep_alive() && !draining_;
     response_ = std::move(response);
     finish(service_, request_, response_);
+    keep_ = read_whole && parser_->keep_alive() && !draining_ && !response_.stream;
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
     head_ = head_of(response_, options().headers, after, now_epoch_ms());
     const bool head_only = request_.method == "HEAD" || response_.status == 204 || response_.status == 304;
+    if (head_only) response_.stream.reset();
     const auto& body = body_of(response_);
     // One gathering write, straight from the shared bytes.
     const std::array<net::const_buffer, 2> bytes{net::buffer(head_),
                                                  net::buffer(body.data(), head_only ? 0 : body.size())};
     lowest().expires_after(options().write_timeout);
     net::async_write(stream_, bytes, [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
-      code ? self->lost(code) : self->replied();
+      if (code) return self->lost(code);
+      self->response_.stream ? self->begin_stream() : self->replied();
     });
+  }
+
+  // A reply that goes on. The client's end is seen by reading on, while pieces are written as they come.
+  void begin_stream() {
+    ++service_.counters.streams;
+    streaming_ = true;
+    if (draining_) return end_stream();
+    response_.stream->attach([weak = this->weak_from_this()] {
+      if (const auto self = weak.lock()) self->on_strand([](Session& s) { s.pump(); });
+    });
+    lowest().expires_never();
+    await_end_of_client();
+    pump();
+  }
+
+  void await_end_of_client() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kFirstRead),
+                            [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+                              code ? self->end_stream() : self->await_end_of_client();
+                            });
+  }
+
+  void pump() {
+    if (!response_.stream) return;
+    if (response_.stream->state() == GoingOn::State::Cut) {
+      ++service_.counters.cut_streams;
+      return end_stream();
+    }
+    if (writing_) return;
+    GoingOn::Taken taken = response_.stream->take();
+    if (taken.pieces.empty()) {
+      if (taken.state != GoingOn::State::Open) end_stream();
+      return;
+    }
+    writing_ = true;
+    pieces_ = std::move(taken.pieces);
+    std::vector<net::const_buffer> bytes;
+    for (const auto& piece : pieces_) bytes.push_back(net::buffer(*piece));
+    lowest().expires_after(options().write_timeout);  // of the write alone: the read is under way
+    net::async_write(stream_, bytes, [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
+      self->writing_ = false;
+      self->pieces_.clear();
+      if (code == beast::error::timeout) ++self->service_.counters.cut_streams;
+      code ? self->end_stream() : self->pump();
+    });
+  }
+
+  void end_stream() {
+    if (!response_.stream) return;
+    ++service_.counters.requests;
+    response_.stream->leave();
+    response_.stream.reset();
+    lowest().close();
   }
 
   void replied() {
@@ -241,6 +302,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::string head_;
   bool keep_ = false;
   bool replying_ = false;
+  bool streaming_ = false;
+  bool writing_ = false;  ///< a piece of a stream
+  std::vector<std::shared_ptr<const std::string>> pieces_;
   std::atomic<bool> draining_{false};
 };
 

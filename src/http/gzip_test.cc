@@ -26,5 +26,16 @@ TEST(Gzip, IsReadBack) {
   EXPECT_LT(gzip(page).size(), page.size() / 5);
 }
 
+TEST(Decoded, UndoesWhatABodyCameIn) {
+  const std::string text(300'000, 'x');
+  EXPECT_EQ(*decoded("", text, text.size()), text);
+  EXPECT_EQ(*decoded("gzip", gzip(text), text.size()), text);
+  EXPECT_EQ(decoded("gzip", gzip(text), text.size() - 1).error().code, Code::Denied);
+  EXPECT_EQ(decoded("", text, text.size() - 1).error().code, Code::Denied);
+  EXPECT_EQ(decoded("gzip", "no gzip", 100).error().code, Code::Unavailable);
+  EXPECT_EQ(decoded("gzip", gzip(text).substr(0, 50), text.size()).error().code, Code::Unavailable);
+  EXPECT_EQ(decoded("br", "x", 100).error().code, Code::Invalid);
+}
+
 }  // namespace
 }  // namespace tessera::http

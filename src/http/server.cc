@@ -149,7 +149,9 @@ ServerStats Server::Impl::stats() const {
           c.refused_bodies,
           c.unauthorized,
           c.timeouts,
-          c.failed_handlers};
+          c.failed_handlers,
+          c.streams,
+          c.cut_streams};
 }
 
 Result<std::unique_ptr<Server>> Server::listen(ServerOptions options, std::vector<Route> routes) {

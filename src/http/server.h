@@ -13,6 +13,7 @@
 
 #include "base/duration.h"
 #include "base/result.h"
+#include "http/stream.h"
 
 namespace tessera::http {
 
@@ -38,6 +39,8 @@ struct Response {
   std::string body;
   /// Sent instead of `body` when set: bytes that several responses share, never copied.
   std::shared_ptr<const std::string> shared_body;
+  /// Goes on after the head in place of any body, until it is closed or cut; the connection ends with it.
+  std::shared_ptr<Stream> stream;
   std::vector<std::pair<std::string, std::string>> headers;
   bool by_server = false;  ///< no handler's: there is no such path, the body is too large, …
 };
@@ -92,6 +95,8 @@ struct ServerStats {
   std::uint64_t unauthorized = 0;
   std::uint64_t timeouts = 0;         ///< connections cut in the middle of a request or a reply
   std::uint64_t failed_handlers = 0;  ///< handlers that threw
+  std::uint64_t streams = 0;          ///< replies that go on, open now
+  std::uint64_t cut_streams = 0;      ///< of them, ended because their client read too slowly
   bool operator==(const ServerStats&) const = default;
 };
 
@@ -127,5 +132,9 @@ bool wants_gzip(std::string_view accept_encoding);
 
 /// A gzip member holding `text`.
 std::string gzip(std::string_view text);
+
+/// A body with its Content-Encoding (gzip, zstd, identity or none) undone. Invalid for another encoding, Unavailable
+/// for bytes that are none of it, Denied for what unpacks to more than `max_bytes`: seen before memory for it is taken.
+Result<std::string> decoded(std::string_view content_encoding, std::string_view body, std::size_t max_bytes);
 
 }  // namespace tessera::http

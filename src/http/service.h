@@ -22,6 +22,8 @@ struct Counters {
   std::atomic<std::uint64_t> unauthorized{0};
   std::atomic<std::uint64_t> timeouts{0};
   std::atomic<std::uint64_t> failed_handlers{0};
+  std::atomic<std::uint64_t> streams{0};
+  std::atomic<std::uint64_t> cut_streams{0};
 };
 
 class Connection {

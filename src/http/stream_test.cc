@@ -1,0 +1,134 @@
+#include "http/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <stdexcept>
+
+#include "http/raw_peer.h"
+#include "http/server.h"
+
+namespace tessera::http {
+namespace {
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+std::shared_ptr<const std::string> piece(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+/// A server that hands each caller of /events a stream.
+struct Streaming {
+  explicit Streaming(std::size_t max_queued_bytes) {
+    ServerOptions options;
+    options.address = "127.0.0.1:0";
+    options.max_connections = 1'000;
+    auto made = Server::listen(options, {{"GET", "/plain", [](const Request&) { return Response{}; }},
+                                         {"GET", "/events", [this, max_queued_bytes](const Request&) {
+                                            Response response;
+                                            response.content_type = "text/event-stream";
+                                            response.stream = std::make_shared<Stream>(max_queued_bytes);
+                                            const std::lock_guard lock(mutex);
+                                            streams.push_back(response.stream);
+                                            return response;
+                                          }}});
+    if (!made) throw std::runtime_error(made.error().what);
+    server = *std::move(made);
+  }
+  std::shared_ptr<Stream> newest() {
+    const std::lock_guard lock(mutex);
+    return streams.back();
+  }
+
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Stream>> streams;  // guarded by mutex
+  std::unique_ptr<Server> server;
+};
+
+TEST(Stream, GoesOnAfterTheHeadUntilItIsClosed) {
+  Streaming at(1'000);
+  RawPeer peer(at.server->port());
+  peer.send(get("/events"));
+  const std::string head = peer.read_head();
+  EXPECT_THAT(head, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("Content-Length")));
+  EXPECT_TRUE(eventually([&] { return at.server->stats().streams == 1; }));
+  EXPECT_TRUE(at.newest()->send(piece("one ")));
+  EXPECT_TRUE(at.newest()->send(piece("two")));
+  at.newest()->close();
+  EXPECT_THAT(peer.read_to_end(), EndsWith("one two"));
+  EXPECT_TRUE(eventually([&] { return at.server->stats().streams == 0; }));
+  EXPECT_FALSE(at.newest()->send(piece("late")));
+}
+
+TEST(Stream, HeadGetsNone) {
+  Streaming at(1'000);
+  RawPeer peer(at.server->port());
+  peer.send("HEAD /events HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(peer.read_head(), HasSubstr("text/event-stream"));
+  EXPECT_EQ(at.server->stats().streams, 0U);
+}
+
+TEST(Stream, NoticesThatItsClientHasGone) {
+  Streaming at(1'000);
+  {
+    RawPeer peer(at.server->port());
+    peer.send(get("/events"));
+    peer.read_head();
+  }
+  EXPECT_TRUE(eventually([&] { return !at.newest()->send(piece("x")); }));
+  EXPECT_EQ(at.server->stats().cut_streams, 0U);
+}
+
+TEST(Stream, EndsWithItsServer) {
+  Streaming at(1'000);
+  RawPeer peer(at.server->port());
+  peer.send(get("/events"));
+  peer.read_head();
+  at.server.reset();
+  peer.read_to_end();
+  EXPECT_FALSE(at.newest()->send(piece("x")));
+}
+
+TEST(Stream, CutsThoseWhoDoNotReadAndServesAllOthers) {
+  constexpr std::size_t kReaders = 50, kStalled = 50, kPiece = 16U << 10U;
+  Streaming at(4 * kPiece);
+  std::vector<std::unique_ptr<RawPeer>> peers;
+  for (std::size_t i = 0; i < kReaders + kStalled; ++i) {
+    peers.push_back(std::make_unique<RawPeer>(at.server->port(), i < kReaders ? 0 : 4'096));
+    peers.back()->send(get("/events"));
+    peers.back()->read_head();  // so that streams stand in the order of peers
+  }
+  std::vector<std::future<std::string>> readers;
+  for (std::size_t i = 0; i < kReaders; ++i)
+    readers.push_back(std::async(std::launch::async, [&peer = *peers[i]] { return peer.read_to_end(); }));
+  const std::span<std::shared_ptr<Stream>> reading(at.streams.data(), kReaders);
+  std::string sent;
+  const auto alive = [&] {
+    return std::ranges::any_of(at.streams.begin() + kReaders, at.streams.end(),
+                               [](const auto& stream) { return stream->state() == Stream::State::Open; });
+  };
+  for (int round = 0; round < 1'000 && alive(); ++round) {
+    const auto next = piece(std::string(kPiece, static_cast<char>('a' + round % 26)));
+    sent += *next;
+    for (const auto& stream : at.streams) stream->send(next);
+    ASSERT_TRUE(eventually([&] {
+      return std::ranges::all_of(reading, [](const auto& stream) { return stream->queued_bytes() == 0; });
+    })) << "a reader waits for one that does not read";
+  }
+  EXPECT_FALSE(alive()) << "one that does not read is still there";
+  RawPeer other(at.server->port());
+  EXPECT_THAT(other.ask(get("/plain")), HasSubstr("200 OK"));
+  for (const auto& stream : reading) stream->close();
+  for (auto& reader : readers) {
+    const std::string got = reader.get();
+    EXPECT_TRUE(got.ends_with(sent)) << got.size() << " bytes instead of " << sent.size();
+  }
+  EXPECT_TRUE(eventually([&] { return at.server->stats().streams == 0; }));
+  EXPECT_EQ(at.server->stats().cut_streams, kStalled);
+}
+
+}  // namespace
+}  // namespace tessera::http
