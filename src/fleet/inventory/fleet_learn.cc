@@ -71,11 +71,12 @@ bool by_index(const Device& a, const Device& b) {
 }  // namespace
 
 Slot Fleet::learn(Labels labels, EpochMs time) {
-  const Meaning meaning = meaning_of(label(labels, "__name__"));
+  Meaning meaning = meaning_of(label(labels, "__name__"));
   if (meaning.says == Says::Nothing) return kNothing;
   Identity identity = identity_of(labels);
   if (identity.node.empty() || identity.uuid.empty()) return kNothing;
-  if (meaning.says == Says::SessionInfo && exporters_label(labels, "status") == "idle") return kNothing;
+  // Nobody's row tells that there is a device: in a textfile nothing else does.
+  if (meaning.says == Says::SessionInfo && exporters_label(labels, "status") == "idle") meaning.says = Says::DeviceInfo;
 
   SlotState state;
   state.says = meaning.says;

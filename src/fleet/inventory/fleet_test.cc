@@ -52,6 +52,16 @@ DCGM_FI_DEV_POWER_USAGE{gpu="1",UUID="GPU-2",GPU_I_PROFILE="2g.20gb",GPU_I_ID="3
 gpu_profile_info{gpu="1",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2",UUID="GPU-2",Hostname="x"} 1
 )";
 
+TEST(Fleet, AnIdleRowTellsOfADeviceAndOfNoSession) {
+  ToldPages told;
+  told.scrape(kStart, "", "gpu_process_info{gpu=\"3\",pid=\"\",status=\"idle\",UUID=\"GPU-i\",Hostname=\"x\"} 1\n");
+  const auto view = told.fleet.publish(kStart);
+  EXPECT_EQ(device_of(*view, 3).facts->uuid, "GPU-i");
+  EXPECT_TRUE(device_of(*view, 3).sessions.empty());
+  told.scrape(kStart + 1'000, "", "");
+  EXPECT_EQ(device_of(*told.fleet.publish(kStart + 1'000), 3).presence, Presence::Present) << "it is in use, maybe";
+}
+
 TEST(Fleet, LearnsADeviceFromTheAgentsPage) {
   ToldPages told;
   told.scrape(kStart, kAgent, kTrainer);

@@ -1,0 +1,48 @@
+#pragma once
+// What has changed from one view of the fleet to the next, as events that people wait for.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/inventory/fleet.h"
+#include "fleet/inventory/parts.h"
+
+namespace tessera::fleet {
+
+enum class ChangeKind : std::uint8_t {
+  DeviceAppeared,  ///< it was not in the view before
+  DevicePresence,  ///< present, stale, missing, retired
+  DeviceHealth,    ///< healthy, degraded, unhealthy, unknown
+  LayoutChanged,   ///< another set of MIG instances
+  SessionStarted,  ///< a process uses it
+  SessionEnded,
+  AllocationStarted,  ///< a container holds it
+  AllocationEnded,
+};
+inline constexpr std::size_t kChangeKinds = 8;
+std::string_view change_name(ChangeKind kind);  ///< "device.appeared"
+
+struct Change {
+  ChangeKind kind{};
+  EpochMs time = 0;  ///< of the view that has it
+  std::string cluster;
+  std::string node;
+  std::string device_id;
+  std::string uuid;
+  std::string model;                   ///< the driver's name
+  std::string from, to;                ///< presence, health; layouts as "2g.20gb@0,1g.10gb@2"
+  std::optional<Part> part{};          ///< of a session or an allocation
+  std::string profile;                 ///< of the part
+  std::optional<Workload> workload{};  ///< whose session or allocation
+  unsigned pid = 0;                    ///< of a session; 0 where it is not told
+  std::string command;
+  std::string resource;             ///< of an allocation
+  std::vector<std::string> spaces;  ///< namespaces that it concerns, sorted: who may see one of them may see it
+};
+
+/// In the order of nodes and devices. Nodes that the two views share cost nothing.
+std::vector<Change> changes_between(const View& before, const View& after);
+
+}  // namespace tessera::fleet
