@@ -9,12 +9,6 @@
 namespace tessera::server {
 namespace {
 
-bool is_label_name(std::string_view name) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return !name.empty() && letter(name[0]) && std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
-}
-
 /// Whose name stands for the series in errors; a part of it where it is long.
 std::string_view metric_name(std::span<const metrics::Label> labels) {
   const auto found = std::ranges::find(labels, "__name__", &metrics::Label::name);
@@ -51,6 +45,12 @@ Result<void> check_labels(std::span<const metrics::Label> labels, const IntakeLi
 }
 
 }  // namespace
+
+bool is_label_name(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && letter(name[0]) && std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
+}
 
 Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
                          std::size_t& too_new) {

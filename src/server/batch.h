@@ -30,6 +30,7 @@ struct Batch {
 struct IntakeLimits {
   std::size_t body_bytes = 32U << 20U;      ///< as sent
   std::size_t message_bytes = 256U << 20U;  ///< decompressed
+  std::size_t page_bytes = 64U << 20U;      ///< a page of text, unpacked
   std::size_t series = 100'000;
   std::size_t samples = 1'000'000;
   std::size_t labels = 64;  ///< of one series
@@ -39,6 +40,9 @@ struct IntakeLimits {
       3ULL << 30U;                   ///< in the journal, not in the database: a full journal would drop its oldest
   Milliseconds future{10 * 60'000};  ///< how far ahead of the clock a sample may be
 };
+
+/// Letters, digits and `_`, no digit first.
+bool is_label_name(std::string_view name);
 
 /// Invalid for a message that is no remote write, or whose labels no sender may send (one twice, an empty name or
 /// value, no metric name): the error names the series. A sample from too far in the future is left out and counted in

@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/import_page.h"
 #include "server/problem.h"
+#include "server/query.h"
 #include "wire/compression.h"
 
 namespace tessera::server {
@@ -54,6 +56,44 @@ Result<Form> form_of(const http::Request& request) {
   return form;
 }
 
+/// Which page a request carries. What curl and others send without being told says nothing.
+Result<metrics::Format> page_format(std::string_view content_type, std::string_view page) {
+  const std::string type = lower(trim(content_type.substr(0, content_type.find(';'))));
+  if (type == "application/openmetrics-text") return metrics::Format::OpenMetrics;
+  if (type == "text/plain" && content_type.find("version=") != std::string_view::npos) return metrics::Format::Text;
+  static constexpr std::string_view kSilent[] = {"", "text/plain", "application/x-www-form-urlencoded",
+                                                 "application/octet-stream"};
+  if (std::ranges::find(kSilent, type) != std::end(kSilent)) return format_of(page);
+  return fail(Code::Invalid, "Content-Type '{}': text/plain or application/openmetrics-text expected", type);
+}
+
+/// The parameters of a pushed page: node, cluster, extra_label, timestamp.
+PageContext page_context(Query& query, const IntakeLimits& limits) {
+  PageContext out;
+  const auto add = [&](std::string_view parameter, std::string_view name, std::string_view value) {
+    const auto same = [&](const wire::Label& label) { return label.name == name; };
+    if (!is_label_name(name) || name == "__name__" || name.size() > limits.label_name_bytes)
+      return query.fault(parameter, fmt::format("'{}' can be no label's name", name.substr(0, 200)));
+    if (value.empty() || value.size() > limits.label_value_bytes)
+      return query.fault(parameter, fmt::format("a value of 1 to {} bytes is expected", limits.label_value_bytes));
+    if (std::ranges::any_of(out.labels, same))
+      return query.fault(parameter, fmt::format("label {} is given twice", name));
+    out.labels.push_back({std::string(name), std::string(value)});
+  };
+  for (const std::string_view name : {"node", "cluster"})
+    if (const auto value = query.text(name)) add(name, name, *value);
+  for (const std::string& label : query.each("extra_label")) {
+    const auto equals = label.find('=');
+    if (equals == std::string::npos)
+      query.fault("extra_label", fmt::format("'{}': name=value is expected", label.substr(0, 200)));
+    else
+      add("extra_label", std::string_view(label).substr(0, equals), std::string_view(label).substr(equals + 1));
+  }
+  std::ranges::sort(out.labels, {}, &wire::Label::name);
+  out.time = query.whole("timestamp", 0, 253'402'300'799'999, now_epoch_ms());  // to the year 9999
+  return out;
+}
+
 struct RefusalRow {
   std::string_view name;
   int status;
@@ -88,12 +128,10 @@ http::Response Intake::refuse(const http::Request& request, Refusal why, std::st
   return reply({row.status, row.type, std::move(detail)}, request);
 }
 
-http::Response Intake::write(const http::Request& request, std::size_t* told) {
+std::optional<http::Response> Intake::too_much(const http::Request& request) {
   if (request.body.size() > limits_.body_bytes)
     return refuse(request, Refusal::TooLarge,
                   fmt::format("a body of {} bytes: at most {} are taken", request.body.size(), limits_.body_bytes));
-  const auto form = form_of(request);
-  if (!form) return refuse(request, Refusal::BadEncoding, form.error().what);
   if (!keeper_.has_room())
     return refuse(request, Refusal::Busy, "the server is behind with what it has accepted: send this again");
   if (journal_.stats().pending_bytes > limits_.backlog_bytes)
@@ -101,6 +139,28 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
         request, Refusal::Disk,
         fmt::format("more than {} bytes wait to be saved: the server's log says why its database takes nothing",
                     limits_.backlog_bytes));
+  return std::nullopt;
+}
+
+std::optional<http::Response> Intake::accept(const http::Request& request, Batch batch, std::uint8_t kind,
+                                             std::string_view body, std::size_t too_new) {
+  const std::size_t samples = batch.samples.size(), exemplars = batch.exemplars, histograms = batch.histograms;
+  if (samples > 0)
+    if (const auto kept = keep(std::move(batch), kind, body); !kept)
+      return refuse(request, Refusal::Disk, kept.error().what);
+  const std::lock_guard lock(mutex_);
+  ++stats_.requests;
+  stats_.samples += samples;
+  stats_.too_new += too_new;
+  stats_.exemplars += exemplars;
+  stats_.histograms += histograms;
+  return std::nullopt;
+}
+
+http::Response Intake::write(const http::Request& request, std::size_t* told) {
+  const auto form = form_of(request);
+  if (!form) return refuse(request, Refusal::BadEncoding, form.error().what);
+  if (auto refused = too_much(request)) return *std::move(refused);
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   std::size_t too_new = 0;
@@ -109,19 +169,10 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
   }
-  const std::size_t samples = batch->samples.size(), exemplars = batch->exemplars, histograms = batch->histograms;
-  if (samples > 0)
-    if (const auto kept = keep(*std::move(batch), kind_of(*form), request.body); !kept)
-      return refuse(request, Refusal::Disk, kept.error().what);
-  {
-    const std::lock_guard lock(mutex_);
-    ++stats_.requests;
-    stats_.samples += samples;
-    stats_.too_new += too_new;
-    stats_.exemplars += exemplars;
-    stats_.histograms += histograms;
-  }
-  if (told) *told = samples + exemplars + histograms;
+  const std::size_t samples = batch->samples.size();
+  if (told) *told = samples + batch->exemplars + batch->histograms;
+  if (auto refused = accept(request, *std::move(batch), kind_of(*form), request.body, too_new))
+    return *std::move(refused);
   http::Response out;
   out.status = 204;
   out.headers.emplace_back("X-Request-Id", request_id(request));
@@ -130,6 +181,39 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
     out.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", "0");
     out.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written", "0");
   }
+  return out;
+}
+
+http::Response Intake::import_page(const http::Request& request, std::size_t* told) {
+  constexpr Form kKept{wire::Protocol::V1, wire::Compression::Snappy};
+  constexpr std::size_t kMostKept = 60U << 20U;  // of a record of the journal
+  Query query(request);
+  PageContext context = page_context(query, limits_);
+  if (!query.finish()) return reply(*query.problem(), request);
+  if (auto refused = too_much(request)) return *std::move(refused);
+  const auto page = http::decoded(request.header("Content-Encoding"), request.body, limits_.page_bytes);
+  if (!page) {
+    const Refusal why = page.error().code == Code::Denied    ? Refusal::TooLarge
+                        : page.error().code == Code::Invalid ? Refusal::BadEncoding
+                                                             : Refusal::BadMessage;
+    return refuse(request, why, page.error().what);
+  }
+  const auto format = page_format(request.header("Content-Type"), *page);
+  if (!format) return refuse(request, Refusal::BadEncoding, format.error().what);
+  context.format = *format;
+  auto message = page_message(*page, context, limits_);
+  if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
+  const std::string body(wire::Compressor(kKept.compression).compress(*message));
+  std::size_t too_new = 0;
+  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), too_new);
+  if (!batch) return refuse(request, Refusal::BadLabels, batch.error().what);
+  if (told) *told = batch->samples.size();
+  if (body.size() > kMostKept)
+    return refuse(request, Refusal::TooLarge, "a page too large to be kept: send it in parts");
+  if (auto refused = accept(request, *std::move(batch), kind_of(kKept), body, too_new)) return *std::move(refused);
+  http::Response out;
+  out.status = 204;
+  out.headers.emplace_back("X-Request-Id", request_id(request));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "http/server.h"
 #include "journal/journal.h"
@@ -37,6 +38,9 @@ class Intake {
   /// `told`, where it is not null, gets the number of samples in a request that was taken.
   http::Response write(const http::Request& request, std::size_t* told = nullptr);
 
+  /// POST /import/prometheus: a page of metrics. It is kept as the remote-write request that says the same.
+  http::Response import_page(const http::Request& request, std::size_t* told = nullptr);
+
   struct Replayed {
     std::size_t records = 0;
     journal::Sequence last = 0;  ///< the fleet has all of them when it has this one
@@ -53,6 +57,10 @@ class Intake {
  private:
   Result<Batch> read_again(std::uint8_t kind, const std::string& body) const;
   http::Response refuse(const http::Request& request, Refusal why, std::string detail);
+  std::optional<http::Response> too_much(const http::Request& request);
+  /// Kept and counted, or the reply that says why not.
+  std::optional<http::Response> accept(const http::Request& request, Batch batch, std::uint8_t kind,
+                                       std::string_view body, std::size_t too_new);
   Result<void> keep(Batch batch, std::uint8_t kind, std::string_view body);
   Result<void> wait_until_synced(journal::Sequence sequence);
 

@@ -129,6 +129,67 @@ TEST_F(IntakeTest, SaysWhyItRefuses) {
   EXPECT_EQ(journal->last(), 0U) << "nothing of it was kept";
 }
 
+http::Request pushed(std::string query, std::string page,
+                     std::vector<std::pair<std::string, std::string>> headers = {}) {
+  http::Request request;
+  request.method = "POST";
+  request.path = "/import/prometheus";
+  request.query = std::move(query);
+  request.headers = std::move(headers);
+  request.body = std::move(page);
+  return request;
+}
+
+constexpr const char* kPage = "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-9\",modelName=\"Tesla T4\"} 50\n";
+
+TEST_F(IntakeTest, TakesAPageAndReadsItAgain) {
+  ASSERT_TRUE(database->run("ALTER TABLE progress RENAME TO hidden"));  // so that it stays in the journal
+  EXPECT_EQ(intake->import_page(pushed("node=w&cluster=c&extra_label=rack=r1", kPage)).status, 204);
+  EXPECT_EQ(intake->import_page(pushed("node=v", http::gzip(kPage), {{"Content-Encoding", "gzip"}})).status, 204);
+  EXPECT_EQ(intake->stats().samples, 2U);
+  EXPECT_GT(journal->stats().syncs, 0U) << "an answer is a promise";
+  EXPECT_EQ(devices_after_the_end(), 2U);
+  ASSERT_TRUE(database->run("ALTER TABLE hidden RENAME TO progress"));
+  intake.reset();
+  journal.reset();
+  journal = open();
+  fleet.publish(Published{});
+  keeper = keep();
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  EXPECT_EQ(intake->replay(0)->records, 2U);
+  EXPECT_EQ(devices_after_the_end(), 2U);
+  const auto& nodes = fleet.get()->view->nodes;
+  EXPECT_EQ(nodes[0]->cluster, "c");
+  EXPECT_EQ(nodes[0]->name, "w");
+}
+
+TEST_F(IntakeTest, SaysWhyItRefusesAPage) {
+  struct Case {
+    http::Request request;
+    int status;
+    const char* why;
+  };
+  const Case kCases[] = {
+      {pushed("node=w", "a{ 1\n"), 400, "line 1, column"},
+      {pushed("node=w", kPage, {{"Content-Type", "application/json"}}), 415, "application/openmetrics-text expected"},
+      {pushed("node=w", kPage, {{"Content-Encoding", "br"}}), 415, "gzip, zstd and identity"},
+      {pushed("node=w", "no gzip", {{"Content-Encoding", "gzip"}}), 400, "gzip"},
+      {pushed("node=w", http::gzip(std::string(IntakeLimits{}.page_bytes + 1, '\n')), {{"Content-Encoding", "gzip"}}),
+       413, "unpacks to more than"},
+      {pushed("nod=w", kPage), 400, "the nearest is node"},
+      {pushed("extra_label=rack", kPage), 400, "name=value is expected"},
+      {pushed("extra_label=1a=b", kPage), 400, "can be no label's name"},
+      {pushed("node=w&extra_label=node=v", kPage), 400, "given twice"},
+      {pushed("timestamp=yesterday", kPage), 400, "a number from"},
+  };
+  for (const Case& c : kCases) {
+    const auto reply = intake->import_page(c.request);
+    EXPECT_EQ(reply.status, c.status) << c.why;
+    EXPECT_THAT(reply.body, HasSubstr(c.why));
+  }
+  EXPECT_EQ(journal->last(), 0U) << "nothing of it was kept";
+}
+
 TEST_F(IntakeTest, WhatIsCountedIsReadAgainAndNotCounted) {
   const EpochMs now = now_epoch_ms();
   const auto tell = [&](int device_number, EpochMs time) {

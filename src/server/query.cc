@@ -110,6 +110,14 @@ std::vector<std::string> Query::texts(std::string_view name) {
   return out;
 }
 
+std::vector<std::string> Query::each(std::string_view name) {
+  known_.push_back(name);
+  std::vector<std::string> out;
+  for (const auto& [key, value] : given_)
+    if (key == name) out.push_back(value);
+  return out;
+}
+
 std::int64_t Query::whole(std::string_view name, std::int64_t least, std::int64_t most, std::int64_t fallback) {
   const auto given = text(name);
   if (!given) return fallback;

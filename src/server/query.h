@@ -22,6 +22,7 @@ class Query {
   // Each notes that the name is known. Of a wrong value the fault is noted, and it reads as if it were absent.
   std::optional<std::string> text(std::string_view name);
   std::vector<std::string> texts(std::string_view name);  ///< `a,b`; empty: not given
+  std::vector<std::string> each(std::string_view name);   ///< as often as it was given, each as it stands
   std::int64_t whole(std::string_view name, std::int64_t least, std::int64_t most, std::int64_t fallback);
   std::optional<bool> flag(std::string_view name);
   std::optional<EpochMs> time(std::string_view name);           ///< RFC 3339, or seconds since the epoch

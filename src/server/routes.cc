@@ -103,6 +103,10 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
          told.access.charge_samples(request, samples);
          return taken;
        }},
+      {"POST", api + "/import/prometheus",
+       [told](const http::Request& request) {
+         return told.started() ? told.intake.import_page(request) : starting(request);
+       }},
   };
   const auto source =
       std::make_shared<const Source>(Source{.fleet = told.fleet,
