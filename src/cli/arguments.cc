@@ -4,11 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "base/text.h"
+#include "cli/arguments_fleet.h"
 #include "cli/checks.h"
+#include "cli/server_doctor.h"
 #include "config/yaml.h"
 
 namespace tessera::cli {
@@ -29,6 +30,7 @@ constexpr Choice<log::Level> kLogLevels[] = {
 std::string checks_list() {
   std::string out = "Checks, all of which only read:\n";
   for (const auto& check : checks()) out += fmt::format("  {:<19}{}\n", check.name, check.looks_at);
+  out += fmt::format("\n{}", server_checks_text());
   out +=
       "\nMarks: ok, note (worth knowing), WARN (something is missing or will hurt), FAIL (a problem).\n"
       "Exit status: 0 without problems (notes and warnings allowed), 1 with, 2 for a wrong command line.\n"
@@ -101,18 +103,12 @@ void add_places(CLI::App& app, Given& given) {
   place("--agent", given.agent, "where tessera-agent answers", "URL", "http://127.0.0.1:9400");
 }
 
-std::string check_patience(const std::string& text) {
-  const auto patience = parse_duration(text);
-  if (!patience) return patience.error().what;
-  return patience->count() == 0 ? "more than 0 is expected" : "";
-}
-
 /// Of commands that ask somebody and print the answer.
 void add_asking(CLI::App& app, Given& given) {
   app.add_option("--patience", given.patience,
                  "how long to wait for one answer of a device, the kubelet or a server [5s]")
       ->type_name("DURATION")
-      ->check(check_patience);
+      ->check(check_duration);
   add_choice(app, "--print", given.print, "how to print it", kPrints);
 }
 
@@ -155,12 +151,11 @@ Result<void> apply_file(const std::string& path, const std::vector<CLI::Option*>
 std::string explain(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
   const CLI::App* at = &app;
   std::vector<std::string> known;
-  for (const auto* command : app.get_subcommands()) at = command;
-  if (at == &app)
-    for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
-      known.push_back(command->get_name());
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
   for (const auto* option : app.get_options()) known.push_back(option->get_name());
   for (const auto* option : at->get_options()) known.push_back(option->get_name());
+  for (const auto* command : at->get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   std::string out = error.what();
   for (const auto& argument : arguments) {
@@ -171,7 +166,9 @@ std::string explain(const CLI::App& app, const std::vector<std::string>& argumen
       break;
     }
   }
-  return fmt::format("{}. See: tessera{} --help", out, at == &app ? "" : " " + at->get_name());
+  std::string path;
+  for (; at != &app; at = at->get_parent()) path = " " + at->get_name() + path;
+  return fmt::format("{}. See: tessera{} --help", out, path);
 }
 
 }  // namespace
@@ -190,6 +187,8 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   add_places(*doctor, given);
   add_asking(*doctor, given);
   doctor->footer(checks_list());
+  FleetArguments fleet;
+  fleet.add_server(*doctor, "look at this server and not at the node");
   auto* get = app.add_subcommand("get", "Show what a part of the product knows");
   get->require_subcommand(1);
   get->fallthrough();
@@ -198,6 +197,9 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   targets->add_option("--relay", given.relay, fmt::format("where tessera-relay answers [{}]", given.relay))
       ->type_name("URL");
   add_asking(*targets, given);
+  fleet.add_lists(*get);
+  fleet.add_top(app);
+  fleet.add_demo(app);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
@@ -208,18 +210,27 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   } catch (const CLI::Error& error) {
     return fail(Code::Invalid, "{}", explain(app, arguments, error));
   }
-  if (!doctor->parsed() && !targets->parsed()) return Command(Text{app.help()});
+  auto commands = fleet.commands();
+  commands.insert(commands.end(), {doctor, targets});
+  const auto parsed = std::ranges::find_if(commands, [](const CLI::App* one) { return one->parsed(); });
+  if (parsed == commands.end()) return Command(Text{app.help()});
   if (!given.config.empty()) {
-    // Two commands may have one flag: that of the command that runs counts.
+    // Several commands may have one flag: that of the command that runs counts, so it comes first.
+    std::iter_swap(commands.begin(), parsed);
     auto options = app.get_options();
-    for (auto* command : doctor->parsed() ? std::array{doctor, targets} : std::array{targets, doctor})
-      std::ranges::copy(command->get_options(), std::back_inserter(options));
+    for (auto* command : commands) std::ranges::copy(command->get_options(), std::back_inserter(options));
     TRY(apply_file(given.config, options));
   }
   if (targets->parsed())
     return Command(GetTargetsCommand{given.relay, *parse_duration(given.patience), chosen(given.print, kPrints)});
-  return Command(DoctorCommand{places_of(given), *parse_duration(given.patience), chosen(given.print, kPrints),
-                               chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)});
+  if (!doctor->parsed()) return fleet.command();
+  DoctorCommand out{places_of(given), *parse_duration(given.patience), chosen(given.print, kPrints),
+                    chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)};
+  if (fleet.names_server(*doctor)) {
+    out.server = TRY(fleet.place());
+    out.server->patience = out.patience;
+  }
+  return Command(std::move(out));
 }
 
 }  // namespace tessera::cli

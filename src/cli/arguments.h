@@ -1,12 +1,16 @@
 #pragma once
 // The command line of `tessera`, read into plain values.
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/demo.h"
+#include "cli/get_resource.h"
 #include "cli/node.h"
+#include "cli/top.h"
 
 namespace tessera::cli {
 
@@ -18,6 +22,7 @@ struct DoctorCommand {
   Print print = Print::Text;
   log::Format log_format = log::Format::Text;
   log::Level log_level = log::Level::Error;  ///< findings say it better than log lines
+  std::optional<ServerPlace> server{};       ///< look at this server, not at the node
 };
 
 struct GetTargetsCommand {
@@ -30,7 +35,7 @@ struct GetTargetsCommand {
 struct Text {
   std::string text;
 };
-using Command = std::variant<DoctorCommand, GetTargetsCommand, Text>;
+using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

@@ -4,14 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/every.h"
+#include "base/stop.h"
 #include "cli/arguments.h"
 #include "cli/audit_verify.h"
 #include "cli/doctor.h"
 #include "cli/get_targets.h"
 #include "cli/report.h"
+#include "cli/server_doctor.h"
 
 namespace tessera::cli {
 namespace {
@@ -34,13 +38,53 @@ std::size_t terminal_width() {
 int run_doctor(const DoctorCommand& command) {
   log::configure(command.log_level, command.log_format);
   const auto environment = process_environment();
-  const auto diagnosis = examine(command.places, environment, command.patience);
+  const auto diagnosis =
+      command.server ? examine_server(*command.server) : examine(command.places, environment, command.patience);
   const bool colour = ::isatty(STDOUT_FILENO) == 1 && !environment("NO_COLOR") && environment("TERM") != "dumb";
   const bool written = print(command.print == Print::Json ? render_json(diagnosis.report)
                                                           : render_text(diagnosis.report, colour, terminal_width()));
   const int status = written ? diagnosis.exit_code() : EXIT_FAILURE;
   if (diagnosis.stuck) std::_Exit(status);  // destructors would wait for what hangs
   return status;
+}
+
+int said(const Result<void>& result) {
+  if (result) return EXIT_SUCCESS;
+  std::fprintf(stderr, "tessera: %s\n", result.error().what.c_str());
+  return EXIT_FAILURE;
+}
+
+/// Tables in a terminal are cut to its width; pipes and files get all.
+std::size_t table_width() { return ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 0; }
+
+Result<void> show_list(const GetCommand& command) {
+  FleetServer server = TRY(FleetServer::open(command.server));
+  if (!command.watch) {
+    const std::string text = TRY(get_resource(server, command, table_width()));
+    return print(text) ? Result<void>() : fail(Code::Unavailable, "the output takes no more");
+  }
+  const std::stop_source stop = stop_on({SIGINT, SIGTERM});
+  std::string shown;
+  do {
+    const auto text = get_resource(server, command, table_width());
+    // Who watches wants to see the server come back.
+    if (!text) std::fprintf(stderr, "tessera: %s\n", text.error().what.c_str());
+    if (!text || *text == shown) continue;
+    if (!print((shown.empty() ? "" : "\n") + *text)) return {};
+    shown = *text;
+  } while (wait_until(std::chrono::steady_clock::now() + command.interval, stop.get_token()));
+  return {};
+}
+
+int run_top_command(const TopCommand& command) {
+  const std::stop_source stop = stop_on({SIGINT, SIGTERM});
+  return said(run_top(command, stop.get_token()));
+}
+
+int run_demo_command(const DemoCommand& command) {
+  const std::stop_source stop = stop_on({SIGINT, SIGTERM});
+  const auto result = run_demo(command, stop.get_token());
+  return stop.stop_requested() ? EXIT_SUCCESS : said(result);
 }
 
 int run_get_targets(const GetTargetsCommand& command) {
@@ -61,6 +105,9 @@ int run(const std::vector<std::string>& arguments) {
   }
   if (const auto* text = std::get_if<Text>(&*command)) return print(text->text) ? EXIT_SUCCESS : EXIT_FAILURE;
   if (const auto* get = std::get_if<GetTargetsCommand>(&*command)) return run_get_targets(*get);
+  if (const auto* list = std::get_if<GetCommand>(&*command)) return said(show_list(*list));
+  if (const auto* top = std::get_if<TopCommand>(&*command)) return run_top_command(*top);
+  if (const auto* demo = std::get_if<DemoCommand>(&*command)) return run_demo_command(*demo);
   return run_doctor(std::get<DoctorCommand>(*command));
 }
 

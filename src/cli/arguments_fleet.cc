@@ -1,0 +1,171 @@
+#include "cli/arguments_fleet.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/text.h"
+
+namespace tessera::cli {
+namespace {
+
+struct OutputWord {
+  std::string_view word;
+  Output output;
+};
+constexpr OutputWord kOutputs[] = {{"table", Output::Table},
+                                   {"wide", Output::Wide},
+                                   {"json", Output::Json},
+                                   {"csv", Output::Csv},
+                                   {"name", Output::Name}};
+
+constexpr FilterFlag kTopFilters[] = {
+    {"--node", "nodeName", "only these nodes (a,b)"},
+    {"--cluster", "cluster", "only this cluster"},
+    {"-n,--namespace", "namespace", "only what these namespaces hold or use (a,b)"},
+};
+
+std::string check_limit(const std::string& text) {
+  const auto number = parse_int(text);
+  return number && *number > 0 ? "" : fmt::format("'{}', but a number above 0 is expected", text);
+}
+
+template <class Words>
+CLI::Validator one_of(const Words& words, const std::string& shown) {
+  const std::vector<std::string> list(words.begin(), words.end());
+  return {[list, shown](const std::string& word) {
+            return std::ranges::find(list, word) != list.end()
+                       ? std::string()
+                       : fmt::format("'{}', but one of {} is expected", word, shown);
+          },
+          shown};
+}
+
+}  // namespace
+
+std::string check_duration(const std::string& text) {
+  const auto duration = parse_duration(text);
+  if (!duration) return duration.error().what;
+  return duration->count() == 0 ? "more than 0 is expected" : "";
+}
+
+void FleetArguments::add_server(CLI::App& app, const std::string& what) {
+  app.add_option("--server", server_, what)->type_name("URL");
+  app.add_option("--key-file", key_file_, "file with the API key that is shown to the server [TESSERA_KEY_FILE]")
+      ->type_name("FILE");
+}
+
+void FleetArguments::add_asking(CLI::App& app) {
+  app.fallthrough();
+  add_server(app,
+             "where tessera-server answers; without a path, /k8s-monitor is meant [TESSERA_SERVER, else "
+             "http://127.0.0.1:8080]");
+  app.add_option("--patience", patience_, "how long to wait for one answer [5s]")
+      ->type_name("DURATION")
+      ->check(check_duration);
+  app.add_option("--interval", interval_, "how often to ask again [2s]")->type_name("DURATION")->check(check_duration);
+}
+
+void FleetArguments::add_filter(CLI::App& app, const FilterFlag& filter) {
+  app.add_option(std::string(filter.flag), filters_[std::string(filter.parameter)], std::string(filter.what))
+      ->type_name("TEXT");
+}
+
+void FleetArguments::add_lists(CLI::App& get) {
+  std::vector<std::string> outputs;
+  for (const OutputWord& one : kOutputs) outputs.emplace_back(one.word);
+  const std::string shown = fmt::format("{}", fmt::join(outputs, "|"));
+  for (const Resource& resource : resources()) {
+    auto* list = get.add_subcommand(std::string(resource.name), std::string(resource.what));
+    lists_.push_back({&resource, list});
+    add_asking(*list);
+    for (const FilterFlag& filter : resource.filters) add_filter(*list, filter);
+    list->add_option("--limit", limit_, "at most so many rows [all]")->type_name("N")->check(check_limit);
+    list->add_option("-o,--output", output_, "how to print it [table]")
+        ->type_name(shown)
+        ->check(one_of(outputs, shown));
+    list->add_flag("-w,--watch", watch_, "print it anew whenever it has changed, until Ctrl-C");
+    list->footer(
+        fmt::format("Sorted by (--sort): {}\nExamples:\n  tessera get {} -o wide\n  tessera get {} -o csv > {}.csv",
+                    resource.sorted_by, resource.name, resource.name, resource.name));
+  }
+}
+
+void FleetArguments::add_top(CLI::App& app) {
+  top_ = app.add_subcommand("top", "The fleet in a terminal, as it is now");
+  add_asking(*top_);
+  for (const FilterFlag& filter : kTopFilters) add_filter(*top_, filter);
+  const std::string words = top_sort_keys();
+  std::vector<std::string> list;
+  for (const std::string_view word : split(words, '|')) list.emplace_back(word);
+  top_->add_option("--sort", sort_, "what the largest of comes first [utilization]")
+      ->type_name(words)
+      ->check(one_of(list, words));
+  top_->add_flag("--once", once_, "print one screen and end; so it is where the output is no terminal");
+  top_->footer("Keys: q quit, blank: ask now, and the letters of the last line to sort. NO_COLOR=1 switches bold off.");
+}
+
+void FleetArguments::add_demo(CLI::App& app) {
+  demo_ = app.add_subcommand("demo", "A simulated fleet and the whole product on this machine, until Ctrl-C");
+  demo_->fallthrough();
+  demo_->add_option("--address", address_, fmt::format("where its server serves [{}]", address_))
+      ->type_name("HOST:PORT");
+  demo_->add_flag("--check", check_, "look once that all of it works, and end");
+}
+
+std::vector<CLI::App*> FleetArguments::commands() const {
+  std::vector<CLI::App*> out{top_, demo_};
+  for (const Listed& one : lists_) out.push_back(one.app);
+  return out;
+}
+
+bool FleetArguments::names_server(const CLI::App& app) const {
+  return app.get_option("--server")->count() > 0;  // who set the variable for get and top wants his node looked at
+}
+
+Result<ServerPlace> FleetArguments::place() const {
+  ServerPlace out;
+  const auto given = [](const std::string& flag, const char* variable) {
+    const char* value = std::getenv(variable);
+    return !flag.empty() || value == nullptr ? flag : std::string(value);
+  };
+  if (const std::string url = given(server_, "TESSERA_SERVER"); !url.empty()) out.url = url;
+  out.key_file = given(key_file_, "TESSERA_KEY_FILE");
+  out.patience = TRY(parse_duration(patience_));
+  return out;
+}
+
+Result<Command> FleetArguments::command() const {
+  Parameters query;
+  for (const auto& [parameter, value] : filters_)
+    if (!value.empty()) query.emplace_back(parameter, value);
+  if (top_->parsed()) {
+    TopCommand out;
+    out.server = TRY(place());
+    out.query = std::move(query);
+    out.sort = sort_;
+    out.once = once_;
+    out.interval = TRY(parse_duration(interval_));
+    return Command(std::move(out));
+  }
+  if (demo_->parsed()) {
+    DemoCommand out;
+    out.address = address_;
+    out.check = check_;
+    return Command(std::move(out));
+  }
+  const auto list = std::ranges::find_if(lists_, [](const Listed& one) { return one.app->parsed(); });
+  GetCommand out;
+  out.resource = list->resource;
+  out.server = TRY(place());
+  out.output = std::ranges::find(kOutputs, output_, &OutputWord::word)->output;
+  out.query = std::move(query);
+  out.limit = parse_int(limit_).value_or(0);
+  out.watch = watch_;
+  out.interval = TRY(parse_duration(interval_));
+  return Command(std::move(out));
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,55 @@
+#pragma once
+// Inside this room: the command line of what asks a server: get LIST, top.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace tessera::cli {
+
+/// Empty for a duration above 0, else what is wrong.
+std::string check_duration(const std::string& text);
+
+/// What the user gave; outlives the parser.
+class FleetArguments {
+ public:
+  void add_server(CLI::App& app, const std::string& what);
+  void add_lists(CLI::App& get);
+  void add_top(CLI::App& app);
+  void add_demo(CLI::App& app);
+
+  std::vector<CLI::App*> commands() const;
+  /// Of the list or top that was parsed.
+  Result<Command> command() const;
+  /// Whether a server was named for `app`, by flag or file.
+  bool names_server(const CLI::App& app) const;
+  Result<ServerPlace> place() const;
+
+ private:
+  void add_asking(CLI::App& app);
+  void add_filter(CLI::App& app, const FilterFlag& filter);
+
+  struct Listed {
+    const Resource* resource;
+    CLI::App* app;
+  };
+  std::vector<Listed> lists_;
+  CLI::App* top_ = nullptr;
+  CLI::App* demo_ = nullptr;
+  std::string address_ = DemoCommand().address;
+  bool check_ = false;
+  std::map<std::string, std::string> filters_;  ///< by parameter; nodes of a map stay in place
+  std::string server_;
+  std::string key_file_;
+  std::string patience_ = "5s", interval_ = "2s", output_ = "table", sort_ = "utilization";
+  std::string limit_;
+  bool watch_ = false, once_ = false;
+};
+
+}  // namespace tessera::cli

@@ -1,0 +1,41 @@
+#pragma once
+// What a server's JSON looks like in a table. What is null or missing is "–".
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/duration.h"
+
+namespace tessera::cli {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::string_view kAbsent = "–";
+
+/// The member at `path` ("utilization.device"); null where there is none.
+const Json& member(const Json& row, std::string_view path);
+
+std::string text_cell(const Json& row, std::string_view path);
+std::string percent_cell(const Json& row, std::string_view path);  ///< "63 %"
+std::string number_cell(const Json& row, std::string_view path, std::string_view unit);
+/// "41.6/79.6 GiB"
+std::string memory_cell(const Json& row, std::string_view used, std::string_view total);
+/// "3d4h", "12m": from the member to `now`; two units at most.
+std::string age_cell(const Json& row, std::string_view path, EpochMs now);
+std::string age_text(EpochMs age);
+/// "ml/trainer-0, ml/other": of holders; "free" where there are none.
+std::string holders_cell(const Json& row);
+/// "namespace/pod" of a row; its command's host otherwise: "(host)".
+std::string pod_cell(const Json& row);
+/// "1/0 2g.20gb" of an instance's reference; empty for the whole device.
+std::string instance_cell(const Json& instance);
+
+/// As format_time writes it.
+std::optional<EpochMs> parse_time(std::string_view text);
+std::optional<EpochMs> time_of(const Json& row, std::string_view path);
+
+/// At most so many columns; what is cut ends in "…".
+std::string fitted(std::string_view line, std::size_t columns);
+
+}  // namespace tessera::cli

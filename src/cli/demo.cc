@@ -1,0 +1,156 @@
+#include "cli/demo.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/every.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cells.h"
+#include "cli/fleet_server.h"
+#include "cli/spawned.h"
+
+namespace tessera::cli {
+namespace {
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+/// The programs beside this one, and the simulated driver where it is built or installed.
+struct Programs {
+  std::filesystem::path bin;
+  std::string operator()(const char* name) const { return (bin / name).string(); }
+};
+
+Result<Programs> find_programs() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return fail(Code::Unavailable, "/proc/self/exe: {}", error.message());
+  const Programs out{self.parent_path()};
+  for (const char* name : {"tessera-sim", "tessera-agent", "tessera-relay", "tessera-server"})
+    if (!std::filesystem::exists(out(name), error))
+      return fail(Code::NotFound, "{}: the demo needs it beside {}", out(name), self.string());
+  return out;
+}
+
+std::string first_word(std::string_view text) { return std::string(text.substr(0, text.find(' '))); }
+
+/// Everything that runs; ends in the reverse order.
+struct Demo {
+  Programs programs;
+  TempDir folder{};
+  std::vector<Spawned> children{};
+  std::vector<std::string> agents{};  ///< addresses
+  std::string server{};               ///< URL
+
+  ~Demo() {
+    for (const Spawned& one : children) one.ask_to_end();  // at once, so that they end side by side
+  }
+
+  Result<Spawned*> start(const std::string& name, std::vector<std::string> arguments,
+                         std::map<std::string, std::string> environment) {
+    children.push_back(TRY(Spawned::start(arguments, environment, folder.path() / (name + ".log"))));
+    return &children.back();
+  }
+};
+
+/// A node: its player, and the agent that looks at what is played.
+Result<void> start_node(Demo& demo, const std::string& name, const DemoCommand& command, const std::stop_token& stop) {
+  const auto here = demo.folder.path() / name;
+  const std::map<std::string, std::string> simulated = {
+      {"TESSERA_SIM_SCENARIO", (demo.folder.path() / "fleet.yaml").string()},
+      {"TESSERA_SIM_STATE", (here / "state").string()},
+      {"TESSERA_SIM_NODE", name},
+      {"NODE_NAME", name}};
+  std::error_code error;
+  std::filesystem::create_directories(here, error);
+  Spawned* player = TRY(
+      demo.start("play-" + name, {demo.programs("tessera-sim"), "play", "--root", (here / "n").string()}, simulated));
+  const std::string flags = "--nvml" + TRY(player->after("--nvml", command.patience, stop));
+  std::vector<std::string> arguments{demo.programs("tessera-agent"), "--address", "127.0.0.1:0", "--interval", "2s"};
+  for (const std::string_view word : split(flags, ' '))
+    if (!word.empty()) arguments.emplace_back(word);
+  Spawned* agent = TRY(demo.start("agent-" + name, arguments, simulated));
+  demo.agents.push_back(first_word(TRY(agent->after("agent ready address=", command.patience, stop))));
+  return {};
+}
+
+Result<void> start_server(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  // Nothing of the user's own settings belongs here.
+  Spawned* server = TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address},
+                                   {{"TESSERA_PROFILE", "development"}, {"DATABASE_URL", "sqlite::memory:"}}));
+  demo.server = "http://" + first_word(TRY(server->after("server ready address=", command.patience, stop)));
+  return {};
+}
+
+Result<void> start_relay(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  std::string config = fmt::format(
+      "remoteWrite:\n- {{name: server, url: \"{}/k8s-monitor/api/v1/write\"}}\n"
+      "externalLabels: {{cluster: demo}}\ntargets:\n- targetName: tessera-agent\n  type: Static\n"
+      "  endpoints:\n  - {{interval: 2s, honorLabels: true}}\n  staticTargets:\n",
+      demo.server);
+  for (const std::string& agent : demo.agents) config += fmt::format("  - targets: [\"{}\"]\n", agent);
+  const auto file = demo.folder.path() / "relay.yaml";
+  TRY(write_file_atomically(file, config));
+  Spawned* relay = TRY(demo.start("relay",
+                                  {demo.programs("tessera-relay"), "--config", file.string(), "--data",
+                                   (demo.folder.path() / "relay").string(), "--address", "127.0.0.1:0"},
+                                  {}));
+  TRY(relay->after("relay ready", command.patience, stop));
+  return {};
+}
+
+/// The overview, when all devices are in it and all of them have told what they do.
+Result<Json> await_fleet(const Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  FleetServer server = TRY(FleetServer::open({.url = demo.server}));
+  for (const auto until = Clock::now() + command.patience;;) {
+    const auto overview = server.json("/gpu/overview");
+    if (overview && member(*overview, "totalGpuDevices") == kDemoDevices &&
+        member(*overview, "overallGpuUtilization").is_number() && member(*overview, "totalSessions") != 0)
+      return *overview;
+    if (Clock::now() > until)
+      return fail(Code::Unavailable, "the fleet did not come to the server within {}: {}",
+                  format_duration(command.patience), overview ? overview->dump() : overview.error().what);
+    if (!wait_until(Clock::now() + 200ms, stop)) return fail(Code::Unavailable, "stopped");
+  }
+}
+
+void tell(const Demo& demo, const Json& overview) {
+  fmt::print(
+      "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
+      "server:  {}/k8s-monitor/api/v1/gpu/overview   (described at {}/openapi.yaml)\n"
+      "agents:  http://{}/metrics …\n\n"
+      "Try:     curl -s {}/k8s-monitor/api/v1/gpu/overview\n"
+      "         curl -sN {}/k8s-monitor/api/v1/events\n"
+      "         tessera top --server {}\n"
+      "         tessera get devices --server {}\n\n"
+      "Nothing is kept: database in memory, files in {}.\n",
+      text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
+      text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
+      percent_cell(overview, "overallGpuUtilization"), demo.server, demo.server, demo.agents.front(), demo.server,
+      demo.server, demo.server, demo.server, demo.folder.path().string());
+}
+
+}  // namespace
+
+Result<void> run_demo(const DemoCommand& command, const std::stop_token& stop) {
+  Demo demo{TRY(find_programs())};
+  demo.children.reserve(2 * std::size(kDemoNodes) + 2);
+  TRY(write_file_atomically(demo.folder.path() / "fleet.yaml", kDemoScenario));
+  for (const char* name : kDemoNodes) TRY(start_node(demo, name, command, stop));
+  TRY(start_server(demo, command, stop));
+  TRY(start_relay(demo, command, stop));
+  tell(demo, TRY(await_fleet(demo, command, stop)));
+  if (command.check) return {};
+  fmt::print("Ctrl-C ends it.\n");
+  std::fflush(stdout);
+  while (wait_until(Clock::now() + 500ms, stop))
+    for (const Spawned& one : demo.children)
+      if (!one.running())
+        return fail(Code::Unavailable, "a part of the demo ended; see {}", demo.folder.path().string());
+  return {};
+}
+
+}  // namespace tessera::cli

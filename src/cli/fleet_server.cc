@@ -1,0 +1,106 @@
+#include "cli/fleet_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/grid.h"
+#include "base/text.h"
+
+namespace tessera::cli {
+namespace {
+
+constexpr std::size_t kMostBytes = 256U << 20U;
+
+std::string encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || c == '.' || c == '~' || c == ',';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return out;
+}
+
+std::string_view advice(int status) {
+  switch (status) {
+    case 401:
+      return "; name a file with an API key by --key-file or TESSERA_KEY_FILE";
+    case 403:
+      return "; the key may not do that: ask for one with another scope";
+    case 404:
+      return "; is this a tessera-server, and of this version? --server URL names another";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Error problem_of(const http::ClientResponse& reply, std::string_view url) {
+  const Json body = Json::parse(reply.body, nullptr, false);
+  std::string what = fmt::format("HTTP status {}", reply.status);
+  if (body.is_object() && body.contains("detail") && body["detail"].is_string())
+    what = harmless(body["detail"].get<std::string>());
+  const bool found = body.is_object() && body.contains("detail");
+  return fail(reply.status == 404   ? Code::NotFound
+              : reply.status == 401 ? Code::Denied
+              : reply.status == 403 ? Code::Denied
+                                    : Code::Unavailable,
+              "{}: {}{}", url, what, reply.status == 404 && found ? "" : advice(reply.status));
+}
+
+Result<FleetServer> FleetServer::open(const ServerPlace& place) {
+  std::string url = place.url;
+  while (url.ends_with('/')) url.pop_back();
+  const auto scheme = url.find("://");
+  if (scheme == std::string::npos)
+    return fail(Code::Invalid, "server '{}': a URL is expected, as http://127.0.0.1:8080", place.url);
+  const auto slash = url.find('/', scheme + 3);
+  std::string key;
+  if (!place.key_file.empty()) {
+    const auto text = read_file(place.key_file, 64U << 10U);
+    if (!text) return fail(Code::Invalid, "API key: {}", text.error().what);
+    key = trim(*text);
+    if (key.empty()) return fail(Code::Invalid, "API key: {} is empty", place.key_file);
+  }
+  return FleetServer(url.substr(0, slash), slash == std::string::npos ? url + "/k8s-monitor" : url, std::move(key),
+                     place.patience);
+}
+
+Result<http::ClientResponse> FleetServer::get(const std::string& url, std::string_view accept) {
+  http::ClientRequest request;
+  request.url = url;
+  request.headers = {{"Accept", std::string(accept)}};
+  if (!key_.empty()) request.home_headers = {{"Authorization", "Bearer " + key_}};
+  request.deadline = patience_;
+  request.max_body_bytes = kMostBytes;
+  auto reply = client_->send(request);
+  if (!reply) return fail(reply.error().code, "{}; --server URL or TESSERA_SERVER names another", reply.error().what);
+  return reply;
+}
+
+Result<http::ClientResponse> FleetServer::api(std::string_view path, const Parameters& query, std::string_view accept) {
+  std::string url = api_url(path);
+  char before = '?';
+  for (const auto& [name, value] : query) {
+    url += fmt::format("{}{}={}", before, name, encoded(value));
+    before = '&';
+  }
+  return get(url, accept);
+}
+
+Result<http::ClientResponse> FleetServer::root(std::string_view path) { return get(root_url(path), "*/*"); }
+
+Result<Json> FleetServer::json(std::string_view path, const Parameters& query) {
+  const auto reply = TRY(api(path, query, "application/json"));
+  if (reply.status != 200) return problem_of(reply, api_url(path));
+  Json out = Json::parse(reply.body, nullptr, false);
+  if (!out.is_object()) return fail(Code::Invalid, "{}: no JSON object, so this is no tessera-server", api_url(path));
+  return out;
+}
+
+}  // namespace tessera::cli

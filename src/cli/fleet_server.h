@@ -1,0 +1,55 @@
+#pragma once
+// tessera-server as a person's commands ask it: where it is, who asks, what it said.
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/result.h"
+#include "http/client.h"
+
+namespace tessera::cli {
+
+using Json = nlohmann::ordered_json;
+
+struct ServerPlace {
+  std::string url = "http://127.0.0.1:8080";  ///< without a path /k8s-monitor is meant
+  std::string key_file{};                     ///< holds the API key; empty: none is shown
+  Milliseconds patience{5'000};
+  bool operator==(const ServerPlace&) const = default;
+};
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+class FleetServer {
+ public:
+  /// Invalid where the key file cannot be read.
+  static Result<FleetServer> open(const ServerPlace& place);
+
+  /// `/gpu/devices` below the API's root, or `/readyz` at the server's. Any status is an answer.
+  Result<http::ClientResponse> api(std::string_view path, const Parameters& query, std::string_view accept);
+  Result<http::ClientResponse> root(std::string_view path);
+  /// The answer of a 2xx as JSON; otherwise what the server said, and what to do about it.
+  Result<Json> json(std::string_view path, const Parameters& query = {});
+
+  std::string api_url(std::string_view path) const { return base_ + "/api/v1" + std::string(path); }
+  std::string root_url(std::string_view path) const { return origin_ + std::string(path); }
+
+ private:
+  FleetServer(std::string origin, std::string base, std::string key, Milliseconds patience)
+      : origin_(std::move(origin)), base_(std::move(base)), key_(std::move(key)), patience_(patience) {}
+  Result<http::ClientResponse> get(const std::string& url, std::string_view accept);
+
+  std::string origin_, base_, key_;
+  Milliseconds patience_;
+  std::unique_ptr<http::Client> client_ = std::make_unique<http::Client>();
+};
+
+/// The problem that a reply tells, with advice for those that a person can mend: 401, 403, 404.
+Error problem_of(const http::ClientResponse& reply, std::string_view url);
+
+}  // namespace tessera::cli

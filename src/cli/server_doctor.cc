@@ -1,0 +1,229 @@
+#include "cli/server_doctor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/grid.h"
+#include "cli/cells.h"
+
+namespace tessera::cli {
+namespace {
+
+constexpr EpochMs kSkew = 2'000;
+constexpr std::size_t kNamed = 5;  // nodes that a finding names
+
+std::uint64_t count_of(const Json& row, std::string_view path) {
+  const Json& value = member(row, path);
+  return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+}
+
+bool is_true(const Json& row, std::string_view path) { return member(row, path) == true; }
+
+std::string named(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) out += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > kNamed) out += fmt::format(" and {} more", names.size() - kNamed);
+  return out;
+}
+
+Finding finding_of(const Error& error, const std::string& url) {
+  const bool denied = error.code == Code::Denied;
+  return {Status::Problem,
+          url,
+          harmless(error.what),
+          denied ? "Show a key that may read: tessera doctor --server URL --key-file FILE."
+                 : "Look whether tessera-server runs and what its log says; name its right address with --server URL.",
+          {}};
+}
+
+Findings judge_database(const Json& status, const std::string& url) {
+  const std::string kind = text_cell(status, "database.kind");
+  if (is_true(status, "database.failing"))
+    return {{Status::Problem,
+             url,
+             fmt::format("the {} database takes nothing: {} tries failed, {} ended sessions wait", kind,
+                         count_of(status, "database.failedSaves"), count_of(status, "database.unsaved")),
+             "Nothing accepted is lost while the journal has room. The server's log says why; look for a full disk, a "
+             "database that is down, or a password that changed.",
+             {}}};
+  const std::string saved = text_cell(status, "database.savedAt");
+  return {{Status::Ok, url, fmt::format("{} database, saved last at {}", kind, saved), "", {}}};
+}
+
+Findings judge_intake(const Json& status, const std::string& url) {
+  Findings out;
+  const std::uint64_t refused = count_of(status, "ingest.refused");
+  const std::uint64_t accepted = count_of(status, "ingest.requests");
+  if (accepted == 0)
+    out.push_back(
+        {Status::Warning,
+         url,
+         "nothing has been sent since the server started",
+         "Point a relay, a Prometheus (remote_write) or curl at it.",
+         {fmt::format("curl --data-binary @page '{}'", "URL/k8s-monitor/api/v1/import/prometheus?node=NAME")}});
+  else
+    out.push_back({Status::Ok, url, fmt::format("{} requests accepted, {} refused", accepted, refused), "", {}});
+  if (refused > 0)
+    out.push_back({Status::Warning,
+                   url,
+                   fmt::format("{} requests with samples were refused; the last: {}", refused,
+                               text_cell(status, "ingest.lastRefusal")),
+                   "The sender's log says which of its requests; tessera_server_write_refused_requests_total counts "
+                   "them by reason.",
+                   {}});
+  if (count_of(status, "journal.droppedSamples") > 0)
+    out.push_back({Status::Problem,
+                   url,
+                   fmt::format("{} accepted samples left the journal before they were saved",
+                               count_of(status, "journal.droppedSamples")),
+                   "Its disk is full or rotten: give the folder --data more room.",
+                   {}});
+  return out;
+}
+
+Findings judge_upstream(const Json& status, const std::string& url) {
+  if (!is_true(status, "metricsApi.configured"))
+    return {{Status::Note,
+             url,
+             "no metrics API: prometheus.url is not set, so /k8s-monitor/prometheus answers nothing",
+             "Set prometheus.url to the Prometheus-compatible engine that keeps raw series.",
+             {}}};
+  if (!is_true(status, "metricsApi.works"))
+    return {{Status::Problem,
+             url,
+             fmt::format("the metrics API {} does not answer: {}", text_cell(status, "metricsApi.url"),
+                         text_cell(status, "metricsApi.why")),
+             "Check prometheus.url, and prometheus.credentials-file where it asks who comes.",
+             {}}};
+  return {{Status::Ok, url, fmt::format("the metrics API {} answers", text_cell(status, "metricsApi.url")), "", {}}};
+}
+
+Findings judge_keys(const Json& status, const std::string& url, bool key_shown) {
+  const Json& asks = member(status, "access.asksForKeys");
+  if (asks == false)
+    return {{Status::Warning,
+             url,
+             "the server asks nobody for a key: whoever reaches it may read and send",
+             "Fine on loopback; elsewhere make keys and set access up, as docs/security.md says.",
+             {}}};
+  if (key_shown) return {{Status::Ok, url, "the key is good", "", {}}};
+  return {{Status::Note, url, "no key was shown, and the server answered", "", {}}};
+}
+
+}  // namespace
+
+std::string_view server_checks_text() {
+  return "With --server only the server is looked at:\n"
+         "  server             does it answer, is it ready\n"
+         "  keys               does it ask for keys, is ours good\n"
+         "  database           is what it accepts saved\n"
+         "  ingest             does anybody send, was anything refused or dropped\n"
+         "  metrics-api        does the engine behind prometheus.url answer\n"
+         "  clock              is the server's clock ours\n"
+         "  nodes              when was each node heard of last, is a node's clock ahead\n";
+}
+
+Findings judge_clock(const Json& status, const std::string& url, EpochMs now) {
+  const auto theirs = time_of(status, "time");
+  if (!theirs) return {};
+  const EpochMs skew = *theirs - now;
+  if (std::abs(skew) <= kSkew) return {{Status::Ok, url, "the server's clock is ours", "", {}}};
+  return {{Status::Warning,
+           url,
+           fmt::format("the server's clock is {} {} ours", format_duration(Milliseconds(std::abs(skew))),
+                       skew > 0 ? "ahead of" : "behind"),
+           "One of the two is wrong: run a time service (chrony, systemd-timesyncd) on both.",
+           {"timedatectl status", "chronyc tracking"}}};
+}
+
+Findings judge_nodes(const Json& nodes, const std::string& url, EpochMs server_time) {
+  const Json& items = member(nodes, "items");
+  std::vector<std::string> silent, ahead;
+  std::size_t fine = 0;
+  for (const Json& node : items) {
+    const std::string name = text_cell(node, "name");
+    const std::string presence = text_cell(node, "presence");
+    const auto seen = time_of(node, "lastSeen");
+    if (presence == "stale" || presence == "missing")
+      silent.push_back(fmt::format("{} ({} for {})", name, presence, age_cell(node, "lastSeen", server_time)));
+    else if (seen && *seen > server_time + kSkew)
+      ahead.push_back(fmt::format("{} ({})", name, format_duration(Milliseconds(*seen - server_time))));
+    else
+      ++fine;
+  }
+  Findings out;
+  if (items.empty())
+    out.push_back({Status::Warning,
+                   url,
+                   "no node is known",
+                   "Nothing that tells of GPUs has come yet: look at the relay's targets.",
+                   {"tessera get targets"}});
+  if (fine > 0) out.push_back({Status::Ok, url, fmt::format("{} of {} nodes told lately", fine, items.size()), "", {}});
+  if (!silent.empty())
+    out.push_back({Status::Problem,
+                   url,
+                   fmt::format("silent: {}", named(silent)),
+                   "Look whether the node is up, its agent runs and the relay scrapes it.",
+                   {"tessera get targets", "kubectl -n tessera get pods -o wide"}});
+  if (!ahead.empty())
+    out.push_back({Status::Warning,
+                   url,
+                   fmt::format("clocks ahead of the server's: {}", named(ahead)),
+                   "Samples from more than 10 minutes ahead are dropped: run a time service on these nodes.",
+                   {}});
+  return out;
+}
+
+Findings judge_status(const Json& status, const std::string& url) {
+  Findings out = judge_database(status, url);
+  for (const auto& judge : {judge_intake, judge_upstream})
+    for (Finding& one : judge(status, url)) out.push_back(std::move(one));
+  return out;
+}
+
+Diagnosis examine_server(const ServerPlace& place) {
+  Diagnosis out;
+  auto server = FleetServer::open(place);
+  if (!server) {
+    out.report.push_back({"server", {finding_of(server.error(), place.url)}});
+    return out;
+  }
+  const std::string ready_url = server->root_url("/readyz");
+  const auto ready = server->root("/readyz");
+  if (!ready) {
+    out.report.push_back({"server", {finding_of(ready.error(), ready_url)}});
+    return out;
+  }
+  if (ready->status != 200)
+    out.report.push_back({"server",
+                          {{Status::Warning,
+                            ready_url,
+                            fmt::format("not ready: {}", harmless(ready->body)),
+                            "It reads again what it had accepted; if that lasts, its log says why.",
+                            {}}}});
+  else
+    out.report.push_back({"server", {{Status::Ok, ready_url, "ready", "", {}}}});
+  const std::string url = server->api_url("/status");
+  const EpochMs asked = now_epoch_ms();
+  const auto status = server->json("/status");
+  const EpochMs answered = now_epoch_ms();
+  if (!status) {
+    out.report.push_back({"keys", {finding_of(status.error(), url)}});
+    return out;
+  }
+  out.report.push_back({"keys", judge_keys(*status, url, !place.key_file.empty())});
+  out.report.push_back({"database", judge_database(*status, url)});
+  out.report.push_back({"ingest", judge_intake(*status, url)});
+  out.report.push_back({"metrics-api", judge_upstream(*status, url)});
+  out.report.push_back({"clock", judge_clock(*status, url, asked + (answered - asked) / 2)});
+  const std::string nodes_url = server->api_url("/gpu/nodes");
+  const auto nodes = server->json("/gpu/nodes", {{"limit", "1000"}, {"sort", "lastSeen,name"}});
+  out.report.push_back({"nodes", nodes ? judge_nodes(*nodes, nodes_url, time_of(*status, "time").value_or(answered))
+                                       : Findings{finding_of(nodes.error(), nodes_url)}});
+  return out;
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,18 @@
+#pragma once
+// `tessera doctor --server`: what is wrong with a server and with what it is told, and what to do about it.
+#include "cli/doctor.h"
+#include "cli/fleet_server.h"
+
+namespace tessera::cli {
+
+/// What is looked at, for the help.
+std::string_view server_checks_text();
+
+Diagnosis examine_server(const ServerPlace& place);
+
+/// The findings of what a server said, at our own time `now`: pure.
+Findings judge_status(const Json& status, const std::string& url);
+Findings judge_clock(const Json& status, const std::string& url, EpochMs now);
+Findings judge_nodes(const Json& nodes, const std::string& url, EpochMs server_time);
+
+}  // namespace tessera::cli

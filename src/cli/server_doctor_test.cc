@@ -1,0 +1,81 @@
+#include "cli/server_doctor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace tessera::cli {
+namespace {
+using testing::HasSubstr;
+
+constexpr EpochMs kNow = 1'800'000'000'000;  // 2027-01-15T08:00:00.000Z
+constexpr const char* kFine = R"({"time":"2027-01-15T08:00:00.000Z","access":{"asksForKeys":true},
+  "database":{"kind":"sqlite","failing":false,"failedSaves":0,"unsaved":0,"savedAt":"2027-01-15T07:59:58.000Z"},
+  "ingest":{"requests":10,"refused":0,"lastRefusal":null},"journal":{"droppedSamples":0},
+  "metricsApi":{"configured":true,"url":"http://p","works":true,"why":null}})";
+
+/// `kFine` with these members in it.
+Json status_with(const char* patch) {
+  Json out = Json::parse(kFine);
+  out.merge_patch(Json::parse(patch));
+  return out;
+}
+
+TEST(ServerDoctor, FindsNothingWhereAllIsWell) {
+  for (const Finding& one : judge_status(Json::parse(kFine), "u")) EXPECT_EQ(one.status, Status::Ok) << one.seen;
+  EXPECT_EQ(judge_clock(Json::parse(kFine), "u", kNow + 1'000).front().status, Status::Ok);
+}
+
+TEST(ServerDoctor, SaysWhatIsWrongAndWhatToDo) {
+  struct Case {
+    const char* patch;
+    Status status;
+    const char* seen;
+  };
+  static constexpr Case kCases[] = {
+      {R"({"database":{"failing":true,"failedSaves":7,"unsaved":3}})", Status::Problem,
+       "the sqlite database takes nothing: 7 tries failed, 3 ended sessions wait"},
+      {R"({"ingest":{"requests":0}})", Status::Warning, "nothing has been sent since the server started"},
+      {R"({"ingest":{"refused":2,"lastRefusal":"series x: label y is there twice"}})", Status::Warning,
+       "2 requests with samples were refused; the last: series x: label y is there twice"},
+      {R"({"journal":{"droppedSamples":5}})", Status::Problem, "5 accepted samples left the journal"},
+      {R"({"metricsApi":{"configured":false}})", Status::Note, "prometheus.url is not set"},
+      {R"({"metricsApi":{"works":false,"why":"connection refused"}})", Status::Problem,
+       "the metrics API http://p does not answer: connection refused"}};
+  for (const Case& c : kCases) {
+    const Findings all = judge_status(status_with(c.patch), "u");
+    const auto found =
+        std::ranges::find_if(all, [&](const Finding& one) { return one.seen.find(c.seen) != std::string::npos; });
+    ASSERT_NE(found, all.end()) << c.seen;
+    EXPECT_EQ(found->status, c.status) << c.seen;
+    EXPECT_FALSE(found->advice.empty()) << c.seen;
+  }
+}
+
+TEST(ServerDoctor, ComparesClocks) {
+  EXPECT_THAT(judge_clock(Json::parse(kFine), "u", kNow + 90'000).front().seen, HasSubstr("1m30s behind ours"));
+  EXPECT_THAT(judge_clock(Json::parse(kFine), "u", kNow - 90'000).front().seen, HasSubstr("1m30s ahead of ours"));
+}
+
+TEST(ServerDoctor, NamesNodesThatAreSilentOrAhead) {
+  const Json nodes = Json::parse(R"({"items":[
+    {"name":"a","presence":"present","lastSeen":"2027-01-15T07:59:59.000Z"},
+    {"name":"b","presence":"missing","lastSeen":"2027-01-15T07:00:00.000Z"},
+    {"name":"c","presence":"present","lastSeen":"2027-01-15T08:05:00.000Z"}]})");
+  const Findings all = judge_nodes(nodes, "u", kNow);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].seen, "1 of 3 nodes told lately");
+  EXPECT_EQ(all[1].seen, "silent: b (missing for 1h)");
+  EXPECT_EQ(all[2].seen, "clocks ahead of the server's: c (5m)");
+  EXPECT_THAT(judge_nodes(Json::parse(R"({"items":[]})"), "u", kNow).front().seen, HasSubstr("no node is known"));
+}
+
+TEST(ServerDoctor, SaysThatNobodyIsThere) {
+  const Diagnosis nobody = examine_server({.url = "http://127.0.0.1:1"});
+  EXPECT_EQ(nobody.exit_code(), 1);
+  EXPECT_THAT(nobody.report.front().findings.front().advice, HasSubstr("--server URL"));
+}
+
+}  // namespace
+}  // namespace tessera::cli
