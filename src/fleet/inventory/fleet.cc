@@ -8,7 +8,9 @@
 namespace tessera::fleet {
 
 Fleet::Fleet(FleetOptions options)
-    : options_(options), silence_(options.interval * 5 / 2), meter_({span_for(options.interval), silence_}) {}
+    : options_(std::move(options)),
+      silence_(options_.interval * 5 / 2),
+      meter_({span_for(options_.interval), silence_}) {}
 
 Node& Fleet::edit(std::uint32_t node) {
   NodeState& state = nodes_[node];

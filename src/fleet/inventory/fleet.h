@@ -18,8 +18,10 @@
 namespace tessera::fleet {
 
 struct FleetOptions {
-  Milliseconds interval{30'000};        ///< the longest that a source is expected to leave between two samples
-  Milliseconds missing_after{300'000};  ///< silence after which a device is missing
+  Milliseconds interval{30'000};             ///< the longest that a source is expected to leave between two samples
+  Milliseconds missing_after{300'000};       ///< silence after which a device is missing
+  std::vector<std::string> nodes{};          ///< only these are known; empty: all
+  std::optional<std::size_t> max_devices{};  ///< more are not known
 };
 
 /// All nodes at one time, sorted by cluster and name. Immutable, so any thread may hold it for as long as it likes.
@@ -142,6 +144,7 @@ class Fleet {
   Node& edit(std::uint32_t node);
   Device& device_of(const Subject& subject) { return edit(subject.node).devices[subject.device]; }
 
+  bool in_pool(const Identity& identity) const;
   std::uint32_t learn_node(const Identity& identity);
   std::uint32_t learn_device(const Identity& identity, EpochMs time);
   std::uint32_t learn_part(const Identity& identity, EpochMs time);
@@ -189,6 +192,7 @@ class Fleet {
   std::unordered_map<std::string, std::uint32_t> node_by_name_;     ///< "cluster/node"
   std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
   std::unordered_map<std::string, std::uint32_t> row_by_name_;
+  std::size_t devices_ = 0;           ///< ever known
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::vector<LayoutSeen> layouts_;

@@ -74,7 +74,7 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
   Meaning meaning = meaning_of(label(labels, "__name__"));
   if (meaning.says == Says::Nothing) return kNothing;
   Identity identity = identity_of(labels);
-  if (identity.node.empty() || identity.uuid.empty()) return kNothing;
+  if (identity.node.empty() || identity.uuid.empty() || !in_pool(identity)) return kNothing;
   // Nobody's row tells that there is a device: in a textfile nothing else does.
   if (meaning.says == Says::SessionInfo && exporters_label(labels, "status") == "idle") meaning.says = Says::DeviceInfo;
 
@@ -145,6 +145,12 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
   }
 }
 
+bool Fleet::in_pool(const Identity& identity) const {
+  if (!options_.nodes.empty() && std::ranges::find(options_.nodes, identity.node) == options_.nodes.end()) return false;
+  return !options_.max_devices || devices_ < *options_.max_devices ||
+         subject_by_name_.contains(fmt::format("{}/{}", identity.cluster, identity.uuid));
+}
+
 std::uint32_t Fleet::learn_node(const Identity& identity) {
   const auto [entry, fresh] = node_by_name_.try_emplace(fmt::format("{}/{}", identity.cluster, identity.node),
                                                         static_cast<std::uint32_t>(nodes_.size()));
@@ -180,6 +186,7 @@ std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
   const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
   const std::uint32_t subject = entry->second;
   if (fresh) {
+    ++devices_;
     subjects_.emplace_back();
     DeviceFacts facts;
     facts.uuid = identity.uuid;

@@ -52,6 +52,25 @@ DCGM_FI_DEV_POWER_USAGE{gpu="1",UUID="GPU-2",GPU_I_PROFILE="2g.20gb",GPU_I_ID="3
 gpu_profile_info{gpu="1",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2",UUID="GPU-2",Hostname="x"} 1
 )";
 
+TEST(Fleet, KnowsItsPoolAlone) {
+  const std::string page = R"(DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-1",Hostname="x"} 1
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-2",Hostname="x"} 1
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",Hostname="x"} 40
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-3",Hostname="y"} 1
+)";
+  const auto known = [&](FleetOptions options) {
+    ToldPages told(std::move(options));
+    told.scrape(kStart, "", page);
+    std::string out;
+    for (const auto& node : told.fleet.publish(kStart)->nodes)
+      for (const Device& device : node->devices) out += device.facts->uuid + " ";
+    return out;
+  };
+  EXPECT_EQ(known({}), "GPU-1 GPU-2 GPU-3 ");
+  EXPECT_EQ(known({.nodes = {"y"}}), "GPU-3 ");
+  EXPECT_EQ(known({.max_devices = 1}), "GPU-1 ");
+}
+
 TEST(Fleet, AnIdleRowTellsOfADeviceAndOfNoSession) {
   ToldPages told;
   told.scrape(kStart, "", "gpu_process_info{gpu=\"3\",pid=\"\",status=\"idle\",UUID=\"GPU-i\",Hostname=\"x\"} 1\n");

@@ -11,7 +11,7 @@ namespace tessera::fleet {
 
 class ToldPages {
  public:
-  explicit ToldPages(FleetOptions options = {}) : fleet(options) {}
+  explicit ToldPages(FleetOptions options = {}) : fleet(std::move(options)) {}
 
   /// A scrape of the target `job`: what it told before and does not tell now ends, as Prometheus and the relay have it.
   /// `labels` are the target's, as `node="a",job="x"`.
