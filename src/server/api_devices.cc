@@ -8,6 +8,7 @@
 #include "gpu/models.h"
 #include "server/api.h"
 #include "server/api_rows.h"
+#include "server/field_selector.h"
 #include "server/paging.h"
 
 namespace tessera::server {
@@ -81,6 +82,41 @@ constexpr std::string_view kColumns[] = {"id",
                                          "firstSeen",
                                          "lastSeen"};
 
+struct Field {
+  std::string_view name;
+  std::string (*of)(const Row& row);
+};
+constexpr Field kFields[] = {
+    {"id", [](const Row& r) { return fleet::device_id(r.node->name, r.device->facts->index); }},
+    {"uuid", [](const Row& r) { return r.device->facts->uuid; }},
+    {"cluster", [](const Row& r) { return r.node->cluster; }},
+    {"node", [](const Row& r) { return r.node->name; }},
+    {"index", [](const Row& r) { return std::to_string(r.device->facts->index); }},
+    {"model", [](const Row& r) { return r.device->facts->name; }},
+    {"modelKey", [](const Row& r) { return std::string(model_of(*r.device)); }},
+    {"presence", [](const Row& r) { return std::string(fleet::presence_name(r.device->presence)); }},
+    {"health", [](const Row& r) { return std::string(fleet::health_name(fleet::health_of(*r.device))); }},
+    {"use", [](const Row& r) { return std::string(fleet::use_name(fleet::use_of(*r.device).use)); }},
+    {"migEnabled",
+     [](const Row& r) {
+       const auto enabled = r.device->facts->mig_enabled;
+       return std::string(!enabled ? "" : *enabled ? "true" : "false");
+     }},
+    {"architecture", [](const Row& r) { return r.device->facts->architecture; }},
+    {"driverVersion", [](const Row& r) { return r.device->facts->driver_version; }},
+};
+
+std::vector<std::string_view> field_names() {
+  std::vector<std::string_view> out;
+  for (const Field& one : kFields) out.push_back(one.name);
+  return out;
+}
+
+bool holds(const std::vector<FieldTerm>& terms, const Row& row) {
+  return std::ranges::all_of(
+      terms, [&](const FieldTerm& term) { return (kFields[term.field].of(row) == term.value) == term.equal; });
+}
+
 /// One sentence where it is not present and healthy.
 std::string why(const Device& device) {
   if (device.presence == fleet::Presence::Retired) return "Its node has left, or another board has its place.";
@@ -152,6 +188,7 @@ Page list_devices(const Known& known, Query& query) {
   const auto health = query.words("health", health_names());
   const auto use = query.words("use", use_names());
   const auto presence = read_presences(query);
+  const auto fields = read_field_selector(query, field_names());
   const std::string search = lower(query.text("search").value_or(""));
   const Pager<Row> pager(query, kSort, "cluster,node,index", "cluster,node,index,uuid");
   if (!query.finish()) return {};
@@ -161,7 +198,8 @@ Page list_devices(const Known& known, Query& query) {
     for (const Device& device : node->devices)
       if (is_one(presence, device.presence) && filter.wants(*node, device) &&
           (health.empty() || is_one(health, fleet::health_of(device))) &&
-          (use.empty() || is_one(use, fleet::use_of(device).use)) && found_by(*node, device, search))
+          (use.empty() || is_one(use, fleet::use_of(device).use)) && found_by(*node, device, search) &&
+          holds(fields, {node.get(), &device}))
         rows.push_back({node.get(), &device});
   }
   Page page;

@@ -131,6 +131,8 @@ struct ApiTest : testing::Test {
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
   bool started = true;
   Leadership leadership;
+  Events events{published, [] { return false; }};
+  Proxy proxy{{}};
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -140,7 +142,9 @@ struct ApiTest : testing::Test {
                                          {"H100_80GB"},
                                          *access,
                                          leadership,
-                                         {&readers, std::chrono::seconds(30), {}}},
+                                         {&readers, std::chrono::seconds(30), {}},
+                                         events,
+                                         proxy},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
@@ -182,6 +186,21 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
   publish(kStart + 3'600'000);  // all is silent now, and there is nobody in the lists
   for (const char* path : {"/gpu/overview", "/gpu/nodes", "/gpu/devices", "/gpu/sessions", "/gpu/health"})
     EXPECT_THAT(check.wrong_in(json(path), schema_of(path, "200", "application/json")), IsEmpty()) << path;
+}
+
+TEST_F(ApiTest, EventsAndStatusAreWhatTheDocumentSays) {
+  EXPECT_THAT(check.wrong_in(json("/status"), schema_of("/status", "200", "application/json")), IsEmpty());
+  const auto before = told.fleet.publish(kStart + 20'000);
+  told.scrape(kStart + 21'000, R"(node="w-1",job="agent")", "");
+  told.scrape(kStart + 21'000, R"(node="w-9",job="agent")", std::string(kAgent));
+  const auto changes = fleet::changes_between(*before, *told.fleet.publish(kStart + 21'000));
+  std::set<fleet::ChangeKind> kinds;
+  for (const fleet::Change& change : changes) {
+    kinds.insert(change.kind);
+    const Json event = Json::parse(event_json(change));
+    EXPECT_THAT(check.wrong_in(event, check.at({"components", "schemas", "Event"})), IsEmpty()) << event;
+  }
+  EXPECT_GE(kinds.size(), 4U);
 }
 
 TEST_F(ApiTest, TakesTheParametersOfTheDocumentAndNoOthers) {
@@ -273,6 +292,8 @@ TEST_F(ApiTest, FiltersMustAllMatch) {
       {"/gpu/devices", "health=unhealthy,unknown", {"w-2-GPU-00", "w-0-GPU-00", "w-2-GPU-00"}},
       {"/gpu/devices", "use=free", {"w-2-GPU-01", "w-2-GPU-01"}},
       {"/gpu/devices", "search=LLM-0", {"w-1-GPU-01"}},
+      {"/gpu/devices", "fieldSelector=node%3Dw-1,migEnabled%3D%3Dtrue", {"w-1-GPU-01"}},
+      {"/gpu/devices", "fieldSelector=node!%3Dw-1,use%3Dfree&cluster=b", {"w-2-GPU-01"}},
       {"/gpu/devices", "search=gpu-a", {"w-1-GPU-00", "w-1-GPU-01"}},
       {"/gpu/devices", "nodeName=w-1&sort=-utilization", {"w-1-GPU-00", "w-1-GPU-01"}},
       {"/gpu/devices", "cluster=default&sort=temperatureCelsius,-id&limit=2", {"w-1-GPU-00", "w-2-GPU-01"}},
@@ -341,6 +362,8 @@ TEST_F(ApiTest, SaysWhatIsWrongWithAQuery) {
       {"model=T4,,A30", "model", "separated by commas"},
       {"cluster=a&cluster=b", "cluster", "twice"},
       {"search=%ff", "search", "not percent-encoded UTF-8"},
+      {"fieldSelector=use", "fieldSelector", "field!=value is expected"},
+      {"fieldSelector=heat%3D1", "fieldSelector", "there is no field 'heat'; there are id, uuid"},
   };
   for (const Case& c : kCases) {
     const auto reply = get(std::string(kApi) + "/gpu/devices", c.query);

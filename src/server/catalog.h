@@ -1,5 +1,6 @@
 #pragma once
 // Every metric that the server exposes, as data: the page is written from it.
+#include <array>
 #include <string_view>
 
 #include "metrics/page.h"
@@ -100,6 +101,28 @@ inline constexpr Described kQueuedBytes{
     {"tessera_server_queued_bytes", Type::Gauge, "bytes", "Memory of what was accepted and is not yet in the fleet."},
     "",
     "the keeper's queue"};
+inline constexpr Described kFailedSaves{{"tessera_server_failed_saves_total", Type::Counter, "tries",
+                                         "Tries to save to the database that failed; what they held is tried again."},
+                                        "",
+                                        "the keeper"};
+inline constexpr Described kEvents{{"tessera_server_events_total", Type::Counter, "events",
+                                    "Events of the fleet, whether anybody followed them or not."},
+                                   "type",
+                                   "comparison of views"};
+inline constexpr Described kEventClients{
+    {"tessera_server_event_clients", Type::Gauge, "clients", "Clients that follow /events."}, "", "the events"};
+inline constexpr Described kEventClientsEnded{
+    {"tessera_server_event_clients_ended_total", Type::Counter, "clients",
+     "Clients of /events that are no more: gone, by themselves; slow, cut because they did not read; refused, over the "
+     "limit."},
+    "reason",
+    "the events and HTTP server"};
+inline constexpr Described kProxied{
+    {"tessera_server_proxied_queries_total", Type::Counter, "queries",
+     "Queries for the engine behind prometheus.url: answered; failed, without a reply that can be handed on; refused, "
+     "too many at once."},
+    "outcome",
+    "the proxy"};
 inline constexpr Described kJournalRecords{
     {"tessera_server_journal_records", Type::Gauge, "records", "Requests that the journal holds."}, "", "the journal"};
 inline constexpr Described kJournalBytes{
@@ -172,6 +195,47 @@ inline constexpr Described kResident{
     {"tessera_server_resident_memory_bytes", Type::Gauge, "bytes", "Resident memory of the process."},
     "",
     "/proc/self/statm"};
+
+/// In the order of the reference.
+inline constexpr std::array kAll = {&kGpuUtilization,
+                                    &kGpuTemperature,
+                                    &kMigAllocationRatio,
+                                    &kBuildInfo,
+                                    &kLeads,
+                                    &kReady,
+                                    &kDevices,
+                                    &kNodes,
+                                    &kSeries,
+                                    &kViewTime,
+                                    &kPublishSeconds,
+                                    &kRequests,
+                                    &kRefused,
+                                    &kSamples,
+                                    &kIgnored,
+                                    &kQueuedBytes,
+                                    &kFailedSaves,
+                                    &kEvents,
+                                    &kEventClients,
+                                    &kEventClientsEnded,
+                                    &kProxied,
+                                    &kJournalRecords,
+                                    &kJournalBytes,
+                                    &kJournalDropped,
+                                    &kJournalErrors,
+                                    &kJournalSyncs,
+                                    &kHttpRequests,
+                                    &kHttpConnections,
+                                    &kHttpRefused,
+                                    &kClusterObjects,
+                                    &kClusterConnected,
+                                    &kClusterErrors,
+                                    &kServingEngines,
+                                    &kServingRefused,
+                                    &kOpenToAll,
+                                    &kApiKeys,
+                                    &kAccessRefused,
+                                    &kCpuSeconds,
+                                    &kResident};
 
 }  // namespace catalog
 }  // namespace tessera::server

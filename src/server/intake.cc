@@ -123,6 +123,7 @@ http::Response Intake::refuse(const http::Request& request, Refusal why, std::st
   {
     const std::lock_guard lock(mutex_);
     ++stats_.refused[static_cast<std::size_t>(why)];
+    stats_.last_refusal = detail.substr(0, 500);
   }
   const RefusalRow& row = kRefusalRows[static_cast<std::size_t>(why)];
   return reply({row.status, row.type, std::move(detail)}, request);

@@ -26,6 +26,7 @@ struct IntakeStats {
   std::uint64_t exemplars = 0;   ///< counted, not kept
   std::uint64_t histograms = 0;  ///< native ones: counted, not kept
   std::array<std::uint64_t, kRefusals> refused{};
+  std::string last_refusal{};  ///< why; empty: none yet
 };
 
 /// Thread-safe: any number of requests at once. What a 2xx was answered for has been written and synced; requests that

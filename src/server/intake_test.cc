@@ -151,11 +151,7 @@ TEST_F(IntakeTest, TakesAPageAndReadsItAgain) {
   EXPECT_EQ(devices_after_the_end(), 2U);
   ASSERT_TRUE(database->run("ALTER TABLE hidden RENAME TO progress"));
   intake.reset();
-  journal.reset();
-  journal = open();
-  fleet.publish(Published{});
-  keeper = keep();
-  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  restart();
   EXPECT_EQ(intake->replay(0)->records, 2U);
   EXPECT_EQ(devices_after_the_end(), 2U);
   const auto& nodes = fleet.get()->view->nodes;

@@ -268,6 +268,8 @@ void Keeper::save(bool usage) {
   save_failed_ = !done;
   const std::lock_guard lock(mutex_);
   if (!done) ++stats_.failed_saves;
+  stats_.failing = !done;
+  if (done) stats_.saved_at = now;
   stats_.unsaved = unsaved_.size();
 }
 

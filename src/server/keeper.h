@@ -48,6 +48,8 @@ struct KeeperStats {
   double save_seconds = 0;           ///< of the last save of usage
   std::uint64_t usage_rows = 0;      ///< of usage that were added to the database
   std::uint64_t usage_too_late = 0;  ///< left out: of a time that is not kept any longer
+  bool failing = false;              ///< the last try failed
+  EpochMs saved_at = 0;              ///< the last that did not; 0: none yet
 };
 
 struct KeeperOptions {

@@ -16,7 +16,8 @@ constexpr const char* kAbout =
     "tessera-server: takes in what agents, relays and exporters say of GPUs, and tells what the fleet is and does.";
 constexpr const char* kFooter =
     "Remote write goes to http://ADDRESS/k8s-monitor/api/v1/write; the API is described at /openapi.yaml. Without a "
-    "configuration file the defaults hold. On an address that other machines reach an API key is needed: "
+    "configuration file the defaults hold; each key has an environment variable, as DATABASE_URL, and TESSERA_PROFILE "
+    "is development, staging or production. On an address that other machines reach an API key is needed: "
     "'tessera-server keys create' makes the first. Exit status: 0, 1 for a failure, 2 for a wrong command line.";
 
 const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
@@ -61,7 +62,10 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   app.add_option("--config", options.config, "settings (YAML)")->type_name("FILE");
   app.add_option("--address", options.address, "where to serve, over the settings' server.address [127.0.0.1:8080]")
       ->type_name("HOST:PORT");
-  app.add_option("--data", options.data, "folder of all that is kept [/var/lib/tessera-server]")->type_name("DIR");
+  app.add_option("--data", options.data,
+                 "folder of all that is kept [/var/lib/tessera-server; in the development profile one that goes with "
+                 "the process]")
+      ->type_name("DIR");
   app.add_option("--check-config", check, "check this file, say what it comes to, and exit")->type_name("FILE");
   app.add_flag("--insecure-no-auth", options.insecure_no_auth,
                "ask nobody who he is, on any address: whoever reaches it may read and change everything");

@@ -17,7 +17,7 @@ struct Options {
   std::string file{};   ///< of a backup
   std::string config;   ///< settings file; empty: none
   std::string address;  ///< over the settings' where not empty
-  std::string data = "/var/lib/tessera-server";
+  std::string data;     ///< empty: as the profile has it
   bool check_config = false;
   bool insecure_no_auth = false;  ///< nobody is asked who he is
   log::Format log_format = log::Format::Text;

@@ -35,6 +35,8 @@ constexpr Title kTitles[] = {{"invalid-parameter", "Invalid parameter"},
                              {"internal", "Failed inside the server"},
                              {"too-large", "Too large"},
                              {"unsupported-type", "Unsupported media type"},
+                             {"disabled", "Switched off"},
+                             {"upstream", "No reply from the metrics engine"},
                              {"starting", "Starting"},
                              {"busy", "Too much at once"},
                              {"journal-full", "Nothing can be written"}};

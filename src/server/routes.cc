@@ -1,6 +1,9 @@
 #include "server/routes.h"
 
+#include <nlohmann/json.hpp>
+
 #include "server/access/api_access.h"
+#include "server/api_status.h"
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
@@ -43,6 +46,15 @@ http::Response text(int status, std::string_view type, std::string body) {
   return out;
 }
 
+http::Response status(const Told& told, const http::Request& request) {
+  Query query(request);
+  if (!query.finish()) return reply(*query.problem(), request);
+  http::Response out =
+      text(200, "application/json", status_json(told).dump(-1, ' ', false, Json::error_handler_t::replace));
+  out.headers.emplace_back("X-Request-Id", request_id(request));
+  return out;
+}
+
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
 http::Response readyz(const Told& told) {
@@ -52,15 +64,28 @@ http::Response readyz(const Told& told) {
   return out;
 }
 
+/// Samples come in here, unless they are not wanted or not yet.
+http::Response take_in(const Told& told, const http::Request& request,
+                       http::Response (Intake::*take)(const http::Request&, std::size_t*)) {
+  if (!told.enabled)
+    return reply({403, "disabled", "gpu.management.enabled is false: this server takes no samples"}, request);
+  if (!told.started()) return starting(request);
+  std::size_t samples = 0;
+  http::Response out = (told.intake.*take)(request, &samples);
+  told.access.charge_samples(request, samples);
+  return out;
+}
+
 http::Response metrics_page(const Told& told, const http::Request& request) {
   const auto published = told.fleet.get();
   if (!published) return starting(request);
   metrics::Page page;
   add_fleet_metrics(page, *published->view);
   if (told.cluster) add_cluster_metrics(page, told.cluster());
-  add_self_metrics(page, *published,
-                   {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
-                    told.access.stats(), footprint(), told.leadership.may_write()});
+  add_self_metrics(
+      page, *published,
+      {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
+       told.access.stats(), footprint(), told.leadership.may_write(), told.events.stats(), told.proxy.stats()});
   const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
   http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
                             open ? metrics::write_openmetrics(page) : metrics::write_text(page));
@@ -95,18 +120,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
       {"GET", "/metrics", [told](const http::Request& request) { return metrics_page(told, request); }},
       {"GET", "/openapi.yaml",
        [](const http::Request&) { return text(200, "application/yaml", std::string(openapi_yaml())); }},
-      {"POST", api + "/write",
-       [told](const http::Request& request) {
-         if (!told.started()) return starting(request);
-         std::size_t samples = 0;
-         http::Response taken = told.intake.write(request, &samples);
-         told.access.charge_samples(request, samples);
-         return taken;
-       }},
+      {"POST", api + "/write", [told](const http::Request& request) { return take_in(told, request, &Intake::write); }},
       {"POST", api + "/import/prometheus",
-       [told](const http::Request& request) {
-         return told.started() ? told.intake.import_page(request) : starting(request);
-       }},
+       [told](const http::Request& request) { return take_in(told, request, &Intake::import_page); }},
+      {"GET", api + "/events", [told](const http::Request& request) { return told.events.subscribe(request); }},
+      {"GET", api + "/status", [told](const http::Request& request) { return status(told, request); }},
   };
   const auto source =
       std::make_shared<const Source>(Source{.fleet = told.fleet,
@@ -122,6 +140,14 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
+  const std::string engine = context_path + "/prometheus";
+  for (const char* method : {"GET", "POST"}) {
+    for (const std::string& path : Proxy::paths())
+      out.push_back({method, engine + path,
+                     [told, path](const http::Request& request) { return told.proxy.forward(request, path); }});
+    out.push_back({method, engine + "/api/v1/label/{name}/values",
+                   [told](const http::Request& request) { return told.proxy.label_values(request); }});
+  }
   return told.access.guard(std::move(out), context_path);
 }
 

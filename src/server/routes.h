@@ -9,10 +9,12 @@
 #include "http/server.h"
 #include "server/access/access.h"
 #include "server/cluster_watch.h"
+#include "server/events.h"
 #include "server/history.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
+#include "server/proxy.h"
 
 namespace tessera::server {
 
@@ -27,8 +29,13 @@ struct Told {
   std::vector<std::string> supported_models;
   Access& access;
   const Leadership& leadership;
-  History history{};
+  History history;
+  Events& events;
+  Proxy& proxy;
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
+  std::string database{};                                    ///< "sqlite"
+  std::vector<std::string> profiles{};                       ///< that are active
+  bool enabled = true;                                       ///< gpu.management.enabled: whether samples are taken
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

@@ -9,15 +9,18 @@
 #include <thread>
 
 #include "base/every.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
+#include "server/events.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
 #include "server/problem.h"
+#include "server/proxy.h"
 #include "server/replica.h"
 #include "server/routes.h"
 #include "server/settings.h"
@@ -47,9 +50,10 @@ std::optional<std::string> environment(std::string_view name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
-std::string database_url(const Settings& settings, const Options& options) {
-  return store::shared_url(settings.database_url.empty() ? "sqlite:" + options.data + "/tessera.db"
-                                                         : settings.database_url);
+std::string data_of(const Options& options) { return options.data.empty() ? "/var/lib/tessera-server" : options.data; }
+
+std::string database_url(const Settings& settings, const std::string& data) {
+  return settings.database_url.empty() ? "sqlite:" + data + "/tessera.db" : settings.database_url;
 }
 
 /// Of the namespaces of the cluster that is watched.
@@ -83,7 +87,7 @@ http::ServerOptions server_options(const Settings& settings, const Options& opti
   out.address = options.address.empty() ? settings.address : options.address;
   out.threads = kThreads;
   out.max_body_bytes = limits.body_bytes;
-  out.max_connections = 1024;
+  out.max_connections = 2048;  // a thousand of them may follow the events
   if (!settings.tls_certificate.empty()) {
     out.tls.emplace();
     out.tls->cert_file = settings.tls_certificate;
@@ -148,11 +152,46 @@ Result<std::unique_ptr<Leadership>> settle_leadership(const std::string& url, co
   return std::make_unique<Leadership>(TRY(store::Database::open(url, impatient)), store::Candidate{journal, "", 10s});
 }
 
+/// Where what is kept stands; in development a folder that goes with the process.
+class DataFolder {
+ public:
+  DataFolder(const Settings& settings, const Options& options) : path_(options.data) {
+    if (path_.empty() && settings.development) path_ = own_.emplace().path().string();
+    if (path_.empty()) path_ = data_of(options);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::optional<TempDir> own_;
+  std::string path_;
+};
+
+ProxyOptions proxy_options(const Settings& settings) {
+  ProxyOptions out;
+  out.url = settings.prometheus_url;
+  out.username = settings.prometheus_username;
+  out.password_file = settings.prometheus_password_file;
+  out.bearer_token_file = settings.prometheus_bearer_token_file;
+  out.ca_file = settings.prometheus_ca_file;
+  out.deadline = settings.prometheus_timeout;
+  return out;
+}
+
+KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::ClusterView>& cluster) {
+  KeeperOptions out;
+  out.cluster = &cluster;
+  out.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
+  out.fleet.interval = out.serving.interval = settings.collection_interval;
+  out.fleet.nodes = settings.pool_nodes;
+  if (settings.pool_max_devices) out.fleet.max_devices = static_cast<std::size_t>(*settings.pool_max_devices);
+  return out;
+}
+
 /// One time of leading, or of following: until the stop, or until it has to be the other. `address` is where to serve,
 /// then where it was served.
 Result<void> serve(const Settings& settings, const Options& options, journal::Journal& journal, Leadership& leadership,
                    std::string& address, const std::stop_token& stop) {
-  const std::string url = database_url(settings, options);
+  const std::string url = store::shared_url(database_url(settings, options.data));
   store::Readers readers(url, kReaders);
   const std::int64_t epoch = leadership.state().epoch;
   const bool leads = !leadership.shared() || epoch > 0;
@@ -168,13 +207,10 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto access =
       TRY(Access::open(std::move(access_database), access_settings(settings, options, cluster), serving_at.address));
   Latest<Published> fleet;
-  KeeperOptions keeping;
+  KeeperOptions keeping = keeper_options(settings, cluster);
   keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
   const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
-  keeping.cluster = &cluster;
-  keeping.fleet.interval = keeping.serving.interval = settings.collection_interval;
   keeping.follows = !leads;
-  keeping.retention.five_minutes = std::chrono::hours(24 * settings.retention_days);
   if (leads) keeping.resumed = TRY(resume(*database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, *database, journal);
@@ -191,13 +227,28 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
     return known ? std::optional(known->stats()) : std::nullopt;
   };
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
+  Events events(fleet, is_started);
+  Proxy proxy(proxy_options(settings));
   std::function<std::vector<ClusterListStats>()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
-  const auto server = TRY(
-      http::Server::listen(serving_at, routes({fleet, intake, keeper, journal, served, is_started,
-                                               settings.supported_models, *access, leadership, history, cluster_stats},
-                                              settings.context_path)));
+  const Told told{fleet,
+                  intake,
+                  keeper,
+                  journal,
+                  served,
+                  is_started,
+                  settings.supported_models,
+                  *access,
+                  leadership,
+                  history,
+                  events,
+                  proxy,
+                  cluster_stats,
+                  url.substr(0, url.find(':')),
+                  settings.profiles,
+                  settings.enabled};
+  const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   address = server->address();
   leadership.advertise(reachable(address));
@@ -226,21 +277,25 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
 }  // namespace
 
 Result<std::string> database_url(const Options& options) {
-  return database_url(TRY(load_settings(options.config, environment)), options);
+  return database_url(TRY(load_settings(options.config, environment)), data_of(options));
 }
 
-Result<void> run(const Options& options, std::stop_token stop) {
-  const Settings settings = TRY(load_settings(options.config, environment));
+Result<void> run(const Options& given, std::stop_token stop) {
+  const Settings settings = TRY(load_settings(given.config, environment));
   for (const std::string& warning : settings.warnings) log::warn("settings", {{"what", warning}});
-  if (options.check_config) {
-    std::printf("%s: fine\n", options.config.c_str());
+  if (given.check_config) {
+    std::printf("%s: fine\n", given.config.c_str());
     return {};
   }
-  if (options.command == Command::Backup) return backup(database_url(settings, options), options.file);
-  if (options.command == Command::Restore) return restore(options.data, database_url(settings, options), options.file);
+  const std::string kept_in = database_url(settings, data_of(given));
+  if (given.command == Command::Backup) return backup(kept_in, given.file);
+  if (given.command == Command::Restore) return restore(data_of(given), kept_in, given.file);
   const std::stop_callback watchdog(stop, exit_when_stuck);
+  const DataFolder data(settings, given);
+  Options options = given;
+  options.data = data.path();
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
-  const auto leadership = TRY(settle_leadership(database_url(settings, options), TRY(journal_id(options.data))));
+  const auto leadership = TRY(settle_leadership(database_url(settings, options.data), TRY(journal_id(options.data))));
   std::string address = server_options(settings, options, {}).address;
   while (!stop.stop_requested()) TRY(serve(settings, options, *journal, *leadership, address, stop));
   log::info("server stopping");

@@ -105,6 +105,22 @@ void add_access(Page& page, const AccessStats& access) {
     page.add(page.labels(label_text({{"reason", refused_name(static_cast<Refused>(i))}})), number(access.refused[i]));
 }
 
+void add_edges(Page& page, const SelfSeen& seen) {
+  page.family(catalog::kEvents.metric);
+  for (std::size_t i = 0; i < fleet::kChangeKinds; ++i)
+    page.add(page.labels(label_text({{"type", fleet::change_name(static_cast<fleet::ChangeKind>(i))}})),
+             number(seen.events.events[i]));
+  append_single(page, catalog::kEventClients.metric, number(seen.events.clients));
+  add_counts(page, catalog::kEventClientsEnded, "reason",
+             {{"gone", seen.events.lost - std::min(seen.events.lost, seen.http ? seen.http->cut_streams : 0)},
+              {"slow", seen.http ? seen.http->cut_streams : 0},
+              {"refused", seen.events.refused}});
+  add_counts(page, catalog::kProxied, "outcome",
+             {{"answered", seen.proxy.requests - seen.proxy.failed},
+              {"failed", seen.proxy.failed},
+              {"refused", seen.proxy.refused}});
+}
+
 }  // namespace
 
 void add_fleet_metrics(Page& page, const fleet::View& view) {
@@ -156,6 +172,7 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   add_journal(page, seen.journal);
   if (seen.http) add_http(page, *seen.http);
   add_access(page, seen.access);
+  add_edges(page, seen);
   append_single(page, catalog::kCpuSeconds.metric, seen.process.cpu_seconds);
   if (seen.process.resident_bytes) append_single(page, catalog::kResident.metric, number(*seen.process.resident_bytes));
 }

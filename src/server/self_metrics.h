@@ -8,8 +8,10 @@
 #include "metrics/page.h"
 #include "server/access/access.h"
 #include "server/cluster_watch.h"
+#include "server/events.h"
 #include "server/intake.h"
 #include "server/keeper.h"
+#include "server/proxy.h"
 
 namespace tessera::server {
 
@@ -22,6 +24,8 @@ struct SelfSeen {
   AccessStats access;
   Footprint process;
   bool leads = true;
+  EventStats events;
+  ProxyStats proxy;
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view);

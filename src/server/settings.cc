@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
+#include <type_traits>
+#include <utility>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "server/profiles.h"
+#include "server/settings_environment.h"
 #include "store/database.h"
 
 namespace tessera::server {
@@ -15,8 +20,20 @@ namespace {
 
 using config::Node;
 
+template <class Type>
+constexpr Shape shape_of() {
+  if (std::is_same_v<Type, std::vector<std::string>>) return Shape::List;
+  if (std::is_same_v<Type, std::map<std::string, std::string>>) return Shape::Map;
+  return std::is_same_v<Type, std::string> ? Shape::Text : Shape::Value;
+}
+
+struct Taking {
+  Result<void> (*take)(const Node&, Settings&);
+  Shape shape;
+};
+
 template <auto Settings::* kField>
-Result<void> take(const Node& node, Settings& into) {
+Result<void> take_field(const Node& node, Settings& into) {
   using Type = std::remove_cvref_t<decltype(into.*kField)>;
   constexpr std::int64_t kMost = 1'000'000;
   if constexpr (std::is_same_v<Type, bool>)
@@ -66,18 +83,19 @@ Result<void> take_roles(const Node& node, Settings& into) {
   return {};
 }
 
+template <auto Settings::* kField>
+constexpr Taking take{take_field<kField>, shape_of<std::remove_cvref_t<decltype(std::declval<Settings&>().*kField)>>()};
+
 struct Row {
   SettingRow told;
-  Result<void> (*take)(const Node&, Settings&);
+  Taking taking;
   std::string_view no_effect = {};  ///< why, where nothing depends on it
 };
 
 constexpr std::string_view kLater = "this version does not use it";
 
 const Row kRows[] = {
-    {{"gpu.management.enabled", "true", "false: samples are refused and nothing is kept"},
-     take<&Settings::enabled>,
-     kLater},
+    {{"gpu.management.enabled", "true", "false: samples are refused and nothing is kept"}, take<&Settings::enabled>},
     {{"gpu.management.supported-models", "all", "model keys that are supported; others are shown, marked"},
      take<&Settings::supported_models>},
     {{"gpu.management.mig.enabled", "true", "whether MIG layouts may be changed"},
@@ -99,10 +117,9 @@ const Row kRows[] = {
     {{"gpu.management.cost.default-rates", "", "money per GPU-hour by model key"},
      take<&Settings::default_rates>,
      kLater},
-    {{"gpu.management.pool.nodes", "all", "only GPUs of these nodes are managed"}, take<&Settings::pool_nodes>, kLater},
-    {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed"},
-     take<&Settings::pool_max_devices>,
-     kLater},
+    {{"gpu.management.pool.nodes", "all", "only GPUs of these nodes are managed"}, take<&Settings::pool_nodes>},
+    {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed: those that are told of first"},
+     take<&Settings::pool_max_devices>},
     {{"server.address", "127.0.0.1:8080", "HOST:PORT to serve at; one that other machines reach needs an API key"},
      take<&Settings::address>},
     {{"server.context-path", "/k8s-monitor", "what stands before every path of the API"},
@@ -125,16 +142,16 @@ const Row kRows[] = {
     {{"server.access.teams", "", "the team of a namespace, as a map; keys may be restricted to teams"},
      take<&Settings::teams>},
     {{"server.access.oidc.issuer", "", "URL of an OpenID Connect issuer whose bearer tokens are taken"},
-     take_oidc<&OidcSettings::issuer>},
+     {take_oidc<&OidcSettings::issuer>, Shape::Text}},
     {{"server.access.oidc.audience", "", "the audience that tokens must be made for"},
-     take_oidc<&OidcSettings::audience>},
+     {take_oidc<&OidcSettings::audience>, Shape::Text}},
     {{"server.access.oidc.groups-claim", "groups", "the claim with the groups, or a path: realm_access.roles"},
-     take_oidc<&OidcSettings::groups_claim>},
+     {take_oidc<&OidcSettings::groups_claim>, Shape::Text}},
     {{"server.access.oidc.ca-file", "the system's", "whom the issuer's certificate is held against (PEM)"},
-     take_oidc<&OidcSettings::ca_file>},
+     {take_oidc<&OidcSettings::ca_file>, Shape::Text}},
     {{"server.access.oidc.roles", "",
       "list of {group, scopes, namespaces, teams}: what a group may do and see; the first that one is in counts"},
-     take_roles},
+     {take_roles, Shape::Value}},
     {{"server.access.limits.requests-per-second", "1000", "of one key; as many may come at once"},
      take<&Settings::requests_per_second>},
     {{"server.access.limits.samples-per-second", "no limit", "that one key sends; as many may come at once"},
@@ -149,10 +166,20 @@ const Row kRows[] = {
      take<&Settings::service_account>},
     {{"owners.team-label", "team, app.kubernetes.io/part-of",
       "labels of pods, else of namespaces, of which the first names the team"},
-     take_team_labels},
+     {take_team_labels, Shape::List}},
     {{"database.url", "SQLite in the data folder",
       "sqlite:FILE, postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=… or odbc:DSN=NAME"},
      take<&Settings::database_url>},
+    {{"prometheus.url", "none", "Prometheus-compatible engine with the raw series, as http://prometheus:9090"},
+     take<&Settings::prometheus_url>},
+    {{"prometheus.username", "none", "who asks it, by basic authentication"}, take<&Settings::prometheus_username>},
+    {{"prometheus.password-file", "none", "file with the password; read for each request"},
+     take<&Settings::prometheus_password_file>},
+    {{"prometheus.bearer-token-file", "none", "file with a bearer token; read for each request"},
+     take<&Settings::prometheus_bearer_token_file>},
+    {{"prometheus.ca-file", "the system's", "certificates (PEM) that its own must come from"},
+     take<&Settings::prometheus_ca_file>},
+    {{"prometheus.timeout", "30s", "how long a query may take"}, take<&Settings::prometheus_timeout>},
 };
 
 /// Spring's relaxed binding: case, `-` and `_` do not count.
@@ -180,12 +207,15 @@ std::string nearest_key(std::string_view key) {
   return std::string(nearest(key, keys));
 }
 
-Result<void> read(const Node& parent, const std::string& path, Settings& into) {
+using Given = std::vector<std::string_view>;
+
+Result<void> read(const Node& parent, const std::string& path, Settings& into, Given& given) {
   for (const Node::Entry& entry : TRY(parent.entries())) {
     const std::string key = path.empty() ? entry.key : path + "." + entry.key;
     if (const Row* row = find_row(key)) {
       if (entry.value.is_null()) continue;
-      TRY(row->take(entry.value, into));
+      TRY(row->taking.take(entry.value, into));
+      given.push_back(row->told.key);
       if (!row->no_effect.empty()) into.warnings.push_back(fmt::format("{} has no effect: {}", key, row->no_effect));
       continue;
     }
@@ -195,9 +225,44 @@ Result<void> read(const Node& parent, const std::string& path, Settings& into) {
                                                       : fmt::format("this key is not known; did you mean '{}'?", near));
     }
     if (!entry.value.is_map() && !entry.value.is_null()) return entry.value.error("a map of settings expected");
-    TRY(read(entry.value, key, into));
+    TRY(read(entry.value, key, into, given));
   }
   return {};
+}
+
+Result<void> read_document(std::string_view text, std::string_view file, Settings& into, Given& given) {
+  const Node node = TRY(config::load(text, file));
+  if (!node.is_null() && !node.is_map()) return node.error("a map of settings expected");
+  return read(node, "", into, given);
+}
+
+Result<void> read_environment(const Environment& environment, Settings& into, Given& given) {
+  for (const Row& row : kRows) {
+    const auto node = TRY(from_environment(row.told.key, row.taking.shape, environment));
+    if (!node) continue;
+    if (const auto taken = row.taking.take(*node, into); !taken)
+      return fail(taken.error().code, "{}: {}", row.told.key, taken.error().what);
+    given.push_back(row.told.key);
+  }
+  if (const auto address = environment("TESSERA_SERVER_ADDRESS")) {
+    into.address = *address;
+    given.push_back("server.address");
+  }
+  return {};
+}
+
+Result<std::vector<Profile>> active_profiles(const Environment& environment) {
+  for (const std::string_view name : {"TESSERA_PROFILE", "SPRING_PROFILES_ACTIVE"})
+    if (const auto value = environment(name); value && !trim(*value).empty()) return parse_profiles(*value, name);
+  return std::vector<Profile>{};
+}
+
+/// `conf/server-staging.yaml` of `conf/server.yaml`.
+std::string file_of(const std::string& path, Profile profile) {
+  const std::filesystem::path file(path);
+  return (file.parent_path() /
+          fmt::format("{}-{}{}", file.stem().string(), profile_name(profile), file.extension().string()))
+      .string();
 }
 
 Result<void> check(const Settings& settings) {
@@ -212,6 +277,11 @@ Result<void> check(const Settings& settings) {
     return wrong("server.tls.client-ca", "it needs server.tls.certificate and server.tls.private-key");
   if (settings.oidc)
     if (const auto checked = check(*settings.oidc); !checked) return checked;
+  if (!settings.prometheus_url.empty() && !settings.prometheus_url.starts_with("http://") &&
+      !settings.prometheus_url.starts_with("https://"))
+    return wrong("prometheus.url", fmt::format("'{}': http:// or https:// expected", settings.prometheus_url));
+  if (!settings.prometheus_username.empty() && !settings.prometheus_bearer_token_file.empty())
+    return wrong("prometheus", "username or bearer-token-file, not both");
   const std::string& path = settings.context_path;
   if (!path.empty() && (path[0] != '/' || path.ends_with('/')))
     return wrong("server.context-path", fmt::format("'{}': a path with a slash before it and none behind", path));
@@ -254,26 +324,50 @@ std::string with_environment(std::string url, const Environment& environment) {
 
 }  // namespace
 
-Result<Settings> parse_settings(std::string_view text, std::string_view file, const Environment& environment) {
+namespace {
+
+/// The files' texts, the later over the earlier.
+Result<Settings> make_settings(const std::vector<std::pair<std::string, std::string>>& documents,
+                               const std::vector<Profile>& profiles, const Environment& environment) {
   Settings out;
-  const Node node = TRY(config::load(text, file));
-  if (!node.is_null() && !node.is_map()) return node.error("a map of settings expected");
-  TRY(read(node, "", out));
-  if (const auto address = environment("TESSERA_SERVER_ADDRESS")) out.address = *address;
+  Given given;
+  for (const auto& [file, text] : documents) TRY(read_document(text, file, out, given));
+  TRY(read_environment(environment, out, given));
   out.database_url = with_environment(std::move(out.database_url), environment);
+  if (environment("DB_HOST")) given.push_back("database.url");
+  for (const Profile one : profiles) out.profiles.emplace_back(profile_name(one));
+  TRY(apply_profiles(profiles, given, out));
   if (const auto checked = check(out); !checked)
-    return fail(Code::Invalid, "{}: {}", file.empty() ? "settings" : file, checked.error().what);
+    return fail(Code::Invalid, "{}: {}", documents.empty() ? "settings" : documents.front().first,
+                checked.error().what);
   return out;
 }
 
+}  // namespace
+
+Result<Settings> parse_settings(std::string_view text, std::string_view file, const Environment& environment) {
+  const auto profiles = TRY(active_profiles(environment));
+  return make_settings({{file.empty() ? "settings" : std::string(file), std::string(text)}}, profiles, environment);
+}
+
 Result<Settings> load_settings(const std::string& path, const Environment& environment) {
-  if (path.empty()) return parse_settings("", "", environment);
-  return parse_settings(TRY(read_file(path)), path, environment);
+  const auto profiles = TRY(active_profiles(environment));
+  std::vector<std::pair<std::string, std::string>> documents;
+  if (!path.empty()) documents.emplace_back(path, TRY(read_file(path)));
+  for (const Profile profile : profiles) {
+    const std::string beside = path.empty() ? "" : file_of(path, profile);
+    if (std::error_code error; !beside.empty() && std::filesystem::exists(beside, error))
+      documents.emplace_back(beside, TRY(read_file(beside)));
+  }
+  return make_settings(documents, profiles, environment);
 }
 
 std::vector<SettingRow> setting_rows() {
   std::vector<SettingRow> out;
-  for (const Row& row : kRows) out.push_back(row.told);
+  for (const Row& row : kRows) {
+    out.push_back(row.told);
+    out.back().no_effect = row.no_effect;
+  }
   return out;
 }
 

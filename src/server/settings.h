@@ -50,15 +50,28 @@ struct Settings {
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
 
+  // prometheus
+  std::string prometheus_url;  ///< of the engine that keeps raw series; empty: none
+  std::string prometheus_username;
+  std::string prometheus_password_file;
+  std::string prometheus_bearer_token_file;
+  std::string prometheus_ca_file;
+  Milliseconds prometheus_timeout{30'000};
+
+  bool development = false;           ///< the profile: nothing outlives the process
+  std::vector<std::string> profiles;  ///< that are active
+
   std::vector<std::string> warnings;  ///< keys that are taken but have no effect, with why
 };
 
 /// What the environment says under a name; nullopt where it is not set.
 using Environment = std::function<std::optional<std::string>(std::string_view)>;
 
-/// Invalid with file, line, column and the key, for what is wrong and for keys that are not known (the nearest known
-/// one is named).
+/// Settings of the file, above them those of the environment (settings_environment.h), and what the profiles of
+/// TESSERA_PROFILE or SPRING_PROFILES_ACTIVE ask for (profiles.h). Invalid with file, line, column and the key, for
+/// what is wrong and for keys that are not known (the nearest known one is named).
 Result<Settings> parse_settings(std::string_view text, std::string_view file, const Environment& environment);
+/// Beside FILE.yaml stands FILE-PROFILE.yaml for what a profile says otherwise.
 Result<Settings> load_settings(const std::string& path, const Environment& environment);
 
 /// Every key, for documentation and its check: name, default, meaning.
@@ -66,6 +79,7 @@ struct SettingRow {
   std::string_view key;
   std::string_view fallback;
   std::string_view meaning;
+  std::string_view no_effect = {};  ///< why, where nothing depends on it
 };
 std::vector<SettingRow> setting_rows();
 

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "base/files.h"
+
 namespace tessera::server {
 namespace {
 using namespace std::chrono_literals;
@@ -119,6 +123,68 @@ TEST(Settings, TheEnvironmentNamesTheDatabase) {
     ASSERT_TRUE(settings) << settings.error().what;
     EXPECT_EQ(settings->database_url, one.url);
   }
+}
+
+Environment variables(std::map<std::string, std::string, std::less<>> all) {
+  return [all = std::move(all)](std::string_view name) {
+    const auto found = all.find(name);
+    return found == all.end() ? std::nullopt : std::optional(found->second);
+  };
+}
+
+TEST(Settings, EveryKeyHasAVariable) {
+  const auto settings = parse_settings("gpu.management.metrics.collection-interval: 15s\n", "s.yaml",
+                                       variables({{"GPU_MANAGEMENT_METRICS_COLLECTIONINTERVAL", "45s"},
+                                                  {"GPU_MANAGEMENT_POOL_NODES", "worker-01, worker-02"},
+                                                  {"GPU_MANAGEMENT_POOL_MAX_DEVICES", "8"},
+                                                  {"GPU_MANAGEMENT_ENABLED", "false"},
+                                                  {"DATABASE_URL", "sqlite::memory:"},
+                                                  {"PROMETHEUS_URL", "http://it's:9090"}}));
+  ASSERT_TRUE(settings) << settings.error().what;
+  EXPECT_EQ(settings->collection_interval, 45s);
+  EXPECT_THAT(settings->pool_nodes, testing::ElementsAre("worker-01", "worker-02"));
+  EXPECT_EQ(settings->pool_max_devices, 8);
+  EXPECT_FALSE(settings->enabled);
+  EXPECT_EQ(settings->database_url, "sqlite::memory:");
+  EXPECT_EQ(settings->prometheus_url, "http://it's:9090");
+  EXPECT_THAT(parse_settings("", "", variables({{"GPU_MANAGEMENT_POOL_MAX_DEVICES", "many"}})).error().what,
+              HasSubstr("gpu.management.pool.max-devices: environment GPU_MANAGEMENT_POOL_MAX_DEVICES"));
+}
+
+TEST(Settings, ProfilesAskForWhatTheyNeed) {
+  const auto with = [](const char* profile, const char* text) {
+    return parse_settings(text, "s.yaml", variables({{"TESSERA_PROFILE", profile}}));
+  };
+  EXPECT_EQ(with("development", "")->database_url, "sqlite::memory:");
+  EXPECT_EQ(with("Development", "database.url: sqlite:x.db\n")->database_url, "sqlite:x.db");
+  struct Case {
+    const char *profile, *text, *error;
+  };
+  static constexpr Case kCases[] = {
+      {"develpment", "", "did you mean development?"},
+      {"development,production", "", "development goes with no other profile"},
+      {"staging", "", "database.url must name a PostgreSQL"},
+      {"production", "server.address: :1\n", "database.url must be said"},
+  };
+  for (const Case& c : kCases) {
+    const auto settings = with(c.profile, c.text);
+    ASSERT_FALSE(settings) << c.profile;
+    EXPECT_THAT(settings.error().what, HasSubstr(c.error));
+  }
+  EXPECT_EQ(parse_settings("", "", variables({{"SPRING_PROFILES_ACTIVE", "development"}}))->profiles.front(),
+            "development");
+}
+
+TEST(Settings, AProfileHasAFileOfItsOwn) {
+  const TempDir folder;
+  const std::string file = (folder.path() / "server.yaml").string();
+  ASSERT_TRUE(write_file_atomically(file, "server.address: :1\nserver.context-path: /a\n"));
+  ASSERT_TRUE(write_file_atomically(folder.path() / "server-development.yaml", "server.context-path: /b\n"));
+  const auto settings = load_settings(file, variables({{"TESSERA_PROFILE", "development"}}));
+  ASSERT_TRUE(settings) << settings.error().what;
+  EXPECT_EQ(settings->address, ":1");
+  EXPECT_EQ(settings->context_path, "/b");
+  EXPECT_EQ(load_settings(file, none())->context_path, "/a");
 }
 
 }  // namespace

@@ -239,9 +239,21 @@ struct RoutesTest : testing::Test {
   Keeper keeper{{}, kept, *database, *journal};
   Intake intake{{}, *journal, keeper};
   Leadership leadership;
-  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(routes(
-      {published, intake, keeper, *journal, [] { return std::nullopt; }, [] { return true; }, {}, *access, leadership},
-      std::string(kContext)))));
+  Events events{published, [] { return false; }};
+  Proxy proxy{{}};
+  std::unique_ptr<http::Router> router =
+      std::make_unique<http::Router>(must(http::Router::build(routes({published,
+                                                                      intake,
+                                                                      keeper,
+                                                                      *journal,
+                                                                      [] { return std::nullopt; },
+                                                                      [] { return true; },
+                                                                      {},
+                                                                      *access,
+                                                                      leadership,
+                                                                      events,
+                                                                      proxy},
+                                                                     std::string(kContext)))));
   std::string last;
   int peers = 0;
 };

@@ -1,0 +1,48 @@
+#include "server/api_status.h"
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "server/api_json.h"
+#include "server/events.h"
+#include "server/proxy.h"
+
+namespace tessera::server {
+
+Json status_json(const Told& told) {
+  const IntakeStats intake = told.intake.stats();
+  const KeeperStats keeper = told.keeper.stats();
+  const journal::Stats journal = told.journal.stats();
+  const EventStats events = told.events.stats();
+  std::uint64_t dropped = 0;
+  for (const journal::Count& count : journal.dropped) dropped += count.items;
+  Json metrics_api{{"configured", told.proxy.configured()}, {"url", nullptr}, {"works", nullptr}, {"why", nullptr}};
+  if (told.proxy.configured()) {
+    const auto trouble = told.proxy.trouble();
+    metrics_api["url"] = told.proxy.url();
+    metrics_api["works"] = !trouble;
+    metrics_api["why"] = trouble ? Json(*trouble) : Json(nullptr);
+  }
+  return {{"time", time_json(now_epoch_ms())},
+          {"version", TESSERA_VERSION},
+          {"ready", told.started()},
+          {"profiles", told.profiles},
+          {"access", {{"asksForKeys", !told.access.stats().open_to_all}}},
+          {"database",
+           {{"kind", told.database},
+            {"failing", keeper.failing},
+            {"failedSaves", keeper.failed_saves},
+            {"unsaved", keeper.unsaved},
+            {"savedAt", keeper.saved_at == 0 ? Json(nullptr) : time_json(keeper.saved_at)}}},
+          {"ingest",
+           {{"requests", intake.requests},
+            {"samples", intake.samples},
+            {"refused", std::accumulate(intake.refused.begin(), intake.refused.end(), std::uint64_t{0})},
+            {"lastRefusal", text_or_null(intake.last_refusal)}}},
+          {"journal",
+           {{"records", journal.pending.records}, {"diskBytes", journal.disk_bytes}, {"droppedSamples", dropped}}},
+          {"metricsApi", metrics_api},
+          {"events", {{"clients", events.clients}, {"lost", events.lost}}}};
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,190 @@
+#include "server/events.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "base/every.h"
+#include "base/text.h"
+#include "gpu/models.h"
+#include "server/api_json.h"
+#include "server/api_rows.h"
+
+namespace tessera::server {
+namespace {
+using Clock = std::chrono::steady_clock;
+
+const std::vector<std::string_view>& kind_names() {
+  static const auto kNames = names_of(fleet::change_name, fleet::kChangeKinds);
+  return kNames;
+}
+
+std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+}  // namespace
+
+bool EventFilter::wants(const fleet::Change& change) const {
+  const auto one_of_ours = [&](const std::string& space) { return is_any(spaces, space); };
+  return is_one(kinds, change.kind) && (!cluster || *cluster == change.cluster) && is_any(nodes, change.node) &&
+         (devices.empty() || is_any(devices, change.device_id) || is_any(devices, change.uuid)) &&
+         (spaces.empty() || std::ranges::any_of(change.spaces, one_of_ours));
+}
+
+EventFilter read_event_filter(Query& query) {
+  EventFilter out;
+  out.kinds = query.words("type", kind_names());
+  out.cluster = query.text("cluster");
+  out.nodes = query.texts("nodeName");
+  out.devices = query.texts("deviceId");
+  out.spaces = query.texts("namespace");
+  return out;
+}
+
+std::string event_json(const fleet::Change& change) {
+  const fleet::Workload none;
+  const fleet::Workload& of = change.workload ? *change.workload : none;
+  Json instance = nullptr;
+  if (change.part && change.part->gpu_instance)
+    instance = {{"gi", *change.part->gpu_instance},
+                {"ci", or_null(change.part->compute_instance)},
+                {"profile", text_or_null(change.profile)}};
+  const Json out{{"type", fleet::change_name(change.kind)},
+                 {"time", time_json(change.time)},
+                 {"cluster", change.cluster},
+                 {"node", change.node},
+                 {"deviceId", change.device_id},
+                 {"deviceUuid", change.uuid},
+                 {"modelKey", text_or_null(gpu::model_key(change.model).value_or(change.model))},
+                 {"from", text_or_null(change.from)},
+                 {"to", text_or_null(change.to)},
+                 {"instance", instance},
+                 {"namespace", text_or_null(of.space)},
+                 {"pod", text_or_null(of.pod)},
+                 {"podUid", text_or_null(of.pod_uid)},
+                 {"container", text_or_null(of.container)},
+                 {"pid", change.pid == 0 ? Json(nullptr) : Json(change.pid)},
+                 {"command", text_or_null(change.command)},
+                 {"resource", text_or_null(change.resource)}};
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Events::Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits)
+    : fleet_(fleet),
+      started_(std::move(started)),
+      limits_(limits),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Events::~Events() {
+  thread_.request_stop();
+  const std::lock_guard lock(mutex_);
+  for (const Client& client : clients_) client.stream->close();
+}
+
+void Events::run(const std::stop_token& stop) {
+  std::shared_ptr<const fleet::View> before;
+  auto beat_at = Clock::now() + limits_.heartbeat;
+  every(limits_.look_every, stop, [&] {
+    const auto published = started_() ? fleet_.get() : nullptr;
+    // What was there before the start is no news.
+    if (published && published->view && published->view != before) {
+      if (before) publish(fleet::changes_between(*before, *published->view));
+      before = published->view;
+    }
+    if (Clock::now() < beat_at) return;
+    beat();
+    beat_at = Clock::now() + limits_.heartbeat;
+  });
+}
+
+void Events::publish(const std::vector<fleet::Change>& changes) {
+  if (changes.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const fleet::Change& change : changes) {
+    Event event{++last_, change, nullptr};
+    event.frame = shared(fmt::format("id: {}\nevent: {}\ndata: {}\n\n", id_of(event.number),
+                                     fleet::change_name(change.kind), event_json(change)));
+    ++stats_.events[static_cast<std::size_t>(change.kind)];
+    stats_.lost += std::erase_if(clients_, [&](const Client& client) {
+      return client.filter.wants(change) && !client.stream->send(event.frame);
+    });
+    kept_bytes_ += event.frame->size();
+    kept_.push_back(std::move(event));
+    while (kept_.size() > limits_.kept || kept_bytes_ > limits_.kept_bytes) {
+      kept_bytes_ -= kept_.front().frame->size();
+      kept_.pop_front();
+    }
+  }
+}
+
+void Events::beat() {
+  static const auto kBeat = shared(":\n\n");
+  const std::lock_guard lock(mutex_);
+  stats_.lost += std::erase_if(clients_, [](const Client& client) { return !client.stream->send(kBeat); });
+}
+
+std::string Events::id_of(std::uint64_t number) const { return fmt::format("{:x}-{}", epoch_, number); }
+
+std::optional<std::uint64_t> Events::number_of(std::string_view id) const {
+  const std::string ours = fmt::format("{:x}-", epoch_);
+  if (!id.starts_with(ours)) return std::nullopt;
+  const auto number = parse_int(id.substr(ours.size()));
+  if (!number || *number < 0 || static_cast<std::uint64_t>(*number) > last_) return std::nullopt;
+  return static_cast<std::uint64_t>(*number);
+}
+
+std::string Events::greeting(const http::Request& request, const EventFilter& filter,
+                             std::vector<std::shared_ptr<const std::string>>& missed) const {
+  std::string out = "retry: 2000\n\n";
+  const std::string_view seen = request.header("Last-Event-ID");
+  if (!seen.empty()) {
+    const auto number = number_of(seen);
+    const std::uint64_t oldest = kept_.empty() ? last_ + 1 : kept_.front().number;
+    if (!number || *number + 1 < oldest)
+      out += fmt::format("event: gap\ndata: {}\n\n",
+                         Json({{"lastEventId", valid_utf8(seen.substr(0, 100))},
+                               {"detail", "some of what happened since is not kept any more: read the lists again"}})
+                             .dump());
+    for (const Event& event : kept_)
+      if ((!number || event.number > *number) && filter.wants(event.change)) missed.push_back(event.frame);
+  }
+  // Also who has had no event yet shall have an id to come back with.
+  if (missed.empty()) out += fmt::format("id: {}\nevent: ready\ndata: {{}}\n\n", id_of(last_));
+  return out;
+}
+
+http::Response Events::subscribe(const http::Request& request) {
+  Query query(request);
+  EventFilter filter = read_event_filter(query);
+  if (!query.finish()) return reply(*query.problem(), request);
+  http::Response out;
+  out.content_type = "text/event-stream";
+  out.headers = {{"X-Request-Id", request_id(request)}, {"X-Accel-Buffering", "no"}};
+  if (request.method == "HEAD") return out;
+  const std::lock_guard lock(mutex_);
+  if (clients_.size() >= limits_.clients) {
+    ++stats_.refused;
+    return reply({503, "busy", fmt::format("{} clients follow the events already", clients_.size())}, request);
+  }
+  std::vector<std::shared_ptr<const std::string>> missed;
+  const auto first = shared(greeting(request, filter, missed));
+  std::size_t bytes = first->size();
+  for (const auto& frame : missed) bytes += frame->size();
+  out.stream = std::make_shared<http::Stream>(bytes + limits_.client_bytes);
+  out.stream->send(first);
+  for (const auto& frame : missed) out.stream->send(frame);
+  clients_.push_back({std::move(filter), out.stream});
+  return out;
+}
+
+EventStats Events::stats() const {
+  const std::lock_guard lock(mutex_);
+  EventStats out = stats_;
+  out.clients = clients_.size();
+  return out;
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,100 @@
+#pragma once
+// GET /events: what changes in the fleet, as server-sent events. A thread compares each published view with the one
+// before; the last events are kept, so that who comes back with Last-Event-ID misses nothing that is still there.
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/latest.h"
+#include "fleet/inventory/changes.h"
+#include "http/server.h"
+#include "server/keeper.h"
+#include "server/query.h"
+
+namespace tessera::server {
+
+struct EventLimits {
+  std::size_t kept = 10'000;               ///< events for those who come back
+  std::size_t kept_bytes = 8U << 20U;      ///< of them
+  std::size_t client_bytes = 256U << 10U;  ///< that a client may leave lying, beyond what it came back for
+  std::size_t clients = 1'000;
+  Milliseconds look_every{500};
+  Milliseconds heartbeat{15'000};  ///< of silence, before a comment shows that the connection lives
+};
+
+struct EventStats {
+  std::array<std::uint64_t, fleet::kChangeKinds> events{};  ///< by kind
+  std::size_t clients = 0;
+  std::uint64_t refused = 0;  ///< clients over the limit
+  std::uint64_t lost = 0;     ///< clients that went, or were cut because they did not read
+};
+
+/// Which events a client wants. What is empty does not filter.
+struct EventFilter {
+  std::vector<std::size_t> kinds;
+  std::optional<std::string> cluster;
+  std::vector<std::string> nodes;
+  std::vector<std::string> devices;  ///< ids or UUIDs
+  std::vector<std::string> spaces;   ///< namespaces
+  bool wants(const fleet::Change& change) const;
+};
+EventFilter read_event_filter(Query& query);
+
+/// The JSON of an event.
+std::string event_json(const fleet::Change& change);
+
+/// Thread-safe.
+class Events {
+ public:
+  Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits = {});
+  ~Events();
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  http::Response subscribe(const http::Request& request);
+  EventStats stats() const;
+  /// What the thread does with changes; for tests, too.
+  void publish(const std::vector<fleet::Change>& changes);
+  void beat();
+
+ private:
+  struct Event {
+    std::uint64_t number;
+    fleet::Change change;
+    std::shared_ptr<const std::string> frame;
+  };
+  struct Client {
+    EventFilter filter;
+    std::shared_ptr<http::Stream> stream;
+  };
+  void run(const std::stop_token& stop);
+  std::string id_of(std::uint64_t number) const;
+  std::optional<std::uint64_t> number_of(std::string_view id) const;
+  /// What a client that comes gets first.
+  std::string greeting(const http::Request& request, const EventFilter& filter,
+                       std::vector<std::shared_ptr<const std::string>>& missed) const;
+
+  const Latest<Published>& fleet_;
+  const std::function<bool()> started_;
+  const EventLimits limits_;
+  const EpochMs epoch_ = now_epoch_ms();  ///< ids of another process are not ours
+  mutable std::mutex mutex_;
+  std::deque<Event> kept_;      // guarded by mutex_
+  std::size_t kept_bytes_ = 0;  // guarded by mutex_
+  std::uint64_t last_ = 0;      // guarded by mutex_
+  std::list<Client> clients_;   // guarded by mutex_
+  EventStats stats_;            // guarded by mutex_
+  std::jthread thread_;         ///< last: it ends before the rest goes
+};
+
+}  // namespace tessera::server
