@@ -9,21 +9,20 @@
 
 namespace tessera::e2e {
 
-Server::Server(const std::string& settings, std::map<std::string, std::string> environment)
-    : environment_(std::move(environment)) {
-  if (!settings.empty()) {
-    const std::string file = (folder_.path() / "server.yaml").string();
-    EXPECT_TRUE(write_file_atomically(file, settings));
-    flags_ = {"--config", file};
-  }
+Server::Server(std::string settings, std::map<std::string, std::string> environment)
+    : settings_(std::move(settings)), environment_(std::move(environment)) {
   start();
 }
 
 void Server::start() {
-  std::vector<std::string> words = {program("tessera-server"), "--address", "127.0.0.1:0", "--data",
-                                    folder_.path().string()};
-  words.insert(words.end(), flags_.begin(), flags_.end());
-  process_ = std::make_unique<Child>(std::move(words), environment_);
+  std::vector<std::string> arguments{program("tessera-server"), "--address", "127.0.0.1:0", "--data",
+                                     folder_.path().string()};
+  if (!settings_.empty()) {
+    const std::string file = (folder_.path() / "settings.yaml").string();
+    EXPECT_TRUE(write_file_atomically(file, settings_));
+    arguments.insert(arguments.end(), {"--config", file});
+  }
+  process_ = std::make_unique<Child>(std::move(arguments), environment_);
   const std::string rest = process_->after("server ready address=");
   address_ = rest.substr(0, rest.find(' '));
   EXPECT_FALSE(address_.empty()) << "the server did not come up: " << process_->output();

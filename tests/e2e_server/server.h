@@ -1,7 +1,7 @@
 #pragma once
 // A running tessera-server and its folder, which outlives restarts.
-#include <map>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,10 +15,8 @@ namespace tessera::e2e {
 
 class Server {
  public:
-  /// Starts it on a free port and waits until it is ready.
-  Server() : Server("") {}
-  /// Empty settings: none are named.
-  explicit Server(const std::string& settings, std::map<std::string, std::string> environment = {});
+  /// Starts it on a free port and waits until it is ready. `settings`: its configuration file; empty: none.
+  explicit Server(std::string settings = "", std::map<std::string, std::string> environment = {});
   /// After stop() or kill().
   void start();
   int stop() { return process_->stop(); }
@@ -31,6 +29,7 @@ class Server {
   /// `/gpu/overview`: below the API's root.
   std::string api(const std::string& path) const { return "http://" + address_ + "/k8s-monitor/api/v1" + path; }
   std::string url(const std::string& path) const { return "http://" + address_ + path; }
+  const std::string& address() const { return address_; }
   std::string write_url() const { return api("/write"); }
   /// The answer to a GET; fails the test on anything but 2xx.
   nlohmann::json get(const std::string& path);
@@ -39,8 +38,8 @@ class Server {
 
  private:
   TempDir folder_;
-  std::map<std::string, std::string> environment_;
-  std::vector<std::string> flags_;
+  const std::string settings_;
+  const std::map<std::string, std::string> environment_;
   std::unique_ptr<Child> process_;
   std::string address_;
   http::Client client_;
