@@ -18,7 +18,7 @@
 namespace tessera::cli {
 namespace {
 
-using Json = nlohmann::json;
+using JsonValue = nlohmann::json;
 
 constexpr int kUsage = 2;
 constexpr int kBroken = 1;
@@ -35,17 +35,17 @@ std::string sha256_hex(const std::string& bytes) {
 
 void add_netstring(std::string& bytes, const std::string& text) { bytes += fmt::format("{}:{},", text.size(), text); }
 
-std::string text_in(const Json& row, const char* name) {
+std::string text_in(const JsonValue& row, const char* name) {
   const auto found = row.find(name);
   return found != row.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::int64_t number_in(const Json& row, const char* name) {
+std::int64_t number_in(const JsonValue& row, const char* name) {
   const auto found = row.find(name);
   return found != row.end() && found->is_number_integer() ? found->get<std::int64_t>() : -1;
 }
 
-std::string hash_of(const Json& row, const std::string& before) {
+std::string hash_of(const JsonValue& row, const std::string& before) {
   std::string bytes;
   add_netstring(bytes, before);
   add_netstring(bytes, std::to_string(number_in(row, "sequence")));
@@ -109,13 +109,13 @@ Result<AuditChain> verify(const Command& command) {
 }  // namespace
 
 Result<void> AuditChain::add(std::string_view page) {
-  const Json json = Json::parse(page, nullptr, false);
+  const JsonValue json = JsonValue::parse(page, nullptr, false);
   const auto items = json.is_object() ? json.find("items") : json.end();
   if (!json.is_object() || items == json.end() || !items->is_array() || !json.contains("headHash"))
     return fail(Code::NotFound, "this is no page of an audit log");
   if (!begun_ && number_in(json, "total") > 0) expect(number_in(json, "total"), text_in(json, "headHash"));
   begun_ = true;
-  for (const Json& row : *items) {
+  for (const JsonValue& row : *items) {
     const std::int64_t sequence = number_in(row, "sequence");
     const auto broken = [&](std::string_view why) {
       return fail(Code::Invalid, "the audit log is broken at row {} ({} {} by {}): {}", rows_ + 1,

@@ -14,8 +14,8 @@ namespace {
 
 constexpr double kGibibyte = 1U << 30U;
 
-std::optional<double> number_of(const Json& row, std::string_view path) {
-  const Json& value = member(row, path);
+std::optional<double> number_of(const JsonValue& row, std::string_view path) {
+  const JsonValue& value = member(row, path);
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
@@ -25,9 +25,9 @@ std::string gibibytes(std::optional<double> bytes) {
 
 }  // namespace
 
-const Json& member(const Json& row, std::string_view path) {
-  static const Json kNull;
-  const Json* at = &row;
+const JsonValue& member(const JsonValue& row, std::string_view path) {
+  static const JsonValue kNull;
+  const JsonValue* at = &row;
   for (const std::string_view part : split(path, '.')) {
     if (!at->is_object()) return kNull;
     const auto found = at->find(part);
@@ -37,21 +37,21 @@ const Json& member(const Json& row, std::string_view path) {
   return *at;
 }
 
-std::string text_cell(const Json& row, std::string_view path) {
-  const Json& value = member(row, path);
+std::string text_cell(const JsonValue& row, std::string_view path) {
+  const JsonValue& value = member(row, path);
   if (value.is_null()) return std::string(kAbsent);
   return harmless(value.is_string() ? value.get<std::string>()
-                                    : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+                                    : value.dump(-1, ' ', false, JsonValue::error_handler_t::replace));
 }
 
-std::string number_cell(const Json& row, std::string_view path, std::string_view unit) {
+std::string number_cell(const JsonValue& row, std::string_view path, std::string_view unit) {
   const auto value = number_of(row, path);
   return value ? fmt::format("{:.0f}{}{}", *value, unit.empty() ? "" : " ", unit) : std::string(kAbsent);
 }
 
-std::string percent_cell(const Json& row, std::string_view path) { return number_cell(row, path, "%"); }
+std::string percent_cell(const JsonValue& row, std::string_view path) { return number_cell(row, path, "%"); }
 
-std::string memory_cell(const Json& row, std::string_view used, std::string_view total) {
+std::string memory_cell(const JsonValue& row, std::string_view used, std::string_view total) {
   const auto of = number_of(row, used);
   const auto all = total.empty() ? std::nullopt : number_of(row, total);
   if (!of && !all) return std::string(kAbsent);
@@ -76,41 +76,41 @@ std::string age_text(EpochMs age) {
   return "0s";
 }
 
-std::string age_cell(const Json& row, std::string_view path, EpochMs now) {
+std::string age_cell(const JsonValue& row, std::string_view path, EpochMs now) {
   const auto then = time_of(row, path);
   return then ? age_text(now - *then) : std::string(kAbsent);
 }
 
-std::string pod_cell(const Json& row) {
-  const Json& pod = member(row, "pod");
+std::string pod_cell(const JsonValue& row) {
+  const JsonValue& pod = member(row, "pod");
   if (pod.is_string()) {
-    const Json& space = member(row, "namespace");
+    const JsonValue& space = member(row, "namespace");
     return harmless((space.is_string() ? space.get<std::string>() + "/" : "") + pod.get<std::string>());
   }
-  const Json& uid = member(row, "podUid");
+  const JsonValue& uid = member(row, "podUid");
   if (uid.is_string()) return "pod " + text_cell(row, "podUid");
-  const Json& how = member(row, "attribution");
+  const JsonValue& how = member(row, "attribution");
   return how.is_string() ? "(" + text_cell(row, "attribution") + ")" : std::string(kAbsent);
 }
 
-std::string holders_cell(const Json& row) {
-  const Json& holders = member(row, "holders");
+std::string holders_cell(const JsonValue& row) {
+  const JsonValue& holders = member(row, "holders");
   if (!holders.is_array() || holders.empty()) {
     // Where no kubelet tells who holds, those who use it are all that is known.
     const std::string use = text_cell(row, "use");
     return use == "free" ? use : "";
   }
   std::vector<std::string> names;
-  for (const Json& one : holders) {
+  for (const JsonValue& one : holders) {
     std::string name = pod_cell(one);
     if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
   }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string instance_cell(const Json& instance) {
+std::string instance_cell(const JsonValue& instance) {
   if (!instance.is_object()) return "";
-  const Json& ci = member(instance, "ci");
+  const JsonValue& ci = member(instance, "ci");
   return fmt::format("{}{} {}", text_cell(instance, "gi"), ci.is_null() ? "" : "/" + text_cell(instance, "ci"),
                      text_cell(instance, "profile"));
 }
@@ -133,8 +133,8 @@ std::optional<EpochMs> parse_time(std::string_view text) {
   return duration_cast<milliseconds>(time.time_since_epoch()).count();
 }
 
-std::optional<EpochMs> time_of(const Json& row, std::string_view path) {
-  const Json& value = member(row, path);
+std::optional<EpochMs> time_of(const JsonValue& row, std::string_view path) {
+  const JsonValue& value = member(row, path);
   return value.is_string() ? parse_time(value.get_ref<const std::string&>()) : std::nullopt;
 }
 

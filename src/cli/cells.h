@@ -9,31 +9,31 @@
 
 namespace tessera::cli {
 
-using Json = nlohmann::ordered_json;
+using JsonValue = nlohmann::ordered_json;
 
 inline constexpr std::string_view kAbsent = "–";
 
 /// The member at `path` ("utilization.device"); null where there is none.
-const Json& member(const Json& row, std::string_view path);
+const JsonValue& member(const JsonValue& row, std::string_view path);
 
-std::string text_cell(const Json& row, std::string_view path);
-std::string percent_cell(const Json& row, std::string_view path);  ///< "63 %"
-std::string number_cell(const Json& row, std::string_view path, std::string_view unit);
+std::string text_cell(const JsonValue& row, std::string_view path);
+std::string percent_cell(const JsonValue& row, std::string_view path);  ///< "63 %"
+std::string number_cell(const JsonValue& row, std::string_view path, std::string_view unit);
 /// "41.6/79.6 GiB"
-std::string memory_cell(const Json& row, std::string_view used, std::string_view total);
+std::string memory_cell(const JsonValue& row, std::string_view used, std::string_view total);
 /// "3d4h", "12m": from the member to `now`; two units at most.
-std::string age_cell(const Json& row, std::string_view path, EpochMs now);
+std::string age_cell(const JsonValue& row, std::string_view path, EpochMs now);
 std::string age_text(EpochMs age);
 /// "ml/trainer-0, ml/other": of holders; "free" where there are none.
-std::string holders_cell(const Json& row);
+std::string holders_cell(const JsonValue& row);
 /// "namespace/pod" of a row; its command's host otherwise: "(host)".
-std::string pod_cell(const Json& row);
+std::string pod_cell(const JsonValue& row);
 /// "1/0 2g.20gb" of an instance's reference; empty for the whole device.
-std::string instance_cell(const Json& instance);
+std::string instance_cell(const JsonValue& instance);
 
 /// As format_time writes it.
 std::optional<EpochMs> parse_time(std::string_view text);
-std::optional<EpochMs> time_of(const Json& row, std::string_view path);
+std::optional<EpochMs> time_of(const JsonValue& row, std::string_view path);
 
 /// At most so many columns; what is cut ends in "…".
 std::string fitted(std::string_view line, std::size_t columns);

@@ -8,7 +8,8 @@ namespace tessera::cli {
 namespace {
 
 TEST(Cells, WhatIsAbsentIsADash) {
-  const Json row = Json::parse(R"({"a":null,"b":{"c":1},"t":"x\u001b[31m","p":41.4,"u":44560285696,"m":85520809984})");
+  const JsonValue row =
+      JsonValue::parse(R"({"a":null,"b":{"c":1},"t":"x\u001b[31m","p":41.4,"u":44560285696,"m":85520809984})");
   EXPECT_EQ(text_cell(row, "a"), "–");
   EXPECT_EQ(text_cell(row, "b.d"), "–");
   EXPECT_EQ(text_cell(row, "p.c"), "–") << "no object";
@@ -39,16 +40,16 @@ TEST(Cells, TimesAreReadAsTheyAreWritten) {
 }
 
 TEST(Cells, WhoHoldsAndWhoUses) {
-  EXPECT_EQ(holders_cell(Json::parse(R"({"use":"free","holders":[]})")), "free");
-  EXPECT_EQ(holders_cell(Json::parse(R"({"use":"active","holders":[]})")), "");
+  EXPECT_EQ(holders_cell(JsonValue::parse(R"({"use":"free","holders":[]})")), "free");
+  EXPECT_EQ(holders_cell(JsonValue::parse(R"({"use":"active","holders":[]})")), "");
   EXPECT_EQ(
-      holders_cell(Json::parse(
+      holders_cell(JsonValue::parse(
           R"({"holders":[{"namespace":"a","pod":"b"},{"namespace":"a","pod":"b"},{"namespace":null,"pod":"c"}]})")),
       "a/b, c");
-  EXPECT_EQ(pod_cell(Json::parse(R"({"pod":null,"attribution":"host"})")), "(host)");
-  EXPECT_EQ(pod_cell(Json::parse(R"({"pod":null})")), "–");
-  EXPECT_EQ(instance_cell(Json::parse(R"({"gi":3,"ci":0,"profile":"2g.20gb"})")), "3/0 2g.20gb");
-  EXPECT_EQ(instance_cell(Json()), "");
+  EXPECT_EQ(pod_cell(JsonValue::parse(R"({"pod":null,"attribution":"host"})")), "(host)");
+  EXPECT_EQ(pod_cell(JsonValue::parse(R"({"pod":null})")), "–");
+  EXPECT_EQ(instance_cell(JsonValue::parse(R"({"gi":3,"ci":0,"profile":"2g.20gb"})")), "3/0 2g.20gb");
+  EXPECT_EQ(instance_cell(JsonValue()), "");
 }
 
 TEST(Cells, LinesAreCutByColumnsNotBytes) {

@@ -103,7 +103,7 @@ Result<void> start_relay(Demo& demo, const DemoCommand& command, const std::stop
 }
 
 /// The overview, when all devices are in it and all of them have told what they do.
-Result<Json> await_fleet(const Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   FleetServer server = TRY(FleetServer::open({.url = demo.server}));
   for (const auto until = Clock::now() + command.patience;;) {
     const auto overview = server.json("/gpu/overview");
@@ -117,7 +117,7 @@ Result<Json> await_fleet(const Demo& demo, const DemoCommand& command, const std
   }
 }
 
-void tell(const Demo& demo, const Json& overview) {
+void tell(const Demo& demo, const JsonValue& overview) {
   fmt::print(
       "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
       "server:  {}/k8s-monitor/api/v1/gpu/overview   (described at {}/openapi.yaml)\n"

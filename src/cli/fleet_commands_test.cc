@@ -45,7 +45,7 @@ constexpr const char* kOverview = R"({"time":"2027-01-15T08:00:00.000Z","totalGp
 const Resource& resource(std::string_view name) { return *std::ranges::find(resources(), name, &Resource::name); }
 
 TEST(GetTable, IsNarrowUnlessWideIsAskedFor) {
-  const Json items = Json::parse(kDevices)["items"];
+  const JsonValue items = JsonValue::parse(kDevices)["items"];
   EXPECT_EQ(resource_table(resource("devices"), items, kNow, false, 0),
             "DEVICE            MODEL      USE      UTIL         MEMORY  HEALTH    HELD BY\n"
             "worker-01-GPU-00  H100_80GB  active   63 %  41.5/79.6 GiB  healthy   ml/trainer-0\n"
@@ -57,23 +57,23 @@ TEST(GetTable, IsNarrowUnlessWideIsAskedFor) {
 }
 
 TEST(GetTable, FitsIntoTheTerminal) {
-  const Json items = Json::parse(kDevices)["items"];
+  const JsonValue items = JsonValue::parse(kDevices)["items"];
   EXPECT_THAT(resource_table(resource("devices"), items, kNow, false, 78), HasSubstr("healthy   ml/trai…\n"));
 }
 
 TEST(GetTable, EveryListHasOne) {
   for (const Resource& one : resources()) {
-    const std::string table = resource_table(one, Json::parse("[{}]"), kNow, true, 0);
+    const std::string table = resource_table(one, JsonValue::parse("[{}]"), kNow, true, 0);
     EXPECT_THAT(table, HasSubstr("–")) << one.name << ": what is absent is no crash";
   }
-  EXPECT_EQ(resource_table(resource("sessions"), Json::parse(kSessions)["items"], kNow, false, 0),
+  EXPECT_EQ(resource_table(resource("sessions"), JsonValue::parse(kSessions)["items"], kNow, false, 0),
             "DEVICE            INSTANCE      PID  COMMAND    MEMORY  UTIL  AGE  POD\n"
             "worker-01-GPU-00               4101  python3  41.0 GiB  62 %   1d  ml/trainer-0\n"
             "worker-01-GPU-01  3/0 2g.20gb     –  –               –     –   1m  (host)\n");
 }
 
 TEST(TopScreen, TellsTheFleetInAFewLines) {
-  const TopSeen seen{Json::parse(kOverview), Json::parse(kDevices), Json::parse(kSessions)};
+  const TopSeen seen{JsonValue::parse(kOverview), JsonValue::parse(kDevices), JsonValue::parse(kSessions)};
   EXPECT_EQ(top_screen(seen, {.columns = 200}),
             "Tessera  2027-01-15T08:00:00.000Z  3 GPUs on 2 nodes, 2 MIG instances, 2 processes\n"
             "util ███░░░░░░░ 32 %  mem 41.5/159.3 GiB  power 602 W\n"
@@ -90,7 +90,7 @@ TEST(TopScreen, TellsTheFleetInAFewLines) {
 }
 
 TEST(TopScreen, CountsWhatDoesNotFit) {
-  const TopSeen seen{Json::parse(kOverview), Json::parse(kDevices), Json::parse(kSessions)};
+  const TopSeen seen{JsonValue::parse(kOverview), JsonValue::parse(kDevices), JsonValue::parse(kSessions)};
   const std::string screen = top_screen(seen, {.columns = 60, .rows = 12});
   EXPECT_THAT(screen, HasSubstr("more\n"));
   EXPECT_LE(std::ranges::count(screen, '\n'), 12);
@@ -149,7 +149,7 @@ TEST(GetCommand, AsksAsItIsTold) {
             "Bearer tk_abc");
   EXPECT_EQ(*got({"devices", "-o", "name"}), "worker-01-GPU-00\nworker-01-GPU-01\nworker-02-GPU-00\n");
   EXPECT_EQ(*got({"devices", "-o", "csv"}), "id\nworker-01-GPU-00\n");
-  EXPECT_EQ(Json::parse(*got({"devices", "-o", "json"}))["items"].size(), 3U);
+  EXPECT_EQ(JsonValue::parse(*got({"devices", "-o", "json"}))["items"].size(), 3U);
   EXPECT_THAT(*got({"devices", "--limit", "1"}), HasSubstr("3 of 3"));
   EXPECT_THAT(got({"nodes"}).error().what, HasSubstr("a key is needed; name a file with an API key by --key-file"));
   EXPECT_THAT(got({"pods"}).error().what, HasSubstr("HTTP status 404; is this a tessera-server"));

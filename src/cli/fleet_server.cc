@@ -41,7 +41,7 @@ std::string_view advice(int status) {
 }  // namespace
 
 Error problem_of(const http::ClientResponse& reply, std::string_view url) {
-  const Json body = Json::parse(reply.body, nullptr, false);
+  const JsonValue body = JsonValue::parse(reply.body, nullptr, false);
   std::string what = fmt::format("HTTP status {}", reply.status);
   if (body.is_object() && body.contains("detail") && body["detail"].is_string())
     what = harmless(body["detail"].get<std::string>());
@@ -95,10 +95,10 @@ Result<http::ClientResponse> FleetServer::api(std::string_view path, const Param
 
 Result<http::ClientResponse> FleetServer::root(std::string_view path) { return get(root_url(path), "*/*"); }
 
-Result<Json> FleetServer::json(std::string_view path, const Parameters& query) {
+Result<JsonValue> FleetServer::json(std::string_view path, const Parameters& query) {
   const auto reply = TRY(api(path, query, "application/json"));
   if (reply.status != 200) return problem_of(reply, api_url(path));
-  Json out = Json::parse(reply.body, nullptr, false);
+  JsonValue out = JsonValue::parse(reply.body, nullptr, false);
   if (!out.is_object()) return fail(Code::Invalid, "{}: no JSON object, so this is no tessera-server", api_url(path));
   return out;
 }

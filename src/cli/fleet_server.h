@@ -14,7 +14,7 @@
 
 namespace tessera::cli {
 
-using Json = nlohmann::ordered_json;
+using JsonValue = nlohmann::ordered_json;
 
 struct ServerPlace {
   std::string url = "http://127.0.0.1:8080";  ///< without a path /k8s-monitor is meant
@@ -34,7 +34,7 @@ class FleetServer {
   Result<http::ClientResponse> api(std::string_view path, const Parameters& query, std::string_view accept);
   Result<http::ClientResponse> root(std::string_view path);
   /// The answer of a 2xx as JSON; otherwise what the server said, and what to do about it.
-  Result<Json> json(std::string_view path, const Parameters& query = {});
+  Result<JsonValue> json(std::string_view path, const Parameters& query = {});
 
   std::string api_url(std::string_view path) const { return base_ + "/api/v1" + std::string(path); }
   std::string root_url(std::string_view path) const { return origin_ + std::string(path); }

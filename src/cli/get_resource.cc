@@ -71,29 +71,29 @@ struct Column {
   std::string_view head;
   Align align;
   Shown shown;
-  std::string (*cell)(const Json& row, EpochMs now);
+  std::string (*cell)(const JsonValue& row, EpochMs now);
 };
 
-std::string health_of(const Json& row) {
+std::string health_of(const JsonValue& row) {
   const std::string presence = text_cell(row, "presence");
   return presence == "present" || presence == kAbsent ? text_cell(row, "health") : presence;
 }
 
-std::string size_of(const Json& row, std::string_view list) {
-  const Json& value = member(row, list);
+std::string size_of(const JsonValue& row, std::string_view list) {
+  const JsonValue& value = member(row, list);
   return value.is_array() ? std::to_string(value.size()) : std::string(kAbsent);
 }
 
-std::string pod_parts(const Json& row) {
+std::string pod_parts(const JsonValue& row) {
   std::string out;
-  for (const Json& part : member(row, "parts")) {
+  for (const JsonValue& part : member(row, "parts")) {
     const std::string instance = instance_cell(member(part, "instance"));
     out += (out.empty() ? "" : ", ") + text_cell(part, "deviceId") + (instance.empty() ? "" : ":" + instance);
   }
   return out;
 }
 
-std::string models_of(const Json& row) {
+std::string models_of(const JsonValue& row) {
   std::string out;
   for (const auto& [model, count] : member(row, "devicesByModel").items())
     out += fmt::format("{}{} × {}", out.empty() ? "" : ", ", count.dump(), harmless(model));
@@ -102,116 +102,122 @@ std::string models_of(const Json& row) {
 
 // The last column may be cut to the width of the terminal.
 constexpr Column kDevices[] = {
-    {"DEVICE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "id"); }},
-    {"UUID", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "uuid"); }},
-    {"MODEL", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "modelKey"); }},
-    {"MIG", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return size_of(r, "instances"); }},
-    {"USE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "use"); }},
-    {"UTIL", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return percent_cell(r, "utilization.device"); }},
+    {"DEVICE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "id"); }},
+    {"UUID", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "uuid"); }},
+    {"MODEL", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "modelKey"); }},
+    {"MIG", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return size_of(r, "instances"); }},
+    {"USE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "use"); }},
+    {"UTIL", Align::Right, Shown::Always,
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "utilization.device"); }},
     {"MEMORY", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
     {"TEMP", Align::Right, Shown::Wide,
-     [](const Json& r, EpochMs) { return number_cell(r, "temperatureCelsius", "°C"); }},
-    {"POWER", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return number_cell(r, "powerWatts", "W"); }},
-    {"PROCS", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "sessionCount"); }},
-    {"DRIVER", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "driverVersion"); }},
-    {"SEEN", Align::Right, Shown::Wide, [](const Json& r, EpochMs now) { return age_cell(r, "lastSeen", now); }},
-    {"HEALTH", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return health_of(r); }},
-    {"HELD BY", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return holders_cell(r); }}};
+     [](const JsonValue& r, EpochMs) { return number_cell(r, "temperatureCelsius", "°C"); }},
+    {"POWER", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return number_cell(r, "powerWatts", "W"); }},
+    {"PROCS", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "sessionCount"); }},
+    {"DRIVER", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "driverVersion"); }},
+    {"SEEN", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs now) { return age_cell(r, "lastSeen", now); }},
+    {"HEALTH", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return health_of(r); }},
+    {"HELD BY", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return holders_cell(r); }}};
 
 constexpr Column kInstances[] = {
-    {"DEVICE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "deviceId"); }},
-    {"UUID", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "uuid"); }},
-    {"GI", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "gi"); }},
-    {"CI", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "ci"); }},
-    {"PROFILE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "profile"); }},
-    {"START", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "start"); }},
-    {"SIZE", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "size"); }},
-    {"USE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "use"); }},
-    {"IDLE", Align::Right, Shown::Wide, [](const Json& r, EpochMs now) { return age_cell(r, "idleSince", now); }},
-    {"UTIL", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return percent_cell(r, "utilizationPercent"); }},
+    {"DEVICE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "deviceId"); }},
+    {"UUID", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "uuid"); }},
+    {"GI", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "gi"); }},
+    {"CI", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "ci"); }},
+    {"PROFILE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "profile"); }},
+    {"START", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "start"); }},
+    {"SIZE", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "size"); }},
+    {"USE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "use"); }},
+    {"IDLE", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs now) { return age_cell(r, "idleSince", now); }},
+    {"UTIL", Align::Right, Shown::Always,
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "utilizationPercent"); }},
     {"MEMORY", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
-    {"HELD BY", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return holders_cell(r); }}};
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
+    {"HELD BY", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return holders_cell(r); }}};
 
 constexpr Column kSessions[] = {
-    {"DEVICE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "deviceId"); }},
+    {"DEVICE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "deviceId"); }},
     {"INSTANCE", Align::Left, Shown::Always,
-     [](const Json& r, EpochMs) { return instance_cell(member(r, "instance")); }},
-    {"PID", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "pid"); }},
-    {"COMMAND", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "command"); }},
-    {"TYPE", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "type"); }},
+     [](const JsonValue& r, EpochMs) { return instance_cell(member(r, "instance")); }},
+    {"PID", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "pid"); }},
+    {"COMMAND", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "command"); }},
+    {"TYPE", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "type"); }},
     {"MEMORY", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", ""); }},
-    {"PEAK", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return memory_cell(r, "peakMemoryBytes", ""); }},
-    {"UTIL", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return percent_cell(r, "utilizationPercent"); }},
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", ""); }},
+    {"PEAK", Align::Right, Shown::Wide,
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "peakMemoryBytes", ""); }},
+    {"UTIL", Align::Right, Shown::Always,
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "utilizationPercent"); }},
     {"MEAN", Align::Right, Shown::Wide,
-     [](const Json& r, EpochMs) { return percent_cell(r, "meanUtilizationPercent"); }},
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "meanUtilizationPercent"); }},
     {"AGE", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs now) {
+     [](const JsonValue& r, EpochMs now) {
        return age_cell(r, member(r, "startTime").is_null() ? "firstSeen" : "startTime", now);
      }},
-    {"CONTAINER", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "container"); }},
-    {"ID", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "id"); }},
-    {"POD", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return pod_cell(r); }}};
+    {"CONTAINER", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "container"); }},
+    {"ID", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "id"); }},
+    {"POD", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return pod_cell(r); }}};
 
 constexpr Column kPods[] = {
-    {"NAMESPACE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "namespace"); }},
-    {"NAME", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "name"); }},
-    {"UID", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "uid"); }},
-    {"NODE", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "node"); }},
-    {"USE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "use"); }},
-    {"IDLE", Align::Right, Shown::Always, [](const Json& r, EpochMs now) { return age_cell(r, "idleSince", now); }},
+    {"NAMESPACE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "namespace"); }},
+    {"NAME", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "name"); }},
+    {"UID", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "uid"); }},
+    {"NODE", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "node"); }},
+    {"USE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "use"); }},
+    {"IDLE", Align::Right, Shown::Always,
+     [](const JsonValue& r, EpochMs now) { return age_cell(r, "idleSince", now); }},
     {"UTIL", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return percent_cell(r, "utilization.allocated"); }},
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "utilization.allocated"); }},
     {"MEMORY", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryHeldBytes"); }},
-    {"PROCS", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "sessionCount"); }},
-    {"AGE", Align::Right, Shown::Wide, [](const Json& r, EpochMs now) { return age_cell(r, "firstSeen", now); }},
-    {"GPUS", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return pod_parts(r); }}};
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryHeldBytes"); }},
+    {"PROCS", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "sessionCount"); }},
+    {"AGE", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs now) { return age_cell(r, "firstSeen", now); }},
+    {"GPUS", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return pod_parts(r); }}};
 
 constexpr Column kNodes[] = {
-    {"NODE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "name"); }},
-    {"CLUSTER", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "cluster"); }},
-    {"PRESENCE", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "presence"); }},
-    {"GPUS", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "deviceCount"); }},
-    {"MIG", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return text_cell(r, "instanceCount"); }},
-    {"PROCS", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "sessionCount"); }},
-    {"UTIL", Align::Right, Shown::Always, [](const Json& r, EpochMs) { return percent_cell(r, "utilization.device"); }},
+    {"NODE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "name"); }},
+    {"CLUSTER", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "cluster"); }},
+    {"PRESENCE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "presence"); }},
+    {"GPUS", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "deviceCount"); }},
+    {"MIG", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "instanceCount"); }},
+    {"PROCS", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "sessionCount"); }},
+    {"UTIL", Align::Right, Shown::Always,
+     [](const JsonValue& r, EpochMs) { return percent_cell(r, "utilization.device"); }},
     {"MEMORY", Align::Right, Shown::Always,
-     [](const Json& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
-    {"POWER", Align::Right, Shown::Wide, [](const Json& r, EpochMs) { return number_cell(r, "powerWatts", "W"); }},
-    {"DRIVER", Align::Left, Shown::Wide, [](const Json& r, EpochMs) { return text_cell(r, "driverVersion"); }},
-    {"SEEN", Align::Right, Shown::Always, [](const Json& r, EpochMs now) { return age_cell(r, "lastSeen", now); }},
-    {"MODELS", Align::Left, Shown::Always, [](const Json& r, EpochMs) { return models_of(r); }}};
+     [](const JsonValue& r, EpochMs) { return memory_cell(r, "memoryUsedBytes", "memoryTotalBytes"); }},
+    {"POWER", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return number_cell(r, "powerWatts", "W"); }},
+    {"DRIVER", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "driverVersion"); }},
+    {"SEEN", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs now) { return age_cell(r, "lastSeen", now); }},
+    {"MODELS", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return models_of(r); }}};
 
 // In the order of kResources.
 constexpr std::span<const Column> kTables[] = {kDevices, kInstances, kSessions, kPods, kNodes};
 static_assert(std::size(kTables) == std::size(kResources));
 
-std::string id_of(const Resource& resource, const Json& row) {
+std::string id_of(const Resource& resource, const JsonValue& row) {
   if (resource.name == "pods") return text_cell(row, "namespace") + "/" + text_cell(row, "name");
   return text_cell(row, resource.id);
 }
 
 /// The rows of all pages up to the limit, and the time of the first.
-Result<Json> all_rows(FleetServer& server, const GetCommand& command) {
+Result<JsonValue> all_rows(FleetServer& server, const GetCommand& command) {
   constexpr std::int64_t kPage = 1'000;
-  Json out;
+  JsonValue out;
   std::string cursor;
   for (;;) {
     Parameters query = command.query;
     const auto had = out.is_null() ? 0 : static_cast<std::int64_t>(out["items"].size());
     query.emplace_back("limit", std::to_string(command.limit > 0 ? std::min(kPage, command.limit - had) : kPage));
     if (!cursor.empty()) query.emplace_back("cursor", cursor);
-    Json page = TRY(server.json(command.resource->path, query));
+    JsonValue page = TRY(server.json(command.resource->path, query));
     if (!member(page, "items").is_array())
       return fail(Code::Invalid, "{}: no list, so this is no tessera-server", server.api_url(command.resource->path));
-    const Json next = member(page, "nextCursor");
+    const JsonValue next = member(page, "nextCursor");
     if (out.is_null()) {
       out = std::move(page);
     } else {
-      for (Json& row : page["items"]) out["items"].push_back(std::move(row));
+      for (JsonValue& row : page["items"]) out["items"].push_back(std::move(row));
     }
     const bool enough = command.limit > 0 && static_cast<std::int64_t>(out["items"].size()) >= command.limit;
     if (!next.is_string() || enough) return out;
@@ -233,7 +239,8 @@ Result<std::string> csv(FleetServer& server, const GetCommand& command) {
 
 std::span<const Resource> resources() { return kResources; }
 
-std::string resource_table(const Resource& resource, const Json& items, EpochMs now, bool wide, std::size_t columns) {
+std::string resource_table(const Resource& resource, const JsonValue& items, EpochMs now, bool wide,
+                           std::size_t columns) {
   std::vector<const Column*> shown;
   for (const Column& column : kTables[&resource - kResources])
     if (wide || column.shown == Shown::Always) shown.push_back(&column);
@@ -243,7 +250,7 @@ std::string resource_table(const Resource& resource, const Json& items, EpochMs 
     if (column->align == Align::Right) right.push_back(lines[0].size());
     lines[0].emplace_back(column->head);
   }
-  for (const Json& row : items) {
+  for (const JsonValue& row : items) {
     Cells cells;
     for (const Column* column : shown) cells.push_back(column->cell(row, now));
     lines.push_back(std::move(cells));
@@ -259,22 +266,22 @@ std::string resource_table(const Resource& resource, const Json& items, EpochMs 
 
 Result<std::string> get_resource(FleetServer& server, const GetCommand& command, std::size_t columns) {
   if (command.output == Output::Csv) return csv(server, command);
-  const Json all = TRY(all_rows(server, command));
-  const Json& items = all["items"];
+  const JsonValue all = TRY(all_rows(server, command));
+  const JsonValue& items = all["items"];
   if (command.output == Output::Json) {
-    Json out = all;
+    JsonValue out = all;
     if (command.limit == 0) out["nextCursor"] = nullptr;
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+    return out.dump(2, ' ', false, JsonValue::error_handler_t::replace) + '\n';
   }
   if (command.output == Output::Name) {
     std::string out;
-    for (const Json& row : items) out += id_of(*command.resource, row) + '\n';
+    for (const JsonValue& row : items) out += id_of(*command.resource, row) + '\n';
     return out;
   }
   if (items.empty()) return fmt::format("No {}.\n", command.resource->name);
   std::string out = resource_table(*command.resource, items, time_of(all, "time").value_or(now_epoch_ms()),
                                    command.output == Output::Wide, columns);
-  const Json& total = member(all, "total");
+  const JsonValue& total = member(all, "total");
   if (total.is_number_unsigned() && total.get<std::size_t>() > items.size())
     out += fmt::format("{} of {}\n", items.size(), total.get<std::size_t>());
   return out;

@@ -41,7 +41,8 @@ struct GetCommand {
 };
 
 /// Rows as a table as of `now`; at most `columns` wide, 0: as wide as they are.
-std::string resource_table(const Resource& resource, const Json& items, EpochMs now, bool wide, std::size_t columns);
+std::string resource_table(const Resource& resource, const JsonValue& items, EpochMs now, bool wide,
+                           std::size_t columns);
 
 /// All pages, in the form that was asked for.
 Result<std::string> get_resource(FleetServer& server, const GetCommand& command, std::size_t columns);

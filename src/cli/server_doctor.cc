@@ -15,12 +15,12 @@ namespace {
 constexpr EpochMs kSkew = 2'000;
 constexpr std::size_t kNamed = 5;  // nodes that a finding names
 
-std::uint64_t count_of(const Json& row, std::string_view path) {
-  const Json& value = member(row, path);
+std::uint64_t count_of(const JsonValue& row, std::string_view path) {
+  const JsonValue& value = member(row, path);
   return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
 }
 
-bool is_true(const Json& row, std::string_view path) { return member(row, path) == true; }
+bool is_true(const JsonValue& row, std::string_view path) { return member(row, path) == true; }
 
 std::string named(const std::vector<std::string>& names) {
   std::string out;
@@ -39,7 +39,7 @@ Finding finding_of(const Error& error, const std::string& url) {
           {}};
 }
 
-Findings judge_database(const Json& status, const std::string& url) {
+Findings judge_database(const JsonValue& status, const std::string& url) {
   const std::string kind = text_cell(status, "database.kind");
   if (is_true(status, "database.failing"))
     return {{Status::Problem,
@@ -53,7 +53,7 @@ Findings judge_database(const Json& status, const std::string& url) {
   return {{Status::Ok, url, fmt::format("{} database, saved last at {}", kind, saved), "", {}}};
 }
 
-Findings judge_intake(const Json& status, const std::string& url) {
+Findings judge_intake(const JsonValue& status, const std::string& url) {
   Findings out;
   const std::uint64_t refused = count_of(status, "ingest.refused");
   const std::uint64_t accepted = count_of(status, "ingest.requests");
@@ -84,7 +84,7 @@ Findings judge_intake(const Json& status, const std::string& url) {
   return out;
 }
 
-Findings judge_upstream(const Json& status, const std::string& url) {
+Findings judge_upstream(const JsonValue& status, const std::string& url) {
   if (!is_true(status, "metricsApi.configured"))
     return {{Status::Note,
              url,
@@ -101,8 +101,8 @@ Findings judge_upstream(const Json& status, const std::string& url) {
   return {{Status::Ok, url, fmt::format("the metrics API {} answers", text_cell(status, "metricsApi.url")), "", {}}};
 }
 
-Findings judge_keys(const Json& status, const std::string& url, bool key_shown) {
-  const Json& asks = member(status, "access.asksForKeys");
+Findings judge_keys(const JsonValue& status, const std::string& url, bool key_shown) {
+  const JsonValue& asks = member(status, "access.asksForKeys");
   if (asks == false)
     return {{Status::Warning,
              url,
@@ -126,7 +126,7 @@ std::string_view server_checks_text() {
          "  nodes              when was each node heard of last, is a node's clock ahead\n";
 }
 
-Findings judge_clock(const Json& status, const std::string& url, EpochMs now) {
+Findings judge_clock(const JsonValue& status, const std::string& url, EpochMs now) {
   const auto theirs = time_of(status, "time");
   if (!theirs) return {};
   const EpochMs skew = *theirs - now;
@@ -139,11 +139,11 @@ Findings judge_clock(const Json& status, const std::string& url, EpochMs now) {
            {"timedatectl status", "chronyc tracking"}}};
 }
 
-Findings judge_nodes(const Json& nodes, const std::string& url, EpochMs server_time) {
-  const Json& items = member(nodes, "items");
+Findings judge_nodes(const JsonValue& nodes, const std::string& url, EpochMs server_time) {
+  const JsonValue& items = member(nodes, "items");
   std::vector<std::string> silent, ahead;
   std::size_t fine = 0;
-  for (const Json& node : items) {
+  for (const JsonValue& node : items) {
     const std::string name = text_cell(node, "name");
     const std::string presence = text_cell(node, "presence");
     const auto seen = time_of(node, "lastSeen");
@@ -177,7 +177,7 @@ Findings judge_nodes(const Json& nodes, const std::string& url, EpochMs server_t
   return out;
 }
 
-Findings judge_status(const Json& status, const std::string& url) {
+Findings judge_status(const JsonValue& status, const std::string& url) {
   Findings out = judge_database(status, url);
   for (const auto& judge : {judge_intake, judge_upstream})
     for (Finding& one : judge(status, url)) out.push_back(std::move(one));

@@ -16,15 +16,15 @@ constexpr const char* kFine = R"({"time":"2027-01-15T08:00:00.000Z","access":{"a
   "metricsApi":{"configured":true,"url":"http://p","works":true,"why":null}})";
 
 /// `kFine` with these members in it.
-Json status_with(const char* patch) {
-  Json out = Json::parse(kFine);
-  out.merge_patch(Json::parse(patch));
+JsonValue status_with(const char* patch) {
+  JsonValue out = JsonValue::parse(kFine);
+  out.merge_patch(JsonValue::parse(patch));
   return out;
 }
 
 TEST(ServerDoctor, FindsNothingWhereAllIsWell) {
-  for (const Finding& one : judge_status(Json::parse(kFine), "u")) EXPECT_EQ(one.status, Status::Ok) << one.seen;
-  EXPECT_EQ(judge_clock(Json::parse(kFine), "u", kNow + 1'000).front().status, Status::Ok);
+  for (const Finding& one : judge_status(JsonValue::parse(kFine), "u")) EXPECT_EQ(one.status, Status::Ok) << one.seen;
+  EXPECT_EQ(judge_clock(JsonValue::parse(kFine), "u", kNow + 1'000).front().status, Status::Ok);
 }
 
 TEST(ServerDoctor, SaysWhatIsWrongAndWhatToDo) {
@@ -54,12 +54,12 @@ TEST(ServerDoctor, SaysWhatIsWrongAndWhatToDo) {
 }
 
 TEST(ServerDoctor, ComparesClocks) {
-  EXPECT_THAT(judge_clock(Json::parse(kFine), "u", kNow + 90'000).front().seen, HasSubstr("1m30s behind ours"));
-  EXPECT_THAT(judge_clock(Json::parse(kFine), "u", kNow - 90'000).front().seen, HasSubstr("1m30s ahead of ours"));
+  EXPECT_THAT(judge_clock(JsonValue::parse(kFine), "u", kNow + 90'000).front().seen, HasSubstr("1m30s behind ours"));
+  EXPECT_THAT(judge_clock(JsonValue::parse(kFine), "u", kNow - 90'000).front().seen, HasSubstr("1m30s ahead of ours"));
 }
 
 TEST(ServerDoctor, NamesNodesThatAreSilentOrAhead) {
-  const Json nodes = Json::parse(R"({"items":[
+  const JsonValue nodes = JsonValue::parse(R"({"items":[
     {"name":"a","presence":"present","lastSeen":"2027-01-15T07:59:59.000Z"},
     {"name":"b","presence":"missing","lastSeen":"2027-01-15T07:00:00.000Z"},
     {"name":"c","presence":"present","lastSeen":"2027-01-15T08:05:00.000Z"}]})");
@@ -68,7 +68,7 @@ TEST(ServerDoctor, NamesNodesThatAreSilentOrAhead) {
   EXPECT_EQ(all[0].seen, "1 of 3 nodes told lately");
   EXPECT_EQ(all[1].seen, "silent: b (missing for 1h)");
   EXPECT_EQ(all[2].seen, "clocks ahead of the server's: c (5m)");
-  EXPECT_THAT(judge_nodes(Json::parse(R"({"items":[]})"), "u", kNow).front().seen, HasSubstr("no node is known"));
+  EXPECT_THAT(judge_nodes(JsonValue::parse(R"({"items":[]})"), "u", kNow).front().seen, HasSubstr("no node is known"));
 }
 
 TEST(ServerDoctor, SaysThatNobodyIsThere) {

@@ -15,8 +15,8 @@ constexpr std::size_t kBar = 10;
 constexpr std::string_view kPlain = "\x1b[0m";
 constexpr std::string_view kBold = "\x1b[1m";
 
-std::string bar(const Json& row, std::string_view path) {
-  const Json& value = member(row, path);
+std::string bar(const JsonValue& row, std::string_view path) {
+  const JsonValue& value = member(row, path);
   if (!value.is_number()) return std::string(kBar, ' ');
   const auto full = static_cast<std::size_t>(std::clamp(value.get<double>() / 100 * kBar + 0.5, 0.0, double{kBar}));
   std::string out;
@@ -40,22 +40,22 @@ void append_table(std::string& out, const std::vector<Cells>& lines, const std::
   if (shown - 1 < total) out += fmt::format("… {} more\n", total - (shown - 1));
 }
 
-std::size_t total_of(const Json& page) {
-  const Json& total = member(page, "total");
+std::size_t total_of(const JsonValue& page) {
+  const JsonValue& total = member(page, "total");
   return total.is_number_unsigned() ? total.get<std::size_t>() : 0;
 }
 
-std::string counts(const Json& overview, std::string_view path, std::initializer_list<std::string_view> names) {
+std::string counts(const JsonValue& overview, std::string_view path, std::initializer_list<std::string_view> names) {
   std::string out;
   for (const std::string_view name : names) {
-    const Json& count = member(member(overview, path), name);
+    const JsonValue& count = member(member(overview, path), name);
     if (!count.is_number_unsigned() || count.get<std::size_t>() == 0) continue;
     out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count.get<std::size_t>(), name);
   }
   return out.empty() ? std::string(kAbsent) : out;
 }
 
-void append_head(std::string& out, const Json& overview, const TopLook& look) {
+void append_head(std::string& out, const JsonValue& overview, const TopLook& look) {
   std::string time = text_cell(overview, "time");
   const std::string title = fmt::format("Tessera  {}  {} GPUs on {} nodes, {} MIG instances, {} processes", time,
                                         text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
@@ -72,9 +72,9 @@ void append_head(std::string& out, const Json& overview, const TopLook& look) {
   out += fitted(use, look.columns) + '\n' + fitted(state, look.columns) + "\n\n";
 }
 
-std::vector<Cells> device_lines(const Json& devices) {
+std::vector<Cells> device_lines(const JsonValue& devices) {
   std::vector<Cells> lines{{"DEVICE", "MODEL", "UTIL", "", "MEMORY", "TEMP", "POWER", "HEALTH", "HELD BY"}};
-  for (const Json& row : member(devices, "items")) {
+  for (const JsonValue& row : member(devices, "items")) {
     const std::string presence = text_cell(row, "presence");
     lines.push_back({text_cell(row, "id"), text_cell(row, "modelKey"), bar(row, "utilization.device"),
                      percent_cell(row, "utilization.device"), memory_cell(row, "memoryUsedBytes", "memoryTotalBytes"),
@@ -84,9 +84,9 @@ std::vector<Cells> device_lines(const Json& devices) {
   return lines;
 }
 
-std::vector<Cells> session_lines(const Json& sessions, EpochMs now) {
+std::vector<Cells> session_lines(const JsonValue& sessions, EpochMs now) {
   std::vector<Cells> lines{{"DEVICE", "INSTANCE", "PID", "MEMORY", "UTIL", "AGE", "COMMAND", "POD"}};
-  for (const Json& row : member(sessions, "items"))
+  for (const JsonValue& row : member(sessions, "items"))
     lines.push_back({text_cell(row, "deviceId"), instance_cell(member(row, "instance")), text_cell(row, "pid"),
                      memory_cell(row, "memoryUsedBytes", ""), percent_cell(row, "utilizationPercent"),
                      age_cell(row, member(row, "startTime").is_null() ? "firstSeen" : "startTime", now),

@@ -11,9 +11,9 @@ namespace tessera::cli {
 
 /// What a screen tells.
 struct TopSeen {
-  Json overview;
-  Json devices;   ///< a page of /gpu/devices
-  Json sessions;  ///< a page of /gpu/sessions
+  JsonValue overview;
+  JsonValue devices;   ///< a page of /gpu/devices
+  JsonValue sessions;  ///< a page of /gpu/sessions
 };
 
 struct TopLook {

@@ -21,7 +21,7 @@ constexpr const char* kAbout =
     "API keys of a fleet server, by whoever may write its database: the first admin key is made here. A running server "
     "takes changes up within two seconds. Run it as the server's user, so that the files stay its own.";
 
-struct Command {
+struct KeysCommand {
   std::string config;
   std::string data = "/var/lib/tessera-server";
   KeyWish wish;
@@ -34,7 +34,7 @@ store::AuditEntry entry_of(std::string_view action, const std::string& object, s
   return {now_epoch_ms(), "command line", std::string(action), object, "done", "", "", std::move(detail)};
 }
 
-Result<std::unique_ptr<store::Database>> open_database(const Command& command) {
+Result<std::unique_ptr<store::Database>> open_database(const KeysCommand& command) {
   Options options;
   options.config = command.config;
   options.data = command.data;
@@ -48,7 +48,7 @@ Result<std::unique_ptr<store::Database>> open_database(const Command& command) {
   return store::Database::open(url);
 }
 
-Result<std::string> create(Command& command) {
+Result<std::string> create(KeysCommand& command) {
   if (!command.namespaces.empty()) command.wish.namespaces = command.namespaces;
   if (!command.teams.empty()) command.wish.teams = command.teams;
   if (!command.expires_in.empty()) command.wish.expires_in = TRY(parse_duration(command.expires_in));
@@ -63,9 +63,9 @@ Result<std::string> create(Command& command) {
   return made.secret + "\n";
 }
 
-Result<std::string> generate(const Command&) { return TRY(make_key()).secret + "\n"; }
+Result<std::string> generate(const KeysCommand&) { return TRY(make_key()).secret + "\n"; }
 
-Result<std::string> list(const Command& command) {
+Result<std::string> list(const KeysCommand& command) {
   const auto database = TRY(open_database(command));
   std::vector<Cells> lines = {{"ID", "NAME", "SCOPES", "NAMESPACES", "TEAMS", "CREATED", "EXPIRES", "REVOKED"}};
   const auto joined = [](const std::optional<std::vector<std::string>>& words) {
@@ -80,7 +80,7 @@ Result<std::string> list(const Command& command) {
   return out;
 }
 
-Result<std::string> revoke(const Command& command) {
+Result<std::string> revoke(const KeysCommand& command) {
   const auto database = TRY(open_database(command));
   for (const store::KeyRow& key : TRY(store::keys(*database))) {
     if (key.id != command.id) continue;
@@ -100,7 +100,7 @@ std::optional<int> run_keys_command(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] != "keys") return std::nullopt;
   CLI::App app(kAbout, "tessera-server keys");
   app.require_subcommand(1);
-  Command command;
+  KeysCommand command;
   auto* make = app.add_subcommand("create", "make a key and print it: it is shown this once");
   auto* fresh =
       app.add_subcommand("generate", "print a key that no server knows yet: for server.access.admin-key-file");
