@@ -84,7 +84,7 @@ struct Case {
 
 constexpr const char* kGpu0 = "GPU-00000000-0000-0000-0000-000000000000";
 
-Session runs(Workload workload, Outcome outcome, const Subject& subject = subject_of(whole_device(0))) {
+Session runs(const Workload& workload, Outcome outcome, const Subject& subject = subject_of(whole_device(0))) {
   Session s = session(subject, 77, workload);
   s.outcome = outcome;
   return s;

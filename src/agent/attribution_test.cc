@@ -42,7 +42,7 @@ class AttributionTest : public testing::Test {
     put(fmt::format("log/containers/train-0_ml_main-{}.log", kContainer), "");
   }
   Attribution attribution() { return {(root_.path() / "proc").string(), (root_.path() / "log").string()}; }
-  static gpu::Snapshot running(std::vector<unsigned> pids) {
+  static gpu::Snapshot running(const std::vector<unsigned>& pids) {
     gpu::Snapshot snapshot;
     snapshot.devices = {whole_device(0)};
     for (const unsigned pid : pids) {

@@ -270,7 +270,7 @@ TEST(Write, IsReadBackByTheParserInBothFormats) {
 }
 
 TEST(Page, KeepsLabelTextsOfEverySizeAndWhenItMoves) {
-  constexpr std::size_t kSizes[] = {0, 1, 4095, 2, 4096, 4097, 0, 70'000, 3, 65'536, 65'537, 200'000, 5};
+  static constexpr std::size_t kSizes[] = {0, 1, 4095, 2, 4096, 4097, 0, 70'000, 3, 65'536, 65'537, 200'000, 5};
   Page first;
   std::vector<LabelSet> sets;
   const auto text = [](std::size_t i) { return std::string(kSizes[i], static_cast<char>('a' + i)); };
