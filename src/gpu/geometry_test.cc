@@ -11,7 +11,7 @@
 namespace tessera::gpu {
 namespace {
 
-Profile profile(unsigned id, std::string name, unsigned slices, std::vector<unsigned> starts, unsigned size,
+Profile profile(unsigned id, std::string name, unsigned slices, const std::vector<unsigned>& starts, unsigned size,
                 unsigned max) {
   Profile out;
   out.id = id;

@@ -224,7 +224,8 @@ class Watch::Impl {
         stop);
     count([](WatchStats& stats) { stats.connected = false; });
     if (trouble) return trouble;
-    if ((trouble = outcome(reply, request, opened))) return trouble;
+    trouble = outcome(reply, request, opened);
+    if (trouble) return trouble;
     if (lines.inside_line())
       return Trouble{"cut", Next::Again, api_.tried(request) + ": the watch ended in the middle of a line"};
     if (!heard && std::chrono::steady_clock::now() - began < kShortWatch)

@@ -10,7 +10,6 @@ namespace tessera::kube {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(JsonSlice, FindsMembers) {
