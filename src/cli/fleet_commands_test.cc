@@ -72,8 +72,13 @@ TEST(GetTable, EveryListHasOne) {
             "worker-01-GPU-01  3/0 2g.20gb     –  –               –     –   1m  (host)\n");
 }
 
+TopSeen told() {
+  const auto parsed = [](std::string_view text) { return std::make_shared<const JsonValue>(JsonValue::parse(text)); };
+  return {parsed(kOverview), parsed(kDevices), parsed(kSessions)};
+}
+
 TEST(TopScreen, TellsTheFleetInAFewLines) {
-  const TopSeen seen{JsonValue::parse(kOverview), JsonValue::parse(kDevices), JsonValue::parse(kSessions)};
+  const TopSeen seen = told();
   EXPECT_EQ(top_screen(seen, {.columns = 200}),
             "Tessera  2027-01-15T08:00:00.000Z  3 GPUs on 2 nodes, 2 MIG instances, 2 processes\n"
             "util ███░░░░░░░ 32 %  mem 41.5/159.3 GiB  power 602 W\n"
@@ -90,7 +95,7 @@ TEST(TopScreen, TellsTheFleetInAFewLines) {
 }
 
 TEST(TopScreen, CountsWhatDoesNotFit) {
-  const TopSeen seen{JsonValue::parse(kOverview), JsonValue::parse(kDevices), JsonValue::parse(kSessions)};
+  const TopSeen seen = told();
   const std::string screen = top_screen(seen, {.columns = 60, .rows = 12});
   EXPECT_THAT(screen, HasSubstr("more\n"));
   EXPECT_LE(std::ranges::count(screen, '\n'), 12);

@@ -144,9 +144,9 @@ Result<TopSeen> ask_top(FleetServer& server, const TopCommand& command, const st
   Parameters cluster;
   for (const auto& one : command.query)
     if (one.first == "cluster") cluster.push_back(one);
-  out.overview = TRY(server.json("/gpu/overview", cluster));
-  out.devices = TRY(server.json("/gpu/devices", query(key.devices)));
-  out.sessions = TRY(server.json("/gpu/sessions", query(key.sessions)));
+  out.overview = std::make_shared<const JsonValue>(TRY(server.json("/gpu/overview", cluster)));
+  out.devices = std::make_shared<const JsonValue>(TRY(server.json("/gpu/devices", query(key.devices))));
+  out.sessions = std::make_shared<const JsonValue>(TRY(server.json("/gpu/sessions", query(key.sessions))));
   return out;
 }
 

@@ -98,17 +98,17 @@ std::vector<Cells> session_lines(const JsonValue& sessions, EpochMs now) {
 
 std::string top_screen(const TopSeen& seen, const TopLook& look) {
   constexpr std::size_t kOtherLines = 10;  // head, two heads of tables, what is counted, the keys
-  const EpochMs now = time_of(seen.overview, "time").value_or(now_epoch_ms());
+  const EpochMs now = time_of(*seen.overview, "time").value_or(now_epoch_ms());
   std::string out;
-  append_head(out, seen.overview, look);
+  append_head(out, *seen.overview, look);
   const std::size_t room = look.rows > kOtherLines + 4 ? look.rows - kOtherLines : 4;
-  const std::size_t sessions = member(seen.sessions, "items").size();
+  const std::size_t sessions = member(*seen.sessions, "items").size();
   const std::size_t for_sessions = std::min(sessions, room / 2);
-  append_table(out, device_lines(seen.devices), {3, 4, 5, 6}, look, look.rows == 0 ? 0 : room - for_sessions,
-               total_of(seen.devices));
+  append_table(out, device_lines(*seen.devices), {3, 4, 5, 6}, look, look.rows == 0 ? 0 : room - for_sessions,
+               total_of(*seen.devices));
   out += '\n';
-  append_table(out, session_lines(seen.sessions, now), {2, 3, 4, 5}, look,
-               look.rows == 0 ? 0 : std::max<std::size_t>(for_sessions, 1), total_of(seen.sessions));
+  append_table(out, session_lines(*seen.sessions, now), {2, 3, 4, 5}, look,
+               look.rows == 0 ? 0 : std::max<std::size_t>(for_sessions, 1), total_of(*seen.sessions));
   return out;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // A screen of `tessera top`: a pure function of what the server said.
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <string>
 
 #include "cli/fleet_server.h"
@@ -9,11 +9,11 @@
 
 namespace tessera::cli {
 
-/// What a screen tells.
+/// What a screen tells; nothing is null.
 struct TopSeen {
-  JsonValue overview;
-  JsonValue devices;   ///< a page of /gpu/devices
-  JsonValue sessions;  ///< a page of /gpu/sessions
+  std::shared_ptr<const JsonValue> overview;
+  std::shared_ptr<const JsonValue> devices;   ///< a page of /gpu/devices
+  std::shared_ptr<const JsonValue> sessions;  ///< a page of /gpu/sessions
 };
 
 struct TopLook {

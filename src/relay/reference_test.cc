@@ -14,7 +14,8 @@ TEST(RelayMetricsReference, IsTheOneInDocs) {
   ASSERT_NE(begin, std::string::npos) << "run ./dev docs and commit docs/metrics.md";
   const auto end = written->find("\n# Metrics of tessera-server\n");
   ASSERT_NE(end, std::string::npos) << "run ./dev docs and commit docs/metrics.md";
-  EXPECT_EQ(written->substr(begin + 1, end - begin - 1), metrics_reference()) << "run ./dev docs and commit docs/metrics.md";
+  EXPECT_EQ(written->substr(begin + 1, end - begin - 1), metrics_reference())
+      << "run ./dev docs and commit docs/metrics.md";
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 namespace tessera::server {
 
 bool ask(const History& history, Query& query, const std::function<Result<void>(store::Database&)>& work) {
-  const auto done = history.readers ? history.readers->with(work) : Result<void>(fail(Code::Unavailable, "no database"));
+  const auto done =
+      history.readers ? history.readers->with(work) : Result<void>(fail(Code::Unavailable, "no database"));
   if (!done) query.refuse({503, "database", done.error().what});
   return static_cast<bool>(done);
 }

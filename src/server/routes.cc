@@ -126,11 +126,10 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
       {"GET", api + "/events", [told](const http::Request& request) { return told.events.subscribe(request); }},
       {"GET", api + "/status", [told](const http::Request& request) { return status(told, request); }},
   };
-  const auto source =
-      std::make_shared<const Source>(Source{.fleet = told.fleet,
-                                              .supported_models = told.supported_models,
-                                              .started = told.started,
-                                              .history = told.history});
+  const auto source = std::make_shared<const Source>(Source{.fleet = told.fleet,
+                                                            .supported_models = told.supported_models,
+                                                            .started = told.started,
+                                                            .history = told.history});
   for (const Shown& one : kShown)
     out.push_back({"GET", api + one.path,
                    [source, one](const http::Request& request) { return show(*source, one.resource, request); }});
