@@ -120,6 +120,9 @@ struct HistoryTest : testing::Test {
   Intake intake{{}, *journal, keeper};
   std::unique_ptr<Access> access =
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
+  Leadership leadership;
+  Events events{published, [] { return false; }};
+  Proxy proxy{{}};
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -128,7 +131,10 @@ struct HistoryTest : testing::Test {
                                          [] { return true; },
                                          {},
                                          *access,
-                                         {&readers, 30s, {}}},
+                                         leadership,
+                                         {&readers, 30s, {}},
+                                         events,
+                                         proxy},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

@@ -251,6 +251,7 @@ struct RoutesTest : testing::Test {
                                                                       {},
                                                                       *access,
                                                                       leadership,
+                                                                      History{},
                                                                       events,
                                                                       proxy},
                                                                      std::string(kContext)))));
