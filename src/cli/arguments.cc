@@ -157,10 +157,13 @@ std::string explain(const CLI::App& app, const std::vector<std::string>& argumen
   for (const auto* command : at->get_subcommands([](const CLI::App*) { return true; }))
     known.push_back(command->get_name());
   const std::vector<std::string_view> candidates(known.begin(), known.end());
+  if (at != &app) known.push_back(at->get_name());
   std::string out = error.what();
+  const bool names_none = error.get_name() == "RequiredError";  // it misses a command, and does not say what it got
   for (const auto& argument : arguments) {
     const std::string word = argument.substr(0, argument.find('='));
-    if (word.empty() || std::ranges::find(known, word) != known.end() || out.find(word) == std::string::npos) continue;
+    if (word.empty() || std::ranges::find(known, word) != known.end()) continue;
+    if (!names_none && out.find(word) == std::string::npos) continue;
     if (const auto hint = nearest(word, candidates); !hint.empty()) {
       out += fmt::format("; did you mean {}?", hint);
       break;

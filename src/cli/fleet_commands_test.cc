@@ -58,7 +58,7 @@ TEST(GetTable, IsNarrowUnlessWideIsAskedFor) {
 
 TEST(GetTable, FitsIntoTheTerminal) {
   const JsonValue items = JsonValue::parse(kDevices)["items"];
-  EXPECT_THAT(resource_table(resource("devices"), items, kNow, false, 78), HasSubstr("healthy   ml/trai…\n"));
+  EXPECT_THAT(resource_table(resource("devices"), items, kNow, false, 78), HasSubstr("healthy   ml/train…\n"));
 }
 
 TEST(GetTable, EveryListHasOne) {
@@ -84,7 +84,7 @@ TEST(TopScreen, TellsTheFleetInAFewLines) {
             "util ███░░░░░░░ 32 %  mem 41.5/159.3 GiB  power 602 W\n"
             "use: 1 active, 1 free, 1 unknown   health: 1 healthy, 1 degraded, 1 unknown\n"
             "\n"
-            "DEVICE            MODEL      UTIL                      MEMORY   TEMP  POWER  HEALTH    HELD BY\n"
+            "DEVICE            MODEL      UTIL                     MEMORY   TEMP  POWER  HEALTH    HELD BY\n"
             "worker-01-GPU-00  H100_80GB  ██████░░░░  63 %  41.5/79.6 GiB  61 °C  512 W  healthy   ml/trainer-0\n"
             "worker-01-GPU-01  H100_80GB  ░░░░░░░░░░   0 %     –/79.6 GiB      –   90 W  degraded  free\n"
             "worker-02-GPU-00  Tesla T4                  –              –      –      –  missing\n"
@@ -155,7 +155,8 @@ TEST(GetCommand, AsksAsItIsTold) {
   EXPECT_EQ(*got({"devices", "-o", "name"}), "worker-01-GPU-00\nworker-01-GPU-01\nworker-02-GPU-00\n");
   EXPECT_EQ(*got({"devices", "-o", "csv"}), "id\nworker-01-GPU-00\n");
   EXPECT_EQ(JsonValue::parse(*got({"devices", "-o", "json"}))["items"].size(), 3U);
-  EXPECT_THAT(*got({"devices", "--limit", "1"}), HasSubstr("3 of 3"));
+  EXPECT_TRUE(got({"devices", "--limit", "1"}));
+  EXPECT_THAT(asked.back(), HasSubstr("?limit=1 "));
   EXPECT_THAT(got({"nodes"}).error().what, HasSubstr("a key is needed; name a file with an API key by --key-file"));
   EXPECT_THAT(got({"pods"}).error().what, HasSubstr("HTTP status 404; is this a tessera-server"));
 }

@@ -62,7 +62,8 @@ DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-3",Hostname="y"} 1
     ToldPages told(std::move(options));
     told.scrape(kStart, "", page);
     std::string out;
-    for (const auto& node : told.fleet.publish(kStart)->nodes)
+    const auto view = told.fleet.publish(kStart);
+    for (const auto& node : view->nodes)
       for (const Device& device : node->devices) out += device.facts->uuid + " ";
     return out;
   };
