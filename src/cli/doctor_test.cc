@@ -19,8 +19,9 @@ Findings so_so(const Node&) { return {{Status::Warning, "b", "odd", "look", {}}}
 Findings ill(const Node&) { return {{Status::Problem, "c", "broken", "mend", {}}}; }
 Findings throws(const Node&) { throw std::runtime_error("no luck"); }
 
-std::promise<void> release;
-const std::shared_future<void> released = release.get_future().share();
+/// Never destroyed: the check that hangs may still be on its way out of it when the program ends.
+std::promise<void>& release = *new std::promise<void>;
+const std::shared_future<void>& released = *new std::shared_future<void>(release.get_future());
 Findings hangs(const Node&) {
   released.wait();
   return {};
