@@ -43,6 +43,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
     known_devices_[one.cluster + '/' + one.device.facts->uuid] = {one.device.facts, one.node, one.device.last_seen};
     fleet_.remember(one);
   }
+  for (const fleet::CountedBefore& one : options_.resumed.counted) fleet_.remember(one);
   if (options_.follows) return;
   publish();  // before the thread begins, so that readers always find a view
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -217,8 +218,9 @@ void Keeper::gather(EpochMs now) {
     arrivals_.pop_front();
   }
   if (arrivals_.empty()) recall_from_ = applied_;
-  fleet::Usage usage = fleet_.meter().take();
-  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty())
+  // What a restart may not read again is noted, with room for how coarse arrivals are.
+  fleet::Usage usage = fleet_.meter().take(now - known_for + 2 * kArrivalEvery);
+  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty() || !usage.silent.empty())
     pending_ = Pending{std::move(usage), {applied_, recall_from_, now}};
 }
 

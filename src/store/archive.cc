@@ -1,5 +1,6 @@
 #include "store/archive.h"
 
+#include "store/counted.h"
 #include "store/devices.h"
 #include "store/dialect.h"
 #include "store/sessions.h"
@@ -27,6 +28,7 @@ Result<Resumed> resume(Database& database) {
                     static_cast<std::uint64_t>(row.integer(1).value_or(0)), row.integer(2).value_or(0)};
   }));
   out.devices = TRY(remembered_devices(database));
+  out.counted = TRY(counted_usage(database));
   return out;
 }
 
@@ -58,6 +60,7 @@ Result<void> Archive::drop_old(EpochMs now) {
   if (now - devices_dropped_ < kDevicesEvery) return {};
   if (partitions) TRY(partitions_.drop_old(database_, now));
   devices_dropped_ = now;
+  TRY(drop_counted_before(database_, now - fleet::kCountedKept.count()));
   TRY(drop_old_devices(database_, now - retention_.hour.count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));
   return {};

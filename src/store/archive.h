@@ -1,7 +1,7 @@
 #pragma once
 // Everything that is kept of the stream, in one transaction with the journal's position: a restart counts nothing twice
 // and loses nothing. What is counted up to `counted` is read again from `recall_from` on, without being counted: so
-// that states which had not ended are known again.
+// that states which had not ended are known again; of those that had, `counted` tells.
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -24,6 +24,7 @@ struct Progress {
 struct Resumed {
   Progress progress;
   std::vector<fleet::Remembered> devices;
+  std::vector<fleet::CountedBefore> counted;
 };
 Result<Resumed> resume(Database& database);
 

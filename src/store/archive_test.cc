@@ -123,6 +123,28 @@ TEST_P(ArchiveTest, DropsWhatIsOlderThanItIsKept) {
   EXPECT_EQ(archive->left_out(), 1U) << "from ten years ago";
 }
 
+TEST_P(ArchiveTest, WhatHasFallenSilentIsKnownAfterARestart) {
+  const auto pod = std::make_shared<const fleet::Workload>(fleet::Workload{"ml", "trainer-0", "", "u-1"});
+  fleet::Usage usage;
+  usage.silent = {{0, {}, nullptr, fleet::kWhetherThere, kStart},
+                  {1, {}, nullptr, static_cast<std::uint8_t>(Field::Power), kStart + 1},
+                  {1, 2U, pod, 1, kStart + 2}};
+  ASSERT_TRUE(keep(usage));
+  usage.silent.resize(1);
+  usage.silent[0].until = kStart - 5;  // never back
+  ASSERT_TRUE(keep(usage));
+  std::vector<std::string> told;
+  for (const auto& [cluster, device, instance, one] : resume(*database)->counted)
+    told.push_back(fmt::format("{}/{}/{} {} {} {} +{}", cluster, device, instance ? int(*instance) : -1,
+                               one.owner ? one.owner->space + '/' + one.owner->pod + ' ' + one.owner->pod_uid : "",
+                               one.compute_instance ? int(*one.compute_instance) : -1, one.what, one.until - kStart));
+  EXPECT_THAT(told, testing::UnorderedElementsAre("default/GPU-1/-1  -1 7 +0", "default/GPU-1/1  -1 2 +1",
+                                                  "default/GPU-1/1 ml/trainer-0 u-1 2 1 +2"));
+  const EpochMs day = 24 * 60 * kMinute;
+  ASSERT_TRUE(archive->drop_old(kStart + 7 * day + 1));
+  EXPECT_EQ(resume(*database)->counted.size(), 2U);
+}
+
 TEST_P(ArchiveTest, AnotherIntervalBeginsRawUsageAnew) {
   ASSERT_TRUE(prepare_usage(*database, 30s));
   ASSERT_TRUE(keep(told(kStart, 0, 1000, 50)));

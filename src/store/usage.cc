@@ -201,6 +201,8 @@ Result<std::uint64_t> UsageWriter::write(Database& database, const fleet::Usage&
                                          EpochMs now) {
   for (const fleet::SubjectUsage& row : usage.subjects) TRY(subject_id(database, row.subject, subject_of(row.subject)));
   for (const fleet::OwnerUsage& row : usage.owners) TRY(subject_id(database, row.subject, subject_of(row.subject)));
+  for (const fleet::Counted& row : usage.silent) TRY(subject_id(database, row.subject, subject_of(row.subject)));
+  TRY(write_silent(database, usage.silent));
   std::uint64_t left_out = 0;
   for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour}) {
     const EpochMs oldest = now - retention_.of(resolution).count();
@@ -278,6 +280,19 @@ Result<void> UsageWriter::write_owners(Database& database, Resolution resolution
     values.clear();
   }
   return database.insert(adding.head, adding.columns, values, adding.tail);
+}
+
+Result<void> UsageWriter::write_silent(Database& database, const std::vector<fleet::Counted>& rows) {
+  std::vector<Value> values;
+  for (const fleet::Counted& row : rows) {
+    const Subject& of = subjects_[row.subject];
+    const std::int64_t owner = row.owner ? TRY(owner_id(database, of.cluster, *row.owner)) : 0;
+    const std::int64_t instance = row.compute_instance ? std::int64_t{*row.compute_instance} : -1;
+    for (const std::int64_t value : {of.id, owner, instance, std::int64_t{row.what}, row.until}) put(values, value);
+  }
+  return database.insert("INSERT INTO usage_counted (subject, owner, compute_instance, what, counted_until)", 5, values,
+                         "ON CONFLICT (subject, owner, compute_instance, what) DO UPDATE SET counted_until = "
+                         "GREATEST(usage_counted.counted_until, excluded.counted_until)");
 }
 
 Result<bool> drop_old_usage(Database& database, const UsageRetention& retention, EpochMs now) {

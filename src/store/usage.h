@@ -65,6 +65,7 @@ class UsageWriter {
                               EpochMs oldest);
   Result<void> write_owners(Database& database, Resolution resolution, const std::vector<fleet::OwnerUsage>& rows,
                             EpochMs oldest);
+  Result<void> write_silent(Database& database, const std::vector<fleet::Counted>& rows);
 
   const Milliseconds span_;
   const UsageRetention retention_;

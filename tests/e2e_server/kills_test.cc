@@ -21,7 +21,7 @@ namespace {
 // again is known again for five intervals, which a restart on a busy machine has to fit in.
 constexpr const char* kSettings = "gpu.management.metrics.collection-interval: 2s\n";
 constexpr EpochMs kHold = 5'000;
-constexpr EpochMs kStep = 10'000;
+constexpr EpochMs kStep = 6'000;  // a hundred lives at most fit in the 23 hours before now
 constexpr int kDevices = 4;
 constexpr int kMostInOneLife = 120;
 

@@ -181,6 +181,13 @@ void Fleet::remember(Remembered one) {
   node.devices[subject.device] = std::move(one.device);
 }
 
+void Fleet::remember(CountedBefore one) {
+  std::string name = subject_name(one.cluster, one.device_uuid, Part{one.gpu_instance, {}});
+  const auto known = subject_by_name_.find(name);
+  counted_before_[name].push_back(std::move(one.counted));
+  if (known != subject_by_name_.end()) begin_subject(name, known->second);
+}
+
 std::vector<Ended> Fleet::take_ended() { return std::exchange(ended_, {}); }
 
 }  // namespace tessera::fleet

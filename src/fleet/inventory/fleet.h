@@ -47,6 +47,14 @@ struct Remembered {
   Device device;
 };
 
+/// Usage that was counted before a restart and has not been told since; its own subject's number says nothing here.
+struct CountedBefore {
+  std::string cluster;
+  std::string device_uuid;
+  std::optional<unsigned> gpu_instance;  ///< absent: the whole device
+  Counted counted;
+};
+
 /// What a number of usage stands for.
 struct UsageSubject {
   std::string_view cluster;
@@ -96,6 +104,7 @@ class Fleet {
 
   /// A device from before a restart: it is silent until it is heard of. Before the first sample only.
   void remember(Remembered one);
+  void remember(CountedBefore one);
 
   /// What was told adds up here.
   Meter& meter() { return meter_; }
@@ -148,6 +157,8 @@ class Fleet {
   std::uint32_t learn_node(const Identity& identity);
   std::uint32_t learn_device(const Identity& identity, EpochMs time);
   std::uint32_t learn_part(const Identity& identity, EpochMs time);
+  static std::string subject_name(std::string_view cluster, std::string_view uuid, const Part& part);
+  void begin_subject(const std::string& name, std::uint32_t subject);
   void insert_device(std::uint32_t node, Device device, std::uint32_t subject);
   void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
   bool learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time);
@@ -192,8 +203,9 @@ class Fleet {
   std::unordered_map<std::string, std::uint32_t> node_by_name_;     ///< "cluster/node"
   std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
   std::unordered_map<std::string, std::uint32_t> row_by_name_;
-  std::size_t devices_ = 0;           ///< ever known
-  std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
+  std::unordered_map<std::string, std::vector<Counted>> counted_before_;  ///< of subjects that are not known yet
+  std::size_t devices_ = 0;                                               ///< ever known
+  std::vector<std::uint32_t> order_;                                      ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::vector<LayoutSeen> layouts_;
   Meter meter_;

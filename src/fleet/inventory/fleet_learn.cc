@@ -23,13 +23,6 @@ std::optional<bool> flag(std::string_view text) {
   return std::nullopt;
 }
 
-std::string part_name(const Part& part) {
-  std::string out;
-  if (part.gpu_instance) out += fmt::format("/{}", *part.gpu_instance);
-  if (part.compute_instance) out += fmt::format("/{}", *part.compute_instance);
-  return out;
-}
-
 /// The part that has the number itself.
 Part part_of(const Meaning& meaning, const Part& told) {
   if (meaning.says != Says::Reading) return {};
@@ -148,7 +141,7 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
 bool Fleet::in_pool(const Identity& identity) const {
   if (!options_.nodes.empty() && std::ranges::find(options_.nodes, identity.node) == options_.nodes.end()) return false;
   return !options_.max_devices || devices_ < *options_.max_devices ||
-         subject_by_name_.contains(fmt::format("{}/{}", identity.cluster, identity.uuid));
+         subject_by_name_.contains(subject_name(identity.cluster, identity.uuid, {}));
 }
 
 std::uint32_t Fleet::learn_node(const Identity& identity) {
@@ -168,6 +161,20 @@ std::uint32_t Fleet::learn_node(const Identity& identity) {
   return entry->second;
 }
 
+std::string Fleet::subject_name(std::string_view cluster, std::string_view uuid, const Part& part) {
+  return fmt::format("{}/{}{}", cluster, uuid, part_name(part));
+}
+
+/// Goes on where it was before a restart.
+void Fleet::begin_subject(const std::string& name, std::uint32_t subject) {
+  const auto before = counted_before_.extract(name);
+  if (!before) return;
+  for (Counted& one : before.mapped()) {
+    one.subject = subject;
+    meter_.remember(one);
+  }
+}
+
 void Fleet::insert_device(std::uint32_t node, Device device, std::uint32_t subject) {
   std::vector<Device>& devices = edit(node).devices;
   const auto place = std::ranges::lower_bound(devices, device, by_index);
@@ -182,7 +189,7 @@ void Fleet::insert_device(std::uint32_t node, Device device, std::uint32_t subje
 
 std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
   const std::uint32_t node = learn_node(identity);
-  const std::string name = fmt::format("{}/{}", identity.cluster, identity.uuid);
+  const std::string name = subject_name(identity.cluster, identity.uuid, {});
   const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
   const std::uint32_t subject = entry->second;
   if (fresh) {
@@ -196,6 +203,7 @@ std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
     device.first_seen = device.last_seen = time;
     device.layout_since = time;
     insert_device(node, std::move(device), subject);
+    begin_subject(name, subject);
     return subject;
   }
   const Subject& known = subjects_[subject];
@@ -233,9 +241,8 @@ void Fleet::move_device(std::uint32_t subject, std::uint32_t node, unsigned inde
 std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   const std::uint32_t device = learn_device(identity, time);
   if (!identity.part.gpu_instance) return device;
-  const auto [entry, fresh] =
-      subject_by_name_.try_emplace(fmt::format("{}/{}{}", identity.cluster, identity.uuid, part_name(identity.part)),
-                                   static_cast<std::uint32_t>(subjects_.size()));
+  const std::string name = subject_name(identity.cluster, identity.uuid, identity.part);
+  const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
   if (!fresh) return entry->second;
   Subject part;
   part.node = subjects_[device].node;
@@ -243,6 +250,7 @@ std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   part.part = identity.part;
   subjects_.push_back(part);
   nodes_[part.node].subjects.push_back(entry->second);
+  begin_subject(name, entry->second);
   return entry->second;
 }
 

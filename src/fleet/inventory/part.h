@@ -1,6 +1,7 @@
 #pragma once
 #include <compare>
 #include <optional>
+#include <string>
 
 namespace tessera::fleet {
 
@@ -10,5 +11,13 @@ struct Part {
   std::optional<unsigned> compute_instance;
   auto operator<=>(const Part&) const = default;
 };
+
+/// "", "/1" or "/1/0": behind a device's name.
+inline std::string part_name(const Part& part) {
+  std::string out;
+  if (part.gpu_instance) out += '/' + std::to_string(*part.gpu_instance);
+  if (part.compute_instance) out += '/' + std::to_string(*part.compute_instance);
+  return out;
+}
 
 }  // namespace tessera::fleet

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "fleet/inventory/node.h"
@@ -22,6 +24,11 @@ std::int64_t scaled(double value, Field field) {
 EpochMs floor_to(EpochMs time, EpochMs span) {
   const EpochMs rest = time % span;
   return time - (rest < 0 ? rest + span : rest);
+}
+
+std::string tenure_name(std::uint32_t subject, std::optional<unsigned> compute_instance, const Workload& owner) {
+  return fmt::format("{} {} {}/{} {}", subject, compute_instance ? std::to_string(*compute_instance) : "-", owner.space,
+                     owner.pod, owner.pod_uid);
 }
 
 }  // namespace
@@ -88,8 +95,9 @@ void Meter::count_field(std::uint32_t number, std::size_t field, EpochMs to) {
 
 void Meter::count_having(Tenure tenure, std::size_t having, EpochMs to) {
   Owner& owner = tenures_[tenure];
-  Subject& of = subject(owner.subject);
-  const EpochMs from = owner.states[having].since;
+  Subject& of = subjects_[owner.subject];
+  Had& had = owner.states[having];
+  const EpochMs from = std::max(had.since, had.counted);
   spread(from, to, [&](EpochMs bucket, std::int64_t ms) { owner_delta(tenure, bucket).ms[having] += ms; });
   spread(std::max(from, owner.had_until), to,
          [&](EpochMs bucket, std::int64_t ms) { owner_delta(tenure, bucket).had_ms += ms; });
@@ -97,6 +105,24 @@ void Meter::count_having(Tenure tenure, std::size_t having, EpochMs to) {
   spread(std::max(from, of.owned_until), to,
          [&](EpochMs bucket, std::int64_t ms) { totals(owner.subject, bucket).owned_ms += ms; });
   of.owned_until = std::max(of.owned_until, to);
+  had.counted = std::max(had.counted, to);
+}
+
+/// What several have had is counted once, in the order of time: so before somebody begins, what those have had who are
+/// there already.
+void Meter::count_owners(std::uint32_t number, EpochMs to) {
+  struct One {
+    EpochMs since;
+    Tenure tenure;
+    std::size_t having;
+  };
+  std::vector<One> all;
+  for (Tenure at = subjects_[number].owner; at != kNone; at = tenures_[at].next)
+    for (std::size_t having = 0; having < tenures_[at].states.size(); ++having)
+      if (tenures_[at].states[having].on) all.push_back({tenures_[at].states[having].since, at, having});
+  std::ranges::sort(all, {}, [](const One& one) { return std::tie(one.since, one.tenure, one.having); });
+  for (const One& one : all)
+    count_having(one.tenure, one.having, held_until(tenures_[one.tenure].states[one.having], to));
 }
 
 void Meter::seen(std::uint32_t number, EpochMs time) {
@@ -104,25 +130,23 @@ void Meter::seen(std::uint32_t number, EpochMs time) {
   of.arrived = arrived_;
   if (time < of.seen.since) return;
   if (of.seen.on && time > of.seen.since) count_seen(number, held_until(of.seen, time));
-  of.seen = {time, true};
+  of.seen = told(time, true);
 }
 
 void Meter::gone(std::uint32_t number, EpochMs time) {
   Subject& of = subject(number);
   if (!of.seen.on || time <= of.seen.since) return;
   count_seen(number, held_until(of.seen, time));
-  of.seen = {time, false};
+  of.seen = told(time, false);
 }
 
 void Meter::read(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
   if (value) seen(number, time);
   Subject& of = subject(number);
-  Told& told = of.fields[static_cast<std::size_t>(field)];
-  if (time < told.since || (time == told.since && told.on)) return;
-  if (told.on) count_field(number, static_cast<std::size_t>(field), held_until(told, time));
-  told.since = time;
-  told.on = value.has_value();
-  told.value = value ? scaled(*value, field) : 0;
+  Told& known = of.fields[static_cast<std::size_t>(field)];
+  if (time < known.since || (time == known.since && known.on)) return;
+  if (known.on) count_field(number, static_cast<std::size_t>(field), held_until(known, time));
+  known = {told(time, value.has_value()), value ? scaled(*value, field) : 0};
   if (value && field == Field::Utilization) of.better_until = time + options_.hold.count();
 }
 
@@ -135,8 +159,7 @@ void Meter::read_second_best(std::uint32_t number, Field field, std::optional<do
 
 Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> compute_instance,
                             std::shared_ptr<const Workload> owner) {
-  std::string name = fmt::format("{} {} {}/{} {}", number, compute_instance ? std::to_string(*compute_instance) : "-",
-                                 owner->space, owner->pod, owner->pod_uid);
+  std::string name = tenure_name(number, compute_instance, *owner);
   const auto known = tenure_by_name_.find(name);
   if (known != tenure_by_name_.end()) {
     ++tenures_[known->second].references;
@@ -148,6 +171,11 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
   fresh.workload = std::move(owner);
   fresh.references = 1;
   fresh.name = name;
+  if (const auto before = forgotten_.extract(name)) {
+    for (std::size_t having = 0; having < fresh.states.size(); ++having)
+      fresh.states[having] = {{before.mapped()[having], false, true, 0}, 0};
+    fresh.had_until = std::ranges::max(before.mapped());
+  }
   Tenure tenure = static_cast<Tenure>(tenures_.size());
   if (free_tenures_.empty()) {
     tenures_.emplace_back();
@@ -155,24 +183,26 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
     tenure = free_tenures_.back();
     free_tenures_.pop_back();
   }
+  fresh.next = std::exchange(subject(number).owner, tenure);
   tenures_[tenure] = std::move(fresh);
   tenure_by_name_.emplace(std::move(name), tenure);
   return tenure;
 }
 
 void Meter::have(Tenure tenure, Having having, EpochMs time) {
-  State& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
+  Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
   if (time < state.since || (time == state.since && state.on)) return;
   seen(tenures_[tenure].subject, time);
+  if (!state.on || held_until(state, time) < time) count_owners(tenures_[tenure].subject, time);
   if (state.on) count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
-  state = {time, true};
+  state = {told(time, true), 0};
 }
 
 void Meter::leave(Tenure tenure, Having having, EpochMs time) {
-  State& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
+  Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
   if (!state.on || time <= state.since) return;
   count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
-  state = {time, false};
+  state = {told(time, false), 0};
 }
 
 void Meter::settle(EpochMs now) {
@@ -182,13 +212,17 @@ void Meter::settle(EpochMs now) {
   const auto is_over = [&](const State& state, const Subject& of) {
     return state.on && (is_silent(of) || state.since + hold <= of.seen.since);
   };
+  const auto end = [&](State& state) {
+    state.since += hold;
+    state.on = state.noted = false;
+  };
   for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
     Owner& owner = tenures_[tenure];
     for (std::size_t having = 0; having < owner.states.size(); ++having) {
       State& state = owner.states[having];
       if (!is_over(state, subject(owner.subject))) continue;
       count_having(tenure, having, state.since + hold);
-      state = {state.since + hold, false};
+      end(state);
     }
   }
   for (std::uint32_t number = 0; number < subjects_.size(); ++number) {
@@ -197,12 +231,11 @@ void Meter::settle(EpochMs now) {
       Told& told = of.fields[field];
       if (!is_over(told, of)) continue;
       count_field(number, field, told.since + hold);
-      told.since += hold;
-      told.on = false;
+      end(told);
     }
     if (!of.seen.on || !is_silent(of)) continue;
     count_seen(number, of.seen.since + hold);
-    of.seen = {of.seen.since + hold, false};
+    end(of.seen);
   }
 }
 
@@ -228,7 +261,63 @@ void Meter::share_out(std::vector<OwnerUsage>& owners, std::vector<std::int64_t>
   }
 }
 
-Usage Meter::take() {
+void Meter::note_silent(std::vector<Counted>& into, EpochMs before) {
+  const auto note = [&](State& state, Counted one) {
+    if (!state.is_known() || state.arrived_s * EpochMs{1000} >= before) return;
+    state.noted = true;
+    one.until = state.on ? state.since + 1 : state.since;  // behind that very time, which must not count again
+    into.push_back(std::move(one));
+  };
+  for (std::uint32_t number = 0; number < subjects_.size(); ++number) {
+    Subject& of = subjects_[number];
+    note(of.seen, {number, {}, nullptr, kWhetherThere, 0});
+    for (std::uint8_t field = 0; field < kFields; ++field) note(of.fields[field], {number, {}, nullptr, field, 0});
+  }
+  for (Owner& owner : tenures_)
+    for (std::uint8_t having = 0; having < owner.states.size(); ++having)
+      note(owner.states[having], {owner.subject, owner.compute_instance, owner.workload, having, 0});
+}
+
+void Meter::remember(const Counted& one) {
+  Subject& of = subject(one.subject);
+  const auto take_over = [&](State& state) {
+    if (one.until > state.since) state = {one.until, false, true, 0};
+  };
+  if (one.owner) {
+    EpochMs& until = forgotten_[tenure_name(one.subject, one.compute_instance, *one.owner)].at(one.what);
+    until = std::max(until, one.until);
+    of.owned_until = std::max(of.owned_until, one.until);
+  } else if (one.what == kWhetherThere) {
+    take_over(of.seen);
+  } else {
+    take_over(of.fields.at(one.what));
+  }
+}
+
+void Meter::forget(Tenure tenure) {
+  Owner& owner = tenures_[tenure];
+  Tenure* at = &subjects_[owner.subject].owner;
+  while (*at != tenure) at = &tenures_[*at].next;
+  *at = owner.next;
+  tenure_by_name_.erase(owner.name);
+  forgotten_[owner.name] = {owner.states[0].since, owner.states[1].since};
+  owner = {};
+  free_tenures_.push_back(tenure);
+}
+
+/// Those that nobody refers to, once it is noted up to when they have been counted.
+void Meter::forget_tenures() {
+  for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
+    Owner& owner = tenures_[tenure];
+    const auto stays = [](const State& state) { return state.on || state.is_known(); };
+    if (owner.references > 0 || owner.name.empty() || std::ranges::any_of(owner.states, stays)) continue;
+    forget(tenure);
+  }
+  const EpochMs oldest = arrived_ - kCountedKept.count();
+  std::erase_if(forgotten_, [&](const auto& one) { return std::ranges::max(one.second) < oldest; });
+}
+
+Usage Meter::take(EpochMs silent_before) {
   Usage out;
   out.subjects.reserve(deltas_.size());
   for (Delta& one : deltas_) {
@@ -260,13 +349,8 @@ Usage Meter::take() {
     had.push_back(row.had);
   }
   share_out(out.owners, had, out.subjects);
-  for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
-    Owner& owner = tenures_[tenure];
-    if (owner.references > 0 || owner.name.empty() || owner.states[0].on || owner.states[1].on) continue;
-    tenure_by_name_.erase(owner.name);
-    owner = {};
-    free_tenures_.push_back(tenure);
-  }
+  note_silent(out.silent, silent_before);
+  forget_tenures();
   return out;
 }
 

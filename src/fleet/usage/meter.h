@@ -41,9 +41,24 @@ struct OwnerUsage {
   std::int64_t used_ms = 0;
   std::int64_t share_ms = 0;  ///< owned_ms of the subject, shared out among those who had it at the same time
 };
+/// Something that is told no longer, and up to when it has been counted: what is told again of that time says nothing
+/// new. Whoever forgets what was told keeps these, so that a request which comes again after hours is not counted
+/// twice.
+struct Counted {
+  std::uint32_t subject = 0;
+  std::optional<unsigned> compute_instance;  ///< of an owner
+  std::shared_ptr<const Workload> owner;     ///< null: the subject's own
+  std::uint8_t what = 0;                     ///< a Field or kWhetherThere; of an owner a Meter::Having
+  EpochMs until = 0;
+};
+inline constexpr std::uint8_t kWhetherThere = kFields;
+/// Known for so long, by the time of its samples.
+inline constexpr Milliseconds kCountedKept{std::chrono::hours(24 * 7)};
+
 struct Usage {
   std::vector<SubjectUsage> subjects;  ///< by bucket and subject
   std::vector<OwnerUsage> owners;      ///< likewise
+  std::vector<Counted> silent;         ///< fallen silent since the last time
 };
 
 /// Owned by the thread that owns the fleet. Subjects are numbers of the caller's, small ones.
@@ -77,8 +92,11 @@ class Meter {
   /// as long as a state lasts. Depends on what was told and on `now` alone, so that the same can be done again.
   void settle(EpochMs now);
 
-  /// What has been added since the last call.
-  Usage take();
+  /// What has been added since the last call; and what has arrived for the last time before `silent_before`.
+  Usage take(EpochMs silent_before = 0);
+
+  /// From before a restart.
+  void remember(const Counted& one);
 
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
@@ -87,9 +105,15 @@ class Meter {
   struct State {
     EpochMs since = 0;  ///< last told, and counted up to here
     bool on = false;
+    bool noted = false;           ///< that it is silent
+    std::uint32_t arrived_s = 0;  ///< when it was told last, by the caller's clock
+    bool is_known() const { return since != 0 && !noted; }
   };
   struct Told : State {
     std::int64_t value = 0;
+  };
+  struct Had : State {
+    EpochMs counted = 0;  ///< up to here, where that is behind `since`
   };
   struct Subject {
     State seen;
@@ -98,6 +122,7 @@ class Meter {
     EpochMs better_until = 0;  ///< of Utilization: until then the better source is believed
     std::array<Told, kFields> fields{};
     std::uint32_t newest = kNone;  ///< its first of `deltas_`
+    Tenure owner = kNone;          ///< its first of `tenures_`
   };
   struct Delta {
     SubjectUsage usage;
@@ -108,11 +133,14 @@ class Meter {
     std::optional<unsigned> compute_instance;
     std::shared_ptr<const Workload> workload;
     std::uint32_t references = 0;
-    std::array<State, 2> states{};  ///< by Having
+    std::array<Had, 2> states{};  ///< by Having
     EpochMs had_until = 0;
     std::uint32_t newest = kNone;  ///< its first of `owner_deltas_`
+    Tenure next = kNone;           ///< of the same subject
     std::string name;              ///< in tenure_by_name_
   };
+  /// Of an owner that is forgotten.
+  using CountedUntil = std::array<EpochMs, 2>;  ///< by Having
   struct OwnerDelta {
     Tenure tenure = 0;
     EpochMs bucket = 0;
@@ -124,12 +152,17 @@ class Meter {
   Subject& subject(std::uint32_t number);
   Totals& totals(std::uint32_t subject, EpochMs bucket);
   OwnerDelta& owner_delta(Tenure tenure, EpochMs bucket);
+  State told(EpochMs time, bool on) const { return {time, on, false, static_cast<std::uint32_t>(arrived_ / 1000)}; }
   EpochMs held_until(const State& state, EpochMs time) const;
   template <class Add>
   void spread(EpochMs from, EpochMs to, const Add& add) const;
   void count_seen(std::uint32_t number, EpochMs to);
   void count_field(std::uint32_t number, std::size_t field, EpochMs to);
+  void count_owners(std::uint32_t number, EpochMs to);
   void count_having(Tenure tenure, std::size_t having, EpochMs to);
+  void forget(Tenure tenure);
+  void note_silent(std::vector<Counted>& into, EpochMs before);
+  void forget_tenures();
   void share_out(std::vector<OwnerUsage>& owners, std::vector<std::int64_t>& had,
                  const std::vector<SubjectUsage>& of) const;
 
@@ -141,6 +174,7 @@ class Meter {
   std::vector<Tenure> free_tenures_;
   std::vector<OwnerDelta> owner_deltas_;
   std::unordered_map<std::string, Tenure> tenure_by_name_;
+  std::unordered_map<std::string, CountedUntil> forgotten_;  ///< by the name of the tenure
 };
 
 }  // namespace tessera::fleet

@@ -192,6 +192,18 @@ TEST(Meter, OwnersShareWhatTheyHaveAtOneTime) {
   EXPECT_EQ(owners.at("b").share_ms, 75 * kSecond);
 }
 
+TEST(Meter, WhoFellSilentBeforeAnotherBeganHadItAllTheSame) {
+  Meter meter(kOptions);
+  const auto a = meter.tenure(0, std::nullopt, pod("a"));
+  const auto b = meter.tenure(0, std::nullopt, pod("b"));
+  meter.have(a, Having::Holds, kStart);
+  for (int i = 0; i < 4; ++i) meter.have(b, Having::Holds, kStart + (100 + i * 30) * kSecond);  // before it is settled
+  meter.settle(kStart + 1'000 * kSecond);
+  ByBucket all;
+  add(all, meter.take());
+  EXPECT_EQ(sum_of(all).owned_ms, (75 + 90 + 75) * kSecond);
+}
+
 TEST(Meter, SharesMakeUpTheWholeWhateverIsShared) {
   std::mt19937 random(11);
   Meter meter(kOptions);
@@ -278,11 +290,11 @@ TEST(Meter, AnOwnerThatHasGoneIsForgotten) {
   meter.have(a, Having::Holds, kStart);
   meter.leave(a, Having::Holds, kStart + kSecond);
   meter.release(a);
-  meter.take();
+  meter.take(kStart);
   EXPECT_EQ(meter.tenure(0, std::nullopt, pod("a")), a) << "somebody still speaks of it";
   meter.release(a);
   meter.release(a);
-  meter.take();
+  meter.take(kStart);
   const auto b = meter.tenure(7, std::nullopt, pod("b"));
   EXPECT_EQ(b, a) << "its place is taken again";
   meter.have(b, Having::Holds, kStart);
