@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cctype>
 #include <cstdlib>
-#include <system_error>
 
 #include "base/files.h"
+#include "bench/peer_version.h"
 #include "tests/e2e/child.h"
 #include "tests/e2e/node.h"
 
@@ -58,18 +57,6 @@ Command vmagent(const Contender& self, const Path& folder, const Work& work) {
           "-remoteWrite.tmpDataPath=" + (folder / "data").string(),
           fmt::format("-httpListenAddr=127.0.0.1:{}", e2e::free_port()),
           "-loggerLevel=WARN"};
-}
-
-/// As `./dev` unpacked it; empty where the program comes from elsewhere. vmagent itself does not know its version.
-std::string package_version(const std::string& package) {
-  const char* const peers = std::getenv("TESSERA_PEERS");
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(Path(peers == nullptr ? "" : peers) / "debs", none)) {
-    const std::string name = entry.path().stem().string();
-    if (name.starts_with(package + '-') && std::isdigit(static_cast<unsigned char>(name[package.size() + 1])) != 0)
-      return "Debian's " + name;
-  }
-  return {};
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+#pragma once
+// A receiver while it runs: alone on the second core, whoever loads it on the first.
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "bench/server/receiver.h"
+#include "tests/e2e/child.h"
+
+namespace tessera::bench {
+
+class Running {
+ public:
+  /// Waits until it is ready; throws std::runtime_error with what it said where it is not.
+  Running(const Receiver& receiver, const std::filesystem::path& folder);
+
+  std::string url(const std::string& path) const;
+  std::string write_url() const { return url(receiver_.write_path); }
+  pid_t pid() const { return process_->pid(); }
+  e2e::Child& process() { return *process_; }
+
+  /// Until it has used next to none of its core for a second: what was taken in has been worked off.
+  void wait_for_rest() const;
+
+ private:
+  Receiver receiver_;
+  int port_;
+  std::unique_ptr<e2e::Child> process_;
+};
+
+}  // namespace tessera::bench
