@@ -53,7 +53,7 @@ bool is_label_name(std::string_view name) {
 }
 
 Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
-                         std::size_t& too_new) {
+                         JudgedSeries& judged, std::size_t& too_new) {
   Batch batch;
   batch.protocol = protocol;
   batch.message = std::move(message);
@@ -62,13 +62,17 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
   for (;;) {
     const bool more = TRY(walk.next());
     if (!more) break;
-    TRY(check_labels(walk.labels(), limits));
+    const fleet::SeriesKey key{walk.key().low, walk.key().high};
+    if (!judged.has(key)) {
+      TRY(check_labels(TRY(walk.labels()), limits));
+      judged.add(key);
+    }
     for (const wire::Sample& sample : walk.samples()) {
       if (sample.time > now + limits.future.count()) {
         ++too_new;
         continue;
       }
-      batch.samples.push_back({{walk.key().low, walk.key().high}, sample.value, sample.time});
+      batch.samples.push_back({key, sample.value, sample.time});
     }
   }
   batch.exemplars = walk.exemplar_count();

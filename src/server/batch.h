@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "fleet/inventory/series_index.h"
+#include "server/judged_series.h"
 #include "wire/write_request.h"
 
 namespace tessera::server {
@@ -46,8 +47,8 @@ bool is_label_name(std::string_view name);
 
 /// Invalid for a message that is no remote write, or whose labels no sender may send (one twice, an empty name or
 /// value, no metric name): the error names the series. A sample from too far in the future is left out and counted in
-/// `too_new`.
+/// `too_new`. Labels are read of series only that are not in `judged`, which knows them from then on.
 Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
-                         std::size_t& too_new);
+                         JudgedSeries& judged, std::size_t& too_new);
 
 }  // namespace tessera::server

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace tessera::server {
 namespace {
 using testing::HasSubstr;
@@ -19,7 +21,11 @@ std::string refused(std::vector<wire::Label> labels, const IntakeLimits& limits 
   std::string first;
   for (const auto protocol : {wire::Protocol::V1, wire::Protocol::V2}) {
     std::size_t too_new = 0;
-    const auto batch = read_batch(protocol, wire::encode(protocol, request_of(labels)), limits, kNow, too_new);
+    JudgedSeries judged;
+    const std::string message = wire::encode(protocol, request_of(labels));
+    const auto batch = read_batch(protocol, message, limits, kNow, judged, too_new);
+    EXPECT_EQ(read_batch(protocol, message, limits, kNow, judged, too_new).operator bool(), batch.operator bool())
+        << "the second time too";
     std::string error = batch ? "" : batch.error().what;
     if (error.starts_with("byte ")) error.erase(0, error.find(':') + 2);  // each version's bytes stand elsewhere
     if (protocol == wire::Protocol::V1) first = error;
@@ -50,10 +56,25 @@ TEST(ReadBatch, LeavesOutTheFuture) {
   wire::WriteRequest request = request_of({{"__name__", "up"}}, kNow + 10 * 60'000);
   request.series[0].samples.push_back({2, kNow + 10 * 60'000 + 1});
   std::size_t too_new = 0;
-  const auto batch = read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, too_new);
+  JudgedSeries judged;
+  const auto batch =
+      read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, too_new);
   ASSERT_TRUE(batch);
   EXPECT_EQ(batch->samples.size(), 1U);
   EXPECT_EQ(too_new, 1U);
+}
+
+TEST(JudgedSeries, KnowsWhatWasAddedAndNothingElse) {
+  JudgedSeries judged;
+  std::mt19937_64 random(7);
+  std::vector<fleet::SeriesKey> keys(200'000);
+  for (auto& key : keys) key = {random(), random()};
+  for (const auto& key : keys) EXPECT_FALSE(judged.has(key));
+  for (const auto& key : keys) judged.add(key);
+  for (const auto& key : keys) EXPECT_TRUE(judged.has(key));
+  for (std::uint64_t i = 1; i <= 100; ++i) judged.add({5, i << 32U | i});  // one set, six times over
+  EXPECT_TRUE(judged.has({5, 100ULL << 32U | 100}));
+  EXPECT_FALSE(judged.has({6, 100ULL << 32U | 100}));
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     assert(given);
   }
   std::size_t too_new = 0;
-  const auto batch = server::read_batch(wire::Protocol::V1, *std::move(message), limits, 2'000'000, too_new);
+  server::JudgedSeries judged;
+  const auto batch = server::read_batch(wire::Protocol::V1, *std::move(message), limits, 2'000'000, judged, too_new);
   assert(batch);
   return 0;
 }

@@ -165,7 +165,7 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   std::size_t too_new = 0;
-  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), too_new);
+  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), judged_, too_new);
   if (!batch) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
@@ -206,7 +206,7 @@ http::Response Intake::import_page(const http::Request& request, std::size_t* to
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   const std::string body(wire::Compressor(kKept.compression).compress(*message));
   std::size_t too_new = 0;
-  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), too_new);
+  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), judged_, too_new);
   if (!batch) return refuse(request, Refusal::BadLabels, batch.error().what);
   if (told) *told = batch->samples.size();
   if (body.size() > kMostKept)
@@ -256,7 +256,7 @@ Result<Batch> Intake::read_again(std::uint8_t kind, const std::string& body) con
   if (!form) return fail(Code::Invalid, "a record of kind {}", kind);
   auto message = TRY(wire::decompress(form->compression, body, limits_.message_bytes));
   std::size_t too_new = 0;
-  return read_batch(form->protocol, std::move(message), limits_, now_epoch_ms(), too_new);
+  return read_batch(form->protocol, std::move(message), limits_, now_epoch_ms(), judged_, too_new);
 }
 
 Result<void> Intake::take_over(std::uint8_t kind, const std::string& body) {

@@ -68,6 +68,7 @@ class Intake {
   const IntakeLimits limits_;
   journal::Journal& journal_;
   Keeper& keeper_;
+  mutable JudgedSeries judged_;
   std::mutex order_mutex_;  ///< the fleet gets batches in the journal's order
   mutable std::mutex mutex_;
   std::condition_variable synced_changed_;

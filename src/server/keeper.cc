@@ -204,7 +204,8 @@ void Keeper::learn_new(const Batch& batch) {
     if (walk.samples().empty() || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
     const wire::Sample& first = walk.samples().front();
     if (wire::is_stale(first.value)) continue;  // something that was never known has ended
-    index_.insert(key, learn(walk.labels(), first.time), epoch());
+    const auto labels = walk.labels();
+    if (labels) index_.insert(key, learn(*labels, first.time), epoch());
   }
 }
 

@@ -18,10 +18,6 @@ SeriesKey key_of(const void* bytes, std::size_t size) {
   return {hash.low64, hash.high64};
 }
 
-std::size_t end_of(std::string_view whole, std::string_view piece) {
-  return static_cast<std::size_t>(piece.data() + piece.size() - whole.data());
-}
-
 }  // namespace
 
 SeriesWalk::SeriesWalk(Protocol protocol, std::string_view message, const Limits& limits)
@@ -46,9 +42,9 @@ Result<bool> SeriesWalk::next() {
     }
     const std::size_t at = in.offset();
     TRY(count(series_, limits_.series, "series", at));
-    const std::string_view series = TRY(in.bytes());
+    one_ = TRY(in.bytes());
     offset_ = in.offset();
-    TRY(read_series(series, at));
+    TRY(read_series(at));
     return true;
   }
   return false;
@@ -72,27 +68,51 @@ Result<void> SeriesWalk::read_symbols() {
   return {};
 }
 
-Result<void> SeriesWalk::read_series(std::string_view series, std::size_t at) {
+/// The labels that a series of version 1 begins with, as encoders write them: one behind the other, each told by its
+/// length. Returns where they end in the series; what is told in another way is left to the general reader.
+std::size_t SeriesWalk::hop_labels() {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(one_[at]); };
+  std::size_t at = 0;
+  while (at + 2 < one_.size() && one_[at] == protobuf::tag(1, Type::Bytes)) {
+    std::size_t size = byte(at + 1), begin = at + 2;
+    if (size >= 0x80) {
+      if (byte(at + 2) >= 0x80) break;
+      size = (size & 0x7F) | std::size_t{byte(at + 2)} << 7;
+      ++begin;
+    }
+    if (size > one_.size() - begin) break;
+    at = begin + size;
+    ++label_count_;
+  }
+  return at;
+}
+
+Result<void> SeriesWalk::read_series(std::size_t at) {
   const bool v1 = protocol_ == Protocol::V1;
-  labels_.clear();
+  labels_read_ = false;
+  label_count_ = 0;
   samples_.clear();
   references_.clear();
-  std::size_t labels_begin = 0, labels_end = 0;
+  const std::size_t hopped = v1 ? hop_labels() : 0;
+  const char* const labels_begin = one_.data();
+  const char* labels_end = labels_begin + hopped;
   bool in_one_piece = true;
   std::string pieces;
-  for (Fields in(message_, series); !in.at_end();) {
+  if (label_count_ > limits_.labels)
+    return fail(Code::Invalid, "byte {}: more than {} labels of one series", at, limits_.labels);
+  for (Fields in(message_, one_.substr(hopped)); !in.at_end();) {
     const std::size_t begin = in.offset();
     TRY(in.key());
     if (in.is(1) && v1) {
+      TRY(count(label_count_, limits_.labels, "labels of one series", begin));
       const std::string_view label = TRY(in.bytes());
-      if (labels_.empty()) labels_begin = labels_end = begin;
-      if (in_one_piece && begin != labels_end) {  // an encoder that mixes labels with other fields
+      const char* const here = message_.data() + begin;
+      if (in_one_piece && here != labels_end) {  // an encoder that mixes labels with other fields
         in_one_piece = false;
-        pieces = message_.substr(labels_begin, labels_end - labels_begin);
+        pieces.assign(labels_begin, labels_end);
       }
-      labels_end = end_of(message_, label);
-      if (!in_one_piece) pieces += message_.substr(begin, labels_end - begin);
-      TRY(read_label(label));
+      labels_end = label.data() + label.size();
+      if (!in_one_piece) pieces.append(here, labels_end);
     } else if (in.is(1)) {
       if (in.type() == Type::Varint) {
         TRY(read_reference(TRY(in.number()), begin));
@@ -115,30 +135,42 @@ Result<void> SeriesWalk::read_series(std::string_view series, std::size_t at) {
     }
   }
   if (v1) {
-    key_ = in_one_piece ? key_of(message_.data() + labels_begin, labels_end - labels_begin)
+    key_ = in_one_piece ? key_of(labels_begin, static_cast<std::size_t>(labels_end - labels_begin))
                         : key_of(pieces.data(), pieces.size());
     return {};
   }
   if (references_.size() % 2 != 0)
     return fail(Code::Invalid, "byte {}: {} label references, no pairs", at, references_.size());
   reference_keys_.clear();
-  for (std::size_t i = 0; i < references_.size(); i += 2) {
-    const Symbol& name = symbols_[references_[i]];
-    const Symbol& value = symbols_[references_[i + 1]];
-    labels_.push_back({name.text, value.text});
-    reference_keys_.push_back(name.key);
-    reference_keys_.push_back(value.key);
-  }
+  for (const std::uint32_t reference : references_) reference_keys_.push_back(symbols_[reference].key);
   key_ = key_of(reference_keys_.data(), reference_keys_.size() * sizeof(SeriesKey));
   return {};
 }
 
+Result<std::span<const metrics::Label>> SeriesWalk::labels() {
+  if (!labels_read_) TRY(read_labels());
+  labels_read_ = true;
+  return std::span<const metrics::Label>(labels_);
+}
+
+Result<void> SeriesWalk::read_labels() {
+  labels_.clear();
+  for (std::size_t i = 0; i < references_.size(); i += 2)
+    labels_.push_back({symbols_[references_[i]].text, symbols_[references_[i + 1]].text});
+  if (protocol_ == Protocol::V2) return {};
+  for (Fields in(message_, one_); !in.at_end();) {
+    TRY(in.key());
+    if (!in.is(1))
+      TRY(in.skip());
+    else
+      TRY(read_label(TRY(in.bytes())));
+  }
+  return {};
+}
+
 Result<void> SeriesWalk::read_label(std::string_view label) {
-  std::size_t labels = labels_.size();
   metrics::Label& out = labels_.emplace_back();
-  Fields in(message_, label);
-  TRY(count(labels, limits_.labels, "labels of one series", in.offset()));
-  while (!in.at_end()) {
+  for (Fields in(message_, label); !in.at_end();) {
     TRY(in.key());
     if (in.is(1))
       out.name = TRY(in.bytes());

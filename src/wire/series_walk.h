@@ -29,8 +29,9 @@ class SeriesWalk {
   Result<bool> next();
 
   const SeriesKey& key() const { return key_; }
-  /// In the message's order; nothing is judged but their number.
-  std::span<const metrics::Label> labels() const { return labels_; }
+  /// In the message's order; nothing is judged but their number. They are read here: who knows the key has no need to.
+  /// Invalid as next() says it.
+  Result<std::span<const metrics::Label>> labels();
   std::span<const Sample> samples() const { return samples_; }
 
   /// So far.
@@ -41,8 +42,10 @@ class SeriesWalk {
 
  private:
   Result<void> read_symbols();
-  Result<void> read_series(std::string_view series, std::size_t at);
+  Result<void> read_series(std::size_t at);
+  Result<void> read_labels();
   Result<void> read_label(std::string_view label);
+  std::size_t hop_labels();
   Result<void> read_reference(std::uint64_t number, std::size_t at);
   Result<void> read_sample(std::string_view sample);
   Result<void> count(std::size_t& what, std::size_t limit, std::string_view name, std::size_t at) const;
@@ -58,6 +61,9 @@ class SeriesWalk {
   std::size_t offset_ = 0;  ///< of what has not been walked
   bool begun_ = false;
   SeriesKey key_;
+  std::string_view one_;  ///< the series
+  std::size_t label_count_ = 0;
+  bool labels_read_ = false;
   std::vector<metrics::Label> labels_;
   std::vector<Sample> samples_;
   std::vector<Symbol> symbols_;            ///< V2

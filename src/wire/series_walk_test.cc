@@ -29,7 +29,7 @@ TEST(SeriesWalk, SaysWhatDecodeSays) {
       SeriesWalk walk(protocol, message);
       for (const Series& series : request.series) {
         ASSERT_TRUE(*walk.next()) << seed;
-        EXPECT_EQ(sorted(walk.labels()), series.labels) << seed;
+        EXPECT_EQ(sorted(*walk.labels()), series.labels) << seed;
         EXPECT_TRUE(std::ranges::equal(walk.samples(), series.samples)) << seed;
       }
       EXPECT_FALSE(*walk.next()) << seed;
@@ -47,7 +47,7 @@ TEST(SeriesWalk, KeysAreEqualWhereLabelsAre) {
       SeriesWalk walk(protocol, message);
       while (*walk.next()) {
         std::string labels;
-        for (const Label& label : sorted(walk.labels())) labels += label.name + '\1' + label.value + '\2';
+        for (const Label& label : sorted(*walk.labels())) labels += label.name + '\1' + label.value + '\2';
         const auto [known, fresh] = by_key.try_emplace({walk.key().low, walk.key().high}, labels);
         EXPECT_EQ(known->second, labels);
         const auto key = std::to_string(walk.key().low) + "/" + std::to_string(walk.key().high);
@@ -78,7 +78,7 @@ TEST(SeriesWalk, TakesFieldsInAnyOrder) {
   ASSERT_TRUE(*first.next());
   ASSERT_TRUE(*second.next());
   EXPECT_EQ(first.key(), second.key());
-  EXPECT_EQ(sorted(first.labels()), sorted(second.labels()));
+  EXPECT_EQ(sorted(*first.labels()), sorted(*second.labels()));
   ASSERT_EQ(second.samples().size(), 1U);
   EXPECT_EQ(second.samples()[0], (Sample{2.5, 7}));
 }
@@ -92,7 +92,8 @@ TEST(SeriesWalk, StopsAtTheLimitsAndAtDamage) {
     const auto error = [&](const Limits& limits, std::string_view of) {
       SeriesWalk walk(protocol, of, limits);
       auto more = walk.next();
-      while (more && *more) more = walk.next();
+      for (; more && *more; more = walk.next())
+        if (const auto labels = walk.labels(); !labels) return labels.error().what;
       return more ? "" : more.error().what;
     };
     Limits limits;
