@@ -10,12 +10,19 @@ namespace tessera::relay {
 namespace {
 constexpr std::size_t kFirstBlock = 1024;
 constexpr std::size_t kDoublings = 6;  // up to blocks of 64 KiB
+
+std::uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 }  // namespace
 
+std::uint32_t Dictionary::find(std::string_view text, std::uint64_t hash) const {
+  return index_.find(hash, [&](std::uint32_t i) { return entries_[i].hash == hash && entries_[i].text == text; });
+}
+
+std::uint32_t Dictionary::find(std::string_view text) const { return find(text, hash_of(text)); }
+
 std::uint32_t Dictionary::number(std::string_view text) {
-  const std::uint64_t hash = XXH3_64bits(text.data(), text.size());
-  const auto same = [&](std::uint32_t i) { return entries_[i].hash == hash && entries_[i].text == text; };
-  if (const auto known = index_.find(hash, same); known != kNoRow) return known;
+  const std::uint64_t hash = hash_of(text);
+  if (const auto known = find(text, hash); known != kNoRow) return known;
   const auto added = static_cast<std::uint32_t>(entries_.size());
   entries_.push_back({keep(text), hash});
   index_.insert(added, [this](std::uint32_t i) { return entries_[i].hash; });

@@ -14,7 +14,8 @@ namespace tessera::relay {
 class Dictionary {
  public:
   Dictionary() { number({}); }
-  std::uint32_t number(std::string_view text);  ///< of this text, which is added where it is new
+  std::uint32_t number(std::string_view text);      ///< of this text, which is added where it is new
+  std::uint32_t find(std::string_view text) const;  ///< kNoRow where it is new
   std::string_view text(std::uint32_t number) const { return entries_[number].text; }  ///< lives as long as this
   std::size_t size() const { return entries_.size(); }
 
@@ -23,6 +24,7 @@ class Dictionary {
     std::string_view text;
     std::uint64_t hash;
   };
+  std::uint32_t find(std::string_view text, std::uint64_t hash) const;
   std::string_view keep(std::string_view text);
 
   std::vector<Entry> entries_;

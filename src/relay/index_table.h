@@ -8,6 +8,12 @@ namespace tessera::relay {
 
 inline constexpr std::uint32_t kNoRow = 0xffff'ffff;
 
+/// A hash of a row number, or of two.
+constexpr std::uint64_t mixed(std::uint64_t value) {
+  value *= 0x9e3779b97f4a7c15;
+  return value ^ (value >> 29);
+}
+
 class IndexTable {
  public:
   /// The row of this hash for which `equal(row)` holds, or kNoRow.

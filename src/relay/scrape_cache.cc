@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <random>
 #include <utility>
 
 #include "metrics/number.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace tessera::relay {
 namespace {
@@ -20,16 +16,16 @@ constexpr std::size_t kForgetBeyond = 1000;  // lines and series of the past tha
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/// Seeded, so that nobody can make lines that are taken for others.
-std::uint64_t hash_of(const char* text, std::size_t size) {
-  static const std::uint64_t seed = std::uint64_t{std::random_device{}()} << 32U | std::random_device{}();
-  return XXH3_64bits_withSeed(text, size, seed);
+/// How much of a line is the name of its metric.
+std::size_t name_size(std::string_view line) {
+  return static_cast<std::size_t>(std::ranges::find_if(line, [](char c) { return c == '{' || is_blank(c); }) -
+                                  line.begin());
 }
 
 /// Where the value begins in a line that holds a sample, by its quotes and braces alone; 0 where that is not plain.
 std::size_t value_place(std::string_view line) {
-  std::size_t at = 0;
-  while (at < line.size() && line[at] != '{' && !is_blank(line[at]) && line[at] != '#') ++at;
+  if (line.starts_with('#')) return 0;
+  std::size_t at = name_size(line);
   if (at < line.size() && line[at] == '{') {
     for (bool quoted = false; ++at < line.size();) {
       if (line[at] == '"')
@@ -41,7 +37,6 @@ std::size_t value_place(std::string_view line) {
     }
     ++at;
   }
-  if (at >= line.size() || line[at] == '#') return 0;
   while (at < line.size() && is_blank(line[at])) ++at;
   return at < line.size() ? at : 0;
 }
@@ -105,10 +100,8 @@ class ScrapeCache::Reader : public metrics::PageReader {
 
  private:
   std::uint32_t learn(const metrics::Sample& sample, std::string_view prefix);
+  std::uint32_t series_of(const metrics::Sample& sample, std::string_view prefix);
   std::string located(const metrics::Sample& sample, const Ruled& ruled) const;
-  std::uint32_t add_line(const metrics::Sample& sample, std::string_view prefix, std::uint32_t series) {
-    return cache_.add_line(prefix, cache_.watched(sample, series));
-  }
 
   ScrapeCache& cache_;
   std::string_view text_;
@@ -133,34 +126,40 @@ void ScrapeCache::Reader::sample(const metrics::Sample& sample) {
                                     sample.exemplar->value, sample.exemplar->time});
 }
 
+std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::string_view prefix) {
+  const std::uint32_t series = series_of(sample, prefix);
+  return error_ ? kNoRow : cache_.add_line(prefix, cache_.watched(sample, series));
+}
+
 /// Without relabelling, what stands in the braces alone decides on the labels: the metrics of a page repeat the same
 /// few, and the work on them is done once.
-std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::string_view prefix) {
-  const std::string_view block = prefix.substr(std::min(sample.name.size(), prefix.size()));
+std::uint32_t ScrapeCache::Reader::series_of(const metrics::Sample& sample, std::string_view prefix) {
+  auto& sets = cache_.label_sets_;
   const bool is_plain = cache_.rules_.metric_relabel.empty() && prefix.starts_with(sample.name);
-  const std::uint64_t hash = hash_of(block.data(), block.size());
-  if (is_plain) {
-    auto& blocks = cache_.blocks_;
-    const auto same = [&](std::uint32_t i) { return blocks[i].hash == hash && blocks[i].length == block.size(); };
-    if (const auto known = cache_.blocks_by_hash_.find(hash, same); known != kNoRow)
-      return add_line(sample, prefix, cache_.table_->add(sample.name, blocks[known].label_set));
-  }
+  const std::string_view braces = prefix.substr(name_size(prefix));
+  if (is_plain)
+    if (const auto known = cache_.texts_.find(braces); known < sets.size() && sets[known] != kNoRow)
+      return cache_.table_->add(sample.name, sets[known]);
   const Ruled ruled = rule(sample.name, sample.labels, cache_.rules_);
   switch (ruled.outcome) {
     case Ruled::Outcome::Goes:
       break;
     case Ruled::Outcome::Dropped:
-      return add_line(sample, prefix, kDropped);
+      return kDropped;
     case Ruled::Outcome::Unfit:
       if (cache_.unfit_note_.empty()) cache_.unfit_note_ = located(sample, ruled);
-      return add_line(sample, prefix, kUnfit);
+      return kUnfit;
     case Ruled::Outcome::Exceeds:
       error_ = fail(Code::Invalid, "{}", located(sample, ruled));
       return kNoRow;
   }
   const std::uint32_t series = cache_.table_->add(ruled.labels, sample.name);
-  if (is_plain) cache_.add_block({hash, static_cast<std::uint32_t>(block.size()), (*cache_.table_)[series].labels});
-  return add_line(sample, prefix, series);
+  if (is_plain) {
+    const std::uint32_t added = cache_.texts_.number(braces);
+    if (added >= sets.size()) sets.resize(added + 1, kNoRow);
+    sets[added] = (*cache_.table_)[series].labels;
+  }
+  return series;
 }
 
 /// Points at the label where it stands on the page, under the name it has there.
@@ -234,11 +233,21 @@ Result<void> ScrapeCache::take_lines(std::string_view text) {
   return {};
 }
 
+/// Behind the start of the text from `at`, which ends in a line feed; null where it begins otherwise.
+const char* ScrapeCache::skip(Start start, const char* at, const char* end) const {
+  for (const std::uint32_t part : {start.name, start.rest}) {
+    const std::string_view text = texts_.text(part);
+    if (!std::string_view(at, end).starts_with(text)) return nullptr;
+    at += text.size();
+  }
+  return at;
+}
+
 /// The beginning of the next line, if this one is the known `line`, with a number and at most a time stamp behind it.
 const char* ScrapeCache::take_known(const char* at, const char* end, std::uint32_t line) {
   const Line& known = lines_[line];
-  if (static_cast<std::size_t>(end - at) <= known.length || hash_of(at, known.length) != known.hash) return nullptr;
-  at += known.length;
+  at = skip(known.start, at, end);
+  if (!at) return nullptr;
   if (known.series == kComment) {
     if (*at != '\n') return nullptr;
     follow(line);
@@ -280,23 +289,21 @@ Result<void> ScrapeCache::take_unknown(std::string_view line) {
   return {};
 }
 
-std::uint32_t ScrapeCache::find_line(std::string_view prefix) const {
-  const std::uint64_t hash = hash_of(prefix.data(), prefix.size());
-  return lines_by_hash_.find(
-      hash, [&](std::uint32_t i) { return lines_[i].hash == hash && lines_[i].length == prefix.size(); });
+std::uint64_t ScrapeCache::hash_of(Start start) { return mixed((std::uint64_t{start.name} << 32U | start.rest) + 1); }
+
+std::uint32_t ScrapeCache::find_line(std::string_view text) const {
+  const std::size_t name = name_size(text);
+  const Start start{texts_.find(text.substr(0, name)), texts_.find(text.substr(name))};
+  if (start.name == kNoRow || start.rest == kNoRow) return kNoRow;
+  return lines_by_start_.find(hash_of(start), [&](std::uint32_t i) { return lines_[i].start == start; });
 }
 
-std::uint32_t ScrapeCache::add_line(std::string_view prefix, std::uint32_t series) {
+std::uint32_t ScrapeCache::add_line(std::string_view text, std::uint32_t series) {
+  const std::size_t name = name_size(text);
   const auto added = static_cast<std::uint32_t>(lines_.size());
-  lines_.push_back({hash_of(prefix.data(), prefix.size()), static_cast<std::uint32_t>(prefix.size()), series, kNoRow});
-  lines_by_hash_.insert(added, [this](std::uint32_t i) { return lines_[i].hash; });
+  lines_.push_back({{texts_.number(text.substr(0, name)), texts_.number(text.substr(name))}, series, kNoRow});
+  lines_by_start_.insert(added, [this](std::uint32_t i) { return hash_of(lines_[i].start); });
   return added;
-}
-
-void ScrapeCache::add_block(const Block& block) {
-  blocks_.push_back(block);
-  blocks_by_hash_.insert(static_cast<std::uint32_t>(blocks_.size() - 1),
-                         [this](std::uint32_t i) { return blocks_[i].hash; });
 }
 
 void ScrapeCache::follow(std::uint32_t line) {
@@ -386,10 +393,10 @@ ScrapedPage ScrapeCache::fail_page() {
 void ScrapeCache::rebuild() {
   const auto old = std::exchange(table_, std::make_unique<SeriesTable>());
   keep_live(*old);
-  lines_.assign(1, Line{0, 0, kComment, kNoRow});
-  lines_by_hash_ = {};
-  blocks_.clear();
-  blocks_by_hash_ = {};
+  texts_ = {};
+  lines_.assign(1, Line{{0, 0}, kComment, kNoRow});
+  lines_by_start_ = {};
+  label_sets_.clear();
   watched_.clear();
   derived_.clear();
   unfit_note_.clear();

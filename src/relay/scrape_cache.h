@@ -1,7 +1,7 @@
 #pragma once
 // What one target's pages have taught: for each line seen before, the series it stands for. A page like the last one
-// costs a hash and a number per line, and no allocation. Pages come in pieces of any size; what they hold counts only
-// once they have ended well. Thread contract: one thread.
+// costs a comparison and a number per line, and no allocation; lines in another order cost a hash each. Pages come in
+// pieces of any size; what they hold counts only once they have ended well. Thread contract: one thread.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "metrics/parse.h"
+#include "relay/dictionary.h"
 #include "relay/index_table.h"
 #include "relay/scrape_weights.h"
 #include "relay/series_rules.h"
@@ -78,16 +79,17 @@ class ScrapeCache {
 
  private:
   class Reader;
+  /// What stands before a line's value, or all of a line without one, in two parts: the metrics of a page repeat the
+  /// same few braces, so both parts of all lines are little text, and comparing it finds it in the processor's cache.
+  struct Start {
+    std::uint32_t name;  ///< up to the first brace or blank, in texts_
+    std::uint32_t rest;  ///< the braces and the blanks behind them, likewise
+    bool operator==(const Start&) const = default;
+  };
   struct Line {
-    std::uint64_t hash;    ///< of the bytes before the value; of all bytes where there is no value
-    std::uint32_t length;  ///< of what was hashed
+    Start start;
     std::uint32_t series;  ///< or one of the marks below
     std::uint32_t next;    ///< the line that followed it last time
-  };
-  struct Block {
-    std::uint64_t hash;
-    std::uint32_t length;
-    std::uint32_t label_set;
   };
   static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
   static constexpr std::uint32_t kComment = 0xffff'fffd;
@@ -97,9 +99,10 @@ class ScrapeCache {
   Result<void> take_lines(std::string_view text);
   const char* take_known(const char* at, const char* end, std::uint32_t line);
   Result<void> take_unknown(std::string_view line);
-  std::uint32_t find_line(std::string_view prefix) const;
-  std::uint32_t add_line(std::string_view prefix, std::uint32_t series);
-  void add_block(const Block& block);
+  const char* skip(Start start, const char* at, const char* end) const;
+  static std::uint64_t hash_of(Start start);
+  std::uint32_t find_line(std::string_view text) const;
+  std::uint32_t add_line(std::string_view text, std::uint32_t series);
   void follow(std::uint32_t line);
   void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
   void take_series(std::uint32_t series, double value, std::optional<EpochMs> time);
@@ -111,10 +114,10 @@ class ScrapeCache {
 
   const SeriesRules rules_;
   std::unique_ptr<SeriesTable> table_;
+  Dictionary texts_;  ///< parts of lines, as they stand on the page
   std::vector<Line> lines_;
-  IndexTable lines_by_hash_;
-  std::vector<Block> blocks_;  ///< braces with all in them, as they stand on the page, to a label set of the table
-  IndexTable blocks_by_hash_;
+  IndexTable lines_by_start_;
+  std::vector<std::uint32_t> label_sets_;   ///< of the table, or kNoRow, for each of texts_ that stands in braces
   std::unique_ptr<ScrapeWeights> weights_;  ///< null: nothing is derived
   std::vector<std::uint32_t> watched_;      ///< the series, or kDropped, of each line that weights_ watches
   std::vector<std::uint32_t> derived_;      ///< the series, or kDropped, of each that weights_ makes

@@ -1,10 +1,12 @@
-// Reading one dcgm-exporter-like page of about 1 MB and 5,000 samples: its series known, and all new.
+// Reading one dcgm-exporter-like page of about 1 MB and 5,000 samples: its series known, and all new; and the whole way
+// from such pages to requests.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <string>
 #include <vector>
 
+#include "relay/outlet.h"
 #include "relay/scrape_cache.h"
 
 namespace tessera::relay {
@@ -42,14 +44,20 @@ std::string openmetrics_page(unsigned round, std::string_view ending) {
   return page + "# EOF\n";
 }
 
-std::size_t read(ScrapeCache& cache, const std::string& page, metrics::Format format = metrics::Format::Text) {
+constexpr EpochMs kNow = 1'700'000'000'000;
+
+ScrapedPage scrape(ScrapeCache& cache, const std::string& page, metrics::Format format = metrics::Format::Text) {
   constexpr std::size_t kPiece = 128U << 10U;  // what comes out of a socket at once
-  cache.begin(format, 1'700'000'000'000);
+  cache.begin(format, kNow);
   for (std::size_t at = 0; at < page.size(); at += kPiece)
     if (!cache.feed(std::string_view(page).substr(at, kPiece))) std::abort();
-  const auto done = cache.finish();
+  auto done = cache.finish();
   if (!done) std::abort();
-  return done->samples.size();
+  return *std::move(done);
+}
+
+std::size_t read(ScrapeCache& cache, const std::string& page, metrics::Format format = metrics::Format::Text) {
+  return scrape(cache, page, format).samples.size();
 }
 
 void count(benchmark::State& state, std::size_t samples, std::size_t bytes) {
@@ -85,6 +93,39 @@ BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, values, "")->Unit(benchmark::kMicro
 BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, times, " 1700000000.25")->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(BM_SeriesKnownOpenMetrics, exemplars, " # {trace_id=\"4bf92f3577b34da6\"} 0.5 1700000000.25")
     ->Unit(benchmark::kMicrosecond);
+
+struct Flow {
+  ScrapeCache cache{{}};
+  Outlet outlet;
+  Flow(const Destination& destination, Batch& batch) : outlet(destination, batch) {}
+};
+
+/// Pages of so many targets in turn: the more there are, the less of what is known of one is in the processor's cache.
+void BM_PagesToRequests(benchmark::State& state) {
+  std::vector<std::string> pages;
+  for (unsigned round = 0; round < 16; ++round) pages.push_back(dcgm_page(round));
+  const Destination destination;
+  Batch batch(
+      {}, [] { return RequestKind::V2Snappy; },
+      [](const SealedBatch& sealed) { benchmark::DoNotOptimize(sealed.body.data()); });
+  std::vector<std::unique_ptr<Flow>> flows;
+  for (int i = 0; i < state.range(0); ++i) flows.push_back(std::make_unique<Flow>(destination, batch));
+  std::size_t samples = 0, bytes = 0, round = 0;
+  const auto go = [&] {
+    const std::string& page = pages[round % pages.size()];
+    Flow& flow = *flows[round % flows.size()];
+    const ScrapedPage got = scrape(flow.cache, page);
+    const EpochMs time = kNow + static_cast<EpochMs>(round++);
+    flow.outlet.deliver({flow.cache.table(), flow.cache.epoch(), got.samples, got.times, got.exemplars, time}, {});
+    samples += got.samples.size();
+    bytes += page.size();
+  };
+  while (round < flows.size()) go();
+  samples = bytes = 0;
+  for (auto _ : state) go();
+  count(state, samples, bytes);
+}
+BENCHMARK(BM_PagesToRequests)->Arg(1)->Arg(100)->Unit(benchmark::kMicrosecond);
 
 void BM_SeriesUnknown(benchmark::State& state) {
   const std::string page = dcgm_page(0);

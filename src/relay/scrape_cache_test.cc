@@ -260,7 +260,8 @@ void compare_with_fresh(Format format, std::vector<std::string> lines, const std
 
 TEST(ScrapeCache, KnowingLinesChangesNothing) {
   std::vector<std::string> lines;
-  for (int i = 0; i < 40; ++i) lines.push_back(fmt::format("m{}{{a=\"{}\"}} ", i % 5, i));
+  for (int i = 0; i < 40; ++i) lines.push_back(fmt::format("m{}{{a=\"{}\"}} ", i / 8, i % 8));
+  lines.insert(lines.end(), {"m ", "m1 ", "m1{} ", "m1{a=\"1\",b=\"1\"} ", "m12{a=\"1\"} ", "{\"m 1\",a=\"1\"} "});
   compare_with_fresh(Format::Text, lines, {"", ".25", "e1", " 1699999999999", " 1700000000001 "});
   compare_with_fresh(Format::OpenMetrics, lines,
                      {"", ".25", " 1699999999.9995", " 17e8", " # {t=\"x\"} 1", ".5 1700000000.5 # {t=\"x\"} 1 2.5"});

@@ -13,12 +13,7 @@ constexpr std::string_view kName = "__name__";
 constexpr std::string_view kSuffixes[] = {"_bucket",  "_count", "_sum",    "_total",
                                           "_created", "_info",  "_gcount", "_gsum"};
 
-std::uint64_t mix(std::uint64_t value) {
-  value *= 0x9e3779b97f4a7c15;
-  return value ^ (value >> 29);
-}
-
-std::uint64_t hash_of(const Series& series) { return mix((std::uint64_t{series.metric} << 32U | series.labels) + 1); }
+std::uint64_t hash_of(const Series& series) { return mixed((std::uint64_t{series.metric} << 32U | series.labels) + 1); }
 
 }  // namespace
 
@@ -72,10 +67,10 @@ std::uint32_t SeriesTable::add_set(std::span<const Pair> set) {
 std::uint32_t SeriesTable::add_metric(std::string_view name, std::string_view scraped) {
   const std::uint32_t number = texts_.number(name);
   const auto same = [&](std::uint32_t i) { return metrics_[i].name == number; };
-  if (const auto known = metrics_by_name_.find(mix(number), same); known != kNoRow) return known;
+  if (const auto known = metrics_by_name_.find(mixed(number), same); known != kNoRow) return known;
   const std::uint32_t added = metrics();
   metrics_.push_back({number, texts_.number(scraped)});
-  metrics_by_name_.insert(added, [this](std::uint32_t i) { return mix(metrics_[i].name); });
+  metrics_by_name_.insert(added, [this](std::uint32_t i) { return mixed(metrics_[i].name); });
   return added;
 }
 
