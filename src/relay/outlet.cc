@@ -37,8 +37,8 @@ void Outlet::deliver(const Delivery& delivery, SteadyTime now) {
     EpochMs at = delivery.time;
     if (time != delivery.times.end() && time->sample == i) at = (time++)->time;
     const auto* own_exemplar = exemplar != delivery.exemplars.end() && exemplar->sample == i ? &*exemplar++ : nullptr;
-    const std::uint32_t row = row_of(delivery, sample.series);
-    if (row == kDropped || (relabelled_ && !may_go(row, sample))) continue;
+    const std::uint32_t row = relabelled_ ? row_of(delivery, sample.series) : sample.series;
+    if (relabelled_ && (row == kDropped || !may_go(row, sample))) continue;
     write(relabelled_ ? *relabelled_ : delivery.table, sample, row, at);
     if (own_exemplar && destination_.send_exemplars) {
       std::vector<metrics::Label> shown;
@@ -54,9 +54,8 @@ void Outlet::deliver(const Delivery& delivery, SteadyTime now) {
   if (any) batch_.wrote(newest, now);
 }
 
-/// The series' row in the table that goes out.
+/// The series' row in our own table.
 std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
-  if (!relabelled_) return series;
   if (series >= rows_.size()) rows_.resize(delivery.table.size(), kUnknown);
   std::uint32_t& row = rows_[series];
   if (row != kUnknown) return row;
@@ -89,30 +88,23 @@ bool Outlet::may_go(std::uint32_t row, const ScrapedSample& sample) {
 
 void Outlet::write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time) {
   const Series& series = table[row];
-  const wire::MetricRef name = metric(table, series.metric);
-  batch_.writer().sample(name, labels(table, series.labels), sample.value, time);
+  if (!is_told(metrics_, series.metric)) tell_metric(table, series.metric);
+  if (!is_told(label_sets_, series.labels)) tell_labels(table, series.labels);
+  batch_.writer().sample(wire::MetricRef{metrics_[series.metric].value},
+                         wire::LabelsRef{label_sets_[series.labels].value}, sample.value, time);
 }
 
-wire::MetricRef Outlet::metric(const SeriesTable& table, std::uint32_t metric) {
-  if (metric >= metrics_.size()) metrics_.resize(table.metrics());
-  Handle& handle = metrics_[metric];
-  if (handle.generation != batch_.generation()) {
-    const MetricText text = table.metric(metric);
-    handle.value =
-        static_cast<std::uint32_t>(batch_.writer().metric(text.name, text.kind, text.help, text.unit, text.family));
-    handle.generation = batch_.generation();
-  }
-  return wire::MetricRef{handle.value};
+void Outlet::tell_metric(const SeriesTable& table, std::uint32_t metric) {
+  metrics_.resize(table.metrics());
+  const MetricText text = table.metric(metric);
+  const auto ref = batch_.writer().metric(text.name, text.kind, text.help, text.unit, text.family);
+  metrics_[metric] = {batch_.generation(), static_cast<std::uint32_t>(ref)};
 }
 
-wire::LabelsRef Outlet::labels(const SeriesTable& table, std::uint32_t set) {
-  if (set >= label_sets_.size()) label_sets_.resize(table.label_sets());
-  Handle& handle = label_sets_[set];
-  if (handle.generation != batch_.generation()) {
-    handle.value = static_cast<std::uint32_t>(batch_.writer().labels(table.label_set(set)));
-    handle.generation = batch_.generation();
-  }
-  return wire::LabelsRef{handle.value};
+void Outlet::tell_labels(const SeriesTable& table, std::uint32_t set) {
+  label_sets_.resize(table.label_sets());
+  const auto ref = batch_.writer().labels(table.label_set(set));
+  label_sets_[set] = {batch_.generation(), static_cast<std::uint32_t>(ref)};
 }
 
 }  // namespace tessera::relay

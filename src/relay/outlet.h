@@ -40,16 +40,19 @@ class Outlet {
     std::uint64_t generation = 0;  ///< of the batch; 0: none
     std::uint32_t value = 0;
   };
-  std::uint32_t row_of(const Delivery& delivery, std::uint32_t series);
   /// Of a row that goes out: the series that goes as it, and at which scrape it last did.
   struct Owner {
     std::uint32_t series;
     EpochMs seen = 0;
   };
+  std::uint32_t row_of(const Delivery& delivery, std::uint32_t series);
   bool may_go(std::uint32_t row, const ScrapedSample& sample);
   void write(const SeriesTable& table, const ScrapedSample& sample, std::uint32_t row, EpochMs time);
-  wire::MetricRef metric(const SeriesTable& table, std::uint32_t metric);
-  wire::LabelsRef labels(const SeriesTable& table, std::uint32_t set);
+  bool is_told(const std::vector<Handle>& handles, std::uint32_t number) const {
+    return number < handles.size() && handles[number].generation == batch_.generation();
+  }
+  void tell_metric(const SeriesTable& table, std::uint32_t metric);
+  void tell_labels(const SeriesTable& table, std::uint32_t set);
 
   const Destination& destination_;
   Batch& batch_;

@@ -1,7 +1,6 @@
 #include "wire/request_writer.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 #include "wire/kinds.h"
@@ -15,14 +14,13 @@ using protobuf::Type;
 using protobuf::varint_size;
 
 constexpr std::string_view kName = "__name__";
-constexpr std::uint32_t kNone = 0xffffffff;
 constexpr std::uint32_t kHasExemplar = 0x80000000;
 
 /// Copies go in whole steps: cheaper than by the byte, as long as there is room for one step behind both ends.
 constexpr std::size_t kStep = 32;
 
 /// Of one series with one sample, besides its blocks: three keys with lengths, the value and the time.
-constexpr std::size_t kSeriesOverhead = 3 * (1 + 5) + (1 + 8) + (1 + protobuf::kMaxVarint);
+constexpr std::uint32_t kSeriesOverhead = 3 * (1 + 5) + (1 + 8) + (1 + protobuf::kMaxVarint);
 
 char* copy(char* out, const char* from, std::size_t size) {
   for (std::size_t at = 0; at < size; at += kStep) std::memcpy(out + at, from + at, kStep);
@@ -106,6 +104,7 @@ MetricRef RequestWriter::metric(std::string_view name, metrics::Kind kind, std::
     if (blocks_.size() > field) prefix_with_length(field, tag(5, Type::Bytes));
     metric.metadata = block_from(field);
   }
+  metric.most = kSeriesOverhead + metric.name.size + metric.metadata.size;
   metrics_.push_back(metric);
   return static_cast<MetricRef>(metrics_.size() - 1);
 }
@@ -142,25 +141,15 @@ LabelsRef RequestWriter::labels(std::span<const metrics::Label> sorted) {
   if (known_.size() < sorted.size()) known_.resize(sorted.size());
   const auto after = std::ranges::lower_bound(sorted, kName, {}, &metrics::Label::name);
   const auto split = static_cast<std::size_t>(after - sorted.begin());
-  LabelSet set{append_labels(sorted, 0, split), {}, kNone, kNone};
+  LabelSet set;
+  set.before = append_labels(sorted, 0, split);
   const std::size_t begin = blocks_.size();
   append_labels(sorted, split, sorted.size());
   if (v2() && blocks_.size() > begin) prefix_with_length(begin, tag(1, Type::Bytes));
   set.after = block_from(begin);
+  set.most = set.before.size + set.after.size;
   sets_.push_back(set);
   return static_cast<LabelsRef>(sets_.size() - 1);
-}
-
-void RequestWriter::sample(MetricRef metric, LabelsRef labels, double value, EpochMs time) {
-  const auto metric_index = static_cast<std::uint32_t>(metric);
-  assert(metric_index < metrics_.size() && static_cast<std::size_t>(labels) < sets_.size());
-  const Metric& known = metrics_[metric_index];
-  LabelSet& set = sets_[static_cast<std::size_t>(labels)];
-  const auto index = static_cast<std::uint32_t>(records_.size());
-  records_.push_back({value, time, metric_index, kNone});
-  (set.last == kNone ? set.first : records_[set.last].next) = index;
-  set.last = index;
-  series_bytes_ += kSeriesOverhead + known.name.size + known.metadata.size + set.before.size + set.after.size;
 }
 
 void RequestWriter::exemplar(std::span<const metrics::Label> sorted, double value, EpochMs time) {

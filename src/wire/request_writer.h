@@ -3,6 +3,7 @@
 // the request is finished, by copying the bytes that its metric and its label set were encoded to beforehand; no sample
 // allocates. The series of a label set go out one after another and in an order of fields in which all that changes
 // stands together, because that is what snappy needs to be good: see README.md. Not thread-safe.
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -62,20 +63,23 @@ class RequestWriter {
   void clear();
 
  private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
   struct Block {  ///< a piece of blocks_
     std::uint32_t begin = 0;
     std::uint32_t size = 0;
   };
   struct Metric {
-    Block name;      ///< V1: the label; V2: the two references
-    Block metadata;  ///< V2: the field; V1: empty
+    Block name;              ///< V1: the label; V2: the two references
+    Block metadata;          ///< V2: the field; V1: empty
+    std::uint32_t most = 0;  ///< bytes of a series with one sample, at the most, besides its other labels
     std::uint32_t family = 0, help = 0, unit = 0;
     metrics::Kind kind = metrics::Kind::Unknown;
   };
   struct LabelSet {
-    Block before;                       ///< labels whose names sort before `__name__`
-    Block after;                        ///< V2: the whole field
-    std::uint32_t first = 0, last = 0;  ///< of its samples, in records_
+    Block before;                               ///< labels whose names sort before `__name__`
+    Block after;                                ///< V2: the whole field
+    std::uint32_t most = 0;                     ///< bytes of both
+    std::uint32_t first = kNone, last = kNone;  ///< of its samples, in records_
   };
   struct Record {
     double value;
@@ -116,5 +120,17 @@ class RequestWriter {
   std::size_t series_bytes_ = 0;
   std::string message_;  ///< what finish() returned, with room behind it
 };
+
+/// Here, because it is called for each sample of every page.
+inline void RequestWriter::sample(MetricRef metric, LabelsRef labels, double value, EpochMs time) {
+  const auto metric_index = static_cast<std::uint32_t>(metric);
+  assert(metric_index < metrics_.size() && static_cast<std::size_t>(labels) < sets_.size());
+  LabelSet& set = sets_[static_cast<std::size_t>(labels)];
+  const auto index = static_cast<std::uint32_t>(records_.size());
+  records_.push_back({value, time, metric_index, kNone});
+  (set.last == kNone ? set.first : records_[set.last].next) = index;
+  set.last = index;
+  series_bytes_ += metrics_[metric_index].most + set.most;
+}
 
 }  // namespace tessera::wire
