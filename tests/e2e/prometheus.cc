@@ -54,9 +54,10 @@ std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>&
   return std::unique_ptr<Prometheus>(new Prometheus(config + "]\n" + job, {}, addresses.size()));
 }
 
-std::unique_ptr<Prometheus> Prometheus::receiving() {
+std::unique_ptr<Prometheus> Prometheus::receiving(std::vector<std::string> more_flags) {
   if (peer("prometheus").empty()) return nullptr;
-  return std::unique_ptr<Prometheus>(new Prometheus("{}\n", {"--web.enable-remote-write-receiver"}, 0));
+  more_flags.emplace_back("--web.enable-remote-write-receiver");
+  return std::unique_ptr<Prometheus>(new Prometheus("{}\n", std::move(more_flags), 0));
 }
 
 Prometheus::Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets)

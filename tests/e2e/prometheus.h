@@ -23,7 +23,7 @@ class Prometheus {
   /// nullptr where the program is not on this machine. `job`: more lines of the job, two blanks before each.
   static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses, const std::string& job = "");
   /// One that scrapes nothing and takes remote writes at /api/v1/write; nullptr where it is not on this machine.
-  static std::unique_ptr<Prometheus> receiving();
+  static std::unique_ptr<Prometheus> receiving(std::vector<std::string> more_flags = {});
   /// The instant vector of a query, now or at a time; fails the test on an error reply.
   std::vector<Vector> query(const std::string& promql, std::optional<EpochMs> time = std::nullopt);
   /// Waits until every target has been scraped at least `count` times.

@@ -9,17 +9,13 @@
 #include "tests/e2e/child.h"
 
 namespace tessera::e2e {
-namespace {
-
-std::unique_ptr<http::Server> serve(std::string path, std::function<http::Response(const http::Request&)> handle) {
+std::unique_ptr<http::Server> serve(std::string path, Handle handle) {
   http::ServerOptions options;
   options.address = "127.0.0.1:0";
   auto server = http::Server::listen(options, {{"GET", std::move(path), std::move(handle)}});
   EXPECT_TRUE(server) << (server ? "" : server.error().what);
   return *std::move(server);
 }
-
-}  // namespace
 
 http::Response text_page(const std::string& text) {
   http::Response response;
@@ -60,6 +56,41 @@ http::Response ScriptedTarget::handle() {
     number = ++requests_;
   }
   return page(number);
+}
+
+BilingualTarget::BilingualTarget(Page text, Page openmetrics)
+    : text_(std::move(text)),
+      openmetrics_(std::move(openmetrics)),
+      server_(serve("/metrics", [this](const http::Request& request) { return handle(request); })) {}
+BilingualTarget::~BilingualTarget() { server_.reset(); }
+
+bool BilingualTarget::asked(int more) const {
+  const auto requests = [this] {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  };
+  const int enough = requests() + more + 1;
+  return eventually([&] { return requests() >= enough; });
+}
+
+std::string BilingualTarget::accept() const {
+  const std::lock_guard lock(mutex_);
+  return accept_;
+}
+
+http::Response BilingualTarget::handle(const http::Request& request) {
+  constexpr const char* kOpenMetrics = "application/openmetrics-text";
+  int number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = ++requests_;
+    accept_ = request.header("Accept");
+  }
+  if (!http::prefers(request.header("Accept"), kOpenMetrics, "text/plain")) return text_page(text_(number));
+  http::Response response;
+  response.content_type = std::string(kOpenMetrics) + "; version=1.0.0; charset=utf-8";
+  response.body = openmetrics_(number);
+  return response;
 }
 
 CountingTargets::CountingTargets(int count, int series)

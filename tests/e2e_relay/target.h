@@ -11,6 +11,10 @@
 
 namespace tessera::e2e {
 
+using Handle = std::function<http::Response(const http::Request&)>;
+/// On a free port, for GET of one path; fails the test where it cannot be.
+std::unique_ptr<http::Server> serve(std::string path, Handle handle);
+
 http::Response text_page(const std::string& text);
 
 /// One page, whose content may change at any time.
@@ -36,6 +40,27 @@ class ScriptedTarget {
   mutable std::mutex mutex_;
   Page page_;         // guarded by mutex_
   int requests_ = 0;  // guarded by mutex_
+  std::unique_ptr<http::Server> server_;
+};
+
+/// One page in both formats: OpenMetrics for who prefers it, else text.
+class BilingualTarget {
+ public:
+  /// `number` counts the requests from 1.
+  using Page = std::function<std::string(int number)>;
+  BilingualTarget(Page text, Page openmetrics);
+  ~BilingualTarget();
+  std::string address() const { return server_->address(); }
+  /// Waits until that many more requests have been answered whole: one more has begun.
+  bool asked(int more) const;
+  std::string accept() const;  ///< the header of the last request
+
+ private:
+  http::Response handle(const http::Request& request);
+  const Page text_, openmetrics_;
+  mutable std::mutex mutex_;
+  int requests_ = 0;    // guarded by mutex_
+  std::string accept_;  // guarded by mutex_
   std::unique_ptr<http::Server> server_;
 };
 
