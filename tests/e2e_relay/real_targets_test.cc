@@ -1,9 +1,11 @@
-// Exporters of this project and of others, whose last page is held against what the stores have at its time.
+// Exporters of this project and of others: their last page, and what a Prometheus has that scrapes them itself, is held
+// against what the stores have.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "tests/e2e/node.h"
 #include "tests/e2e_relay/relay.h"
@@ -104,6 +106,19 @@ class RealTargets : public TwoStores {
   }
 };
 
+/// node_exporter on a free port; where it is missing, nothing runs.
+Started node_exporter() {
+  const std::string exporter = peer("prometheus-node-exporter");
+  if (exporter.empty()) return {};
+  return start_server(
+      [&](int port) {
+        return std::vector<std::string>{exporter, fmt::format("--web.listen-address=127.0.0.1:{}", port)};
+      },
+      "/");
+}
+
+std::string origin(const std::string& url) { return url.substr(7, url.find('/', 7) - 7); }
+
 TEST_F(RealTargets, TheAgent) {
   const Node node(scenario("default"));
   Agent agent(node);
@@ -111,19 +126,74 @@ TEST_F(RealTargets, TheAgent) {
 }
 
 TEST_F(RealTargets, NodeExporter) {
-  const std::string exporter = peer("prometheus-node-exporter");
-  if (exporter.empty()) GTEST_SKIP() << "prometheus-node-exporter is neither in TESSERA_PEERS nor on the PATH";
-  const Started started = start_server(
-      [&](int port) {
-        return std::vector<std::string>{exporter, fmt::format("--web.listen-address=127.0.0.1:{}", port)};
-      },
-      "/");
+  const Started started = node_exporter();
+  if (!started.process) GTEST_SKIP() << "prometheus-node-exporter is neither in TESSERA_PEERS nor on the PATH";
   compare("node", fmt::format("http://127.0.0.1:{}/metrics", started.port));
 }
 
 TEST_F(RealTargets, Prometheus) {
   const auto write = prometheus().write_url();
   compare("prometheus", write.substr(0, write.find("/api/")) + "/metrics");
+}
+
+/// The values of those series that have had one alone.
+std::map<Labels, double> constants(const Samples& samples) {
+  std::map<Labels, double> out;
+  for (const auto& [labels, points] : samples)
+    if (std::ranges::all_of(points, [&](const Point& point) { return point.value == points[0].value; }))
+      out[labels] = points[0].value;
+  return out;
+}
+
+/// Without those that are NaN, which one store cannot tell from nothing.
+std::set<std::string> names(const std::map<Labels, double>& answer) {
+  std::set<std::string> out;
+  for (const auto& [labels, value] : answer)
+    if (!std::isnan(value)) out.insert(shown(labels));
+  return out;
+}
+
+std::vector<std::string> only_in(const std::set<std::string>& some, const std::set<std::string>& others) {
+  std::vector<std::string> out;
+  std::ranges::set_difference(some, others, std::back_inserter(out));
+  return out;
+}
+
+TEST_F(RealTargets, AreAsAPrometheusHasThemThatScrapesThemItself) {
+  const Started exporter = node_exporter();
+  if (!exporter.process) GTEST_SKIP() << "prometheus-node-exporter is neither in TESSERA_PEERS nor on the PATH";
+  const std::vector<std::string> addresses = {fmt::format("127.0.0.1:{}", exporter.port),
+                                              origin(prometheus().write_url())};
+  const auto direct = scraping_prometheus(addresses);
+  Relay relay(global("500ms") + "scrape_configs:\n" + static_job("gpu", addresses, "  honor_labels: true\n") +
+              to_both());
+  const std::string all = "{job=\"gpu\"}";
+  const auto scraped = [&](Receiver& store) {
+    const auto ups = store.samples("up" + all);
+    return ups.size() == 2 && std::ranges::all_of(ups, [](const auto& up) { return up.second.size() >= 5; });
+  };
+  EXPECT_TRUE(eventually([&] { return scraped(*direct); }));
+  for (const auto& store : stores()) {
+    EXPECT_TRUE(eventually([&] { return scraped(*store); }));
+    std::set<std::string> want, got;
+    EXPECT_TRUE(eventually([&] {
+      want = names(direct->at(all, now_epoch_ms()));
+      got = names(store->at(all, now_epoch_ms()));
+      return want == got;
+    })) << store->name();
+    EXPECT_THAT(only_in(want, got), IsEmpty()) << store->name();
+    EXPECT_THAT(only_in(got, want), IsEmpty()) << store->name();
+    EXPECT_GT(want.size(), 300U);
+    std::size_t compared = 0;
+    const auto wanted = constants(direct->samples(all));
+    for (const auto& [labels, value] : constants(store->samples(all))) {
+      const auto same = wanted.find(labels);
+      if (same == wanted.end() || std::isnan(value)) continue;
+      ++compared;
+      EXPECT_LE(std::abs(value - same->second), store->precision() * std::abs(value)) << shown(labels);
+    }
+    EXPECT_GT(compared, 200U) << store->name();
+  }
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ std::map<Labels, double> instant(const Json& result) {
 
 class PrometheusReceiver final : public Receiver {
  public:
-  PrometheusReceiver() : server_(Prometheus::receiving()) {}
+  explicit PrometheusReceiver(std::unique_ptr<Prometheus> server) : server_(std::move(server)) {}
   std::string name() const override { return "prometheus"; }
   std::string write_url() const override { return server_->url() + "/api/v1/write"; }
   Samples samples(const std::string& selector) override {
@@ -142,7 +142,12 @@ class VictoriaMetrics final : public Receiver {
 
 }  // namespace
 
-std::unique_ptr<Receiver> prometheus_receiver() { return std::make_unique<PrometheusReceiver>(); }
+std::unique_ptr<Receiver> prometheus_receiver() {
+  return std::make_unique<PrometheusReceiver>(Prometheus::receiving());
+}
+std::unique_ptr<Receiver> scraping_prometheus(const std::vector<std::string>& addresses) {
+  return std::make_unique<PrometheusReceiver>(Prometheus::scraping(addresses));
+}
 std::unique_ptr<Receiver> victoria_metrics_receiver() { return std::make_unique<VictoriaMetrics>(); }
 
 std::string missing_receivers() {

@@ -38,6 +38,8 @@ class Receiver {
 
 /// Debian's Prometheus takes a series' samples in their order only, and refuses whole requests.
 std::unique_ptr<Receiver> prometheus_receiver();
+/// One that scrapes these itself, as a job `gpu` that honors labels: to compare with.
+std::unique_ptr<Receiver> scraping_prometheus(const std::vector<std::string>& addresses);
 /// Debian's VictoriaMetrics takes everything in any order.
 std::unique_ptr<Receiver> victoria_metrics_receiver();
 /// Why one of both is not here; empty: both are.
