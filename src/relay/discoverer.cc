@@ -251,7 +251,7 @@ void Discoverer::take_pod(const PodSource& pods, const kube::Event& event) {
 
 void Discoverer::tell_changes(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const bool elects = !contested_.empty() && silent_among(contested_) != silent_now_;
+    const bool elects = !contested_.empty() && contested_of(who_is_silent()) != silent_now_;
     std::vector<TargetSpec> all;
     Share share;
     std::set<std::string> unread;
@@ -270,9 +270,11 @@ void Discoverer::tell_changes(const std::stop_token& stop) {
   }
 }
 
-std::set<std::string> Discoverer::silent_among(const std::set<std::string>& agents) const {
+std::set<std::string> Discoverer::who_is_silent() const { return silent_ ? silent_() : std::set<std::string>(); }
+
+std::set<std::string> Discoverer::contested_of(const std::set<std::string>& agents) const {
   std::set<std::string> out;
-  if (silent_) std::ranges::set_intersection(silent_(), agents, std::inserter(out, out.end()));
+  std::ranges::set_intersection(agents, contested_, std::inserter(out, out.end()));
   return out;
 }
 
@@ -293,9 +295,10 @@ void Discoverer::note_fallbacks(std::set<std::string> nodes) {
 /// Those of all targets that this replica scrapes; remembers why others were left out.
 std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& share) {
   Sifted unequal = without_equal_labels(std::move(all));
-  Sifted preferred = prefer_agent(std::move(unequal.kept), silent_ ? silent_() : std::set<std::string>());
+  const std::set<std::string> silent = who_is_silent();  // asked once: what is remembered is what was judged by
+  Sifted preferred = prefer_agent(std::move(unequal.kept), silent);
   contested_ = std::move(preferred.contested);
-  silent_now_ = silent_among(contested_);
+  silent_now_ = contested_of(silent);
   note_fallbacks(std::move(preferred.fallen_back));
   std::vector<Sifted::Dropped> dropped = std::move(unequal.dropped);
   std::ranges::move(preferred.dropped, std::back_inserter(dropped));

@@ -91,7 +91,8 @@ class Discoverer {
   void failed(std::size_t source, const std::string& why);
   void went_well(std::size_t source);
   void tell_changes(const std::stop_token& stop);
-  std::set<std::string> silent_among(const std::set<std::string>& agents) const;
+  std::set<std::string> who_is_silent() const;
+  std::set<std::string> contested_of(const std::set<std::string>& agents) const;
   void note_fallbacks(std::set<std::string> nodes);
   std::vector<Target> sift(std::vector<TargetSpec> all, const Share& share);
 

@@ -240,14 +240,22 @@ TEST(Discoverer, AsksTheApiServerWithAllThatIsConfigured) {
   EXPECT_THAT(refused.error().what, HasSubstr("https://"));
 }
 
-TEST(Discoverer, FallsBackToDcgmExporterWhileTheAgentIsSilent) {
-  PlayedApi of_agent("tessera-agent"), of_dcgm("dcgm-exporter");
+/// An agent and a dcgm-exporter on one node.
+struct BothExporters {
+  PlayedApi of_agent{"tessera-agent"}, of_dcgm{"dcgm-exporter"};
   Config config = config_of("builtinTargets: {vllm: false, sglang: false}\n");
-  ASSERT_THAT(config.jobs, SizeIs(2));
-  for (Job& job : config.jobs) {
-    auto& pods = std::get<PodDiscovery>(job.discoveries.at(0));
-    pods.api_server = "http://" + (pods.builtin == BuiltinKind::TesseraAgent ? of_agent : of_dcgm).address();
+  const std::string agent = "http://127.0.0.1:8080/metrics";
+  BothExporters() {
+    EXPECT_THAT(config.jobs, SizeIs(2));
+    for (Job& job : config.jobs) {
+      auto& pods = std::get<PodDiscovery>(job.discoveries.at(0));
+      pods.api_server = "http://" + (pods.builtin == BuiltinKind::TesseraAgent ? of_agent : of_dcgm).address();
+    }
   }
+};
+
+TEST(Discoverer, FallsBackToDcgmExporterWhileTheAgentIsSilent) {
+  const BothExporters both;
   std::mutex mutex;
   std::set<std::string> silent;
   const auto is_silent = [&] {
@@ -259,18 +267,33 @@ TEST(Discoverer, FallsBackToDcgmExporterWhileTheAgentIsSilent) {
     silent = std::move(keys);
   };
   Told told;
-  const auto discoverer = Discoverer::start(config, {}, told.tell(), is_silent);
-  const std::string agent = "http://127.0.0.1:8080/metrics";
-  ASSERT_TRUE(told.wait_for({agent})) << "elected";
-  const std::string key = told.key_of(agent);
+  const auto discoverer = Discoverer::start(both.config, {}, told.tell(), is_silent);
+  ASSERT_TRUE(told.wait_for({both.agent})) << "elected";
+  const std::string key = told.key_of(both.agent);
   for (std::uint64_t times = 1; times <= 2; ++times) {
     become({key, "another"});
-    ASSERT_TRUE(told.wait_for({agent, agent}));
+    ASSERT_TRUE(told.wait_for({both.agent, both.agent}));
     EXPECT_EQ(discoverer->fallbacks().nodes, std::set<std::string>{"n1"});
     EXPECT_EQ(discoverer->fallbacks().begun, times);
     become({"another"});
-    ASSERT_TRUE(told.wait_for({agent}));
+    ASSERT_TRUE(told.wait_for({both.agent}));
     EXPECT_TRUE(discoverer->fallbacks().nodes.empty());
+  }
+}
+
+TEST(Discoverer, FallsBackWhereTheAgentFallsSilentWhileItIsElected) {
+  const BothExporters both;
+  Told first;
+  const auto earlier = Discoverer::start(both.config, {}, first.tell());
+  ASSERT_TRUE(first.wait_for({both.agent}));
+  const std::string key = first.key_of(both.agent);
+  for (const int answers : {1, 2, 3, 4}) {  // until it is silent: one of them is that of the election
+    std::atomic<int> asked = 0;
+    Told told;
+    const auto discoverer = Discoverer::start(both.config, {}, told.tell(), [&] {
+      return asked++ < answers ? std::set<std::string>() : std::set<std::string>{key};
+    });
+    EXPECT_TRUE(told.wait_for({both.agent, both.agent})) << answers;
   }
 }
 
