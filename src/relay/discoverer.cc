@@ -278,7 +278,7 @@ std::set<std::string> Discoverer::contested_of(const std::set<std::string>& agen
   return out;
 }
 
-void Discoverer::note_fallbacks(std::set<std::string> nodes) {
+void Discoverer::note_fallbacks(const std::set<std::string>& nodes) {
   std::set<std::string> before;
   {
     const std::lock_guard lock(mutex_);
@@ -299,7 +299,7 @@ std::vector<Target> Discoverer::sift(std::vector<TargetSpec> all, const Share& s
   Sifted preferred = prefer_agent(std::move(unequal.kept), silent);
   contested_ = std::move(preferred.contested);
   silent_now_ = contested_of(silent);
-  note_fallbacks(std::move(preferred.fallen_back));
+  note_fallbacks(preferred.fallen_back);
   std::vector<Sifted::Dropped> dropped = std::move(unequal.dropped);
   std::ranges::move(preferred.dropped, std::back_inserter(dropped));
   std::map<std::string, std::size_t> of_job;

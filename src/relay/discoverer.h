@@ -93,7 +93,7 @@ class Discoverer {
   void tell_changes(const std::stop_token& stop);
   std::set<std::string> who_is_silent() const;
   std::set<std::string> contested_of(const std::set<std::string>& agents) const;
-  void note_fallbacks(std::set<std::string> nodes);
+  void note_fallbacks(const std::set<std::string>& nodes);
   std::vector<Target> sift(std::vector<TargetSpec> all, const Share& share);
 
   const Config& config_;
