@@ -12,11 +12,12 @@ set(TESSERA_TESTS AUTO CACHE STRING "build tests, fuzz targets and benchmarks: O
 
 find_program(TESSERA_CCACHE ccache)
 if(TESSERA_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TESSERA_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_SOURCE_DIR}/cmake/relative ${TESSERA_CCACHE})
 endif()
 
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")  # so that ccache knows a precompiled header again
+  # So that ccache knows a precompiled header again, and another checkout can read it.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp" "SHELL:-Xclang -fmodules-embed-all-files")
 endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 include_directories(${CMAKE_SOURCE_DIR}/src)
