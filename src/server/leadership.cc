@@ -78,6 +78,8 @@ bool Leadership::may_write() const {
   return state_.epoch > 0 && Clock::now() < until_;
 }
 
+bool Leadership::lasts(std::int64_t epoch) const { return state().epoch == epoch && (epoch == 0 || may_write()); }
+
 void Leadership::advertise(std::string address) {
   const std::lock_guard lock(mutex_);
   candidate_.address = std::move(address);

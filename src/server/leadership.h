@@ -45,6 +45,9 @@ class Leadership {
   /// While the lease lasts. Where it cannot be renewed this ends before another may lead.
   bool may_write() const;
 
+  /// Whether what was begun while `epoch` was this server's (0: while it followed) may still come to something.
+  bool lasts(std::int64_t epoch) const;
+
   /// Where others that do not lead send who asks them.
   void advertise(std::string address);
 

@@ -32,6 +32,7 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kShutdown = 9s;
 constexpr Milliseconds kLook = 50ms;
+constexpr Milliseconds kAgain = 1s;
 constexpr std::size_t kReaders = 4;  // connections to the database
 constexpr unsigned kThreads = 8;     // who writes waits for the disk
 constexpr std::uint64_t kJournalBytes = 4ULL << 30U;
@@ -187,23 +188,34 @@ KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::Clust
   return out;
 }
 
-/// One time of leading, or of following: until the stop, or until it has to be the other. `address` is where to serve,
-/// then where it was served.
+struct Place {
+  std::string address;  ///< where to serve, then where it was served
+  bool served = false;
+};
+
+/// One time of leading, or of following: until the stop, or until it has to be the other.
 Result<void> serve(const Settings& settings, const Options& options, journal::Journal& journal, Leadership& leadership,
-                   std::string& address, const std::stop_token& stop) {
+                   Place& place, const std::stop_token& stop) {
   const std::string url = store::shared_url(database_url(settings, options.data));
-  store::Readers readers(url, kReaders);
   const std::int64_t epoch = leadership.state().epoch;
   const bool leads = !leadership.shared() || epoch > 0;
-  const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size)};
+  // A database that is silent holds nobody for longer than this server is what it is.
+  store::Readers readers(url, kReaders, {.needed = [&leadership, epoch] { return leadership.state().epoch == epoch; }});
+  const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size),
+                                       .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
   const auto open = [&] { return store::Database::open(url, storing); };
   const auto database = TRY(open());
   if (leads) database->guard(leadership.guard(epoch));
   Latest<fleet::ClusterView> cluster;
   auto access_database = TRY(open());
   if (leads) access_database->guard(leadership.guard(epoch));
+  std::unique_ptr<store::Database> telling;
+  if (leads && leadership.shared()) {
+    telling = TRY(open());
+    telling->guard(leadership.guard(epoch));
+  }
   http::ServerOptions serving_at = server_options(settings, options, {});
-  serving_at.address = address;
+  serving_at.address = place.address;
   const auto access =
       TRY(Access::open(std::move(access_database), access_settings(settings, options, cluster), serving_at.address));
   Latest<Published> fleet;
@@ -250,7 +262,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   settings.enabled};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
-  address = server->address();
+  const std::string address = server->address();
+  place = {address, true};
   leadership.advertise(reachable(address));
   log::info("server listens", {{"address", address}, {"data", options.data}});
   std::unique_ptr<Teller> teller;
@@ -263,13 +276,10 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   } else {
     log::info("server follows", {{"address", address}, {"leader", leadership.state().leader}});
   }
-  if (leads && leadership.shared()) {
-    auto telling = TRY(open());
-    telling->guard(leadership.guard(epoch));
+  if (telling)
     teller = std::make_unique<Teller>(std::move(telling), epoch, fleet, [&intake](const store::HandedOver& one) {
       return intake.take_over(one.kind, one.body);
     });
-  }
   leadership.wait_while(epoch, stop);
   return {};
 }
@@ -296,8 +306,15 @@ Result<void> run(const Options& given, std::stop_token stop) {
   options.data = data.path();
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
   const auto leadership = TRY(settle_leadership(database_url(settings, options.data), TRY(journal_id(options.data))));
-  std::string address = server_options(settings, options, {}).address;
-  while (!stop.stop_requested()) TRY(serve(settings, options, *journal, *leadership, address, stop));
+  Place place{server_options(settings, options, {}).address};
+  while (!stop.stop_requested()) {
+    const auto done = serve(settings, options, *journal, *leadership, place, stop);
+    if (done) continue;
+    // A database that goes just when this server begins to lead or to follow comes back.
+    if (!place.served || !leadership->shared() || done.error().code != Code::Unavailable) return done;
+    log::error("this server can neither lead nor follow; it is tried again", {{"why", done.error().what}});
+    wait_until(std::chrono::steady_clock::now() + kAgain, stop);
+  }
   log::info("server stopping");
   return {};
 }

@@ -61,6 +61,7 @@ struct DatabaseOptions {
   Milliseconds statement_timeout{60'000};  ///< where a database is behind a network
   std::size_t batch_rows = 500;            ///< in one statement of insert(); from so many on, COPY
   bool migrate = true;                     ///< brings the tables to this version
+  std::function<bool()> needed = {};       ///< asked while a network is waited for: false gives up at once
 };
 
 /// One connection, for one thread at a time. SQLite (with a write-ahead log: readers of other connections are not held

@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Milliseconds kNetwork = 2s;  // how much later than the server's own deadline the answer may come
 constexpr Milliseconds kMigration = 3'600'000ms;
+constexpr Milliseconds kLook = 200ms;  // how often it is asked whether an answer is still needed
 constexpr std::size_t kMostStatements = 256;
 
 struct CloseConnection {
@@ -162,9 +163,11 @@ class Postgres final : public Connection {
   Result<void> connect() {
     const std::string timeout = std::to_string(options_.statement_timeout.count());
     // What the URL says comes last: it stands above these.
-    const char* names[] = {"application_name", "client_encoding", "keepalives_idle",
-                           "tcp_user_timeout", "dbname",          nullptr};
-    const char* texts[] = {options_.application.c_str(), "UTF8", "10", "10000", url_.c_str(), nullptr};
+    // A network that swallows packets is found dead within 5 s, whether a statement or its answer is under way: half
+    // of what a lease lasts.
+    const char* names[] = {"application_name", "client_encoding",  "keepalives_idle", "keepalives_interval",
+                           "keepalives_count", "tcp_user_timeout", "dbname",          nullptr};
+    const char* texts[] = {options_.application.c_str(), "UTF8", "3", "1", "2", "5000", url_.c_str(), nullptr};
     connection_.reset(PQconnectStartParams(names, texts, 1));
     const auto deadline = Clock::now() + options_.connect_timeout;
     for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;) {
@@ -197,6 +200,21 @@ class Postgres final : public Connection {
                          : "");
   }
 
+  /// Until the network is ready; else the connection is dropped.
+  Result<void> await(short events, SteadyTime deadline, std::string_view sql) {
+    for (;;) {
+      if (options_.needed && !options_.needed()) {
+        drop();
+        return fail(Code::Unavailable, "database {}: {}: no answer while one was needed", shown_, sql);
+      }
+      const auto look = options_.needed ? std::min(deadline, Clock::now() + kLook) : deadline;
+      if (wait_for(PQsocket(connection()), events, look)) return {};
+      if (Clock::now() < deadline) continue;
+      drop();
+      return fail(Code::Unavailable, "database {}: {}: no answer in time", shown_, sql);
+    }
+  }
+
   /// Sends what is left to send and waits for the last answer; an answer that is an error comes first.
   Result<Answer> finish(std::string_view sql, Milliseconds patience) {
     const auto deadline = Clock::now() + patience;
@@ -210,10 +228,7 @@ class Postgres final : public Connection {
         if (!out || PQresultStatus(out.get()) != PGRES_FATAL_ERROR) out = std::move(next);
         continue;
       }
-      if (!wait_for(PQsocket(connection()), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline)) {
-        drop();
-        return fail(Code::Unavailable, "database {}: {}: no answer within {}", shown_, sql, format_duration(patience));
-      }
+      TRY(await(static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline, sql));
       if (PQconsumeInput(connection()) == 0) return lost(sql);
     }
     if (!out || PQstatus(connection()) != CONNECTION_OK) return lost(sql);
@@ -238,7 +253,8 @@ class Postgres final : public Connection {
     for (;;) {
       if (PQflush(connection()) < 0) return lost(sql);
       if (PQisBusy(connection()) == 0) break;
-      if (!wait_for(PQsocket(connection()), POLLIN, deadline) || PQconsumeInput(connection()) == 0) return lost(sql);
+      TRY(await(POLLIN, deadline, sql));
+      if (PQconsumeInput(connection()) == 0) return lost(sql);
     }
     const Answer begun(PQgetResult(connection()));
     if (PQresultStatus(begun.get()) != PGRES_COPY_IN) {
@@ -251,8 +267,9 @@ class Postgres final : public Connection {
       const int put = PQputCopyData(connection(), piece.data(), static_cast<int>(piece.size()));
       if (put < 0) return lost(sql);
       if (put == 1) rows.remove_prefix(piece.size());
-      if (put == 0 && (!wait_for(PQsocket(connection()), POLLOUT, deadline) || PQflush(connection()) < 0))
-        return lost(sql);
+      if (put != 0) continue;
+      TRY(await(POLLOUT, deadline, sql));
+      if (PQflush(connection()) < 0) return lost(sql);
     }
     while (const int put = PQputCopyEnd(connection(), nullptr)) {
       if (put < 0) return lost(sql);

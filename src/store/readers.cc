@@ -16,6 +16,12 @@ constexpr auto kWait = std::chrono::seconds(10);
 
 }  // namespace
 
+Readers::Readers(std::string url, std::size_t most, DatabaseOptions options)
+    : url_(std::move(url)), most_(most), options_([&options] {
+        options.migrate = false;
+        return std::move(options);
+      }()) {}
+
 Result<std::unique_ptr<Database>> Readers::borrow() {
   {
     std::unique_lock lock(mutex_);
@@ -28,7 +34,7 @@ Result<std::unique_ptr<Database>> Readers::borrow() {
       return out;
     }
   }
-  auto opened = Database::open(url_, {.migrate = false});
+  auto opened = Database::open(url_, options_);
   // In memory a reader sees what is being written: it would have to wait for the writer otherwise.
   if (opened && (*opened)->dialect().name == kSqlite.name)
     if (auto ready = (*opened)->run("PRAGMA query_only = ON"); !ready) opened = ready.error();

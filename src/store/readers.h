@@ -14,7 +14,7 @@ namespace tessera::store {
 /// Thread-safe. Connections are opened when they are needed, and kept.
 class Readers {
  public:
-  Readers(std::string url, std::size_t most) : url_(std::move(url)), most_(most) {}
+  Readers(std::string url, std::size_t most, DatabaseOptions options = {});
 
   /// Runs `work` with a connection of its own; Unavailable where none is free for some seconds.
   Result<void> with(const std::function<Result<void>(Database&)>& work);
@@ -25,6 +25,7 @@ class Readers {
 
   const std::string url_;
   const std::size_t most_;
+  const DatabaseOptions options_;
   std::mutex mutex_;
   std::condition_variable given_back_;
   std::vector<std::unique_ptr<Database>> free_;  // guarded by mutex_

@@ -1,6 +1,7 @@
 #include "tests/e2e_server/byte_gate.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,6 +25,14 @@ int connect_to(const std::filesystem::path& socket) {
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
   ::close(fd);
   return -1;
+}
+
+/// A filter that lets no packet in, before TCP sees it; sockets that are accepted have that of their listener.
+void deafen(int socket, bool deaf) {
+  sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &none};
+  if (::setsockopt(socket, SOL_SOCKET, deaf ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program, sizeof program) != 0)
+    std::abort();
 }
 
 /// False where one side has ended.
@@ -66,7 +75,12 @@ void ByteGate::run(const std::stop_token& stop) {
     ::close(pairs[at].second);
     pairs.erase(pairs.begin() + static_cast<std::ptrdiff_t>(at));
   };
-  while (!stop.stop_requested()) {
+  for (bool deaf = false; !stop.stop_requested();) {
+    if (const bool silent = silent_; silent != deaf) {
+      deaf = silent;
+      deafen(listener_, deaf);
+      for (const auto& [client, server] : pairs) deafen(client, deaf);
+    }
     if (cut_.exchange(false))
       while (!pairs.empty()) end(0);
     std::vector<pollfd> all;

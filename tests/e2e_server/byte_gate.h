@@ -16,7 +16,9 @@ class ByteGate {
   int port() const { return port_; }
   /// Nothing passes and nothing is said: connections stay open.
   void block() { blocked_ = true; }
-  void unblock() { blocked_ = false; }
+  /// As a network does that loses every packet of the program's side: not even the kernel answers it.
+  void silence() { silent_ = blocked_ = true; }
+  void unblock() { silent_ = blocked_ = false; }
   /// All connections that are open now end.
   void cut() { cut_ = true; }
 
@@ -27,6 +29,7 @@ class ByteGate {
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> blocked_ = false;
+  std::atomic<bool> silent_ = false;
   std::atomic<bool> cut_ = false;
   std::jthread thread_;
 };
