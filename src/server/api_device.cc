@@ -211,6 +211,13 @@ std::optional<FoundDevice> find_device(const Known& known, Query& query, std::st
   return std::nullopt;
 }
 
+void refuse_whole_board(Query& query, const Viewer& viewer) {
+  query.refuse({403, "restricted",
+                fmt::format("the past of a board that is cut tells of all on it, and {} is restricted to namespaces or "
+                            "teams: ask for /metrics of one GPU instance that it has, by gpuInstance=",
+                            viewer.caller)});
+}
+
 Json show_device(const Known& known, Query& query) {
   const auto cluster = query.text("cluster");
   if (!query.finish()) return {};

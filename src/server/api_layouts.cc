@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/parts.h"
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/history.h"
@@ -33,6 +34,14 @@ Json layout_json(const Row& row, const std::string& model) {
   return out;
 }
 
+/// Since when those who have it have it.
+EpochMs first_had(const fleet::Device& device) {
+  EpochMs out = device.last_seen;
+  for (const fleet::Allocation& one : device.allocations) out = std::min(out, one.first_seen);
+  for (const fleet::Session& one : device.sessions) out = std::min(out, one.first_seen);
+  return out;
+}
+
 }  // namespace
 
 const Columns kLayoutColumns = kColumns;
@@ -44,9 +53,19 @@ Page list_layouts(const Known& known, Query& query) {
   if (!query.finish()) return {};
   const auto found = find_device(known, query, query.path("deviceId"), cluster);
   if (!found) return {};
+  if (known.viewer.restricted() && fleet::is_cut(*found->device)) {
+    refuse_whole_board(query, known.viewer);
+    return {};
+  }
+  // Before that it was others', or nobody's.
+  const EpochMs had_since = known.viewer.restricted() ? first_had(*found->device) : 0;
   std::vector<Row> rows;
   if (!ask(known.history, query, [&](store::Database& database) -> Result<void> {
         rows = TRY(store::layouts_of(database, found->node->cluster, found->device->facts->uuid, range.from, range.to));
+        if (!known.viewer.restricted()) return {};
+        // What it was cut into told of others, whenever that was.
+        std::erase_if(rows, [&](const Row& row) { return range.to <= had_since || !row.layout.instances.empty(); });
+        for (Row& row : rows) row.began = std::max(row.began, had_since);
         return {};
       }))
     return {};

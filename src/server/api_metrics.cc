@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "fleet/inventory/parts.h"
 #include "fleet/inventory/utilization.h"
 #include "server/api.h"
 #include "server/api_rows.h"
@@ -126,15 +128,29 @@ struct Series {
   std::map<std::int64_t, Point> points;  ///< by the second in which the step begins
 };
 
-/// Everything that the span has of the device, or of one instance.
+/// The buckets in which a restricted viewer had the subject and no other pod did: of those alone he is told.
+Result<std::set<std::int64_t>> had_alone(store::Database& database, std::int64_t subject, const store::Span& span,
+                                         const Viewer& viewer) {
+  std::set<std::int64_t> own, others;
+  TRY(store::each_owner(database, subject, span, [&](std::int64_t bucket, std::string_view space) {
+    if (!space.empty()) (viewer.sees(space) ? own : others).insert(bucket);
+  }));
+  std::erase_if(own, [&](std::int64_t bucket) { return others.contains(bucket); });
+  return own;
+}
+
+/// Everything that the span has of the device, or of one instance, and the viewer may see.
 Result<void> read_series(store::Database& database, const FoundDevice& found, std::optional<unsigned> instance,
-                         const store::Span& span, std::int64_t step, Series& into) {
+                         const store::Span& span, std::int64_t step, const Viewer& viewer, Series& into) {
   const auto whole = fleet::whole_weight(*found.device, gpu::Weight::ComputeSlices);
   const auto subjects = TRY(store::usage_of_device(database, found.node->cluster, found.device->facts->uuid));
   for (const store::UsageOf& one : subjects) {
     if (instance && one.gpu_instance != instance) continue;
     const bool main = instance.has_value() || !one.gpu_instance;
+    std::set<std::int64_t> alone;
+    if (viewer.restricted()) alone = TRY(had_alone(database, one.id, span, viewer));
     TRY(store::each_bucket(database, one.id, span, [&](std::int64_t bucket, const Totals& totals) {
+      if (viewer.restricted() && !alone.contains(bucket)) return;
       Point& point = into.points[bucket / step * step];
       point.whole = instance ? std::nullopt : whole;
       point.step_ms = step * 1000;
@@ -179,10 +195,22 @@ Page list_metrics(const Known& known, Query& query) {
   if (!query.finish()) return {};
   const auto found = find_device(known, query, query.path("deviceId"), cluster);
   if (!found) return {};
-  auto series = std::make_shared<Series>();
-  if (!ask(known.history, query,
-           [&](store::Database& database) { return read_series(database, *found, instance, span, seconds, *series); }))
+  const bool restricted = known.viewer.restricted();
+  if (restricted && !instance && fleet::is_cut(*found->device)) {
+    refuse_whole_board(query, known.viewer);
     return {};
+  }
+  auto series = std::make_shared<Series>();
+  if (!ask(known.history, query, [&](store::Database& database) {
+        return read_series(database, *found, instance, span, seconds, known.viewer, *series);
+      }))
+    return {};
+  if (restricted && series->points.empty()) {
+    query.refuse({403, "restricted",
+                  fmt::format("{} is told of the time in which nobody else had it: there is none from {} to {}",
+                              known.viewer.caller, format_time(range.from), format_time(range.to))});
+    return {};
+  }
   Page page;
   page.about = {{"deviceId", fleet::device_id(found->node->name, found->device->facts->index)},
                 {"deviceUuid", found->device->facts->uuid},

@@ -33,6 +33,9 @@ struct FoundDevice {
 std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
                                        const std::optional<std::string>& cluster);
 
+/// What somebody restricted gets who asks for the past of a board that is cut, which is not his alone.
+void refuse_whole_board(Query& query, const Viewer& viewer);
+
 Json placement_json(const gpu::Placement& placement);
 /// Of those that cover `part`.
 Json holders_json(const fleet::Device& device, const fleet::Part& part);

@@ -9,6 +9,7 @@
 #include "base/every.h"
 #include "base/text.h"
 #include "gpu/models.h"
+#include "server/access/viewer.h"
 #include "server/api_json.h"
 #include "server/api_rows.h"
 
@@ -29,6 +30,9 @@ std::shared_ptr<const std::string> shared(std::string text) {
 
 bool EventFilter::wants(const fleet::Change& change) const {
   const auto one_of_ours = [&](const std::string& space) { return is_any(spaces, space); };
+  const auto is_seen = [&](const std::string& space) { return seen->contains(space); };
+  if (seen && (change.kind == fleet::ChangeKind::LayoutChanged || std::ranges::none_of(change.spaces, is_seen)))
+    return false;
   return is_one(kinds, change.kind) && (!cluster || *cluster == change.cluster) && is_any(nodes, change.node) &&
          (devices.empty() || is_any(devices, change.device_id) || is_any(devices, change.uuid)) &&
          (spaces.empty() || std::ranges::any_of(change.spaces, one_of_ours));
@@ -105,7 +109,7 @@ void Events::publish(const std::vector<fleet::Change>& changes) {
   const std::lock_guard lock(mutex_);
   for (const fleet::Change& change : changes) {
     Event event{++last_, change, nullptr};
-    event.frame = shared(fmt::format("id: {}\nevent: {}\ndata: {}\n\n", id_of(event.number),
+    event.frame = shared(fmt::format("id: {}\nevent: {}\ndata: {}\n\n", ids_.of(event.number),
                                      fleet::change_name(change.kind), event_json(change)));
     ++stats_.events[static_cast<std::size_t>(change.kind)];
     stats_.lost += std::erase_if(clients_, [&](const Client& client) {
@@ -126,14 +130,9 @@ void Events::beat() {
   stats_.lost += std::erase_if(clients_, [](const Client& client) { return !client.stream->send(kBeat); });
 }
 
-std::string Events::id_of(std::uint64_t number) const { return fmt::format("{:x}-{}", epoch_, number); }
-
 std::optional<std::uint64_t> Events::number_of(std::string_view id) const {
-  const std::string ours = fmt::format("{:x}-", epoch_);
-  if (!id.starts_with(ours)) return std::nullopt;
-  const auto number = parse_int(id.substr(ours.size()));
-  if (!number || *number < 0 || static_cast<std::uint64_t>(*number) > last_) return std::nullopt;
-  return static_cast<std::uint64_t>(*number);
+  const auto number = ids_.number(id);
+  return number && *number <= last_ ? number : std::nullopt;
 }
 
 std::string Events::greeting(const http::Request& request, const EventFilter& filter,
@@ -152,13 +151,14 @@ std::string Events::greeting(const http::Request& request, const EventFilter& fi
       if ((!number || event.number > *number) && filter.wants(event.change)) missed.push_back(event.frame);
   }
   // Also who has had no event yet shall have an id to come back with.
-  if (missed.empty()) out += fmt::format("id: {}\nevent: ready\ndata: {{}}\n\n", id_of(last_));
+  if (missed.empty()) out += fmt::format("id: {}\nevent: ready\ndata: {{}}\n\n", ids_.of(last_));
   return out;
 }
 
 http::Response Events::subscribe(const http::Request& request) {
   Query query(request);
   EventFilter filter = read_event_filter(query);
+  filter.seen = viewer_of(request).spaces;
   if (!query.finish()) return reply(*query.problem(), request);
   http::Response out;
   out.content_type = "text/event-stream";

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "fleet/inventory/changes.h"
 #include "http/server.h"
 #include "server/keeper.h"
+#include "server/opaque_ids.h"
 #include "server/query.h"
 
 namespace tessera::server {
@@ -46,6 +48,9 @@ struct EventFilter {
   std::vector<std::string> nodes;
   std::vector<std::string> devices;  ///< ids or UUIDs
   std::vector<std::string> spaces;   ///< namespaces
+  /// Namespaces of a client that is restricted to them; absent: sees everything. He is told of sessions and allocations
+  /// of his own, and of how the devices are that he has some of; never of a layout, which has his neighbours in it.
+  std::optional<std::set<std::string>> seen;
   bool wants(const fleet::Change& change) const;
 };
 EventFilter read_event_filter(Query& query);
@@ -78,7 +83,6 @@ class Events {
     std::shared_ptr<http::Stream> stream;
   };
   void run(const std::stop_token& stop);
-  std::string id_of(std::uint64_t number) const;
   std::optional<std::uint64_t> number_of(std::string_view id) const;
   /// What a client that comes gets first.
   std::string greeting(const http::Request& request, const EventFilter& filter,
@@ -87,7 +91,7 @@ class Events {
   const Latest<Published>& fleet_;
   const std::function<bool()> started_;
   const EventLimits limits_;
-  const EpochMs epoch_ = now_epoch_ms();  ///< ids of another process are not ours
+  const OpaqueIds ids_;
   mutable std::mutex mutex_;
   std::deque<Event> kept_;      // guarded by mutex_
   std::size_t kept_bytes_ = 0;  // guarded by mutex_

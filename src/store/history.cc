@@ -19,6 +19,19 @@ UsageOf read_subject(const Row& row) {
   return {row.integer(0).value_or(0), row.text(1), row.text(2), count(3), row.text(4), count(5), count(6)};
 }
 
+// The key begins with the time: a subject's rows are found point by point, each by its whole key.
+Result<void> each_point(Database& database, std::int64_t subject, const Span& span, std::string_view columns,
+                        std::string_view table, const std::function<void(const Row&)>& take) {
+  if (span.from >= span.to) return {};
+  const std::array<Value, 5> values = {span.from, span.bucket, span.bucket, span.to, subject};
+  return database.each(
+      fmt::format("WITH RECURSIVE span(at) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT at + CAST(? AS BIGINT) FROM "
+                  "span WHERE at + CAST(? AS BIGINT) < CAST(? AS BIGINT)) SELECT u.bucket, {} FROM span CROSS JOIN {} "
+                  "WHERE u.bucket = span.at AND u.subject = ? ORDER BY u.bucket",
+                  columns, table),
+      values, take);
+}
+
 }  // namespace
 
 Result<std::vector<UsageOf>> usage_of_device(Database& database, std::string_view cluster,
@@ -32,18 +45,17 @@ Result<std::vector<UsageOf>> usage_of_device(Database& database, std::string_vie
   return out;
 }
 
-// The key begins with the time: a subject's rows are found point by point, each by its whole key.
 Result<void> each_bucket(Database& database, std::int64_t subject, const Span& span,
                          const std::function<void(std::int64_t, const fleet::Totals&)>& take) {
-  if (span.from >= span.to) return {};
-  const std::array<Value, 5> values = {span.from, span.bucket, span.bucket, span.to, subject};
-  return database.each(
-      fmt::format(
-          "WITH RECURSIVE span(at) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT at + CAST(? AS BIGINT) FROM "
-          "span WHERE at + CAST(? AS BIGINT) < CAST(? AS BIGINT)) SELECT u.bucket, {} FROM span CROSS JOIN {} u "
-          "WHERE u.bucket = span.at AND u.subject = ? ORDER BY u.bucket",
-          totals_columns(false), usage_table(span.resolution)),
-      values, [&](const Row& row) { take(row.integer(0).value_or(0), totals_of(row, 1)); });
+  return each_point(database, subject, span, totals_columns(false), fmt::format("{} u", usage_table(span.resolution)),
+                    [&](const Row& row) { take(row.integer(0).value_or(0), totals_of(row, 1)); });
+}
+
+Result<void> each_owner(Database& database, std::int64_t subject, const Span& span,
+                        const std::function<void(std::int64_t, std::string_view)>& take) {
+  return each_point(database, subject, span, "w.namespace",
+                    fmt::format("{} u JOIN usage_owner w ON w.id = u.owner", owned_table(span.resolution)),
+                    [&](const Row& row) { take(row.integer(0).value_or(0), row.text(1)); });
 }
 
 Result<std::vector<UsageSum>> usage_sums(Database& database, const Span& span) {

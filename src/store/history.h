@@ -38,6 +38,11 @@ struct Span {
 Result<void> each_bucket(Database& database, std::int64_t subject, const Span& span,
                          const std::function<void(std::int64_t, const fleet::Totals&)>& take);
 
+/// take(bucket, namespace) for each owner of a part of the subject in each bucket; without a namespace for processes
+/// outside of any pod. Some come more than once.
+Result<void> each_owner(Database& database, std::int64_t subject, const Span& span,
+                        const std::function<void(std::int64_t, std::string_view)>& take);
+
 /// All that was told of each subject in the span.
 struct UsageSum {
   UsageOf of;

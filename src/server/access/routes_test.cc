@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -14,15 +15,18 @@
 #include "server/access/api_access.h"
 #include "server/openapi.h"
 #include "server/routes.h"
+#include "store/archive.h"
 #include "store/database.h"
 
 namespace tessera::server {
 namespace {
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 using Json = nlohmann::ordered_json;
 
 constexpr EpochMs kStart = 1'800'000'000'000;
+constexpr EpochMs kMinute = 60'000;
 constexpr std::string_view kContext = "/k8s-monitor";
 
 /// ml has a board, an instance beside one of others, and a part in a board that is shared.
@@ -31,7 +35,7 @@ gpu_up{gpu="0",UUID="GPU-a0"} 1
 gpu_up{gpu="1",UUID="GPU-a1"} 1
 gpu_up{gpu="2",UUID="GPU-a2"} 1
 gpu_up{gpu="3",UUID="GPU-hidden-3"} 1
-gpu_device_info{gpu="0",UUID="GPU-a0",model="NVIDIA H100 80GB HBM3"} 1
+gpu_device_info{gpu="0",UUID="GPU-a0",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
 gpu_device_info{gpu="1",UUID="GPU-a1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
 gpu_device_info{gpu="2",UUID="GPU-a2",model="Tesla T4"} 1
 gpu_device_info{gpu="3",UUID="GPU-hidden-3",model="hidden model"} 1
@@ -56,6 +60,17 @@ DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-a1",GPU_I_ID="9",GPU_I_PROFILE="
 DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a0"} 100
 DCGM_FI_DEV_POWER_USAGE{gpu="1",UUID="GPU-a1"} 512
 DCGM_FI_DEV_GPU_TEMP{gpu="1",UUID="GPU-a1"} 61
+)";
+/// Before that, ml's board was cut, and others had it.
+constexpr std::string_view kPast = R"(
+gpu_device_info{gpu="0",UUID="GPU-a0",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
+gpu_device_compute_slices{gpu="0",UUID="GPU-a0"} 7
+gpu_instance_info{gpu="0",UUID="GPU-a0",GPU_I_ID="5",GPU_CI_ID="0",GPU_I_PROFILE="7g.80gb",mig_uuid="MIG-hidden-5",start="0",size="8"} 1
+gpu_allocation_info{gpu="0",UUID="GPU-a0",GPU_I_ID="5",GPU_CI_ID="0",resource="nvidia.com/mig-7g.80gb",share="exclusive",pod="hidden-old",namespace="hidden",container="hidden-c",pod_uid="hidden-u0"} 1
+gpu_process_info{gpu="0",UUID="GPU-a0",GPU_I_ID="5",GPU_CI_ID="0",pid="21",command="hidden-old",type="C",status="active",attribution="pod",pod="hidden-old",namespace="hidden",container="hidden-c",pod_uid="hidden-u0"} 1
+gpu_process_info{gpu="0",UUID="GPU-a0",GPU_I_ID="5",GPU_CI_ID="0",pid="22",command="guest",type="C",status="active",attribution="pod",pod="guest-0",namespace="ml",container="main",pod_uid="u8"} 1
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",UUID="GPU-a0",GPU_I_ID="5",GPU_I_PROFILE="7g.80gb"} 0.9
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a0"} 600
 )";
 constexpr std::string_view kOthers = R"(
 DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-hidden-b",modelName="hidden model",pod="hidden-b",namespace="hidden",container="hidden-c"} 50
@@ -86,13 +101,22 @@ const Sample kSamples[] = {
     {"/gpu/devices/{deviceId}", "w-1-GPU-01", "w-hidden-GPU-00", "w-nobody-GPU-00"},
     {"/gpu/devices/{deviceId}", "GPU-a2", "GPU-hidden-3", "GPU-nobody-3"},
     {"/gpu/instances", "", "", "", {"namespace=hidden", "deviceId=GPU-a1", "use=active"}},
-    {"/gpu/sessions", "", "", "", {"namespace=hidden", "attribution=host", "deviceId=GPU-a0", "search=hidden"}},
+    {"/gpu/sessions",
+     "",
+     "",
+     "",
+     {"namespace=hidden", "attribution=host", "deviceId=GPU-a0", "search=hidden", "state=past", "state=all",
+      "state=past&namespace=hidden"}},
     {"/gpu/pods", "", "", "", {"namespace=hidden", "deviceId=GPU-a2", "limit=1", "pod=hidden-0"}},
     {"/gpu/utilization",
      "",
      "",
      "",
-     {"groupBy=namespace", "groupBy=pod", "groupBy=node", "groupBy=model", "pod=hidden-0"}},
+     {"groupBy=namespace", "groupBy=pod", "groupBy=node", "groupBy=model", "pod=hidden-0", "window=20m",
+      "window=20m&groupBy=pod", "window=20m&groupBy=team", "window=20m&namespace=hidden", "window=20m&pod=hidden-old"}},
+    {"/gpu/devices/{deviceId}/metrics", "GPU-a0", "GPU-hidden-3", "GPU-nobody-3", {"step=1m"}},
+    {"/gpu/devices/{deviceId}/layouts", "GPU-a0", "GPU-hidden-3", "GPU-nobody-3"},
+    {"/events", "", "", "", {"namespace=hidden"}},
     {"/gpu/serving"},
     {"/gpu/models", "", "", "", {"present=true"}},
     {"/gpu/mig-profiles"},
@@ -114,10 +138,12 @@ struct Operation {
 
 struct RoutesTest : testing::Test {
   RoutesTest() {
-    told.scrape(kStart, R"(node="w-1",job="agent")", std::string(kMixed));
+    for (EpochMs time = kStart - 20 * kMinute; time <= kStart; time += 30'000)
+      told.scrape(time, R"(node="w-1",job="agent")", std::string(time < kStart - 10 * kMinute ? kPast : kMixed));
     told.scrape(kStart, R"(node="w-hidden",job="dcgm")", std::string(kOthers));
     told.scrape(kStart, R"(node="w-1",cluster="hidden",job="dcgm")", std::string(kOthers));
     told.fleet.advance(kStart + 20'000);
+    keep_past();
     Published next;
     next.view = told.fleet.publish(kStart + 20'000);
     next.overviews = fold.of(*next.view);
@@ -149,6 +175,18 @@ struct RoutesTest : testing::Test {
     }
     next.cluster = state.view();
     published.publish(std::move(next));
+  }
+
+  void keep_past() {
+    told.fleet.meter().settle(kStart + 20'000);
+    const auto usage = told.fleet.meter().take();
+    const auto sessions = told.fleet.take_ended();
+    const auto layouts = told.fleet.take_layouts();
+    store::Archive archive(*database, 30s, {});
+    const auto kept_all = archive.keep(
+        {sessions, layouts, {}, &usage, {1, 0, kStart}},
+        [&](std::uint32_t one) { return told.fleet.usage_subject(one); }, kStart);
+    if (!kept_all) throw std::runtime_error(kept_all.error().what);
   }
 
   std::string key(KeyWish wish) {
@@ -233,7 +271,9 @@ struct RoutesTest : testing::Test {
   Latest<Published> published, kept;
   TempDir folder;
   std::unique_ptr<journal::Journal> journal = must(journal::Journal::open({.dir = folder.path() / "intake"}));
-  std::unique_ptr<store::Database> database = must(store::Database::open("sqlite::memory:"));
+  std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
+  std::unique_ptr<store::Database> database = must(store::Database::open(url));
+  store::Readers readers{url, 2};
   std::unique_ptr<Access> access =
       must(Access::open(must(store::Database::open("sqlite::memory:")), {}, "127.0.0.1:0"));
   Keeper keeper{{}, kept, *database, *journal};
@@ -251,7 +291,7 @@ struct RoutesTest : testing::Test {
                                                                       {},
                                                                       *access,
                                                                       leadership,
-                                                                      History{},
+                                                                      History{&readers, 30s, {}},
                                                                       events,
                                                                       proxy},
                                                                      std::string(kContext)))));
@@ -322,6 +362,85 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
           << known << " must be told from " << unknown << " by nothing but the name";
     }
   }
+}
+
+TEST_F(RoutesTest, ThePastIsOfWhatOneHadAlone) {
+  const std::string all = key({.name = "t", .scopes = {"read"}});
+  const std::string ml = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
+  const std::string api = std::string(kContext) + "/api/v1/gpu/devices/";
+  const std::string metrics = "/gpu/devices/GPU-a0/metrics", range = "start=1799998800&end=1800000000&step=10m";
+  const Json whole = json(metrics, all, range)["items"], own = json(metrics, ml, range)["items"];
+  ASSERT_EQ(own.size(), 2U);
+  EXPECT_EQ(whole[0]["powerWatts"], 600) << "the sample is wrong";
+  EXPECT_EQ(own[0]["powerWatts"], nullptr);
+  EXPECT_EQ(own[0]["utilizationPercent"], nullptr);
+  EXPECT_EQ(own[0]["coverage"], 0);
+  EXPECT_EQ(own[1]["utilizationPercent"], 50);
+  EXPECT_EQ(own[1]["powerWatts"], 100);
+  struct Case {
+    const char* path;
+    const char* query;
+    int status;
+  };
+  static constexpr Case kCases[] = {{"GPU-a1/metrics", "", 403},
+                                    {"GPU-a1/metrics", "gpuInstance=3", 200},
+                                    {"GPU-a1/metrics", "gpuInstance=9", 403},
+                                    {"GPU-a1/metrics", "gpuInstance=4", 403},
+                                    {"GPU-a0/metrics", "gpuInstance=5", 403},
+                                    {"GPU-a2/metrics", "", 403},
+                                    {"GPU-a1/layouts", "", 403}};
+  for (const Case& c : kCases) EXPECT_EQ(ask(api + c.path, ml, c.query).status, c.status) << c.path << '?' << c.query;
+  EXPECT_EQ(json("/gpu/devices/GPU-a1/metrics", ml, range + "&gpuInstance=3")["items"][1]["utilizationPercent"], 70);
+
+  EXPECT_EQ(json("/gpu/devices/GPU-a0/layouts", all)["total"], 2) << "the sample is wrong";
+  const Json layouts = json("/gpu/devices/GPU-a0/layouts", ml);
+  ASSERT_EQ(layouts["total"], 1);
+  EXPECT_EQ(layouts["items"][0]["began"], "2027-01-15T07:50:00.000Z");
+  EXPECT_EQ(layouts["items"][0]["instances"], Json::array());
+
+  EXPECT_EQ(json("/gpu/sessions", all, "state=past")["total"], 2) << "the sample is wrong";
+  const Json sessions = json("/gpu/sessions", ml, "state=past");
+  ASSERT_EQ(sessions["total"], 1);
+  EXPECT_EQ(sessions["items"][0]["command"], "guest");
+  EXPECT_EQ(json("/gpu/sessions", ml, "state=past&namespace=hidden")["total"], 0);
+
+  const Json window = json("/gpu/utilization", ml, "window=10m&groupBy=pod");
+  std::map<std::string, Json> of_pods;
+  for (const Json& row : window["items"]) of_pods[row["key"]] = row["utilization"]["allocated"];
+  EXPECT_EQ(of_pods["ml/train-0"], 50);
+  const Json fleet = json("/gpu/utilization", ml, "window=10m&over=allocated")["items"][0];
+  EXPECT_EQ(fleet["value"], 57.27) << "half of 7 slices at 50 %, beside a process of the host, and 2 at 70 %";
+  EXPECT_EQ(fleet["deviceCount"], 3);
+}
+
+TEST_F(RoutesTest, EventsAreOfWhatOneSees) {
+  const std::string ml = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
+  const auto client = ask(std::string(kContext) + "/api/v1/events", ml);
+  ASSERT_TRUE(client.stream) << client.body;
+  const auto change = [](fleet::ChangeKind kind, std::vector<std::string> spaces, const std::string& device) {
+    fleet::Change out;
+    out.kind = kind;
+    out.cluster = "default";
+    out.node = "w-1";
+    out.device_id = device;
+    out.spaces = std::move(spaces);
+    return out;
+  };
+  using enum fleet::ChangeKind;
+  events.publish({change(SessionStarted, {"hidden"}, "hidden-0"), change(SessionEnded, {"ml"}, "own-1"),
+                  change(SessionStarted, {}, "hidden-2"), change(DeviceHealth, {"hidden"}, "hidden-3"),
+                  change(DeviceHealth, {"hidden", "ml"}, "own-4"), change(LayoutChanged, {"hidden", "ml"}, "hidden-5"),
+                  change(AllocationStarted, {"ml"}, "own-6")});
+  std::string text;
+  for (const auto& piece : client.stream->take().pieces) text += *piece;
+  EXPECT_THAT(text, Not(HasSubstr("hidden")));
+  for (const char* own : {"own-1", "own-4", "own-6"}) EXPECT_THAT(text, HasSubstr(own));
+  const auto back = ask(std::string(kContext) + "/api/v1/events", ml, "namespace=hidden");
+  ASSERT_TRUE(back.stream);
+  events.publish({change(SessionStarted, {"hidden"}, "hidden-7")});
+  text.clear();
+  for (const auto& piece : back.stream->take().pieces) text += *piece;
+  EXPECT_THAT(text, Not(HasSubstr("hidden")));
 }
 
 TEST_F(RoutesTest, NumbersAreOfWhatOneSees) {
