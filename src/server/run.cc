@@ -33,8 +33,7 @@ using namespace std::chrono_literals;
 constexpr Milliseconds kShutdown = 9s;
 constexpr Milliseconds kLook = 50ms;
 constexpr Milliseconds kAgain = 1s;
-constexpr std::size_t kReaders = 4;  // connections to the database
-constexpr unsigned kThreads = 8;     // who writes waits for the disk
+constexpr unsigned kThreads = 8;  // who writes waits for the disk; those who wait for the database come on top
 constexpr std::uint64_t kJournalBytes = 4ULL << 30U;
 
 void exit_when_stuck() {
@@ -86,7 +85,7 @@ AccessSettings access_settings(const Settings& settings, const Options& options,
 http::ServerOptions server_options(const Settings& settings, const Options& options, const IntakeLimits& limits) {
   http::ServerOptions out;
   out.address = options.address.empty() ? settings.address : options.address;
-  out.threads = kThreads;
+  out.threads = kThreads + 2 * static_cast<unsigned>(settings.database_pool_size);
   out.max_body_bytes = limits.body_bytes;
   out.max_connections = 2048;  // a thousand of them may follow the events
   if (!settings.tls_certificate.empty()) {
@@ -200,7 +199,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const std::int64_t epoch = leadership.state().epoch;
   const bool leads = !leadership.shared() || epoch > 0;
   // A database that is silent holds nobody for longer than this server is what it is.
-  store::Readers readers(url, kReaders, {.needed = [&leadership, epoch] { return leadership.state().epoch == epoch; }});
+  store::Readers readers(url, static_cast<std::size_t>(settings.database_pool_size),
+                         {.needed = [&leadership, epoch] { return leadership.state().epoch == epoch; }});
   const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size),
                                        .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
   const auto open = [&] { return store::Database::open(url, storing); };

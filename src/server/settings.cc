@@ -170,6 +170,9 @@ const Row kRows[] = {
     {{"database.url", "SQLite in the data folder",
       "sqlite:FILE, postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=… or odbc:DSN=NAME"},
      take<&Settings::database_url>},
+    {{"database.pool-size", "4",
+      "connections that read what is asked of the past, 100 at most; a server has 4 beside them on PostgreSQL"},
+     take<&Settings::database_pool_size>},
     {{"prometheus.url", "none", "Prometheus-compatible engine with the raw series, as http://prometheus:9090"},
      take<&Settings::prometheus_url>},
     {{"prometheus.username", "none", "who asks it, by basic authentication"}, take<&Settings::prometheus_username>},
@@ -290,6 +293,10 @@ Result<void> check(const Settings& settings) {
     return wrong("cluster-metadata.enabled",
                  fmt::format("'{}': auto, true or false expected", settings.cluster_metadata));
   if (settings.cluster_name.empty()) return wrong("cluster-metadata.cluster", "a name expected");
+  constexpr std::int64_t kMostReaders = 100;
+  if (settings.database_pool_size > kMostReaders)
+    return wrong("database.pool-size",
+                 fmt::format("{}: at most {} expected", settings.database_pool_size, kMostReaders));
   if (!settings.database_url.empty())
     if (const auto url = store::check_url(settings.database_url); !url) return wrong("database.url", url.error().what);
   return {};

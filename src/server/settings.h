@@ -49,6 +49,7 @@ struct Settings {
   std::optional<std::int64_t> samples_per_second;  ///< absent: no limit
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
+  std::int64_t database_pool_size = 4;
 
   // prometheus
   std::string prometheus_url;  ///< of the engine that keeps raw series; empty: none

@@ -25,8 +25,16 @@ Readers::Readers(std::string url, std::size_t most, DatabaseOptions options)
 Result<std::unique_ptr<Database>> Readers::borrow() {
   {
     std::unique_lock lock(mutex_);
-    if (!given_back_.wait_for(lock, kWait, [this] { return !free_.empty() || lent_ < most_; }))
-      return fail(Code::Unavailable, "all {} connections to the database that read are busy: ask again", most_);
+    const auto has_one = [this] { return lent_ < most_; };
+    bool given = has_one();
+    if (!given && waiting_ < most_) {
+      ++waiting_;
+      given = given_back_.wait_for(lock, kWait, has_one);
+      --waiting_;
+    }
+    if (!given)
+      return fail(Code::Unavailable,
+                  "all {} connections to the database that read are busy (database.pool-size): ask again", most_);
     ++lent_;
     if (!free_.empty()) {
       auto out = std::move(free_.back());

@@ -16,7 +16,8 @@ class Readers {
  public:
   Readers(std::string url, std::size_t most, DatabaseOptions options = {});
 
-  /// Runs `work` with a connection of its own; Unavailable where none is free for some seconds.
+  /// Runs `work` with a connection of its own; Unavailable where none is free for some seconds, and at once where as
+  /// many wait as there are connections: no more than twice so many threads are held up by a slow database.
   Result<void> with(const std::function<Result<void>(Database&)>& work);
 
  private:
@@ -30,6 +31,7 @@ class Readers {
   std::condition_variable given_back_;
   std::vector<std::unique_ptr<Database>> free_;  // guarded by mutex_
   std::size_t lent_ = 0;                         // guarded by mutex_
+  std::size_t waiting_ = 0;                      // guarded by mutex_
 };
 
 /// A URL by which several connections of this program share a database in memory: of `sqlite::memory:`; of any other,
