@@ -102,11 +102,10 @@ std::optional<http::Response> Leadership::refusal(const http::Request& request) 
   if (may_write()) return std::nullopt;
   const State now = state();
   const std::string where = now.elsewhere && !now.leader.empty() ? now.leader : std::string();
-  http::Response out =
-      reply({503, "not-leading",
-             where.empty() ? "no server leads at this moment: send this again"
-                           : fmt::format("the server at {} leads: send this there, or again here", where)},
-            request);
+  http::Response out = reply({503, "not-leading",
+                              where.empty() ? "no server leads at this moment: send this again"
+                                            : fmt::format("the server at {} leads: send this there", where)},
+                             request);
   if (!where.empty()) out.headers.emplace_back("X-Tessera-Leader", where);
   return out;
 }

@@ -55,11 +55,17 @@ http::ClientResponse Replica::write(const std::string& node) {
   return reply ? *reply : http::ClientResponse{};
 }
 
-std::optional<std::string> Replica::get(const std::string& path) {
+http::ClientResponse Replica::ask(const std::string& method, const std::string& path) {
   http::ClientRequest request;
-  request.url = api(path);
+  request.method = method;
+  request.url = "http://" + address_ + path;
   const auto reply = client_.send(request);
-  return reply && reply->status == 200 ? std::optional(reply->body) : std::nullopt;
+  return reply ? *reply : http::ClientResponse{};
+}
+
+std::optional<std::string> Replica::get(const std::string& path) {
+  const auto reply = ask("GET", "/k8s-monitor/api/v1" + path);
+  return reply.status == 200 ? std::optional(reply.body) : std::nullopt;
 }
 
 std::optional<std::size_t> Replica::devices() {

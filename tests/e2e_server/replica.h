@@ -29,6 +29,8 @@ class Replica {
   http::ClientResponse write(const std::string& node);
   bool takes(const std::string& node) { return write(node).status == 204; }
 
+  /// `/k8s-monitor/prometheus/…`; empty where nothing answers.
+  http::ClientResponse ask(const std::string& method, const std::string& path);
   /// The body of a GET below the API's root; nothing while it answers anything but 200.
   std::optional<std::string> get(const std::string& path);
   /// How many devices it shows; nothing while it answers otherwise.

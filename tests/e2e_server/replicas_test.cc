@@ -23,6 +23,14 @@ TEST_F(PostgresReplicas, OneLeadsAndBothShowTheSame) {
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.header("Retry-After"), "1");
   EXPECT_EQ(refused.header("X-Tessera-Leader"), leader.address());
+  const std::string serving = "/k8s-monitor/api/v1/gpu/serving";
+  EXPECT_EQ(leader.ask("GET", serving).status, 200);
+  const auto elsewhere = follower.ask("GET", serving);
+  EXPECT_EQ(elsewhere.status, 503);
+  EXPECT_EQ(elsewhere.header("X-Tessera-Leader"), leader.address());
+  // A POST that changes nothing is anybody's: this one finds no engine for it.
+  const std::string query = "/k8s-monitor/prometheus/api/v1/query";
+  EXPECT_EQ(follower.ask("POST", query).status, leader.ask("POST", query).status);
   EXPECT_EQ(leader.process().stop(), 0);
   EXPECT_TRUE(eventually([&] { return follower.takes("n3"); })) << "a lease that is given back is taken at once";
 }
