@@ -1,14 +1,18 @@
 // What happens to the PostgreSQL under a server: it goes and comes back, its connections are cut or swallowed, its disk
 // is full.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "http/test_certificate.h"
 #include "store/database.h"
 #include "tests/e2e_server/replica.h"
 
@@ -86,6 +90,70 @@ TEST_F(PostgresDays, AServerThatGetsNoAnswerGoesOnShowing) {
   gate->unblock();
   EXPECT_TRUE(eventually([&] { return server.takes("n3"); })) << server.process().output();
   EXPECT_TRUE(server.process().says("saving works again")) << server.process().output();
+}
+
+/// A PostgreSQL that is reached by TLS alone, at an address of this machine that nobody else has.
+struct PostgresTls : PostgresDays {
+  void SetUp() override {
+    OnPostgres::SetUp();
+    if (IsSkipped()) return;
+    const http::TestCertificate authority("authority"), stranger("stranger"), database("database", &authority);
+    const auto& folder = certificates.path();
+    authority.write(folder / "authority.crt", folder / "authority.key");
+    stranger.write(folder / "stranger.crt", folder / "stranger.key");
+    const auto own = postgres().folder();
+    database.write(own / "server.crt", own / "server.key");
+    constexpr unsigned kNobody = 65534;  // who PostgreSQL runs as where root tests
+    for (const char* file : {"server.crt", "server.key"}) {
+      EXPECT_EQ(chmod((own / file).c_str(), 0600), 0);
+      EXPECT_TRUE(geteuid() != 0 || chown((own / file).c_str(), kNobody, kNobody) == 0);
+    }
+    std::ofstream(own / "data/pg_hba.conf")
+        << "local all all scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
+    postgres().stop();
+    postgres().start(
+        fmt::format("-c ssl=on -c ssl_cert_file={0}/server.crt -c ssl_key_file={0}/server.key -c "
+                    "listen_addresses={1}",
+                    own.string(), address));
+  }
+  void TearDown() override {
+    if (IsSkipped()) return;
+    postgres().stop();
+    postgres().start();
+  }
+  std::string secured(const std::string& host, const std::string& mode, const std::string& authority) const {
+    return fmt::format("postgresql://tessera:secret@{}/postgres?hostaddr={}&sslmode={}&sslrootcert={}/{}.crt&{}", host,
+                       address, mode, certificates.path().string(), authority, url.substr(url.find("options=")));
+  }
+  const TempDir certificates;
+  const std::string address = fmt::format("127.{}.{}.77", 1 + getpid() % 250, getpid() / 250 % 250);
+};
+
+TEST_F(PostgresTls, IsAsStrictAsTheUrlSays) {
+  struct Case {
+    const char *host, *mode, *authority, *refusal;
+  };
+  static constexpr Case kCases[] = {{"localhost", "verify-full", "authority", nullptr},
+                                    {"db.elsewhere", "verify-ca", "authority", nullptr},
+                                    {"db.elsewhere", "require", "none", nullptr},
+                                    {"db.elsewhere", "verify-full", "authority", "does not match host name"},
+                                    {"localhost", "verify-full", "stranger", "certificate verify failed"},
+                                    {"localhost", "disable", "authority", "no pg_hba.conf entry"}};
+  for (const Case& c : kCases) {
+    const auto opened = store::Database::open(secured(c.host, c.mode, c.authority), {.migrate = false});
+    ASSERT_EQ(bool(opened), c.refusal == nullptr) << c.host << c.mode << (opened ? "" : opened.error().what);
+    if (c.refusal) {
+      EXPECT_THAT(opened.error().what, HasSubstr(c.refusal));
+      continue;
+    }
+    std::int64_t encrypted = 0;
+    EXPECT_TRUE((*opened)->each("SELECT COUNT(*) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl", {},
+                                [&](const store::Row& row) { encrypted = row.integer(0).value_or(0); }));
+    EXPECT_EQ(encrypted, 1) << c.mode;
+  }
+  Replica server(secured("localhost", "verify-full", "authority"));
+  ASSERT_TRUE(eventually([&] { return server.takes("n1"); })) << server.process().output();
+  EXPECT_TRUE(keeps(1)) << server.process().output();
 }
 
 /// A PostgreSQL database on a disk of its own, of 32 MiB.
