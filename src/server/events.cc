@@ -127,7 +127,11 @@ void Events::publish(const std::vector<fleet::Change>& changes) {
 void Events::beat() {
   static const auto kBeat = shared(":\n\n");
   const std::lock_guard lock(mutex_);
-  stats_.lost += std::erase_if(clients_, [](const Client& client) { return !client.stream->send(kBeat); });
+  stats_.lost += std::erase_if(clients_, [](const Client& client) {
+    if (client.admitted()) return !client.stream->send(kBeat);
+    client.stream->close();
+    return true;
+  });
 }
 
 std::optional<std::uint64_t> Events::number_of(std::string_view id) const {
@@ -155,7 +159,7 @@ std::string Events::greeting(const http::Request& request, const EventFilter& fi
   return out;
 }
 
-http::Response Events::subscribe(const http::Request& request) {
+http::Response Events::subscribe(const http::Request& request, std::function<bool()> admitted) {
   Query query(request);
   EventFilter filter = read_event_filter(query);
   filter.seen = viewer_of(request).spaces;
@@ -176,7 +180,7 @@ http::Response Events::subscribe(const http::Request& request) {
   out.stream = std::make_shared<http::Stream>(bytes + limits_.client_bytes);
   out.stream->send(first);
   for (const auto& frame : missed) out.stream->send(frame);
-  clients_.push_back({std::move(filter), out.stream});
+  clients_.push_back({std::move(filter), out.stream, std::move(admitted)});
   return out;
 }
 

@@ -38,7 +38,7 @@ struct EventStats {
   std::array<std::uint64_t, fleet::kChangeKinds> events{};  ///< by kind
   std::size_t clients = 0;
   std::uint64_t refused = 0;  ///< clients over the limit
-  std::uint64_t lost = 0;     ///< clients that went, or were cut because they did not read
+  std::uint64_t lost = 0;     ///< clients that went, or were cut because they did not read or may not any longer
 };
 
 /// Which events a client wants. What is empty does not filter.
@@ -66,7 +66,8 @@ class Events {
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
-  http::Response subscribe(const http::Request& request);
+  /// `admitted` is asked with each heartbeat: the stream ends where it says no.
+  http::Response subscribe(const http::Request& request, std::function<bool()> admitted = [] { return true; });
   EventStats stats() const;
   /// What the thread does with changes; for tests, too.
   void publish(const std::vector<fleet::Change>& changes);
@@ -81,6 +82,7 @@ class Events {
   struct Client {
     EventFilter filter;
     std::shared_ptr<http::Stream> stream;
+    std::function<bool()> admitted;
   };
   void run(const std::stop_token& stop);
   std::optional<std::uint64_t> number_of(std::string_view id) const;

@@ -125,7 +125,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
       {"POST", api + "/write", [told](const http::Request& request) { return take_in(told, request, &Intake::write); }},
       {"POST", api + "/import/prometheus",
        [told](const http::Request& request) { return take_in(told, request, &Intake::import_page); }},
-      {"GET", api + "/events", [told](const http::Request& request) { return told.events.subscribe(request); }},
+      {"GET", api + "/events",
+       [told](const http::Request& request) {
+         return told.events.subscribe(request,
+                                      [&access = told.access, request] { return access.still_admits(request); });
+       }},
       {"GET", api + "/status", [told](const http::Request& request) { return status(told, request); }},
   };
   const auto source = std::make_shared<const Source>(Source{.fleet = told.fleet,

@@ -323,6 +323,14 @@ std::optional<http::Response> Access::limit(const http::Request& request, const 
   return std::nullopt;
 }
 
+bool Access::still_admits(const http::Request& request) {
+  const auto* caller = static_cast<const Caller*>(request.caller.get());
+  if (!caller) return true;
+  std::optional<http::Response> refusal;
+  const auto now = identify(request, refusal);
+  return now && now->scopes == caller->viewer->scopes && now->spaces == caller->viewer->spaces;
+}
+
 void Access::charge_samples(const http::Request& request, std::size_t samples) {
   if (samples_)
     samples_->charge(viewer_of(request).caller, static_cast<double>(samples), std::chrono::steady_clock::now());

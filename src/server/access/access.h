@@ -55,6 +55,9 @@ class Access {
   /// The same routes, each of which asks first.
   std::vector<http::Route> guard(std::vector<http::Route> routes, const std::string& context_path);
 
+  /// Whether a request that was let in would be let in now, to see the same: its key may have been taken back since.
+  bool still_admits(const http::Request& request);
+
   /// What a request has sent is counted against its caller's quota.
   void charge_samples(const http::Request& request, std::size_t samples);
 

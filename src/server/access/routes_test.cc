@@ -443,6 +443,22 @@ TEST_F(RoutesTest, EventsAreOfWhatOneSees) {
   EXPECT_THAT(text, Not(HasSubstr("hidden")));
 }
 
+TEST_F(RoutesTest, AStreamEndsWithItsKey) {
+  const std::string gone = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}}), id = last;
+  const std::string stays = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
+  const std::string path = std::string(kContext) + "/api/v1/events";
+  const auto first = ask(path, gone), second = ask(path, stays);
+  ASSERT_TRUE(first.stream && second.stream);
+  events.beat();
+  EXPECT_EQ(events.stats().clients, 2U);
+  ASSERT_TRUE(access->changes().read([&](store::Database& db) { return store::revoke_key(db, id, 1); }));
+  ASSERT_TRUE(access->reload());
+  events.beat();
+  EXPECT_EQ(events.stats().clients, 1U);
+  EXPECT_NE(first.stream->state(), http::Stream::State::Open);
+  EXPECT_EQ(second.stream->state(), http::Stream::State::Open);
+}
+
 TEST_F(RoutesTest, NumbersAreOfWhatOneSees) {
   const std::string ml = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
   const Json of = json("/gpu/overview", ml);
