@@ -18,6 +18,7 @@ struct ExposeOptions {
   bool session_pid = true;                  ///< without it, rows are summed per container
   bool session_command = true;
   bool session_memory_label = false;
+  bool model_without_blanks = false;  ///< "NVIDIA-L4" for "NVIDIA L4"
 };
 
 /// What the agent knows about itself beside the observation.

@@ -47,7 +47,7 @@ DeviceTexts device_texts(const Exposure& out, const gpu::Device& device, const F
   append_label(texts.head, "UUID", device.uuid);
   append_label(texts.head, "pci_bus_id", device.pci_bus_id);
   append_label(texts.head, "device", device.minor ? fmt::format("nvidia{}", *device.minor) : "");
-  append_label(texts.head, "modelName", device.name);
+  append_label(texts.head, "modelName", out.model_name(device));
   out.append_hostname(texts.tail);
   for (const FieldSet::Label& label : fields.labels)
     if (const std::string value = label.field->label(device, out.seen.snapshot.driver); !value.empty())

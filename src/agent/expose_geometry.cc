@@ -23,7 +23,7 @@ metrics::LabelSet device_info_labels(Exposure& out, const gpu::Device& d) {
   out.append_identity(text, subject);
   append_label(text, "pci_bus_id", d.pci_bus_id);
   if (d.minor) append_label(text, "device", fmt::format("nvidia{}", *d.minor));
-  append_label(text, "model", d.name);
+  append_label(text, "model", out.model_name(d));
   append_known(text, "architecture", d.architecture);
   append_known(text, "compute_capability", d.compute_capability);
   append_known(text, "numa_node", d.numa_node);

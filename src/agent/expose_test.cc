@@ -49,6 +49,20 @@ TEST(ExposeFields, LabelsStandInDcgmExportersOrder) {
               HasSubstr("modelName=\"NVIDIA H100 80GB HBM3\",GPU_I_PROFILE=\"1g.10gb\",GPU_I_ID=\"1\",Hostname="));
 }
 
+TEST(ExposeFields, TheModelsBlanksAreReplacedWhereThatIsAskedFor) {
+  auto seen = sample_observation();
+  seen.snapshot.devices[1].name = " NVIDIA  A30 ";
+  auto with = options();
+  EXPECT_THAT(lines(page(seen, with), "DCGM_FI_DEV_GPU_TEMP")[1], HasSubstr("modelName=\" NVIDIA  A30 \""));
+  with.model_without_blanks = true;
+  const std::string text = page(seen, with);
+  EXPECT_THAT(lines(text, "DCGM_FI_DEV_GPU_TEMP")[0], HasSubstr("modelName=\"NVIDIA-H100-80GB-HBM3\""));
+  EXPECT_THAT(lines(text, "DCGM_FI_DEV_GPU_TEMP")[1], HasSubstr("modelName=\"NVIDIA-A30\""));
+  EXPECT_THAT(lines(text, "gpu_device_info")[0], HasSubstr("model=\"NVIDIA-H100-80GB-HBM3\""));
+  EXPECT_THAT(lines(text, "gpu_device_info")[0], HasSubstr("DCGM_FI_DEV_NAME=\"NVIDIA H100 80GB HBM3\""))
+      << "a field is what the driver says";
+}
+
 TEST(ExposeFields, TwoComputeInstancesOfOneGpuInstanceAreOneRow) {
   auto seen = sample_observation();
   auto& instances = seen.snapshot.devices[1].instances;

@@ -1,8 +1,25 @@
 #include "agent/exposure.h"
 
+#include "base/text.h"
+
 namespace tessera::agent {
 
 using metrics::append_label;
+
+namespace {
+
+/// As dcgm-exporter has it: what stands between two words is one '-', however many blanks there are.
+std::string without_blanks(std::string_view name) {
+  std::string out;
+  for (const std::string_view word : split(name, ' ')) {
+    if (word.empty()) continue;
+    if (!out.empty()) out += '-';
+    out += word;
+  }
+  return out;
+}
+
+}  // namespace
 
 Exposure::Exposure(const Observation& observation, const ExposeOptions& expose_options, metrics::Page& out)
     : seen(observation), options(expose_options), page(out) {
@@ -46,6 +63,10 @@ void Exposure::append_identity(std::string& out, const Subject& subject) const {
   if (!out.empty()) out += ',';
   const auto known = identities_.find(subject);
   out += known != identities_.end() ? known->second : identity_text(subject, nullptr);
+}
+
+std::string Exposure::model_name(const gpu::Device& device) const {
+  return options.model_without_blanks ? without_blanks(device.name) : device.name;
 }
 
 metrics::LabelSet Exposure::subject_labels(const Subject& subject) {

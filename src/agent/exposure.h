@@ -28,6 +28,9 @@ class Exposure {
   /// Appends GPU_I_PROFILE and GPU_I_ID (instances only), then UUID and Hostname.
   void append_identity(std::string& out, const Subject& subject) const;
   void append_hostname(std::string& out) const;
+  /// The driver's name of the model, in the form that the options ask for. All of a page has one form: a reader that
+  /// takes the name from either label would see it change to and fro otherwise.
+  std::string model_name(const gpu::Device& device) const;
   /// gpu and identity, nothing between.
   metrics::LabelSet subject_labels(const Subject& subject);
   metrics::LabelSet host_labels();

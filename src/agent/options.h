@@ -32,10 +32,11 @@ struct Options {
   Milliseconds deadline{1'000};  ///< of one collection
   bool once = false;
   Print print = Print::None;
-  bool kubernetes = true;         ///< attribute to pods (default: on where the kubelet's socket or the pod logs exist)
-  bool hostname_off = false;      ///< -n: leave the hostname label out
-  std::vector<unsigned> devices;  ///< -d g:0,1: only these indices; empty: all
-  bool session_pid = true;        ///< --session-labels without pid: rows are summed per container
+  bool kubernetes = true;     ///< attribute to pods (default: on where the kubelet's socket or the pod logs exist)
+  bool hostname_off = false;  ///< -n: leave the hostname label out
+  bool model_without_blanks = false;  ///< the labels with the model's name have - for its blanks
+  std::vector<unsigned> devices;      ///< -d g:0,1: only these indices; empty: all
+  bool session_pid = true;            ///< --session-labels without pid: rows are summed per container
   bool session_command = true;
   bool session_memory_label = false;  ///< gpu_memory label on /metrics (the textfile has it always)
   DcgmNames dcgm_names = DcgmNames::V4_8;

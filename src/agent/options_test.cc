@@ -95,10 +95,11 @@ TEST(Options, TakeOurFlags) {
 
 TEST(Options, TakeDcgmExportersArgumentsAsItDoes) {
   static const Arguments kForms[] = {
-      {"-f", "x.csv", "-a", ":1", "-c", "30000", "-n", "-k=false", "-d", "g:0,2-3"},
+      {"-f", "x.csv", "-a", ":1", "-c", "30000", "-n", "-k=false", "-d", "g:0,2-3", "--rbmn"},
       {"--collectors=x.csv", "--address=:1", "--collect-interval=30000", "--no-hostname", "--kubernetes=false",
-       "--devices=g:0,2-3"},
-      {"-collectors", "x.csv", "-a=:1", "--c", "30s", "-n", "true", "-kubernetes=0", "-devices", "g:2,0,3,2"}};
+       "--devices=g:0,2-3", "--replace-blanks-in-model-name"},
+      {"-collectors", "x.csv", "-a=:1", "--c", "30s", "-n", "true", "-kubernetes=0", "-devices", "g:2,0,3,2",
+       "-rbmn=true"}};
   for (const auto& form : kForms) {
     SCOPED_TRACE(form[0]);
     const Options options = options_of(form);
@@ -106,6 +107,7 @@ TEST(Options, TakeDcgmExportersArgumentsAsItDoes) {
     EXPECT_EQ(options.address, ":1");
     EXPECT_EQ(options.interval, 30s);
     EXPECT_TRUE(options.hostname_off);
+    EXPECT_TRUE(options.model_without_blanks);
     EXPECT_FALSE(options.kubernetes);
     EXPECT_THAT(options.devices, ElementsAre(0U, 2U, 3U));
     EXPECT_THAT(options.warnings, IsEmpty());
@@ -120,6 +122,7 @@ TEST(Options, TakeDcgmExportersVariables) {
                                           {"DCGM_EXPORTER_KUBERNETES_GPU_ID_TYPE", "device-name"},
                                           {"DCGM_EXPORTER_DEVICES_STR", "f"},
                                           {"DCGM_EXPORTER_NO_HOSTNAME", "1"},
+                                          {"DCGM_EXPORTER_REPLACE_BLANKS_IN_MODEL_NAME", "true"},
                                           {"DCGM_EXPORTER_WEB_CONFIG_FILE", "/etc/web.yaml"},
                                           {"DCGM_POD_RESOURCES_KUBELET_SOCKET", "/k/kubelet.sock"},
                                           {"DCGM_EXPORTER_CONFIGMAP_DATA", "none"},
@@ -132,6 +135,7 @@ TEST(Options, TakeDcgmExportersVariables) {
   EXPECT_TRUE(options.kubernetes);
   EXPECT_THAT(options.devices, IsEmpty());
   EXPECT_TRUE(options.hostname_off);
+  EXPECT_TRUE(options.model_without_blanks);
   EXPECT_EQ(options.web_config, "/etc/web.yaml");
   EXPECT_EQ(options.pod_resources_socket, "/k/kubelet.sock");
   EXPECT_EQ(options.log_level, log::Level::Debug);

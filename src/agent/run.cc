@@ -46,8 +46,12 @@ void exit_when_stuck() {
 }
 
 ExposeOptions expose_options(const Options& options) {
-  return {options.node_name, options.hostname_off ? "" : options.hostname_label, options.session_pid,
-          options.session_command, options.session_memory_label};
+  return {options.node_name,
+          options.hostname_off ? "" : options.hostname_label,
+          options.session_pid,
+          options.session_command,
+          options.session_memory_label,
+          options.model_without_blanks};
 }
 
 /// What each collection becomes: a page for scrapers, the observation for people, a textfile for node_exporter.
