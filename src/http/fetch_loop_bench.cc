@@ -18,7 +18,7 @@ constexpr std::size_t kPageBytes = 1'000'000;
 
 std::string page() {
   std::string text;
-  for (int i = 0; text.size() < kPageBytes; ++i)
+  for (unsigned i = 0; text.size() < kPageBytes; ++i)
     text += fmt::format("DCGM_FI_DEV_FIELD_{}{{gpu=\"{}\",UUID=\"GPU-{:08x}-1d2c\",pod=\"worker-{}\"}} {}\n", i % 60,
                         i % 8, i * 2'654'435'761U, i % 97, i * 7'919 % 100'003);
   text.resize(kPageBytes);
