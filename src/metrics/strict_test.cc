@@ -10,7 +10,7 @@ struct Ignore : PageReader {
   void sample(const Sample& /*sample*/) override {}
 };
 
-std::string error_of(Result<void> result) { return result ? "" : result.error().what; }
+std::string error_of(const Result<void>& result) { return result ? "" : result.error().what; }
 std::string openmetrics_error(std::string_view lines, Rules rules) {
   Ignore ignore;
   return error_of(parse_openmetrics(fmt::format("{}\n# EOF\n", lines), ignore, rules));
