@@ -6,7 +6,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "bench/process_cost.h"
 #include "http/client.h"
 #include "tests/e2e/node.h"
 
@@ -14,7 +13,7 @@ namespace tessera::bench {
 namespace {
 using namespace std::chrono_literals;
 
-constexpr double kAtRest = 0.1;  // of a core
+constexpr auto kRest = 5s;  // more than any of them leaves lying
 
 }  // namespace
 
@@ -38,14 +37,6 @@ Running::Running(const Receiver& receiver, const std::filesystem::path& folder)
 
 std::string Running::url(const std::string& path) const { return fmt::format("http://127.0.0.1:{}{}", port_, path); }
 
-void Running::wait_for_rest() const {
-  double before = cpu_seconds(pid());
-  for (int i = 0; i < 120; ++i) {
-    std::this_thread::sleep_for(1s);
-    const double now = cpu_seconds(pid());
-    if (now - before < kAtRest) return;
-    before = now;
-  }
-}
+void Running::rest() { std::this_thread::sleep_for(kRest); }
 
 }  // namespace tessera::bench

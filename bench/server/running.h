@@ -19,8 +19,8 @@ class Running {
   pid_t pid() const { return process_->pid(); }
   e2e::Child& process() { return *process_; }
 
-  /// Until it has used next to none of its core for a second: what was taken in has been worked off.
-  void wait_for_rest() const;
+  /// A while, in which what was taken in is worked off: it counts as its work.
+  static void rest();
 
  private:
   Receiver receiver_;

@@ -148,12 +148,12 @@ void ingest(const std::string& page) {
     EpochMs time = now_on_grid() - (kIngestRounds + 1) * kInterval;
     const double before = cpu_seconds(running.pid());
     send_round(running.write_url(), page, kIngestNodes, time);
-    running.wait_for_rest();
+    running.rest();
     const double first = cpu_seconds(running.pid());
     double wall = 0;
     for (unsigned round = 0; round < kIngestRounds; ++round)
       wall += send_round(running.write_url(), page, kIngestNodes, time += kInterval);
-    running.wait_for_rest();
+    running.rest();
     const double spent = cpu_seconds(running.pid()) - first;
     line(fmt::format("| {} ({}) | {} | {:.2f} | {:.3f} | {:.2f} M | {:.2f} M | {:.0f}, {:.0f} |", receiver.name,
                      receiver.version, receiver.keeps, (first - before) / million, spent / kIngestRounds / million,
@@ -229,7 +229,7 @@ void fleet(const std::string& page, unsigned nodes, unsigned seconds) {
   send_round(running->write_url(), page, nodes, time);
   if (!e2e::eventually([&] { return knows(*running, nodes * kGpus); }, 120s))
     throw std::runtime_error(fmt::format("the server does not know {} devices", nodes * kGpus));
-  running->wait_for_rest();
+  running->rest();
   const double learned = cpu_seconds(running->pid()) - begin;
 
   std::vector<std::string> ids;
