@@ -28,7 +28,7 @@ Result<Programs> find_programs() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return fail(Code::Unavailable, "/proc/self/exe: {}", error.message());
-  const Programs out{self.parent_path()};
+  Programs out{self.parent_path()};
   for (const char* name : {"tessera-sim", "tessera-agent", "tessera-relay", "tessera-server"})
     if (!std::filesystem::exists(out(name), error))
       return fail(Code::NotFound, "{}: the demo needs it beside {}", out(name), self.string());
@@ -49,8 +49,8 @@ struct Demo {
     for (const Spawned& one : children) one.ask_to_end();  // at once, so that they end side by side
   }
 
-  Result<Spawned*> start(const std::string& name, std::vector<std::string> arguments,
-                         std::map<std::string, std::string> environment) {
+  Result<Spawned*> start(const std::string& name, const std::vector<std::string>& arguments,
+                         const std::map<std::string, std::string>& environment) {
     children.push_back(TRY(Spawned::start(arguments, environment, folder.path() / (name + ".log"))));
     return &children.back();
   }
