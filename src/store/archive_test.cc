@@ -138,8 +138,10 @@ TEST_P(ArchiveTest, WhatHasFallenSilentIsKnownAfterARestart) {
   usage.silent.resize(1);
   usage.silent[0].until = kStart - 5;  // never back
   ASSERT_TRUE(keep(usage));
+  const auto resumed = resume(*database);
+  ASSERT_TRUE(resumed);
   std::vector<std::string> told;
-  for (const auto& [cluster, device, instance, one] : resume(*database)->counted)
+  for (const auto& [cluster, device, instance, one] : resumed->counted)
     told.push_back(fmt::format("{}/{}/{} {} {} {} +{}", cluster, device, instance ? int(*instance) : -1,
                                one.owner ? one.owner->space + '/' + one.owner->pod + ' ' + one.owner->pod_uid : "",
                                one.compute_instance ? int(*one.compute_instance) : -1, one.what, one.until - kStart));
