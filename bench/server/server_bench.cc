@@ -235,6 +235,7 @@ void fleet(const std::string& page, unsigned nodes, unsigned seconds) {
   std::vector<std::string> ids;
   for (const auto& item : get(running->url("/k8s-monitor/api/v1/gpu/devices?limit=500")).at("items"))
     ids.push_back(item.at("id"));
+  if (ids.empty()) throw std::runtime_error("the list of devices is empty");
   const double before = cpu_seconds(running->pid());
   const EpochMs first = time;
   const Asked asked = ask_while_it_goes_on(*running, page, nodes, seconds, time, ids);
