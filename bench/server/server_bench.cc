@@ -233,8 +233,8 @@ void fleet(const std::string& page, unsigned nodes, unsigned seconds) {
   const double learned = cpu_seconds(running->pid()) - begin;
 
   std::vector<std::string> ids;
-  for (const auto& item : get(running->url("/k8s-monitor/api/v1/gpu/devices?limit=500")).at("items"))
-    ids.push_back(item.at("id"));
+  const auto devices = get(running->url("/k8s-monitor/api/v1/gpu/devices?limit=500"));
+  for (const auto& item : devices.at("items")) ids.push_back(item.at("id"));
   if (ids.empty()) throw std::runtime_error("the list of devices is empty");
   const double before = cpu_seconds(running->pid());
   const EpochMs first = time;
