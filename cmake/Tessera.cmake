@@ -102,7 +102,8 @@ function(room_test name)
     string(SUBSTRING ${ROOM_TOGETHER} 1 -1 rest)  # Postgres or postgres: gtest's patterns know ?, and no more
     set(apart TEST_FILTER "-*?${rest}*")
     add_test(NAME ${name}/${ROOM_TOGETHER} COMMAND ${name}_test --gtest_filter=*?${rest}*)
-    # They begin first, because they are the longest: at the end they would run alone. Skipped where the list of skipped tests is the last that is said: behind it those that failed would stand.
+    # They begin first, because they are the longest: at the end they would run alone.
+    # Skipped where the list of skipped tests is the last that is said: behind it those that failed would stand.
     set_tests_properties(${name}/${ROOM_TOGETHER} PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL} COST 1000
                          SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\] [^\n]*\n?$")
   endif()

@@ -55,8 +55,6 @@ std::vector<std::size_t> places(std::string_view text, std::string_view part) {
 
 }  // namespace
 
-std::string node_name(unsigned node) { return fmt::format("bench-{:06}", node); }
-
 FleetStream::FleetStream(const std::string& page) {
   Collect collect;
   if (const auto read = metrics::parse_text(page, collect); !read) throw std::runtime_error(read.error().what);

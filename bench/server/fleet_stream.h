@@ -13,7 +13,6 @@ namespace tessera::bench {
 
 /// The node's name that the page's agent must have been given.
 inline constexpr std::string_view kTemplateNode = "bench-000000";
-std::string node_name(unsigned node);
 
 /// One sender's; not thread-safe.
 class FleetStream {
@@ -25,7 +24,6 @@ class FleetStream {
   std::string_view body(unsigned node, EpochMs time);
 
   std::size_t samples() const { return times_.size(); }  ///< of one node, as many as it has series
-  std::size_t message_bytes() const { return message_.size(); }
 
  private:
   std::string message_;

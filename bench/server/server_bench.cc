@@ -126,8 +126,8 @@ std::string page_of_a_node() {
   return page;
 }
 
-/// The next whole interval: all of a round is told for one time.
-EpochMs now_on_grid() { return now_epoch_ms() / 1000 * 1000; }
+/// The time that the first round is told for.
+EpochMs whole_second() { return now_epoch_ms() / 1000 * 1000; }
 
 void ingest(const std::string& page) {
   const FleetStream stream(page);
@@ -145,7 +145,7 @@ void ingest(const std::string& page) {
     }
     const TempDir folder;
     Running running(receiver, folder.path());
-    EpochMs time = now_on_grid() - (kIngestRounds + 1) * kInterval;
+    EpochMs time = whole_second() - (kIngestRounds + 1) * kInterval;
     const double before = cpu_seconds(running.pid());
     send_round(running.write_url(), page, kIngestNodes, time);
     running.rest();
@@ -224,7 +224,7 @@ void fleet(const std::string& page, unsigned nodes, unsigned seconds) {
   auto running = std::make_unique<Running>(server, folder.path());
   const FleetStream stream(page);
   const double million = static_cast<double>(stream.samples()) * nodes / 1e6;
-  EpochMs time = now_on_grid();
+  EpochMs time = whole_second();
   const double begin = cpu_seconds(running->pid());
   send_round(running->write_url(), page, nodes, time);
   if (!e2e::eventually([&] { return knows(*running, nodes * kGpus); }, 120s))
