@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "wire/series_walk.h"
 
@@ -44,6 +45,43 @@ Result<void> check_labels(std::span<const metrics::Label> labels, const IntakeLi
   return {};
 }
 
+/// Whether there are series in a message that have not been judged: each is looked up some time after it was met, when
+/// what that reads has come from memory.
+class Unjudged {
+ public:
+  explicit Unjudged(const JudgedSeries& judged) : judged_(judged) {}
+  void look_at(const fleet::SeriesKey& key) {
+    judged_.prefetch(key);
+    fleet::SeriesKey& place = met_[count_++ % kAhead];
+    if (count_ > kAhead) any_ |= !judged_.has(place);
+    place = key;
+  }
+  bool any() {
+    for (std::size_t i = 0; i < std::min(count_, kAhead); ++i) any_ |= !judged_.has(met_[i]);
+    return any_;
+  }
+
+ private:
+  static constexpr std::size_t kAhead = 16;
+  const JudgedSeries& judged_;
+  std::array<fleet::SeriesKey, kAhead> met_;
+  std::size_t count_ = 0;
+  bool any_ = false;
+};
+
+/// Reads the labels of those series of a message that have not been judged.
+Result<void> judge(wire::Protocol protocol, std::string_view message, const wire::Limits& most,
+                   const IntakeLimits& limits, JudgedSeries& judged) {
+  wire::SeriesWalk walk(protocol, message, most);
+  while (TRY(walk.next())) {
+    const fleet::SeriesKey key{walk.key().low, walk.key().high};
+    if (judged.has(key)) continue;
+    TRY(check_labels(TRY(walk.labels()), limits));
+    judged.add(key);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_label_name(std::string_view name) {
@@ -59,14 +97,12 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
   batch.message = std::move(message);
   const wire::Limits most{limits.series, limits.samples, limits.labels, limits.series, limits.message_bytes};
   wire::SeriesWalk walk(protocol, batch.message, most);
+  Unjudged unjudged(judged);
   for (;;) {
     const bool more = TRY(walk.next());
     if (!more) break;
     const fleet::SeriesKey key{walk.key().low, walk.key().high};
-    if (!judged.has(key)) {
-      TRY(check_labels(TRY(walk.labels()), limits));
-      judged.add(key);
-    }
+    unjudged.look_at(key);
     for (const wire::Sample& sample : walk.samples()) {
       if (sample.time > now + limits.future.count()) {
         ++too_new;
@@ -77,6 +113,7 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
   }
   batch.exemplars = walk.exemplar_count();
   batch.histograms = walk.histogram_count();
+  if (unjudged.any()) TRY(judge(protocol, batch.message, most, limits, judged));
   return batch;
 }
 

@@ -52,6 +52,26 @@ TEST(ReadBatch, RefusesLabelsThatNoSenderMaySend) {
   EXPECT_THAT(refused({{"__name__", "up"}, {"a", "b"}}, limits), HasSubstr("more than 1 labels of one series"));
 }
 
+TEST(ReadBatch, FindsTheBadOneWhereverItStands) {
+  constexpr std::size_t kSeries = 40;
+  for (std::size_t bad = 0; bad <= kSeries; ++bad) {
+    wire::WriteRequest request;
+    for (std::size_t i = 0; i < kSeries; ++i)
+      request.series.push_back({{{"__name__", "up"}, {"job", std::to_string(i)}}, {{1, kNow}}, {}, {}});
+    JudgedSeries judged;
+    std::size_t too_new = 0;
+    const auto read = [&] {
+      return read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, too_new);
+    };
+    ASSERT_TRUE(read());
+    if (bad == kSeries) break;
+    request.series[bad].labels[1].value.clear();
+    const auto batch = read();
+    ASSERT_FALSE(batch) << bad;
+    EXPECT_THAT(batch.error().what, HasSubstr("label job is empty"));
+  }
+}
+
 TEST(ReadBatch, LeavesOutTheFuture) {
   wire::WriteRequest request = request_of({{"__name__", "up"}}, kNow + 10 * 60'000);
   request.series[0].samples.push_back({2, kNow + 10 * 60'000 + 1});

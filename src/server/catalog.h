@@ -148,6 +148,22 @@ inline constexpr Described kHttpRefused{
      "large; unauthorized; timeout; failed, by a fault of the server."},
     "reason",
     "HTTP server"};
+inline constexpr Described kAnswers{{"tessera_server_answers_total", Type::Counter, "replies",
+                                     "Good replies of the API about the fleet: view, made anew; kept, asked before of "
+                                     "the same view; shared_cache, made "
+                                     "by another server."},
+                                    "from",
+                                    "the answers"};
+inline constexpr Described kSharedCacheUp{
+    {"tessera_server_shared_cache_up", Type::Gauge, "boolean",
+     "1 if the shared cache answered in time when it was asked last, else 0. Absent where none is used."},
+    "",
+    "the shared cache"};
+inline constexpr Described kSharedCacheFailed{
+    {"tessera_server_shared_cache_failures_total", Type::Counter, "commands",
+     "Commands that the shared cache did not carry out in time. Absent where none is used."},
+    "",
+    "the shared cache"};
 inline constexpr Described kClusterObjects{{"tessera_server_cluster_objects", Type::Gauge, "objects",
                                             "Objects of the cluster's API that the watch has seen and that are there."},
                                            "resource",
@@ -225,6 +241,9 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kHttpRequests,
                                     &kHttpConnections,
                                     &kHttpRefused,
+                                    &kAnswers,
+                                    &kSharedCacheUp,
+                                    &kSharedCacheFailed,
                                     &kClusterObjects,
                                     &kClusterConnected,
                                     &kClusterErrors,

@@ -24,10 +24,6 @@ JudgedSeries::JudgedSeries() {
 
 void JudgedSeries::Free::operator()(void* memory) const { ::munmap(memory, kSets * kWays * sizeof(std::uint32_t)); }
 
-std::atomic<std::uint32_t>* JudgedSeries::set_of(const fleet::SeriesKey& key) const {
-  return marks_.get() + key.low % kSets * kWays;
-}
-
 bool JudgedSeries::has(const fleet::SeriesKey& key) const {
   const std::uint32_t mark = mark_of(key);
   const std::atomic<std::uint32_t>* const set = set_of(key);

@@ -19,6 +19,8 @@ constexpr EpochMs kArrivalEvery = 1'000;
 // what the journal tells of it, which is exact.
 constexpr EpochMs kDeviceEvery = 5 * 60'000;
 
+constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
+
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
 constexpr std::uint32_t kServing = 0x80000000;
 
@@ -152,8 +154,10 @@ void Keeper::apply(const Batch& batch) {
   const auto find_all = [&] {
     slots_.clear();
     bool all = true;
-    for (const BatchSample& sample : batch.samples) {
-      slots_.push_back(index_.find(sample.series, now));
+    const std::size_t count = batch.samples.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i + kAhead < count) index_.prefetch(batch.samples[i + kAhead].series);
+      slots_.push_back(index_.find(batch.samples[i].series, now));
       all &= slots_.back() != fleet::SeriesIndex::kUnknown;
     }
     return all;
@@ -320,6 +324,7 @@ void Keeper::publish() {
   next.overviews = fold_.of(*next.view);
   next.serving = serving_.publish(now);
   next.applied = applied_;
+  next.epoch = options_.epoch;
   published_.publish(std::move(next));
   const std::lock_guard lock(mutex_);
   stats_.publish_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

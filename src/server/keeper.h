@@ -32,6 +32,7 @@ struct Published {
   fleet::Overviews overviews;
   std::shared_ptr<const fleet::ServingView> serving = std::make_shared<const fleet::ServingView>();  ///< never null
   std::uint64_t applied = 0;  ///< journal's number of the last record that is in it
+  std::int64_t epoch = 0;     ///< of the leader who made the view, where servers share a database; else 0
 };
 
 struct KeeperStats {
@@ -63,7 +64,8 @@ struct KeeperOptions {
   store::UsageRetention retention;
   store::Resumed resumed;  ///< from before a restart
   std::size_t max_queued_bytes = 256U << 20U;
-  bool follows = false;  ///< another server keeps the fleet: this keeper does nothing
+  bool follows = false;    ///< another server keeps the fleet: this keeper does nothing
+  std::int64_t epoch = 0;  ///< of this server's lease, where servers share a database
 };
 
 /// Thread-safe. `published` has a view from construction on. The destructor applies what is queued and saves.

@@ -79,23 +79,40 @@ struct Pager {
 
   /// Leaves the page in `rows`. Returns the cursor of the next one; empty on the last.
   std::string cut(std::vector<Row>& rows) const {
-    const auto order = [this](const Row& a, const Row& b) {
-      for (const SortTerm& term : paging.terms)
-        if (const int way = compare(columns[term.column].of(a), columns[term.column].of(b), term.descending))
-          return way < 0;
-      return false;
-    };
     if (paging.has_after) std::erase_if(rows, [this](const Row& row) { return !is_behind(row); });
+    // What is sorted by may have to be worked out, and is for each row once; the other terms only among equals.
+    std::vector<Keyed> keyed;
+    keyed.reserve(rows.size());
+    for (Row& row : rows) keyed.push_back({columns[paging.terms.front().column].of(row), &row});
     const std::size_t wanted = std::min(rows.size(), paging.limit + 1);
-    std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(wanted), rows.end(), order);
-    if (rows.size() <= paging.limit) return {};
-    rows.resize(paging.limit);
+    std::partial_sort(keyed.begin(), keyed.begin() + static_cast<std::ptrdiff_t>(wanted), keyed.end(),
+                      [this](const Keyed& a, const Keyed& b) { return is_before(a, b); });
+    const bool more = rows.size() > paging.limit;
+    keyed.resize(std::min(rows.size(), paging.limit));
+    std::vector<Row> page;
+    page.reserve(keyed.size());
+    for (const Keyed& one : keyed) page.push_back(std::move(*one.row));
+    rows = std::move(page);
+    if (!more) return {};
     std::vector<SortValue> last;
     for (const SortTerm& term : paging.terms) last.push_back(columns[term.column].of(rows.back()));
     return cursor_of(paging, last);
   }
 
  private:
+  struct Keyed {
+    SortValue first;
+    Row* row;
+  };
+  bool is_before(const Keyed& a, const Keyed& b) const {
+    if (const int way = compare(a.first, b.first, paging.terms.front().descending)) return way < 0;
+    for (std::size_t i = 1; i < paging.terms.size(); ++i) {
+      const SortTerm& term = paging.terms[i];
+      if (const int way = compare(columns[term.column].of(*a.row), columns[term.column].of(*b.row), term.descending))
+        return way < 0;
+    }
+    return false;
+  }
   bool is_behind(const Row& row) const {
     for (std::size_t i = 0; i < paging.terms.size(); ++i) {
       const SortTerm& term = paging.terms[i];

@@ -77,6 +77,7 @@ Result<void> Follower::look() {
   if (!view) return {};
   Published next;
   next.view = view;
+  next.epoch = reader_.epoch();
   next.overviews = fold_.of(*view);
   if (auto cluster = cluster_.get()) next.cluster = std::move(cluster);
   published_.publish(std::move(next));

@@ -12,8 +12,12 @@ namespace {
 
 std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-http::Response finish(http::Response out, const http::Request& request) {
+http::Response with_id(http::Response out, const http::Request& request) {
   out.headers.emplace_back("X-Request-Id", request_id(request));
+  return out;
+}
+
+http::Response packed(http::Response out, const http::Request& request) {
   out.headers.emplace_back("Vary", "Accept, Accept-Encoding");
   if (http::wants_gzip(request.header("Accept-Encoding"))) {
     out.body = http::gzip(out.body);
@@ -65,9 +69,8 @@ http::Response page_reply(const Page& page, Columns columns, const Query& query,
 
 /// A reply of `make` to what is known now, or the problem that its query came to.
 template <class Make>
-http::Response answer(const Source& source, const http::Request& request, const Make& make) {
-  const auto published = source.fleet.get();
-  if (!source.started() || !published) return starting(request);
+http::Response make_answer(const Source& source, const std::shared_ptr<const Published>& published,
+                           const http::Request& request, const Make& make) {
   Query query(request);
   const Viewer& viewer = viewer_of(request);
   const auto seen = viewer.restricted() ? source.sight->of(published, viewer) : nullptr;
@@ -79,7 +82,17 @@ http::Response answer(const Source& source, const http::Request& request, const 
                     viewer,
                     source.history};
   http::Response out = make(known, query);
-  return query.problem() ? reply(*query.problem(), request) : finish(std::move(out), request);
+  return query.problem() ? reply(*query.problem(), request) : packed(std::move(out), request);
+}
+
+/// Made, or as it was made for somebody who asked the same of the same view. `costly`: see Answers.
+template <class Make>
+http::Response answer(const Source& source, const http::Request& request, bool costly, const Make& make) {
+  const auto published = source.fleet.get();
+  if (!source.started() || !published) return starting(request);
+  http::Response out = source.answers->of(published, request, viewer_of(request), costly,
+                                          [&] { return make_answer(source, published, request, make); });
+  return out.status == 200 ? with_id(std::move(out), request) : out;
 }
 
 }  // namespace
@@ -89,7 +102,7 @@ http::Response starting(const http::Request& request) {
 }
 
 http::Response show(const Source& source, Show resource, const http::Request& request) {
-  return answer(source, request, [&](const Known& known, Query& query) {
+  return answer(source, request, false, [&](const Known& known, Query& query) {
     http::Response out;
     out.content_type = "application/json";
     out.body = text_of(resource(known, query));
@@ -98,14 +111,14 @@ http::Response show(const Source& source, Show resource, const http::Request& re
 }
 
 http::Response list(const Source& source, List resource, Columns columns, const http::Request& request) {
-  return answer(source, request, [&](const Known& known, Query& query) {
+  return answer(source, request, true, [&](const Known& known, Query& query) {
     const Page page = resource(known, query);
     return query.problem() ? http::Response() : page_reply(page, columns, query, known.view.time);
   });
 }
 
 http::Response paged(const Page& page, Columns columns, const Query& query, EpochMs time) {
-  return finish(page_reply(page, columns, query, time), query.request());
+  return with_id(packed(page_reply(page, columns, query, time), query.request()), query.request());
 }
 
 }  // namespace tessera::server

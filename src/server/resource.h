@@ -7,6 +7,7 @@
 #include "base/latest.h"
 #include "http/server.h"
 #include "server/access/sight.h"
+#include "server/answers.h"
 #include "server/api.h"
 
 namespace tessera::server {
@@ -18,6 +19,7 @@ struct Source {
   std::function<bool()> started{};  ///< false while the journal is replayed: what is known is not all
   std::shared_ptr<Sight> sight = std::make_shared<Sight>();
   History history{};
+  std::shared_ptr<Answers> answers = std::make_shared<Answers>();
 };
 
 using Show = Json (*)(const Known& known, Query& query);

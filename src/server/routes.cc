@@ -85,7 +85,8 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
-       told.access.stats(), footprint(), told.leadership.may_write(), told.events.stats(), told.proxy.stats()});
+       told.access.stats(), footprint(), told.leadership.may_write(), told.events.stats(), told.proxy.stats(),
+       told.answers->stats(), told.cache ? std::optional(told.cache->stats()) : std::nullopt});
   const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
   http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
                             open ? metrics::write_openmetrics(page) : metrics::write_text(page));
@@ -135,7 +136,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   const auto source = std::make_shared<const Source>(Source{.fleet = told.fleet,
                                                             .supported_models = told.supported_models,
                                                             .started = told.started,
-                                                            .history = told.history});
+                                                            .history = told.history,
+                                                            .answers = told.answers});
   for (const Shown& one : kShown)
     out.push_back({"GET", api + one.path,
                    [source, one](const http::Request& request) { return show(*source, one.resource, request); }});

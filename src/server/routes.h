@@ -8,6 +8,7 @@
 #include "base/latest.h"
 #include "http/server.h"
 #include "server/access/access.h"
+#include "server/answers.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
 #include "server/history.h"
@@ -32,6 +33,8 @@ struct Told {
   History history;
   Events& events;
   Proxy& proxy;
+  std::shared_ptr<Answers> answers = std::make_shared<Answers>();
+  const SharedCache* cache = nullptr;                        ///< null: servers share none
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
   std::string database{};                                    ///< "sqlite"
   std::vector<std::string> profiles{};                       ///< that are active

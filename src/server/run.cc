@@ -24,7 +24,9 @@
 #include "server/replica.h"
 #include "server/routes.h"
 #include "server/settings.h"
+#include "server/shared_cache.h"
 #include "store/database.h"
+#include "store/installation.h"
 
 namespace tessera::server {
 namespace {
@@ -177,6 +179,20 @@ ProxyOptions proxy_options(const Settings& settings) {
   return out;
 }
 
+/// Null where none is to be used: one server alone has nobody to share with.
+Result<std::unique_ptr<SharedCache>> shared_cache(const Settings& settings, store::Database& database, bool shared) {
+  if (settings.cache_url.empty()) return std::unique_ptr<SharedCache>();
+  if (!shared) {
+    log::warn("cache.url has no effect: servers share nothing without a database that they share", {});
+    return std::unique_ptr<SharedCache>();
+  }
+  SharedCacheOptions options = TRY(parse_cache_url(settings.cache_url));
+  options.username = settings.cache_username;
+  options.password_file = settings.cache_password_file;
+  options.prefix = "tessera:" + TRY(store::installation(database));
+  return std::make_unique<SharedCache>(std::move(options));
+}
+
 KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::ClusterView>& cluster) {
   KeeperOptions out;
   out.cluster = &cluster;
@@ -205,6 +221,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                                        .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
   const auto open = [&] { return store::Database::open(url, storing); };
   const auto database = TRY(open());
+  const auto cache = TRY(shared_cache(settings, *database, leadership.shared()));
   if (leads) database->guard(leadership.guard(epoch));
   Latest<fleet::ClusterView> cluster;
   auto access_database = TRY(open());
@@ -223,6 +240,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
   const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
   keeping.follows = !leads;
+  keeping.epoch = epoch;
   if (leads) keeping.resumed = TRY(resume(*database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, *database, journal);
@@ -256,6 +274,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   history,
                   events,
                   proxy,
+                  std::make_shared<Answers>(cache.get()),
+                  cache.get(),
                   cluster_stats,
                   url.substr(0, url.find(':')),
                   settings.profiles,

@@ -97,6 +97,14 @@ void add_http(Page& page, const http::ServerStats& http) {
               {"failed", http.failed_handlers}});
 }
 
+void add_answers(Page& page, const AnswersStats& answers, const std::optional<SharedCacheStats>& cache) {
+  add_counts(page, catalog::kAnswers, "from",
+             {{"view", answers.made}, {"kept", answers.kept}, {"shared_cache", answers.shared}});
+  if (!cache) return;
+  append_single(page, catalog::kSharedCacheUp.metric, cache->up ? 1 : 0);
+  append_single(page, catalog::kSharedCacheFailed.metric, number(cache->failed));
+}
+
 void add_access(Page& page, const AccessStats& access) {
   append_single(page, catalog::kOpenToAll.metric, access.open_to_all ? 1 : 0);
   append_single(page, catalog::kApiKeys.metric, number(access.keys));
@@ -171,6 +179,7 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   add_intake(page, seen.intake, seen.keeper);
   add_journal(page, seen.journal);
   if (seen.http) add_http(page, *seen.http);
+  add_answers(page, seen.answers, seen.cache);
   add_access(page, seen.access);
   add_edges(page, seen);
   append_single(page, catalog::kCpuSeconds.metric, seen.process.cpu_seconds);

@@ -7,6 +7,7 @@
 #include "journal/journal.h"
 #include "metrics/page.h"
 #include "server/access/access.h"
+#include "server/answers.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
 #include "server/intake.h"
@@ -26,6 +27,8 @@ struct SelfSeen {
   bool leads = true;
   EventStats events;
   ProxyStats proxy;
+  AnswersStats answers;
+  std::optional<SharedCacheStats> cache;  ///< absent: none is used
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view);

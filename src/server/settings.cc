@@ -13,6 +13,7 @@
 #include "config/yaml.h"
 #include "server/profiles.h"
 #include "server/settings_environment.h"
+#include "server/shared_cache.h"
 #include "store/database.h"
 
 namespace tessera::server {
@@ -173,6 +174,11 @@ const Row kRows[] = {
     {{"database.pool-size", "4",
       "connections that read what is asked of the past, 100 at most; a server has 4 beside them on PostgreSQL"},
      take<&Settings::database_pool_size>},
+    {{"cache.url", "none", "redis://HOST[:PORT][/DATABASE]: where servers on one database keep replies for each other"},
+     take<&Settings::cache_url>},
+    {{"cache.username", "Redis' default user", "who asks it"}, take<&Settings::cache_username>},
+    {{"cache.password-file", "none", "file with the password; read for each connection"},
+     take<&Settings::cache_password_file>},
     {{"prometheus.url", "none", "Prometheus-compatible engine with the raw series, as http://prometheus:9090"},
      take<&Settings::prometheus_url>},
     {{"prometheus.username", "none", "who asks it, by basic authentication"}, take<&Settings::prometheus_username>},
@@ -297,6 +303,8 @@ Result<void> check(const Settings& settings) {
   if (settings.database_pool_size > kMostReaders)
     return wrong("database.pool-size",
                  fmt::format("{}: at most {} expected", settings.database_pool_size, kMostReaders));
+  if (!settings.cache_url.empty())
+    if (const auto url = parse_cache_url(settings.cache_url); !url) return wrong("cache.url", url.error().what);
   if (!settings.database_url.empty())
     if (const auto url = store::check_url(settings.database_url); !url) return wrong("database.url", url.error().what);
   return {};

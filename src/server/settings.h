@@ -50,6 +50,10 @@ struct Settings {
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
   std::int64_t database_pool_size = 4;
+  // cache
+  std::string cache_url;  ///< empty: none
+  std::string cache_username;
+  std::string cache_password_file;
 
   // prometheus
   std::string prometheus_url;  ///< of the engine that keeps raw series; empty: none

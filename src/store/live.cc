@@ -82,6 +82,8 @@ Result<std::shared_ptr<const fleet::View>> LiveReader::read() {
   return std::shared_ptr<const fleet::View>(std::move(view));
 }
 
+std::int64_t LiveReader::epoch() const { return version_ >> kEpochShift; }
+
 Result<std::optional<std::uint64_t>> position_of(Database& database, const std::string& journal) {
   std::optional<std::uint64_t> out;
   const std::array<Value, 1> values = {journal};

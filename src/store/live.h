@@ -38,6 +38,8 @@ class LiveReader {
 
   /// The newest view; null where it is the one of the last call.
   Result<std::shared_ptr<const fleet::View>> read();
+  /// Of the leader who told it; 0 before the first.
+  std::int64_t epoch() const;
 
  private:
   using Key = std::pair<std::string, std::string>;

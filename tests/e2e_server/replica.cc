@@ -27,11 +27,13 @@ std::string device_told(const std::string& node) {
 
 }  // namespace
 
-Replica::Replica(std::string url) : url_(std::move(url)) { start(); }
+Replica::Replica(std::string url, std::string settings) : url_(std::move(url)), settings_(std::move(settings)) {
+  start();
+}
 
 void Replica::start() {
   const auto config = folder_.path() / "server.yaml";
-  EXPECT_TRUE(write_file_atomically(config, "database.url: " + url_ + "\n"));
+  EXPECT_TRUE(write_file_atomically(config, "database.url: " + url_ + "\n" + settings_));
   process_ = std::make_unique<Child>(std::vector<std::string>{program("tessera-server"), "--config", config.string(),
                                                               "--address", "127.0.0.1:0", "--data",
                                                               (folder_.path() / "data").string()});

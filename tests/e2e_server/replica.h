@@ -17,7 +17,8 @@ namespace tessera::e2e {
 
 class Replica {
  public:
-  explicit Replica(std::string url);
+  /// `settings`: more lines of its configuration.
+  explicit Replica(std::string url, std::string settings = "");
 
   /// Waits until it listens.
   void start();
@@ -39,7 +40,7 @@ class Replica {
 
  private:
   std::string api(const std::string& path) const { return "http://" + address_ + "/k8s-monitor/api/v1" + path; }
-  const std::string url_;
+  const std::string url_, settings_;
   TempDir folder_;
   std::unique_ptr<Child> process_;
   std::string address_;
