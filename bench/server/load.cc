@@ -20,25 +20,36 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kConnections = 4;
 
-void send_some(const std::string& url, const std::string& page, unsigned nodes, EpochMs time,
-               std::atomic<unsigned>& next) {
-  FleetStream stream(page);
+struct Round {
+  const std::string& url;
+  const std::string& page;
+  unsigned nodes;
+  EpochMs time;
+  Milliseconds over;
+  Clock::time_point begin = Clock::now();
+  std::atomic<unsigned> next = 0;
+};
+
+void send_some(Round& round) {
+  FleetStream stream(round.page);
   http::Client client;
   http::ClientRequest request;
   request.method = "POST";
-  request.url = url;
+  request.url = round.url;
   request.deadline = 120s;
   request.headers = {{"Content-Encoding", "snappy"},
                      {"Content-Type", "application/x-protobuf"},
                      {"X-Prometheus-Remote-Write-Version", "0.1.0"}};
-  for (unsigned node = next++; node < nodes; node = next++) {
-    request.body = stream.body(node, time);
+  for (unsigned node = round.next++; node < round.nodes; node = round.next++) {
+    if (round.over.count() > 0) std::this_thread::sleep_until(round.begin + round.over * node / round.nodes);
+    request.body = stream.body(node, round.time);
     for (;;) {
       const auto reply = client.send(request);
       if (!reply) throw std::runtime_error(reply.error().what);
       if (reply->status / 100 == 2) break;
       if (reply->status != 429 && reply->status != 503)
-        throw std::runtime_error(fmt::format("{}: status {}: {}", url, reply->status, reply->body.substr(0, 300)));
+        throw std::runtime_error(
+            fmt::format("{}: status {}: {}", round.url, reply->status, reply->body.substr(0, 300)));
       std::this_thread::sleep_for(50ms);  // it asks for patience, as it may
     }
   }
@@ -46,9 +57,8 @@ void send_some(const std::string& url, const std::string& page, unsigned nodes, 
 
 }  // namespace
 
-double send_round(const std::string& url, const std::string& page, unsigned nodes, EpochMs time) {
-  const auto begin = Clock::now();
-  std::atomic<unsigned> next = 0;
+double send_round(const std::string& url, const std::string& page, unsigned nodes, EpochMs time, Milliseconds over) {
+  Round round{url, page, nodes, time, over};
   std::mutex mutex;
   std::exception_ptr failed;  // guarded by mutex
   {
@@ -56,7 +66,7 @@ double send_round(const std::string& url, const std::string& page, unsigned node
     for (unsigned i = 0; i < kConnections; ++i)
       senders.emplace_back([&] {
         try {
-          send_some(url, page, nodes, time, next);
+          send_some(round);
         } catch (...) {
           const std::lock_guard lock(mutex);
           failed = std::current_exception();
@@ -64,7 +74,7 @@ double send_round(const std::string& url, const std::string& page, unsigned node
       });
   }
   if (failed) std::rethrow_exception(failed);
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+  return std::chrono::duration<double>(Clock::now() - round.begin).count();
 }
 
 std::vector<double> ask(const std::function<std::string(unsigned)>& url_of, double per_second,

@@ -10,8 +10,10 @@
 
 namespace tessera::bench {
 
-/// One scrape of each of `nodes` nodes, as fast as the program takes it over a few connections; seconds.
-double send_round(const std::string& url, const std::string& page, unsigned nodes, EpochMs time);
+/// One scrape of each of `nodes` nodes over a few connections, spread over so long as a relay spreads them (0: as fast
+/// as the program takes it); seconds.
+double send_round(const std::string& url, const std::string& page, unsigned nodes, EpochMs time,
+                  Milliseconds over = Milliseconds(0));
 
 /// A GET again and again, `per_second` times whatever the answers take; how long each took, in ms, from when it was
 /// due.
