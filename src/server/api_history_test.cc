@@ -11,6 +11,7 @@
 #include "server/openapi.h"
 #include "server/routes.h"
 #include "server/schema_check.h"
+#include "server/shared_cache.h"
 #include "store/archive.h"
 
 namespace tessera::server {
@@ -90,7 +91,9 @@ struct HistoryTest : testing::Test {
     auto found = router->find("GET", request.path);
     auto& match = std::get<http::Router::Match>(found);
     request.params = match.params;
-    return match.route->handle(request);
+    http::Response reply = match.route->handle(request);
+    reply.body = std::string(body_of(reply));
+    return reply;
   }
   Json json(const std::string& path, const std::string& query, const std::string& documented) {
     const auto reply = get(path, query);

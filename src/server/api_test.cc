@@ -12,6 +12,7 @@
 #include "server/openapi.h"
 #include "server/routes.h"
 #include "server/schema_check.h"
+#include "server/shared_cache.h"
 #include "store/database.h"
 
 namespace tessera::server {
@@ -87,7 +88,9 @@ struct ApiTest : testing::Test {
     if (auto* reply = std::get_if<http::Response>(&found)) return *reply;
     auto& match = std::get<http::Router::Match>(found);
     request.params = match.params;
-    return match.route->handle(request);
+    http::Response reply = match.route->handle(request);
+    reply.body = std::string(body_of(reply));
+    return reply;
   }
   Json json(const std::string& path, const std::string& query = "") {
     const auto reply = get(std::string(kApi) + path, query);

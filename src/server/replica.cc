@@ -43,7 +43,7 @@ Teller::Teller(std::unique_ptr<store::Database> database, std::int64_t epoch, co
 
 Result<void> Teller::tell() {
   if (const auto published = published_.get(); published && published != told_) {
-    TRY(writer_.write(*published->view));
+    TRY(writer_.write({published->view, published->serving}));
     told_ = published;
   }
   const auto records = TRY(store::handed_over(*database_, kMostWaiting));
@@ -73,12 +73,13 @@ Follower::Follower(std::unique_ptr<store::Database> database, std::string journa
       }) {}
 
 Result<void> Follower::look() {
-  const auto view = TRY(reader_.read());
-  if (!view) return {};
+  const auto live = TRY(reader_.read());
+  if (!live) return {};
   Published next;
-  next.view = view;
+  next.view = live->view;
+  next.serving = live->serving;
   next.epoch = reader_.epoch();
-  next.overviews = fold_.of(*view);
+  next.overviews = fold_.of(*live->view);
   if (auto cluster = cluster_.get()) next.cluster = std::move(cluster);
   published_.publish(std::move(next));
   sees_ = true;

@@ -101,13 +101,12 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
 
 namespace {
 
-/// What changes something is the leader's alone, and so is what it does not tell the others.
-void leave_to_leader(std::vector<http::Route>& routes, const Leadership& leadership, const std::string& untold) {
+/// What changes something is the leader's alone.
+void leave_to_leader(std::vector<http::Route>& routes, const Leadership& leadership) {
   for (http::Route& route : routes) {
-    const bool changes = route.method != "GET";
-    if (!changes && route.path != untold) continue;
-    route.handle = [&leadership, changes, handle = std::move(route.handle)](const http::Request& request) {
-      auto refused = changes || !leadership.leads() ? leadership.refusal(request) : std::nullopt;
+    if (route.method == "GET") continue;
+    route.handle = [&leadership, handle = std::move(route.handle)](const http::Request& request) {
+      auto refused = leadership.refusal(request);
       return refused ? *std::move(refused) : handle(request);
     };
   }
@@ -146,7 +145,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
-  leave_to_leader(out, told.leadership, api + "/gpu/serving");
+  leave_to_leader(out, told.leadership);
   const std::string engine = context_path + "/prometheus";
   for (const char* method : {"GET", "POST"}) {
     for (const std::string& path : Proxy::paths())

@@ -175,12 +175,14 @@ Result<std::optional<std::string>> SharedCache::ask(redisContext& connection,
   return std::optional<std::string>(std::in_place, reply->str, reply->len);
 }
 
+const std::string& body_of(const http::Response& reply) { return reply.shared_body ? *reply.shared_body : reply.body; }
+
 std::string reply_bytes(const http::Response& reply) {
   std::string out(kForm);
   out += fmt::format("{}\n", reply.content_type);
   for (const auto& [name, value] : reply.headers) out += fmt::format("{}: {}\n", name, value);
   out += '\n';
-  return out + (reply.shared_body ? *reply.shared_body : reply.body);
+  return out + body_of(reply);
 }
 
 std::optional<http::Response> reply_from_bytes(std::string_view bytes) {

@@ -72,6 +72,9 @@ class SharedCache {
   SharedCacheStats stats_;        // guarded by mutex_
 };
 
+/// What is sent as the body of a reply that is no stream.
+const std::string& body_of(const http::Response& reply);
+
 /// A reply as bytes and back; nothing for bytes that are none.
 std::string reply_bytes(const http::Response& reply);
 std::optional<http::Response> reply_from_bytes(std::string_view bytes);

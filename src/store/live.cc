@@ -1,8 +1,10 @@
 #include "store/live.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
-#include "fleet/inventory/node_bytes.h"
+#include "fleet/view_bytes.h"
 
 namespace tessera::store {
 namespace {
@@ -10,76 +12,130 @@ namespace {
 constexpr std::int64_t kEpochShift = 32;
 constexpr std::int64_t kToldGone = 3600;  // versions: followers look each second
 
+/// A table that the leader tells by: cluster, name, version and body, which is NULL for what is gone.
+struct LiveTable {
+  std::string_view name;
+  std::string_view key;  ///< the column of the name
+};
+constexpr LiveTable kNodes{"live_node", "node"};
+constexpr LiveTable kEngines{"live_engine", "name"};
+
+LiveKey key_of(const fleet::Node& node) { return {node.cluster, node.name}; }
+LiveKey key_of(const fleet::Served& engine) { return {engine.cluster, fleet::engine_key(engine)}; }
+
+template <class T>
+LiveRows<T> by_key(const std::vector<std::shared_ptr<const T>>& all) {
+  LiveRows<T> out;
+  for (const auto& one : all) out.emplace(key_of(*one), one);
+  return out;
+}
+
+/// What an earlier leader has left: it is gone unless this one knows it too.
+template <class T>
+Result<void> take_up(Database& database, const LiveTable& table, LiveRows<T>& into) {
+  into.clear();
+  return database.each(fmt::format("SELECT cluster, {} FROM {} WHERE body IS NOT NULL", table.key, table.name), {},
+                       [&](const Row& row) { into[{row.text(0), row.text(1)}] = nullptr; });
+}
+
+template <class T>
+std::vector<Value> changes(const LiveRows<T>& before, const LiveRows<T>& now, std::int64_t version) {
+  std::vector<Value> rows;
+  for (const auto& [key, one] : now) {
+    const auto known = before.find(key);
+    if (known == before.end() || known->second != one)
+      rows.insert(rows.end(), {key.first, key.second, version, Blob{fleet::to_bytes(*one)}});
+  }
+  for (const auto& [key, one] : before)
+    if (!now.contains(key)) rows.insert(rows.end(), {key.first, key.second, version, Value{}});
+  return rows;
+}
+
+Result<void> write(Database& database, const LiveTable& table, const std::vector<Value>& rows, std::int64_t version) {
+  TRY(database.insert(
+      fmt::format("INSERT INTO {} (cluster, {}, version, body)", table.name, table.key), 4, rows,
+      fmt::format("ON CONFLICT (cluster, {}) DO UPDATE SET version = excluded.version, body = excluded.body",
+                  table.key)));
+  return database.run(fmt::format("DELETE FROM {} WHERE body IS NULL AND version < ?", table.name),
+                      {version - kToldGone});
+}
+
+/// What is newer than `since`, into `rows`.
+template <class T>
+Result<void> read(Database& database, const LiveTable& table, std::int64_t since, LiveRows<T>& rows,
+                  Result<T> (*from_bytes)(std::string_view)) {
+  std::optional<Error> wrong;
+  const std::array<Value, 1> values = {since};
+  TRY(database.each(fmt::format("SELECT cluster, {}, body FROM {} WHERE version > ?", table.key, table.name), values,
+                    [&](const Row& row) {
+                      LiveKey key{row.text(0), row.text(1)};
+                      const std::string body = row.bytes(2);
+                      if (body.empty()) {
+                        rows.erase(key);
+                        return;
+                      }
+                      auto one = from_bytes(body);
+                      if (!one)
+                        wrong = one.error();
+                      else
+                        rows[std::move(key)] = std::make_shared<const T>(*std::move(one));
+                    }));
+  if (wrong) return fail(wrong->code, "database {}: {}: {}", database.shown(), table.name, wrong->what);
+  return {};
+}
+
 }  // namespace
 
 LiveWriter::LiveWriter(Database& database, std::int64_t epoch) : database_(database), version_(epoch << kEpochShift) {}
 
-// What an earlier leader has left: its nodes are gone unless this one knows them too.
 Result<void> LiveWriter::take_up() {
   if (!first_) return {};
-  written_.clear();
-  return database_.each("SELECT cluster, node FROM live_node WHERE body IS NOT NULL", {},
-                        [this](const Row& row) { written_[{row.text(0), row.text(1)}] = nullptr; });
+  TRY(store::take_up(database_, kNodes, nodes_));
+  return store::take_up(database_, kEngines, engines_);
 }
 
-Result<void> LiveWriter::write(const fleet::View& view) {
+Result<void> LiveWriter::write(const Live& live) {
   TRY(take_up());
   const std::int64_t version = version_ + 1;
-  std::vector<Value> rows;
-  std::map<Key, std::shared_ptr<const fleet::Node>> now;
-  for (const auto& node : view.nodes) {
-    Key key{node->cluster, node->name};
-    const auto known = written_.find(key);
-    if (known == written_.end() || known->second != node)
-      rows.insert(rows.end(), {node->cluster, node->name, version, Blob{fleet::to_bytes(*node)}});
-    now.emplace(std::move(key), node);
-  }
-  for (const auto& [key, node] : written_)
-    if (!now.contains(key)) rows.insert(rows.end(), {key.first, key.second, version, Value{}});
+  auto nodes = by_key(live.view->nodes);
+  auto engines = by_key(live.serving->engines);
+  const auto node_rows = changes(nodes_, nodes, version);
+  const auto engine_rows = changes(engines_, engines, version);
   TRY(database_.atomically([&]() -> Result<void> {
-    TRY(database_.insert("INSERT INTO live_node (cluster, node, version, body)", 4, rows,
-                         "ON CONFLICT (cluster, node) DO UPDATE SET version = excluded.version, body = excluded.body"));
-    TRY(database_.run("DELETE FROM live_node WHERE body IS NULL AND version < ?", {version - kToldGone}));
-    return database_.run("UPDATE live_view SET version = ?, time = ?", {version, view.time});
+    TRY(store::write(database_, kNodes, node_rows, version));
+    TRY(store::write(database_, kEngines, engine_rows, version));
+    return database_.run("UPDATE live_view SET version = ?, time = ?", {version, live.view->time});
   }));
   version_ = version;
   first_ = false;
-  written_ = std::move(now);
+  nodes_ = std::move(nodes);
+  engines_ = std::move(engines);
   return {};
 }
 
-Result<std::shared_ptr<const fleet::View>> LiveReader::read() {
+Result<std::optional<Live>> LiveReader::read() {
   auto view = std::make_shared<fleet::View>();
   std::int64_t version = 0;
   TRY(database_.each("SELECT version, time FROM live_view WHERE id = 1", {}, [&](const Row& row) {
     version = row.integer(0).value_or(0);
     view->time = row.integer(1).value_or(0);
   }));
-  if (version == version_) return std::shared_ptr<const fleet::View>();
+  if (version == version_) return std::optional<Live>();
   // What is gone is told for a while, and by the leader of that time: who was away for longer begins anew.
   const bool anew = (version >> kEpochShift) != (version_ >> kEpochShift) || version - version_ >= kToldGone;
   // The version is read first: what is written meanwhile comes now or with the next look, never not at all.
-  const std::array<Value, 1> since = {anew ? 0 : version_};
-  std::optional<Error> wrong;
+  const std::int64_t since = anew ? 0 : version_;
   auto nodes = anew ? decltype(nodes_){} : nodes_;
-  TRY(database_.each("SELECT cluster, node, body FROM live_node WHERE version > ?", since, [&](const Row& row) {
-    Key key{row.text(0), row.text(1)};
-    const std::string body = row.bytes(2);
-    if (body.empty()) {
-      nodes.erase(key);
-      return;
-    }
-    auto node = fleet::node_from_bytes(body);
-    if (!node)
-      wrong = node.error();
-    else
-      nodes[std::move(key)] = std::make_shared<const fleet::Node>(*std::move(node));
-  }));
-  if (wrong) return fail(wrong->code, "database {}: live_node: {}", database_.shown(), wrong->what);
+  auto engines = anew ? decltype(engines_){} : engines_;
+  TRY(store::read(database_, kNodes, since, nodes, fleet::node_from_bytes));
+  TRY(store::read(database_, kEngines, since, engines, fleet::engine_from_bytes));
   nodes_ = std::move(nodes);
+  engines_ = std::move(engines);
   version_ = version;
+  auto serving = std::make_shared<fleet::ServingView>();
   for (const auto& [key, node] : nodes_) view->nodes.push_back(node);
-  return std::shared_ptr<const fleet::View>(std::move(view));
+  for (const auto& [key, engine] : engines_) serving->engines.push_back(engine);
+  return Live{std::move(view), std::move(serving)};
 }
 
 std::int64_t LiveReader::epoch() const { return version_ >> kEpochShift; }

@@ -8,27 +8,39 @@
 #include <vector>
 
 #include "fleet/inventory/fleet.h"
+#include "fleet/serving/serving.h"
 #include "store/database.h"
 
 namespace tessera::store {
 
-/// The leader's side: writes what has changed between two views. Views share the nodes that have not changed, so that a
-/// change of one node costs one row.
+/// What the leader tells. Neither is null.
+struct Live {
+  std::shared_ptr<const fleet::View> view;
+  std::shared_ptr<const fleet::ServingView> serving;
+};
+
+using LiveKey = std::pair<std::string, std::string>;  ///< cluster and name
+template <class T>
+using LiveRows = std::map<LiveKey, std::shared_ptr<const T>>;
+
+/// The leader's side: writes what has changed between two views. Views share what has not changed, so that a change of
+/// one node or engine costs one row.
 class LiveWriter {
  public:
   /// `epoch` of the lease: what an earlier leader has written is older than all of this one's.
   LiveWriter(Database& database, std::int64_t epoch);
 
   /// In one transaction. After an error all is as before it, and the next call writes what this one could not.
-  Result<void> write(const fleet::View& view);
+  Result<void> write(const Live& live);
 
  private:
-  using Key = std::pair<std::string, std::string>;  ///< cluster and name
   Result<void> take_up();
   Database& database_;
   std::int64_t version_;
   bool first_ = true;
-  std::map<Key, std::shared_ptr<const fleet::Node>> written_;  ///< null: an earlier leader's row
+  // Null: an earlier leader's row.
+  LiveRows<fleet::Node> nodes_;
+  LiveRows<fleet::Served> engines_;
 };
 
 /// The follower's side.
@@ -36,16 +48,16 @@ class LiveReader {
  public:
   explicit LiveReader(Database& database) : database_(database) {}
 
-  /// The newest view; null where it is the one of the last call.
-  Result<std::shared_ptr<const fleet::View>> read();
+  /// The newest; nothing where it is that of the last call.
+  Result<std::optional<Live>> read();
   /// Of the leader who told it; 0 before the first.
   std::int64_t epoch() const;
 
  private:
-  using Key = std::pair<std::string, std::string>;
   Database& database_;
   std::int64_t version_ = 0;
-  std::map<Key, std::shared_ptr<const fleet::Node>> nodes_;
+  LiveRows<fleet::Node> nodes_;
+  LiveRows<fleet::Served> engines_;
 };
 
 /// A record of the journal of a server that does not lead any more.

@@ -12,8 +12,11 @@ struct LiveTest : EachDatabase {
   static std::shared_ptr<const fleet::Node> node(const std::string& name, EpochMs seen) {
     return std::make_shared<const fleet::Node>(fleet::Node{"default", name, {}, seen});
   }
+  Live live(std::vector<std::shared_ptr<const fleet::Node>> nodes) {
+    return {std::make_shared<const fleet::View>(fleet::View{++time_, std::move(nodes)}), serving};
+  }
   void write(LiveWriter& writer, std::vector<std::shared_ptr<const fleet::Node>> nodes) {
-    const auto done = writer.write({++time_, std::move(nodes)});
+    const auto done = writer.write(live(std::move(nodes)));
     EXPECT_TRUE(done) << done.error().what;
   }
   static std::vector<std::string> seen(LiveReader& reader) {
@@ -21,7 +24,7 @@ struct LiveTest : EachDatabase {
     EXPECT_TRUE(view) << view.error().what;
     std::vector<std::string> out;
     if (view && *view)
-      for (const auto& one : (*view)->nodes) out.push_back(one->name + "@" + std::to_string(one->last_seen));
+      for (const auto& one : (*view)->view->nodes) out.push_back(one->name + "@" + std::to_string(one->last_seen));
     return out;
   }
   std::int64_t rows_newer_than(std::int64_t version) const {
@@ -32,6 +35,7 @@ struct LiveTest : EachDatabase {
     return out;
   }
   EpochMs time_ = 1000;
+  std::shared_ptr<const fleet::ServingView> serving = std::make_shared<const fleet::ServingView>();
 };
 INSTANTIATE_EACH_DATABASE(LiveTest);
 
@@ -42,7 +46,8 @@ TEST_P(LiveTest, FollowersSeeWhatTheLeaderSees) {
   const auto a = node("a", 1), b = node("b", 1);
   write(writer, {a, b});
   EXPECT_THAT(seen(reader), ElementsAre("a@1", "b@1"));
-  EXPECT_EQ(*reader.read(), nullptr) << "nothing new";
+  const auto again = reader.read();
+  EXPECT_TRUE(again && !*again) << "nothing new";
   write(writer, {a, node("b", 2)});
   EXPECT_EQ(rows_newer_than((std::int64_t{1} << 32U) + 1), 1) << "what has not changed is not written again";
   EXPECT_THAT(seen(reader), ElementsAre("a@1", "b@2"));
@@ -71,11 +76,40 @@ TEST_P(LiveTest, WhatCouldNotBeWrittenIsWrittenNext) {
   write(writer, {node("a", 1)});
   const auto changed = node("a", 2);
   may = false;
-  EXPECT_FALSE(writer.write({++time_, {changed}}));
+  EXPECT_FALSE(writer.write(live({changed})));
   may = true;
   write(writer, {changed});
   LiveReader reader(*database);
   EXPECT_THAT(seen(reader), ElementsAre("a@2"));
+}
+
+TEST_P(LiveTest, EnginesComeAndGoAsNodesDo) {
+  const auto engine = [](const std::string& pod, double running) {
+    fleet::Served out;
+    out.cluster = "default";
+    out.pod = pod;
+    out.running = running;
+    return std::make_shared<const fleet::Served>(out);
+  };
+  LiveWriter writer(*database, 1);
+  LiveReader reader(*database);
+  const auto told = [&] {
+    const auto read = reader.read();
+    EXPECT_TRUE(read && *read);
+    std::vector<std::string> out;
+    for (const auto& one : (*read)->serving->engines) out.push_back(one->pod + "@" + std::to_string(*one->running));
+    return out;
+  };
+  const auto stays = engine("a", 1);
+  serving = std::make_shared<const fleet::ServingView>(fleet::ServingView{{stays, engine("b", 1)}});
+  write(writer, {});
+  EXPECT_THAT(told(), ElementsAre("a@1.000000", "b@1.000000"));
+  serving = std::make_shared<const fleet::ServingView>(fleet::ServingView{{stays, engine("b", 2)}});
+  write(writer, {});
+  EXPECT_THAT(told(), ElementsAre("a@1.000000", "b@2.000000"));
+  serving = std::make_shared<const fleet::ServingView>(fleet::ServingView{{stays}});
+  write(writer, {});
+  EXPECT_THAT(told(), ElementsAre("a@1.000000"));
 }
 
 TEST_P(LiveTest, RecordsAreHandedOverOnceAndInOrder) {

@@ -12,15 +12,11 @@
 namespace tessera::e2e {
 namespace {
 
-std::string device_told(const std::string& node) {
+std::string told(std::vector<wire::Label> labels, double value) {
   wire::WriteRequest request;
   wire::Series& series = request.series.emplace_back();
-  series.labels = {{"Hostname", node},
-                   {"UUID", "GPU-" + node},
-                   {"__name__", "DCGM_FI_DEV_GPU_TEMP"},
-                   {"gpu", "0"},
-                   {"modelName", "NVIDIA H100 80GB HBM3"}};
-  series.samples.push_back({40, now_epoch_ms()});
+  series.labels = std::move(labels);
+  series.samples.push_back({value, now_epoch_ms()});
   const std::string message = wire::encode(wire::Protocol::V1, request);
   return std::string(wire::Compressor(wire::Compression::Snappy).compress(message));
 }
@@ -48,10 +44,25 @@ void Replica::kill() {
 }
 
 http::ClientResponse Replica::write(const std::string& node) {
+  return send(told({{"Hostname", node},
+                    {"UUID", "GPU-" + node},
+                    {"__name__", "DCGM_FI_DEV_GPU_TEMP"},
+                    {"gpu", "0"},
+                    {"modelName", "NVIDIA H100 80GB HBM3"}},
+                   40));
+}
+
+http::ClientResponse Replica::write_engine(const std::string& pod, double running) {
+  return send(
+      told({{"__name__", "vllm:num_requests_running"}, {"model_name", "llama"}, {"namespace", "serving"}, {"pod", pod}},
+           running));
+}
+
+http::ClientResponse Replica::send(std::string body) {
   http::ClientRequest request;
   request.method = "POST";
   request.url = api("/write");
-  request.body = device_told(node);
+  request.body = std::move(body);
   request.headers = {{"Content-Encoding", "snappy"}, {"Content-Type", "application/x-protobuf"}};
   const auto reply = client_.send(request);
   return reply ? *reply : http::ClientResponse{};

@@ -28,6 +28,8 @@ class Replica {
 
   /// What comes of telling it of one device of this node, as a dcgm-exporter would.
   http::ClientResponse write(const std::string& node);
+  /// Likewise of one serving engine.
+  http::ClientResponse write_engine(const std::string& pod, double running);
   bool takes(const std::string& node) { return write(node).status == 204; }
 
   /// `/k8s-monitor/prometheus/…`; empty where nothing answers.
@@ -39,6 +41,7 @@ class Replica {
   bool shows(std::size_t count);
 
  private:
+  http::ClientResponse send(std::string body);
   std::string api(const std::string& path) const { return "http://" + address_ + "/k8s-monitor/api/v1" + path; }
   const std::string url_, settings_;
   TempDir folder_;

@@ -45,6 +45,12 @@ std::uint32_t source_of(Labels labels) {
 
 }  // namespace
 
+std::string engine_key(const Served& engine) {
+  if (engine.pod.empty()) return fmt::format("{} {}", engine_name(engine.engine), engine.instance);
+  return fmt::format("{} {}/{} {} {}", engine_name(engine.engine), engine.space, engine.pod, engine.pod_uid,
+                     engine.container);
+}
+
 std::uint32_t Serving::learn_engine(Labels labels, Engine engine, EpochMs time) {
   const auto text = [&](std::string_view name) { return std::string(label(labels, name)); };
   Served facts;
@@ -56,10 +62,7 @@ std::uint32_t Serving::learn_engine(Labels labels, Engine engine, EpochMs time) 
   facts.node = text("node");
   facts.instance = text("instance");
   facts.engine = engine;
-  const std::string who = facts.pod.empty()
-                              ? facts.instance
-                              : fmt::format("{}/{} {} {}", facts.space, facts.pod, facts.pod_uid, facts.container);
-  const std::string name = fmt::format("{} {} {}", facts.cluster, engine_name(engine), who);
+  const std::string name = fmt::format("{} {}", facts.cluster, engine_key(facts));
   const auto known = engine_by_name_.find(name);
   std::uint32_t number = known == engine_by_name_.end() ? 0 : known->second;
   if (known == engine_by_name_.end()) {

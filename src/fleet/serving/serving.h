@@ -51,6 +51,9 @@ struct Served {
   EpochMs last_seen = 0;
 };
 
+/// Which engine of its cluster it is: another one has another.
+std::string engine_key(const Served& engine);
+
 struct ServingView {
   std::vector<std::shared_ptr<const Served>> engines;  ///< those that are heard of
 };

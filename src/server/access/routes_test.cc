@@ -235,7 +235,9 @@ struct RoutesTest : testing::Test {
     if (!accept.empty()) asked.headers.emplace_back("Accept", accept);
     const http::Route* route = nullptr;
     if (auto refused = admit(asked, route)) return *refused;
-    return route->handle(asked);
+    http::Response reply = route->handle(asked);
+    reply.body = std::string(body_of(reply));
+    return reply;
   }
   Json json(const std::string& path, const std::string& secret, std::string_view query = "") {
     const auto reply = ask(std::string(kContext) + "/api/v1" + path, secret, query);

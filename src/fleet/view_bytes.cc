@@ -1,4 +1,4 @@
-#include "fleet/inventory/node_bytes.h"
+#include "fleet/view_bytes.h"
 
 #include <bit>
 #include <cstring>
@@ -162,6 +162,16 @@ void walk_part(Archive& archive, T& part) {
     auto& [facts, presence, up, readings, quiet, instances, sessions, allocations, xids, layout, first, last] = part;
     walk_all(archive, facts, presence, up, readings, quiet, instances, sessions, allocations, xids, layout, first,
              last);
+  } else if constexpr (std::is_same_v<Plain, Latency>) {
+    auto& [mean, p50, p90, p99] = part;
+    walk_all(archive, mean, p50, p90, p99);
+  } else if constexpr (std::is_same_v<Plain, Served>) {
+    auto& [cluster, space, pod, uid, container, node, instance, engine, model, role, ranks, running, waiting, kv_used,
+           kv_capacity, asleep, window, prompts, generated, finished, hits, preemptions, first_token, inter_token,
+           end_to_end, queue, first, last] = part;
+    walk_all(archive, cluster, space, pod, uid, container, node, instance, engine, model, role, ranks, running, waiting,
+             kv_used, kv_capacity, asleep, window, prompts, generated, finished, hits, preemptions, first_token,
+             inter_token, end_to_end, queue, first, last);
   } else {
     static_assert(std::is_same_v<Plain, Node>);
     auto& [cluster, name, devices, last] = part;
@@ -181,6 +191,7 @@ TESSERA_WALK(AllocationFacts)
 TESSERA_WALK(Allocation)
 TESSERA_WALK(DeviceFacts)
 TESSERA_WALK(Device)
+TESSERA_WALK(Latency)
 #undef TESSERA_WALK
 
 template <class T>
@@ -259,25 +270,34 @@ bool is_whole(const Node& node) {
   return true;
 }
 
-}  // namespace
+bool is_whole(const Served& engine) { return static_cast<std::size_t>(engine.engine) < kEngines; }
 
-std::string to_bytes(const Node& node) {
+template <class T>
+std::string bytes_of(const T& one) {
   Writer to;
   to.number(kForm);
-  walk_part(to, node);
+  walk_part(to, one);
   return std::move(to.out);
 }
 
-Result<Node> node_from_bytes(std::string_view bytes) {
+template <class T>
+Result<T> from_bytes(std::string_view bytes, std::string_view what) {
   Reader from(bytes);
   if (const std::uint64_t form = from.number(); form != kForm)
     return fail(Code::Invalid,
-                "a node of {} bytes in form {}, which a server of another version has written: form {} is read",
+                "{} of {} bytes in form {}, which a server of another version has written: form {} is read", what,
                 bytes.size(), form, kForm);
-  Node node;
-  walk_part(from, node);
-  if (!from.done() || !is_whole(node)) return fail(Code::Invalid, "a node of {} bytes that is not whole", bytes.size());
-  return node;
+  T out;
+  walk_part(from, out);
+  if (!from.done() || !is_whole(out)) return fail(Code::Invalid, "{} of {} bytes, not whole", what, bytes.size());
+  return out;
 }
+
+}  // namespace
+
+std::string to_bytes(const Node& node) { return bytes_of(node); }
+std::string to_bytes(const Served& engine) { return bytes_of(engine); }
+Result<Node> node_from_bytes(std::string_view bytes) { return from_bytes<Node>(bytes, "a node"); }
+Result<Served> engine_from_bytes(std::string_view bytes) { return from_bytes<Served>(bytes, "an engine"); }
 
 }  // namespace tessera::fleet

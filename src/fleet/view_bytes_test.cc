@@ -1,4 +1,4 @@
-#include "fleet/inventory/node_bytes.h"
+#include "fleet/view_bytes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -102,6 +102,57 @@ TEST(NodeBytes, OtherBytesAreRefused) {
   EXPECT_THAT(node_from_bytes(later).error().what, testing::HasSubstr("another version"));
   Node headless{"c", "n", {{}}, 0};
   EXPECT_FALSE(node_from_bytes(to_bytes(headless))) << "a device without facts";
+}
+
+/// Every member says something.
+Served full_engine() {
+  return {"c",
+          "serving",
+          "llm-0",
+          "uid-2",
+          "vllm",
+          "worker-01",
+          "10.0.0.1:8000",
+          Engine::Sglang,
+          "llama",
+          "decode",
+          2,
+          1.5,
+          2.5,
+          0.3,
+          4e5,
+          false,
+          300,
+          10,
+          20,
+          0.5,
+          0.9,
+          3,
+          {1, 2, 3, 4},
+          {5, 6, 7, 8},
+          {9, 10, 11, 12},
+          {13, {}, {}, 14},
+          25,
+          26};
+}
+
+TEST(EngineBytes, AreTheEngine) {
+  const Served wanted = full_engine();
+  const std::string bytes = to_bytes(wanted);
+  const auto read = engine_from_bytes(bytes);
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(to_bytes(*read), bytes);
+  EXPECT_EQ(engine_key(*read), engine_key(wanted));
+  EXPECT_EQ(read->engine, Engine::Sglang);
+  EXPECT_EQ(read->kv_used_ratio, 0.3);
+  EXPECT_EQ(read->asleep, false);
+  EXPECT_EQ(read->queue, wanted.queue);
+  EXPECT_EQ(read->last_seen, 26);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(engine_from_bytes(bytes.substr(0, size))) << size;
+  Served unknown = wanted;
+  unknown.engine = static_cast<Engine>(kEngines);
+  EXPECT_FALSE(engine_from_bytes(to_bytes(unknown)));
 }
 
 }  // namespace
