@@ -40,6 +40,7 @@ std::string_view Dictionary::keep(std::string_view text) {
   std::memcpy(begin, text.data(), text.size());
   block_at_ += text.size();
   block_free_ -= text.size();
+  bytes_ += text.size();
   return {begin, text.size()};
 }
 

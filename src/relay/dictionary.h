@@ -18,6 +18,7 @@ class Dictionary {
   std::uint32_t find(std::string_view text) const;  ///< kNoRow where it is new
   std::string_view text(std::uint32_t number) const { return entries_[number].text; }  ///< lives as long as this
   std::size_t size() const { return entries_.size(); }
+  std::size_t bytes() const { return bytes_; }  ///< of all texts
 
  private:
   struct Entry {
@@ -32,6 +33,7 @@ class Dictionary {
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* block_at_ = nullptr;
   std::size_t block_free_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace tessera::relay

@@ -207,6 +207,7 @@ void Scrape::done(const Result<http::FetchReply>& reply, const http::FetchTimes&
   const std::string error = up ? "" : good.error().what;
   const ScrapedPage page = up ? *std::move(good) : cache_->fail_page();
   deliver(page, times.ended);
+  if (!up) cache_->forget();  // a page that was refused for its size is not kept until the next one
   tell_target(up, std::chrono::duration<double>(times.ended - times.started).count(), page, times.ended);
   tell_all(page, error, times);
   tell_change(error, times.ended);

@@ -12,6 +12,9 @@ namespace {
 
 constexpr EpochMs kAhead = 600'000;          // Prometheus' tolerance for time stamps from the future
 constexpr std::size_t kForgetBeyond = 1000;  // lines and series of the past that are not worth a rebuild
+constexpr std::size_t kForgetBytes = 4U << 20U;
+constexpr std::size_t kLongestLine = 4U << 20U;
+constexpr std::size_t kMostIdleBytes = 32U << 20U, kLineCost = 100;  // beside the text itself, about
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -92,13 +95,14 @@ class ScrapeCache::Reader : public metrics::PageReader {
   bool was_sample() const { return was_sample_; }
 
   void sample(const metrics::Sample& sample) override;
-  void type(std::string_view family, metrics::Kind kind) override { cache_.table_->set_kind(family, kind); }
-  void help(std::string_view family, std::string_view text) override { cache_.table_->set_help(family, text); }
-  void unit(std::string_view family, std::string_view unit) override { cache_.table_->set_unit(family, unit); }
+  void type(std::string_view family, metrics::Kind kind) override { changed(cache_.table_->set_kind(family, kind)); }
+  void help(std::string_view family, std::string_view text) override { changed(cache_.table_->set_help(family, text)); }
+  void unit(std::string_view family, std::string_view unit) override { changed(cache_.table_->set_unit(family, unit)); }
 
   metrics::PageParser parser;
 
  private:
+  void changed(bool is_new) { cache_.words_changed_ += is_new ? 1 : 0; }
   std::uint32_t learn(const metrics::Sample& sample, std::string_view prefix);
   std::uint32_t series_of(const metrics::Sample& sample, std::string_view prefix);
   std::string located(const metrics::Sample& sample, const Ruled& ruled) const;
@@ -112,11 +116,10 @@ class ScrapeCache::Reader : public metrics::PageReader {
 void ScrapeCache::Reader::sample(const metrics::Sample& sample) {
   was_sample_ = true;
   const std::string_view prefix = text_.substr(0, sample.value_at);
-  std::uint32_t line = cache_.find_line(prefix);
-  if (line == kNoRow) line = learn(sample, prefix);
+  const std::uint32_t line = cache_.find_line(prefix);
+  const std::uint32_t series = line == kNoRow ? learn(sample, prefix) : cache_.lines_[line].series;
   if (error_) return;
-  cache_.follow(line);
-  const std::uint32_t series = cache_.lines_[line].series;
+  if (line != kNoRow) cache_.follow(line);
   const std::size_t before = cache_.page_.samples.size();
   cache_.take_sample(series, sample.value, sample.time);
   if (!sample.exemplar || cache_.page_.samples.size() == before) return;
@@ -127,15 +130,20 @@ void ScrapeCache::Reader::sample(const metrics::Sample& sample) {
 }
 
 std::uint32_t ScrapeCache::Reader::learn(const metrics::Sample& sample, std::string_view prefix) {
-  const std::uint32_t series = series_of(sample, prefix);
-  return error_ ? kNoRow : cache_.add_line(prefix, cache_.watched(sample, series));
+  std::uint32_t series = series_of(sample, prefix);
+  if (error_ || (series >= kUnfit && !cache_.has_room_for(prefix))) return series;
+  series = cache_.watched(sample, series);
+  cache_.follow(cache_.add_line(prefix, series));
+  return series;
 }
 
-/// Without relabelling, what stands in the braces alone decides on the labels: the metrics of a page repeat the same
-/// few, and the work on them is done once.
+/// Without relabelling, what stands in the braces alone decides on the labels (but a name may be too long a value): the
+/// metrics of a page repeat the same few, and the work on them is done once.
 std::uint32_t ScrapeCache::Reader::series_of(const metrics::Sample& sample, std::string_view prefix) {
   auto& sets = cache_.label_sets_;
-  const bool is_plain = cache_.rules_.metric_relabel.empty() && prefix.starts_with(sample.name);
+  const auto& longest = cache_.rules_.limits.label_value_length;
+  const bool is_plain = cache_.rules_.metric_relabel.empty() && prefix.starts_with(sample.name) &&
+                        !(longest && sample.name.size() > *longest);
   const std::string_view braces = prefix.substr(name_size(prefix));
   if (is_plain)
     if (const auto known = cache_.texts_.find(braces); known < sets.size() && sets[known] != kNoRow)
@@ -179,15 +187,14 @@ ScrapeCache::ScrapeCache(SeriesRules rules) : rules_(std::move(rules)), table_(s
 ScrapeCache::~ScrapeCache() = default;
 
 void ScrapeCache::begin(metrics::Format format, EpochMs now) {
-  if (lines_.size() > 2 * usual_lines_ + kForgetBeyond || table_->size() > 2 * live_ + usual_samples_ + kForgetBeyond)
-    rebuild();
+  forget();
   reader_ = std::make_unique<Reader>(*this, format);
   carry_.clear();
   is_text_ = format == metrics::Format::Text;
   ended_ = false;
   ++page_number_;
   last_line_ = 0;
-  lines_read_ = known_lines_ = still_live_ = 0;
+  lines_read_ = known_lines_ = still_live_ = bytes_read_ = 0;
   latest_time_ = now + kAhead;
   page_ = {};
   page_.samples.reserve(usual_samples_);
@@ -196,8 +203,11 @@ void ScrapeCache::begin(metrics::Format format, EpochMs now) {
 }
 
 Result<void> ScrapeCache::feed(std::string_view piece) {
+  bytes_read_ += piece.size();
   const std::size_t last = piece.rfind('\n');
   if (last == std::string_view::npos) {
+    if (carry_.size() + piece.size() > kLongestLine)
+      return fail(Code::Invalid, "line {}: it has more than {} bytes", lines_read_ + 1, kLongestLine);
     carry_ += piece;
     return {};
   }
@@ -248,8 +258,8 @@ const char* ScrapeCache::take_known(const char* at, const char* end, std::uint32
   const Line& known = lines_[line];
   at = skip(known.start, at, end);
   if (!at) return nullptr;
-  if (known.series == kComment) {
-    if (*at != '\n') return nullptr;
+  if (is_comment(known.series)) {
+    if (*at != '\n' || known.series != comment_mark()) return nullptr;
     follow(line);
     ++known_lines_;
     return at + 1;
@@ -285,7 +295,12 @@ Result<void> ScrapeCache::take_unknown(std::string_view line) {
   if (reader_->was_sample() || ended_) return {};
   // A comment is taken as known only where it was expected: met elsewhere, it may say something new of its family.
   const std::uint32_t same = find_line(line);
-  follow(same != kNoRow && lines_[same].series == kComment ? same : add_line(line, kComment));
+  if (same == kNoRow || !is_comment(lines_[same].series)) {
+    if (has_room_for(line)) follow(add_line(line, comment_mark()));
+  } else {
+    lines_[same].series = comment_mark();
+    follow(same);
+  }
   return {};
 }
 
@@ -296,6 +311,13 @@ std::uint32_t ScrapeCache::find_line(std::string_view text) const {
   const Start start{texts_.find(text.substr(0, name)), texts_.find(text.substr(name))};
   if (start.name == kNoRow || start.rest == kNoRow) return kNoRow;
   return lines_by_start_.find(hash_of(start), [&](std::uint32_t i) { return lines_[i].start == start; });
+}
+
+/// For a line that stands for no series: no limit of samples is about those. Counts it.
+bool ScrapeCache::has_room_for(std::string_view line) {
+  if (idle_bytes_ + line.size() + kLineCost > kMostIdleBytes) return false;
+  idle_bytes_ += line.size() + kLineCost;
+  return true;
 }
 
 std::uint32_t ScrapeCache::add_line(std::string_view text, std::uint32_t series) {
@@ -369,6 +391,7 @@ Result<ScrapedPage> ScrapeCache::finish() {
   }
   last_page_ = page_number_;
   usual_lines_ = lines_read_;
+  usual_bytes_ = bytes_read_;
   usual_samples_ = page_.samples.size();
   usual_times_ = page_.times.size();
   if (page_.unfit > 0) page_.unfit_note = unfit_note_;
@@ -389,13 +412,22 @@ ScrapedPage ScrapeCache::fail_page() {
   return std::move(page_);
 }
 
-/// Keeps the series that are owed a stale marker, and learns all else anew.
+void ScrapeCache::forget() {
+  const std::size_t texts = texts_.bytes() + table_->text_bytes() + carry_.capacity();
+  if (lines_.size() > 2 * usual_lines_ + kForgetBeyond || table_->size() > 2 * live_ + usual_samples_ + kForgetBeyond ||
+      texts > 8 * usual_bytes_ + kForgetBytes)
+    rebuild();
+}
+
+/// Keeps the series that are owed a stale marker or are not new on the next page, and learns all else anew.
 void ScrapeCache::rebuild() {
   const auto old = std::exchange(table_, std::make_unique<SeriesTable>());
-  keep_live(*old);
+  keep_rows(*old);
   texts_ = {};
-  lines_.assign(1, Line{{0, 0}, kComment, kNoRow});
+  lines_.assign(1, Line{{0, 0}, kComments, kNoRow});
   lines_by_start_ = {};
+  idle_bytes_ = 0;
+  carry_ = {};
   label_sets_.clear();
   watched_.clear();
   derived_.clear();
@@ -411,22 +443,22 @@ void ScrapeCache::rebuild() {
   ++epoch_;
 }
 
-void ScrapeCache::keep_live(const SeriesTable& from) {
+void ScrapeCache::keep_rows(const SeriesTable& from) {
   live_ = 0;
   for (std::uint32_t i = 0; i < from.size(); ++i) {
     const Series& row = from[i];
-    if (!row.live) continue;
+    if (!row.live && (row.seen != last_page_ || last_page_ == 0)) continue;
     Series& copy = (*table_)[table_->add(from.labels(row), from.scraped_name(row.metric))];
     copy.seen = row.seen;
-    copy.live = true;
-    ++live_;
+    copy.live = row.live;
+    live_ += row.live ? 1 : 0;
   }
 }
 
 void ScrapeCache::take_over(const ScrapeCache& before) {
-  keep_live(*before.table_);
   page_number_ = before.page_number_;
   last_page_ = before.last_page_;
+  keep_rows(*before.table_);
 }
 
 }  // namespace tessera::relay

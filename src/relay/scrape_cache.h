@@ -68,6 +68,10 @@ class ScrapeCache {
   /// There is no page this time: every series that went out is stale now. Also when a target leaves.
   ScrapedPage fail_page();
 
+  /// Gives up what much more than the usual page has taught. Numbers of rows mean something else then. For who has done
+  /// with a page that failed; the next page begins with it anyway.
+  void forget();
+
   /// Owes stale markers for what `before` owes them for. Before the first page.
   void take_over(const ScrapeCache& before);
 
@@ -91,10 +95,12 @@ class ScrapeCache {
     std::uint32_t series;  ///< or one of the marks below
     std::uint32_t next;    ///< the line that followed it last time
   };
-  static constexpr std::uint32_t kDropped = 0xffff'fffe;  ///< metric relabelling drops it
-  static constexpr std::uint32_t kComment = 0xffff'fffd;
-  static constexpr std::uint32_t kUnfit = 0xffff'fffc;    ///< left out for its name, and counted
-  static constexpr std::uint32_t kWatched = 0x8000'0000;  ///< and above: plus its number in watched_
+  static constexpr std::uint32_t kDropped = 0xffff'fffe;   ///< metric relabelling drops it
+  static constexpr std::uint32_t kUnfit = 0xffff'fffd;     ///< left out for its name, and counted
+  static constexpr std::uint32_t kComments = 0xc000'0000;  ///< and above: plus words_changed_ when it was read
+  static constexpr std::uint32_t kWatched = 0x8000'0000;   ///< and above: plus its number in watched_
+  static bool is_comment(std::uint32_t series) { return series >= kComments && series < kUnfit; }
+  std::uint32_t comment_mark() const { return kComments + words_changed_ % (kUnfit - kComments); }
 
   Result<void> take_lines(std::string_view text);
   const char* take_known(const char* at, const char* end, std::uint32_t line);
@@ -102,6 +108,7 @@ class ScrapeCache {
   const char* skip(Start start, const char* at, const char* end) const;
   static std::uint64_t hash_of(Start start);
   std::uint32_t find_line(std::string_view text) const;
+  bool has_room_for(std::string_view line);
   std::uint32_t add_line(std::string_view text, std::uint32_t series);
   void follow(std::uint32_t line);
   void take_sample(std::uint32_t series, double value, std::optional<EpochMs> time);
@@ -110,7 +117,7 @@ class ScrapeCache {
   Result<void> derive();
   Result<std::uint32_t> row_of(std::uint32_t made);
   void rebuild();
-  void keep_live(const SeriesTable& from);
+  void keep_rows(const SeriesTable& from);
 
   const SeriesRules rules_;
   std::unique_ptr<SeriesTable> table_;
@@ -123,10 +130,13 @@ class ScrapeCache {
   std::vector<std::uint32_t> derived_;      ///< the series, or kDropped, of each that weights_ makes
   std::uint64_t epoch_ = 0;
   std::size_t live_ = 0;         ///< series that a stale marker is owed to
+  std::size_t idle_bytes_ = 0;   ///< what lines cost that stand for no series
   std::size_t usual_lines_ = 0;  ///< of the last good page
+  std::size_t usual_bytes_ = 0;
   std::size_t usual_samples_ = 0;
   std::size_t usual_times_ = 0;
-  std::string unfit_note_;  ///< of the first unfit line that lines_ holds
+  std::uint32_t words_changed_ = 0;  ///< how often a comment has told a family anew: what was read before may be wrong
+  std::string unfit_note_;           ///< of the first unfit line that lines_ holds
 
   // Of the page that is being read.
   std::unique_ptr<Reader> reader_;
@@ -137,6 +147,7 @@ class ScrapeCache {
   bool is_text_ = true;
   bool ended_ = false;  ///< by # EOF
   std::size_t lines_read_ = 0;
+  std::size_t bytes_read_ = 0;
   std::size_t known_lines_ = 0;  ///< read here since the parser saw one
   std::size_t still_live_ = 0;   ///< of live_, those on this page
   EpochMs latest_time_ = 0;

@@ -174,6 +174,29 @@ TEST(ScrapeCache, RelabelsDropsAndLimits) {
   EXPECT_EQ(why(narrow, "a{x=\"1\",y=\"2\"} 1\n"), "line 1, column 1: label_limit: a has 3 labels, 2 are allowed");
 }
 
+TEST(ScrapeCache, AKnownLabelSetExcusesNoLongName) {
+  SeriesRules rules;
+  rules.limits.label_value_length = 4;
+  ScrapeCache cache(rules);
+  ASSERT_TRUE(scrape(cache, "a{x=\"1\"} 1\n"));
+  EXPECT_EQ(why(cache, "a{x=\"1\"} 1\nlonger{x=\"1\"} 1\n"),
+            "line 2, column 1: label_value_length_limit: label __name__ of longer has 6 bytes, 4 are allowed");
+}
+
+TEST(ScrapeCache, BelievesThePageThatCameLastOfItsFamilies) {
+  ScrapeCache cache({});
+  // Two versions of an exporter behind one address: what stands behind "x 1" is known, and yet says something new.
+  const std::string one = "x 1\n# TYPE a gauge\na 1\n", other = "# TYPE a counter\na 1\n";
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& [page, kind] : {std::pair(one, metrics::Kind::Gauge), std::pair(other, metrics::Kind::Counter)}) {
+      const auto seen = scrape(cache, page);
+      ASSERT_TRUE(seen) << seen.error().what;
+      const auto a = seen->page.samples.back().series;
+      EXPECT_EQ(cache.table().metric(cache.table()[a].metric).kind, kind) << page;
+    }
+  }
+}
+
 TEST(ScrapeCache, SaysWhereALimitIsExceeded) {
   const struct {
     std::string_view page, want;
@@ -224,6 +247,57 @@ TEST(ScrapeCache, ForgetsLinesThatDoNotComeBack) {
     most = std::max(most, cache.lines());
   }
   EXPECT_LT(most, 2000U);
+}
+
+TEST(ScrapeCache, LinesThatComeToNothingAreKnownUpToABound) {
+  RelabelRule drop;
+  drop.source_labels = {"__name__"};
+  drop.regex = "drop";
+  drop.action = RelabelAction::Drop;
+  ScrapeCache cache({.metric_relabel = {*Relabel::compile(drop)}});
+  const std::string much(1'000, 'x');
+  std::string page = "a 1\n";
+  for (int i = 0; i < 20'000; ++i) page += fmt::format("#{0}{1}\ndrop{{i=\"{0}{1}\"}} 1\n", i, much);
+  page += "b 2\n";
+  for (int round = 0; round < 2; ++round) {
+    const auto seen = scrape(cache, page, 65'536);
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_EQ(seen->page.scraped, 20'002U);
+    EXPECT_THAT(seen->values, ElementsAre(testing::Pair("{__name__=\"a\"}", 1), testing::Pair("{__name__=\"b\"}", 2)));
+    EXPECT_GT(cache.lines(), 20'000U);
+    EXPECT_LT(cache.lines(), 33'000U) << "32 MiB of a thousand bytes each";
+  }
+}
+
+TEST(ScrapeCache, WhatIsRefusedForItsSizeIsForgotten) {
+  SeriesRules rules;
+  rules.limits.samples = 3'000;
+  ScrapeCache cache(rules);
+  ASSERT_TRUE(scrape(cache, "a 1\n"));
+  std::string bomb;
+  for (int i = 0; i < 4'000; ++i) bomb += fmt::format("bomb{{i=\"{}\"}} 1\n", i);
+  ASSERT_FALSE(scrape(cache, bomb, 4096));
+  EXPECT_THAT(look(cache, cache.fail_page()).stale, ElementsAre("{__name__=\"a\"}"));
+  EXPECT_GT(cache.lines(), 3'000U);
+  cache.forget();
+  EXPECT_EQ(cache.lines(), 1U) << "the one before the first";
+  const std::string line = "a{x=\"" + std::string(5U << 20U, 'x') + "\"} 1\n";
+  for (int round = 0; round < 2; ++round)
+    EXPECT_EQ(why(cache, "b 1\n" + line), "line 2: it has more than 4194304 bytes");
+}
+
+TEST(ScrapeCache, ForgettingMakesNoSeriesNew) {
+  ScrapeCache cache({});
+  std::string churn = "mark 1\n";
+  for (int i = 0; i < 1'500; ++i) churn += fmt::format("churn{{pid=\"{}\"}} 1\n", i);
+  const std::string page = fmt::format("mark 1\ntimed 1 {}\n", kNow);
+  ASSERT_TRUE(scrape(cache, churn, 4096));
+  ASSERT_TRUE(scrape(cache, page));
+  const auto epoch = cache.epoch();
+  const auto seen = scrape(cache, page);
+  ASSERT_TRUE(seen);
+  EXPECT_NE(cache.epoch(), epoch) << "it has forgotten";
+  EXPECT_EQ(seen->page.added, 0U) << "also a series with a time of its own, to which no marker is owed";
 }
 
 std::vector<std::pair<std::uint32_t, EpochMs>> times_of(const ScrapedPage& page) {

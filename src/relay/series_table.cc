@@ -1,6 +1,7 @@
 #include "relay/series_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -12,6 +13,8 @@ constexpr std::string_view kName = "__name__";
 // A sample's name is its family's, or that with one of these behind it.
 constexpr std::string_view kSuffixes[] = {"_bucket",  "_count", "_sum",    "_total",
                                           "_created", "_info",  "_gcount", "_gsum"};
+
+constexpr std::size_t kMostWordBytes = 32U << 20U, kWordCost = 100;  // beside the text itself, about
 
 std::uint64_t hash_of(const Series& series) { return mixed((std::uint64_t{series.metric} << 32U | series.labels) + 1); }
 
@@ -114,20 +117,39 @@ const SeriesTable::Family* SeriesTable::family_of(std::string_view scraped) cons
   return nullptr;
 }
 
-SeriesTable::Family& SeriesTable::family(std::string_view name) {
-  if (const Family* known = find_family(name)) return families_[static_cast<std::size_t>(known - families_.data())];
+/// Counts it. A page is read to its end before anybody knows whether it is a page.
+bool SeriesTable::has_room_for(std::string_view word) {
+  if (word_bytes_ + word.size() + kWordCost > kMostWordBytes) return false;
+  word_bytes_ += word.size() + kWordCost;
+  return true;
+}
+
+/// Null where there is no room for another one.
+SeriesTable::Family* SeriesTable::family(std::string_view name) {
+  if (const Family* known = find_family(name)) return &families_[static_cast<std::size_t>(known - families_.data())];
+  if (!has_room_for(name)) return nullptr;
   const auto added = static_cast<std::uint32_t>(families_.size());
   families_.push_back({.name = texts_.number(name)});
   families_by_name_.insert(added, [this](std::uint32_t i) {
     const std::string_view text = texts_.text(families_[i].name);
     return XXH3_64bits(text.data(), text.size());
   });
-  return families_.back();
+  return &families_.back();
 }
 
-void SeriesTable::set_kind(std::string_view name, metrics::Kind kind) { family(name).kind = kind; }
-void SeriesTable::set_help(std::string_view name, std::string_view text) { family(name).help = texts_.number(text); }
-void SeriesTable::set_unit(std::string_view name, std::string_view unit) { family(name).unit = texts_.number(unit); }
+bool SeriesTable::say(std::string_view name, std::uint32_t Family::* what, std::string_view text) {
+  Family* const of = family(name);
+  if (!of || texts_.text(of->*what) == text || !has_room_for(text)) return false;
+  of->*what = texts_.number(text);
+  return true;
+}
+
+bool SeriesTable::set_kind(std::string_view name, metrics::Kind kind) {
+  Family* const of = family(name);
+  return of && std::exchange(of->kind, kind) != kind;
+}
+bool SeriesTable::set_help(std::string_view name, std::string_view text) { return say(name, &Family::help, text); }
+bool SeriesTable::set_unit(std::string_view name, std::string_view unit) { return say(name, &Family::unit, unit); }
 
 void SeriesTable::describe(const MetricText& metric) {
   set_kind(metric.family, metric.kind);

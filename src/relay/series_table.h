@@ -51,10 +51,13 @@ class SeriesTable {
   std::span<const metrics::Label> label_set(std::uint32_t set) const;
   Labels labels(const Series& series) const;  ///< with `__name__`
 
-  // What the page's own metadata lines say.
-  void set_kind(std::string_view family, metrics::Kind kind);
-  void set_help(std::string_view family, std::string_view text);
-  void set_unit(std::string_view family, std::string_view unit);
+  std::size_t text_bytes() const { return texts_.bytes(); }
+
+  // What the page's own metadata lines say; true where it was not known, or otherwise. Of some hundred thousand
+  // families it is kept, and no more.
+  bool set_kind(std::string_view family, metrics::Kind kind);
+  bool set_help(std::string_view family, std::string_view text);
+  bool set_unit(std::string_view family, std::string_view unit);
   /// What another table knows of a metric.
   void describe(const MetricText& metric);
 
@@ -77,7 +80,9 @@ class SeriesTable {
   std::uint32_t add_set(std::span<const Pair> set);
   std::uint32_t add_series(std::uint32_t metric, std::uint32_t label_set);
   std::uint32_t add_metric(std::string_view name, std::string_view scraped);
-  Family& family(std::string_view name);
+  Family* family(std::string_view name);
+  bool say(std::string_view family, std::uint32_t Family::* what, std::string_view text);
+  bool has_room_for(std::string_view word);
   const Family* family_of(std::string_view scraped) const;
   const Family* find_family(std::string_view name) const;
 
@@ -90,6 +95,7 @@ class SeriesTable {
   IndexTable sets_by_pairs_, metrics_by_name_, families_by_name_, series_by_parts_;
   std::vector<Pair> adding_;
   mutable std::vector<metrics::Label> shown_;
+  std::size_t word_bytes_ = 0;  ///< what is said of families has cost so much
 };
 
 }  // namespace tessera::relay
