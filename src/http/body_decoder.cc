@@ -122,6 +122,11 @@ Result<BodyDecoder> BodyDecoder::open(std::string_view encoding) {
 
 void BodyDecoder::feed(std::string_view wire) { wire_ = wire; }
 
+void BodyDecoder::hold() {
+  held_ = std::string(wire_);  // which may be a part of held_
+  wire_ = held_;
+}
+
 Result<std::string_view> BodyDecoder::next(std::span<char> scratch) {
   if (!codec_) return std::exchange(wire_, {});
   const std::size_t size = TRY(codec_->decode(wire_, scratch));

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -22,6 +23,8 @@ class BodyDecoder {
   /// The next decoded bytes: a part of what was fed where there is nothing to decode, else written to `scratch`. Empty:
   /// feed more. Unavailable, and nothing else to expect, where the bytes are no such encoding.
   Result<std::string_view> next(std::span<char> scratch);
+  /// Keeps what is left of what was fed, which then need not stay in place.
+  void hold();
   /// Whether the body may end here: one that ends in the middle is an error, never a short body.
   Result<void> finish() const;
 
@@ -32,6 +35,7 @@ class BodyDecoder {
   explicit BodyDecoder(std::unique_ptr<Codec> codec);
   std::unique_ptr<Codec> codec_;  ///< null: identity
   std::string_view wire_;
+  std::string held_;
 };
 
 }  // namespace tessera::http

@@ -125,5 +125,81 @@ TEST_F(FetchBodyTest, CutsBodiesAtTheirLimit) {
   }
 }
 
+/// Work for a receiver, as its thread's time.
+void work(Milliseconds time) {
+  for (const auto end = in(time); std::chrono::steady_clock::now() < end;) continue;
+}
+
+/// 4 MiB, no two pieces of which are the same.
+std::string numbers() {
+  std::string out;
+  for (int i = 0; out.size() < 4U << 20U; ++i) out += std::to_string(i) + '\n';
+  return out;
+}
+
+TEST_F(FetchBodyTest, ComesWholeAndHoldsUpNobodyWhereItIsMuchWork) {
+  const std::string text = numbers();
+  const std::string nothing(8U << 20U, '\n');
+  const struct {
+    std::string name, reply, want;
+  } cases[] = {{"plain", reply_of(text), text},
+               {"gzip", reply_of(gzip(text), "Content-Encoding: gzip\r\n"), text},
+               {"zstd", reply_of(zstd(text), "Content-Encoding: zstd\r\n"), text},
+               {"all in one piece", reply_of(gzip(nothing), "Content-Encoding: gzip\r\n"), nothing}};
+  const RawServer light(always(reply_of("x")));
+  for (const auto& c : cases) {
+    const RawServer heavy(once(c.reply));
+    Catch much, little;
+    std::size_t had = 0;
+    much.on_body = [&] {
+      if (had == 0) {
+        had = 1;
+        loop_->start(get_of(light.url()), little);
+      }
+      work(std::chrono::milliseconds(2));
+      return true;
+    };
+    little.on_done = [&] { had = much.size; };
+    auto request = get_of(heavy.url());
+    request.max_body_bytes = c.want.size();
+    fetch(request, much);
+    EXPECT_EQ(much.error, "") << c.name;
+    EXPECT_TRUE(much.text == c.want) << c.name << ": " << much.text.size();
+    EXPECT_EQ(much.dones, 1) << c.name;
+    EXPECT_EQ(little.text, "x") << c.name;
+    EXPECT_LT(had, c.want.size()) << c.name << ": the other one is done before";
+  }
+}
+
+TEST_F(FetchBodyTest, EndsInTheMiddleOfMuchWork) {
+  const std::string packed = reply_of(gzip(std::string(8U << 20U, '\n')), "Content-Encoding: gzip\r\n");
+  for (const std::string& reply : {packed, reply_of(numbers())}) {
+    const RawServer server(always(reply));
+    auto request = get_of(server.url());
+    request.max_body_bytes = 8U << 20U;
+    Catch late, refusing, cancelled;
+    late.on_body = [] { return work(std::chrono::milliseconds(2)), true; };
+    request.deadline = std::chrono::milliseconds(50);
+    fetch(request, late);
+    EXPECT_THAT(late.error, HasSubstr("no full reply within 50ms"));
+    request.deadline = std::chrono::minutes(1);
+    refusing.on_body = [&] { return work(std::chrono::milliseconds(2)), refusing.size < 1U << 20U; };
+    fetch(request, refusing);
+    EXPECT_THAT(refusing.error, HasSubstr("refused the body"));
+    cancelled.on_body = [&] {
+      work(std::chrono::milliseconds(2));
+      if (cancelled.size >= 1U << 20U) loop_->cancel(cancelled);
+      return true;
+    };
+    fetch(request, cancelled);
+    EXPECT_EQ(cancelled.dones, 0);
+    for (const auto* receiver : {&late, &refusing, &cancelled}) EXPECT_LT(receiver->size, 4U << 20U);
+    Catch after;  // over what is left of the handles of those
+    fetch(request, after);
+    EXPECT_EQ(after.error, "");
+    EXPECT_GE(after.size, 4U << 20U);
+  }
+}
+
 }  // namespace
 }  // namespace tessera::http

@@ -31,14 +31,27 @@ constexpr std::size_t kScratchBytes = 64U << 10U;    // decoded at a time: small
 constexpr std::size_t kEncodedSurplus = 64U << 10U;  // by which an encoded body may be longer than decoded
 constexpr int kMostEvents = 128;
 
+// What a body costs its receiver is not the loop's to know, and a little of a packed one may be very much: who has had
+// so much time goes on after all others had theirs.
+constexpr Milliseconds kShare{10};
+
 constexpr std::size_t kSparesLooked = 16;  // at for one that knows the request already: about the jobs of a relay
+
+struct Transfer;
+
+/// What all transfers of a loop work on.
+struct Bench {
+  std::vector<char> scratch = std::vector<char>(kScratchBytes);  ///< for what is decoded
+  std::uint64_t share = 0;                                       ///< counts each that somebody was given
+  std::vector<Transfer*> waiting;                                ///< those who have had theirs, and want more
+};
 
 /// A handle of libcurl with all that it writes to. It is used again and again, and then told only what is new to it:
 /// its options cost more than a small page.
 struct Transfer {
   Easy easy;
-  std::span<char> scratch;  ///< the loop's, for what is decoded
-  std::size_t index = 0;    ///< where the loop holds it
+  Bench& bench;
+  std::size_t index = 0;  ///< where the loop holds it
 
   ClientRequest request;               ///< what the handle was told last
   std::optional<CurlOptions> options;  ///< of the request; none: the handle was told nothing of it
@@ -51,13 +64,22 @@ struct Transfer {
   std::optional<Error> refusal;        ///< why we ended it ourselves
   char detail[CURL_ERROR_SIZE] = "";
 
-  explicit Transfer(std::span<char> room) : scratch(room) {}
+  std::uint64_t share = 0;  ///< the bench's, when share_end was its end
+  SteadyTime share_end{};
+  bool holds = false;            ///< the decoder has bytes that there was no time for
+  bool paused = false;           ///< libcurl has
+  std::optional<CURLcode> over;  ///< its last word, while the decoder holds
+
+  explicit Transfer(Bench& of) : bench(of) {}
   bool knows(const ClientRequest& wanted);
   void tell(const ClientRequest& wanted);
   void forget_reply();
   FetchReply reply() const;
   bool begin();
   bool take(std::string_view wire);
+  bool unpack();
+  bool has_had_its_share();
+  void wait_for_another();
   Result<FetchReply> outcome(CURLcode code);
 
  private:
@@ -117,15 +139,36 @@ bool Transfer::take(std::string_view wire) {
   if (times.wire_bytes > request.max_body_bytes && times.wire_bytes - request.max_body_bytes > kEncodedSurplus)
     return too_long();  // encoded nothings without end
   decoder->feed(wire);
-  for (;;) {
-    const auto chunk = decoder->next(scratch);
+  return unpack();
+}
+
+bool Transfer::unpack() {
+  for (holds = false;;) {
+    const auto chunk = decoder->next(bench.scratch);
     if (!chunk) return refuse(chunk.error());
     if (chunk->empty()) return true;
     if (chunk->size() > request.max_body_bytes - times.body_bytes) return too_long();
     times.body_bytes += chunk->size();
     if (!receiver->body(*chunk)) return refuse(fail(Code::Invalid, "the receiver refused the body"));
     if (!receiver) return false;
+    if (!has_had_its_share()) continue;
+    decoder->hold();
+    holds = true;
+    wait_for_another();
+    return true;
   }
+}
+
+/// Of a new one nobody has had anything, however late it is: so everybody gets on.
+bool Transfer::has_had_its_share() {
+  const auto now = Clock::now();
+  if (std::exchange(share, bench.share) == bench.share) return now >= share_end;
+  share_end = now + kShare;
+  return false;
+}
+
+void Transfer::wait_for_another() {
+  if (std::ranges::find(bench.waiting, this) == bench.waiting.end()) bench.waiting.push_back(this);
 }
 
 bool Transfer::has_body() const { return request.method != "HEAD" && response.status != 204 && response.status != 304; }
@@ -151,11 +194,17 @@ void Transfer::forget_reply() {
   response = {};
   decoder.reset();
   refusal.reset();
+  holds = paused = false;
+  over.reset();
   *detail = '\0';
 }
 
-std::size_t take_body(char* data, std::size_t, std::size_t size, void* transfer) {
-  return static_cast<Transfer*>(transfer)->take({data, size}) ? size : 0;
+std::size_t take_body(char* data, std::size_t, std::size_t size, void* target) {
+  auto& transfer = *static_cast<Transfer*>(target);
+  if (!transfer.holds && !transfer.has_had_its_share()) return transfer.take({data, size}) ? size : 0;
+  transfer.paused = true;
+  transfer.wait_for_another();
+  return CURL_WRITEFUNC_PAUSE;
 }
 
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* target) {
@@ -208,6 +257,8 @@ class FetchLoop::Impl {
   void turn(SteadyTime until);
   void wait(SteadyTime until);
   void launch(Transfer& transfer);
+  void resume();
+  bool resume(Transfer& transfer);
   void take_ended();
   void end(Transfer& transfer, const Result<FetchReply>& reply);
   std::unique_ptr<Transfer> spare(const ClientRequest& request);
@@ -217,7 +268,7 @@ class FetchLoop::Impl {
   Socket epoll_;
   Socket wake_;
   Multi multi_;
-  std::vector<char> scratch_ = std::vector<char>(kScratchBytes);
+  Bench bench_;
   std::vector<std::unique_ptr<Transfer>> active_;
   std::vector<std::unique_ptr<Transfer>> spare_;  ///< with those active as many as ever were so at once
   // libcurl takes and drops no transfer from within a callback, so both wait for the next turn.
@@ -265,7 +316,7 @@ int FetchLoop::Impl::set_timer(CURLM*, long ms, void* impl) {
 
 /// The last one used that knows the request; otherwise any.
 std::unique_ptr<Transfer> FetchLoop::Impl::spare(const ClientRequest& request) {
-  if (spare_.empty()) return std::make_unique<Transfer>(scratch_);
+  if (spare_.empty()) return std::make_unique<Transfer>(bench_);
   const auto end = spare_.rbegin() + static_cast<std::ptrdiff_t>(std::min(spare_.size(), kSparesLooked));
   const auto known = std::find_if(spare_.rbegin(), end, [&](const auto& transfer) { return transfer->knows(request); });
   std::swap(known == end ? spare_.back() : *known, spare_.back());
@@ -308,9 +359,14 @@ void FetchLoop::Impl::launch(Transfer& transfer) {
 void FetchLoop::Impl::retire(Transfer& transfer) {
   std::erase(starting_, &transfer);
   std::erase(cancelled_, &transfer);
+  std::erase(bench_.waiting, &transfer);
   std::swap(active_[transfer.index], active_.back());
   active_[transfer.index]->index = transfer.index;
   if (transfer.easy) curl_multi_remove_handle(multi_.get(), transfer.easy.get());  // nothing where it was not added
+  if (transfer.paused) {  // a handle that begins anew, and nothing that libcurl kept
+    transfer.options.reset();
+    transfer.easy.reset();
+  }
   transfer.forget_reply();
   spare_.push_back(std::move(active_.back()));
   active_.pop_back();
@@ -327,6 +383,29 @@ void FetchLoop::Impl::end(Transfer& transfer, const Result<FetchReply>& reply) {
   receiver->done(reply, times);
 }
 
+/// False: it has come to its end, and the outcome says how.
+bool FetchLoop::Impl::resume(Transfer& transfer) {
+  ++bench_.share;
+  if (transfer.holds) {
+    if (Clock::now() > transfer.times.started + transfer.request.deadline) transfer.over = CURLE_OPERATION_TIMEDOUT;
+    if (transfer.over.value_or(CURLE_OK) != CURLE_OK || !transfer.unpack()) return false;
+    if (transfer.holds) return true;
+    if (transfer.over) return false;
+  }
+  if (!std::exchange(transfer.paused, false)) return true;
+  const CURLcode code = curl_easy_pause(transfer.easy.get(), CURLPAUSE_CONT);  // calls take_body()
+  if (code != CURLE_OK) transfer.over = code;
+  return code == CURLE_OK;
+}
+
+void FetchLoop::Impl::resume() {
+  for (Transfer* const transfer : std::exchange(bench_.waiting, {})) {
+    if (!transfer->receiver || resume(*transfer) || !transfer->receiver)
+      continue;  // one that is cancelled waits for its turn
+    end(*transfer, transfer->outcome(transfer->over.value_or(CURLE_OK)));
+  }
+}
+
 void FetchLoop::Impl::take_ended() {
   int left = 0;
   while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
@@ -334,17 +413,19 @@ void FetchLoop::Impl::take_ended() {
     void* owner = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
     auto& transfer = *static_cast<Transfer*>(owner);
-    if (transfer.receiver)
-      end(transfer, transfer.outcome(code));
-    else
+    if (!transfer.receiver)
       retire(transfer);
+    else if (transfer.holds && code == CURLE_OK)
+      transfer.over = code;
+    else
+      end(transfer, transfer.outcome(code));
   }
 }
 
 void FetchLoop::Impl::wait(SteadyTime until) {
   const auto now = Clock::now();
   const auto first = std::min(until, timer_.value_or(until));
-  const bool at_once = ended_ || woken_ || first <= now;
+  const bool at_once = ended_ || woken_ || first <= now || !bench_.waiting.empty();
   const auto ms = at_once ? 0 : std::chrono::ceil<Milliseconds>(first - now).count();
   std::array<epoll_event, kMostEvents> events;
   const int count =
@@ -360,10 +441,12 @@ void FetchLoop::Impl::wait(SteadyTime until) {
     const int what = ((event.events & (EPOLLIN | EPOLLHUP)) != 0 ? CURL_CSELECT_IN : 0) |
                      ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                      ((event.events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
+    ++bench_.share;
     curl_multi_socket_action(multi_.get(), event.data.fd, what, &running);
   }
   if (timer_ && *timer_ <= Clock::now()) {
     timer_.reset();
+    ++bench_.share;
     curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
   }
 }
@@ -372,6 +455,7 @@ void FetchLoop::Impl::turn(SteadyTime until) {
   while (!cancelled_.empty()) retire(*cancelled_.back());
   for (Transfer* const transfer : std::exchange(starting_, {})) launch(*transfer);
   wait(until);
+  resume();
   take_ended();
 }
 
