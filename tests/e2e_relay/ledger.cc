@@ -9,13 +9,13 @@ namespace tessera::e2e {
 namespace {
 
 constexpr std::size_t kMostWords = 10;
-constexpr EpochMs kAhead = 100;  // the relay's clock never runs back, and so may be ahead of the wall's for a moment
 
 /// The pages of one target as one series of the receiver has them.
 class Account {
  public:
-  Account(const std::vector<EpochMs>& served, const std::vector<Point>& failures, const std::vector<Gap>& gaps)
-      : served_(served), failures_(failures), gaps_(gaps) {}
+  Account(const std::vector<EpochMs>& served, const std::vector<Point>& failures, const std::vector<Gap>& gaps,
+          EpochMs ahead)
+      : served_(served), failures_(failures), gaps_(gaps), ahead_(ahead) {}
 
   /// `scale`: what turns a value into the number of its page.
   std::string wrong(const std::vector<Point>& points, double scale) const {
@@ -28,7 +28,7 @@ class Account {
       const auto page = static_cast<std::size_t>(number);
       if (page <= before || point.time <= time)
         return fmt::format("page {} at {} comes after page {} at {}", page, point.time, before, time);
-      if (point.time > served_[page - 1] + kAhead)
+      if (point.time > served_[page - 1] + ahead_)
         return fmt::format("page {} is stamped {}, but was served at {}", page, point.time, served_[page - 1]);
       if (auto lost = missing(before, page, time, point.time); !lost.empty()) return lost;
       before = page;
@@ -56,12 +56,13 @@ class Account {
   const std::vector<EpochMs>& served_;
   const std::vector<Point>& failures_;
   const std::vector<Gap>& gaps_;
+  const EpochMs ahead_;
 };
 
 }  // namespace
 
 std::vector<std::string> differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                     const std::vector<Gap>& gaps) {
+                                     const std::vector<Gap>& gaps, EpochMs ahead) {
   std::vector<std::string> out;
   std::map<std::string, std::vector<Point>> ups;
   for (auto& [labels, points] : receiver.samples(fmt::format("up{{job=\"{}\"}}", job)))
@@ -77,7 +78,7 @@ std::vector<std::string> differences(const CountingTargets& targets, Receiver& r
     for (const auto& [labels, points] : all) {
       const std::string& target = labels.at("target");
       const auto served = targets.served(std::stoi(target));
-      const auto wrong = Account(served, ups[target], gaps).wrong(points, scale);
+      const auto wrong = Account(served, ups[target], gaps, ahead).wrong(points, scale);
       if (!wrong.empty() && out.size() < kMostWords)
         out.push_back(fmt::format("{} of {}: {}", shown(labels), receiver.name(), wrong));
     }
@@ -86,9 +87,9 @@ std::vector<std::string> differences(const CountingTargets& targets, Receiver& r
 }
 
 std::vector<std::string> lasting_differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                             const std::vector<Gap>& gaps) {
+                                             const std::vector<Gap>& gaps, EpochMs ahead) {
   std::vector<std::string> out;
-  eventually([&] { return (out = differences(targets, receiver, job, gaps)).empty(); });
+  eventually([&] { return (out = differences(targets, receiver, job, gaps, ahead)).empty(); });
   return out;
 }
 

@@ -13,14 +13,17 @@ struct Gap {
   EpochMs from, to;
 };
 
+/// The relay's clock never runs back, and so may be ahead of the wall's for a moment.
+inline constexpr EpochMs kUsuallyAhead = 100;
+
 /// What differs, in words, at most ten; empty: every page served is there once, in order, under increasing times not
-/// later than it was served. A page may be missing only where `up` says that its scrape failed (a busy machine), or
-/// in a gap.
+/// later than it was served (but for `ahead` milliseconds). A page may be missing only where `up` says that its scrape
+/// failed (a busy machine), or in a gap.
 std::vector<std::string> differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                     const std::vector<Gap>& gaps = {});
+                                     const std::vector<Gap>& gaps = {}, EpochMs ahead = kUsuallyAhead);
 
 /// Waits until there is no difference; what differs at the end of patience.
 std::vector<std::string> lasting_differences(const CountingTargets& targets, Receiver& receiver, const std::string& job,
-                                             const std::vector<Gap>& gaps = {});
+                                             const std::vector<Gap>& gaps = {}, EpochMs ahead = kUsuallyAhead);
 
 }  // namespace tessera::e2e

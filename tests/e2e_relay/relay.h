@@ -25,6 +25,7 @@ class Relay {
   int stop() { return process_->stop(); }
   void kill();
   Child& process() { return *process_; }
+  const Child& process() const { return *process_; }
   const std::filesystem::path& folder() const { return folder_.path(); }
 
   std::string url(const std::string& path) const { return "http://" + address_ + path; }

@@ -93,6 +93,26 @@ http::Response BilingualTarget::handle(const http::Request& request) {
   return response;
 }
 
+std::string address_of(const http::RawServer& server) {
+  const std::string url = server.url();
+  return url.substr(7, url.rfind('/') - 7);
+}
+
+EndlessTarget::EndlessTarget(Line line)
+    : line_(std::move(line)), server_([this](http::RawServer::Peer& peer) { serve(peer); }) {}
+
+void EndlessTarget::serve(http::RawServer::Peer& peer) {
+  peer.read_request();
+  std::string block = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n";  // ends with the connection
+  std::uint64_t taken = 0;
+  for (std::uint64_t number = 0; peer.send(block);) {
+    taken += block.size();
+    for (auto most = most_taken_.load(); most < taken && !most_taken_.compare_exchange_weak(most, taken);) continue;
+    block.clear();
+    while (block.size() < 64U << 10U) block += line_(number++);
+  }
+}
+
 CountingTargets::CountingTargets(int count, int series)
     : series_(series),
       served_(static_cast<std::size_t>(count)),

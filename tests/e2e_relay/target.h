@@ -1,11 +1,14 @@
 #pragma once
 // Targets that tests write: each knows what it has served and when.
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "http/raw_server.h"
 #include "http/server.h"
 #include "tests/e2e/child.h"
 
@@ -62,6 +65,24 @@ class BilingualTarget {
   int requests_ = 0;    // guarded by mutex_
   std::string accept_;  // guarded by mutex_
   std::unique_ptr<http::Server> server_;
+};
+
+std::string address_of(const http::RawServer& server);
+
+/// A page of the lines `line(0)`, `line(1)` and so on, as fast as they are read and for as long as somebody reads.
+class EndlessTarget {
+ public:
+  using Line = std::function<std::string(std::uint64_t number)>;
+  explicit EndlessTarget(Line line);
+  std::string address() const { return address_of(server_); }
+  /// The bytes that the most patient request has taken.
+  std::uint64_t most_taken() const { return most_taken_; }
+
+ private:
+  void serve(http::RawServer::Peer& peer);
+  const Line line_;
+  std::atomic<std::uint64_t> most_taken_ = 0;
+  http::RawServer server_;
 };
 
 /// Many targets of one server. Page n of each says so in `series` series of two metrics: `work_total{worker} n` and

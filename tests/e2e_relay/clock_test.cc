@@ -1,0 +1,97 @@
+// The wall clock of the relay's machine is set while it scrapes. The receivers' clocks, and the tests', stay right.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+
+#include "base/files.h"
+#include "tests/e2e_relay/ledger.h"
+#include "tests/e2e_relay/relay.h"
+#include "tests/e2e_relay/two_stores.h"
+
+namespace tessera::e2e {
+namespace {
+using namespace std::chrono_literals;
+using testing::IsEmpty;
+
+/// See moved_clock.cc.
+class Clock {
+ public:
+  Clock() { EXPECT_TRUE(write_file_atomically(file(), std::string(sizeof(std::int64_t), '\0'))); }
+  std::map<std::string, std::string> environment() const {
+    return {{"LD_PRELOAD", MOVED_CLOCK_LIBRARY}, {"MOVED_CLOCK", file().string()}};
+  }
+  /// From the right time.
+  void move_by(Milliseconds offset) {
+    const std::int64_t number = offset.count();
+    std::fstream out(file(), std::ios::binary | std::ios::in | std::ios::out);  // in place: the relay has it mapped
+    out.write(reinterpret_cast<const char*>(&number), sizeof number);
+    EXPECT_TRUE(out.flush());
+  }
+
+ private:
+  std::filesystem::path file() const { return folder_.path() / "clock"; }
+  TempDir folder_;
+};
+
+using ClockJumps = TwoStores;
+
+std::size_t points_in(Receiver& receiver, const std::string& selector) {
+  std::size_t sum = 0;
+  for (const auto& [labels, points] : receiver.samples(selector)) sum += points.size();
+  return sum;
+}
+
+/// Between neighbours of a series.
+EpochMs widest_gap(Receiver& receiver, const std::string& selector) {
+  EpochMs widest = 0;
+  for (const auto& [labels, points] : receiver.samples(selector))
+    for (std::size_t i = 1; i < points.size(); ++i) widest = std::max(widest, points[i].time - points[i - 1].time);
+  return widest;
+}
+
+TEST_F(ClockJumps, OfMinutesLoseNothingAndKeepTheOrder) {
+  Clock clock;
+  CountingTargets targets(5, 2);
+  Relay relay(global() + "scrape_configs:\n" + targets.job("load") + to_both(), {}, clock.environment());
+  for (const auto offset : {0s, 120s, 0s, -300s, 60s, 0s}) {
+    clock.move_by(offset);
+    EXPECT_TRUE(targets.asked(4));
+  }
+  targets.finish();
+  for (const auto& store : stores()) {
+    EXPECT_THAT(lasting_differences(targets, *store, "load", {}, 120'000 + kUsuallyAhead), IsEmpty()) << store->name();
+    EXPECT_GT(widest_gap(*store, "work_total"), 119'000) << "the clock has been moved";
+  }
+  EXPECT_TRUE(relay.has_sent_all());
+  EXPECT_EQ(relay.sum("tessera_relay_dropped_samples_total"), 0);
+  EXPECT_EQ(relay.stop(), 0);
+}
+
+TEST_F(ClockJumps, BackByMoreThanTenMinutesAreBelieved) {
+  Clock clock;
+  CountingTargets targets(3, 2);
+  Relay relay(global() + "scrape_configs:\n" + targets.job("load") + to_both(), {}, clock.environment());
+  for (const auto offset : {0min, -30min, 0min}) {
+    clock.move_by(offset);
+    EXPECT_TRUE(targets.asked(4));
+  }
+  targets.finish();
+  EXPECT_TRUE(relay.has_sent_all());
+  const double refused = relay.sum("tessera_relay_dropped_samples_total", {"destination=\"prometheus\""});
+  EXPECT_GE(refused, 4 * 3 * (4 + 5)) << "it takes nothing that is older than what it has";
+  EXPECT_EQ(relay.sum("tessera_relay_dropped_samples_total", {"destination=\"victoria-metrics\""}), 0);
+  EXPECT_EQ(relay.stop(), 0);
+  EXPECT_EQ(static_cast<double>(points_in(victoria_metrics(), "{job=\"load\"}")),
+            static_cast<double>(points_in(prometheus(), "{job=\"load\"}")) + refused)
+      << "all of it is there or counted";
+  for (const auto& [labels, points] : prometheus().samples("work_total")) {
+    const auto pages = targets.served(std::stoi(labels.at("target")));
+    EXPECT_EQ(points.back().value, static_cast<double>(pages.size())) << "what came after the jump is taken again";
+  }
+}
+
+}  // namespace
+}  // namespace tessera::e2e
