@@ -1,0 +1,169 @@
+// What stands around every page.
+import { useEffect, useState } from 'preact/hooks';
+import { asksForKey, get, address, unreachableSince } from '../api/client';
+import { clock, paused, staleFor, streams, tick } from '../api/live';
+import type { WhoAmI } from '../api/schema';
+import { language, languages, t, type Language } from '../i18n';
+import { Icon, Logo } from '../ui/icons';
+import { Nothing, Select } from '../ui/parts';
+import { duration } from '../ui/format';
+import { Dialog } from './dialog';
+import { helpOpen, pressed, searchOpen } from './keys';
+import { navigation, pages } from './pages';
+import { RangePicker } from './range_picker';
+import { Search } from './search';
+import { credential, signIn, signOut, theme, zone, type Theme, type Zone } from './settings';
+import { href, match, path } from './url';
+
+function Navigation({ under }: { under: string | undefined }) {
+  return (
+    <nav class="nav no-print" aria-label={t('frame.pages')}>
+      <a class="brand" href={href('/')}><Logo /><span>Tessera</span></a>
+      <ul>
+        {navigation.map((one) => (
+          <li key={one.to}>
+            <a href={href(one.to)} aria-current={one.to === under ? 'page' : undefined}><Icon name={one.icon} /><span>{t(one.name)}</span></a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function LiveMark() {
+  const stale = staleFor.value;
+  const kind = paused.value ? 'paused' : stale !== null ? 'stale' : streams.value ? 'live' : 'polling';
+  const text = paused.value ? t('live.paused') : stale !== null ? t('live.stale', { age: stale }) : streams.value ? t('live.live') : t('live.polling');
+  return (
+    <button type="button" class={`live ${kind}`} aria-pressed={paused.value} title={paused.value ? t('live.resume') : t('live.pause')} onClick={() => (paused.value = !paused.value)}>
+      <i aria-hidden="true" />
+      <span class="num">{text}</span>
+      <Icon name={paused.value ? 'play' : 'pause'} />
+    </button>
+  );
+}
+
+function Menu() {
+  return (
+    <details class="menu" onClick={(event) => event.currentTarget === event.target && event.currentTarget.removeAttribute('open')}
+      onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.removeAttribute('open')}
+      onFocusOut={(event) => {
+        const next = event.relatedTarget as Node | null;
+        if (next && !event.currentTarget.contains(next)) event.currentTarget.removeAttribute('open');
+      }}>
+      <summary class="button" aria-label={t('frame.view')}><Icon name="settings" /></summary>
+      <div class="menu-inside">
+        <Select label={t('frame.theme')} value={theme.value} of={(['auto', 'light', 'dark'] as const).map((one) => [one, t(`theme.${one}`)])} pick={(value) => (theme.value = value as Theme)} />
+        <Select label={t('frame.language')} value={language.value} of={Object.entries(languages)} pick={(value) => (language.value = value as Language)} />
+        <Select label={t('frame.zone')} value={zone.value} of={[['local', t('zone.local')], ['utc', 'UTC']]} pick={(value) => (zone.value = value as Zone)} />
+        <Who />
+        <button type="button" class="button" onClick={() => (helpOpen.value = true)}><Icon name="help" /> {t('help.title')}</button>
+      </div>
+    </details>
+  );
+}
+
+function Who() {
+  if (!credential.value) return <button type="button" class="button" onClick={() => (asksForKey.value = true)}><Icon name="lock" /> {t('signIn.open')}</button>;
+  return <button type="button" class="button" onClick={signOut}><Icon name="lock" /> {t('signIn.out')}</button>;
+}
+
+function SignIn() {
+  const [key, setKey] = useState('');
+  const [remember, setRemember] = useState(false);
+  const [wrong, setWrong] = useState('');
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const before = credential.value;
+    signIn(key.trim(), remember);
+    try {
+      await get<WhoAmI>(address('/access/whoami'));
+      asksForKey.value = false;
+      tick.value++;
+    } catch (error) {
+      if (before) credential.value = before;
+      else signOut();
+      setWrong((error as Error).message || t('state.unreachable'));
+    }
+    setBusy(false);
+  };
+  return (
+    <Dialog title={t('signIn.title')} close={() => (asksForKey.value = false)}>
+      <form class="form" onSubmit={submit}>
+        <p>{t('signIn.text')}</p>
+        <label class="field">
+          <span>{t('signIn.key')}</span>
+          <input type="password" autocomplete="off" autoFocus required value={key} placeholder="tsk_…" onInput={(event) => setKey(event.currentTarget.value)} />
+        </label>
+        <label class="check"><input type="checkbox" checked={remember} onChange={(event) => setRemember(event.currentTarget.checked)} /> {t('signIn.remember')}</label>
+        {wrong && <p class="wrong breakable" role="alert">{wrong}</p>}
+        <p class="actions"><button type="submit" class="button main" disabled={busy}>{t('signIn.do')}</button></p>
+      </form>
+    </Dialog>
+  );
+}
+
+function Help() {
+  const keys: [string, string][] = [
+    ['/', t('help.search')], ['?', t('help.help')], ['.', t('help.pause')], ['r', t('help.refresh')], ['t', t('help.theme')],
+    ...navigation.map((one): [string, string] => [`g ${one.key}`, t(one.name)]),
+    ['← → ↑ ↓', t('help.map')],
+  ];
+  return (
+    <Dialog title={t('help.title')} close={() => (helpOpen.value = false)}>
+      <dl class="keys">
+        {keys.map(([key, what]) => <div key={key}><dt>{key.split(' ').map((one) => <kbd key={one}>{one}</kbd>)}</dt><dd>{what}</dd></div>)}
+      </dl>
+      <p class="quiet">{t('help.charts')}</p>
+    </Dialog>
+  );
+}
+
+function Unreachable() {
+  const since = unreachableSince.value;
+  if (since === null) return null;
+  return <p class="banner" role="alert"><Icon name="warn" /> {t('live.unreachable', { age: duration(clock.value - since) })}</p>;
+}
+
+export function Frame() {
+  const where = path.value;
+  let named: Record<string, string> | null = null;
+  const page = pages.find((one) => (named = match(one.path, where)) !== null);
+  useEffect(() => {
+    document.addEventListener('keydown', pressed);
+    return () => document.removeEventListener('keydown', pressed);
+  }, []);
+  const entry = navigation.find((one) => one.to === page?.under);
+  useEffect(() => {
+    const last = where.split('/').filter(Boolean).slice(1).map(decodeURIComponent).join(' / ');
+    document.title = `${last ? `${last} · ` : ''}${entry ? t(entry.name) : ''} · Tessera`;
+  }, [where, language.value]);
+  const Show = page?.show;
+  return (
+    <div class="frame">
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>{t('frame.skip')}</button>
+      <Navigation under={page?.under} />
+      <div class="body">
+        <header class="top no-print">
+          <button type="button" class="search-open" onClick={() => (searchOpen.value = true)}>
+            <Icon name="search" /> <span>{t('search.title')}</span> <kbd>/</kbd>
+          </button>
+          <div class="tools">
+            <RangePicker />
+            <LiveMark />
+            <Menu />
+          </div>
+        </header>
+        <Unreachable />
+        <main id="main" tabIndex={-1}>
+          {Show ? <Show key={where} named={named ?? {}} /> : <Nothing title={t('state.noPage')}><a href={href('/')}>{t('nav.overview')}</a></Nothing>}
+        </main>
+      </div>
+      {searchOpen.value && <Search />}
+      {helpOpen.value && <Help />}
+      {asksForKey.value && <SignIn />}
+    </div>
+  );
+}

@@ -1,0 +1,39 @@
+// The words of the dashboard, in the reader's language. en.ts says which there are; a test holds the others to it.
+import { effect, signal } from '@preact/signals';
+import { en } from './en';
+import { ko } from './ko';
+import { language as choice } from '../frame/settings';
+
+export type Word = keyof typeof en;
+export type Words = Record<Word, string>;
+export const languages = { en: 'English', ko: '한국어' } as const;
+export type Language = keyof typeof languages;
+const all: Record<Language, Words> = { en, ko };
+
+function first(): Language {
+  const chosen = choice.read();
+  if (chosen && chosen in languages) return chosen as Language;
+  return navigator.language?.startsWith('ko') ? 'ko' : 'en';
+}
+
+export const language = signal<Language>(first());
+
+export function applyLanguage(): void {
+  effect(() => {
+    document.documentElement.lang = language.value;
+    choice.keep(language.value);
+  });
+}
+
+/** The message, with `{name}` filled in. */
+export function t(word: Word, values?: Record<string, string | number>): string {
+  const text = all[language.value][word];
+  return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)) : text;
+}
+
+/** The message of a value that the API may add to: its own word where there is no message. */
+export function word(kind: string, value: string | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  const key = `${kind}.${value}`;
+  return key in en ? t(key as Word) : value.replaceAll('_', ' ');
+}

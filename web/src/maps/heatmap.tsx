@@ -1,0 +1,287 @@
+// The whole fleet at once, on a canvas: a row per node, a cell per GPU, split into its MIG instances.
+// Colour says how much; hatching, an outline and marks say idle, free and ill without it.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { cellAt, layout, scales, step, topOwners, type Cell, type Layout, type Metric, type Part } from './cells';
+import { shownTheme } from '../frame/settings';
+import { go } from '../frame/url';
+import { t, word } from '../i18n';
+import { celsius, percent, watts } from '../ui/format';
+import { deviceHref } from '../ui/parts';
+
+interface Palette {
+  heat: string[];
+  hues: string[];
+  states: Record<string, string>;
+  empty: string;
+  edge: string;
+  text: string;
+  quiet: string;
+  ground: string;
+}
+
+function palette(): Palette {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name: string) => style.getPropertyValue(name).trim();
+  return {
+    heat: Array.from({ length: 7 }, (_, i) => of(`--heat-${i}`)),
+    hues: Array.from({ length: 8 }, (_, i) => of(`--hue-${i}`)),
+    states: { healthy: of('--good'), degraded: of('--warn'), unhealthy: of('--bad'), unknown: of('--heat-none') },
+    empty: of('--heat-none'), edge: of('--edge'), text: of('--text'), quiet: of('--quiet'), ground: of('--panel'),
+  };
+}
+
+function valueOf(of: Cell | Part, cell: Cell, metric: Metric): number | null {
+  switch (metric) {
+    case 'utilization': return of.utilization;
+    case 'memory': return of.memory;
+    case 'temperature': return cell.temperature;
+    case 'power': return cell.power;
+    default: return null;
+  }
+}
+
+function fillOf(of: Cell | Part, cell: Cell, metric: Metric, owners: Map<string, number>, colours: Palette): string {
+  if (metric === 'health') return colours.states[cell.health] ?? colours.empty;
+  if (metric === 'owner') return of.owner === null ? colours.empty : colours.hues[owners.get(of.owner) ?? 7]!;
+  const { least, most } = scales[metric];
+  const at = step(valueOf(of, cell, metric), least, most);
+  return at === null ? colours.empty : colours.heat[at]!;
+}
+
+interface Brush {
+  context: CanvasRenderingContext2D;
+  colours: Palette;
+  metric: Metric;
+  owners: Map<string, number>;
+  size: number;
+}
+
+function drawPart(brush: Brush, of: Cell | Part, cell: Cell, x: number, y: number, width: number): void {
+  const { context, colours, size } = brush;
+  if (of.use === 'free' && brush.metric !== 'health' && brush.metric !== 'temperature' && brush.metric !== 'power') {
+    context.strokeStyle = colours.edge;
+    context.lineWidth = 1;
+    context.strokeRect(x + 0.5, y + 0.5, width - 1, size - 1);
+    return;
+  }
+  context.fillStyle = fillOf(of, cell, brush.metric, brush.owners, colours);
+  context.fillRect(x, y, width, size);
+  if (of.use === 'idle' && size >= 6) hatch(context, x, y, width, size, colours.quiet);
+}
+
+function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number, colour: string): void {
+  context.strokeStyle = colour;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let at = 4; at < width + height; at += 5) {
+    const x0 = Math.max(0, at - height), x1 = Math.min(width, at);
+    context.moveTo(x + x0, y + Math.min(height, at));
+    context.lineTo(x + x1, y + Math.max(0, at - width));
+  }
+  context.stroke();
+}
+
+function mark(context: CanvasRenderingContext2D, x: number, y: number, size: number, colours: Palette, kind: 'ill' | 'warn'): void {
+  const length = Math.max(4, size * 0.34);
+  const left = x + size - length - 1;
+  context.fillStyle = colours.ground;
+  context.fillRect(left - 1, y, length + 2, length + 2);
+  context.strokeStyle = kind === 'ill' ? colours.states['unhealthy']! : colours.states['degraded']!;
+  context.lineWidth = size >= 18 ? 2 : 1.4;
+  context.beginPath();
+  if (kind === 'ill') {
+    context.moveTo(left, y + 1);
+    context.lineTo(left + length, y + 1 + length);
+    context.moveTo(left + length, y + 1);
+    context.lineTo(left, y + 1 + length);
+  } else {
+    context.moveTo(left, y + 1 + length);
+    context.lineTo(left + length / 2, y + 1);
+    context.lineTo(left + length, y + 1 + length);
+    context.closePath();
+  }
+  context.stroke();
+}
+
+function drawCell(brush: Brush, cell: Cell, x: number, y: number): void {
+  const { context, size, colours } = brush;
+  if (cell.presence !== 'present') {
+    context.strokeStyle = colours.quiet;
+    context.setLineDash([2, 2]);
+    context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
+    context.setLineDash([]);
+  } else if (cell.parts.length === 0) drawPart(brush, cell, cell, x, y, size);
+  else {
+    context.strokeStyle = colours.edge;
+    context.lineWidth = 1;
+    context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
+    let at = x;
+    for (const part of cell.parts) {
+      const width = part.share * size;
+      drawPart(brush, part, cell, at, y, Math.max(1, width - (size >= 10 ? 1 : 0.5)));
+      at += width;
+    }
+  }
+  if (cell.health === 'unhealthy') mark(context, x, y, size, colours, 'ill');
+  else if (cell.health === 'degraded') mark(context, x, y, size, colours, 'warn');
+}
+
+export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, metric: Metric, picked: number | null): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const scale = Math.min(2, window.devicePixelRatio || 1);
+  const width = Math.ceil(places.width * scale);
+  const height = Math.max(1, Math.ceil(places.height * scale));
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, places.width, places.height);
+  const colours = palette();
+  const owners = new Map(topOwners(cells).map((name, i) => [name, i]));
+  const brush = { context, colours, metric, owners, size: places.size };
+  for (let i = 0; i < cells.length; i++) drawCell(brush, cells[i]!, places.x[i]!, places.y[i]!);
+  if (places.label > 0) {
+    context.fillStyle = colours.quiet;
+    context.font = '12px system-ui, sans-serif';
+    context.textBaseline = 'middle';
+    for (const row of places.rows) context.fillText(cut(row.node, places.label / 6.6 - 1), row.x, row.y + places.size / 2 + 0.5);
+  }
+  if (picked !== null && picked < cells.length) {
+    context.strokeStyle = colours.text;
+    context.lineWidth = 2;
+    context.strokeRect(places.x[picked]! - 1, places.y[picked]! - 1, places.size + 2, places.size + 2);
+  }
+}
+
+/** Long names differ at their end as a rule. */
+export function cut(name: string, most: number): string {
+  if (name.length <= most) return name;
+  const head = Math.max(1, Math.floor(most / 3));
+  return `${name.slice(0, head)}…${name.slice(name.length - Math.floor(most - head - 1))}`;
+}
+
+function shown(of: Cell | Part, cell: Cell, metric: Metric): string {
+  const value = valueOf(of, cell, metric);
+  switch (metric) {
+    case 'temperature': return celsius(value);
+    case 'power': return watts(value);
+    case 'owner': return of.owner ?? t('map.nobody');
+    case 'health': return word('health', cell.health);
+    default: return percent(value);
+  }
+}
+
+function tell(cell: Cell, metric: Metric): string {
+  const parts = cell.parts.map((part) => `${part.label} ${shown(part, cell, metric)}`).join(', ');
+  return `${cell.id}, ${cell.model}, ${word('use', cell.use)}, ${shown(cell, cell, metric)}${parts ? ` (${parts})` : ''}`;
+}
+
+export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
+  const box = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [width, setWidth] = useState(0);
+  const [picked, pick] = useState<number | null>(null);
+  const places = useMemo(() => (width ? layout(cells, width, window.innerWidth < 700 ? 520 : 440) : null), [cells, width]);
+  const theme = shownTheme.value;
+  useEffect(() => {
+    const watch = new ResizeObserver(([entry]) => setWidth(Math.floor(entry!.contentRect.width)));
+    watch.observe(box.current!);
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    if (places) paint(canvas.current!, cells, places, metric, picked);
+  }, [cells, places, metric, picked, theme]);
+
+  const at = (event: MouseEvent) => {
+    const edge = canvas.current!.getBoundingClientRect();
+    return places ? cellAt(places, event.clientX - edge.left, event.clientY - edge.top) : null;
+  };
+  const open = (index: number | null) => {
+    const cell = index === null ? undefined : cells[index];
+    if (cell) go(deviceHref(cell.id, cell.node, cell.cluster));
+  };
+  const move = (event: KeyboardEvent) => {
+    const by: Record<string, [number, number]> = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+    const way = by[event.key];
+    if (event.key === 'Enter') return open(picked);
+    if (event.key === 'Escape') return pick(null);
+    if (!way || !places) return;
+    event.preventDefault();
+    pick(neighbour(places, picked, way));
+  };
+  const cell = picked === null ? undefined : cells[picked];
+  return (
+    <div class="heat" ref={box}>
+      <canvas
+        ref={canvas} class="heat-canvas" tabIndex={0} role="application" aria-label={t('map.label', { count: cells.length })}
+        aria-describedby="heat-now"
+        onMouseMove={(event) => { const next = at(event); if (next !== picked) pick(next); }}
+        onMouseLeave={() => pick(null)} onClick={(event) => open(at(event))} onKeyDown={move} onBlur={() => pick(null)} />
+      {cell && places && <Tip cell={cell} metric={metric} x={places.x[picked!]!} y={places.y[picked!]! + places.size} width={places.width} />}
+      <p id="heat-now" class="hidden" aria-live="polite">{cell ? tell(cell, metric) : t('map.keys')}</p>
+    </div>
+  );
+}
+
+/** The nearest cell in a direction. */
+export function neighbour(places: Layout, from: number | null, [dx, dy]: [number, number]): number | null {
+  if (places.x.length === 0) return null;
+  if (from === null || from >= places.x.length) return 0;
+  let best = from;
+  let nearest = Infinity;
+  for (let i = 0; i < places.x.length; i++) {
+    const ax = places.x[i]! - places.x[from]!;
+    const ay = places.y[i]! - places.y[from]!;
+    const along = ax * dx + ay * dy;
+    const across = Math.abs(ax * dy) + Math.abs(ay * dx);
+    if (along <= 0) continue;
+    const far = along + across * 4;
+    if (far < nearest) {
+      nearest = far;
+      best = i;
+    }
+  }
+  return best;
+}
+
+function Tip({ cell, metric, x, y, width }: { cell: Cell; metric: Metric; x: number; y: number; width: number }) {
+  const right = x > width - 240;
+  return (
+    <div class="tip" aria-hidden="true" style={{ top: `${y + 8}px`, ...(right ? { right: `${Math.max(0, width - x - 40)}px` } : { left: `${x}px` }) }}>
+      <b>{cell.id}</b>
+      <span class="quiet">{cell.model}</span>
+      <span>{word('use', cell.use)} · {word('health', cell.health)}</span>
+      <span class="num">{percent(cell.utilization)} · {t('metric.memory')} {percent(cell.memory)} · {celsius(cell.temperature)} · {watts(cell.power)}</span>
+      {cell.parts.length === 0 && cell.owner && <span>{cell.owner}</span>}
+      {cell.parts.map((part, i) => (
+        <span key={i} class="num">{part.label} · {metric === 'memory' ? percent(part.memory) : percent(part.utilization)} · {part.owner ?? word('use', part.use)}</span>
+      ))}
+    </div>
+  );
+}
+
+export function HeatLegend({ cells, metric }: { cells: Cell[]; metric: Metric }) {
+  const owners = metric === 'owner' ? topOwners(cells) : [];
+  const ends: Record<string, [string, string]> = {
+    utilization: ['0 %', '100 %'], memory: ['0 %', '100 %'], temperature: ['25 °C', '95 °C'], power: ['0 W', '700 W'],
+  };
+  return (
+    <ul class="heat-legend">
+      {ends[metric] && (
+        <li class="ramp">
+          <span class="num">{ends[metric]![0]}</span>
+          {Array.from({ length: 7 }, (_, i) => <i key={i} class={`heat-${i}`} aria-hidden="true" />)}
+          <span class="num">{ends[metric]![1]}</span>
+        </li>
+      )}
+      {owners.map((name, i) => <li key={name}><i class={`fill-${i}`} aria-hidden="true" /> <span class="breakable">{name}</span></li>)}
+      {metric === 'owner' && <li><i class="fill-7" aria-hidden="true" /> {t('map.others')}</li>}
+      {metric === 'health' && ['healthy', 'degraded', 'unhealthy', 'unknown'].map((one) => <li key={one}><i class={`state-${one}`} aria-hidden="true" /> {word('health', one)}</li>)}
+      <li><i class="idle" aria-hidden="true" /> {word('use', 'idle')}</li>
+      <li><i class="free" aria-hidden="true" /> {word('use', 'free')}</li>
+      <li><i class="mark-ill" aria-hidden="true">✕</i> {word('health', 'unhealthy')}</li>
+      <li><i class="mark-warn" aria-hidden="true">▲</i> {word('health', 'degraded')}</li>
+      <li><i class="silent" aria-hidden="true" /> {t('map.silent')}</li>
+    </ul>
+  );
+}

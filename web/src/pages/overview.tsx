@@ -1,0 +1,228 @@
+// Is the fleet healthy, how much of it is really used, where to look next.
+import { useMemo, useRef, useState } from 'preact/hooks';
+import { address, getAll } from '../api/client';
+import { clock, events } from '../api/live';
+import { useApi, useRead } from '../api/use';
+import type { DeviceList, Event, HealthReport, Overview as OverviewData } from '../api/schema';
+import { t, word, type Word } from '../i18n';
+import { HeatLegend, HeatMap } from '../maps/heatmap';
+import { cellOf, metrics, type Metric } from '../maps/cells';
+import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
+import { bytes, count, duration, number, percent, ratio, since, watts } from '../ui/format';
+import { href, query, setQuery } from '../frame/url';
+
+const kMostCells = 20_000;
+
+export function Overview() {
+  const cluster = query.value.get('cluster');
+  const told = useApi<OverviewData>(address('/gpu/overview', { cluster }));
+  return (
+    <>
+      <PageHead title={t('nav.overview')} tools={<ClusterPicker />}>
+        {told.data && <Verdict of={told.data} />}
+      </PageHead>
+      <Shown of={told} lines={6} empty={(data) => data.totalGpuDevices === 0 && <NoGpu />}>
+        {(data) => (
+          <>
+            <Tiles of={data} />
+            <Heat cluster={cluster} total={data.totalGpuDevices} />
+            <div class="columns">
+              <Problems cluster={cluster} />
+              <Namespaces of={data} />
+              <Models of={data} />
+              <Recent />
+            </div>
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}
+
+function NoGpu() {
+  return (
+    <Nothing title={t('overview.noGpu')}>
+      <p>{t('overview.noGpuText')}</p>
+    </Nothing>
+  );
+}
+
+/** The answer in a word, from what the findings say. */
+function Verdict({ of }: { of: OverviewData }) {
+  const critical = of.findings['critical'] ?? 0;
+  const warning = of.findings['warning'] ?? 0;
+  const kind = critical ? 'bad' : warning ? 'warn' : 'good';
+  const text = critical ? t('verdict.critical', { count: critical }) : warning ? t('verdict.warning', { count: warning }) : t('verdict.healthy');
+  return <span class={`verdict ${kind}`}><span aria-hidden="true">{critical ? '✕' : warning ? '▲' : '●'}</span> {text}</span>;
+}
+
+export function ClusterPicker() {
+  const told = useApi<{ items: { key: string }[] }>(address('/gpu/utilization', { groupBy: 'cluster', limit: 1000 }));
+  const names = told.data?.items.map((one) => one.key) ?? [];
+  if (names.length < 2 && !query.value.get('cluster')) return null;
+  const now = query.value.get('cluster') ?? '';
+  return <Select label={t('filter.cluster')} value={now} of={[['', t('filter.all')], ...[...new Set([...names, now])].filter(Boolean).map((one): [string, string] => [one, one])]} pick={(value) => setQuery({ cluster: value }, false)} />;
+}
+
+function Tiles({ of }: { of: OverviewData }) {
+  const [mean, setMean] = useState<'device' | 'simple'>('device');
+  const use = of.devicesByUse;
+  const ill = (of.devicesByHealth['unhealthy'] ?? 0) + (of.devicesByHealth['degraded'] ?? 0);
+  const silent = (of.devicesByPresence['stale'] ?? 0) + (of.devicesByPresence['missing'] ?? 0);
+  const held = (use['active'] ?? 0) + (use['idle'] ?? 0);
+  const devices = (filter: string) => href(`/inventory?view=devices&${filter}`);
+  const value = mean === 'device' ? of.overallGpuUtilization : of.utilization.simple;
+  return (
+    <div class="tiles">
+      <div class="tile wide lead">
+        <span class="tile-label">{t('overview.utilization')}</span>
+        <span class="tile-value">{percent(value, 1)}</span>
+        <Meter value={value} text="" />
+        <span class="tile-note">
+          <Choice label={t('mean.which')} value={mean} of={[['device', t('mean.weighted')], ['simple', t('mean.plain')]]} pick={setMean} />
+          <span>{mean === 'device' ? weightNote(of.utilization.weight, of.utilization.deviceWeight) : t('mean.plainNote')} <Coverage value={of.utilization.coverage} /></span>
+        </span>
+      </div>
+      <Tile label={t('overview.held')} value={<>{count(held)}<small> / {count(of.totalGpuDevices)}</small></>} note={t('overview.heldNote', { active: count(use['active'] ?? 0) })} to={devices('use=active,idle')} />
+      <Tile label={t('overview.idle')} value={count(use['idle'] ?? 0)} note={t('overview.idleNote', { instances: count(of.instancesByUse['idle'] ?? 0) })} to={devices('use=idle')} kind={use['idle'] ? 'attend' : ''} />
+      <Tile label={t('overview.free')} value={count(use['free'] ?? 0)} note={t('overview.freeNote', { instances: count(of.instancesByUse['free'] ?? 0) })} to={devices('use=free')} />
+      <Tile label={t('overview.ill')} value={count(ill)} note={silent ? t('overview.silentNote', { count: count(silent) }) : t('overview.illNote', { total: count(of.totalGpuDevices) })}
+        to={ill || !silent ? devices('health=unhealthy,degraded') : devices('presence=stale,missing')} kind={of.devicesByHealth['unhealthy'] ? 'bad' : ill || silent ? 'attend' : 'good'} />
+      <Tile label={t('overview.memory')} value={percent(of.memoryTotalBytes ? (100 * (of.memoryUsedBytes ?? 0)) / of.memoryTotalBytes : null)} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
+      <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
+      <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
+    </div>
+  );
+}
+
+/** Large fleets are read less often: their list is long. */
+function useCells(cluster: string | null, total: number) {
+  const every = Math.max(1, Math.round(total / 1000)) * 5_000;
+  const last = useRef<{ key: string; time: number; list: DeviceList } | null>(null);
+  const key = cluster ?? '';
+  const told = useRead<DeviceList>(`cells ${key}`, async (stop) => {
+    const before = last.current;
+    if (before && before.key === key && Date.now() - before.time < every - 500) return before.list;
+    const list = await getAll<DeviceList>('/gpu/devices', { cluster }, kMostCells, stop);
+    last.current = { key, time: Date.now(), list };
+    return list;
+  });
+  const cells = useMemo(() => told.data?.items.map(cellOf) ?? null, [told.data]);
+  return { told, cells };
+}
+
+function Heat({ cluster, total }: { cluster: string | null; total: number }) {
+  const { told, cells } = useCells(cluster, total);
+  const asked = query.value.get('metric') as Metric | null;
+  const metric = asked && metrics.includes(asked) ? asked : 'utilization';
+  return (
+    <Panel title={t('map.title')} note={t('map.note')} class="heat-panel"
+      tools={<Choice label={t('map.metric')} value={metric} of={metrics.map((one): [Metric, string] => [one, t(`metric.${one}` as Word)])} pick={(value) => setQuery({ metric: value === 'utilization' ? null : value })} />}>
+      <Shown of={told} lines={6}>
+        {(data) => (
+          <>
+            <HeatMap cells={cells!} metric={metric} />
+            <HeatLegend cells={cells!} metric={metric} />
+            {data.nextCursor !== null && <p class="quiet">{t('map.cut', { shown: count(data.items.length), total: count(data.total) })}</p>}
+          </>
+        )}
+      </Shown>
+    </Panel>
+  );
+}
+
+function Problems({ cluster }: { cluster: string | null }) {
+  const told = useApi<HealthReport>(address('/gpu/health', { cluster, limit: 8 }));
+  return (
+    <Panel title={t('problems.title')} note={told.data ? count(told.data.total) : ''}>
+      <Shown of={told} empty={(data) => data.items.length === 0 && <p class="fine"><span aria-hidden="true">●</span> {t('problems.none')}</p>}>
+        {(data) => (
+          <ul class="problems">
+            {data.items.map((one) => (
+              <li key={one.id}>
+                <Badge kind="severity" value={one.severity} />
+                <div>
+                  <a href={deviceHref(one.deviceId, one.node, one.cluster)}>{one.deviceId}</a>
+                  <p class="breakable">{one.summary}</p>
+                  <p class="quiet breakable">{one.advice}</p>
+                </div>
+              </li>
+            ))}
+            {data.total > data.items.length && <li class="quiet">{t('problems.more', { count: count(data.total - data.items.length) })}</li>}
+          </ul>
+        )}
+      </Shown>
+    </Panel>
+  );
+}
+
+function Namespaces({ of }: { of: OverviewData }) {
+  return (
+    <Panel title={t('namespaces.title')} note={t('namespaces.note')}>
+      {of.topNamespaces.length === 0 ? <p class="quiet">{t('namespaces.none')}</p> : (
+        <ul class="bars">
+          {of.topNamespaces.map((one) => (
+            <li key={one.namespace}>
+              <a class="breakable" href={href(`/pods?namespace=${encodeURIComponent(one.namespace)}`)}>{one.namespace}</a>
+              <span class="quiet num">{t('namespaces.holds', { devices: number(one.heldDevices, 2), sessions: count(one.sessionCount) })}</span>
+              <Meter value={one.utilization} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Models({ of }: { of: OverviewData }) {
+  const models = Object.entries(of.devicesByModel).sort((a, b) => b[1] - a[1]);
+  const profiles = Object.entries(of.instancesByProfile).sort((a, b) => b[1] - a[1]);
+  return (
+    <Panel title={t('models.title')}>
+      <ul class="bars">
+        {models.map(([name, devices]) => (
+          <li key={name}>
+            <a class="breakable" href={href(`/inventory?view=devices&model=${encodeURIComponent(name)}`)}>{name}</a>
+            <span class="quiet num">{ratio(devices / of.totalGpuDevices)}</span>
+            <Meter value={(100 * devices) / of.totalGpuDevices} text={count(devices)} kind="plain" />
+          </li>
+        ))}
+      </ul>
+      {profiles.length > 0 && (
+        <>
+          <h3>{t('models.profiles')}</h3>
+          <ul class="chips">{profiles.map(([name, instances]) => <li key={name}><span class="num">{count(instances)} ×</span> {name}</li>)}</ul>
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function Recent() {
+  const now = clock.value;
+  return (
+    <Panel title={t('recent.title')} note={t('recent.note')}>
+      {events.value.length === 0 ? <p class="quiet">{t('recent.none')}</p> : (
+        <ol class="recent">
+          {events.value.slice(0, 12).map((one, i) => (
+            <li key={`${one.time}${i}`}>
+              <span class="quiet num">{since(one.time, now)}</span>
+              <span>{word('event', one.type)}</span>
+              <Subject of={one} />
+            </li>
+          ))}
+        </ol>
+      )}
+    </Panel>
+  );
+}
+
+function Subject({ of }: { of: Event }) {
+  if (of.pod) return <a class="breakable" href={podHref(of.namespace, of.pod, of.cluster)}>{of.namespace}/{of.pod}</a>;
+  const change = of.from || of.to ? ` ${of.from ?? '–'} → ${of.to ?? '–'}` : of.command ? ` ${of.command}` : '';
+  return <span class="breakable"><a href={deviceHref(of.deviceId, of.node, of.cluster)}>{of.deviceId}</a><span class="quiet">{change}</span></span>;
+}
+
+export function idleFor(since: string | null): string {
+  return since ? duration(clock.value - Date.parse(since)) : '–';
+}

@@ -1,0 +1,48 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { language } from '../i18n';
+import { zone } from '../frame/settings';
+import { bytes, bytesOf, celsius, count, duration, moment, percent, ratio, seconds, watts } from './format';
+
+beforeEach(() => {
+  language.value = 'en';
+  zone.value = 'utc';
+});
+
+describe('numbers', () => {
+  it.each([null, undefined, NaN])('shows %s as a dash, never as 0', (value) => {
+    for (const format of [count, percent, ratio, bytes, watts, celsius, seconds, duration]) expect(format(value)).toBe('–');
+  });
+  it('keeps zero', () => {
+    expect(count(0)).toBe('0');
+    expect(percent(0)).toBe('0 %');
+    expect(bytes(0)).toBe('0 B');
+  });
+  it('rounds to what can be read', () => {
+    expect(percent(41.43)).toBe('41 %');
+    expect(percent(0.44)).toBe('0.4 %');
+    expect(percent(72.46, 1)).toBe('72.5 %');
+    expect(ratio(0.8108)).toBe('81 %');
+    expect(bytes(85_520_809_984)).toBe('79.6 GiB');
+    expect(bytesOf(9_663_676_416, 21_072_183_296)).toBe('9 / 19.6 GiB');
+    expect(bytesOf(null, 21_072_183_296)).toBe('– / 19.6 GiB');
+    expect(watts(2054)).toBe('2.1 kW');
+    expect(seconds(0.0234)).toBe('23 ms');
+    expect(count(12345)).toBe('12,345');
+  });
+});
+
+describe('times', () => {
+  it('names the two largest units', () => {
+    expect(duration(40_000)).toBe('40 s');
+    expect(duration(3_660_000)).toBe('1 h 1 min');
+    expect(duration(90_000_000)).toBe('1 d 1 h');
+    expect(duration(-5)).toBe('0 s');
+    language.value = 'ko';
+    expect(duration(3_660_000)).toBe('1시간 1분');
+  });
+  it('writes moments on a 24 h clock in the chosen zone', () => {
+    expect(moment('2026-07-31T00:05:09.000Z')).toBe('2026-07-31 00:05:09');
+    expect(moment('2026-07-31T23:05:09.000Z', false)).toBe('2026-07-31 23:05');
+    expect(moment(null)).toBe('–');
+  });
+});
