@@ -7,6 +7,7 @@
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
+#include "server/web.h"
 
 namespace tessera::server {
 namespace {
@@ -154,6 +155,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
     out.push_back({method, engine + "/api/v1/label/{name}/values",
                    [told](const http::Request& request) { return told.proxy.label_values(request); }});
   }
+  for (http::Route& one : web_routes(told.web, context_path)) out.push_back(std::move(one));
   return told.access.guard(std::move(out), context_path);
 }
 

@@ -16,6 +16,7 @@
 #include "server/keeper.h"
 #include "server/leadership.h"
 #include "server/proxy.h"
+#include "server/web.h"
 
 namespace tessera::server {
 
@@ -39,6 +40,7 @@ struct Told {
   std::string database{};                                    ///< "sqlite"
   std::vector<std::string> profiles{};                       ///< that are active
   bool enabled = true;                                       ///< gpu.management.enabled: whether samples are taken
+  std::span<const WebFile> web{};                            ///< the dashboard
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

@@ -279,7 +279,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   cluster_stats,
                   url.substr(0, url.find(':')),
                   settings.profiles,
-                  settings.enabled};
+                  settings.enabled,
+                  web_files()};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -12,6 +12,17 @@ constexpr Rule kRules[] = {
     {"GET", "/livez", std::nullopt, Filtered},
     {"GET", "/readyz", std::nullopt, Filtered},
     {"GET", "/openapi.yaml", std::nullopt, Filtered},
+    // The dashboard's files, which hold nothing of the fleet; what they ask needs a key.
+    {"GET", "/", std::nullopt, Filtered},
+    {"GET", "/assets/{file}", std::nullopt, Filtered},
+    {"GET", "/inventory", std::nullopt, Filtered},
+    {"GET", "/inventory/{node}", std::nullopt, Filtered},
+    {"GET", "/inventory/{node}/{device}", std::nullopt, Filtered},
+    {"GET", "/pods", std::nullopt, Filtered},
+    {"GET", "/pods/{namespace}/{pod}", std::nullopt, Filtered},
+    {"GET", "/sessions", std::nullopt, Filtered},
+    {"GET", "/serving", std::nullopt, Filtered},
+    {"GET", "/settings", std::nullopt, Filtered},
     {"GET", "/metrics", Read, Refused},
     {"POST", "/write", Ingest, Refused},
     {"GET", "/gpu/overview", Read, Filtered},
@@ -56,6 +67,8 @@ std::span<const Rule> rules() { return kRules; }
 
 const Rule* rule_of(std::string_view method, std::string_view path, std::string_view context_path) {
   const std::string api = std::string(context_path) + "/api/v1";
+  if (path == context_path) path = "/";
+  if (const auto asset = std::string(context_path) + "/assets/"; path.starts_with(asset)) path = "/assets/{file}";
   for (const std::string_view root : {std::string_view(api), context_path}) {
     if (root.empty() || !path.starts_with(root) || path.size() == root.size() || path[root.size()] != '/') continue;
     path.remove_prefix(root.size());

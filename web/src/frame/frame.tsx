@@ -18,6 +18,7 @@ import { href, match, path } from './url';
 function Navigation({ under }: { under: string | undefined }) {
   return (
     <nav class="nav no-print" aria-label={t('frame.pages')}>
+      <div class="nav-inside">
       <a class="brand" href={href('/')}><Logo /><span>Tessera</span></a>
       <ul>
         {navigation.map((one) => (
@@ -26,6 +27,7 @@ function Navigation({ under }: { under: string | undefined }) {
           </li>
         ))}
       </ul>
+      </div>
     </nav>
   );
 }

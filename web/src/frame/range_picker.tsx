@@ -25,7 +25,7 @@ export function RangePicker() {
         const next = event.relatedTarget as Node | null;
         if (next && !event.currentTarget.contains(next)) event.currentTarget.removeAttribute('open');
       }}>
-      <summary class="button num" aria-label={t('range.title')}>{name} <span class="quiet zone">{zoneName()}</span></summary>
+      <summary class="button num" title={t('range.title')}>{name} <span class="quiet zone">{zoneName()}</span></summary>
       <div class="menu-inside">
         <div class="range-list" role="group" aria-label={t('range.title')}>
           {ranges.map((one) => (

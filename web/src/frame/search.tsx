@@ -28,13 +28,16 @@ export async function find(text: string, stop?: AbortSignal): Promise<Found[]> {
     report.items.filter((one) => one.key.toLowerCase().includes(text.toLowerCase())).slice(0, kMost).map((one) => ({
       kind, name: one.key, note: '', to: href(`/pods?${kind}=${encodeURIComponent(one.key)}`),
     }));
-  return [
+  const all = [
     ...nodes.items.map((one): Found => ({ kind: 'node', name: one.name, note: one.cluster, to: nodeHref(one.name, one.cluster) })),
     ...devices.items.map((one): Found => ({ kind: 'device', name: one.id, note: `${one.modelKey} · ${word('use', one.use)}`, to: deviceHref(one.id, one.node, one.cluster) })),
     ...pods.items.map((one): Found => ({ kind: 'pod', name: `${one.namespace ?? '–'}/${one.name ?? one.uid ?? '–'}`, note: one.node ?? '', to: podHref(one.namespace, one.name ?? one.uid, one.cluster) })),
     ...named(namespaces, 'namespace'),
     ...named(teams, 'team'),
   ];
+  // A GPU is found by the pod on it, too: what bears the name itself stands first.
+  const bears = (one: Found) => (one.name.toLowerCase().includes(text.toLowerCase()) ? 0 : 1);
+  return all.sort((a, b) => bears(a) - bears(b));
 }
 
 export function Search() {

@@ -108,7 +108,7 @@ export const ko: Words = {
   'overview.freeNote': 'MIG 인스턴스 {instances}개 별도',
   'overview.freeOnly': '{count}개 비어 있음',
   'overview.ill': '이상',
-  'overview.illNote': '전체 {total}개 중',
+  'overview.illNote': '이상 {unhealthy}개, 저하 {degraded}개',
   'overview.silentNote': '무응답 {count}개',
   'overview.memory': '메모리',
   'overview.sessions': '세션',

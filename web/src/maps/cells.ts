@@ -104,6 +104,7 @@ export interface Layout {
 const kSizes = [34, 30, 26, 22, 18, 15, 12, 10, 8, 6];
 const kLabelFrom = 15;
 const kBetween = 14;
+const kShort = 6; // rows of a column that is not full
 
 /** A row per node, as large as `height` allows; rows stand in columns beside each other where there is room. */
 export function layout(cells: Cell[], width: number, height: number): Layout {
@@ -127,10 +128,13 @@ export function layout(cells: Cell[], width: number, height: number): Layout {
     const columns = Math.max(1, Math.floor((width + kBetween) / blockWidth));
     const lines = starts.map((start, i) => Math.ceil(((starts[i + 1] ?? cells.length) - start) / across));
     const rowHeight = Math.max(...lines, 1) * (size + gap);
-    return { size, gap, label, columns, blockWidth, rowHeight, total: Math.ceil(starts.length / columns) * rowHeight };
+    const needed = Math.ceil(starts.length / Math.max(1, Math.floor(height / rowHeight)));
+    return { size, gap, label, needed, columns, blockWidth, rowHeight, total: Math.ceil(starts.length / columns) * rowHeight };
   });
   const best = fits.find((one) => one.total <= height && one.label + across * (one.size + one.gap) <= width) ?? fits[fits.length - 1]!;
-  const perColumn = Math.max(1, Math.ceil(starts.length / best.columns));
+  // A few nodes stand below each other; many fill the width.
+  const columns = Math.min(best.columns, Math.max(best.needed, Math.ceil(starts.length / kShort)));
+  const perColumn = Math.max(1, Math.ceil(starts.length / columns));
   const x = new Float32Array(cells.length);
   const y = new Float32Array(cells.length);
   const rows = starts.map((start, i) => {

@@ -53,7 +53,7 @@ function Inside({ device }: { device: DeviceDetail }) {
         <Tile label={t('column.temperature')} value={celsius(device.temperatureCelsius)} note={device.readings['slowdownTemperatureCelsius'] ? t('device.slowdown', { at: celsius(device.readings['slowdownTemperatureCelsius']) }) : undefined} />
         <Tile label={t('overview.power')} value={watts(device.powerWatts)} note={device.readings['powerLimitWatts'] ? t('device.limit', { at: watts(device.readings['powerLimitWatts']) }) : undefined} />
         <Tile label={t('overview.sessions')} value={count(device.sessionCount)} />
-        <Tile label={t('device.clock')} value={device.readings['smClockMhz'] === undefined ? absent : `${count(device.readings['smClockMhz'])} MHz`} note={device.readings['performanceState'] === undefined ? undefined : `P${device.readings['performanceState']}`} />
+        <Tile label={t('device.clock')} value={device.readings['smClockMhz'] === undefined ? absent : <>{count(device.readings['smClockMhz'])}<small> MHz</small></>} note={device.readings['performanceState'] === undefined ? undefined : `P${device.readings['performanceState']}`} />
       </div>
       {device.migEnabled !== null && (
         <Panel title={t('mig.title')} note={cut ? undefined : t('device.whole')}>
@@ -66,9 +66,11 @@ function Inside({ device }: { device: DeviceDetail }) {
         <Processes of={device} />
       </Panel>
       <div class="columns">
-        <Panel title={t('problems.title')}><Findings of={device.findings} /></Panel>
-        <Panel title={t('device.xids')}><Xids of={device.xids} /></Panel>
-        <Holders device={device} />
+        <div class="stack">
+          <Panel title={t('problems.title')}><Findings of={device.findings} /></Panel>
+          <Panel title={t('device.xids')}><Xids of={device.xids} /></Panel>
+          <Holders device={device} />
+        </div>
         <About device={device} />
       </div>
       {device.migEnabled !== null && <Layouts device={device} />}
@@ -109,7 +111,7 @@ function Lines({ data, device }: { data: DeviceMetrics; device: DeviceDetail }) 
   return (
     <div class="charts">
       <Chart title={t('metric.utilization')} unit={(value) => percent(value)} times={times} lines={busy.filter((one, i) => i === 0 || has(one))} top={100} fixed />
-      <Chart title={t('metric.memory')} unit={bytes} times={times} lines={[line(t('metric.memory'), 'memoryUsedBytes', 0)]} top={device.memoryTotalBytes ?? 0} />
+      <Chart title={t('metric.memory')} unit={bytes} times={times} lines={[line(t('metric.memory'), 'memoryUsedBytes', 0)]} top={device.memoryTotalBytes ?? 0} binary />
       <Chart title={t('metric.power')} unit={watts} times={times} lines={[line(t('metric.power'), 'powerWatts', 4)]} top={device.readings['powerLimitWatts'] ?? 0} />
       <Chart title={t('metric.temperature')} unit={celsius} times={times} lines={[line(t('metric.temperature'), 'temperatureCelsius', 3)]} top={90} />
     </div>
@@ -129,7 +131,7 @@ function Processes({ of }: { of: DeviceDetail }) {
   return of.sessions.length === 0 ? <p class="quiet">{t('device.noProcesses')}</p> : (
     <>
       <Rows rows={of.sessions} columns={columns} rowKey={(one) => one.id} caption={t('device.processes')} />
-      {of.memoryUnattributedBytes !== null && <p class="quiet">{t('device.unattributed', { memory: bytes(of.memoryUnattributedBytes) })}</p>}
+      {!!of.memoryUnattributedBytes && <p class="quiet">{t('device.unattributed', { memory: bytes(of.memoryUnattributedBytes) })}</p>}
     </>
   );
 }

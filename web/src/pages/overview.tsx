@@ -27,10 +27,9 @@ export function Overview() {
             <Tiles of={data} />
             <Heat cluster={cluster} total={data.totalGpuDevices} />
             <div class="columns">
-              <Problems cluster={cluster} />
+              <div class="stack"><Problems cluster={cluster} /><Recent /></div>
               <Namespaces of={data} />
               <Models of={data} />
-              <Recent />
             </div>
           </>
         )}
@@ -86,7 +85,7 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.held')} value={<>{count(held)}<small> / {count(of.totalGpuDevices)}</small></>} note={t('overview.heldNote', { active: count(use['active'] ?? 0) })} to={devices('use=active,idle')} />
       <Tile label={t('overview.idle')} value={count(use['idle'] ?? 0)} note={t('overview.idleNote', { instances: count(of.instancesByUse['idle'] ?? 0) })} to={devices('use=idle')} kind={use['idle'] ? 'attend' : ''} />
       <Tile label={t('overview.free')} value={count(use['free'] ?? 0)} note={t('overview.freeNote', { instances: count(of.instancesByUse['free'] ?? 0) })} to={devices('use=free')} />
-      <Tile label={t('overview.ill')} value={count(ill)} note={silent ? t('overview.silentNote', { count: count(silent) }) : t('overview.illNote', { total: count(of.totalGpuDevices) })}
+      <Tile label={t('overview.ill')} value={count(ill)} note={silent ? t('overview.silentNote', { count: count(silent) }) : t('overview.illNote', { unhealthy: count(of.devicesByHealth['unhealthy'] ?? 0), degraded: count(of.devicesByHealth['degraded'] ?? 0) })}
         to={ill || !silent ? devices('health=unhealthy,degraded') : devices('presence=stale,missing')} kind={of.devicesByHealth['unhealthy'] ? 'bad' : ill || silent ? 'attend' : 'good'} />
       <Tile label={t('overview.memory')} value={percent(of.memoryTotalBytes ? (100 * (of.memoryUsedBytes ?? 0)) / of.memoryTotalBytes : null)} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
@@ -163,8 +162,10 @@ function Namespaces({ of }: { of: OverviewData }) {
         <ul class="bars">
           {of.topNamespaces.map((one) => (
             <li key={one.namespace}>
-              <a class="breakable" href={href(`/pods?namespace=${encodeURIComponent(one.namespace)}`)}>{one.namespace}</a>
-              <span class="quiet num">{t('namespaces.holds', { devices: number(one.heldDevices, 2), sessions: count(one.sessionCount) })}</span>
+              <span>
+                <a class="breakable" href={href(`/pods?namespace=${encodeURIComponent(one.namespace)}`)}>{one.namespace}</a>
+                <small>{t('namespaces.holds', { devices: number(one.heldDevices, 2), sessions: count(one.sessionCount) })}</small>
+              </span>
               <Meter value={one.utilization} />
             </li>
           ))}
@@ -182,8 +183,10 @@ function Models({ of }: { of: OverviewData }) {
       <ul class="bars">
         {models.map(([name, devices]) => (
           <li key={name}>
-            <a class="breakable" href={href(`/inventory?view=devices&model=${encodeURIComponent(name)}`)}>{name}</a>
-            <span class="quiet num">{ratio(devices / of.totalGpuDevices)}</span>
+            <span>
+              <a class="breakable" href={href(`/inventory?view=devices&model=${encodeURIComponent(name)}`)}>{name}</a>
+              <small>{ratio(devices / of.totalGpuDevices)}</small>
+            </span>
             <Meter value={(100 * devices) / of.totalGpuDevices} text={count(devices)} kind="plain" />
           </li>
         ))}

@@ -120,7 +120,7 @@ function Lines({ parts, data }: { parts: PodPart[]; data: DeviceMetrics[] }) {
   return (
     <div class="charts">
       <Chart title={t('metric.utilization')} unit={(value) => percent(value)} times={times} lines={utilization} top={100} fixed />
-      <Chart title={t('metric.memory')} unit={bytes} times={times} lines={memory} top={most} />
+      <Chart title={t('metric.memory')} unit={bytes} times={times} lines={memory} top={most} binary />
     </div>
   );
 }

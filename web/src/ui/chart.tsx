@@ -23,7 +23,11 @@ interface Props {
   /** Where the axis ends at least; percents end at 100. */
   top?: number;
   fixed?: boolean;
+  /** Ticks at powers of two: bytes. */
+  binary?: boolean;
 }
+
+const kBinary = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
 const sync = uPlot.sync('page');
 
@@ -49,7 +53,7 @@ function options(props: Props, width: number, legend: (index: number | null) => 
     width,
     height: 148,
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 24, 0, 0],
     tzDate: (ts) => (zone.value === 'utc' ? uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC') : new Date(ts * 1000)),
     cursor: {
       sync: { key: sync.key, scales: ['x', null] },
@@ -63,7 +67,7 @@ function options(props: Props, width: number, legend: (index: number | null) => 
     },
     axes: [
       { ...axis, values: timeTicks, space: 64, size: 28 },
-      { ...axis, size: 58, space: 28, values: (_, splits) => splits.map((one) => props.unit(one)) },
+      { ...axis, size: 62, space: 28, ...(props.binary ? { incrs: kBinary } : {}), values: (_, splits) => splits.map((one) => props.unit(one)) },
     ],
     series: [
       {},

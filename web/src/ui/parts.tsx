@@ -149,7 +149,7 @@ export function Coverage({ value }: { value: number | null | undefined }) {
 }
 
 export function DeviceLink({ id, node, cluster }: { id: string; node?: string; cluster?: string }) {
-  return <a href={deviceHref(id, node, cluster)}>{id}</a>;
+  return <a class={id.length > 28 ? 'breakable' : 'num'} href={deviceHref(id, node, cluster)}>{id}</a>;
 }
 export function deviceHref(id: string, node?: string, cluster?: string): string {
   const on = node ?? id.replace(/-GPU-\d+$/, '');

@@ -122,7 +122,7 @@ export function Rows<T>(props: { rows: T[]; columns: Column<T>[]; rowKey: (row: 
                   {column.sort && props.order ? (
                     <button type="button" onClick={() => props.order!(nextOrder(props.sort ?? '', column.sort!, column.num ?? false))}>
                       {column.title}
-                      <span aria-hidden="true" class="arrow">{sorted === 'ascending' ? '↑' : sorted === 'descending' ? '↓' : ''}</span>
+                      {sorted && <span aria-hidden="true" class="arrow">{sorted === 'ascending' ? '↑' : '↓'}</span>}
                     </button>
                   ) : column.title}
                 </th>

@@ -1,0 +1,38 @@
+// A browser that fails a test for whatever the console says of errors: exceptions, refused requests, the content policy.
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+const places = [process.env['TESSERA_CHROMIUM'], '/usr/bin/chromium'];
+export const chromiumAt = places.find((one) => one && existsSync(one));
+if (!chromiumAt) console.log('SKIPPED: no chromium: apt-get install chromium, or name one in TESSERA_CHROMIUM');
+
+export async function launch(): Promise<Browser> {
+  if (!chromiumAt) throw new Error('no chromium: apt-get install chromium, or name one in TESSERA_CHROMIUM');
+  return chromium.launch({ executablePath: chromiumAt, args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'] });
+}
+
+export interface Look {
+  theme?: 'light' | 'dark';
+  width?: number;
+  height?: number;
+  language?: string;
+}
+
+export async function open(browser: Browser, look: Look = {}): Promise<{ context: BrowserContext; page: Page; wrong: string[] }> {
+  const context = await browser.newContext({
+    viewport: { width: look.width ?? 1440, height: look.height ?? 900 }, colorScheme: look.theme ?? 'light',
+    locale: look.language ?? 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce', acceptDownloads: true,
+  });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  page.on('pageerror', (error) => wrong.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') wrong.push(message.text());
+  });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (url.startsWith('http') && new URL(url).hostname !== '127.0.0.1') wrong.push(`asked elsewhere: ${url}`);
+  });
+  return { context, page, wrong };
+}

@@ -1,0 +1,225 @@
+// What people come for, in a real browser against the real server on a simulated fleet.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { DeviceDetail, Overview } from '../src/api/schema';
+import { chromiumAt, launch, open, type Look } from './browser';
+import { Fleet, until } from './fleet';
+
+const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
+const fleet = new Fleet(join(process.cwd(), '../sim/scenarios/default.yaml'));
+const mig = 'worker-01-GPU-01';
+const kNodes = 6;
+let browser: Browser;
+let app: string;
+let close = async () => {};
+
+async function visit(path: string, look: Look = {}): Promise<{ page: Page; wrong: string[] }> {
+  const { context, page, wrong } = await open(browser, look);
+  close = async () => context.close();
+  await page.goto(app + path);
+  await page.locator('h1').waitFor();
+  return { page, wrong };
+}
+
+beforeAll(async () => {
+  if (!chromiumAt) return;
+  await fleet.startServer();
+  app = `${fleet.url}/k8s-monitor`;
+  await Promise.all([fleet.startNode(), fleet.pushOthers(kNodes, 8)]);
+  browser = await launch();
+  await until('the fleet is told', async () => {
+    const overview = await fleet.json<Overview>('/gpu/overview');
+    return overview.totalGpuDevices === kNodes * 8 + 2 && (await fleet.json<DeviceDetail>(`/gpu/devices/${mig}`)).instances.length === 4;
+  });
+});
+afterEach(async () => {
+  await close();
+  close = async () => {};
+});
+afterAll(async () => {
+  await browser?.close();
+  await fleet.end();
+});
+
+describe.skipIf(!chromiumAt)('journeys', () => {
+  it('finds a GPU that is held and idle in three clicks', async () => {
+    const { page, wrong } = await visit('/');
+    await page.getByRole('link', { name: /Held, idle/ }).click();
+    await page.waitForURL(/use=idle/);
+    await page.locator('tbody a').first().click();
+    await page.locator('.page-facts .s-idle').waitFor();
+    expect(await page.locator('.holders a').count()).toBeGreaterThan(0);
+    expect(wrong).toEqual([]);
+  });
+
+  it('follows a hot GPU to its pod', async () => {
+    const { page, wrong } = await visit('/');
+    await page.locator('.problems a', { hasText: 'gpu-002-GPU-03' }).click();
+    await page.getByText('heat holds its clocks down').first().waitFor();
+    await page.locator('.holders a').first().click();
+    await page.waitForURL(/\/pods\//);
+    await page.getByRole('heading', { name: 'What it holds against what it uses' }).waitFor();
+    expect(await page.locator('tbody').first().innerText()).toContain('gpu-002-GPU-03');
+    expect(wrong).toEqual([]);
+  });
+
+  it('reads a MIG map while it is cut anew', async () => {
+    const { page, wrong } = await visit(`/inventory/worker-01/${mig}`);
+    await page.locator('.mig-block').nth(3).waitFor();
+    const before = await fleet.json<DeviceDetail>(`/gpu/devices/${mig}`);
+    const free = before.instances.find((one) => one.use === 'idle')!;
+    await fleet.sim('mig', 'destroy', '--gpu', '1', '--gi', String(free.gi));
+    await page.locator('.mig-hole', { hasText: 'free' }).waitFor();
+    expect(await page.locator('.mig-block').count()).toBe(3);
+    expect(await page.locator('.mig-fit').first().innerText()).toContain('1g.10gb');
+    await page.locator('.layouts-list li').nth(1).waitFor();
+    await fleet.sim('mig', 'create', '--gpu', '1', '--profile', '1g.10gb', '--start', String(free.start));
+    await page.locator('.mig-block').nth(3).waitFor();
+    expect(wrong).toEqual([]);
+  });
+
+  it('searches from the keyboard', async () => {
+    const { page, wrong } = await visit('/');
+    await page.keyboard.press('/');
+    await page.keyboard.type('gpu-004');
+    await page.locator('[role=option]', { hasText: 'gpu-004-GPU-00' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('/');
+    await page.keyboard.type('distributed-pretraining');
+    await page.locator('[role=option]', { hasText: 'distributed-pretraining' }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/pods\/.*distributed-pretraining/);
+    await page.locator('h1', { hasText: 'distributed-pretraining' }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('s');
+    await page.waitForURL(/\/sessions/);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    expect(wrong).toEqual([]);
+  });
+
+  it('shows a pod named <script> as text', async () => {
+    const { page, wrong } = await visit('/pods?search=%3Cscript');
+    const link = page.getByRole('link', { name: '<script>alert(1)</script>' });
+    await link.click();
+    await page.locator('h1', { hasText: '<script>alert(1)</script>' }).waitFor();
+    await page.reload();
+    await page.locator('h1', { hasText: '<script>alert(1)</script>' }).waitFor();
+    expect(await page.evaluate(() => document.querySelectorAll('#app script').length)).toBe(0);
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps filters, order and range in the address', async () => {
+    const { page, wrong } = await visit('/inventory?view=devices&range=6h');
+    await page.getByLabel('Use').selectOption('free');
+    await page.waitForURL(/use=free/);
+    await page.getByRole('button', { name: 'Power' }).click();
+    await page.waitForURL(/sort=-powerWatts/);
+    const address = page.url();
+    await page.locator('tbody a').first().click();
+    await page.waitForURL(/range=6h/);
+    await page.goBack();
+    expect(page.url()).toBe(address);
+    expect(await page.locator('th[aria-sort=descending]').innerText()).toContain('Power');
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'CSV' }).click();
+    const table = readFileSync(await (await download).path(), 'utf8').trim().split('\r\n');
+    expect(table[0]).toMatch(/^id,cluster,/);
+    expect(table.slice(1).every((row) => row.includes(',free,'))).toBe(true);
+    expect(wrong).toEqual([]);
+  });
+
+  it('reaches a GPU of the heat map by arrows', async () => {
+    const { page } = await visit('/');
+    await page.locator('canvas').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => page.locator('#heat-now').innerText()).toContain('-GPU-');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/inventory\/.+\/.+-GPU-/);
+  });
+
+  it('switches language and theme at once, and remembers them', async () => {
+    const { page, wrong } = await visit('/');
+    await page.locator('summary[aria-label="View settings"]').click();
+    await page.getByLabel('Language').selectOption('ko');
+    await page.locator('h1', { hasText: '개요' }).waitFor();
+    await page.getByLabel('테마').selectOption('dark');
+    expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('dark');
+    await page.reload();
+    await page.locator('h1', { hasText: '개요' }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('ko');
+    expect(wrong).toEqual([]);
+  });
+
+  it('follows one stream, and none while it is paused or hidden', async () => {
+    const { context, page } = await open(browser);
+    close = async () => context.close();
+    let streams = 0;
+    page.on('request', (one) => one.url().includes('/events') && streams++);
+    page.on('requestfailed', (one) => one.url().includes('/events') && streams--);
+    await page.goto(app);
+    await page.locator('.live.live').waitFor();
+    expect(streams).toBe(1);
+    await page.keyboard.press('.');
+    await page.locator('.live.paused').waitFor();
+    await expect.poll(() => streams).toBe(0);
+    await page.keyboard.press('.');
+    await page.locator('.live.live').waitFor();
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await expect.poll(() => streams).toBe(0);
+  });
+
+  it('keeps what it knew while the server is away, and finds it again', async () => {
+    const { page } = await visit('/');
+    await page.locator('.heat canvas').waitFor();
+    const held = await page.locator('.tile').nth(1).innerText();
+    await fleet.stopServer();
+    await page.locator('.banner').waitFor();
+    await page.locator('.live.stale').waitFor();
+    expect(await page.locator('.tile').nth(1).innerText()).toBe(held);
+    await fleet.startServer();
+    await page.locator('.banner').waitFor({ state: 'detached', timeout: 20_000 });
+    await page.locator('.live.live').waitFor({ timeout: 20_000 });
+  });
+});
+
+const pages = ['/', '/?metric=owner', '/inventory', '/inventory?view=devices', '/inventory?view=instances', '/inventory/worker-01', `/inventory/worker-01/${mig}`,
+  '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/settings', '/settings?tab=keys',
+  '/settings?tab=audit', '/settings?tab=models', '/settings?tab=profiles', '/pods/ml/nowhere', '/inventory/nowhere'];
+
+async function settled(page: Page): Promise<void> {
+  await page.locator('h1').waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('.skeleton').length === 0);
+}
+
+describe.skipIf(!chromiumAt)('every page', () => {
+  it.each(['light', 'dark'] as const)('has nothing that axe finds, %s', async (theme) => {
+    const { page, wrong } = await visit('/', { theme });
+    for (const path of pages) {
+      await page.goto(app + path);
+      await settled(page);
+      await page.evaluate(axe);
+      const found = await page.evaluate(async () => {
+        const result = await (window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe.run({ resultTypes: ['violations'] });
+        return result.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 2).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`);
+      });
+      expect(found, path).toEqual([]);
+    }
+    expect(wrong.filter((one) => !one.includes('404'))).toEqual([]);
+  }, 60_000);
+
+  it.each([[360, 'en-US'], [360, 'ko-KR'], [3840, 'en-US']])('fits into %i pixels, %s', async (width, language) => {
+    const { page } = await visit('/', { width, language, height: 900 });
+    for (const path of pages) {
+      await page.goto(app + path);
+      await settled(page);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), path).toBeLessThanOrEqual(0);
+    }
+  }, 60_000);
+});
