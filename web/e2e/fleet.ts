@@ -8,10 +8,12 @@ import { push } from '../tools/fleet.mjs';
 
 const bin = process.env['TESSERA_BIN'] ?? join(process.cwd(), '../build/release/bin');
 const run = promisify(execFile);
+/** Programs refuse variables of ours that they do not know. */
+const bare = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('TESSERA_')));
 
 /** Starts a program and waits for what it says when it is ready. */
 export function start(name: string, flags: string[], ready: RegExp, environment: Record<string, string> = {}): Promise<{ child: ChildProcess; said: RegExpExecArray }> {
-  const child = spawn(join(bin, name), flags, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(join(bin, name), flags, { env: { ...bare, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   return new Promise((resolve, reject) => {
     const take = (piece: Buffer) => {
@@ -83,7 +85,7 @@ targets:
   }
 
   sim(...words: string[]): Promise<unknown> {
-    return run(join(bin, 'tessera-sim'), words, { env: { ...process.env, ...this.node } });
+    return run(join(bin, 'tessera-sim'), words, { env: { ...bare, ...this.node } });
   }
 
   async json<T>(path: string): Promise<T> {
