@@ -100,7 +100,7 @@ export const en = {
   'verdict.warning': '{count} to look at',
   'overview.utilization': 'Utilization',
   'overview.held': 'GPUs held',
-  'overview.heldNote': '{active} doing work',
+  'overview.heldNote': 'of {total}, {active} at work',
   'overview.idle': 'Held, idle',
   'overview.idleNote': 'and {instances} MIG instances',
   'overview.free': 'Free',

@@ -101,7 +101,7 @@ export const ko: Words = {
   'verdict.warning': '확인 필요 {count}건',
   'overview.utilization': '사용률',
   'overview.held': '점유된 GPU',
-  'overview.heldNote': '{active}개 작업 중',
+  'overview.heldNote': '전체 {total}개, {active}개 작업 중',
   'overview.idle': '점유 중 유휴',
   'overview.idleNote': 'MIG 인스턴스 {instances}개 별도',
   'overview.free': '비어 있음',

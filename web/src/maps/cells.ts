@@ -35,11 +35,25 @@ function share(used: number | null, total: number | null): number | null {
   return used === null || total === null || total === 0 ? null : (100 * used) / total;
 }
 
-export function cellOf(device: Device): Cell {
+const kWhole: Part[] = [];
+
+function partsOf(device: Device): Part[] {
+  if (device.instances.length === 0) return kWhole;
   const ordered = [...device.instances].sort((a, b) => (a.start ?? 99) - (b.start ?? 99) || a.gi - b.gi || (a.ci ?? 0) - (b.ci ?? 0));
   const whole = device.computeSlices ?? 0;
   const held = ordered.reduce((sum, one) => sum + (one.computeSlices ?? 0), 0);
   const known = whole > 0 && held <= whole && ordered.every((one) => one.computeSlices !== null);
+  return ordered.map((one) => ({
+    share: known ? one.computeSlices! / whole : 1 / ordered.length,
+    label: one.profile ?? `${one.gi}`,
+    utilization: one.utilizationPercent,
+    memory: share(one.memoryUsedBytes, one.memoryTotalBytes),
+    owner: device.holders.find((holder) => holder.instance?.gi === one.gi && holder.instance?.ci === one.ci)?.namespace ?? null,
+    use: one.use,
+  }));
+}
+
+export function cellOf(device: Device): Cell {
   return {
     id: device.id, cluster: device.cluster, node: device.node, model: device.modelKey,
     health: device.health, presence: device.presence, use: device.use,
@@ -49,14 +63,7 @@ export function cellOf(device: Device): Cell {
     power: device.powerWatts,
     owner: device.holders.find((one) => !one.instance)?.namespace ?? device.holders[0]?.namespace ?? null,
     mig: device.migEnabled === true,
-    parts: ordered.map((one) => ({
-      share: known ? one.computeSlices! / whole : 1 / ordered.length,
-      label: one.profile ?? `${one.gi}`,
-      utilization: one.utilizationPercent,
-      memory: share(one.memoryUsedBytes, one.memoryTotalBytes),
-      owner: device.holders.find((holder) => holder.instance?.gi === one.gi && holder.instance?.ci === one.ci)?.namespace ?? null,
-      use: one.use,
-    })),
+    parts: partsOf(device),
   };
 }
 
@@ -147,6 +154,11 @@ export function layout(cells: Cell[], width: number, height: number): Layout {
     return { node: cells[start]!.node, cluster: cells[start]!.cluster, x: left, y: top };
   });
   return { ...best, width, height: Math.min(perColumn, starts.length) * best.rowHeight, x, y, rows };
+}
+
+/** Whether the same GPUs stand in the same order: then their places hold. */
+export function sameOrder(a: Cell[], b: Cell[]): boolean {
+  return a.length === b.length && a.every((cell, i) => cell.id === b[i]!.id && cell.cluster === b[i]!.cluster);
 }
 
 /** The cell at a point; null between them. */

@@ -1,7 +1,7 @@
 // The whole fleet at once, on a canvas: a row per node, a cell per GPU, split into its MIG instances.
 // Colour says how much; hatching, an outline and marks say idle, free and ill without it.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { cellAt, layout, scales, step, topOwners, type Cell, type Layout, type Metric, type Part } from './cells';
+import { cellAt, layout, sameOrder, scales, step, topOwners, type Cell, type Layout, type Metric, type Part } from './cells';
 import { shownTheme } from '../frame/settings';
 import { go } from '../frame/url';
 import { t, word } from '../i18n';
@@ -14,19 +14,26 @@ interface Palette {
   states: Record<string, string>;
   empty: string;
   edge: string;
-  text: string;
   quiet: string;
   ground: string;
 }
 
+let painted: { theme: string; colours: Palette } | null = null;
+
 function palette(): Palette {
+  const theme = shownTheme.peek();
+  if (painted?.theme !== theme) painted = { theme, colours: readPalette() };
+  return painted.colours;
+}
+
+function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(name).trim();
   return {
     heat: Array.from({ length: 7 }, (_, i) => of(`--heat-${i}`)),
     hues: Array.from({ length: 8 }, (_, i) => of(`--hue-${i}`)),
     states: { healthy: of('--good'), degraded: of('--warn'), unhealthy: of('--bad'), unknown: of('--heat-none') },
-    empty: of('--heat-none'), edge: of('--edge'), text: of('--text'), quiet: of('--quiet'), ground: of('--panel'),
+    empty: of('--heat-none'), edge: of('--edge'), quiet: of('--quiet'), ground: of('--panel'),
   };
 }
 
@@ -54,31 +61,61 @@ interface Brush {
   metric: Metric;
   owners: Map<string, number>;
   size: number;
+  /** Left, top and width of each. */
+  fills: Map<string, number[]>;
+  hatched: number[];
+  outlined: number[];
+  dashed: number[];
+}
+
+/** What is filled, by its colour: setting a colour costs more than a rectangle. */
+function fill(brush: Brush, colour: string, x: number, y: number, width: number): void {
+  const all = brush.fills.get(colour);
+  if (all) all.push(x, y, width);
+  else brush.fills.set(colour, [x, y, width]);
+}
+
+function fillAll({ context, fills, size }: Brush): void {
+  for (const [colour, all] of fills) {
+    context.fillStyle = colour;
+    for (let i = 0; i < all.length; i += 3) context.fillRect(all[i]!, all[i + 1]!, all[i + 2]!, size);
+  }
 }
 
 function drawPart(brush: Brush, of: Cell | Part, cell: Cell, x: number, y: number, width: number): void {
-  const { context, colours, size } = brush;
   if (of.use === 'free' && brush.metric !== 'health' && brush.metric !== 'temperature' && brush.metric !== 'power') {
-    context.strokeStyle = colours.edge;
-    context.lineWidth = 1;
-    context.strokeRect(x + 0.5, y + 0.5, width - 1, size - 1);
+    brush.outlined.push(x, y, width);
     return;
   }
-  context.fillStyle = fillOf(of, cell, brush.metric, brush.owners, colours);
-  context.fillRect(x, y, width, size);
-  if (of.use === 'idle' && size >= 6) hatch(context, x, y, width, size, colours.quiet);
+  fill(brush, fillOf(of, cell, brush.metric, brush.owners, brush.colours), x, y, width);
+  if (of.use === 'idle') brush.hatched.push(x, y, width);
 }
 
-function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number, colour: string): void {
-  context.strokeStyle = colour;
+/** One path for all of a kind. */
+function strokeAll({ context, colours, size, hatched, outlined, dashed }: Brush): void {
   context.lineWidth = 1;
+  const boxes = (all: number[]) => {
+    context.beginPath();
+    for (let i = 0; i < all.length; i += 3) context.rect(all[i]! + 0.5, all[i + 1]! + 0.5, all[i + 2]! - 1, size - 1);
+    context.stroke();
+  };
+  context.strokeStyle = colours.edge;
+  boxes(outlined);
+  context.strokeStyle = colours.quiet;
   context.beginPath();
+  for (let i = 0; i < hatched.length; i += 3) hatch(context, hatched[i]!, hatched[i + 1]!, hatched[i + 2]!, size);
+  context.stroke();
+  context.setLineDash([2, 2]);
+  boxes(dashed);
+  context.setLineDash([]);
+}
+
+function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number): void {
   for (let at = 4; at < width + height; at += 5) {
     const x0 = Math.max(0, at - height), x1 = Math.min(width, at);
     context.moveTo(x + x0, y + Math.min(height, at));
     context.lineTo(x + x1, y + Math.max(0, at - width));
   }
-  context.stroke();
 }
 
 function mark(context: CanvasRenderingContext2D, x: number, y: number, size: number, colours: Palette, kind: 'ill' | 'warn'): void {
@@ -104,17 +141,11 @@ function mark(context: CanvasRenderingContext2D, x: number, y: number, size: num
 }
 
 function drawCell(brush: Brush, cell: Cell, x: number, y: number): void {
-  const { context, size, colours } = brush;
-  if (cell.presence !== 'present') {
-    context.strokeStyle = colours.quiet;
-    context.setLineDash([2, 2]);
-    context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
-    context.setLineDash([]);
-  } else if (cell.parts.length === 0) drawPart(brush, cell, cell, x, y, size);
+  const { size } = brush;
+  if (cell.presence !== 'present') brush.dashed.push(x, y, size);
+  else if (cell.parts.length === 0) drawPart(brush, cell, cell, x, y, size);
   else {
-    context.strokeStyle = colours.edge;
-    context.lineWidth = 1;
-    context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
+    brush.outlined.push(x, y, size);
     let at = x;
     for (const part of cell.parts) {
       const width = part.share * size;
@@ -122,11 +153,10 @@ function drawCell(brush: Brush, cell: Cell, x: number, y: number): void {
       at += width;
     }
   }
-  if (cell.health === 'unhealthy') mark(context, x, y, size, colours, 'ill');
-  else if (cell.health === 'degraded') mark(context, x, y, size, colours, 'warn');
 }
 
-export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, metric: Metric, picked: number | null): void {
+export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, metric: Metric): void {
+  const began = performance.now();
   const context = canvas.getContext('2d');
   if (!context) return;
   const scale = Math.min(2, window.devicePixelRatio || 1);
@@ -137,19 +167,27 @@ export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, 
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, places.width, places.height);
   const colours = palette();
-  const owners = new Map(topOwners(cells).map((name, i) => [name, i]));
-  const brush = { context, colours, metric, owners, size: places.size };
+  const owners = new Map(metric === 'owner' ? topOwners(cells).map((name, i) => [name, i]) : []);
+  const brush: Brush = { context, colours, metric, owners, size: places.size, fills: new Map(), hatched: [], outlined: [], dashed: [] };
   for (let i = 0; i < cells.length; i++) drawCell(brush, cells[i]!, places.x[i]!, places.y[i]!);
+  fillAll(brush);
+  strokeAll(brush);
+  markIll(context, cells, places, colours);
   if (places.label > 0) {
     context.fillStyle = colours.quiet;
     context.font = '12px system-ui, sans-serif';
     context.textBaseline = 'middle';
     for (const row of places.rows) context.fillText(cut(row.node, places.label / 6.6 - 1), row.x, row.y + places.size / 2 + 0.5);
   }
-  if (picked !== null && picked < cells.length) {
-    context.strokeStyle = colours.text;
-    context.lineWidth = 2;
-    context.strokeRect(places.x[picked]! - 1, places.y[picked]! - 1, places.size + 2, places.size + 2);
+  performance.clearMeasures('heat map');
+  performance.measure('heat map', { start: began }); // for tools/bench.mjs, and for whoever looks into the browser
+}
+
+function markIll(context: CanvasRenderingContext2D, cells: Cell[], places: Layout, colours: Palette): void {
+  for (let i = 0; i < cells.length; i++) {
+    const { health } = cells[i]!;
+    if (health === 'unhealthy') mark(context, places.x[i]!, places.y[i]!, places.size, colours, 'ill');
+    else if (health === 'degraded') mark(context, places.x[i]!, places.y[i]!, places.size, colours, 'warn');
   }
 }
 
@@ -181,7 +219,15 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [picked, pick] = useState<number | null>(null);
-  const places = useMemo(() => (width ? layout(cells, width, window.innerWidth < 700 ? 520 : 440) : null), [cells, width]);
+  const last = useRef<{ cells: Cell[]; width: number; places: Layout } | null>(null);
+  const places = useMemo(() => {
+    if (!width) return null;
+    const before = last.current;
+    const kept = before && before.width === width && sameOrder(before.cells, cells);
+    const next = kept ? before.places : layout(cells, width, window.innerWidth < 700 ? 520 : 440);
+    last.current = { cells, width, places: next };
+    return next;
+  }, [cells, width]);
   const theme = shownTheme.value;
   useEffect(() => {
     const watch = new ResizeObserver(([entry]) => setWidth(Math.floor(entry!.contentRect.width)));
@@ -189,8 +235,8 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
     return () => watch.disconnect();
   }, []);
   useEffect(() => {
-    if (places) paint(canvas.current!, cells, places, metric, picked);
-  }, [cells, places, metric, picked, theme]);
+    if (places) paint(canvas.current!, cells, places, metric);
+  }, [cells, places, metric, theme]);
 
   const at = (event: MouseEvent) => {
     const edge = canvas.current!.getBoundingClientRect();
@@ -217,6 +263,7 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
         aria-describedby="heat-now"
         onMouseMove={(event) => { const next = at(event); if (next !== picked) pick(next); }}
         onMouseLeave={() => pick(null)} onClick={(event) => open(at(event))} onKeyDown={move} onBlur={() => pick(null)} />
+      {cell && places && <i class="heat-pick" style={{ left: `${places.x[picked!]}px`, top: `${places.y[picked!]}px`, width: `${places.size}px`, height: `${places.size}px` }} />}
       {cell && places && <Tip cell={cell} metric={metric} x={places.x[picked!]!} y={places.y[picked!]! + places.size} width={places.width} />}
       <p id="heat-now" class="hidden" aria-live="polite">{cell ? tell(cell, metric) : t('map.keys')}</p>
     </div>

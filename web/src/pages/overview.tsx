@@ -1,12 +1,12 @@
 // Is the fleet healthy, how much of it is really used, where to look next.
-import { useMemo, useRef, useState } from 'preact/hooks';
-import { address, getAll } from '../api/client';
+import { useRef, useState } from 'preact/hooks';
+import { address, get } from '../api/client';
 import { clock, events } from '../api/live';
-import { useApi, useRead } from '../api/use';
+import { useApi, useRead, type Told } from '../api/use';
 import type { DeviceList, Event, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
-import { cellOf, metrics, type Metric } from '../maps/cells';
+import { cellOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
 import { bytes, count, duration, number, percent, ratio, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
@@ -16,6 +16,7 @@ const kMostCells = 20_000;
 export function Overview() {
   const cluster = query.value.get('cluster');
   const told = useApi<OverviewData>(address('/gpu/overview', { cluster }));
+  const cells = useCells(cluster); // side by side with the above
   return (
     <>
       <PageHead title={t('nav.overview')} tools={<ClusterPicker />}>
@@ -25,7 +26,7 @@ export function Overview() {
         {(data) => (
           <>
             <Tiles of={data} />
-            <Heat cluster={cluster} total={data.totalGpuDevices} />
+            <Heat of={cells} />
             <div class="columns">
               <div class="stack"><Problems cluster={cluster} /><Recent /></div>
               <Namespaces of={data} />
@@ -82,7 +83,7 @@ function Tiles({ of }: { of: OverviewData }) {
           <span>{mean === 'device' ? weightNote(of.utilization.weight, of.utilization.deviceWeight) : t('mean.plainNote')} <Coverage value={of.utilization.coverage} /></span>
         </span>
       </div>
-      <Tile label={t('overview.held')} value={<>{count(held)}<small> / {count(of.totalGpuDevices)}</small></>} note={t('overview.heldNote', { active: count(use['active'] ?? 0) })} to={devices('use=active,idle')} />
+      <Tile label={t('overview.held')} value={count(held)} note={t('overview.heldNote', { total: count(of.totalGpuDevices), active: count(use['active'] ?? 0) })} to={devices('use=active,idle')} />
       <Tile label={t('overview.idle')} value={count(use['idle'] ?? 0)} note={t('overview.idleNote', { instances: count(of.instancesByUse['idle'] ?? 0) })} to={devices('use=idle')} kind={use['idle'] ? 'attend' : ''} />
       <Tile label={t('overview.free')} value={count(use['free'] ?? 0)} note={t('overview.freeNote', { instances: count(of.instancesByUse['free'] ?? 0) })} to={devices('use=free')} />
       <Tile label={t('overview.ill')} value={count(ill)} note={silent ? t('overview.silentNote', { count: count(silent) }) : t('overview.illNote', { unhealthy: count(of.devicesByHealth['unhealthy'] ?? 0), degraded: count(of.devicesByHealth['degraded'] ?? 0) })}
@@ -95,34 +96,42 @@ function Tiles({ of }: { of: OverviewData }) {
 }
 
 /** Large fleets are read less often: their list is long. */
-function useCells(cluster: string | null, total: number) {
-  const every = Math.max(1, Math.round(total / 1000)) * 5_000;
-  const last = useRef<{ key: string; time: number; list: DeviceList } | null>(null);
+function useCells(cluster: string | null): Told<Cells> {
+  const last = useRef<{ key: string; time: number; list: Cells } | null>(null);
   const key = cluster ?? '';
-  const told = useRead<DeviceList>(`cells ${key}`, async (stop) => {
+  return useRead<Cells>(`cells ${key}`, async (stop) => {
     const before = last.current;
-    if (before && before.key === key && Date.now() - before.time < every - 500) return before.list;
-    const list = await getAll<DeviceList>('/gpu/devices', { cluster }, kMostCells, stop);
+    if (before && before.key === key && Date.now() - before.time < before.list.total * 4 - 500) return before.list; // 5 s for each 1,250
+    const list: Cells = { cells: [], total: 0 };
+    // Of each page only its cells are kept, before the next one comes.
+    for (let cursor: string | null | undefined; cursor !== null && list.cells.length < kMostCells; ) {
+      const page: DeviceList = await get<DeviceList>(address('/gpu/devices', { cluster, limit: 1000, cursor }), stop);
+      for (const device of page.items) list.cells.push(cellOf(device));
+      list.total = page.total;
+      cursor = page.nextCursor;
+    }
     last.current = { key, time: Date.now(), list };
     return list;
   });
-  const cells = useMemo(() => told.data?.items.map(cellOf) ?? null, [told.data]);
-  return { told, cells };
 }
 
-function Heat({ cluster, total }: { cluster: string | null; total: number }) {
-  const { told, cells } = useCells(cluster, total);
+interface Cells {
+  cells: Cell[];
+  total: number;
+}
+
+function Heat({ of }: { of: Told<Cells> }) {
   const asked = query.value.get('metric') as Metric | null;
   const metric = asked && metrics.includes(asked) ? asked : 'utilization';
   return (
     <Panel title={t('map.title')} note={t('map.note')} class="heat-panel"
       tools={<Choice label={t('map.metric')} value={metric} of={metrics.map((one): [Metric, string] => [one, t(`metric.${one}` as Word)])} pick={(value) => setQuery({ metric: value === 'utilization' ? null : value })} />}>
-      <Shown of={told} lines={6}>
+      <Shown of={of} lines={6}>
         {(data) => (
           <>
-            <HeatMap cells={cells!} metric={metric} />
-            <HeatLegend cells={cells!} metric={metric} />
-            {data.nextCursor !== null && <p class="quiet">{t('map.cut', { shown: count(data.items.length), total: count(data.total) })}</p>}
+            <HeatMap cells={data.cells} metric={metric} />
+            <HeatLegend cells={data.cells} metric={metric} />
+            {data.cells.length < data.total && <p class="quiet">{t('map.cut', { shown: count(data.cells.length), total: count(data.total) })}</p>}
           </>
         )}
       </Shown>
@@ -131,7 +140,7 @@ function Heat({ cluster, total }: { cluster: string | null; total: number }) {
 }
 
 function Problems({ cluster }: { cluster: string | null }) {
-  const told = useApi<HealthReport>(address('/gpu/health', { cluster, limit: 8 }));
+  const told = useApi<HealthReport>(address('/gpu/health', { cluster, limit: 5 }));
   return (
     <Panel title={t('problems.title')} note={told.data ? count(told.data.total) : ''}>
       <Shown of={told} empty={(data) => data.items.length === 0 && <p class="fine"><span aria-hidden="true">●</span> {t('problems.none')}</p>}>
