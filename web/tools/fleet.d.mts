@@ -1,3 +1,3 @@
-export function push(server: string, nodes: number, gpus: number, time?: number): Promise<void>;
+export function push(server: string, nodes: number, gpus: number, time?: number, cutAnew?: number): Promise<void>;
 export function page(node: number, gpus: number, seconds: number, seed?: number): string;
 export function nodeName(index: number): string;

@@ -22,7 +22,7 @@ const cuts = [
   [[0, 4, 3, '3g.40gb'], [4, 2, 2, '2g.20gb'], [6, 1, 1, '1g.10gb']],
   [[0, 1, 1, '1g.10gb'], [1, 1, 1, '1g.10gb'], [2, 2, 2, '2g.20gb'], [4, 4, 3, '3g.40gb']],
   [[0, 8, 7, '7g.80gb']],
-  [[0, 2, 2, '2g.20gb'], [3, 1, 1, '1g.10gb']],
+  [[0, 4, 4, '4g.40gb'], [4, 1, 1, '1g.10gb'], [6, 1, 1, '1g.10gb']],
 ];
 const profiles = [['1g.10gb', 19, 1, 9984, 7, '0:1,1:1,2:1,3:1,4:1,5:1,6:1'], ['2g.20gb', 14, 2, 20096, 3, '0:2,2:2,4:2'],
   ['3g.40gb', 9, 3, 40448, 2, '0:4,4:4'], ['4g.40gb', 5, 4, 40448, 1, '0:4'], ['7g.80gb', 0, 7, 81152, 1, '0:8']];
@@ -50,7 +50,8 @@ function tenant(rand, node, place) {
   return { space, pod, idle: what < 0.22, base: 25 + rand() * 70, uid: `u-${node}-${place}` };
 }
 
-export function page(node, gpus, seconds, seed = 7) {
+/** `cutAnew`: before that second, what is cut was cut otherwise. */
+export function page(node, gpus, seconds, cutAnew = 0, seed = 7) {
   const rand = random(seed + node * 7919);
   const move = random(seed + node * 104729 + Math.floor(seconds));
   const [model, memory, watts] = models[node % models.length];
@@ -62,12 +63,13 @@ export function page(node, gpus, seconds, seed = 7) {
     if (pod.idle) return;
     const process = { ...own, ...part, pid: 1000 + node * 100 + place, command: pod.space === 'serving' ? 'VLLM::EngineCor' : 'python3', type: 'C', attribution: 'pod', pod: pod.pod, namespace: pod.space, container: 'main', pod_uid: pod.uid };
     line('gpu_process_info', { ...process, status: 'active' }, 1);
+    line('gpu_process_start_time_seconds', process, Math.floor((seconds + kEpoch) / 86400) * 86400 - 3600 * (1 + (place % 37)));
     line('gpu_process_memory_used_bytes', process, mib * 1048576);
     if (!part.GPU_I_ID) line('gpu_process_utilization', process, busy);
   };
   for (let gpu = 0; gpu < gpus; gpu++) {
     const own = { gpu, UUID: `GPU-${node.toString(16).padStart(8, '0')}-${gpu}` };
-    const cut = node % 4 === 0 && gpu % 3 === 1 && gpu !== 7 ? cuts[(node / 4 + gpu) % cuts.length] : null;
+    const cut = node % 4 === 0 && gpu % 3 === 1 && gpu !== 7 ? cuts[(node / 4 + gpu + (seconds < cutAnew ? 1 : 0)) % cuts.length] : null;
     const ill = rand();
     line('tessera_agent_device_up', own, 1);
     line('gpu_device_info', { ...own, model, DCGM_FI_DEV_MIG_MODE: cut ? 1 : 0, DCGM_FI_DRIVER_VERSION: '550.54.15' }, 1);
@@ -135,11 +137,13 @@ async function post(url, body) {
   if (!reply.ok) throw new Error(`${url}: ${reply.status} ${await reply.text()}`);
 }
 
-export async function push(server, nodes, gpus, time = Date.now()) {
+const kEpoch = 1_700_000_000; // so that counters have few digits
+
+export async function push(server, nodes, gpus, time = Date.now(), cutAnew = 0) {
   const api = `${server}/k8s-monitor/api/v1/import/prometheus`;
-  const seconds = time / 1000 - 1_700_000_000;
+  const seconds = time / 1000 - kEpoch;
   for (let node = 0; node < nodes; node++)
-    await post(`${api}?cluster=east&node=${nodeName(node)}&timestamp=${time}`, page(node, gpus, seconds));
+    await post(`${api}?cluster=east&node=${nodeName(node)}&timestamp=${time}`, page(node, gpus, seconds, cutAnew / 1000 - kEpoch));
   for (let i = 0; i < 3 && nodes > 2; i++) {
     const pod = `${i < 2 ? 'llama' : 'qwen'}-${i % 2}`;
     const from = ['namespace=serving', `pod=${pod}`, `instance=10.0.0.${i + 5}:8000`, 'job=vllm'].map((one) => `extra_label=${encodeURIComponent(one)}`).join('&');

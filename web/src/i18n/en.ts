@@ -244,7 +244,7 @@ export const en = {
   'mig.title': 'MIG map',
   'mig.label': 'Memory slices 0 to {slices}, and what stands on them',
   'mig.unnamed': 'unnamed',
-  'mig.free': 'free, {slices} slices',
+  'mig.free': 'free',
   'mig.lost': 'unusable',
   'mig.noAxis': 'The driver does not tell where instances stand',
   'mig.uncut': 'The whole GPU is one piece.',

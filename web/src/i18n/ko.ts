@@ -245,7 +245,7 @@ export const ko: Words = {
   'mig.title': 'MIG 배치도',
   'mig.label': '메모리 슬라이스 {slices}개의 배치',
   'mig.unnamed': '이름 없음',
-  'mig.free': '비어 있음, 슬라이스 {slices}개',
+  'mig.free': '비어 있음',
   'mig.lost': '사용 불가',
   'mig.noAxis': '드라이버가 인스턴스 위치를 알려 주지 않습니다',
   'mig.uncut': 'GPU 전체가 하나로 쓰입니다.',

@@ -6,8 +6,8 @@ import { bytesOf, duration, moment, percent } from '../ui/format';
 import { Meter, Nothing, PodLink } from '../ui/parts';
 import { clock } from '../api/live';
 
-function place(start: number, size: number): { gridColumn: string } {
-  return { gridColumn: `${start + 1} / span ${size}` };
+function place(start: number, size: number, row = 1): { gridColumn: string; gridRow: string } {
+  return { gridColumn: `${start + 1} / span ${size}`, gridRow: String(row) };
 }
 
 function holderOf(device: DeviceDetail, one: Instance): Holder | undefined {
@@ -38,7 +38,7 @@ function BlockBox({ device, block }: { device: DeviceDetail; block: Block }) {
 function HoleBox({ hole }: { hole: Hole }) {
   return (
     <div class={`mig-hole ${hole.usable ? '' : 'lost'}`} style={place(hole.start, hole.size)}>
-      <span>{hole.usable ? t('mig.free', { slices: hole.size }) : t('mig.lost')}</span>
+      <span>{hole.usable ? t('mig.free') : t('mig.lost')}</span>
       {hole.profiles.length > 0 && <span class="quiet mig-fits">{hole.profiles.join(', ')}</span>}
     </div>
   );
@@ -49,7 +49,7 @@ function FitRow({ profile, slices }: { profile: DeviceProfile; slices: number })
     <div class="mig-fit">
       <span class="mig-fit-name num">{profile.profile} <span class="quiet">×{profile.remaining ?? '–'}</span></span>
       <div class="mig-grid thin" style={{ gridTemplateColumns: `repeat(${slices}, minmax(0, 1fr))` }}>
-        {profile.freePlacements!.map((one, i) => <span key={i} class="mig-ghost" style={{ ...place(one.start, one.size), gridRow: `${overlapRow(profile, i)}` }} />)}
+        {profile.freePlacements!.map((one, i) => <span key={i} class="mig-ghost" style={place(one.start, one.size, overlapRow(profile, i))} />)}
       </div>
     </div>
   );
@@ -78,17 +78,17 @@ export function MigMap({ device }: { device: DeviceDetail }) {
           {axis.holes.map((hole) => <HoleBox key={`h${hole.start}`} hole={hole} />)}
         </div>
         {axis.blocks.length === 0 && axis.unplaced.length === 0 && <p class="quiet">{t('mig.uncut')}</p>}
+        {axis.fitting.length > 0 && axis.unplaced.length === 0 && (
+          <div class="mig-fitting">
+            <h3>{t('mig.fits')}</h3>
+            {axis.fitting.map((profile) => <FitRow key={profile.profileId ?? profile.profile} profile={profile} slices={axis.slices} />)}
+          </div>
+        )}
       </div>
       {axis.unplaced.length > 0 && (
         <div class="mig-unplaced">
           <p class="quiet">{t('mig.unplaced')}</p>
           <div class="mig-list">{axis.unplaced.map((one) => <div class="mig-block" key={`${one.gi}-${one.ci}`}><Inside device={device} one={one} /></div>)}</div>
-        </div>
-      )}
-      {axis.fitting.length > 0 && axis.unplaced.length === 0 && (
-        <div class="mig-fitting">
-          <h3>{t('mig.fits')}</h3>
-          {axis.fitting.map((profile) => <FitRow key={profile.profileId ?? profile.profile} profile={profile} slices={axis.slices} />)}
         </div>
       )}
       {axis.fitting.length === 0 && axis.holes.length > 0 && <p class="quiet">{t('mig.nothingFits')}</p>}
