@@ -44,6 +44,12 @@ bool is_label_name(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
 }
 
+bool is_metric_name(std::string_view text) {
+  const auto fits = [](char c) { return begins_name(c) || c == ':'; };
+  return !text.empty() && fits(text.front()) &&
+         std::ranges::all_of(text, [&](char c) { return fits(c) || is_digit(c); });
+}
+
 std::string shown(const Labels& labels) {
   std::string out = "{";
   for (const Label& label : labels) {

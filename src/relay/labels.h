@@ -27,6 +27,8 @@ void erase_label(Labels& labels, std::string_view name);
 
 /// `[a-zA-Z_][a-zA-Z0-9_]*`: what every receiver takes.
 bool is_label_name(std::string_view text);
+/// `[a-zA-Z_:][a-zA-Z0-9_:]*`, likewise.
+bool is_metric_name(std::string_view text);
 
 /// `{a="b", c="d"}` for people, with values escaped as a page escapes them.
 std::string shown(const Labels& labels);

@@ -9,6 +9,7 @@ namespace tessera::relay {
 namespace {
 constexpr std::uint32_t kUnknown = 0xffff'ffff;
 constexpr std::uint32_t kDropped = 0xffff'fffe;
+constexpr std::uint32_t kUnfit = 0xffff'fffd;
 constexpr std::uint32_t kNobodyYet = 0xffff'ffff;  // but what an earlier table knew may end
 constexpr std::uint32_t kNobody = 0xffff'fffe;
 }  // namespace
@@ -38,7 +39,7 @@ void Outlet::deliver(const Delivery& delivery, SteadyTime now) {
     if (time != delivery.times.end() && time->sample == i) at = (time++)->time;
     const auto* own_exemplar = exemplar != delivery.exemplars.end() && exemplar->sample == i ? &*exemplar++ : nullptr;
     const std::uint32_t row = relabelled_ ? row_of(delivery, sample.series) : sample.series;
-    if (relabelled_ && (row == kDropped || !may_go(row, sample))) continue;
+    if (relabelled_ && !may_go(row, sample)) continue;
     write(relabelled_ ? *relabelled_ : delivery.table, sample, row, at);
     if (own_exemplar && destination_.send_exemplars) {
       std::vector<metrics::Label> shown;
@@ -61,7 +62,9 @@ std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
   if (row != kUnknown) return row;
   const Series& origin = delivery.table[series];
   Labels labels = delivery.table.labels(origin);
-  if (!relabel(destination_.relabel, labels) || value_of(labels, "__name__").empty()) return row = kDropped;
+  if (!relabel(destination_.relabel, labels)) return row = kDropped;
+  const std::string_view name = value_of(labels, "__name__");
+  if (!is_metric_name(name)) return row = name.empty() ? kDropped : kUnfit;
   row = relabelled_->add(labels, delivery.table.scraped_name(origin.metric));
   if (row == owners_.size()) {
     owners_.push_back({kNobodyYet});
@@ -74,6 +77,8 @@ std::uint32_t Outlet::row_of(const Delivery& delivery, std::uint32_t series) {
 /// where it has no end (those with times of their own): then another may.
 bool Outlet::may_go(std::uint32_t row, const ScrapedSample& sample) {
   const bool ends = wire::is_stale(sample.value);
+  if (row == kUnfit && !ends) ++unfit_;
+  if (row == kDropped || row == kUnfit) return false;
   Owner& owner = owners_[row];
   const bool stays_away = owner.seen != scrape_ && owner.seen != scrape_before_;
   if (owner.series == kNobodyYet || (!ends && (owner.series == kNobody || stays_away))) owner.series = sample.series;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/duration.h"
@@ -34,6 +35,8 @@ class Outlet {
   void deliver(const Delivery& delivery, SteadyTime now);
 
   std::uint64_t collisions() const { return collisions_; }  ///< samples left out because another series has the labels
+  /// Samples left out since it was last asked, because the rules made a metric name that remote write does not have.
+  std::uint64_t take_unfit() { return std::exchange(unfit_, 0); }
 
  private:
   struct Handle {
@@ -66,6 +69,7 @@ class Outlet {
   EpochMs scrape_ = 0, scrape_before_ = 0;
   std::uint64_t epoch_ = 0;
   std::uint64_t collisions_ = 0;
+  std::uint64_t unfit_ = 0;
 };
 
 }  // namespace tessera::relay

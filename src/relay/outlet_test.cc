@@ -50,7 +50,7 @@ class Bench {
                                                      : fmt::format("{}@{}", sample.value, sample.time));
     return out;
   }
-  const Outlet& outlet() const { return *outlet_; }
+  Outlet& outlet() { return *outlet_; }
 
   SeriesTable table;
   std::uint64_t epoch = 1;
@@ -123,6 +123,22 @@ TEST(Outlet, EndsWhatAnotherTableBegan) {
   ++bench.epoch;
   bench.deliver({{second, 2}}, {first});
   EXPECT_THAT(bench.went(), ElementsAre("end@1", "1@2", "2@3")) << "it goes on under the same labels";
+}
+
+TEST(Outlet, NamesThatTheRulesBreakGoNoFurther) {
+  RelabelRule rename;
+  rename.source_labels = {"a"};
+  rename.regex = "(.+)";
+  rename.target_label = "__name__";
+  rename.replacement = "$1";
+  Bench bench({}, {*Relabel::compile(rename)});
+  const auto good = bench.series("x", {{"a", "fine:name"}}), bad = bench.series("x", {{"a", "1 bad"}});
+  bench.deliver({{good, 1}, {bad, 2}});
+  bench.deliver({{bad, 2}}, {good});
+  bench.deliver({}, {bad});
+  EXPECT_THAT(bench.went(), ElementsAre("1@1", "end@2"));
+  EXPECT_EQ(bench.outlet().take_unfit(), 2U);
+  EXPECT_EQ(bench.outlet().take_unfit(), 0U);
 }
 
 TEST(Outlet, EveryRequestOfAPageTellsTheMetadataOfItsOwn) {

@@ -278,7 +278,10 @@ void Scrape::tell_all(const ScrapedPage& page, const std::string& error, const h
   status_.unfit_note = page.unfit_note;
   status_.clamped += page.clamped;
   status_.collisions = 0;
-  for (const Outlet& outlet : outlets_) status_.collisions += outlet.collisions();
+  for (Outlet& outlet : outlets_) {
+    status_.collisions += outlet.collisions();
+    status_.unfit += outlet.take_unfit();
+  }
 }
 
 }  // namespace tessera::relay

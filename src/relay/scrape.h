@@ -42,7 +42,7 @@ struct TargetStatus {
   std::uint64_t missed = 0;      ///< times at which the scrape before was still under way, or this process stood still
   std::uint64_t duplicates = 0;  ///< samples left out: their series was on the page already
   std::uint64_t too_far_ahead = 0;
-  std::uint64_t unfit = 0;    ///< samples left out: names that remote write does not have
+  std::uint64_t unfit = 0;    ///< samples left out: names that remote write does not have, of pages and of their rules
   std::string unfit_note;     ///< one of those on the last page, and where; empty: none
   std::uint64_t clamped = 0;  ///< utilizations above 1 that weights were derived from, taken as 1
   PagesRefused refused{};

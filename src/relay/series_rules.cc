@@ -45,13 +45,6 @@ void add_external(Labels& labels, const Labels& external) {
     if (value_of(labels, label.name).empty()) set_label(labels, label.name, label.value);
 }
 
-bool is_metric_name(std::string_view name) {
-  constexpr auto kFits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
-  };
-  return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && std::ranges::all_of(name, kFits);
-}
-
 Ruled unfit(std::string why, std::optional<std::string> label = {}) {
   return {Ruled::Outcome::Unfit, {}, std::move(why), std::move(label)};
 }
