@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/duration.h"
@@ -34,7 +35,10 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 bool plain(std::string_view text) {
-  return !text.empty() && text.find_first_of(" =\"\\\n\t") == std::string_view::npos;
+  const auto stands_out = [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '=' || c == '"' || c == '\\';
+  };
+  return !text.empty() && std::ranges::none_of(text, stands_out);
 }
 
 void append_text(std::string& out, Level level, std::string_view message, Fields fields) {

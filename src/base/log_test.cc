@@ -8,6 +8,7 @@ namespace {
 TEST(Log, TextQuotesOnlyWhatNeedsIt) {
   EXPECT_EQ(render(Level::Info, Format::Text, "agent ready", {{"address", "[::]:9400"}, {"why", "a \"b\"\nc"}}),
             "info agent ready address=[::]:9400 why=\"a \\\"b\\\"\\nc\"");
+  EXPECT_EQ(render(Level::Info, Format::Text, "x", {{"screen", "\x1b[2J"}}), "info x screen=\"\\u001b[2J\"");
 }
 
 TEST(Log, JsonEscapesWhatEndsAString) {

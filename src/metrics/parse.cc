@@ -43,6 +43,18 @@ void append_unescaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
+/// Of a page, for people and their terminals: a line that ends in CR LF looks as others do, and is none.
+std::string legible(std::string_view text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  return out;
+}
+
 }  // namespace
 
 /// Functions return false after `error_` is set: this is the inner loop of every scrape, and a Result for each word of
@@ -106,7 +118,7 @@ class PageParser::Impl {
     constexpr std::size_t kShown = 40;
     if (!got.empty()) return refuse(fmt::format("expected {}, got {}", what, got));
     if (at_end()) return refuse(fmt::format("expected {}, got the end of the line", what));
-    return refuse(fmt::format("expected {}, got '{}'", what, valid_utf8(line_.substr(at_, kShown))));
+    return refuse(fmt::format("expected {}, got '{}'", what, legible(line_.substr(at_, kShown))));
   }
   bool expected_at(std::size_t place, std::string_view what) {
     at_ = place;

@@ -135,6 +135,8 @@ TEST(ParseText, SaysWhatIsWrongAndWhere) {
       {"{a=\"ok\"} 1", "line 1, column 9: expected a metric name before or in the braces"},
       {"{} 1", "expected a metric name before or in the braces"},
       {"9a 1", "line 1, column 1: expected a metric name, got '9a 1'"},
+      {"a 1\r\n", "line 1, column 3: expected a number, got '1\\x0d'"},
+      {"\x1b[2J 1", "line 1, column 1: expected a metric name, got '\\x1b[2J 1'"},
       {"a-b 1", "line 1, column 2: expected a number, got '-b 1'"},
       {"a 0x1p-3", "line 1, column 3: expected a number, got '0x1p-3'"},
       {"a 1e999", "line 1, column 3: expected a number"},
