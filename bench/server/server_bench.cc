@@ -246,7 +246,8 @@ void fleet(const std::string& page, unsigned nodes, unsigned seconds) {
   const EpochMs first = time;
   const Asked asked = ask_while_it_goes_on(*running, page, nodes, seconds, time, ids);
   const double spent = cpu_seconds(running->pid()) - before;
-  const double samples = million * static_cast<double>((time - first) / kInterval);
+  const EpochMs rounds = (time - first) / kInterval;
+  const double samples = million * static_cast<double>(rounds);
   const double rss = status_mib(running->pid(), "VmRSS"), peak = status_mib(running->pid(), "VmHWM");
 
   running->process().stop();

@@ -12,7 +12,6 @@
 namespace tessera::cli {
 namespace {
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr EpochMs kNow = 1'800'000'000'000;  // 2027-01-15T08:00:00.000Z
 
@@ -162,7 +161,7 @@ TEST(GetCommand, AsksAsItIsTold) {
 }
 
 TEST(GetCommand, SaysWhatIsWrongWithItsLine) {
-  const auto wrong = [](std::vector<std::string> arguments) { return parse_arguments(arguments).error().what; };
+  const auto wrong = [](const std::vector<std::string>& arguments) { return parse_arguments(arguments).error().what; };
   EXPECT_THAT(wrong({"get", "device"}), HasSubstr("did you mean devices?"));
   EXPECT_THAT(wrong({"get", "devices", "-o", "yaml"}), HasSubstr("one of table|wide|json|csv|name"));
   EXPECT_THAT(wrong({"get", "devices", "--nod", "x"}), HasSubstr("See: tessera get devices --help"));

@@ -25,8 +25,8 @@ ClusterState::ClusterState(std::string cluster, std::vector<std::string> team_la
 
 void ClusterState::put(ClusterNode node) {
   std::string name = node.name;
-  if (view_.gone.erase(name) + std::size_t{put_into(view_.nodes, std::move(name), std::move(node))} > 0)
-    published_.reset();
+  const bool was_gone = view_.gone.erase(name) > 0;
+  if (put_into(view_.nodes, std::move(name), std::move(node)) || was_gone) published_.reset();
 }
 
 void ClusterState::put(ClusterNamespace space) {

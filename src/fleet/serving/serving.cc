@@ -108,11 +108,11 @@ Slot Serving::learn(Labels labels, EpochMs time) {
   fresh.engine = learn_engine(labels, meaning->engine, time);
   Slot slot = static_cast<Slot>(series_.size());
   if (free_series_.empty()) {
-    series_.push_back(std::move(fresh));
+    series_.push_back(fresh);
   } else {
     slot = free_series_.back();
     free_series_.pop_back();
-    series_[slot] = std::move(fresh);
+    series_[slot] = fresh;
   }
   engines_[series_[slot].engine].series.push_back(slot);
   return slot;

@@ -274,8 +274,9 @@ void Meter::note_silent(std::vector<Counted>& into, EpochMs before) {
     for (std::uint8_t field = 0; field < kFields; ++field) note(of.fields[field], {number, {}, nullptr, field, 0});
   }
   for (Owner& owner : tenures_)
-    for (std::uint8_t having = 0; having < owner.states.size(); ++having)
-      note(owner.states[having], {owner.subject, owner.compute_instance, owner.workload, having, 0});
+    for (std::size_t having = 0; having < owner.states.size(); ++having)
+      note(owner.states[having],
+           {owner.subject, owner.compute_instance, owner.workload, static_cast<std::uint8_t>(having), 0});
 }
 
 void Meter::remember(const Counted& one) {
