@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <span>
 #include <stdexcept>
 
 #include "http/raw_peer.h"

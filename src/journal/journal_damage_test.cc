@@ -201,7 +201,6 @@ TEST_F(JournalDamage, ARottenCursorSlotCostsOneAcknowledgementAtMost) {
     for (const Sequence through : {1U, 2U, 3U}) ASSERT_TRUE(journal->acknowledge(through));
   }
   const std::string bytes = *read_file(dir.path() / "cursor");
-  const std::string records = *read_file(segment());
   for (const std::size_t slot : {0U, 4096U})
     for (std::size_t at = slot; at < slot + 32; ++at) {
       SCOPED_TRACE(at);
