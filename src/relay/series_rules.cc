@@ -12,13 +12,16 @@ namespace {
 
 constexpr std::string_view kName = "__name__";
 
+/// Also where it is empty: so a page says that its series has none, and not its target's (a Pushgateway does for
+/// `instance`, and dcgm-exporter for the pod of a GPU that nobody uses).
+bool stands_there(std::span<const metrics::Label> scraped, std::string_view name) {
+  return std::ranges::any_of(scraped, [&](const metrics::Label& label) { return label.name == name; });
+}
+
 /// The scraped value of a label that the target has too moves to the first free `exported_` name.
 void export_label(Labels& labels, std::span<const metrics::Label> scraped, const metrics::Label& label) {
   std::string name(label.name);
-  const auto taken = [&] {
-    return !value_of(labels, name).empty() ||
-           std::ranges::any_of(scraped, [&](const metrics::Label& other) { return other.name == name; });
-  };
+  const auto taken = [&] { return !value_of(labels, name).empty() || stands_there(scraped, name); };
   do name.insert(0, "exported_");
   while (taken());
   set_label(labels, name, label.value);
@@ -33,7 +36,7 @@ Labels merged(std::string_view name, std::span<const metrics::Label> scraped, co
       own.push_back({std::string(label), std::string(value)});
   Labels labels = to_labels(std::move(own));
   for (const Label& label : rules.target)
-    if (!rules.honor_labels || value_of(labels, label.name).empty()) set_label(labels, label.name, label.value);
+    if (!rules.honor_labels || !stands_there(scraped, label.name)) set_label(labels, label.name, label.value);
   if (!rules.honor_labels)
     for (const metrics::Label& label : scraped)
       if (!label.value.empty() && !value_of(rules.target, label.name).empty()) export_label(labels, scraped, label);

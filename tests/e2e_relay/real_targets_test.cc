@@ -182,15 +182,18 @@ std::vector<std::string> only_in(const std::set<std::string>& some, const std::s
 TEST_F(RealTargets, AreAsAPrometheusHasThemThatScrapesThemItself) {
   const Started exporter = node_exporter();
   if (!exporter.process) GTEST_SKIP() << "prometheus-node-exporter is neither in TESSERA_PEERS nor on the PATH";
+  const ScriptedTarget odd(
+      "pushed{instance=\"\",pod=\"\"} 1\nboth{instance=\"own\",exported_instance=\"x\"} 2\nexposed{external=\"\"} 3\n");
   const std::vector<std::string> addresses = {fmt::format("127.0.0.1:{}", exporter.port),
-                                              origin(prometheus().write_url())};
+                                              origin(prometheus().write_url()), odd.address()};
   const auto direct = scraping_prometheus(addresses);
   Relay relay(global("500ms") + "scrape_configs:\n" + static_job("gpu", addresses, "  honor_labels: true\n") +
               to_both());
   const std::string all = "{job=\"gpu\"}";
   const auto scraped = [&](Receiver& store) {
     const auto ups = store.samples("up" + all);
-    return ups.size() == 2 && std::ranges::all_of(ups, [](const auto& up) { return up.second.size() >= 7; });
+    return ups.size() == addresses.size() &&
+           std::ranges::all_of(ups, [](const auto& up) { return up.second.size() >= 7; });
   };
   EXPECT_TRUE(eventually([&] { return scraped(*direct); }));
   for (const auto& store : stores()) {
