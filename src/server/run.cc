@@ -180,7 +180,7 @@ ProxyOptions proxy_options(const Settings& settings) {
 }
 
 /// Null where none is to be used: one server alone has nobody to share with.
-Result<std::unique_ptr<SharedCache>> shared_cache(const Settings& settings, store::Database& database, bool shared) {
+Result<std::unique_ptr<SharedCache>> shared_cache(const Settings& settings, const std::string& url, bool shared) {
   if (settings.cache_url.empty()) return std::unique_ptr<SharedCache>();
   if (!shared) {
     log::warn("cache.url has no effect: servers share nothing without a database that they share", {});
@@ -189,7 +189,7 @@ Result<std::unique_ptr<SharedCache>> shared_cache(const Settings& settings, stor
   SharedCacheOptions options = TRY(parse_cache_url(settings.cache_url));
   options.username = settings.cache_username;
   options.password_file = settings.cache_password_file;
-  options.prefix = "tessera:" + TRY(store::installation(database));
+  options.prefix = "tessera:" + TRY(store::installation(*TRY(store::Database::open(url))));
   return std::make_unique<SharedCache>(std::move(options));
 }
 
@@ -208,6 +208,36 @@ struct Place {
   bool served = false;
 };
 
+/// What writes, each with a connection of its own. A leader's fail by its epoch when another one leads.
+struct Writing {
+  std::unique_ptr<store::Database> keeping;
+  std::unique_ptr<store::Database> access;
+  std::unique_ptr<store::Database> others;  ///< what servers tell each other; null where there are none
+};
+
+Result<Writing> open_writing(const std::string& url, const Settings& settings, const Leadership& leadership,
+                             std::int64_t epoch) {
+  const bool leads = !leadership.shared() || epoch > 0;
+  const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size),
+                                       .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
+  Writing out;
+  for (auto* one : {&out.keeping, &out.access, &out.others}) {
+    if (one == &out.others && !leadership.shared()) continue;
+    *one = TRY(store::Database::open(url, storing));
+    if (leads) (*one)->guard(leadership.guard(epoch));
+  }
+  return out;
+}
+
+/// What was accepted before the start comes into the fleet again; how many records that was.
+Result<std::uint64_t> catch_up(Intake& intake, const Latest<Published>& fleet, journal::Sequence position,
+                               const std::stop_token& stop) {
+  const Intake::Replayed replayed = TRY(intake.replay(position));
+  while (!stop.stop_requested() && fleet.get()->applied < replayed.last)
+    wait_until(std::chrono::steady_clock::now() + kLook, stop);
+  return replayed.records;
+}
+
 /// One time of leading, or of following: until the stop, or until it has to be the other.
 Result<void> serve(const Settings& settings, const Options& options, journal::Journal& journal, Leadership& leadership,
                    Place& place, const std::stop_token& stop) {
@@ -217,39 +247,29 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   // A database that is silent holds nobody for longer than this server is what it is.
   store::Readers readers(url, static_cast<std::size_t>(settings.database_pool_size),
                          {.needed = [&leadership, epoch] { return leadership.state().epoch == epoch; }});
-  const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size),
-                                       .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
-  const auto open = [&] { return store::Database::open(url, storing); };
-  const auto database = TRY(open());
-  const auto cache = TRY(shared_cache(settings, *database, leadership.shared()));
-  if (leads) database->guard(leadership.guard(epoch));
+  Writing writing = TRY(open_writing(url, settings, leadership, epoch));
+  store::Database& database = *writing.keeping;
+  const auto cache = TRY(shared_cache(settings, url, leadership.shared()));
   Latest<fleet::ClusterView> cluster;
-  auto access_database = TRY(open());
-  if (leads) access_database->guard(leadership.guard(epoch));
-  std::unique_ptr<store::Database> telling;
-  if (leads && leadership.shared()) {
-    telling = TRY(open());
-    telling->guard(leadership.guard(epoch));
-  }
   http::ServerOptions serving_at = server_options(settings, options, {});
   serving_at.address = place.address;
   const auto access =
-      TRY(Access::open(std::move(access_database), access_settings(settings, options, cluster), serving_at.address));
+      TRY(Access::open(std::move(writing.access), access_settings(settings, options, cluster), serving_at.address));
   Latest<Published> fleet;
   KeeperOptions keeping = keeper_options(settings, cluster);
-  keeping.cluster_nodes = TRY(store::cluster_nodes(*database, settings.cluster_name));
+  keeping.cluster_nodes = TRY(store::cluster_nodes(database, settings.cluster_name));
   const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
   keeping.follows = !leads;
   keeping.epoch = epoch;
-  if (leads) keeping.resumed = TRY(resume(*database, journal, settings));
+  if (leads) keeping.resumed = TRY(resume(database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
-  Keeper keeper(keeping, fleet, *database, journal);
+  Keeper keeper(keeping, fleet, database, journal);
   Intake intake({}, journal, keeper);
   std::unique_ptr<Follower> follower;
   journal.rewind();
   if (!leads)
-    follower = std::make_unique<Follower>(TRY(open()), TRY(journal_id(options.data)), journal, fleet, cluster,
-                                          [&leadership] { return leadership.state().elsewhere; });
+    follower = std::make_unique<Follower>(std::move(writing.others), TRY(journal_id(options.data)), journal, fleet,
+                                          cluster, [&leadership] { return leadership.state().elsewhere; });
   std::atomic<bool> started = false;                   // what was accepted before is in the fleet again
   std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
   const auto served = [&serving] {
@@ -289,16 +309,14 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   log::info("server listens", {{"address", address}, {"data", options.data}});
   std::unique_ptr<Teller> teller;
   if (leads) {
-    const Intake::Replayed replayed = TRY(intake.replay(position));
-    while (!stop.stop_requested() && fleet.get()->applied < replayed.last)
-      wait_until(std::chrono::steady_clock::now() + kLook, stop);
+    const std::uint64_t replayed = TRY(catch_up(intake, fleet, position, stop));
     started = true;
-    log::info("server ready", {{"address", address}, {"replayed", std::to_string(replayed.records)}});
+    log::info("server ready", {{"address", address}, {"replayed", std::to_string(replayed)}});
   } else {
     log::info("server follows", {{"address", address}, {"leader", leadership.state().leader}});
   }
-  if (telling)
-    teller = std::make_unique<Teller>(std::move(telling), epoch, fleet, [&intake](const store::HandedOver& one) {
+  if (writing.others)
+    teller = std::make_unique<Teller>(std::move(writing.others), epoch, fleet, [&intake](const store::HandedOver& one) {
       return intake.take_over(one.kind, one.body);
     });
   leadership.wait_while(epoch, stop);
