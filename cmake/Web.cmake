@@ -44,6 +44,8 @@ if(TESSERA_WITH_WEB)
     DEPENDS ${sources} ${web}/node_modules/.package-lock.json ${web}/index.html ${web}/vite.config.ts ${web}/tsconfig.json
       ${CMAKE_SOURCE_DIR}/docs/api/openapi.yaml ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake
     COMMENT "web: the dashboard" VERBATIM)
+  add_custom_target(web_bench)
+  add_dependencies(web_bench tessera-server)
   # Without any C++ of our own, but of the shipped programs: they count where these are built.
   add_test(NAME web/unit COMMAND ${run} ${TESSERA_NPM} run --silent test)
   add_test(NAME web/journeys COMMAND ${run} TESSERA_BIN=${CMAKE_BINARY_DIR}/bin ${TESSERA_NPM} run --silent e2e)

@@ -120,17 +120,18 @@ Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, cons
 void tell(const Demo& demo, const JsonValue& overview) {
   fmt::print(
       "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
-      "server:  {}/k8s-monitor/api/v1/gpu/overview   (described at {}/openapi.yaml)\n"
-      "agents:  http://{}/metrics …\n\n"
-      "Try:     curl -s {}/k8s-monitor/api/v1/gpu/overview\n"
-      "         curl -sN {}/k8s-monitor/api/v1/events\n"
-      "         tessera top --server {}\n"
-      "         tessera get devices --server {}\n\n"
+      "dashboard: {}/k8s-monitor\n"
+      "server:    {}/k8s-monitor/api/v1/gpu/overview   (described at {}/openapi.yaml)\n"
+      "agents:    http://{}/metrics …\n\n"
+      "Try:       curl -s {}/k8s-monitor/api/v1/gpu/overview\n"
+      "           curl -sN {}/k8s-monitor/api/v1/events\n"
+      "           tessera top --server {}\n"
+      "           tessera get devices --server {}\n\n"
       "Nothing is kept: database in memory, files in {}.\n",
       text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
       text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
-      percent_cell(overview, "overallGpuUtilization"), demo.server, demo.server, demo.agents.front(), demo.server,
-      demo.server, demo.server, demo.server, demo.folder.path().string());
+      percent_cell(overview, "overallGpuUtilization"), demo.server, demo.server, demo.server, demo.agents.front(),
+      demo.server, demo.server, demo.server, demo.server, demo.folder.path().string());
 }
 
 }  // namespace

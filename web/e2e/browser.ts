@@ -1,5 +1,7 @@
 // A browser that fails a test for whatever the console says of errors: exceptions, refused requests, the content policy.
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
 const places = [process.env['TESSERA_CHROMIUM'], '/usr/bin/chromium'];
@@ -8,7 +10,12 @@ if (!chromiumAt) console.log('SKIPPED: no chromium: apt-get install chromium, or
 
 export async function launch(): Promise<Browser> {
   if (!chromiumAt) throw new Error('no chromium: apt-get install chromium, or name one in TESSERA_CHROMIUM');
-  return chromium.launch({ executablePath: chromiumAt, args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'] });
+  const args = ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none']; // containers have no namespaces to give
+  if (process.getuid?.() !== 0) return chromium.launch({ executablePath: chromiumAt, args });
+  const downloadsPath = mkdtempSync(join(tmpdir(), 'tessera-downloads-'));
+  chmodSync(downloadsPath, 0o777);
+  const env = { ...process.env, TESSERA_BROWSER: chromiumAt } as Record<string, string>;
+  return chromium.launch({ executablePath: join(process.cwd(), 'e2e/as_nobody.sh'), args, downloadsPath, env });
 }
 
 export interface Look {

@@ -1,12 +1,13 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import { Icon } from '../ui/icons';
 
 /** A dialog above the page; the browser keeps the focus in it and closes it by Escape. */
 export function Dialog(props: { title: string; close: () => void; children: ComponentChildren; class?: string; bare?: boolean }) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next frame: what is typed right after the key that opens it belongs here.
+  useLayoutEffect(() => {
     const element = box.current!;
     if (!element.open) element.showModal?.();
     return () => element.close?.();

@@ -18,6 +18,8 @@ interface Palette {
   ground: string;
 }
 
+const kRoot = 14; // px: the size of text that sizes here are for
+
 let painted: { theme: string; colours: Palette } | null = null;
 
 function palette(): Palette {
@@ -155,11 +157,12 @@ function drawCell(brush: Brush, cell: Cell, x: number, y: number): void {
   }
 }
 
-export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, metric: Metric): void {
+/** `unit`: how many pixels one of the layout's is; more than one where all text is large. */
+export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, metric: Metric, unit: number): void {
   const began = performance.now();
   const context = canvas.getContext('2d');
   if (!context) return;
-  const scale = Math.min(2, window.devicePixelRatio || 1);
+  const scale = Math.min(2, window.devicePixelRatio || 1) * unit;
   const width = Math.ceil(places.width * scale);
   const height = Math.max(1, Math.ceil(places.height * scale));
   if (canvas.width !== width) canvas.width = width;
@@ -219,12 +222,13 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [picked, pick] = useState<number | null>(null);
+  const unit = useMemo(() => (parseFloat(getComputedStyle(document.documentElement).fontSize) || kRoot) / kRoot, [width]);
   const last = useRef<{ cells: Cell[]; width: number; places: Layout } | null>(null);
   const places = useMemo(() => {
     if (!width) return null;
     const before = last.current;
     const kept = before && before.width === width && sameOrder(before.cells, cells);
-    const next = kept ? before.places : layout(cells, width, window.innerWidth < 700 ? 520 : 440);
+    const next = kept ? before.places : layout(cells, width / unit, window.innerWidth < 700 ? 520 : 440);
     last.current = { cells, width, places: next };
     return next;
   }, [cells, width]);
@@ -235,12 +239,12 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
     return () => watch.disconnect();
   }, []);
   useEffect(() => {
-    if (places) paint(canvas.current!, cells, places, metric);
+    if (places) paint(canvas.current!, cells, places, metric, unit);
   }, [cells, places, metric, theme]);
 
   const at = (event: MouseEvent) => {
     const edge = canvas.current!.getBoundingClientRect();
-    return places ? cellAt(places, event.clientX - edge.left, event.clientY - edge.top) : null;
+    return places ? cellAt(places, (event.clientX - edge.left) / unit, (event.clientY - edge.top) / unit) : null;
   };
   const open = (index: number | null) => {
     const cell = index === null ? undefined : cells[index];
@@ -263,8 +267,8 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
         aria-describedby="heat-now"
         onMouseMove={(event) => { const next = at(event); if (next !== picked) pick(next); }}
         onMouseLeave={() => pick(null)} onClick={(event) => open(at(event))} onKeyDown={move} onBlur={() => pick(null)} />
-      {cell && places && <i class="heat-pick" style={{ left: `${places.x[picked!]}px`, top: `${places.y[picked!]}px`, width: `${places.size}px`, height: `${places.size}px` }} />}
-      {cell && places && <Tip cell={cell} metric={metric} x={places.x[picked!]!} y={places.y[picked!]! + places.size} width={places.width} />}
+      {cell && places && <i class="heat-pick" style={{ left: `${places.x[picked!]! * unit}px`, top: `${places.y[picked!]! * unit}px`, width: `${places.size * unit}px`, height: `${places.size * unit}px` }} />}
+      {cell && places && <Tip cell={cell} metric={metric} x={places.x[picked!]! * unit} y={(places.y[picked!]! + places.size) * unit} width={places.width * unit} />}
       <p id="heat-now" class="hidden" aria-live="polite">{cell ? tell(cell, metric) : t('map.keys')}</p>
     </div>
   );
