@@ -76,8 +76,12 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Response
   return reply;
 }
 
+const kPatience = 30_000; // ms: a reply that takes longer is none
+
 export async function get<T>(url: string, stop?: AbortSignal): Promise<T> {
-  const reply = await ask(url, { headers: { Accept: 'application/json' }, ...(stop ? { signal: stop } : {}) });
+  const late = AbortSignal.timeout(kPatience);
+  const signal = stop ? AbortSignal.any([stop, late]) : late;
+  const reply = await ask(url, { headers: { Accept: 'application/json' }, signal });
   return (await reply.json()) as T;
 }
 

@@ -47,8 +47,7 @@ function LiveMark() {
 
 function Menu() {
   return (
-    <details class="menu" onClick={(event) => event.currentTarget === event.target && event.currentTarget.removeAttribute('open')}
-      onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.removeAttribute('open')}
+    <details class="menu" onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.removeAttribute('open')}
       onFocusOut={(event) => {
         const next = event.relatedTarget as Node | null;
         if (next && !event.currentTarget.contains(next)) event.currentTarget.removeAttribute('open');
@@ -129,13 +128,22 @@ function Unreachable() {
   return <p class="banner" role="alert"><Icon name="warn" /> {t('live.unreachable', { age: duration(clock.value - since) })}</p>;
 }
 
+/** A click beside an open menu closes it. */
+function closeMenus(event: Event): void {
+  for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(event.target as Node)) menu.removeAttribute('open');
+}
+
 export function Frame() {
   const where = path.value;
   let named: Record<string, string> | null = null;
   const page = pages.find((one) => (named = match(one.path, where)) !== null);
   useEffect(() => {
     document.addEventListener('keydown', pressed);
-    return () => document.removeEventListener('keydown', pressed);
+    document.addEventListener('pointerdown', closeMenus);
+    return () => {
+      document.removeEventListener('keydown', pressed);
+      document.removeEventListener('pointerdown', closeMenus);
+    };
   }, []);
   const entry = navigation.find((one) => one.to === page?.under);
   useEffect(() => {

@@ -37,6 +37,7 @@ describe('messages', () => {
   it('fills blanks in, and leaves what it does not know', () => {
     language.value = 'en';
     expect(t('live.stale', { age: 40 })).toBe('Stale 40 s');
+    expect(t('overview.nodes', { nodes: 1, instances: '2' })).toBe('1 node, 2 instances');
     expect(word('health', 'unhealthy')).toBe('unhealthy');
     expect(word('health', 'on_fire')).toBe('on fire');
     expect(word('health', null)).toBe('–');

@@ -25,10 +25,11 @@ export function applyLanguage(): void {
   });
 }
 
-/** The message, with `{name}` filled in. */
+/** The message, with `{name}` filled in; `{name:s}` is an s unless there is one of it. */
 export function t(word: Word, values?: Record<string, string | number>): string {
   const text = all[language.value][word];
-  return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)) : text;
+  return values ? text.replace(/\{(\w+)(:s)?\}/g, (whole, name: string, plural?: string) =>
+    plural ? (String(values[name]) === '1' ? '' : 's') : String(values[name] ?? whole)) : text;
 }
 
 /** The message of a value that the API may add to: its own word where there is no message. */

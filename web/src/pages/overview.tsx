@@ -20,7 +20,7 @@ export function Overview() {
   return (
     <>
       <PageHead title={t('nav.overview')} tools={<ClusterPicker />}>
-        {told.data && <Verdict of={told.data} />}
+        {!!told.data?.totalGpuDevices && <Verdict of={told.data} />}
       </PageHead>
       <Shown of={told} lines={6} empty={(data) => data.totalGpuDevices === 0 && <NoGpu />}>
         {(data) => (
