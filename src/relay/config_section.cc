@@ -180,7 +180,10 @@ Result<void> Section::read_bytes(std::string_view key, std::optional<std::uint64
   const auto text = value->text();
   const auto bytes = text ? parse_bytes(*text) : std::nullopt;
   if (!bytes) return value->error("expected a size such as 512KB, 64MB or 1GB (of 1024), or 0 for no limit");
-  into = *bytes == 0 ? std::nullopt : std::optional(*bytes);
+  if (*bytes == 0)
+    into.reset();
+  else
+    into = *bytes;
   return {};
 }
 
