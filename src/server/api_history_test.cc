@@ -254,6 +254,31 @@ TEST_F(HistoryTest, SessionsOfThePast) {
     EXPECT_EQ(sessions("state=all&" + query)["total"], count) << query;
 }
 
+TEST_F(HistoryTest, OneThatIsHeardAgainHasNotEnded) {
+  const std::string labels = R"(gpu="0",UUID="GPU-0",pid="9",command="python3",type="C")";
+  const std::string page = "gpu_process_info{" + labels + ",status=\"active\"} 1\ngpu_process_start_time_seconds{" +
+                           labels + "} 1799990000\n";
+  const EpochMs later = kStart + 21 * kMinute;
+  told.scrape(later, R"(node="w-1",job="other")", page);
+  told.scrape(later + kMinute, R"(node="w-1",job="other")", "");
+  const auto ended = told.fleet.take_ended();
+  ASSERT_EQ(ended.size(), 1U);
+  store::Archive archive(*database, 30s, {});
+  ASSERT_TRUE(archive.keep({ended, {}, {}, nullptr, {2, 0, kStart}}, {}, later + kMinute));
+  EXPECT_EQ(sessions("state=all&command=python3")["total"], 2) << "this one, and that of the first page";
+  told.scrape(later + 2 * kMinute, R"(node="w-1",job="other")", page);
+  Published next;
+  next.view = told.fleet.publish(later + 2 * kMinute);
+  next.overviews = fold.of(*next.view);
+  published.publish(std::move(next));
+  const Json both = sessions("state=all&command=python3");
+  EXPECT_EQ(both["total"], 2);
+  ASSERT_EQ(both["items"].size(), 2U);
+  EXPECT_EQ(both["items"][0]["pid"], 9);
+  EXPECT_EQ(both["items"][0]["endTime"], nullptr) << "it runs";
+  EXPECT_EQ(both["items"][1]["pid"], 1);
+}
+
 /// Ten minutes at 41.43 % and ten at 20, ten at 50 and ten more at 50.
 TEST_F(HistoryTest, UtilizationOverAWindow) {
   const auto groups = [&](const std::string& query) { return json("/gpu/utilization", query, "/gpu/utilization"); };

@@ -1,6 +1,7 @@
 // Sessions that have ended, from the database, alone or with those that run.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 #include "server/api.h"
@@ -73,6 +74,17 @@ std::vector<Row> running(const Known& known, const SessionFilter& filter) {
   return out;
 }
 
+std::string id_of(const Row& row) {
+  return fleet::session_id(row.session.cluster, row.session.device_uuid, row.session.session);
+}
+
+/// One that was silent for so long that it counted as ended, and is heard again, has not ended. Returns how many.
+std::size_t drop_those_that_run(std::vector<Row>& ended, const std::vector<Row>& live) {
+  std::set<std::string> ids;
+  for (const Row& row : live) ids.insert(id_of(row));
+  return std::erase_if(ended, [&](const Row& row) { return ids.contains(id_of(row)); });
+}
+
 Json row_json(const Row& row) {
   if (row.device) return session_json(*row.node, *row.device, row.session.session);
   const fleet::Ended& one = row.session;
@@ -108,11 +120,13 @@ Page list_past_sessions(const Known& known, Query& query, SessionFilter filter, 
         return {};
       }))
     return {};
-  if (with_running)
-    for (Row& row : running(known, filter)) {
-      ++page.total;
+  if (with_running) {
+    std::vector<Row> live = running(known, filter);
+    page.total += live.size();
+    page.total -= drop_those_that_run(rows, live);
+    for (Row& row : live)
       if (!after || before(*after, store::place_of(row.session))) rows.push_back(std::move(row));
-    }
+  }
   std::ranges::sort(rows, before, [](const Row& row) { return store::place_of(row.session); });
   if (rows.size() > paging.limit) {
     rows.resize(paging.limit);
