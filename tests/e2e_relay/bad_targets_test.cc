@@ -13,7 +13,6 @@
 namespace tessera::e2e {
 namespace {
 using http::RawServer;
-using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
