@@ -399,7 +399,10 @@ TEST_F(ApiTest, IsNotReadyBeforeItKnowsWhatItKnew) {
 }
 
 TEST_F(ApiTest, MetricsTellOfFleetAndServer) {
+  get(std::string(kApi) + "/gpu/devices", "limit=0");
   const std::string page = get("/metrics").body;
+  EXPECT_THAT(page, HasSubstr("tessera_server_route_requests_total{method=\"GET\",route=\"/k8s-monitor/api/v1/gpu/"
+                              "devices\",code=\"4xx\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("\ngpu_utilization{device_id=\"w-1-GPU-00\",model=\"H100_80GB\"} 63.1\n"));
   EXPECT_THAT(page, HasSubstr("\ngpu_temperature{device_id=\"w-1-GPU-00\"} 61\n"));
   EXPECT_THAT(page, HasSubstr("\nmig_allocation_ratio{profile=\"2g.20gb\"} 1\n"));

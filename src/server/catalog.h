@@ -140,6 +140,24 @@ inline constexpr Described kHttpRequests{
     {"tessera_server_http_requests_total", Type::Counter, "requests", "Requests that were replied to."},
     "",
     "HTTP server"};
+inline constexpr Described kRouteRequests{
+    {"tessera_server_route_requests_total", Type::Counter, "requests",
+     "Requests that a route replied to; those refused for who sent them are in tessera_server_access_refused_total."},
+    "method, route, code",
+    "the routes"};
+inline constexpr Described kRouteSeconds{
+    {"tessera_server_route_seconds_total", Type::Counter, "seconds",
+     "Time that a route took for its replies: by the number of requests, the mean."},
+    "method, route",
+    "the routes"};
+inline constexpr Described kStoreReads{{"tessera_server_store_reads_total", Type::Counter, "reads",
+                                        "Questions about the past that the database answered."},
+                                       "",
+                                       "the readers"};
+inline constexpr Described kStoreReadSeconds{{"tessera_server_store_read_seconds_total", Type::Counter, "seconds",
+                                              "Time that they took, with the wait for a connection."},
+                                             "",
+                                             "the readers"};
 inline constexpr Described kHttpConnections{
     {"tessera_server_http_connections", Type::Gauge, "connections", "Connections that are open."}, "", "HTTP server"};
 inline constexpr Described kHttpRefused{
@@ -239,6 +257,10 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kJournalErrors,
                                     &kJournalSyncs,
                                     &kHttpRequests,
+                                    &kRouteRequests,
+                                    &kRouteSeconds,
+                                    &kStoreReads,
+                                    &kStoreReadSeconds,
                                     &kHttpConnections,
                                     &kHttpRefused,
                                     &kAnswers,

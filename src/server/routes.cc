@@ -87,7 +87,9 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
        told.access.stats(), footprint(), told.leadership.may_write(), told.events.stats(), told.proxy.stats(),
-       told.answers->stats(), told.cache ? std::optional(told.cache->stats()) : std::nullopt});
+       told.answers->stats(), told.history.readers ? std::optional(told.history.readers->stats()) : std::nullopt,
+       told.cache ? std::optional(told.cache->stats()) : std::nullopt});
+  told.counts->append_to(page);
   const bool open = http::prefers(request.header("Accept"), "application/openmetrics-text", "text/plain");
   http::Response out = text(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,
                             open ? metrics::write_openmetrics(page) : metrics::write_text(page));
@@ -156,6 +158,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                    [told](const http::Request& request) { return told.proxy.label_values(request); }});
   }
   for (http::Route& one : web_routes(told.web, context_path)) out.push_back(std::move(one));
+  told.counts->count(out);
   return told.access.guard(std::move(out), context_path);
 }
 

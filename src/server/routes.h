@@ -16,6 +16,7 @@
 #include "server/keeper.h"
 #include "server/leadership.h"
 #include "server/proxy.h"
+#include "server/route_counts.h"
 #include "server/web.h"
 
 namespace tessera::server {
@@ -35,6 +36,7 @@ struct Told {
   Events& events;
   Proxy& proxy;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
+  std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
   const SharedCache* cache = nullptr;                        ///< null: servers share none
   std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
   std::string database{};                                    ///< "sqlite"

@@ -295,6 +295,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   events,
                   proxy,
                   std::make_shared<Answers>(cache.get()),
+                  std::make_shared<RouteCounts>(),
                   cache.get(),
                   cluster_stats,
                   url.substr(0, url.find(':')),

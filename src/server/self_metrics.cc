@@ -180,6 +180,10 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   add_journal(page, seen.journal);
   if (seen.http) add_http(page, *seen.http);
   add_answers(page, seen.answers, seen.cache);
+  if (seen.reads) {
+    append_single(page, catalog::kStoreReads.metric, number(seen.reads->reads));
+    append_single(page, catalog::kStoreReadSeconds.metric, seen.reads->seconds);
+  }
   add_access(page, seen.access);
   add_edges(page, seen);
   append_single(page, catalog::kCpuSeconds.metric, seen.process.cpu_seconds);

@@ -13,6 +13,7 @@
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/proxy.h"
+#include "store/readers.h"
 
 namespace tessera::server {
 
@@ -28,7 +29,8 @@ struct SelfSeen {
   EventStats events;
   ProxyStats proxy;
   AnswersStats answers;
-  std::optional<SharedCacheStats> cache;  ///< absent: none is used
+  std::optional<store::ReadersStats> reads;  ///< absent: there are no readers
+  std::optional<SharedCacheStats> cache;     ///< absent: none is used
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view);

@@ -60,10 +60,21 @@ void Readers::give_back(std::unique_ptr<Database> database) {
 }
 
 Result<void> Readers::with(const std::function<Result<void>(Database&)>& work) {
+  const auto begin = std::chrono::steady_clock::now();
   auto database = TRY(borrow());
   auto done = work(*database);
   give_back(std::move(database));
+  const std::lock_guard lock(mutex_);
+  if (done) {
+    ++stats_.reads;
+    stats_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
   return done;
+}
+
+ReadersStats Readers::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
 }
 
 std::string shared_url(const std::string& url) {
