@@ -96,7 +96,8 @@ Findings judge_upstream(const JsonValue& status, const std::string& url) {
              url,
              fmt::format("the metrics API {} does not answer: {}", text_cell(status, "metricsApi.url"),
                          text_cell(status, "metricsApi.why")),
-             "Check prometheus.url, and prometheus.credentials-file where it asks who comes.",
+             "Check prometheus.url, and where it asks who comes prometheus.username with password-file, or "
+             "bearer-token-file.",
              {}}};
   return {{Status::Ok, url, fmt::format("the metrics API {} answers", text_cell(status, "metricsApi.url")), "", {}}};
 }
@@ -184,6 +185,23 @@ Findings judge_status(const JsonValue& status, const std::string& url) {
   return out;
 }
 
+/// All pages of the list as one, the longest silent first.
+Result<JsonValue> all_nodes(FleetServer& server) {
+  JsonValue out;
+  for (std::string cursor;;) {
+    Parameters query = {{"limit", "1000"}, {"sort", "lastSeen,name"}};
+    if (!cursor.empty()) query.emplace_back("cursor", cursor);
+    JsonValue page = TRY(server.json("/gpu/nodes", query));
+    const JsonValue next = member(page, "nextCursor");
+    if (out.is_null())
+      out = std::move(page);
+    else
+      for (JsonValue& one : page["items"]) out["items"].push_back(std::move(one));
+    if (!next.is_string()) return out;
+    cursor = next.get<std::string>();
+  }
+}
+
 Diagnosis examine_server(const ServerPlace& place) {
   Diagnosis out;
   auto server = FleetServer::open(place);
@@ -220,7 +238,7 @@ Diagnosis examine_server(const ServerPlace& place) {
   out.report.push_back({"metrics-api", judge_upstream(*status, url)});
   out.report.push_back({"clock", judge_clock(*status, url, asked + (answered - asked) / 2)});
   const std::string nodes_url = server->api_url("/gpu/nodes");
-  const auto nodes = server->json("/gpu/nodes", {{"limit", "1000"}, {"sort", "lastSeen,name"}});
+  const auto nodes = all_nodes(*server);
   out.report.push_back({"nodes", nodes ? judge_nodes(*nodes, nodes_url, time_of(*status, "time").value_or(answered))
                                        : Findings{finding_of(nodes.error(), nodes_url)}});
   return out;

@@ -11,7 +11,9 @@ constexpr unsigned kLinesAMinute = 20;
 bool HealthLog::has_room(SteadyTime now) {
   sum_up(now);
   if (lines_ == 0) minute_ = now;
-  return lines_ < kLinesAMinute && ++lines_ > 0;
+  if (lines_ >= kLinesAMinute) return false;
+  ++lines_;
+  return true;
 }
 
 void HealthLog::went_down(const Target& target, const std::string& why, SteadyTime now) {

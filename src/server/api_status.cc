@@ -27,7 +27,7 @@ Json status_json(const Told& told) {
           {"version", TESSERA_VERSION},
           {"ready", told.started()},
           {"profiles", told.profiles},
-          {"access", {{"asksForKeys", !told.access.stats().open_to_all}}},
+          {"access", {{"asksForKeys", !told.access.stats().open_to_everybody}}},
           {"database",
            {{"kind", told.database},
             {"failing", keeper.failing},

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "fleet/inventory/catalogue.h"
 #include "server/profiles.h"
 #include "server/settings_environment.h"
 #include "server/shared_cache.h"
@@ -62,6 +63,16 @@ Result<void> take_team_labels(const Node& node, Settings& into) {
   return {};
 }
 
+/// `30`, or `30d`.
+Result<void> take_days(const Node& node, Settings& into) {
+  const std::string text = TRY(node.text());
+  if (!text.ends_with('d')) return take_field<&Settings::retention_days>(node, into);
+  const auto days = parse_int(std::string_view(text).substr(0, text.size() - 1));
+  if (!days || *days < 1) return node.error("a number of days expected, as 30 or 30d");
+  into.retention_days = *days;
+  return {};
+}
+
 template <auto OidcSettings::* kField>
 Result<void> take_oidc(const Node& node, Settings& into) {
   if (!into.oidc) into.oidc.emplace();
@@ -107,8 +118,8 @@ const Row kRows[] = {
      kLater},
     {{"gpu.management.metrics.collection-interval", "30s", "the longest that a source leaves between two samples"},
      take<&Settings::collection_interval>},
-    {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept"},
-     take<&Settings::retention_days>},
+    {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept; `30d` is taken too"},
+     {take_days, Shape::Value}},
     {{"gpu.management.metrics.batch-size", "500", "rows that are written to the database at once"},
      take<&Settings::batch_size>},
     {{"gpu.management.metrics.parallel-processing", "true", "requests are taken in side by side always"},
@@ -310,6 +321,19 @@ Result<void> check(const Settings& settings) {
   return {};
 }
 
+/// A slip in a model's key would mark the whole fleet as unsupported; but a later catalogue may have it.
+void warn_of_models(Settings& settings) {
+  std::vector<std::string_view> known;
+  for (const fleet::Model& one : fleet::models()) known.push_back(one.key);
+  for (const std::string& key : settings.supported_models) {
+    if (fleet::find_model(key)) continue;
+    const std::string near(nearest(key, known));
+    settings.warnings.push_back(
+        fmt::format("gpu.management.supported-models: '{}' is no model of the catalogue{}", key,
+                    near.empty() ? "; GET /gpu/models lists them" : fmt::format("; did you mean '{}'?", near)));
+  }
+}
+
 /// As a part of a URL.
 std::string encoded(std::string_view text) {
   std::string out;
@@ -352,6 +376,7 @@ Result<Settings> make_settings(const std::vector<std::pair<std::string, std::str
   if (environment("DB_HOST")) given.push_back("database.url");
   for (const Profile one : profiles) out.profiles.emplace_back(profile_name(one));
   TRY(apply_profiles(profiles, given, out));
+  warn_of_models(out);
   if (const auto checked = check(out); !checked)
     return fail(Code::Invalid, "{}: {}", documents.empty() ? "settings" : documents.front().first,
                 checked.error().what);

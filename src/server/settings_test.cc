@@ -36,7 +36,9 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
        "did you mean 'gpu.management.metrics.collection-interval'?"},
       {"gpu: 5\n", "a map of settings expected"},
       {"gpu.management.metrics.retention-days: x\n", "s.yaml:1:40: gpu.management.metrics.retention-days"},
+      {"gpu.management.metrics.retention-days: 0d\n", "as 30 or 30d"},
       {"gpu.management.metrics.collection-interval: 10ms\n", "at least 1s expected"},
+      {"cache.url: memcached://x\n", "redis://HOST"},
       {"server:\n  tls:\n    key: k.pem\n", "certificate and key belong together"},
       {"server.context-path: monitor\n", "a path with a slash before it"},
       {"database.url: jdbc:oracle\n", "sqlite:FILE, postgresql://"},
@@ -52,6 +54,21 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
     ASSERT_FALSE(settings) << text;
     EXPECT_THAT(settings.error().what, HasSubstr(error)) << text;
   }
+}
+
+TEST(Settings, TakeDaysAsADurationToo) {
+  for (const char* text : {"7", "7d"}) {
+    const auto settings = parse_settings(std::string("gpu.management.metrics.retention-days: ") + text, "", none());
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->retention_days, 7) << text;
+  }
+}
+
+TEST(Settings, WarnOfModelsThatNobodyKnows) {
+  const auto settings = parse_settings("gpu.management.supported-models: [H100_80GB, H100_8OGB]\n", "", none());
+  ASSERT_TRUE(settings);
+  EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("'H100_8OGB' is no model of the catalogue; did you "
+                                                                 "mean 'H100_80GB'?")));
 }
 
 TEST(Settings, TellWhatHasNoEffect) {

@@ -339,7 +339,8 @@ void Access::charge_samples(const http::Request& request, std::size_t samples) {
 AccessStats Access::stats() const {
   AccessStats out;
   for (std::size_t i = 0; i < kRefused; ++i) out.refused[i] = refused_[i];
-  out.open_to_all = !loopback_ && open_to_everybody();
+  out.open_to_everybody = open_to_everybody();
+  out.open_to_all = !loopback_ && out.open_to_everybody;
   const EpochMs now = now_epoch_ms();
   const auto keyring = keys();
   for (const HeldKey& key : keyring->all())

@@ -38,8 +38,9 @@ std::string_view refused_name(Refused refused);
 
 struct AccessStats {
   std::array<std::uint64_t, kRefused> refused{};
-  bool open_to_all = false;  ///< nobody is asked, on an address that others reach
-  std::uint64_t keys = 0;    ///< that are good now
+  bool open_to_all = false;        ///< nobody is asked, on an address that others reach
+  bool open_to_everybody = false;  ///< nobody is asked, be it on loopback alone
+  std::uint64_t keys = 0;          ///< that are good now
 };
 
 /// Thread-safe.
