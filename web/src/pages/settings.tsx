@@ -114,6 +114,11 @@ function Revoke({ of, fail }: { of: Key; fail: (failure: Failure | null) => void
   );
 }
 
+/** A name for one request. (randomUUID is there over TLS and on localhost only.) */
+function once(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('');
+}
+
 const scopes: Scope[] = ['read', 'write', 'ingest', 'operate', 'admin'];
 
 function MakeKey({ close }: { close: () => void }) {
@@ -130,7 +135,7 @@ function MakeKey({ close }: { close: () => void }) {
     if (spaces.length) wish.namespaces = spaces;
     if (expiresIn.trim()) wish.expiresIn = expiresIn.trim();
     try {
-      const reply = await ask(address('/access/keys'), { method: 'POST', body: JSON.stringify(wish), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID() } });
+      const reply = await ask(address('/access/keys'), { method: 'POST', body: JSON.stringify(wish), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': once() } });
       setMade((await reply.json()) as NewKey);
       refresh();
     } catch (error) {
