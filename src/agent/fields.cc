@@ -143,7 +143,8 @@ class FieldSetBuilder {
   void add_value(const CsvRow& row, const FieldInfo& field, metrics::Type type) {
     const std::string_view name = exposed_name(field, row[0].text, names_);
     const std::string_view help = row[2].text.empty() ? field.default_help : keep(row[2].text);
-    FieldSet::Value value{&field, {keep(name), type, field.unit, help}};
+    const bool is_gauge = type == metrics::Type::Counter && field.default_type != "counter";
+    FieldSet::Value value{&field, {keep(name), type, field.unit, help, is_gauge}};
     const auto before = std::ranges::find_if(set_->values, [name](const auto& v) { return v.metric.name == name; });
     if (before == set_->values.end()) {
       set_->values.push_back(value);

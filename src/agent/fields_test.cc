@@ -205,6 +205,8 @@ TEST(ParseFields, ReadsWhatDcgmExporterReads) {
   EXPECT_EQ(fields->values[0].metric.help, "Decoder utilization (in %).");
   EXPECT_EQ(fields->values[1].metric.type, metrics::Type::Counter) << "the file's type, not ours";
   EXPECT_EQ(fields->values[1].metric.help, "Power, in \"watts\"");
+  EXPECT_TRUE(fields->values[1].metric.is_gauge) << "and ours where the format knows a gauge only";
+  EXPECT_FALSE(parse("DCGM_FI_DEV_PCIE_REPLAY_COUNTER,counter,x")->values[0].metric.is_gauge);
   EXPECT_EQ(fields->values[2].metric.help, find_field("DCGM_FI_DEV_GPU_TEMP")->default_help) << "ours for an empty one";
   ASSERT_THAT(fields->labels, SizeIs(1));
   EXPECT_EQ(fields->labels[0].name, "DCGM_FI_DRIVER_VERSION");

@@ -56,7 +56,8 @@ std::string metrics_reference() {
                        d->metric.help, d->source);
   out +=
       "\n## DCGM-compatible fields\n\nTypes and helps are those of the built-in set; a CSV (`--collectors`) chooses "
-      "its own. "
+      "its own. A gauge that a CSV calls counter is one in the text format and stays a gauge in OpenMetrics; a counter "
+      "whose name does not end in `_total` is `unknown` there. "
       "The later name is exposed with `--dcgm-names 4.9`.\n\n"
       "| field | later name | type | unit | level | meaning | source |\n| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const FieldInfo& f : known_fields())

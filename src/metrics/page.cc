@@ -150,6 +150,7 @@ OpenMetricsName open_metrics_name(const Page& page, const Page::Family& family) 
   };
   switch (family.metric->type) {
     case Type::Counter:
+      if (family.metric->is_gauge) return {name, "gauge"};
       if (const auto short_name = stem("_total"); !short_name.empty()) return {short_name, "counter"};
       return {name, "unknown"};
     case Type::Info:

@@ -22,6 +22,8 @@ struct Metric {
   std::string_view
       unit;  ///< "seconds", "bytes", "ratio"…, empty for none: for docs; OpenMetrics UNIT only if the name ends in it
   std::string_view help;  ///< one sentence with the unit and the source
+  /// Goes up and down, whatever `type` says: there are pages whose readers want it called a counter.
+  bool is_gauge = false;
 };
 
 std::string_view type_name(Type type);  ///< for people: "counter", "gauge (info)"

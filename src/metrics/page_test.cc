@@ -152,7 +152,8 @@ TEST(WriteOpenMetrics, GivesWayWhereTheShortNameIsTakenOrTheTypeDoesNotFit) {
   static constexpr Metric kTakenToo{"gpu_energy_joules", Type::Gauge, "", "And this."};
   Page page;
   const auto none = page.labels("");
-  for (const auto* metric : {&kDevice, &kTaken, &kEnergy, &kTakenToo, &kEccCount}) {
+  static constexpr Metric kCalledCounter{"gpu_temp", Type::Counter, "", "A gauge by nature.", true};
+  for (const auto* metric : {&kDevice, &kTaken, &kEnergy, &kTakenToo, &kEccCount, &kCalledCounter}) {
     page.family(*metric);
     page.add(none, 1);
   }
@@ -160,6 +161,8 @@ TEST(WriteOpenMetrics, GivesWayWhereTheShortNameIsTakenOrTheTypeDoesNotFit) {
   EXPECT_THAT(text, testing::HasSubstr("# TYPE gpu_device_info gauge\n"));
   EXPECT_THAT(text, testing::HasSubstr("# TYPE gpu_energy_joules_total unknown\n"));
   EXPECT_THAT(text, testing::HasSubstr("# TYPE gpu_ecc unknown\n"));
+  EXPECT_THAT(text, testing::HasSubstr("# TYPE gpu_temp gauge\n"));
+  EXPECT_THAT(write_text(page), testing::HasSubstr("# TYPE gpu_temp counter\n"));
   Page two;
   two.family(kDevice);
   two.add(two.labels(""), 2);

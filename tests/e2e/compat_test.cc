@@ -285,6 +285,8 @@ TEST(Compat, ObeysTheTypesAndLabelRowsOfAnyCsv) {
   ASSERT_TRUE(page);
   EXPECT_EQ(page->types.at("DCGM_FI_DEV_GPU_TEMP"), "counter");
   EXPECT_EQ(page->types.at("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"), "gauge");
+  const auto other = agent.get("/metrics", {{"Accept", kOpenMetrics}}).body;
+  EXPECT_NE(other.find("# TYPE DCGM_FI_DEV_GPU_TEMP gauge\n"), std::string::npos) << "what it is by nature";
   EXPECT_NE(text.find("# HELP DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION Energy, in mJ.\n"), std::string::npos);
   const auto fields = dcgm_families(*page);
   EXPECT_EQ(fields.size(), 3U);
