@@ -170,7 +170,8 @@ TEST(FieldValue, ScalesDerivesAndTakesTheRightSubject) {
   EXPECT_EQ(value("DCGM_FI_DEV_FB_USED_PERCENT", instance), 0.25) << "a ratio, and of what programs can have";
   EXPECT_EQ(value("DCGM_FI_DEV_GPU_TEMP", instance), 61) << "the device's, repeated";
   EXPECT_EQ(value("DCGM_FI_DEV_GPU_UTIL", instance), std::nullopt);
-  EXPECT_EQ(value("DCGM_FI_DEV_XID_ERRORS", instance), 79) << "an event of the whole device";
+  EXPECT_EQ(value("DCGM_FI_DEV_XID_ERRORS", nullptr), 79);
+  EXPECT_EQ(value("DCGM_FI_DEV_XID_ERRORS", instance), std::nullopt) << "the device's may be a neighbour's";
   EXPECT_EQ(value("DCGM_FI_DEV_XID_ERRORS", &device.instances[1]), 43);
   EXPECT_EQ(value("DCGM_FI_DEV_MIG_MODE", nullptr), 1);
   EXPECT_EQ(value("DCGM_FI_DEV_VGPU_LICENSE_STATUS", nullptr), std::nullopt);
@@ -204,9 +205,9 @@ TEST(ParseFields, ReadsWhatDcgmExporterReads) {
               ElementsAre("DCGM_FI_DEV_DEC_UTIL", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_TEMP"));
   EXPECT_EQ(fields->values[0].metric.help, "Decoder utilization (in %).");
   EXPECT_EQ(fields->values[1].metric.type, metrics::Type::Counter) << "the file's type, not ours";
-  EXPECT_EQ(fields->values[1].metric.help, "Power, in \"watts\"");
   EXPECT_TRUE(fields->values[1].metric.is_gauge) << "and ours where the format knows a gauge only";
   EXPECT_FALSE(parse("DCGM_FI_DEV_PCIE_REPLAY_COUNTER,counter,x")->values[0].metric.is_gauge);
+  EXPECT_EQ(fields->values[1].metric.help, "Power, in \"watts\"");
   EXPECT_EQ(fields->values[2].metric.help, find_field("DCGM_FI_DEV_GPU_TEMP")->default_help) << "ours for an empty one";
   ASSERT_THAT(fields->labels, SizeIs(1));
   EXPECT_EQ(fields->labels[0].name, "DCGM_FI_DRIVER_VERSION");

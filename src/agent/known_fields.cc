@@ -71,12 +71,6 @@ std::optional<double> memory_used_ratio(const Device&, const Readings& readings)
   return usable > 0 ? std::optional(std::clamp(*used / usable, 0.0, 1.0)) : std::nullopt;
 }
 
-/// An event that names no instance concerns the whole device, and with it each instance.
-std::optional<double> last_xid(const Device& device, const Readings& readings) {
-  const auto own = readings[Reading::XidLast];
-  return own ? own : device.readings[Reading::XidLast];
-}
-
 FieldInfo device_field(std::string_view name, std::string_view later, Reading reading, std::string_view type,
                        std::string_view unit, std::string_view source, std::string_view help) {
   return {.name = name,
@@ -236,9 +230,9 @@ void add_health(std::vector<FieldInfo>& to) {
   const auto violation = [&to](std::string_view name, Reading reading, std::string_view source, std::string_view help) {
     to.push_back(device_field(name, "", reading, "counter", "nanoseconds", source, help));
   };
-  to.push_back(derived_field(
-      "DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_XID_ERROR", Reading::XidLast, last_xid, "", "nvmlEventSetWait_v2",
-      "Code of the last XID event; 0 before any. A code and no count: gpu_xid_errors_total counts."));
+  flag("DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_XID_ERROR", Reading::XidLast, "nvmlEventSetWait_v2",
+       "Code of the last XID event; 0 before any. A code and no count: gpu_xid_errors_total counts.");
+  to.back().per_instance = true;  // an event that names no instance is each one's
   flag("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", "DCGM_FI_DEV_CLOCKS_EVENT_REASONS", Reading::ClocksEventReasons,
        "nvmlDeviceGetCurrentClocksEventReasons",
        "Why the clocks are lower than they could be; a sum of bits: 1 idle; 2 application clocks; 4 power cap; 8 "

@@ -57,12 +57,25 @@ void EventWatch::count(const abi::EventData& event) {
   for (auto& [uuid, subject] : subjects_) {
     if (subject.handle != event.device) continue;
     if (event.eventType & abi::kEventMigConfigChange) ++subject.mig_changes;
-    if (event.eventType & abi::kEventXid) {
-      subject.seen.last_xid = static_cast<unsigned>(event.eventData);
-      ++subject.seen.xids[subject.seen.last_xid];
-    }
+    if (event.eventType & abi::kEventXid) subject.seen.add(event);
     return;
   }
+}
+
+void EventWatch::Seen::add(const abi::EventData& event) {
+  last_xid = static_cast<unsigned>(event.eventData);
+  ++xids[last_xid];
+  if (event.gpuInstanceId != abi::kNoInstance) {
+    last_xid_by_instance[event.gpuInstanceId] = last_xid;
+    return;
+  }
+  last_xid_of_all = last_xid;
+  last_xid_by_instance.clear();  // theirs were before it
+}
+
+unsigned EventWatch::Seen::last_xid_of(unsigned gpu_instance) const {
+  const auto own = last_xid_by_instance.find(gpu_instance);
+  return own == last_xid_by_instance.end() ? last_xid_of_all : own->second;
 }
 
 void EventWatch::listen(abi::Device device, const std::string& uuid) {
@@ -89,6 +102,12 @@ void EventWatch::forget(const std::string& uuid) {
   const std::lock_guard lock(mutex_);
   const auto found = subjects_.find(uuid);
   if (found != subjects_.end()) found->second.handle = nullptr;  // its counts stay
+}
+
+void EventWatch::forget_instance(const std::string& uuid, unsigned gpu_instance) {
+  const std::lock_guard lock(mutex_);
+  const auto found = subjects_.find(uuid);
+  if (found != subjects_.end()) found->second.seen.last_xid_by_instance[gpu_instance] = 0;
 }
 
 std::optional<EventWatch::Seen> EventWatch::seen(const std::string& uuid) const {

@@ -36,10 +36,17 @@ class EventWatch {
 
   struct Seen {
     std::map<unsigned, std::uint64_t> xids;  ///< code -> events since this program started
-    unsigned last_xid = 0;                   ///< 0: none yet
+    unsigned last_xid = 0;                   ///< of the device, its instances included; 0: none yet
+    void add(const abi::EventData& xid);
+    /// Of a GPU instance; an event that names none concerns them all.
+    unsigned last_xid_of(unsigned gpu_instance) const;
+    std::map<unsigned, unsigned> last_xid_by_instance;  ///< of those that had one since the last that concerned all
+    unsigned last_xid_of_all = 0;
   };
   /// Nothing for a device whose events we do not get.
   std::optional<Seen> seen(const std::string& uuid) const;
+  /// The instance was destroyed: the next of its number starts with no XID.
+  void forget_instance(const std::string& uuid, unsigned gpu_instance);
   /// How often the driver said that the device's MIG layout changed.
   std::uint64_t mig_changes(const std::string& uuid) const;
 

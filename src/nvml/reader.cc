@@ -146,6 +146,7 @@ class Reader::Impl {
     gpu::Device out;
     if (crew_.finished(worker.number)) {
       out = std::move(worker.post->answer);
+      forget_destroyed(worker.last, out);
       worker.last = without_values(out);
     } else {
       out = worker.last;
@@ -161,9 +162,23 @@ class Reader::Impl {
     if (!events_ || out.uuid.empty()) return out;
     if (auto seen = events_->seen(out.uuid)) {
       out.xid_counts = std::move(seen->xids);
-      if (out.health == Health::Up) out.readings.set(Reading::XidLast, seen->last_xid);
+      if (out.health != Health::Up) return out;
+      out.readings.set(Reading::XidLast, seen->last_xid);
+      for (gpu::Instance& instance : out.instances)
+        instance.readings.set(Reading::XidLast, seen->last_xid_of(instance.gpu_instance));
     }
     return out;
+  }
+
+  /// The driver gives the number of an instance again, and the next holder of it has done nothing.
+  void forget_destroyed(const gpu::Device& before, const gpu::Device& now) {
+    if (!events_ || now.health != Health::Up || before.uuid != now.uuid) return;
+    const auto same = [](const gpu::Instance& a, const gpu::Instance& b) {
+      return a.gpu_instance == b.gpu_instance && a.uuid == b.uuid;
+    };
+    for (const gpu::Instance& was : before.instances)
+      if (std::ranges::none_of(now.instances, [&](const gpu::Instance& is) { return same(was, is); }))
+        events_->forget_instance(now.uuid, was.gpu_instance);
   }
 
   std::shared_ptr<const Library> library_;

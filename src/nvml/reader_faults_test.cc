@@ -1,4 +1,5 @@
 // The reader's bad days: devices that hang, vanish or may not be opened, and a driver that does not start.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ namespace {
 
 using gpu::Health;
 using gpu::Reading;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -162,6 +164,40 @@ TEST_F(ReadBroken, CountsXids) {
   sim("fault lost --gpu 1");
   const auto lost = reader->collect();
   EXPECT_EQ(lost.devices[1].xid_counts.at(79), 1U) << "of a lost device the XIDs are what matters";
+}
+
+TEST_F(ReadBroken, TellsAnXidOfTheInstanceThatHadItOnly) {
+  scenario("      - {model: h100_sxm, mig: {layout: [{profile: 3g.40gb}, {profile: 2g.20gb}, {profile: 1g.10gb}]}}\n");
+  open();
+  const auto first = reader->collect();
+  ASSERT_EQ(first.devices.at(0).instances.size(), 3U);
+  const auto number_of = [&](std::size_t at) { return first.devices[0].instances[at].gpu_instance; };
+  std::uint64_t events = 0;
+  const auto last_after = [&](const std::string& fault) {
+    if (!fault.empty()) sim("fault xid --gpu 0 --code " + fault);
+    events += fault.empty() ? 0 : 1;
+    const auto seen = collect_until([&](const gpu::Snapshot& s) {
+      std::uint64_t counted = 0;
+      for (const auto& [code, count] : s.devices.at(0).xid_counts) counted += count;
+      return counted == events;
+    });
+    std::vector<double> out{seen.devices[0].readings[Reading::XidLast].value_or(-1)};
+    for (const auto& instance : seen.devices[0].instances)
+      out.push_back(instance.readings[Reading::XidLast].value_or(-1));
+    return out;
+  };
+  EXPECT_THAT(last_after(""), ElementsAre(0, 0, 0, 0));
+  EXPECT_THAT(last_after(fmt::format("31 --gi {}", number_of(1))), ElementsAre(31, 0, 31, 0));
+  EXPECT_THAT(last_after(fmt::format("43 --gi {}", number_of(0))), ElementsAre(43, 43, 31, 0));
+  EXPECT_THAT(last_after("79"), ElementsAre(79, 79, 79, 79)) << "it names no instance";
+  EXPECT_THAT(last_after(fmt::format("13 --gi {}", number_of(2))), ElementsAre(13, 79, 79, 13));
+
+  sim(fmt::format("mig destroy --gpu 0 --gi {}", number_of(2)));
+  collect_until([](const gpu::Snapshot& s) { return s.devices.at(0).instances.size() == 2; });
+  sim("mig create --gpu 0 --profile 1g.10gb");
+  const auto again = collect_until([](const gpu::Snapshot& s) { return s.devices.at(0).instances.size() == 3; });
+  EXPECT_EQ(again.devices[0].instances[2].gpu_instance, number_of(2)) << "the number is given again";
+  EXPECT_EQ(again.devices[0].instances[2].readings[Reading::XidLast], 0) << "and its next holder did nothing";
 }
 
 TEST_F(ReadBroken, KeepsItsListWhenTheDriverWillNotCount) {

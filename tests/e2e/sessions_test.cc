@@ -172,6 +172,28 @@ TEST(Counters, XidsThatRepeatAreCounted) {
   EXPECT_TRUE(series(after, "gpu_xid_errors_total", {"{gpu=\"0\""}).empty());
 }
 
+TEST(Counters, AnXidOfOneInstanceIsNotToldOnItsNeighbours) {
+  const Node node(scenario("default"));  // its GPU 1 is cut
+  Agent agent(node);
+  const auto rows = [](const std::string& page) {
+    return series(page, "DCGM_FI_DEV_XID_ERRORS", {"{gpu=\"1\"", "GPU_I_ID="});
+  };
+  const std::string before = page_where(agent, [&](const std::string& p) { return rows(p).size() == 4 && up(p, "1"); });
+  for (const auto& line : rows(before)) EXPECT_EQ(value_of(line), 0) << line;
+  node.sim({"fault", "xid", "--gpu", "1", "--code", "31", "--gi", "2"});
+  const std::string after = page_where(agent, [](const std::string& p) {
+    return !series(p, "gpu_xid_errors_total", {"{gpu=\"1\"", "xid=\"31\""}).empty() && up(p, "1");
+  });
+  ASSERT_EQ(rows(after).size(), 4U);
+  for (const auto& line : rows(after)) EXPECT_EQ(value_of(line), label_of(line, "GPU_I_ID") == "2" ? 31 : 0) << line;
+  node.sim({"fault", "xid", "--gpu", "1", "--code", "79"});
+  const std::string all = page_where(agent, [](const std::string& p) {
+    return !series(p, "gpu_xid_errors_total", {"{gpu=\"1\"", "xid=\"79\""}).empty() && up(p, "1");
+  });
+  ASSERT_EQ(rows(all).size(), 4U);
+  for (const auto& line : rows(all)) EXPECT_EQ(value_of(line), 79) << line << ": an XID without an instance is of all";
+}
+
 TEST(Counters, AllocatedSecondsOnlyGrow) {
   const Node node(test_scenario("bad_days"));
   Agent agent(node);
