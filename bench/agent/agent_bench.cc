@@ -34,6 +34,7 @@ constexpr std::string_view kPrometheusAccept =
 
 constexpr int kMostCollections = 60;  // that one figure is the mean of
 constexpr int kMostRareScrapes = 30, kMostFirstScrapes = 20;
+constexpr int kMostMoreMs = 100;                      // that a hung device may add to the others
 constexpr std::size_t kDevices = 8, kSessions = 200;  // of the scenario
 
 /// Why a part has no figures.
@@ -279,8 +280,13 @@ void hung_device(const Bench& bench) {
   const double later = longest(10);
   bench.node->sim({"fault", "clear"});
   row("longest collection, all devices healthy", fmt::format("{:.1f} ms", healthy));
-  row("the collection in which a device hangs (deadline 400 ms)", fmt::format("{:.1f} ms", first), "the deadline");
-  row("longest collection after it, the device still hung", fmt::format("{:.1f} ms", later), "<= 100 ms more");
+  const auto judged = [healthy](const std::string& what, double took) {
+    const bool reached = took - healthy <= kMostMoreMs;
+    row(what, fmt::format("{:.1f} ms, {:.1f} more", took, took - healthy),
+        fmt::format("<= {} ms more: {}", kMostMoreMs, reached ? "reached" : "**missed**"));
+  };
+  judged("the collection in which a device begins to hang (deadline 400 ms)", first);
+  judged("longest collection after it, the device still hung", later);
 }
 
 void beside_node_exporter(const Bench& bench) {

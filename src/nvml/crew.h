@@ -17,7 +17,7 @@ using SteadyDuration = std::chrono::steady_clock::duration;
 /// How long a round waits for those that have not finished.
 struct Patience {
   Milliseconds deadline{1000};  ///< of a round
-  Milliseconds grace{100};      ///< that a late one may add once half of the others are done
+  Milliseconds grace{80};       ///< that a late one may add once half of the others are done
 };
 
 /// When a round gives up on one that is out. The whole deadline is for who has no history, and for all while fewer than

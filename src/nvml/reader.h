@@ -13,8 +13,10 @@ namespace tessera::nvml {
 struct ReaderOptions {
   std::string library = "libnvidia-ml.so.1";  ///< a soname, or the path of a file
   Milliseconds deadline{1000};                ///< of one collection; a device that misses it is Health::Slow
-  Milliseconds grace{100};                    ///< of which a device that has become slow may take this from the others
-  Milliseconds init_deadline{60'000};         ///< of open(): the driver wakes every GPU, which takes seconds each
+  /// Of which a device that has become slow may take this from the others. They may be 100 ms late by it in all, and
+  /// the wake-up after it takes its time too.
+  Milliseconds grace{80};
+  Milliseconds init_deadline{60'000};  ///< of open(): the driver wakes every GPU, which takes seconds each
 };
 
 /// Thread contract: one thread calls collect(). The destructor never waits for a worker stuck in the driver: such a
