@@ -79,7 +79,8 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))
         end_session(node, device, device.sessions[i].row, device.sessions[i].last_seen);
-    std::erase_if(device.allocations, [&](const Allocation& one) { return silent(one.last_seen, now); });
+    if (std::erase_if(device.allocations, [&](const Allocation& one) { return silent(one.last_seen, now); }) > 0)
+      mark_shared(device);
     if (std::erase_if(device.instances, [&](const Instance& one) { return silent(one.last_seen, now); }) > 0)
       device.layout_since = device.last_seen;
   }

@@ -174,6 +174,7 @@ class Fleet {
   void begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of, EpochMs time);
 
   bool believe(const SlotState& state, Slot slot, EpochMs time);
+  bool speaks_for(const SlotState& state) const;
   void apply_reading(const SlotState& state, double value, EpochMs time);
   void measure(const SlotState& state, std::optional<double> value, EpochMs time);
   void leave(const SlotState& state, Meter::Having having, EpochMs time);
@@ -183,6 +184,8 @@ class Fleet {
   void apply_session(const SlotState& state, double value, EpochMs time);
   void apply_allocation(const SlotState& state, double value, EpochMs time);
   void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time);
+  void mark_shared(Device& device);
+  void let_go(const SlotState& state, Device& device, EpochMs time);
   void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
   bool needs_sweep(const NodeState& of, EpochMs now) const;
   void sweep(std::uint32_t node, EpochMs now);

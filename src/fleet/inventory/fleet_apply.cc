@@ -58,6 +58,13 @@ bool Fleet::believe(const SlotState& state, Slot slot, EpochMs time) {
   return true;
 }
 
+/// Its source is the one that is believed, or nobody is: what it says besides the number stands. Where several share a
+/// part, one exporter tells each number once for each of them.
+bool Fleet::speaks_for(const SlotState& state) const {
+  const Slot now = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
+  return now == kNothing || (slots_[now].source == state.source && slots_[now].origin == state.origin);
+}
+
 bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (slot == kNothing) return false;
   SlotState& state = slots_[slot];
@@ -75,6 +82,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   switch (state.says) {
     case Says::Reading:
       if (believe(state, slot, time)) apply_reading(state, value, time);
+      if (state.row != kNone && speaks_for(state)) hold(device, state.row, std::nullopt, time);
       break;
     case Says::InstanceInfo:
     case Says::InstanceComputeSlices:
@@ -139,7 +147,6 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     else if (!*quiet_since)
       *quiet_since = time;
   }
-  if (state.row != kNone) hold(device, state.row, std::nullopt, time);
 }
 
 void Fleet::apply_device(const SlotState& state, double value) {
@@ -245,13 +252,32 @@ void Fleet::hold(Device& device, std::uint32_t row, std::optional<bool> used, Ep
     fresh.row = row;
     fresh.part = rows_[row].part;
     fresh.first_seen = time;
+    fresh.facts = facts;
     device.allocations.push_back(std::move(fresh));
+    mark_shared(device);
     held = device.allocations.end() - 1;
   }
   meter_.have(rows_[row].tenure, Meter::Having::Holds, time);
-  held->facts = facts;
+  if (!facts->resource.empty()) held->facts = facts;
   held->last_seen = std::max(held->last_seen, time);
   if (used) held->used = used;
+}
+
+/// Pod labels do not say whether a part is shared; that several have it does.
+void Fleet::mark_shared(Device& device) {
+  for (Allocation& one : device.allocations) {
+    if (!one.facts->resource.empty()) continue;
+    const auto holders = std::ranges::count(device.allocations, one.part, &Allocation::part);
+    set(one.facts, &AllocationFacts::shared, holders > 1);
+  }
+}
+
+/// The end of one series of a pod. What another one told of it at this time stands.
+void Fleet::let_go(const SlotState& state, Device& device, EpochMs time) {
+  if (state.row == kNone || !speaks_for(state)) return;
+  leave(state, Meter::Having::Holds, time);
+  const auto over = [&](const Allocation& one) { return one.row == state.row && one.last_seen < time; };
+  if (std::erase_if(device.allocations, over) > 0) mark_shared(device);
 }
 
 /// gpu_allocation_used has fewer labels than gpu_allocation_info, but those that make a row.
@@ -269,11 +295,11 @@ void Fleet::end(Slot slot, EpochMs time) {
   Device& device = device_of(subject);
   switch (state.says) {
     case Says::Reading: {
+      let_go(state, device, time);
       Slot& believed = subject.believed[static_cast<std::size_t>(state.reading)];
       if (believed != slot) return;
       believed = kNothing;
       measure(state, std::nullopt, time);
-      leave(state, Meter::Having::Holds, time);
       if (!subject.part.gpu_instance) return device.readings.clear(state.reading);
       if (Instance* instance = find_instance(device, subject.part)) {
         instance->readings.clear(state.reading);
