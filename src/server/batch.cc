@@ -91,7 +91,7 @@ bool is_label_name(std::string_view name) {
 }
 
 Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
-                         JudgedSeries& judged, std::size_t& too_new) {
+                         JudgedSeries& judged, LeftOut& left_out) {
   Batch batch;
   batch.protocol = protocol;
   batch.message = std::move(message);
@@ -105,7 +105,11 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
     unjudged.look_at(key);
     for (const wire::Sample& sample : walk.samples()) {
       if (sample.time > now + limits.future.count()) {
-        ++too_new;
+        ++left_out.too_new;
+        continue;
+      }
+      if (sample.time < now - limits.past.count()) {
+        ++left_out.too_old;
         continue;
       }
       batch.samples.push_back({key, sample.value, sample.time});

@@ -40,15 +40,22 @@ struct IntakeLimits {
   std::uint64_t backlog_bytes =
       3ULL << 30U;                   ///< in the journal, not in the database: a full journal would drop its oldest
   Milliseconds future{10 * 60'000};  ///< how far ahead of the clock a sample may be
+  Milliseconds past{std::chrono::hours(24 * 396)};  ///< how far behind it: what is kept for longest
+};
+
+/// Samples that are none of a batch, by their time.
+struct LeftOut {
+  std::size_t too_new = 0;
+  std::size_t too_old = 0;
 };
 
 /// Letters, digits and `_`, no digit first.
 bool is_label_name(std::string_view name);
 
 /// Invalid for a message that is no remote write, or whose labels no sender may send (one twice, an empty name or
-/// value, no metric name): the error names the series. A sample from too far in the future is left out and counted in
-/// `too_new`. Labels are read of series only that are not in `judged`, which knows them from then on.
+/// value, no metric name): the error names the series. A sample from too far in the future or the past is left out and
+/// counted in `left_out`. Labels are read of series only that are not in `judged`, which knows them from then on.
 Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
-                         JudgedSeries& judged, std::size_t& too_new);
+                         JudgedSeries& judged, LeftOut& left_out);
 
 }  // namespace tessera::server

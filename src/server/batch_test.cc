@@ -20,11 +20,11 @@ wire::WriteRequest request_of(std::vector<wire::Label> labels, EpochMs time = kN
 std::string refused(std::vector<wire::Label> labels, const IntakeLimits& limits = {}) {
   std::string first;
   for (const auto protocol : {wire::Protocol::V1, wire::Protocol::V2}) {
-    std::size_t too_new = 0;
+    LeftOut left_out;
     JudgedSeries judged;
     const std::string message = wire::encode(protocol, request_of(labels));
-    const auto batch = read_batch(protocol, message, limits, kNow, judged, too_new);
-    EXPECT_EQ(read_batch(protocol, message, limits, kNow, judged, too_new).operator bool(), batch.operator bool())
+    const auto batch = read_batch(protocol, message, limits, kNow, judged, left_out);
+    EXPECT_EQ(read_batch(protocol, message, limits, kNow, judged, left_out).operator bool(), batch.operator bool())
         << "the second time too";
     std::string error = batch ? "" : batch.error().what;
     if (error.starts_with("byte ")) error.erase(0, error.find(':') + 2);  // each version's bytes stand elsewhere
@@ -59,9 +59,9 @@ TEST(ReadBatch, FindsTheBadOneWhereverItStands) {
     for (std::size_t i = 0; i < kSeries; ++i)
       request.series.push_back({{{"__name__", "up"}, {"job", std::to_string(i)}}, {{1, kNow}}, {}, {}});
     JudgedSeries judged;
-    std::size_t too_new = 0;
+    LeftOut left_out;
     const auto read = [&] {
-      return read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, too_new);
+      return read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, left_out);
     };
     ASSERT_TRUE(read());
     if (bad == kSeries) break;
@@ -75,13 +75,29 @@ TEST(ReadBatch, FindsTheBadOneWhereverItStands) {
 TEST(ReadBatch, LeavesOutTheFuture) {
   wire::WriteRequest request = request_of({{"__name__", "up"}}, kNow + 10 * 60'000);
   request.series[0].samples.push_back({2, kNow + 10 * 60'000 + 1});
-  std::size_t too_new = 0;
+  LeftOut left_out;
   JudgedSeries judged;
   const auto batch =
-      read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, too_new);
+      read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, left_out);
   ASSERT_TRUE(batch);
   EXPECT_EQ(batch->samples.size(), 1U);
-  EXPECT_EQ(too_new, 1U);
+  EXPECT_EQ(left_out.too_new, 1U);
+}
+
+TEST(ReadBatch, LeavesOutWhatNothingKeeps) {
+  constexpr EpochMs kDay = 24 * 3'600'000;
+  wire::WriteRequest request = request_of({{"__name__", "up"}}, 1'452'000'000'000);  // of 2016
+  request.series[0].samples.push_back({2, kNow - 40 * kDay});
+  request.series[0].samples.push_back({3, kNow - 396 * kDay});
+  request.series[0].samples.push_back({4, kNow - 396 * kDay - 1});
+  LeftOut left_out;
+  JudgedSeries judged;
+  const auto batch =
+      read_batch(wire::Protocol::V1, wire::encode(wire::Protocol::V1, request), {}, kNow, judged, left_out);
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->samples.size(), 2U) << "usage of 40 days ago is kept by the hour";
+  EXPECT_EQ(left_out.too_old, 2U);
+  EXPECT_EQ(left_out.too_new, 0U);
 }
 
 TEST(JudgedSeries, KnowsWhatWasAddedAndNothingElse) {

@@ -93,8 +93,10 @@ inline constexpr Described kFailedSaves{{"tessera_server_failed_saves_total", Ty
                                         "the keeper"};
 inline constexpr Described kIgnored{
     {"tessera_server_ignored_samples_total", Type::Counter, "samples",
-     "Samples that were passed over: future, from too far ahead of the clock; not_newer, double or older than what is "
-     "known; unknown_metric, of a series that says nothing here; exemplar and histogram, of a kind that is not kept."},
+     "Samples that were passed over: future, from too far ahead of the clock; too_old, of a time that nothing keeps "
+     "any "
+     "longer; not_newer, double or older than what is known; unknown_metric, of a series that says nothing here; "
+     "exemplar and histogram, of a kind that is not kept."},
     "reason",
     "intake and keeper"};
 inline constexpr Described kQueuedBytes{

@@ -24,9 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const wire::Label& label : series.labels) given |= label == wire::Label{"node", "w"};
     assert(given);
   }
-  std::size_t too_new = 0;
+  server::LeftOut left_out;
   server::JudgedSeries judged;
-  const auto batch = server::read_batch(wire::Protocol::V1, *std::move(message), limits, 2'000'000, judged, too_new);
+  const auto batch = server::read_batch(wire::Protocol::V1, *std::move(message), limits, 2'000'000, judged, left_out);
   assert(batch);
   return 0;
 }

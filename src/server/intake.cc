@@ -144,7 +144,7 @@ std::optional<http::Response> Intake::too_much(const http::Request& request) {
 }
 
 std::optional<http::Response> Intake::accept(const http::Request& request, Batch batch, std::uint8_t kind,
-                                             std::string_view body, std::size_t too_new) {
+                                             std::string_view body, const LeftOut& left_out) {
   const std::size_t samples = batch.samples.size(), exemplars = batch.exemplars, histograms = batch.histograms;
   if (samples > 0)
     if (const auto kept = keep(std::move(batch), kind, body); !kept)
@@ -152,7 +152,8 @@ std::optional<http::Response> Intake::accept(const http::Request& request, Batch
   const std::lock_guard lock(mutex_);
   ++stats_.requests;
   stats_.samples += samples;
-  stats_.too_new += too_new;
+  stats_.too_new += left_out.too_new;
+  stats_.too_old += left_out.too_old;
   stats_.exemplars += exemplars;
   stats_.histograms += histograms;
   return std::nullopt;
@@ -164,15 +165,15 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
   if (auto refused = too_much(request)) return *std::move(refused);
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
-  std::size_t too_new = 0;
-  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), judged_, too_new);
+  LeftOut left_out;
+  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), judged_, left_out);
   if (!batch) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
   }
   const std::size_t samples = batch->samples.size();
   if (told) *told = samples + batch->exemplars + batch->histograms;
-  if (auto refused = accept(request, *std::move(batch), kind_of(*form), request.body, too_new))
+  if (auto refused = accept(request, *std::move(batch), kind_of(*form), request.body, left_out))
     return *std::move(refused);
   http::Response out;
   out.status = 204;
@@ -205,13 +206,13 @@ http::Response Intake::import_page(const http::Request& request, std::size_t* to
   auto message = page_message(*page, context, limits_);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   const std::string body(wire::Compressor(kKept.compression).compress(*message));
-  std::size_t too_new = 0;
-  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), judged_, too_new);
+  LeftOut left_out;
+  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), judged_, left_out);
   if (!batch) return refuse(request, Refusal::BadLabels, batch.error().what);
   if (told) *told = batch->samples.size();
   if (body.size() > kMostKept)
     return refuse(request, Refusal::TooLarge, "a page too large to be kept: send it in parts");
-  if (auto refused = accept(request, *std::move(batch), kind_of(kKept), body, too_new)) return *std::move(refused);
+  if (auto refused = accept(request, *std::move(batch), kind_of(kKept), body, left_out)) return *std::move(refused);
   http::Response out;
   out.status = 204;
   out.headers.emplace_back("X-Request-Id", request_id(request));
@@ -251,16 +252,16 @@ Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
   return {};
 }
 
-Result<Batch> Intake::read_again(std::uint8_t kind, const std::string& body) const {
+Result<Batch> Intake::read_again(std::uint8_t kind, const std::string& body, EpochMs arrived) const {
   const auto form = form_of(kind);
   if (!form) return fail(Code::Invalid, "a record of kind {}", kind);
   auto message = TRY(wire::decompress(form->compression, body, limits_.message_bytes));
-  std::size_t too_new = 0;
-  return read_batch(form->protocol, std::move(message), limits_, now_epoch_ms(), judged_, too_new);
+  LeftOut left_out;
+  return read_batch(form->protocol, std::move(message), limits_, arrived, judged_, left_out);
 }
 
 Result<void> Intake::take_over(std::uint8_t kind, const std::string& body) {
-  auto batch = read_again(kind, body);
+  auto batch = read_again(kind, body, now_epoch_ms());
   if (batch) return keep(*std::move(batch), kind, body);
   log::error("a record that was handed over cannot be read and is left out", {{"why", batch.error().what}});
   return {};
@@ -276,7 +277,7 @@ Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
     }
     if (record->sequence <= position) continue;
     ++out.records;
-    auto batch = read_again(record->kind, record->body);
+    auto batch = read_again(record->kind, record->body, record->time);
     if (!batch) {
       log::error("a record of the journal cannot be read again and is left out",
                  {{"sequence", std::to_string(record->sequence)}, {"why", batch.error().what}});

@@ -23,6 +23,7 @@ struct IntakeStats {
   std::uint64_t requests = 0;  ///< accepted
   std::uint64_t samples = 0;
   std::uint64_t too_new = 0;     ///< samples left out because they lie in the future
+  std::uint64_t too_old = 0;     ///< samples left out because nothing keeps their time any longer
   std::uint64_t exemplars = 0;   ///< counted, not kept
   std::uint64_t histograms = 0;  ///< native ones: counted, not kept
   std::array<std::uint64_t, kRefusals> refused{};
@@ -56,12 +57,12 @@ class Intake {
   IntakeStats stats() const;
 
  private:
-  Result<Batch> read_again(std::uint8_t kind, const std::string& body) const;
+  Result<Batch> read_again(std::uint8_t kind, const std::string& body, EpochMs arrived) const;
   http::Response refuse(const http::Request& request, Refusal why, std::string detail);
   std::optional<http::Response> too_much(const http::Request& request);
   /// Kept and counted, or the reply that says why not.
   std::optional<http::Response> accept(const http::Request& request, Batch batch, std::uint8_t kind,
-                                       std::string_view body, std::size_t too_new);
+                                       std::string_view body, const LeftOut& left_out);
   Result<void> keep(Batch batch, std::uint8_t kind, std::string_view body);
   Result<void> wait_until_synced(journal::Sequence sequence);
 

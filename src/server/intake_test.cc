@@ -92,6 +92,35 @@ TEST_F(IntakeTest, TakesBothVersions) {
   EXPECT_EQ(devices_after_the_end(), 2U);
 }
 
+TEST_F(IntakeTest, OfATimeThatNothingKeepsNothingIsKnown) {
+  const EpochMs now = now_epoch_ms();
+  constexpr EpochMs kDay = 24 * 3'600'000;
+  const auto told = [](int number, EpochMs time) {
+    return wire::Series{{{"Hostname", "node"},
+                         {"UUID", "GPU-" + std::to_string(number)},
+                         {"__name__", "DCGM_FI_DEV_GPU_UTIL"},
+                         {"gpu", std::to_string(number)}},
+                        {{50, time}},
+                        {},
+                        {}};
+  };
+  wire::WriteRequest request;
+  request.series = {told(0, 1'452'000'000'000), told(1, now), told(2, now + kDay), told(3, now - 40 * kDay)};
+  const auto body = packed(wire::encode(wire::Protocol::V1, request));
+  EXPECT_EQ(intake->write(request_of(wire::Protocol::V1, body)).status, 204);
+  EXPECT_EQ(intake->stats().too_old, 1U);
+  EXPECT_EQ(intake->stats().too_new, 1U);
+  keeper.reset();
+  std::vector<std::string> known;
+  for (const fleet::Device& device : fleet.get()->view->nodes.at(0)->devices) known.push_back(device.facts->uuid);
+  EXPECT_THAT(known, testing::ElementsAre("GPU-1", "GPU-3")) << "of 40 days ago there is history";
+  EXPECT_EQ(fleet.get()->overviews.all.by_presence[static_cast<std::size_t>(fleet::Presence::Missing)], 0U);
+  restart();
+  keeper->caught_up();
+  EXPECT_EQ(devices_after_the_end(), 1U) << "nobody waits for a device of the past";
+  EXPECT_EQ(fleet.get()->overviews.all.by_presence[static_cast<std::size_t>(fleet::Presence::Missing)], 0U);
+}
+
 TEST_F(IntakeTest, SaysWhyItRefuses) {
   struct Case {
     http::Request request;

@@ -136,7 +136,7 @@ void Keeper::run(const std::stop_token& stop) {
 
 /// Which records a restart has to read again: those of the time in which a state that has not ended may have been told.
 void Keeper::note_arrival(const Batch& batch) {
-  fleet_.meter().arrived(batch.arrived);
+  fleet_.arrived(batch.arrived);
   if (arrivals_.empty() || batch.arrived >= arrivals_.back().time + kArrivalEvery)
     arrivals_.push_back({batch.arrived, batch.sequence});
 }
@@ -203,10 +203,13 @@ std::uint32_t Keeper::learn(fleet::Labels labels, EpochMs time) {
 /// The labels are read only where a series is met for the first time.
 void Keeper::learn_new(const Batch& batch) {
   wire::SeriesWalk walk(batch.protocol, batch.message);
+  std::size_t at = 0;  // samples stand in the message's order, without those that were left out
   for (auto more = walk.next(); more && *more; more = walk.next()) {
     const fleet::SeriesKey key{walk.key().low, walk.key().high};
-    if (walk.samples().empty() || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
-    const wire::Sample& first = walk.samples().front();
+    const std::size_t begin = at;
+    while (at < batch.samples.size() && batch.samples[at].series == key) ++at;
+    if (begin == at || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
+    const BatchSample& first = batch.samples[begin];
     if (wire::is_stale(first.value)) continue;  // something that was never known has ended
     const auto labels = walk.labels();
     if (labels) index_.insert(key, learn(*labels, first.time), epoch());
@@ -234,6 +237,7 @@ void Keeper::gather_devices() {
   const auto published = published_.get();
   for (const auto& node : published->view->nodes)
     for (const fleet::Device& device : node->devices) {
+      if (!device.live) continue;  // a restart would wait for it
       KnownDevice& known = known_devices_[node->cluster + '/' + device.facts->uuid];
       if (known.facts == device.facts && known.node == node->name && device.last_seen - known.last_seen < kDeviceEvery)
         continue;

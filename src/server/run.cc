@@ -264,7 +264,9 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   if (leads) keeping.resumed = TRY(resume(database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, database, journal);
-  Intake intake({}, journal, keeper);
+  IntakeLimits limits;
+  limits.past = std::max({keeping.retention.raw, keeping.retention.five_minutes, keeping.retention.hour});
+  Intake intake(limits, journal, keeper);
   std::unique_ptr<Follower> follower;
   journal.rewind();
   if (!leads)

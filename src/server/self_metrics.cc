@@ -74,6 +74,7 @@ void add_intake(Page& page, const IntakeStats& intake, const KeeperStats& keeper
   append_single(page, catalog::kSamples.metric, number(keeper.samples));
   add_counts(page, catalog::kIgnored, "reason",
              {{"future", intake.too_new},
+              {"too_old", intake.too_old},
               {"not_newer", keeper.not_newer},
               {"unknown_metric", keeper.ignored},
               {"exemplar", intake.exemplars},

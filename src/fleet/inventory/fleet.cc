@@ -21,6 +21,11 @@ Node& Fleet::edit(std::uint32_t node) {
   return *state.node;
 }
 
+void Fleet::arrived(EpochMs time) {
+  arrived_ = time;
+  meter_.arrived(time);
+}
+
 void Fleet::forget(Slot slot) {
   if (slot == kNothing) return;
   SlotState& state = slots_[slot];
@@ -50,8 +55,9 @@ bool Fleet::needs_sweep(const NodeState& of, EpochMs now) const {
 }
 
 bool Fleet::is_missing(const NodeState& of, const Device& device, EpochMs now) const {
-  return device.presence == Presence::Stale &&
-         now - std::max(device.last_seen, of.back) > options_.missing_after.count();
+  // A backlog may tell of the past of what is there: while it comes in, nobody has to look.
+  const EpochMs heard = std::max({device.last_seen, of.back, device.live ? EpochMs{0} : device.heard});
+  return device.presence == Presence::Stale && now - heard > options_.missing_after.count();
 }
 
 /// The device's numbers held for 2.5 intervals; from here on nobody knows.
@@ -74,7 +80,7 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
   Node& node = edit(number);
   for (Device& device : node.devices) {
     if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device);
-    if (is_missing(nodes_[number], device, now)) device.presence = Presence::Missing;
+    if (is_missing(nodes_[number], device, now)) device.presence = device.live ? Presence::Missing : Presence::Retired;
     if (device.presence != Presence::Present) continue;
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))
@@ -179,6 +185,7 @@ void Fleet::remember(Remembered one) {
   node.last_seen = std::max(node.last_seen, one.device.last_seen);
   one.device.layout_since.reset();
   one.device.presence = Presence::Stale;  // until it is heard of
+  one.device.live = true;
   node.devices[subject.device] = std::move(one.device);
 }
 

@@ -73,6 +73,9 @@ class Fleet {
  public:
   explicit Fleet(FleetOptions options = {});
 
+  /// The caller's clock: when what is told from now on has arrived.
+  void arrived(EpochMs time);
+
   /// The slot of a series that has not been seen yet. Creates what the labels name; `time` is that of its first sample.
   Slot learn(Labels labels, EpochMs time);
 
@@ -207,6 +210,7 @@ class Fleet {
   std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
   std::unordered_map<std::string, std::uint32_t> row_by_name_;
   std::unordered_map<std::string, std::vector<Counted>> counted_before_;  ///< of subjects that are not known yet
+  EpochMs arrived_ = 0;                                                   ///< 0: each sample at its time
   std::size_t devices_ = 0;                                               ///< ever known
   std::vector<std::uint32_t> order_;                                      ///< nodes by cluster and name
   std::vector<Ended> ended_;

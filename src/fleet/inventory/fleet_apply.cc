@@ -78,6 +78,8 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
   device.last_seen = std::max(device.last_seen, time);
   device.presence = Presence::Present;
+  device.heard = std::max(device.heard, arrived_);
+  device.live |= !silent(time, arrived_);
   nodes_[subject.node].node->last_seen = std::max(nodes_[subject.node].node->last_seen, time);
   switch (state.says) {
     case Says::Reading:

@@ -109,7 +109,7 @@ struct DeviceFacts {
 };
 
 /// Stale: silent for 2.5 intervals, its numbers are no longer shown. Missing: silent for so long that somebody should
-/// look. Retired: its node has left the cluster.
+/// look. Retired: its node has left the cluster, or all that was told of it was of the past when it came.
 enum class Presence : std::uint8_t { Present, Stale, Missing, Retired };
 inline constexpr std::size_t kPresences = 4;
 std::string_view presence_name(Presence presence);  ///< "present"
@@ -129,6 +129,8 @@ struct Device {
   std::optional<EpochMs> layout_since;  ///< its layout has changed then, and that has not been told yet
   EpochMs first_seen = 0;
   EpochMs last_seen = 0;
+  EpochMs heard = 0;  ///< the clock when it was told of last
+  bool live = false;  ///< it has been told of while that was news
 };
 
 struct Node {
