@@ -20,6 +20,12 @@ namespace {
 using fleet::Device;
 using fleet::Node;
 
+bool is_nearer_to_now(const Device& one, const Device& other) {
+  const bool both = one.presence == other.presence;
+  return both ? std::tie(one.last_seen, one.first_seen) > std::tie(other.last_seen, other.first_seen)
+              : one.presence < other.presence;
+}
+
 /// By id or UUID. Of several boards that had one place, the one that is there now.
 std::vector<FoundDevice> find_devices(const fleet::View& view, std::string_view id,
                                       const std::optional<std::string>& cluster) {
@@ -31,7 +37,7 @@ std::vector<FoundDevice> find_devices(const fleet::View& view, std::string_view 
       const bool by_place = id.starts_with(node->name) && fleet::device_id(node->name, device.facts->index) == id;
       if (!by_uuid && !by_place) continue;
       FoundDevice& best = by_cluster[node->cluster];
-      if (!best.device || device.presence < best.device->presence) best = {node.get(), &device};
+      if (!best.device || is_nearer_to_now(device, *best.device)) best = {node.get(), &device};
     }
   }
   std::vector<FoundDevice> out;

@@ -152,6 +152,21 @@ struct ApiTest : testing::Test {
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
 
+TEST_F(ApiTest, AnIdIsOfTheNewestBoardThatHasItsPlace) {
+  const auto scrape = [&](EpochMs time, const std::string& uuid) {
+    told.scrape(time, R"(node="w-9")", "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"" + uuid + "\"} 1\n");
+    publish(time);
+    return json("/gpu/devices/w-9-GPU-00")["uuid"];
+  };
+  EXPECT_EQ(scrape(kStart + 30'000, "GPU-a"), "GPU-a");
+  EXPECT_EQ(scrape(kStart + 60'000, "GPU-b"), "GPU-b") << "both are within what a state holds";
+  publish(kStart + 600'000);
+  EXPECT_EQ(json("/gpu/devices/w-9-GPU-00")["uuid"], "GPU-b") << "both are silent";
+  EXPECT_EQ(scrape(kStart + 900'000, "GPU-b"), "GPU-b");
+  EXPECT_EQ(json("/gpu/devices/GPU-a")["presence"], "retired");
+  EXPECT_EQ(json("/gpu/health", "nodeName=w-9")["total"], 0) << "a board that was replaced is no finding";
+}
+
 TEST_F(ApiTest, ThereIsAViewBeforeAnythingHasCome) { EXPECT_TRUE(kept.get()); }
 
 TEST_F(ApiTest, EveryRouteIsInTheDocumentAndTheReverse) {

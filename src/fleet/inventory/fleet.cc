@@ -6,6 +6,18 @@
 #include "fleet/inventory/parts.h"
 
 namespace tessera::fleet {
+namespace {
+
+/// Another board has its place, and came after it was heard of last.
+bool is_replaced(const Node& node, const Device& device) {
+  return (device.presence == Presence::Stale || device.presence == Presence::Missing) &&
+         std::ranges::any_of(node.devices, [&](const Device& other) {
+           return other.presence == Presence::Present && other.facts->index == device.facts->index &&
+                  other.first_seen > device.last_seen;
+         });
+}
+
+}  // namespace
 
 Fleet::Fleet(FleetOptions options)
     : options_(std::move(options)),
@@ -47,7 +59,7 @@ void Fleet::forget(Slot slot) {
 bool Fleet::needs_sweep(const NodeState& of, EpochMs now) const {
   return std::ranges::any_of(of.node->devices, [&](const Device& device) {
     if (device.presence == Presence::Present && silent(device.last_seen, now)) return true;
-    if (is_missing(of, device, now)) return true;
+    if (is_missing(of, device, now) || is_replaced(*of.node, device)) return true;
     const auto is_silent = [&](const auto& one) { return silent(one.last_seen, now); };
     return std::ranges::any_of(device.sessions, is_silent) || std::ranges::any_of(device.allocations, is_silent) ||
            std::ranges::any_of(device.instances, is_silent);
@@ -81,6 +93,7 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
   for (Device& device : node.devices) {
     if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device);
     if (is_missing(nodes_[number], device, now)) device.presence = device.live ? Presence::Missing : Presence::Retired;
+    if (is_replaced(node, device)) device.presence = Presence::Retired;
     if (device.presence != Presence::Present) continue;
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))

@@ -1,5 +1,6 @@
 #include "fleet/inventory/fleet.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -287,6 +288,47 @@ TEST(Fleet, ADeviceMovesAndIsRenumbered) {
   EXPECT_EQ(device_of(*view, 5, "b").readings[Reading::GpuUtilPercent], 1);
   EXPECT_THAT(node_of(*view, "a").devices, SizeIs(1));
   EXPECT_EQ(device_of(*view, 1, "a").readings[Reading::GpuUtilPercent], 9) << "its neighbour's slots still find it";
+}
+
+TEST(Fleet, AReplacedBoardIsNotMissing) {
+  ToldPages told;
+  const auto page = [](const std::string& uuid, int index) {
+    return fmt::format("DCGM_FI_DEV_GPU_UTIL{{gpu=\"{}\",UUID=\"{}\"}} 1\n", index, uuid);
+  };
+  const auto presence = [&](EpochMs now) {
+    told.fleet.advance(now);
+    std::string out;
+    const auto view = told.fleet.publish(now);
+    for (const Device& device : node_of(*view).devices)
+      out += fmt::format("{} {} ", device.facts->uuid, presence_name(device.presence));
+    return out;
+  };
+  told.scrape(kStart, kDcgm, page("GPU-old", 0) + page("GPU-1", 1) + page("GPU-2", 2));
+  EXPECT_EQ(presence(kStart + 400 * kSecond), "GPU-old missing GPU-1 missing GPU-2 missing ");
+  // The first has been replaced; the second is gone, and the third has its number now.
+  told.scrape(kStart + 400 * kSecond, kDcgm, page("GPU-new", 0) + page("GPU-2", 1));
+  EXPECT_EQ(presence(kStart + 400 * kSecond), "GPU-new present GPU-old retired GPU-1 missing GPU-2 present ");
+  for (int at = 430; at < 2'000; at += 30) {
+    told.scrape(kStart + at * kSecond, kDcgm, page("GPU-new", 0) + page("GPU-2", 1));
+    EXPECT_EQ(presence(kStart + at * kSecond), "GPU-new present GPU-old retired GPU-1 missing GPU-2 present ");
+  }
+  told.scrape(kStart + 2'000 * kSecond, kDcgm, page("GPU-old", 0) + page("GPU-2", 1));
+  EXPECT_EQ(presence(kStart + 2'000 * kSecond), "GPU-new present GPU-old present GPU-1 missing GPU-2 present ");
+  told.scrape(kStart + 2'080 * kSecond, kDcgm, page("GPU-old", 0) + page("GPU-2", 1));
+  EXPECT_EQ(presence(kStart + 2'080 * kSecond), "GPU-new stale GPU-old present GPU-1 missing GPU-2 present ")
+      << "the old one was put back: it did not come after the other";
+}
+
+TEST(Fleet, AReplacedBoardRetiresWithoutHavingBeenMissing) {
+  ToldPages told;
+  told.scrape(kStart, kDcgm, "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-old\"} 1\n");
+  for (int at = 30; at <= 600; at += 30) {
+    told.scrape(kStart + at * kSecond, kDcgm, "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-new\"} 1\n");
+    told.fleet.advance(kStart + at * kSecond);
+    const auto view = told.fleet.publish(kStart + at * kSecond);
+    ASSERT_EQ(node_of(*view).devices[1].facts->uuid, "GPU-old");
+    ASSERT_EQ(node_of(*view).devices[1].presence, at <= 75 ? Presence::Present : Presence::Retired) << at;
+  }
 }
 
 TEST(Fleet, AForgottenSlotIsUsedAgain) {

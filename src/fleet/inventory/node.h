@@ -109,7 +109,8 @@ struct DeviceFacts {
 };
 
 /// Stale: silent for 2.5 intervals, its numbers are no longer shown. Missing: silent for so long that somebody should
-/// look. Retired: its node has left the cluster, or all that was told of it was of the past when it came.
+/// look. Retired: its node has left the cluster, another board has its place, or all that was told of it was of the
+/// past when it came.
 enum class Presence : std::uint8_t { Present, Stale, Missing, Retired };
 inline constexpr std::size_t kPresences = 4;
 std::string_view presence_name(Presence presence);  ///< "present"
