@@ -108,7 +108,8 @@ Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, cons
   for (const auto until = Clock::now() + command.patience;;) {
     const auto overview = server.json("/gpu/overview");
     if (overview && member(*overview, "totalGpuDevices") == kDemoDevices &&
-        member(*overview, "overallGpuUtilization").is_number() && member(*overview, "totalSessions") != 0)
+        member(*overview, "overallGpuUtilization").is_number() && member(*overview, "totalSessions").is_number() &&
+        member(*overview, "totalSessions") != 0)
       return *overview;
     if (Clock::now() > until)
       return fail(Code::Unavailable, "the fleet did not come to the server within {}: {}",

@@ -9,6 +9,11 @@ namespace {
 
 constexpr std::size_t kTopNamespaces = 10;
 
+/// Nobody knows where no exporter tells processes.
+Json sessions_json(std::uint64_t sessions, std::uint64_t devices_that_tell) {
+  return devices_that_tell > 0 ? Json(sessions) : Json(nullptr);
+}
+
 Json top_namespaces(const fleet::Overview& of) {
   std::vector<std::pair<std::string_view, const fleet::NamespaceUse*>> all;
   for (const auto& [name, use] : of.namespaces) all.emplace_back(name, &use);
@@ -19,7 +24,7 @@ Json top_namespaces(const fleet::Overview& of) {
   for (const auto& [name, use] : all)
     out.push_back({{"namespace", name},
                    {"heldDevices", use->held_devices},
-                   {"sessionCount", use->sessions},
+                   {"sessionCount", sessions_json(use->sessions, use->tell_sessions)},
                    {"utilization", percent_of(use->utilization.allocated())}});
   return out;
 }
@@ -41,8 +46,8 @@ Json show_overview(const Known& known, Query& query) {
           {"devicesByModel", of.devices_by_model},
           {"utilization", utilization_json(of.utilization)},
           {"totalNodes", of.nodes},
-          {"totalSessions", of.sessions},
-          {"unattributedSessions", of.unattributed_sessions},
+          {"totalSessions", sessions_json(of.sessions, of.tell_sessions)},
+          {"unattributedSessions", sessions_json(of.unattributed_sessions, of.tell_sessions)},
           {"devicesByHealth", counts_json(of.by_health, health_names())},
           {"devicesByPresence", counts_json(of.by_presence, presence_names())},
           {"devicesByUse", counts_json(of.by_use, use_names())},

@@ -266,10 +266,15 @@ TEST_F(ApiTest, TheOverviewIsThatOfTheFleet) {
   EXPECT_EQ(of["devicesByModel"], (Json{{"H100_80GB", 2}, {"NVIDIA Unheard Of 9000", 2}, {"T4", 3}}));
   EXPECT_EQ(of["devicesByPresence"], (Json{{"present", 6}, {"stale", 1}, {"missing", 0}, {"retired", 0}}));
   EXPECT_EQ(of["instancesByProfile"], (Json{{"H100_1G10GB", 2}, {"H100_2G20GB", 1}}));
+  EXPECT_EQ(of["totalSessions"], 2);
   EXPECT_EQ(of["unattributedSessions"], 1);
   const Json part = json("/gpu/overview", "cluster=b");
   EXPECT_EQ(part["totalGpuDevices"], 2);
   EXPECT_EQ(part["overallGpuUtilization"], 25);
+  EXPECT_TRUE(part["totalSessions"].is_null()) << "dcgm-exporter tells none";
+  EXPECT_TRUE(part["unattributedSessions"].is_null());
+  EXPECT_EQ(part["topNamespaces"][0]["namespace"], "ml");
+  EXPECT_TRUE(part["topNamespaces"][0]["sessionCount"].is_null());
   EXPECT_EQ(json("/gpu/overview", "cluster=none")["totalNodes"], 0);
 }
 

@@ -57,8 +57,11 @@ void add_namespaces(Overview& out, const Device& device, const std::vector<Devic
     ++out.namespaces[space].sessions;
     note(space, one.part);
   }
-  for (const auto& [space, of] : had)
-    if (!of.empty()) out.namespaces[std::string(space)].utilization.add(device, of);
+  for (const auto& [space, of] : had) {
+    NamespaceUse& use = out.namespaces[std::string(space)];
+    if (!of.empty()) use.utilization.add(device, of);
+    if (tells_sessions(device)) ++use.tell_sessions;
+  }
 }
 
 void add_instances(Overview& out, const Device& device, const std::vector<DevicePart>& parts,
@@ -81,6 +84,7 @@ void add_device(Overview& out, const Device& device) {
   ++out.devices_by_model[model];
   out.allocations += device.allocations.size();
   out.sessions += device.sessions.size();
+  if (tells_sessions(device)) ++out.tell_sessions;
   const auto without_pod = [](const Session& one) { return !one.facts->workload.is_pod(); };
   out.unattributed_sessions += static_cast<std::uint64_t>(std::ranges::count_if(device.sessions, without_pod));
   count(out.by_health, health_of(device));
@@ -103,6 +107,7 @@ void Overview::add(const Overview& other) {
   allocations += other.allocations;
   sessions += other.sessions;
   unattributed_sessions += other.unattributed_sessions;
+  tell_sessions += other.tell_sessions;
   add_all(by_health, other.by_health);
   add_all(by_presence, other.by_presence);
   add_all(by_use, other.by_use);
@@ -119,6 +124,7 @@ void Overview::add(const Overview& other) {
     mine.allocations += use.allocations;
     mine.held_devices += use.held_devices;
     mine.sessions += use.sessions;
+    mine.tell_sessions += use.tell_sessions;
     mine.utilization.add(use.utilization);
   }
 }

@@ -34,7 +34,8 @@ struct NamespaceUse {
   std::uint64_t allocations = 0;
   double held_devices = 0;  ///< whole devices and, for instances, their share of the compute slices
   std::uint64_t sessions = 0;
-  UtilizationSum utilization;  ///< over what it holds or uses
+  std::uint64_t tell_sessions = 0;  ///< devices of what it holds or uses; without any, `sessions` says nothing
+  UtilizationSum utilization;       ///< over what it holds or uses
   bool operator==(const NamespaceUse&) const = default;
 };
 
@@ -46,6 +47,7 @@ struct Overview {
   std::uint64_t allocations = 0;  ///< containers that hold a device or an instance
   std::uint64_t sessions = 0;
   std::uint64_t unattributed_sessions = 0;  ///< of them, without a pod
+  std::uint64_t tell_sessions = 0;          ///< devices; without any, the two above say nothing
   std::array<std::uint64_t, kHealths> by_health{};
   std::array<std::uint64_t, kPresences> by_presence{};
   std::array<std::uint64_t, kUses> by_use{};
