@@ -69,6 +69,31 @@ TEST(Holders, AreNamedByPodLogsWhereThereAreSome) {
   });
 }
 
+TEST(Holders, ArePassedByOnTheirDeviceByPodsThatDoNotHoldIt) {
+  const Node node(test_scenario("unallocated"));
+  Agent agent(node);
+  const std::string page = page_where(agent, [](const std::string& p) {
+    return series(p, "gpu_unallocated_processes").size() == 2 && series(p, "gpu_allocation_used").size() == 3;
+  });
+  expect_valid_text(page);
+  const auto whole = series(page, "gpu_unallocated_processes", {the_pod("stray-0")});
+  ASSERT_EQ(whole.size(), 1U) << page;
+  EXPECT_EQ(value_of(whole[0]), 2);
+  EXPECT_EQ(label_of(whole[0], "gpu"), "0");
+  EXPECT_EQ(label_of(whole[0], "namespace"), "research");
+  EXPECT_EQ(label_of(whole[0], "GPU_I_ID"), "");
+  const auto slice = series(page, "gpu_unallocated_processes", {the_pod("notebook-0")});
+  ASSERT_EQ(slice.size(), 1U) << page;
+  EXPECT_EQ(value_of(slice[0]), 1);
+  EXPECT_EQ(label_of(slice[0], "GPU_I_PROFILE"), "3g.40gb") << "its own is the other one";
+
+  // Who works on another's slice leaves its own idle; the holders work.
+  EXPECT_EQ(value_of(used(page, "trainer-0").at(0)), 1);
+  EXPECT_EQ(value_of(used(page, "llm-0").at(0)), 1);
+  EXPECT_EQ(value_of(used(page, "notebook-0").at(0)), 0);
+  EXPECT_TRUE(used(page, "stray-0").empty()) << "it holds nothing";
+}
+
 struct Unreadable {
   const char* name;
   const char* attribution;
