@@ -83,6 +83,12 @@ Findings check_variables(const Node& node) {
   const auto monitor = node.env("NVIDIA_MIG_MONITOR_DEVICES");
   Findings out;
   // By CDI or a privileged mount the library comes without these variables: where it starts, they have nothing to mend.
+  if (driver.failure && find_pci_gpus(node.at.sys).all.empty())
+    return {{Status::Note,
+             (node.at.sys / "bus/pci/devices").string(),
+             "no NVIDIA GPU is on the PCI bus, so no runtime can give this container one",
+             "Nothing to do on a machine without GPUs.",
+             {}}};
   if (driver.failure && (!visible || visible->empty() || *visible == "void" || *visible == "none"))
     out.push_back({Status::Problem,
                    "NVIDIA_VISIBLE_DEVICES",

@@ -95,6 +95,16 @@ TEST(CheckContainerToolkit, InAContainerReadsItsVariables) {
   }
 }
 
+TEST(CheckContainerToolkit, InAContainerWithoutAGpuOnTheBusNothingIsWrong) {
+  FakeNode fake;
+  fake.node.at.root = "/";
+  fake.variable("container", "oci");
+  fake.node.driver.failure = fail(Code::NotFound, "no driver");
+  const auto found = check_container_toolkit(fake.node);
+  EXPECT_EQ(statuses(found), "note") << words(found);
+  EXPECT_THAT(words(found), HasSubstr("no NVIDIA GPU is on the PCI bus"));
+}
+
 TEST(CheckDcgm, FindsItsProcessesAndPorts) {
   FakeNode fake;
   fake.process(1, "systemd");
