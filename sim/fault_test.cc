@@ -120,6 +120,19 @@ TEST(SimFaults, AnAbsentGpuIsNotCountedAndTheOthersMoveUp) {
   EXPECT_EQ(uuid_at(0), first);
 }
 
+TEST(SimFaults, AreRefusedWhereTheyWouldDoNothing) {
+  Driver driver(kTwoGpus);
+  for (const char* words :
+       {"fault ecc --gpu 1", "fault ecc --gpu 1 --corrected 0", "fault remap --gpu 1", "fault temperature --gpu 1",
+        "fault hang --gpu 1 --for soon", "fault hang", "fault xid --gpu one", "fault", "no-such", ""})
+    EXPECT_EQ(run_tool(words).code, 2) << words;
+  EXPECT_NE(run_tool("fault ecc --gpu 1").output.find("--uncorrected NUMBER is required"), std::string::npos)
+      << run_tool("fault ecc --gpu 1").output;
+  EXPECT_EQ(run_tool("fault remap --gpu 1 --pending").code, 0);
+  EXPECT_EQ(run_tool("fault ecc --gpu 7 --corrected 1").code, 1) << "well said, and not to be done";
+  for (const char* words : {"--help", "--version", "fault ecc --help"}) EXPECT_EQ(run_tool(words).code, 0) << words;
+}
+
 TEST(SimFaults, EccRowsReplaysAndHeatShowInEveryWayToAsk) {
   Driver driver(kTwoGpus);
   const Device gpu = driver.gpu(1);

@@ -36,6 +36,8 @@ Examples:
   tessera-sim mig create --gpu 1 --profile 2g.20gb --start 4
   tessera-sim mig destroy --gpu 1 --gi 5)";
 
+constexpr int kWrongCommandLine = 2;
+
 struct Common {
   NodeOptions node;
   std::string library;
@@ -141,7 +143,8 @@ void add_faults(CLI::App& app, const Common& common, Flags& f, int& code) {
   };
   CLI::App* hang = add("hang", "All calls on the GPU block for a while", [&](Node& node) -> Outcome<std::string> {
     const auto seconds = parse_seconds(f.duration);
-    if (!seconds || *seconds < 0) return Failure{fmt::format("--for {}: a duration such as 60s expected", f.duration)};
+    if (!seconds || *seconds < 0)
+      throw CLI::ValidationError(fmt::format("--for {}: a duration such as 60s expected", f.duration));
     return fault_hang(node, f.one_gpu, *seconds);
   });
   add_gpu(hang, f);
@@ -169,13 +172,17 @@ void add_faults(CLI::App& app, const Common& common, Flags& f, int& code) {
   xid->add_option("--gi", f.gi, "GPU instance id");
   xid->add_option("--ci", f.ci, "compute instance id");
 
-  CLI::App* ecc =
-      add("ecc", "More ECC errors", [&](Node& node) { return fault_ecc(node, f.one_gpu, f.corrected, f.uncorrected); });
+  CLI::App* ecc = add("ecc", "More ECC errors", [&](Node& node) {
+    if (f.corrected == 0 && f.uncorrected == 0) throw CLI::RequiredError("--corrected NUMBER or --uncorrected NUMBER");
+    return fault_ecc(node, f.one_gpu, f.corrected, f.uncorrected);
+  });
   add_gpu(ecc, f);
   ecc->add_option("--corrected", f.corrected, "how many");
   ecc->add_option("--uncorrected", f.uncorrected, "how many");
 
   CLI::App* remap = add("remap", "More remapped rows", [&](Node& node) {
+    if (f.remap.correctable == 0 && f.remap.uncorrectable == 0 && !f.remap.pending && !f.remap.failure)
+      throw CLI::RequiredError("--correctable NUMBER, --uncorrectable NUMBER, --pending or --failure");
     f.remap.gpu = f.one_gpu;
     return fault_remap(node, f.remap);
   });
@@ -191,7 +198,7 @@ void add_faults(CLI::App& app, const Common& common, Flags& f, int& code) {
   throttle->add_option("--reason", f.reason, throttle_reasons())->default_str("hw-thermal")->default_val("hw-thermal");
 
   CLI::App* heat = add("temperature", "Set the temperature", [&](Node& node) -> Outcome<std::string> {
-    if (!f.celsius && !f.off) return Failure{"--celsius NUMBER or --off expected"};
+    if (!f.celsius && !f.off) throw CLI::RequiredError("--celsius NUMBER or --off");
     return fault_temperature(node, f.one_gpu, f.off ? std::nullopt : f.celsius);
   });
   add_gpu(heat, f);
@@ -355,7 +362,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : kWrongCommandLine;
   }
   return code;
 }
