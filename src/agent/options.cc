@@ -289,6 +289,9 @@ Result<void> complete(Options& options) {
   if (options.print != Print::None && !options.once) {
     return fail(Code::Invalid, "--print writes one collection and ends: add --once");
   }
+  if (!options.textfile.empty() && !options.textfile.ends_with(".prom"))
+    options.warnings.push_back(
+        fmt::format("textfile '{}': node_exporter reads files named *.prom only", options.textfile));
   if (options.node_name.empty()) options.node_name = host_name();
   options.deadline = std::min(options.deadline, options.interval);
   return {};

@@ -321,6 +321,12 @@ TEST(Options, RefuseVariablesOfOursThatAreNone) {
   }
 }
 
+TEST(Options, WarnOfATextfileThatNobodyWouldRead) {
+  EXPECT_THAT(options_of({"--textfile", "/t/x.txt"}).warnings,
+              ElementsAre("textfile '/t/x.txt': node_exporter reads files named *.prom only"));
+  EXPECT_THAT(options_of({"--textfile", "/t/x.prom"}).warnings, IsEmpty());
+}
+
 TEST(Options, WarnOfVariablesOfDcgmExporterThatAreUnknown) {
   const Options options =
       options_of({}, {{"DCGM_EXPORTER_COLECTORS", "x"}, {"DCGM_EXPORTER_XYZZY_PLUGH", "x"}, {"DCGM_EXPORTER_NEW", ""}});
