@@ -159,10 +159,10 @@ void walk_part(Archive& archive, T& part) {
     walk_all(archive, uuid, index, name, bus, serial, architecture, capability, driver, mig, pending, slices, sms,
              memory, profiles);
   } else if constexpr (std::is_same_v<Plain, Device>) {
-    auto& [facts, presence, up, readings, quiet, instances, sessions, allocations, xids, layout, first, last, heard,
-           live] = part;
-    walk_all(archive, facts, presence, up, readings, quiet, instances, sessions, allocations, xids, layout, first, last,
-             heard, live);
+    auto& [facts, presence, up, readings, quiet, instances, sessions, allocations, xids, widest, layout, first, last,
+           heard, live] = part;
+    walk_all(archive, facts, presence, up, readings, quiet, instances, sessions, allocations, xids, widest, layout,
+             first, last, heard, live);
   } else if constexpr (std::is_same_v<Plain, Latency>) {
     auto& [mean, p50, p90, p99] = part;
     walk_all(archive, mean, p50, p90, p99);

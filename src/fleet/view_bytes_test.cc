@@ -54,6 +54,9 @@ Node full_node() {
                       20,
                       21}};
   one.xids = {{79, 2}, {48, 1}};
+  one.widest_link = 16;
+  one.heard = 23;
+  one.live = true;
   one.first_seen = 22;
   one.last_seen = 1'793'210'400'123;
   return {"c", "worker-01", {one, one}, 24};
@@ -79,6 +82,9 @@ TEST(NodeBytes, AreTheNode) {
   EXPECT_EQ(*device.allocations[0].facts, *wanted.allocations[0].facts);
   EXPECT_EQ(device.allocations[0].part, wanted.allocations[0].part);
   EXPECT_EQ(device.xids, wanted.xids);
+  EXPECT_EQ(device.widest_link, 16);
+  EXPECT_EQ(device.heard, 23);
+  EXPECT_TRUE(device.live);
   EXPECT_EQ(device.last_seen, wanted.last_seen);
   EXPECT_EQ(read->last_seen, 24);
 }

@@ -142,6 +142,8 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     readings->set(state.reading, value * state.factor);
   else
     readings->clear(state.reading);
+  if (state.reading == gpu::Reading::PcieLinkWidth && std::isfinite(value) && value > 0)
+    device.widest_link = std::max(device.widest_link.value_or(0), value);
   if (is_activity(state.reading)) {
     const auto busy = activity(*readings);
     if (!busy || *busy >= kQuietRatio)

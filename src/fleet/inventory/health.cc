@@ -29,6 +29,20 @@ bool throttled(const Device& device, unsigned bits) {
   return (static_cast<std::uint64_t>(device.readings[Reading::ClocksEventReasons].value_or(0)) & bits) != 0;
 }
 
+/// The driver's own word, or what is as good: a board at its limit swings by a little.
+bool is_at_power_limit(const Device& device) {
+  constexpr double kAtLimit = 0.98;
+  constexpr unsigned kPowerCap = 0x4;
+  const auto limit = device.readings[Reading::PowerLimitWatts];
+  const auto power = device.readings[Reading::PowerWatts];
+  return throttled(device, kPowerCap) || (limit && power && *limit > 0 && *power >= kAtLimit * *limit);
+}
+
+bool has_narrow_link(const Device& device) {
+  const auto width = device.readings[Reading::PcieLinkWidth];
+  return width && device.widest_link && *width > 0 && *width < *device.widest_link;
+}
+
 using Value = std::optional<double>;
 
 struct Rule {
@@ -43,6 +57,7 @@ Value reading(const Device& device) {
 }
 
 // NVML's nvmlClocksEventReason bits.
+constexpr unsigned kHardwareSlowdown = 0x8;
 constexpr unsigned kHardwareThermal = 0x40;
 constexpr unsigned kPowerBrake = 0x80;
 constexpr unsigned kSoftwareThermal = 0x20;
@@ -82,6 +97,18 @@ constexpr Rule kRules[] = {
     {{"power_brake", "throttling", Severity::Warning, "the power supply holds its clocks down",
       "look at the node's power supplies", "watts"},
      [](const Device& d) { return throttled(d, kPowerBrake); },
+     reading<Reading::PowerWatts>},
+    // The driver sets this bit beside each of the two above.
+    {{"hardware_slowdown", "throttling", Severity::Warning, "the hardware holds its clocks down, and does not say why",
+      "look at the board's temperature and power, and at the node's power supplies", ""},
+     [](const Device& d) { return throttled(d, kHardwareSlowdown) && !throttled(d, kHardwareThermal | kPowerBrake); }},
+    {{"narrow_link", "pcie_link", Severity::Warning, "its PCIe link has fewer lanes than it had",
+      "reseat the board or its riser when the node is free", "lanes"},
+     has_narrow_link,
+     reading<Reading::PcieLinkWidth>},
+    {{"power_limit", "throttling", Severity::Info, "it runs at its power limit",
+      "nothing, if the limit is meant to be as it is", "watts"},
+     is_at_power_limit,
      reading<Reading::PowerWatts>},
     {{"mig_pending", "mig_mode", Severity::Info, "another MIG mode waits for a reset", "reset the GPU when it is free",
       ""},

@@ -127,6 +127,7 @@ struct Device {
   std::vector<Session> sessions;        ///< running
   std::vector<Allocation> allocations;  ///< held now
   std::map<unsigned, std::uint64_t> xids;
+  std::optional<double> widest_link;    ///< PCIe lanes, the most that were seen
   std::optional<EpochMs> layout_since;  ///< its layout has changed then, and that has not been told yet
   EpochMs first_seen = 0;
   EpochMs last_seen = 0;

@@ -134,6 +134,48 @@ TEST(OverviewFold, IsWhatAFreshOneIs) {
   }
 }
 
+TEST(ProblemsOf, FollowsPowerAndLink) {
+  struct Case {
+    std::string told;
+    std::vector<std::string> keys;
+    Health health;
+  };
+  const auto series = [](const char* name, double value) {
+    return fmt::format("{}{{gpu=\"0\",UUID=\"GPU-1\"}} {}\n", name, value);
+  };
+  const auto power = [&](double watts, double limit) {
+    return series("DCGM_FI_DEV_POWER_USAGE", watts) + series("DCGM_FI_DEV_POWER_MGMT_LIMIT", limit);
+  };
+  const auto reasons = [&](double bits) { return series("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", bits); };
+  const auto lanes = [&](double width) { return series("DCGM_FI_DEV_PCIE_LINK_WIDTH", width); };
+  const Case kCases[] = {
+      {power(680, 700) + reasons(0) + lanes(16), {}, Health::Healthy},
+      {power(686, 700), {"power_limit"}, Health::Healthy},
+      {power(686, 0), {}, Health::Healthy},
+      {series("DCGM_FI_DEV_POWER_USAGE", 686), {}, Health::Healthy},
+      {reasons(4), {"power_limit"}, Health::Healthy},
+      {reasons(8), {"hardware_slowdown"}, Health::Degraded},
+      {reasons(8 + 64), {"thermal_slowdown"}, Health::Degraded},
+      {reasons(8 + 128), {"power_brake"}, Health::Degraded},
+      {lanes(8), {"narrow_link"}, Health::Degraded},
+      {lanes(0), {}, Health::Healthy},
+      {lanes(16), {}, Health::Healthy},
+  };
+  ToldPages told;
+  EpochMs time = kStart;
+  told.scrape(time, R"(node="a")", lanes(8));
+  EXPECT_TRUE(problems_of(device_of(*told.fleet.publish(time), 0)).empty()) << "the most that was seen: by design";
+  told.scrape(time += 1'000, R"(node="a")", lanes(16));
+  for (const Case& c : kCases) {
+    told.scrape(time += 30'000, R"(node="a")", c.told);
+    const auto view = told.fleet.publish(time);
+    std::vector<std::string> keys;
+    for (const Problem& one : problems_of(device_of(*view, 0))) keys.emplace_back(one.key);
+    EXPECT_EQ(keys, c.keys) << c.told;
+    EXPECT_EQ(health_of(device_of(*view, 0)), c.health) << c.told;
+  }
+}
+
 TEST(ProblemsOf, NamesTheWorstFirst) {
   ToldPages told;
   told.scrape(kStart, R"(node="a")", R"(

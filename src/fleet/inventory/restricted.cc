@@ -26,7 +26,8 @@ constexpr Reading kConditions[] = {Reading::TemperatureCelsius,
                                    Reading::RowRemapPending,
                                    Reading::RowRemapFailure,
                                    Reading::ClocksEventReasons,
-                                   Reading::PowerLimitWatts};
+                                   Reading::PowerLimitWatts,
+                                   Reading::PcieLinkWidth};
 
 bool is_boards_fault(unsigned xid) { return xid_of(xid).blame == Blame::Device; }
 
