@@ -199,6 +199,12 @@ inline constexpr Described kClusterErrors{{"tessera_server_cluster_watch_errors_
                                           "the watches"};
 inline constexpr Described kServingEngines{
     {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
+inline constexpr Described kRefusedSeries{
+    {"tessera_server_refused_series_total", Type::Counter, "series",
+     "Series that were passed over because there is no room for another node, device, instance or session (or "
+     "allocation); series: each time that one came which is beyond the most that are known at one time."},
+    "what",
+    "the keeper"};
 inline constexpr Described kServingRefused{
     {"tessera_server_serving_refused_series_total", Type::Counter, "series",
      "Series of serving engines that were passed over, because there are too many."},
@@ -272,6 +278,7 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kClusterConnected,
                                     &kClusterErrors,
                                     &kServingEngines,
+                                    &kRefusedSeries,
                                     &kServingRefused,
                                     &kOpenToAll,
                                     &kApiKeys,

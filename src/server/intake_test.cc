@@ -121,6 +121,21 @@ TEST_F(IntakeTest, OfATimeThatNothingKeepsNothingIsKnown) {
   EXPECT_EQ(fleet.get()->overviews.all.by_presence[static_cast<std::size_t>(fleet::Presence::Missing)], 0U);
 }
 
+TEST_F(IntakeTest, KnowsSoManySeriesAndNoMore) {
+  KeeperOptions options;
+  options.max_series = 2;
+  options.publish_every = Milliseconds(1);
+  keeper = keep(options);
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  const EpochMs now = now_epoch_ms();
+  for (int number = 0; number < 4; ++number)
+    EXPECT_EQ(intake->write(request_of(wire::Protocol::V1, device(wire::Protocol::V1, number, now))).status, 204);
+  while (keeper->stats().samples + keeper->stats().ignored < 4) std::this_thread::yield();
+  EXPECT_EQ(keeper->stats().refused_keys, 2U);
+  EXPECT_EQ(keeper->stats().ignored, 2U);
+  EXPECT_EQ(devices_after_the_end(), 2U);
+}
+
 TEST_F(IntakeTest, SaysWhyItRefuses) {
   struct Case {
     http::Request request;

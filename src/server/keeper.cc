@@ -24,6 +24,11 @@ constexpr std::size_t kAhead = 16;  // samples whose place in the index is on it
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
 constexpr std::uint32_t kServing = 0x80000000;
 
+std::string_view bounded_name(fleet::Bounded what) {
+  constexpr std::array<std::string_view, fleet::kBounded> kNames = {"node", "device", "instance", "session"};
+  return kNames[static_cast<std::size_t>(what)];
+}
+
 std::size_t bytes_of(const Batch& batch) { return batch.message.size() + batch.samples.size() * sizeof(BatchSample); }
 
 }  // namespace
@@ -166,6 +171,7 @@ void Keeper::apply(const Batch& batch) {
     learn_new(batch);
     find_all();
   }
+  say_what_is_full();
   KeeperStats seen;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const BatchSample& sample = batch.samples[i];
@@ -191,7 +197,22 @@ void Keeper::apply(const Batch& batch) {
   stats_.ignored += seen.ignored;
   stats_.not_newer += seen.not_newer;
   stats_.series = index_.size();
+  stats_.refused = fleet_.refused();
+  stats_.refused_keys = refused_keys_;
   stats_.serving_refused = serving_.refused_series();
+}
+
+/// Once for each kind: a sender that makes too much of it does not stop.
+void Keeper::say_what_is_full() {
+  const auto say = [&](std::string_view what, std::uint64_t refused, bool& said) {
+    if (refused == 0 || said) return;
+    said = true;
+    log::error("too much is told of: series of what there is no room for are passed over",
+               {{"what", std::string(what)}});
+  };
+  for (std::size_t i = 0; i < fleet::kBounded; ++i)
+    say(bounded_name(static_cast<fleet::Bounded>(i)), fleet_.refused()[i], said_full_[i]);
+  say("series", refused_keys_, said_full_.back());
 }
 
 std::uint32_t Keeper::learn(fleet::Labels labels, EpochMs time) {
@@ -209,6 +230,10 @@ void Keeper::learn_new(const Batch& batch) {
     const std::size_t begin = at;
     while (at < batch.samples.size() && batch.samples[at].series == key) ++at;
     if (begin == at || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
+    if (index_.size() >= options_.max_series) {
+      ++refused_keys_;
+      continue;
+    }
     const BatchSample& first = batch.samples[begin];
     if (wire::is_stale(first.value)) continue;  // something that was never known has ended
     const auto labels = walk.labels();

@@ -1,5 +1,6 @@
 #pragma once
 // The thread that owns the fleet: takes accepted batches in their order, and publishes what the fleet is now.
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -40,6 +41,8 @@ struct KeeperStats {
   std::uint64_t ignored = 0;          ///< of series that say nothing here
   std::uint64_t not_newer = 0;        ///< double, or older than what is known
   std::uint64_t series = 0;           ///< known now
+  fleet::RefusedSeries refused{};     ///< series, by what there was no room for
+  std::uint64_t refused_keys = 0;     ///< times that a series came which there was no room for at all
   std::uint64_t serving_refused = 0;  ///< series of serving engines that there was no room for
   std::uint64_t queued_bytes = 0;
   double publish_seconds = 0;        ///< of the last publication
@@ -64,8 +67,9 @@ struct KeeperOptions {
   store::UsageRetention retention;
   store::Resumed resumed;  ///< from before a restart
   std::size_t max_queued_bytes = 256U << 20U;
-  bool follows = false;    ///< another server keeps the fleet: this keeper does nothing
-  std::int64_t epoch = 0;  ///< of this server's lease, where servers share a database
+  std::size_t max_series = 20'000'000;  ///< known at one time, whatever they say: of some 24 bytes each
+  bool follows = false;                 ///< another server keeps the fleet: this keeper does nothing
+  std::int64_t epoch = 0;               ///< of this server's lease, where servers share a database
 };
 
 /// Thread-safe. `published` has a view from construction on. The destructor applies what is queued and saves.
@@ -99,6 +103,7 @@ class Keeper {
   };
   void end_recall();
   void note_arrival(const Batch& batch);
+  void say_what_is_full();
   void gather(EpochMs now);
   void gather_devices();
   void save(bool usage);
@@ -132,8 +137,10 @@ class Keeper {
   store::ClusterNodes cluster_nodes_;  ///< as they are in the database
   fleet::SeriesIndex index_;
   fleet::OverviewFold fold_;
-  std::vector<std::uint32_t> slots_;   ///< of one batch's samples
-  std::vector<fleet::Ended> unsaved_;  ///< sessions
+  std::uint64_t refused_keys_ = 0;
+  std::array<bool, fleet::kBounded + 1> said_full_{};  ///< of `refused_keys_` last
+  std::vector<std::uint32_t> slots_;                   ///< of one batch's samples
+  std::vector<fleet::Ended> unsaved_;                  ///< sessions
   std::vector<fleet::LayoutSeen> unsaved_layouts_;
   std::vector<fleet::Remembered> unsaved_devices_;
   std::optional<Pending> pending_;

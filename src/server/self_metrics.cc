@@ -176,6 +176,13 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   append_single(page, catalog::kViewTime.metric, static_cast<double>(published.view->time) / 1000);
   append_single(page, catalog::kPublishSeconds.metric, seen.keeper.publish_seconds);
   append_single(page, catalog::kServingEngines.metric, number(published.serving->engines.size()));
+  const fleet::RefusedSeries& refused = seen.keeper.refused;
+  add_counts(page, catalog::kRefusedSeries, "what",
+             {{"node", refused[static_cast<std::size_t>(fleet::Bounded::Node)]},
+              {"device", refused[static_cast<std::size_t>(fleet::Bounded::Device)]},
+              {"instance", refused[static_cast<std::size_t>(fleet::Bounded::Instance)]},
+              {"session", refused[static_cast<std::size_t>(fleet::Bounded::Row)]},
+              {"series", seen.keeper.refused_keys}});
   append_single(page, catalog::kServingRefused.metric, number(seen.keeper.serving_refused));
   add_intake(page, seen.intake, seen.keeper);
   add_journal(page, seen.journal);

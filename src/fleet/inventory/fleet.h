@@ -17,11 +17,23 @@
 
 namespace tessera::fleet {
 
+/// What senders can create, and so must be bounded: as more than one server keeps up with.
+struct FleetLimits {
+  std::size_t nodes = 20'000;
+  std::size_t devices = 200'000;
+  std::size_t instances = 1'000'000;  ///< GPU instances that were ever told of, of all layouts
+  std::size_t rows = 2'000'000;       ///< sessions and allocations whose series are known
+};
+enum class Bounded : std::uint8_t { Node, Device, Instance, Row };
+inline constexpr std::size_t kBounded = 4;
+using RefusedSeries = std::array<std::uint64_t, kBounded>;  ///< by Bounded
+
 struct FleetOptions {
   Milliseconds interval{30'000};             ///< the longest that a source is expected to leave between two samples
   Milliseconds missing_after{300'000};       ///< silence after which a device is missing
   std::vector<std::string> nodes{};          ///< only these are known; empty: all
   std::optional<std::size_t> max_devices{};  ///< more are not known
+  FleetLimits limits{};
 };
 
 /// All nodes at one time, sorted by cluster and name. Immutable, so any thread may hold it for as long as it likes.
@@ -78,6 +90,9 @@ class Fleet {
 
   /// The slot of a series that has not been seen yet. Creates what the labels name; `time` is that of its first sample.
   Slot learn(Labels labels, EpochMs time);
+
+  /// Series that say nothing here because there is no room for what they are about.
+  const RefusedSeries& refused() const { return refused_; }
 
   /// A sample. One that is not newer than the slot's last is passed over: false.
   bool apply(Slot slot, double value, EpochMs time);
@@ -157,6 +172,8 @@ class Fleet {
   Device& device_of(const Subject& subject) { return edit(subject.node).devices[subject.device]; }
 
   bool in_pool(const Identity& identity) const;
+  bool has_room(const Identity& identity, const Part& told);
+  bool refuse(Bounded what) { return ++refused_[static_cast<std::size_t>(what)], false; }
   std::uint32_t learn_node(const Identity& identity);
   std::uint32_t learn_device(const Identity& identity, EpochMs time);
   std::uint32_t learn_part(const Identity& identity, EpochMs time);
@@ -210,9 +227,10 @@ class Fleet {
   std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
   std::unordered_map<std::string, std::uint32_t> row_by_name_;
   std::unordered_map<std::string, std::vector<Counted>> counted_before_;  ///< of subjects that are not known yet
-  EpochMs arrived_ = 0;                                                   ///< 0: each sample at its time
-  std::size_t devices_ = 0;                                               ///< ever known
-  std::vector<std::uint32_t> order_;                                      ///< nodes by cluster and name
+  RefusedSeries refused_{};
+  EpochMs arrived_ = 0;               ///< 0: each sample at its time
+  std::size_t devices_ = 0;           ///< ever known
+  std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::vector<LayoutSeen> layouts_;
   Meter meter_;

@@ -78,6 +78,7 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
   state.origin = identity.origin;
   state.source = identity.source;
   const Part told = std::exchange(identity.part, part_of(meaning, identity.part));
+  if (!has_room(identity, told)) return kNothing;
   state.subject = learn_part(identity, time);
   if (!learn_labels(state, identity, told, labels, time)) return kNothing;
   if (state.says != Says::DeviceXids && state.row != kNone) ++rows_[state.row].slots;
@@ -105,7 +106,7 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::AllocationUsed:
       if (holder.empty()) return false;
       state.row = learn_allocation(identity, told, labels, holder, time);
-      return true;
+      return state.row != kNone;
     case Says::SessionInfo:
     case Says::SessionStart:
     case Says::SessionMemoryBytes:
@@ -113,7 +114,7 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::SessionMemoryUtilPercent:
     case Says::SessionEnd:
       state.row = learn_session(identity, told, labels, holder, time);
-      return true;
+      return state.row != kNone;
     case Says::DeviceXids: {
       const auto code = number(exporters_label(labels, "xid"));
       if (!code) return false;
@@ -142,6 +143,21 @@ bool Fleet::in_pool(const Identity& identity) const {
   if (!options_.nodes.empty() && std::ranges::find(options_.nodes, identity.node) == options_.nodes.end()) return false;
   return !options_.max_devices || devices_ < *options_.max_devices ||
          subject_by_name_.contains(subject_name(identity.cluster, identity.uuid, {}));
+}
+
+bool Fleet::has_room(const Identity& identity, const Part& told) {
+  const FleetLimits& most = options_.limits;
+  const bool full_of_nodes = nodes_.size() >= most.nodes;
+  const bool full_of_devices = devices_ >= most.devices;
+  const bool full_of_instances = subjects_.size() - devices_ >= most.instances;
+  if (full_of_nodes && !node_by_name_.contains(fmt::format("{}/{}", identity.cluster, identity.node)))
+    return refuse(Bounded::Node);
+  if (full_of_devices && !subject_by_name_.contains(subject_name(identity.cluster, identity.uuid, {})))
+    return refuse(Bounded::Device);
+  if (full_of_instances && told.gpu_instance &&
+      !subject_by_name_.contains(subject_name(identity.cluster, identity.uuid, {told.gpu_instance, {}})))
+    return refuse(Bounded::Instance);
+  return true;
 }
 
 std::uint32_t Fleet::learn_node(const Identity& identity) {
@@ -316,9 +332,14 @@ void Fleet::learn_profile(const Subject& subject, Labels labels) {
   device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
 }
 
+/// kNone where there is no room for another one.
 std::uint32_t Fleet::row_named(std::string name) {
   const auto known = row_by_name_.find(name);
   if (known != row_by_name_.end()) return known->second;
+  if (row_by_name_.size() >= options_.limits.rows) {
+    refuse(Bounded::Row);
+    return kNone;
+  }
   std::uint32_t row = static_cast<std::uint32_t>(rows_.size());
   if (free_rows_.empty()) {
     rows_.emplace_back();
@@ -360,6 +381,7 @@ std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, L
   const std::uint32_t row =
       row_named(fmt::format("session {}/{}{} {} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
                             facts.pid, facts.command, holder.space, holder.pod, holder.container, holder.pod_uid));
+  if (row == kNone) return row;
   if (rows_[row].session) {
     facts.type = rows_[row].session->type;
     facts.attribution = rows_[row].session->attribution;
@@ -381,6 +403,7 @@ std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part
   const std::uint32_t row =
       row_named(fmt::format("holder {}/{}{} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
                             facts.resource, holder.space, holder.pod, holder.container, holder.pod_uid));
+  if (row == kNone) return row;
   if (rows_[row].allocation) {
     facts.shared = rows_[row].allocation->shared;
     facts.replicas = rows_[row].allocation->replicas;

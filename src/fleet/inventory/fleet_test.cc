@@ -331,6 +331,36 @@ TEST(Fleet, AReplacedBoardRetiresWithoutHavingBeenMissing) {
   }
 }
 
+TEST(Fleet, WhatSendersCreateIsBounded) {
+  ToldPages told({.limits = {.nodes = 2, .devices = 3, .instances = 2, .rows = 2}});
+  const auto scrape = [&](int second, const std::string& node, const std::string& page) {
+    told.scrape(kStart + second * kSecond, fmt::format("node=\"{}\"", node), page);
+    return told.fleet.refused();
+  };
+  const auto device = [](int number, const std::string& more = "") {
+    return fmt::format("DCGM_FI_DEV_FB_USED{{gpu=\"{0}\",UUID=\"GPU-{0}\"{1}}} 1\n", number, more);
+  };
+  const auto instance = [&](int number) {
+    return device(0, fmt::format(",GPU_I_ID=\"{}\",GPU_I_PROFILE=\"1g.10gb\"", number));
+  };
+  const auto process = [](int pid) {
+    return fmt::format("gpu_process_info{{gpu=\"0\",UUID=\"GPU-0\",pid=\"{}\"}} 1\n", pid);
+  };
+  EXPECT_EQ(scrape(0, "a", device(0) + instance(1) + instance(2) + process(1) + process(2)), RefusedSeries{});
+  EXPECT_EQ(scrape(1, "b", device(1)), RefusedSeries{});
+  EXPECT_EQ(scrape(2, "c", device(2)), (RefusedSeries{1, 0, 0, 0}));
+  EXPECT_EQ(scrape(3, "b", device(1) + device(2) + device(3)), (RefusedSeries{1, 1, 0, 0}));
+  EXPECT_EQ(scrape(4, "a", device(0) + instance(1) + instance(3)), (RefusedSeries{1, 1, 1, 0}));
+  EXPECT_EQ(scrape(5, "a", device(0) + process(1) + process(3)), (RefusedSeries{1, 1, 1, 1}));
+  EXPECT_EQ(scrape(6, "a", device(0, ",pod=\"p\",namespace=\"n\"")), (RefusedSeries{1, 1, 1, 2}));
+  const auto view = told.fleet.publish(kStart + 6 * kSecond);
+  ASSERT_THAT(view->nodes, SizeIs(2));
+  EXPECT_THAT(node_of(*view, "b").devices, SizeIs(2));
+  EXPECT_EQ(device_of(*view, 0, "a").readings[Reading::MemoryUsedBytes], 1024.0 * 1024)
+      << "the reading counts, where there is no room for who holds it";
+  EXPECT_EQ(device_of(*view, 0, "a").last_seen, kStart + 6 * kSecond);
+}
+
 TEST(Fleet, AForgottenSlotIsUsedAgain) {
   ToldPages told;
   const metrics::Label first[] = {
