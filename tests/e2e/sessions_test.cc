@@ -225,8 +225,11 @@ std::vector<std::string> all_scenarios() {
   return out;
 }
 
-/// The PIDs that a scenario gives, read by their key alone.
-std::set<std::string> given_pids(const std::string& text) {
+/// The PIDs that a scenario gives to its first node, which is the one that plays, read by their key alone.
+std::set<std::string> given_pids(std::string text) {
+  constexpr std::string_view kNode = "\n  - name: ";
+  if (const auto first = text.find(kNode); first != std::string::npos)
+    text = text.substr(0, text.find(kNode, first + 1));
   std::set<std::string> out;
   static const std::regex kPid(R"(pid: (\d+)(, copies: (\d+))?)");
   for (auto found = std::sregex_iterator(text.begin(), text.end(), kPid); found != std::sregex_iterator(); ++found) {
