@@ -194,7 +194,6 @@ TEST_F(JournalDamage, AVanishedOrForeignFileIsPassedOver) {
 
 TEST_F(JournalDamage, ARottenCursorSlotCostsOneAcknowledgementAtMost) {
   const TempDir dir;
-  const auto segment = [&] { return segment_files(dir.path()).at(0); };
   {
     const auto journal = open_at({.dir = dir.path()});
     for (std::size_t i = 0; i < kRecords; ++i) ASSERT_TRUE(journal->append(kTime, kItems, 0, body_of(i, 30)));
