@@ -44,11 +44,12 @@ TEST(SelfMetrics, AreThoseOfTheCatalogue) {
 TEST(SelfMetrics, NamesTellTypeAndUnit) {
   std::set<std::string_view> names;
   for (const Described* described : catalog::kAll) {
-    const auto& [name, type, unit, help] = described->metric;
+    const auto& [name, type, unit, help, is_gauge] = described->metric;
     EXPECT_TRUE(names.insert(name).second) << name << " twice";
     EXPECT_TRUE(name.starts_with("tessera_relay_") || name.starts_with("process_")) << name;
     EXPECT_EQ(type == metrics::Type::Counter, name.ends_with("_total")) << name;
     EXPECT_TRUE(help.ends_with(".")) << name;
+    EXPECT_FALSE(is_gauge) << name << ": our own types are what they are";
     if (unit != "seconds" && unit != "bytes") continue;
     EXPECT_NE(name.find("_" + std::string(unit)), std::string_view::npos) << name;
   }
