@@ -226,7 +226,10 @@ async function violations(page: Page): Promise<string[]> {
 async function fits(page: Page, path: string): Promise<void> {
   for (const width of [360, 900, 3840]) {
     await page.setViewportSize({ width, height: 900 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `${path} at ${width}`).toBeLessThanOrEqual(0);
+    // Charts take their new width in the frames after.
+    await expect
+      .poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), { message: `${path} at ${width}`, timeout: 5_000 })
+      .toBeLessThanOrEqual(0);
   }
 }
 
