@@ -13,7 +13,6 @@ namespace {
 
 using relay::RequestKind;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::Pair;
 
 constexpr int kSeries = 100;

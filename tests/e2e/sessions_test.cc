@@ -28,7 +28,7 @@ void restart_without(const Node& node, Agent& agent, int pid) {
     const auto seen = snapshot(agent);
     for (const auto& session : seen["sessions"])
       if (session["pid"] == pid) return false;
-    return seen["sessions"].size() > 0;
+    return !seen["sessions"].empty();
   }));
 }
 
