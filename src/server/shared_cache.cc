@@ -66,10 +66,7 @@ std::string SharedCache::name_of(const std::string& key) const { return fmt::for
 std::optional<http::Response> SharedCache::find(const std::string& key) {
   const std::string name = name_of(key);
   const auto bytes = ask({"GET", name});
-  auto reply = bytes ? reply_from_bytes(*bytes) : std::nullopt;
-  const std::lock_guard lock(mutex_);
-  ++(reply ? stats_.found : stats_.missed);
-  return reply;
+  return bytes ? reply_from_bytes(*bytes) : std::nullopt;
 }
 
 void SharedCache::keep(const std::string& key, const http::Response& reply) {

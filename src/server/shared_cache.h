@@ -32,8 +32,6 @@ struct SharedCacheOptions {
 Result<SharedCacheOptions> parse_cache_url(std::string_view url);
 
 struct SharedCacheStats {
-  std::uint64_t found = 0;
-  std::uint64_t missed = 0;
   std::uint64_t failed = 0;  ///< commands that came to nothing
   bool up = false;           ///< the last command did not fail
 };
