@@ -183,7 +183,7 @@ Result<void> Section::read_bytes(std::string_view key, std::optional<std::uint64
   if (*bytes == 0)
     into.reset();
   else
-    into = *bytes;
+    into = bytes;
   return {};
 }
 

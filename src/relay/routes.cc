@@ -60,7 +60,7 @@ std::vector<SeenDestination> destinations_of(const Pipeline& pipeline) {
   return destinations;
 }
 
-http::Response metrics(Overview seen, const http::Request& request) {
+http::Response metrics(const Overview& seen, const http::Request& request) {
   const metrics::Page page = self_metrics(seen, footprint());
   const bool open = http::prefers(request.header("accept"), "application/openmetrics-text", "text/plain");
   http::Response response = negotiated(reply(200, open ? metrics::kOpenMetricsContentType : metrics::kTextContentType,

@@ -1,6 +1,7 @@
 #include "relay/running.h"
 
 #include <mutex>
+#include <utility>
 
 #include "base/log.h"
 
@@ -20,7 +21,7 @@ Result<void> Running::replace(Config config, const Options& given, SteadyTime de
     if (started)
       pipeline_ = *std::move(started);
     else
-      outcome = go_back(started.error(), std::move(before), options, scrapes);
+      outcome = go_back(started.error(), std::exchange(before, nullptr), options, scrapes);
   }
   if (before) before->stop(deadline);
   return outcome;

@@ -7,13 +7,12 @@
 namespace tessera::relay {
 namespace {
 
-using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
 /// Refuses the whole of a request that holds one of these, as Prometheus does.
-ScriptedReceiver::Answer strict(int code, std::vector<double> bad) {
+ScriptedReceiver::Answer strict(int code, const std::vector<double>& bad) {
   return [code, bad](const Heard& heard) {
     const auto values = heard.values();
     const bool refused = std::ranges::any_of(bad, [&](double b) { return std::ranges::count(values, b) > 0; });

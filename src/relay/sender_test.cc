@@ -11,9 +11,7 @@
 namespace tessera::relay {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::Ge;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;

@@ -45,10 +45,10 @@ Page list_health(const Known& known, Query& query) {
     if (!filter.wants(*node)) continue;
     for (const fleet::Device& device : node->devices) {
       if (!filter.wants(*node, device)) continue;
-      for (fleet::Problem& problem : fleet::problems_of(device)) {
+      for (const fleet::Problem& problem : fleet::problems_of(device)) {
         const auto kind = static_cast<std::size_t>(std::ranges::find(kinds, problem.kind) - kinds.begin());
         if (is_one(severities, problem.severity) && is_any(wanted, kind))
-          rows.push_back({node.get(), &device, std::move(problem)});
+          rows.push_back({node.get(), &device, problem});
       }
     }
   }

@@ -17,7 +17,7 @@ wire::WriteRequest request_of(std::vector<wire::Label> labels, EpochMs time = kN
   return request;
 }
 
-std::string refused(std::vector<wire::Label> labels, const IntakeLimits& limits = {}) {
+std::string refused(const std::vector<wire::Label>& labels, const IntakeLimits& limits = {}) {
   std::string first;
   for (const auto protocol : {wire::Protocol::V1, wire::Protocol::V2}) {
     LeftOut left_out;

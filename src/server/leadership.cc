@@ -116,7 +116,7 @@ Result<std::string> journal_id(const std::string& folder) {
   if (known) return std::string(trim(*known));
   if (known.error().code != Code::NotFound) return known.error();
   std::random_device random;
-  const std::string id = fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+  std::string id = fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
   TRY(write_file_atomically(path, id + '\n'));
   return id;
 }

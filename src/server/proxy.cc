@@ -61,7 +61,7 @@ Result<http::ClientRequest> Proxy::request_to(std::string_view path, std::string
   return out;
 }
 
-Result<http::ClientResponse> Proxy::ask(http::ClientRequest request) {
+Result<http::ClientResponse> Proxy::ask(const http::ClientRequest& request) {
   std::unique_ptr<http::Client> client;
   {
     const std::lock_guard lock(mutex_);
@@ -104,7 +104,7 @@ http::Response Proxy::forward(const http::Request& request, const std::string& p
     asked->headers.emplace_back("Content-Type", std::string(kForm));
   }
   const auto begin = Clock::now();
-  auto got = asked ? ask(*std::move(asked)) : Result<http::ClientResponse>(asked.error());
+  auto got = asked ? ask(*asked) : Result<http::ClientResponse>(asked.error());
   // What the engine says of our credentials is no word to the caller, and neither are redirects.
   const bool usable = got && got->status != 401 && got->status != 403 && (got->status < 300 || got->status >= 400) &&
                       got->header("content-type").starts_with("application/json");
@@ -153,7 +153,7 @@ std::optional<std::string> Proxy::trouble() {
   std::optional<std::string> found;
   auto request = request_to("/api/v1/query", "query=1");
   if (request) request->deadline = std::min(options_.deadline, Milliseconds(2'000));
-  const auto got = request ? ask(*std::move(request)) : Result<http::ClientResponse>(request.error());
+  const auto got = request ? ask(*request) : Result<http::ClientResponse>(request.error());
   if (!got)
     found = got.error().what;
   else if (got->status != 200)

@@ -52,7 +52,7 @@ class Proxy {
   static const std::vector<std::string>& paths();
 
  private:
-  Result<http::ClientResponse> ask(http::ClientRequest request);
+  Result<http::ClientResponse> ask(const http::ClientRequest& request);
   Result<http::ClientRequest> request_to(std::string_view path, std::string_view query) const;
 
   const ProxyOptions options_;

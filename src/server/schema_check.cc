@@ -82,15 +82,7 @@ class Walk {
         hold_enum(value, wanted, path);
       else if (key == "const" && !same(value, wanted))
         say(path, "not the constant");
-      else if (value.is_object() && hold_object(value, key, wanted, path))
-        continue;
-      else if (value.is_array() && hold_array(value, key, wanted, path))
-        continue;
-      else if (value.is_string() && hold_text(value.get<std::string>(), key, wanted, path))
-        continue;
-      else if (value.is_number() && hold_number(value.get<double>(), key, wanted, path))
-        continue;
-      else if (!is_known(key))
+      else if (!hold_by_kind(value, key, wanted, path) && !is_known(key))
         throw std::runtime_error("a keyword that is not checked: " + key);
     }
   }
@@ -136,6 +128,12 @@ class Walk {
       say(path, value.dump() + " is none of the enumeration");
   }
 
+  bool hold_by_kind(const Json& value, const std::string& key, const Node& wanted, const std::string& path) {
+    if (value.is_object()) return hold_object(value, key, wanted, path);
+    if (value.is_array()) return hold_array(value, key, wanted, path);
+    if (value.is_string()) return hold_text(value.get<std::string>(), key, wanted, path);
+    return value.is_number() && hold_number(value.get<double>(), key, wanted, path);
+  }
   bool hold_object(const Json& value, const std::string& key, const Node& wanted, const std::string& path) {
     if (key == "required") {
       for (const Node& name : list_of(wanted))

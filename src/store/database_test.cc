@@ -7,7 +7,6 @@
 
 namespace tessera::store {
 namespace {
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 struct DatabaseTest : EachDatabase {

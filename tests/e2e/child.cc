@@ -41,7 +41,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-Child::Child(std::vector<std::string> arguments, std::map<std::string, std::string> environment) {
+Child::Child(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
   posix_spawn_file_actions_t actions;
@@ -134,8 +134,8 @@ int Child::stop() {
   return wait();
 }
 
-Finished run(std::vector<std::string> arguments, std::map<std::string, std::string> environment) {
-  Child child(std::move(arguments), std::move(environment));
+Finished run(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment) {
+  Child child(std::move(arguments), environment);
   const int code = child.wait(std::chrono::minutes(2));
   return {code, child.rest()};
 }

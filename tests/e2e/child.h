@@ -19,7 +19,7 @@ inline constexpr std::chrono::seconds kPatience{30};  ///< how long a test waits
 class Child {
  public:
   /// `environment` is added to the test's own. Throws if the process cannot be started at all.
-  explicit Child(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+  explicit Child(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {});
   ~Child();  ///< SIGKILL if it still runs
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -55,7 +55,7 @@ struct Finished {
   int code;
   std::string output;
 };
-Finished run(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+Finished run(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {});
 
 /// Asks again until it is true; false after the deadline. For states of other programs that announce nothing.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds deadline = kPatience);

@@ -62,13 +62,13 @@ std::string Node::sim(std::vector<std::string> arguments) const {
   return finished.output;
 }
 
-Agent::Agent(const Node& node, std::vector<std::string> flags, std::map<std::string, std::string> environment) {
+Agent::Agent(const Node& node, std::vector<std::string> flags, const std::map<std::string, std::string>& environment) {
   std::vector<std::string> arguments = {program("tessera-agent")};
   for (auto& flag : node.agent_flags()) arguments.push_back(std::move(flag));
   for (const auto* flag : {"--address", "127.0.0.1:0", "--interval", "200ms"}) arguments.emplace_back(flag);
   for (auto& flag : flags) arguments.push_back(std::move(flag));
   auto variables = node.environment();
-  for (auto& [name, value] : environment) variables[name] = value;
+  for (const auto& [name, value] : environment) variables[name] = value;
   process_ = std::make_unique<Child>(std::move(arguments), std::move(variables));
   const std::string rest = process_->after("agent ready address=");
   address_ = rest.substr(0, rest.find(' '));

@@ -44,7 +44,7 @@ class Agent {
  public:
   /// Flags after the node's own win. Waits until it is ready.
   explicit Agent(const Node& node, std::vector<std::string> flags = {},
-                 std::map<std::string, std::string> environment = {});
+                 const std::map<std::string, std::string>& environment = {});
   std::string url(const std::string& path) const { return "http://" + address_ + path; }
   const std::string& address() const { return address_; }
   /// The body of /metrics; fails the test on anything but 200.

@@ -11,11 +11,7 @@
 
 namespace tessera::e2e {
 namespace {
-using testing::Contains;
-using testing::Each;
 using testing::IsEmpty;
-using testing::Key;
-using testing::Pair;
 
 using Discovery = TwoStores;
 

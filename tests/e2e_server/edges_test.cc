@@ -75,7 +75,7 @@ TEST_F(Pushed, EventsFollow) {
   ASSERT_TRUE(events.says("event: ready"));
   EXPECT_EQ(push("?node=worker-07", page), "204");
   ASSERT_TRUE(events.says("event: session.started")) << events.output();
-  const std::string id = events.after("id: ");
+  EXPECT_NE(events.after("id: "), "");
   EXPECT_THAT(events.after("data: {\"type\":\"session.started\""), HasSubstr(R"("namespace":"ml","pod":"p")"));
   Child others({peer("curl"), "-sN", "-H", "Last-Event-ID: 0-0", server.api("/events")});
   EXPECT_TRUE(others.says("event: gap")) << others.output();

@@ -74,7 +74,7 @@ std::optional<RefusedRequest> Faults::refuse(std::string_view at, bool continued
   const auto found = std::find_if(requests_.begin(), requests_.end(),
                                   [&](const RefusedRequest& r) { return r.at == "any" || r.at == at; });
   if (found == requests_.end()) return std::nullopt;
-  const RefusedRequest refused = *found;
+  RefusedRequest refused = *found;
   use_up(requests_, found);
   return refused;
 }
@@ -82,7 +82,7 @@ std::optional<RefusedRequest> Faults::refuse(std::string_view at, bool continued
 std::optional<BrokenStream> Faults::break_stream() {
   const std::lock_guard lock(mutex_);
   if (streams_.empty()) return std::nullopt;
-  const BrokenStream broken = streams_.front();
+  BrokenStream broken = streams_.front();
   use_up(streams_, streams_.begin());
   return broken;
 }

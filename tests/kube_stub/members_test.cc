@@ -16,7 +16,6 @@ using relay::Members;
 using relay::Membership;
 using relay::MembersSettings;
 using namespace std::chrono_literals;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 bool eventually(const std::function<bool()>& holds) {

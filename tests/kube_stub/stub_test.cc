@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
-using testing::Not;
 
 class StubProcess : public testing::Test {
  protected:

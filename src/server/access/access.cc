@@ -293,7 +293,7 @@ http::Response Access::unauthorized(const http::Request& request, Refused why, s
   return out;
 }
 
-http::Response Access::refuse(const http::Request& request, Refused why, Problem problem) {
+http::Response Access::refuse(const http::Request& request, Refused why, const Problem& problem) {
   ++refused_[static_cast<std::size_t>(why)];
   return reply(problem, request);
 }

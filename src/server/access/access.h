@@ -78,7 +78,7 @@ class Access {
   std::shared_ptr<const Viewer> identify(const http::Request& request, const std::string& token,
                                          std::optional<http::Response>& refusal);
   http::Response unauthorized(const http::Request& request, Refused why, std::string detail);
-  http::Response refuse(const http::Request& request, Refused why, Problem problem);
+  http::Response refuse(const http::Request& request, Refused why, const Problem& problem);
   std::optional<http::Response> limit(const http::Request& request, const Rule& rule, Caller& caller);
   Result<void> take_admin_key();
   void look(EpochMs now);

@@ -120,7 +120,7 @@ struct OidcTest : testing::Test {
                  {"research", {"read"}, std::nullopt, {{"research"}}}};
     return out;
   }
-  Json claims(Json more = Json::object()) const {
+  Json claims(const Json& more = Json::object()) const {
     Json out{{"iss", issuer},     {"sub", "u-1"},          {"aud", {"other", "tessera"}}, {"exp", now / 1000 + 600},
              {"iat", now / 1000}, {"groups", {"ml", "x"}}, {"preferred_username", "ada"}};
     out.update(more);
