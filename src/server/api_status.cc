@@ -8,6 +8,24 @@
 #include "server/proxy.h"
 
 namespace tessera::server {
+namespace {
+
+Json senders_json(const std::vector<Sender>& senders) {
+  Json out = Json::array();
+  for (const Sender& one : senders)
+    out.push_back({{"agent", text_or_null(one.agent)},
+                   {"address", text_or_null(one.peer)},
+                   {"lastRequest", time_json(one.last)},
+                   {"newestSample", time_or_null(one.newest)},
+                   {"requests", one.requests},
+                   {"samples", one.samples},
+                   {"leftOut", one.left_out},
+                   {"refused", one.refused},
+                   {"lastRefusal", text_or_null(one.last_refusal)}});
+  return out;
+}
+
+}  // namespace
 
 Json status_json(const Told& told) {
   const IntakeStats intake = told.intake.stats();
@@ -38,7 +56,8 @@ Json status_json(const Told& told) {
            {{"requests", intake.requests},
             {"samples", intake.samples},
             {"refused", std::accumulate(intake.refused.begin(), intake.refused.end(), std::uint64_t{0})},
-            {"lastRefusal", text_or_null(intake.last_refusal)}}},
+            {"lastRefusal", text_or_null(intake.last_refusal)},
+            {"senders", senders_json(told.intake.senders().all())}}},
           {"journal",
            {{"records", journal.pending.records}, {"diskBytes", journal.disk_bytes}, {"droppedSamples", dropped}}},
           {"metricsApi", metrics_api},

@@ -63,6 +63,11 @@ inline constexpr Described kPublishSeconds{
     {"tessera_server_publish_seconds", Type::Gauge, "seconds", "Time that the last view took to make."},
     "",
     "the keeper"};
+inline constexpr Described kClockDisbelieved{
+    {"tessera_server_clock_disbelieved_seconds", Type::Gauge, "seconds",
+     "How far the machine's clock was set ahead of the one that samples agree with, or behind it. Usually 0."},
+    "",
+    "the keeper's clock"};
 inline constexpr Described kRequests{
     {"tessera_server_write_requests_total", Type::Counter, "requests", "Requests with samples that were accepted."},
     "",
@@ -246,6 +251,7 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kSeries,
                                     &kViewTime,
                                     &kPublishSeconds,
+                                    &kClockDisbelieved,
                                     &kRequests,
                                     &kRefused,
                                     &kSamples,

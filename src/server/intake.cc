@@ -68,7 +68,7 @@ Result<metrics::Format> page_format(std::string_view content_type, std::string_v
 }
 
 /// The parameters of a pushed page: node, cluster, extra_label, timestamp.
-PageContext page_context(Query& query, const IntakeLimits& limits) {
+PageContext page_context(Query& query, const IntakeLimits& limits, EpochMs now) {
   PageContext out;
   const auto add = [&](std::string_view parameter, std::string_view name, std::string_view value) {
     const auto same = [&](const wire::Label& label) { return label.name == name; };
@@ -90,7 +90,7 @@ PageContext page_context(Query& query, const IntakeLimits& limits) {
       add("extra_label", std::string_view(label).substr(0, equals), std::string_view(label).substr(equals + 1));
   }
   std::ranges::sort(out.labels, {}, &wire::Label::name);
-  out.time = query.whole("timestamp", 0, 253'402'300'799'999, now_epoch_ms());  // to the year 9999
+  out.time = query.whole("timestamp", 0, 253'402'300'799'999, now);  // to the year 9999
   return out;
 }
 
@@ -106,6 +106,11 @@ constexpr std::array<RefusalRow, kRefusals> kRefusalRows = {{{"too_large", 413, 
                                                              {"bad_labels", 400, "invalid-samples"},
                                                              {"busy", 503, "busy"},
                                                              {"disk", 503, "journal-full"}}};
+
+std::optional<EpochMs> newest_of(const Batch& batch) {
+  if (batch.samples.empty()) return std::nullopt;
+  return std::ranges::max(batch.samples, {}, &BatchSample::time).time;
+}
 
 }  // namespace
 
@@ -125,6 +130,7 @@ http::Response Intake::refuse(const http::Request& request, Refusal why, std::st
     ++stats_.refused[static_cast<std::size_t>(why)];
     stats_.last_refusal = detail.substr(0, 500);
   }
+  senders_.refused(request, detail, keeper_.clock().now());
   const RefusalRow& row = kRefusalRows[static_cast<std::size_t>(why)];
   return reply({row.status, row.type, std::move(detail)}, request);
 }
@@ -146,9 +152,11 @@ std::optional<http::Response> Intake::too_much(const http::Request& request) {
 std::optional<http::Response> Intake::accept(const http::Request& request, Batch batch, std::uint8_t kind,
                                              std::string_view body, const LeftOut& left_out) {
   const std::size_t samples = batch.samples.size(), exemplars = batch.exemplars, histograms = batch.histograms;
+  const auto newest = newest_of(batch);
   if (samples > 0)
     if (const auto kept = keep(std::move(batch), kind, body); !kept)
       return refuse(request, Refusal::Disk, kept.error().what);
+  senders_.took(request, samples, left_out.too_new + left_out.too_old, newest, keeper_.clock().now());
   const std::lock_guard lock(mutex_);
   ++stats_.requests;
   stats_.samples += samples;
@@ -166,12 +174,13 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   LeftOut left_out;
-  auto batch = read_batch(form->protocol, *std::move(message), limits_, now_epoch_ms(), judged_, left_out);
+  auto batch = read_batch(form->protocol, *std::move(message), limits_, keeper_.clock().latest(), judged_, left_out);
   if (!batch) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
   }
   const std::size_t samples = batch->samples.size();
+  if (const auto newest = newest_of(*batch)) keeper_.clock().heard(*newest);
   if (told) *told = samples + batch->exemplars + batch->histograms;
   if (auto refused = accept(request, *std::move(batch), kind_of(*form), request.body, left_out))
     return *std::move(refused);
@@ -190,7 +199,7 @@ http::Response Intake::import_page(const http::Request& request, std::size_t* to
   constexpr Form kKept{wire::Protocol::V1, wire::Compression::Snappy};
   constexpr std::size_t kMostKept = 60U << 20U;  // of a record of the journal
   Query query(request);
-  PageContext context = page_context(query, limits_);
+  PageContext context = page_context(query, limits_, keeper_.clock().now());
   if (!query.finish()) return reply(*query.problem(), request);
   if (auto refused = too_much(request)) return *std::move(refused);
   const auto page = http::decoded(request.header("Content-Encoding"), request.body, limits_.page_bytes);
@@ -207,7 +216,7 @@ http::Response Intake::import_page(const http::Request& request, std::size_t* to
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   const std::string body(wire::Compressor(kKept.compression).compress(*message));
   LeftOut left_out;
-  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, now_epoch_ms(), judged_, left_out);
+  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, keeper_.clock().latest(), judged_, left_out);
   if (!batch) return refuse(request, Refusal::BadLabels, batch.error().what);
   if (told) *told = batch->samples.size();
   if (body.size() > kMostKept)
@@ -223,7 +232,7 @@ Result<void> Intake::keep(Batch batch, std::uint8_t kind, std::string_view body)
   journal::Sequence sequence = 0;
   {
     const std::lock_guard lock(order_mutex_);
-    batch.arrived = now_epoch_ms();
+    batch.arrived = keeper_.clock().now();
     sequence = TRY(journal_.append(batch.arrived, static_cast<std::uint32_t>(batch.samples.size()), kind, body));
     batch.sequence = sequence;
     keeper_.take(std::move(batch));
@@ -261,7 +270,7 @@ Result<Batch> Intake::read_again(std::uint8_t kind, const std::string& body, Epo
 }
 
 Result<void> Intake::take_over(std::uint8_t kind, const std::string& body) {
-  auto batch = read_again(kind, body, now_epoch_ms());
+  auto batch = read_again(kind, body, keeper_.clock().now());
   if (batch) return keep(*std::move(batch), kind, body);
   log::error("a record that was handed over cannot be read and is left out", {{"why", batch.error().what}});
   return {};

@@ -11,6 +11,7 @@
 #include "journal/journal.h"
 #include "server/batch.h"
 #include "server/keeper.h"
+#include "server/senders.h"
 
 namespace tessera::server {
 
@@ -55,6 +56,7 @@ class Intake {
   Result<void> take_over(std::uint8_t kind, const std::string& body);
 
   IntakeStats stats() const;
+  const Senders& senders() const { return senders_; }
 
  private:
   Result<Batch> read_again(std::uint8_t kind, const std::string& body, EpochMs arrived) const;
@@ -70,6 +72,7 @@ class Intake {
   journal::Journal& journal_;
   Keeper& keeper_;
   mutable JudgedSeries judged_;
+  Senders senders_;
   std::mutex order_mutex_;  ///< the fleet gets batches in the journal's order
   mutable std::mutex mutex_;
   std::condition_variable synced_changed_;

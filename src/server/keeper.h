@@ -20,6 +20,7 @@
 #include "fleet/serving/serving.h"
 #include "journal/journal.h"
 #include "server/batch.h"
+#include "server/fleet_clock.h"
 #include "store/archive.h"
 #include "store/cluster_nodes.h"
 #include "store/database.h"
@@ -54,6 +55,7 @@ struct KeeperStats {
   std::uint64_t usage_too_late = 0;  ///< left out: of a time that is not kept any longer
   bool failing = false;              ///< the last try failed
   EpochMs saved_at = 0;              ///< the last that did not; 0: none yet
+  Milliseconds clock_disbelieved{};  ///< see FleetClock
 };
 
 struct KeeperOptions {
@@ -70,6 +72,7 @@ struct KeeperOptions {
   std::size_t max_series = 20'000'000;  ///< known at one time, whatever they say: of some 24 bytes each
   bool follows = false;                 ///< another server keeps the fleet: this keeper does nothing
   std::int64_t epoch = 0;               ///< of this server's lease, where servers share a database
+  FleetClock::Read read_clock = FleetClock::read_machine;
 };
 
 /// Thread-safe. `published` has a view from construction on. The destructor applies what is queued and saves.
@@ -80,6 +83,9 @@ class Keeper {
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
+
+  /// What everything is stamped and judged by.
+  FleetClock& clock() { return clock_; }
 
   /// Whether there is room for another batch: who takes data in asks first.
   bool has_room() const;
@@ -121,6 +127,7 @@ class Keeper {
   };
 
   const KeeperOptions options_;
+  FleetClock clock_;
   Latest<Published>& published_;
   store::Database& database_;
   journal::Journal& journal_;

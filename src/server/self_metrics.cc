@@ -175,6 +175,8 @@ void add_self_metrics(Page& page, const Published& published, const SelfSeen& se
   append_single(page, catalog::kSeries.metric, number(seen.keeper.series));
   append_single(page, catalog::kViewTime.metric, static_cast<double>(published.view->time) / 1000);
   append_single(page, catalog::kPublishSeconds.metric, seen.keeper.publish_seconds);
+  append_single(page, catalog::kClockDisbelieved.metric,
+                std::chrono::duration<double>(seen.keeper.clock_disbelieved).count());
   append_single(page, catalog::kServingEngines.metric, number(published.serving->engines.size()));
   const fleet::RefusedSeries& refused = seen.keeper.refused;
   add_counts(page, catalog::kRefusedSeries, "what",

@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdint>
-#include <fstream>
-
-#include "base/files.h"
+#include "tests/e2e/set_clock.h"
 #include "tests/e2e_relay/ledger.h"
 #include "tests/e2e_relay/relay.h"
 #include "tests/e2e_relay/two_stores.h"
@@ -15,26 +12,6 @@ namespace tessera::e2e {
 namespace {
 using namespace std::chrono_literals;
 using testing::IsEmpty;
-
-/// See moved_clock.cc.
-class Clock {
- public:
-  Clock() { EXPECT_TRUE(write_file_atomically(file(), std::string(sizeof(std::int64_t), '\0'))); }
-  std::map<std::string, std::string> environment() const {
-    return {{"LD_PRELOAD", MOVED_CLOCK_LIBRARY}, {"MOVED_CLOCK", file().string()}};
-  }
-  /// From the right time.
-  void move_by(Milliseconds offset) {
-    const std::int64_t number = offset.count();
-    std::fstream out(file(), std::ios::binary | std::ios::in | std::ios::out);  // in place: the relay has it mapped
-    out.write(reinterpret_cast<const char*>(&number), sizeof number);
-    EXPECT_TRUE(out.flush());
-  }
-
- private:
-  std::filesystem::path file() const { return folder_.path() / "clock"; }
-  TempDir folder_;
-};
 
 using ClockJumps = TwoStores;
 
@@ -53,7 +30,7 @@ EpochMs widest_gap(Receiver& receiver, const std::string& selector) {
 }
 
 TEST_F(ClockJumps, OfMinutesLoseNothingAndKeepTheOrder) {
-  Clock clock;
+  SetClock clock;
   CountingTargets targets(5, 2);
   Relay relay(global() + "scrape_configs:\n" + targets.job("load") + to_both(), {}, clock.environment());
   for (const auto offset : {0s, 120s, 0s, -300s, 60s, 0s}) {
@@ -71,7 +48,7 @@ TEST_F(ClockJumps, OfMinutesLoseNothingAndKeepTheOrder) {
 }
 
 TEST_F(ClockJumps, BackByMoreThanTenMinutesAreBelieved) {
-  Clock clock;
+  SetClock clock;
   CountingTargets targets(3, 2);
   Relay relay(global() + "scrape_configs:\n" + targets.job("load") + to_both(), {}, clock.environment());
   for (const auto offset : {0min, -30min, 0min}) {

@@ -3,14 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/duration.h"
 #include "tests/e2e/node.h"
 #include "tests/e2e/prometheus.h"
 #include "tests/e2e_relay/relay.h"
 #include "tests/e2e_server/server.h"
+#include "tests/e2e_server/usage_rows.h"
 
 namespace tessera::e2e {
 namespace {
-using testing::UnorderedElementsAre;
+using testing::IsEmpty;
 
 constexpr const char* kNode = R"(nodes:
   - name: {}
@@ -69,6 +71,37 @@ TEST_F(ThreeNodes, AreTheSameByWayOfPrometheus) {
                                                                 "\", queue_config: {batch_send_deadline: 200ms}}\n");
   ASSERT_TRUE(prometheus);
   EXPECT_TRUE(knows(server, 6)) << server.process().output();
+}
+
+/// What is told of the fleet that does not depend on when.
+nlohmann::json told_of(Server& server) {
+  const auto overview = server.get("/gpu/overview");
+  nlohmann::json out;
+  for (const char* name : {"totalGpuDevices", "totalMigInstances", "activeAllocations", "totalSessions", "totalNodes"})
+    out[name] = overview.at(name);
+  return out;
+}
+
+TEST_F(ThreeNodes, AreCountedOnceWhereTwoSendersTellOfThem) {
+  constexpr const char* kShort = "gpu.management.metrics.collection-interval: 2s\n";
+  if (peer("prometheus").empty()) GTEST_SKIP() << "no Prometheus on this machine";
+  Server alone(kShort), both(kShort);
+  Relay relay(global("1s") + "scrape_configs:\n" + static_job("tessera-agent", addresses(), "  honor_labels: true\n") +
+              "remote_write:\n" + write_to("alone", alone.write_url()) + write_to("both", both.write_url()));
+  const auto prometheus = Prometheus::scraping(addresses(), "remote_write:\n- {url: \"" + both.write_url() +
+                                                                "\", queue_config: {batch_send_deadline: 200ms}}\n");
+  ASSERT_TRUE(prometheus);
+  ASSERT_TRUE(prometheus->scraped(10));
+  ASSERT_TRUE(knows(alone, 6));
+  EXPECT_TRUE(eventually([&] { return told_of(both) == told_of(alone); })) << told_of(both) << told_of(alone);
+  // Both senders' series are there.
+  const auto series = [](Server& server) { return server.metric("tessera_server_series"); };
+  EXPECT_TRUE(eventually([&] { return series(both) > 1.8 * series(alone); })) << series(both) << ", " << series(alone);
+  const auto before = now_epoch_ms();
+  EXPECT_TRUE(eventually([&] { return now_epoch_ms() - before > 8'000; }));  // of usage that both have told
+  EXPECT_EQ(told_of(both), told_of(alone));
+  EXPECT_EQ(both.stop(), 0);
+  EXPECT_THAT(rows_of_too_much(both, 2), IsEmpty());
 }
 
 TEST_F(ThreeNodes, ComeBackAfterAKill) {

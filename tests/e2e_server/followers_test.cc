@@ -61,16 +61,6 @@ struct Followers {
   }
 };
 
-double metric(Server& server, const std::string& name) {
-  http::Client client;
-  http::ClientRequest request;
-  request.url = server.url("/metrics");
-  const auto reply = client.send(request);
-  if (!reply) return -1;
-  const auto at = reply->body.find("\n" + name + " ");
-  return at == std::string::npos ? -1 : std::stod(reply->body.substr(at + name.size() + 2));
-}
-
 constexpr int kProcesses = 400;
 int last_of(int round) { return round * 1'000 + kProcesses - 1; }
 
@@ -94,19 +84,19 @@ TEST(Followers, HalfOfWhomDoNotReadAreCutAndCostTheOthersNothing) {
   followers.tails.resize(kReaders);
   for (std::size_t i = 0; i < kReaders + kStalled; ++i)
     followers.fds.push_back(follow(server.address(), i < kReaders ? 0 : 4'096));
-  ASSERT_TRUE(eventually([&] { return metric(server, "tessera_server_event_clients") == kReaders + kStalled; }));
+  ASSERT_TRUE(eventually([&] { return server.metric("tessera_server_event_clients") == kReaders + kStalled; }));
   double cut = 0;
   for (int round = 1; round <= 60 && cut < kStalled; ++round) {
     ASSERT_EQ(server.post("/import/prometheus?node=worker-01", page(round), {}).status, 204);
     ASSERT_TRUE(eventually([&] { return followers.all_heard(fmt::format("\"pid\":{},", last_of(round))); })) << round;
-    cut = metric(server, "tessera_server_event_clients_ended_total{reason=\"slow\"}");
+    cut = server.metric("tessera_server_event_clients_ended_total{reason=\"slow\"}");
   }
   EXPECT_EQ(cut, kStalled);
   constexpr int kLast = 100;
   EXPECT_EQ(server.post("/import/prometheus?node=worker-01", page(kLast), {}).status, 204);
   EXPECT_TRUE(eventually([&] { return followers.all_heard(fmt::format("\"pid\":{},", last_of(kLast))); }));
-  EXPECT_EQ(metric(server, "tessera_server_event_clients"), kReaders);
-  EXPECT_LT(metric(server, "tessera_server_resident_memory_bytes"), 512e6);
+  EXPECT_EQ(server.metric("tessera_server_event_clients"), kReaders);
+  EXPECT_LT(server.metric("tessera_server_resident_memory_bytes"), 512e6);
   EXPECT_EQ(server.stop(), 0);
 }
 

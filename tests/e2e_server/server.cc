@@ -35,6 +35,13 @@ void Server::kill() {
 
 nlohmann::json Server::get(const std::string& path) { return nlohmann::json::parse(fetch(client_, api(path))); }
 
+double Server::metric(const std::string& name) {
+  const std::string page = fetch(client_, url("/metrics"));
+  const auto at = page.find("\n" + name + " ");
+  EXPECT_NE(at, std::string::npos) << "the server tells no " << name;
+  return at == std::string::npos ? 0 : std::stod(page.substr(at + name.size() + 2));
+}
+
 http::ClientResponse Server::post(const std::string& path, const std::string& body,
                                   const std::vector<std::pair<std::string, std::string>>& headers) {
   http::ClientRequest request;

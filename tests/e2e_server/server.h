@@ -33,6 +33,8 @@ class Server {
   std::string write_url() const { return api("/write"); }
   /// The answer to a GET; fails the test on anything but 2xx.
   nlohmann::json get(const std::string& path);
+  /// A series of its own, `name` or `name{labels}`; fails the test where there is none.
+  double metric(const std::string& name);
   http::ClientResponse post(const std::string& path, const std::string& body,
                             const std::vector<std::pair<std::string, std::string>>& headers);
 

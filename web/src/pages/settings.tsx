@@ -3,12 +3,12 @@ import { useState } from 'preact/hooks';
 import { address, ask, Failure } from '../api/client';
 import { clock, refresh } from '../api/live';
 import { useApi } from '../api/use';
-import type { AuditRow, Key, KeyWish, MigProfile, Model, NewKey, Node, Scope, Status, WhoAmI } from '../api/schema';
+import type { AuditRow, Key, KeyWish, MigProfile, Model, NewKey, Node, Scope, Sender, Status, WhoAmI } from '../api/schema';
 import { Dialog } from '../frame/dialog';
 import { query, setQuery } from '../frame/url';
 import { t, word } from '../i18n';
-import { ApiTable, type Column } from '../ui/table';
-import { Badge, Choice, Facts, FailureNotice, nodeHref, Notice, PageHead, Panel, Shown } from '../ui/parts';
+import { ApiTable, Rows, type Column } from '../ui/table';
+import { Badge, Choice, Coverage, Facts, FailureNotice, nodeHref, Notice, PageHead, Panel, Shown } from '../ui/parts';
 import { absent, bytes, count, duration, moment, percent, since } from '../ui/format';
 
 type Tab = 'sources' | 'keys' | 'audit' | 'models' | 'profiles';
@@ -39,6 +39,7 @@ function Sources() {
         <Panel title={t('settings.ingest')}><Shown of={told}>{(data) => <Ingest of={data} />}</Shown></Panel>
         <Panel title={t('settings.server')}><Shown of={told}>{(data) => <Server of={data} />}</Shown></Panel>
       </div>
+      <Shown of={told}>{(data) => data.ingest.senders.length > 0 && <Senders of={data.ingest.senders} />}</Shown>
       <Panel title={t('settings.nodes')} note={t('settings.nodesNote')}>
         <ApiTable<Node> path="/gpu/nodes" columns={columns} rowKey={(one) => `${one.cluster} ${one.name}`} caption={t('settings.nodes')} file="sources" />
       </Panel>
@@ -55,6 +56,24 @@ function Ingest({ of }: { of: Status }) {
       ]} />
       {of.ingest.lastRefusal && <Notice icon="warn" kind="warn" title={t('settings.lastRefusal')}><span class="breakable">{of.ingest.lastRefusal}</span></Notice>}
     </>
+  );
+}
+
+function Senders({ of }: { of: Sender[] }) {
+  const columns: Column<Sender>[] = [
+    { title: t('settings.agent'), cell: (one) => <span class="breakable">{one.agent ?? absent}</span> },
+    { title: t('settings.address'), cell: (one) => <code>{one.address ?? absent}</code> },
+    { title: t('settings.lastRequest'), num: true, cell: (one) => since(one.lastRequest, clock.value) },
+    { title: t('settings.behind'), num: true, cell: (one) => one.newestSample === null ? absent : duration(Math.max(0, Date.parse(one.lastRequest) - Date.parse(one.newestSample))) },
+    { title: t('settings.samples'), num: true, cell: (one) => count(one.samples) },
+    { title: t('settings.leftOut'), num: true, rest: true, cell: (one) => count(one.leftOut) },
+    { title: t('settings.refused'), num: true, cell: (one) => count(one.refused) },
+    { title: t('settings.lastRefusal'), rest: true, cell: (one) => <span class="breakable">{one.lastRefusal ?? absent}</span> },
+  ];
+  return (
+    <Panel title={t('settings.senders')} note={t('settings.sendersNote')}>
+      <Rows rows={of} columns={columns} rowKey={(one) => `${one.agent} ${one.address}`} caption={t('settings.senders')} />
+    </Panel>
   );
 }
 
@@ -189,7 +208,7 @@ function Models() {
     { title: t('device.architecture'), cell: (one) => one.architecture ?? absent },
     { title: t('column.memory'), num: true, cell: (one) => bytes(one.memoryBytes) },
     { title: t('column.gpus'), num: true, cell: (one) => count(one.deviceCount) },
-    { title: t('column.utilization'), num: true, cell: (one) => percent(one.utilization) },
+    { title: t('column.utilization'), num: true, cell: (one) => <>{percent(one.utilization)} {one.utilization !== null && <Coverage value={one.coverage} />}</> },
     { title: 'MIG', cell: (one) => one.migCapable === null ? absent : one.migCapable ? t('model.mig', { count: one.maxMigInstances ?? '–' }) : t('no') },
     { title: t('model.status'), cell: (one) => <>{word('model', one.status)}{!one.supported && <span class="quiet"> · {t('model.unsupported')}</span>}</> },
     { title: t('model.names'), rest: true, cell: (one) => <span class="breakable">{one.names.join(', ')}</span> },
