@@ -12,6 +12,7 @@
 #include "server/access/viewer.h"
 #include "server/history.h"
 #include "server/keeper.h"
+#include "server/node_texts.h"
 #include "server/query.h"
 
 namespace tessera::server {
@@ -28,6 +29,7 @@ struct Known {
   /// Who asks. All of the above has only what he may see; whoever reads elsewhere asks Viewer::visible().
   const Viewer& viewer;
   const History& history;
+  NodeTexts& texts;
 };
 
 /// A page of a list. A row is made when it is written, so that a long table is never in memory as JSON.
@@ -36,6 +38,8 @@ struct Page {
   std::string next_cursor;
   std::size_t rows = 0;
   std::function<void(std::size_t, Json&)> row;
+  std::function<std::shared_ptr<const std::string>(std::size_t)>
+      text{};                                                     ///< the row in JSON, where it is known already
   std::vector<std::pair<std::string_view, std::string>> about{};  ///< members beside the rows
 };
 
@@ -43,6 +47,7 @@ struct Page {
 Json show_overview(const Known& known, Query& query);
 Json show_node(const Known& known, Query& query);
 Json show_device(const Known& known, Query& query);
+std::string tell_heatmap(const Known& known, Query& query);  ///< JSON
 
 Page list_nodes(const Known& known, Query& query);
 Page list_devices(const Known& known, Query& query);

@@ -77,7 +77,7 @@ struct ClusterApi : testing::Test {
     request.method = "GET";
     request.query = query;
     Query asked(request);
-    const Page page = list({*view, overviews, *cluster, serving, supported, everybody(), history}, asked);
+    const Page page = list({*view, overviews, *cluster, serving, supported, everybody(), history, texts}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -104,6 +104,7 @@ struct ClusterApi : testing::Test {
   fleet::ServingView serving;
   std::vector<std::string> supported;
   History history;
+  NodeTexts texts;
   std::optional<Problem> problem;
 };
 
@@ -143,7 +144,7 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history, texts}, asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));

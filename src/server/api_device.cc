@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
+#include <utility>
 
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/xids.h"
@@ -26,23 +27,53 @@ bool is_nearer_to_now(const Device& one, const Device& other) {
               : one.presence < other.presence;
 }
 
-/// By id or UUID. Of several boards that had one place, the one that is there now.
+/// Of several boards that had one place, the one that is there now; of each cluster one.
+class Nearest {
+ public:
+  void take(const Node& node, const Device& device) {
+    FoundDevice& best = by_cluster_[node.cluster];
+    if (!best.device || is_nearer_to_now(device, *best.device)) best = {&node, &device};
+  }
+  std::vector<FoundDevice> found() const {
+    std::vector<FoundDevice> out;
+    for (const auto& [name, found] : by_cluster_) out.push_back(found);
+    return out;
+  }
+
+ private:
+  std::map<std::string_view, FoundDevice> by_cluster_;
+};
+
+/// The nodes of that name, one in each cluster: nodes stand by cluster and name.
+std::vector<const Node*> nodes_named(const fleet::View& view, std::string_view name) {
+  std::vector<const Node*> out;
+  const auto place = [](const auto& node) {
+    return std::pair<std::string_view, std::string_view>(node->cluster, node->name);
+  };
+  for (auto at = view.nodes.begin(); at != view.nodes.end();) {
+    const std::string_view cluster = (*at)->cluster;
+    const auto found = std::ranges::lower_bound(at, view.nodes.end(), std::pair(cluster, name), {}, place);
+    if (found != view.nodes.end() && place(*found) == std::pair(cluster, name)) out.push_back(found->get());
+    at = std::ranges::upper_bound(at, view.nodes.end(), cluster, {},
+                                  [](const auto& node) { return std::string_view(node->cluster); });
+  }
+  return out;
+}
+
+/// By id or UUID.
 std::vector<FoundDevice> find_devices(const fleet::View& view, std::string_view id,
                                       const std::optional<std::string>& cluster) {
-  std::map<std::string_view, FoundDevice> by_cluster;
-  for (const auto& node : view.nodes) {
-    if (cluster && node->cluster != *cluster) continue;
-    for (const Device& device : node->devices) {
-      const bool by_uuid = device.facts->uuid == id;
-      const bool by_place = id.starts_with(node->name) && fleet::device_id(node->name, device.facts->index) == id;
-      if (!by_uuid && !by_place) continue;
-      FoundDevice& best = by_cluster[node->cluster];
-      if (!best.device || is_nearer_to_now(device, *best.device)) best = {node.get(), &device};
-    }
-  }
-  std::vector<FoundDevice> out;
-  for (const auto& [name, found] : by_cluster) out.push_back(found);
-  return out;
+  const auto is_asked = [&](const Node& node) { return !cluster || node.cluster == *cluster; };
+  Nearest nearest;
+  if (const auto at = id.rfind("-GPU-"); at != std::string_view::npos)
+    for (const Node* node : nodes_named(view, id.substr(0, at)))
+      for (const Device& device : node->devices)
+        if (is_asked(*node) && fleet::device_id(node->name, device.facts->index) == id) nearest.take(*node, device);
+  if (auto found = nearest.found(); !found.empty()) return found;
+  for (const auto& node : view.nodes)
+    for (const Device& device : node->devices)
+      if (is_asked(*node) && device.facts->uuid == id) nearest.take(*node, device);
+  return nearest.found();
 }
 
 /// What stands where, for counting what fits beside it; absent where one's profile or place is not known.

@@ -19,16 +19,10 @@ using fleet::Node;
 using gpu::Reading;
 
 struct Row {
-  const Node* node;
+  const std::shared_ptr<const Node>* node;  ///< as the view has it
   const Device* device;
+  const fleet::DeviceSummary* summary;
 };
-
-std::optional<double> device_utilization(const Device& device) {
-  fleet::UtilizationSum sum;
-  sum.add(device);
-  const auto mean = sum.device();
-  return mean ? std::optional(mean->ratio) : std::nullopt;
-}
 
 std::string_view model_of(const Device& device) {
   return gpu::model_key(device.facts->name).value_or(device.facts->name);
@@ -36,18 +30,18 @@ std::string_view model_of(const Device& device) {
 
 constexpr SortColumn<Row> kSort[] = {
     {"id", nullptr, "node,index"},
-    {"cluster", [](const Row& r) { return SortValue(r.node->cluster); }},
-    {"node", [](const Row& r) { return SortValue(r.node->name); }},
+    {"cluster", [](const Row& r) { return SortValue((*r.node)->cluster); }},
+    {"node", [](const Row& r) { return SortValue((*r.node)->name); }},
     {"index", [](const Row& r) { return SortValue(static_cast<double>(r.device->facts->index)); }},
     {"uuid", [](const Row& r) { return SortValue(r.device->facts->uuid); }},
     {"modelKey", [](const Row& r) { return SortValue(model_of(*r.device)); }},
-    {"health", [](const Row& r) { return SortValue(static_cast<double>(fleet::health_of(*r.device))); }},
-    {"utilization", [](const Row& r) { return SortValue(device_utilization(*r.device)); }},
-    {"memoryUsedBytes", [](const Row& r) { return SortValue(fleet::memory_used_bytes(*r.device)); }},
+    {"health", [](const Row& r) { return SortValue(static_cast<double>(r.summary->health)); }},
+    {"utilization", [](const Row& r) { return SortValue(r.summary->utilization); }},
+    {"memoryUsedBytes", [](const Row& r) { return SortValue(r.summary->memory_used_bytes); }},
     {"powerWatts", [](const Row& r) { return SortValue(r.device->readings[Reading::PowerWatts]); }},
     {"temperatureCelsius", [](const Row& r) { return SortValue(r.device->readings[Reading::TemperatureCelsius]); }},
     {"sessionCount", [](const Row& r) { return SortValue(static_cast<double>(r.device->sessions.size())); }},
-    {"idleSince", [](const Row& r) { return SortValue(fleet::use_of(*r.device).idle_since); }},
+    {"idleSince", [](const Row& r) { return SortValue(r.summary->use.idle_since); }},
     {"lastSeen", [](const Row& r) { return SortValue(static_cast<double>(r.device->last_seen)); }},
 };
 
@@ -87,16 +81,16 @@ struct Field {
   std::string (*of)(const Row& row);
 };
 constexpr Field kFields[] = {
-    {"id", [](const Row& r) { return fleet::device_id(r.node->name, r.device->facts->index); }},
+    {"id", [](const Row& r) { return fleet::device_id((*r.node)->name, r.device->facts->index); }},
     {"uuid", [](const Row& r) { return r.device->facts->uuid; }},
-    {"cluster", [](const Row& r) { return r.node->cluster; }},
-    {"node", [](const Row& r) { return r.node->name; }},
+    {"cluster", [](const Row& r) { return (*r.node)->cluster; }},
+    {"node", [](const Row& r) { return (*r.node)->name; }},
     {"index", [](const Row& r) { return std::to_string(r.device->facts->index); }},
     {"model", [](const Row& r) { return r.device->facts->name; }},
     {"modelKey", [](const Row& r) { return std::string(model_of(*r.device)); }},
     {"presence", [](const Row& r) { return std::string(fleet::presence_name(r.device->presence)); }},
-    {"health", [](const Row& r) { return std::string(fleet::health_name(fleet::health_of(*r.device))); }},
-    {"use", [](const Row& r) { return std::string(fleet::use_name(fleet::use_of(*r.device).use)); }},
+    {"health", [](const Row& r) { return std::string(fleet::health_name(r.summary->health)); }},
+    {"use", [](const Row& r) { return std::string(fleet::use_name(r.summary->use.use)); }},
     {"migEnabled",
      [](const Row& r) {
        const auto enabled = r.device->facts->mig_enabled;
@@ -190,24 +184,29 @@ Page list_devices(const Known& known, Query& query) {
   const auto presence = read_presences(query);
   const auto fields = read_field_selector(query, field_names());
   const std::string search = lower(query.text("search").value_or(""));
-  const Pager<Row> pager(query, kSort, "cluster,node,index", "cluster,node,index,uuid");
+  const Pager<Row> pager(query, kSort, "cluster,node,index", "cluster,node,index,uuid", RowsCome::InOrder);
   if (!query.finish()) return {};
+  const auto wants = [&](const Row& row) {
+    const fleet::DeviceSummary& of = *row.summary;
+    return is_one(presence, of.presence) && (health.empty() || is_one(health, of.health)) &&
+           (use.empty() || is_one(use, of.use.use)) && filter.wants(**row.node, *row.device) &&
+           found_by(**row.node, *row.device, search) && holds(fields, row);
+  };
   std::vector<Row> rows;
-  for (const auto& node : known.view.nodes) {
+  for (std::size_t at = 0; at < known.view.nodes.size(); ++at) {
+    const auto& node = known.view.nodes[at];
     if (!filter.wants(*node)) continue;
-    for (const Device& device : node->devices)
-      if (is_one(presence, device.presence) && filter.wants(*node, device) &&
-          (health.empty() || is_one(health, fleet::health_of(device))) &&
-          (use.empty() || is_one(use, fleet::use_of(device).use)) && found_by(*node, device, search) &&
-          holds(fields, {node.get(), &device}))
-        rows.push_back({node.get(), &device});
+    for (std::size_t i = 0; i < node->devices.size(); ++i)
+      if (const Row row{&node, &node->devices[i], &known.overviews.nodes[at]->devices[i]}; wants(row))
+        rows.push_back(row);
   }
   Page page;
   page.total = rows.size();
   page.next_cursor = pager.cut(rows);
   page.rows = rows.size();
+  page.text = [rows, &texts = known.texts](std::size_t at) { return texts.device(*rows[at].node, *rows[at].device); };
   page.row = [rows = std::move(rows)](std::size_t at, Json& into) {
-    into = device_json(*rows[at].node, *rows[at].device);
+    into = device_json(**rows[at].node, *rows[at].device);
   };
   return page;
 }

@@ -76,6 +76,8 @@ static_assert(!kReadingNames.back().empty(), "a reading without a name");
 
 }  // namespace
 
+std::string json_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 Json or_null(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
 Json or_null(std::optional<std::uint64_t> value) { return plain_or_null(value); }
 Json or_null(std::optional<unsigned> value) { return plain_or_null(value); }
@@ -92,6 +94,8 @@ Json percent_of(std::optional<double> ratio) {
 Json percent_of(const std::optional<gpu::Mean>& mean) {
   return percent_of(mean ? std::optional(mean->ratio) : std::nullopt);
 }
+
+Json coverage_of(const std::optional<gpu::Mean>& mean) { return mean ? rounded(mean->coverage, 10'000) : 0.0; }
 
 Json bytes_or_null(std::optional<double> bytes) {
   if (!bytes || !(*bytes >= 0 && *bytes < 1e18)) return nullptr;
@@ -113,7 +117,7 @@ Json utilization_json(const fleet::UtilizationSum& of) {
           {"weight", gpu::weight_name(of.weight())},
           {"allocatedWeight", weight(of.allocated_weight())},
           {"deviceWeight", weight(of.device_weight())},
-          {"coverage", device ? rounded(device->coverage, 10'000) : 0.0},
+          {"coverage", coverage_of(device)},
           {"source", text_or_null(of.source())}};
 }
 

@@ -16,6 +16,9 @@ namespace tessera::server {
 
 using Json = nlohmann::ordered_json;
 
+/// On one line; bytes that are no UTF-8 are replaced.
+std::string json_text(const Json& value);
+
 Json or_null(std::optional<double> value);
 Json or_null(std::optional<std::uint64_t> value);
 Json or_null(std::optional<unsigned> value);
@@ -26,6 +29,8 @@ Json time_or_null(std::optional<EpochMs> time);
 /// 41.43 of 0.41428; what is above 1 by a fault of the driver is 100.
 Json percent_of(std::optional<double> ratio);
 Json percent_of(const std::optional<gpu::Mean>& mean);
+/// Known part of the denominator, 0 to 1; 0 where nothing is.
+Json coverage_of(const std::optional<gpu::Mean>& mean);
 Json bytes_or_null(std::optional<double> bytes);
 
 /// {name: count}, in the order of the names.

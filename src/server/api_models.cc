@@ -29,7 +29,7 @@ constexpr SortColumn<Row> kSort[] = {
 
 constexpr std::string_view kColumns[] = {"key",          "names",       "inCatalogue", "supported",       "status",
                                          "architecture", "memoryBytes", "migCapable",  "maxMigInstances", "deviceCount",
-                                         "utilization"};
+                                         "utilization",  "coverage"};
 
 std::string_view status_of(const Row& row) {
   if (!row.model) return "unknown";
@@ -50,7 +50,8 @@ Json row_json(const Row& row) {
           {"migCapable", row.model ? Json(row.model->mig_max_slices > 0) : Json(nullptr)},
           {"maxMigInstances", row.model ? Json(row.model->mig_max_slices) : Json(nullptr)},
           {"deviceCount", row.devices},
-          {"utilization", percent_of(row.utilization.device())}};
+          {"utilization", percent_of(row.utilization.device())},
+          {"coverage", coverage_of(row.utilization.device())}};
 }
 
 }  // namespace

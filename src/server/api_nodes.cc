@@ -109,7 +109,7 @@ Page list_nodes(const Known& known, Query& query) {
     const auto has_model = [&](const fleet::Device& device) { return filter.wants(*node, device); };
     if (!filter.wants(*node) || !has_text(node->name, search) || !is_one(presence, presence_of(*node))) continue;
     if (!filter.models.empty() && !std::ranges::any_of(node->devices, has_model)) continue;
-    rows.push_back({node.get(), known.overviews.nodes[i].get()});
+    rows.push_back({node.get(), &known.overviews.nodes[i]->sum});
   }
   Page page;
   page.total = rows.size();
@@ -144,7 +144,7 @@ Json show_node(const Known& known, Query& query) {
          fmt::format("node '{}' is in the clusters {}: say which with cluster=", name, fmt::join(clusters, ", "))});
     return {};
   }
-  Json out = row_json(*found, overview_of(*found), known.cluster);
+  Json out = row_json(*found, overview_of(*found).sum, known.cluster);
   out["devices"] = Json::array();
   for (const bool retired : {false, true})
     for (const fleet::Device& device : found->devices)

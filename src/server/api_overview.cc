@@ -25,7 +25,8 @@ Json top_namespaces(const fleet::Overview& of) {
     out.push_back({{"namespace", name},
                    {"heldDevices", use->held_devices},
                    {"sessionCount", sessions_json(use->sessions, use->tell_sessions)},
-                   {"utilization", percent_of(use->utilization.allocated())}});
+                   {"utilization", percent_of(use->utilization.allocated())},
+                   {"coverage", coverage_of(use->utilization.allocated())}});
   return out;
 }
 

@@ -17,6 +17,8 @@
 namespace tessera::server {
 
 Json device_json(const fleet::Node& node, const fleet::Device& device);
+/// A node as it stands in the heat map.
+Json cells_json(const fleet::Node& node);
 Json instance_json(const fleet::Node& node, const fleet::Device& device, const fleet::DevicePart& part);
 Json session_json(const fleet::Node& node, const fleet::Device& device, const fleet::Session& session);
 Json finding_json(const fleet::Node& node, const fleet::Device& device, const fleet::Problem& problem);

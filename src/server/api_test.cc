@@ -196,7 +196,7 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 19U);
+  EXPECT_EQ(checked, 20U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
   for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})
@@ -257,6 +257,44 @@ TEST_F(ApiTest, TablesHaveMembersOfTheDocument) {
       EXPECT_TRUE(here) << path << ": " << column;
     }
   }
+}
+
+TEST_F(ApiTest, TheHeatMapSaysOfEachDeviceWhatTheListDoes) {
+  const Json map = json("/gpu/heatmap"), list = json("/gpu/devices");
+  std::vector<Json> shown;
+  for (const Json& node : map["nodes"])
+    for (const Json& device : node["devices"]) {
+      Json one;
+      for (std::size_t i = 0; i < map["columns"].size(); ++i) one[map["columns"][i].get<std::string>()] = device.at(i);
+      EXPECT_EQ(device.size(), map["columns"].size());
+      one["node"] = node["node"];
+      one["cluster"] = node["cluster"];
+      shown.push_back(std::move(one));
+    }
+  ASSERT_EQ(shown.size(), list["items"].size());
+  EXPECT_EQ(map["total"], list["total"]);
+  EXPECT_EQ(map["shown"], list["total"]);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const Json& row = list["items"][i];
+    for (const char* name : {"id", "cluster", "node", "modelKey", "presence", "health", "use", "temperatureCelsius",
+                             "powerWatts", "migEnabled"})
+      EXPECT_EQ(shown[i][name], row[name]) << name;
+    EXPECT_EQ(shown[i]["utilization"], row["utilization"]["device"]);
+    EXPECT_EQ(shown[i]["parts"].size(), row["instances"].size());
+  }
+  const auto cut = std::ranges::find_if(shown, [](const Json& one) { return one["id"] == "w-1-GPU-01"; });
+  ASSERT_NE(cut, shown.end());
+  EXPECT_EQ((*cut)["parts"], Json::parse(R"([[0.2857,"2g.20gb",3,60.0,null,"serving","active"],
+    [0.1429,"1g.10gb",9,90.0,null,null,"free"],[0.1429,"1g.10gb",10,80.0,null,null,"free"]])"));
+  EXPECT_EQ((*cut)["namespace"], "serving");
+}
+
+TEST_F(ApiTest, TheHeatMapLeavesOutWholeNodesBeyondItsLimit) {
+  const Json all = json("/gpu/heatmap"), some = json("/gpu/heatmap", "limit=3");
+  EXPECT_EQ(some["total"], all["total"]);
+  EXPECT_LE(some["shown"], 3);
+  EXPECT_LT(some["nodes"].size(), all["nodes"].size());
+  EXPECT_EQ(json("/gpu/heatmap", "nodeName=w-1")["total"], 2);
 }
 
 TEST_F(ApiTest, TheOverviewIsThatOfTheFleet) {

@@ -73,7 +73,7 @@ std::string event_json(const fleet::Change& change) {
                  {"pid", change.pid == 0 ? Json(nullptr) : Json(change.pid)},
                  {"command", text_or_null(change.command)},
                  {"resource", text_or_null(change.resource)}};
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 Events::Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits)

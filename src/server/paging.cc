@@ -71,6 +71,19 @@ void add_terms(Query& query, std::string_view text, const std::vector<ColumnName
   }
 }
 
+/// Whether what follows the first term is `identity`, but for that term's column.
+bool is_order_of(std::string_view identity, const std::vector<ColumnName>& columns,
+                 const std::vector<SortTerm>& terms) {
+  std::vector<std::string_view> rest;
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    if (terms[i].descending) return false;
+    rest.push_back(columns[terms[i].column].name);
+  }
+  std::vector<std::string_view> wanted = split(identity, ',');
+  std::erase(wanted, columns[terms.front().column].name);
+  return rest == wanted;
+}
+
 bool read_cursor(std::string_view text, Paging& into) {
   const auto plain = unhex(text);
   const Json cursor = plain ? Json::parse(*plain, nullptr, false) : Json();
@@ -109,6 +122,7 @@ Paging read_paging(Query& query, const std::vector<ColumnName>& columns, std::st
   const auto sort = fallback.empty() ? std::nullopt : query.text("sort");
   if (!fallback.empty()) add_terms(query, sort ? *sort : fallback, columns, out.terms);
   add_terms(query, identity, columns, out.terms);
+  out.rest_is_identity = is_order_of(identity, columns, out.terms);
   out.fingerprint = fingerprint_of(query);
   const auto cursor = query.text("cursor");
   if (cursor && !read_cursor(*cursor, out))

@@ -49,8 +49,12 @@ struct Paging {
   bool has_after = false;
   std::vector<SortValue> after;  ///< the last row of the page before; texts are in `kept`
   std::vector<std::string> kept;
-  std::string fingerprint;  ///< of the filters and the sort
+  std::string fingerprint;        ///< of the filters and the sort
+  bool rest_is_identity = false;  ///< what follows the first term is the order of the identity
 };
+
+/// Whether the caller's rows come in the order of their identity.
+enum class RowsCome : std::uint8_t { AnyHow, InOrder };
 
 struct ColumnName {
   std::string_view name;
@@ -70,8 +74,11 @@ struct Pager {
   std::span<const SortColumn<Row>> columns;
   Paging paging;
 
-  Pager(Query& query, std::span<const SortColumn<Row>> known, std::string_view fallback, std::string_view identity)
-      : columns(known) {
+  RowsCome come;
+
+  Pager(Query& query, std::span<const SortColumn<Row>> known, std::string_view fallback, std::string_view identity,
+        RowsCome rows_come = RowsCome::AnyHow)
+      : columns(known), come(rows_come) {
     std::vector<ColumnName> names;
     for (const auto& column : columns) names.push_back({column.name, column.same_as});
     paging = read_paging(query, names, fallback, identity);
@@ -106,6 +113,7 @@ struct Pager {
   };
   bool is_before(const Keyed& a, const Keyed& b) const {
     if (const int way = compare(a.first, b.first, paging.terms.front().descending)) return way < 0;
+    if (come == RowsCome::InOrder && paging.rest_is_identity) return a.row < b.row;  // reads neither
     for (std::size_t i = 1; i < paging.terms.size(); ++i) {
       const SortTerm& term = paging.terms[i];
       if (const int way = compare(columns[term.column].of(*a.row), columns[term.column].of(*b.row), term.descending))

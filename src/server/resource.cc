@@ -5,12 +5,18 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "server/api_json.h"
 #include "server/csv.h"
 
 namespace tessera::server {
 namespace {
 
-std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+http::Response json_reply(std::string text) {
+  http::Response out;
+  out.content_type = "application/json";
+  out.body = std::move(text);
+  return out;
+}
 
 http::Response with_id(http::Response out, const http::Request& request) {
   out.headers.emplace_back("X-Request-Id", request_id(request));
@@ -36,14 +42,18 @@ std::string link_to(const http::Request& request, const std::string& cursor) {
 
 std::string page_json(const Page& page, EpochMs time) {
   std::string out = fmt::format("{{\"time\":\"{}\",\"total\":{},\"nextCursor\":{}", format_time(time), page.total,
-                                page.next_cursor.empty() ? "null" : text_of(page.next_cursor));
-  for (const auto& [name, value] : page.about) out += fmt::format(",\"{}\":{}", name, text_of(value));
+                                page.next_cursor.empty() ? "null" : json_text(page.next_cursor));
+  for (const auto& [name, value] : page.about) out += fmt::format(",\"{}\":{}", name, json_text(value));
   out += ",\"items\":[";
   for (std::size_t i = 0; i < page.rows; ++i) {
+    if (i > 0) out += ',';
+    if (page.text) {
+      out += *page.text(i);
+      continue;
+    }
     Json row;
     page.row(i, row);
-    if (i > 0) out += ',';
-    out += text_of(row);
+    out += json_text(row);
   }
   return out + "]}";
 }
@@ -80,7 +90,8 @@ http::Response make_answer(const Source& source, const std::shared_ptr<const Pub
                     seen ? *seen->serving : *published->serving,
                     source.supported_models,
                     viewer,
-                    source.history};
+                    source.history,
+                    *source.texts};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : packed(std::move(out), request);
 }
@@ -102,12 +113,13 @@ http::Response starting(const http::Request& request) {
 }
 
 http::Response show(const Source& source, Show resource, const http::Request& request) {
-  return answer(source, request, false, [&](const Known& known, Query& query) {
-    http::Response out;
-    out.content_type = "application/json";
-    out.body = text_of(resource(known, query));
-    return out;
-  });
+  return answer(source, request, false,
+                [&](const Known& known, Query& query) { return json_reply(json_text(resource(known, query))); });
+}
+
+http::Response tell(const Source& source, Tell resource, const http::Request& request) {
+  return answer(source, request, true,
+                [&](const Known& known, Query& query) { return json_reply(resource(known, query)); });
 }
 
 http::Response list(const Source& source, List resource, Columns columns, const http::Request& request) {

@@ -20,12 +20,16 @@ struct Source {
   std::shared_ptr<Sight> sight = std::make_shared<Sight>();
   History history{};
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
+  std::shared_ptr<NodeTexts> texts = std::make_shared<NodeTexts>();
 };
 
 using Show = Json (*)(const Known& known, Query& query);
+using Tell = std::string (*)(const Known& known, Query& query);
 using List = Page (*)(const Known& known, Query& query);
 
 http::Response show(const Source& source, Show resource, const http::Request& request);
+/// Of a resource that writes its JSON itself.
+http::Response tell(const Source& source, Tell resource, const http::Request& request);
 http::Response list(const Source& source, List resource, Columns columns, const http::Request& request);
 
 /// One page as JSON or as a table, with the link to the next.

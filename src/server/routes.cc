@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/access/api_access.h"
+#include "server/api_json.h"
 #include "server/api_status.h"
 #include "server/openapi.h"
 #include "server/resource.h"
@@ -18,6 +19,8 @@ struct Shown {
 };
 constexpr Shown kShown[] = {
     {"/gpu/overview", show_overview}, {"/gpu/nodes/{node}", show_node}, {"/gpu/devices/{deviceId}", show_device}};
+
+constexpr const char* kHeatmap = "/gpu/heatmap";
 
 struct Listed {
   const char* path;
@@ -50,8 +53,7 @@ http::Response text(int status, std::string_view type, std::string body) {
 http::Response status(const Told& told, const http::Request& request) {
   Query query(request);
   if (!query.finish()) return reply(*query.problem(), request);
-  http::Response out =
-      text(200, "application/json", status_json(told).dump(-1, ' ', false, Json::error_handler_t::replace));
+  http::Response out = text(200, "application/json", json_text(status_json(told)));
   out.headers.emplace_back("X-Request-Id", request_id(request));
   return out;
 }
@@ -143,6 +145,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (const Shown& one : kShown)
     out.push_back({"GET", api + one.path,
                    [source, one](const http::Request& request) { return show(*source, one.resource, request); }});
+  out.push_back(
+      {"GET", api + kHeatmap, [source](const http::Request& request) { return tell(*source, tell_heatmap, request); }});
   for (const Listed& one : kListed)
     out.push_back({"GET", api + one.path, [source, one](const http::Request& request) {
                      return list(*source, one.resource, one.columns, request);

@@ -75,11 +75,19 @@ void add_instances(Overview& out, const Device& device, const std::vector<Device
   }
 }
 
-void add_device(Overview& out, const Device& device) {
+DeviceSummary summary_of(const Device& device, const std::vector<DevicePart>& parts) {
+  UtilizationSum sum;
+  sum.add(device, parts);
+  const auto mean = sum.device();
+  return {device.presence, health_of(device), use_of(device), mean ? std::optional(mean->ratio) : std::nullopt,
+          memory_used_bytes(device)};
+}
+
+void add_device(Overview& out, const Device& device, const DeviceSummary& summary,
+                const std::vector<DevicePart>& parts) {
   count(out.by_presence, device.presence);
   if (device.presence == Presence::Retired) return;
   const std::string model = model_key_of(device.facts->name);
-  const auto parts = parts_of(device);
   ++out.devices;
   ++out.devices_by_model[model];
   out.allocations += device.allocations.size();
@@ -87,12 +95,12 @@ void add_device(Overview& out, const Device& device) {
   if (tells_sessions(device)) ++out.tell_sessions;
   const auto without_pod = [](const Session& one) { return !one.facts->workload.is_pod(); };
   out.unattributed_sessions += static_cast<std::uint64_t>(std::ranges::count_if(device.sessions, without_pod));
-  count(out.by_health, health_of(device));
-  count(out.by_use, use_of(device).use);
+  count(out.by_health, summary.health);
+  count(out.by_use, summary.use.use);
   for (const Problem& problem : problems_of(device)) count(out.findings, problem.severity);
   out.utilization.add(device, parts);
   out.power_watts.add(device.readings[Reading::PowerWatts]);
-  out.memory_used_bytes.add(memory_used_bytes(device));
+  out.memory_used_bytes.add(summary.memory_used_bytes);
   out.memory_total_bytes.add(memory_total_bytes(device));
   add_instances(out, device, parts, model);
   add_namespaces(out, device, parts);
@@ -129,10 +137,15 @@ void Overview::add(const Overview& other) {
   }
 }
 
-Overview overview_of(const Node& node) {
-  Overview out;
-  for (const Device& device : node.devices) add_device(out, device);
-  out.nodes = out.devices > 0 ? 1 : 0;
+NodeOverview overview_of(const Node& node) {
+  NodeOverview out;
+  out.devices.reserve(node.devices.size());
+  for (const Device& device : node.devices) {
+    const auto parts = parts_of(device);
+    out.devices.push_back(summary_of(device, parts));
+    add_device(out.sum, device, out.devices.back(), parts);
+  }
+  out.sum.nodes = out.sum.devices > 0 ? 1 : 0;
   return out;
 }
 
@@ -145,8 +158,8 @@ Overviews OverviewFold::of(const View& view) {
   for (const auto& node : view.nodes) {
     while (before != known_.end() && name(*before->node) < name(*node)) ++before;
     const bool same = before != known_.end() && before->node == node;
-    next.push_back(same ? *before : Known{node, std::make_shared<const Overview>(overview_of(*node))});
-    out.clusters[node->cluster].add(*next.back().overview);
+    next.push_back(same ? *before : Known{node, std::make_shared<const NodeOverview>(overview_of(*node))});
+    out.clusters[node->cluster].add(next.back().overview->sum);
     out.nodes.push_back(next.back().overview);
   }
   known_ = std::move(next);

@@ -65,12 +65,27 @@ struct Overview {
   bool operator==(const Overview&) const = default;
 };
 
-Overview overview_of(const Node& node);
+/// What is worked out of a device, for those who look through all of them.
+struct DeviceSummary {
+  Presence presence = Presence::Present;
+  Health health = Health::Unknown;
+  UseSince use;
+  std::optional<double> utilization;  ///< of the whole device, by compute slices, 0 to 1
+  std::optional<double> memory_used_bytes;
+  bool operator==(const DeviceSummary&) const = default;
+};
+
+struct NodeOverview {
+  Overview sum;
+  std::vector<DeviceSummary> devices;  ///< in the node's order
+  bool operator==(const NodeOverview&) const = default;
+};
+NodeOverview overview_of(const Node& node);
 
 struct Overviews {
   Overview all;
   std::map<std::string, Overview> clusters;
-  std::vector<std::shared_ptr<const Overview>> nodes;  ///< in the view's order
+  std::vector<std::shared_ptr<const NodeOverview>> nodes;  ///< in the view's order
 };
 
 /// Keeps what nodes came to, as views share the nodes that have not changed.
@@ -81,7 +96,7 @@ class OverviewFold {
  private:
   struct Known {
     std::shared_ptr<const Node> node;
-    std::shared_ptr<const Overview> overview;
+    std::shared_ptr<const NodeOverview> overview;
   };
   std::vector<Known> known_;  ///< of the last view, in its order
 };

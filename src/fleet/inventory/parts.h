@@ -41,6 +41,7 @@ std::string_view use_name(Use use);  ///< "active"
 struct UseSince {
   Use use = Use::Unknown;
   std::optional<EpochMs> idle_since;  ///< of Idle, where it is known
+  bool operator==(const UseSince&) const = default;
 };
 
 constexpr double kQuietRatio = 0.01;  ///< less than this is nothing

@@ -65,7 +65,7 @@ TEST(TimeSlicing, ANumberIsOneWhoeverItIsToldFor) {
   const Device& device = device_of(*view, 0);
   EXPECT_EQ(device.readings[Reading::GraphicsEngineActiveRatio], 0.5);
   EXPECT_EQ(device.readings[Reading::MemoryUsedBytes], 1024.0 * 1024 * 1024);
-  EXPECT_EQ(overview_of(*view->nodes[0]).memory_used_bytes.known(), 1024.0 * 1024 * 1024);
+  EXPECT_EQ(overview_of(*view->nodes[0]).sum.memory_used_bytes.known(), 1024.0 * 1024 * 1024);
   std::int64_t observed = 0, owned = 0;
   std::map<std::string, std::int64_t> held, share;
   const Usage usage = told.fleet.meter().take();

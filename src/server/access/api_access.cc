@@ -44,19 +44,17 @@ Json key_json(const HeldKey& key, EpochMs now) {
           {"lastUsed", used > 0 ? time_json(used) : Json(nullptr)}};
 }
 
-std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 /// Of what can be changed about a key: its use does not change it.
 std::string key_etag(const HeldKey& key) {
   Json shown = key_json(key, 0);
   shown.erase("lastUsed");
-  return etag_of(text_of(shown));
+  return etag_of(json_text(shown));
 }
 
 http::Response json_reply(const http::Request& request, const Json& value) {
   http::Response out;
   out.content_type = "application/json";
-  out.body = text_of(value);
+  out.body = json_text(value);
   out.headers.emplace_back("X-Request-Id", request_id(request));
   return out;
 }
@@ -120,9 +118,9 @@ http::Response create_key(Access& access, const http::Request& request) {
         Json body = key_json(held, made.row.created);
         Changed changed{201, "key:" + made.row.id, key_detail(made.row), request.path + "/" + made.row.id};
         body["secret"] = nullptr;
-        changed.kept = text_of(body);  // shown once: a repetition finds the key, not the secret
+        changed.kept = json_text(body);  // shown once: a repetition finds the key, not the secret
         body["secret"] = made.secret;
-        changed.body = text_of(body);
+        changed.body = json_text(body);
         return std::variant<Changed, Problem>(std::move(changed));
       });
   if (const auto read = access.reload(); !read)

@@ -91,6 +91,7 @@ const Sample kSamples[] = {
     {"/openapi.yaml"},
     {"/access/whoami"},
     {"/gpu/overview", "", "", "", {"cluster=default", "cluster=hidden"}},
+    {"/gpu/heatmap", "", "", "", {"limit=1", "nodeName=w-hidden", "cluster=hidden"}},
     {"/gpu/nodes", "", "", "", {"limit=1", "search=hidden", "model=hidden+model", "presence=retired,present"}},
     {"/gpu/nodes/{node}", "w-1", "w-hidden", "w-nobody"},
     {"/gpu/devices",

@@ -26,6 +26,7 @@ constexpr Rule kRules[] = {
     {"GET", "/metrics", Read, Refused},
     {"POST", "/write", Ingest, Refused},
     {"GET", "/gpu/overview", Read, Filtered},
+    {"GET", "/gpu/heatmap", Read, Filtered},
     {"GET", "/gpu/nodes", Read, Filtered},
     {"GET", "/gpu/nodes/{node}", Read, Filtered},
     {"GET", "/gpu/devices", Read, Filtered},

@@ -1,5 +1,5 @@
 // What the heat map shows of a GPU, and where each stands. Pure: no canvas here.
-import type { Device, Health, Presence, Use } from '../api/schema';
+import type { Health, Heatmap, Presence, Use } from '../api/schema';
 
 export interface Part {
   /** Share of the GPU, by compute slices; all together at most 1. */
@@ -31,40 +31,23 @@ export interface Cell {
 export const metrics = ['utilization', 'memory', 'temperature', 'power', 'owner', 'health'] as const;
 export type Metric = (typeof metrics)[number];
 
-function share(used: number | null, total: number | null): number | null {
-  return used === null || total === null || total === 0 ? null : (100 * used) / total;
-}
+type Row = [id: string, model: string, presence: Presence, health: Health, use: Use, utilization: number | null, memory: number | null,
+  temperature: number | null, power: number | null, owner: string | null, mig: boolean | null, parts: PartRow[]];
+type PartRow = [share: number, profile: string | null, gi: number, utilization: number | null, memory: number | null, owner: string | null, use: Use];
 
 const kWhole: Part[] = [];
 
-function partsOf(device: Device): Part[] {
-  if (device.instances.length === 0) return kWhole;
-  const ordered = [...device.instances].sort((a, b) => (a.start ?? 99) - (b.start ?? 99) || a.gi - b.gi || (a.ci ?? 0) - (b.ci ?? 0));
-  const whole = device.computeSlices ?? 0;
-  const held = ordered.reduce((sum, one) => sum + (one.computeSlices ?? 0), 0);
-  const known = whole > 0 && held <= whole && ordered.every((one) => one.computeSlices !== null);
-  return ordered.map((one) => ({
-    share: known ? one.computeSlices! / whole : 1 / ordered.length,
-    label: one.profile ?? `${one.gi}`,
-    utilization: one.utilizationPercent,
-    memory: share(one.memoryUsedBytes, one.memoryTotalBytes),
-    owner: device.holders.find((holder) => holder.instance?.gi === one.gi && holder.instance?.ci === one.ci)?.namespace ?? null,
-    use: one.use,
-  }));
+/** By `columns` and `partColumns` of the reply, which are these. */
+export function cellsOf(map: Heatmap): Cell[] {
+  return map.nodes.flatMap(({ cluster, node, devices }) => (devices as Row[]).map(
+    ([id, model, presence, health, use, utilization, memory, temperature, power, owner, mig, parts]): Cell => ({
+      id, cluster, node, model, health, presence, use, utilization, memory, temperature, power, owner, mig: mig === true,
+      parts: parts.length === 0 ? kWhole : parts.map(partOf),
+    })));
 }
 
-export function cellOf(device: Device): Cell {
-  return {
-    id: device.id, cluster: device.cluster, node: device.node, model: device.modelKey,
-    health: device.health, presence: device.presence, use: device.use,
-    utilization: device.utilization.device,
-    memory: share(device.memoryUsedBytes, device.memoryTotalBytes),
-    temperature: device.temperatureCelsius,
-    power: device.powerWatts,
-    owner: device.holders.find((one) => !one.instance)?.namespace ?? device.holders[0]?.namespace ?? null,
-    mig: device.migEnabled === true,
-    parts: partsOf(device),
-  };
+function partOf([share, profile, gi, utilization, memory, owner, use]: PartRow): Part {
+  return { share, label: profile ?? `${gi}`, utilization, memory, owner, use };
 }
 
 /** A number of 0 to 6 for each cell's colour; null where nothing is known. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Device, DeviceDetail, DeviceProfile, Instance } from '../api/schema';
-import { cellAt, cellOf, layout, step, topOwners, type Cell } from './cells';
+import type { DeviceDetail, DeviceProfile, Heatmap, Instance } from '../api/schema';
+import { cellAt, cellsOf, layout, step, topOwners, type Cell } from './cells';
 import { cut, neighbour } from './heatmap';
 import { axisOf } from './placement';
 
@@ -38,10 +38,20 @@ const cells = (nodes: number, each: number): Cell[] => Array.from({ length: node
   ({ id: `n${Math.floor(i / each)}-GPU-${i % each}`, node: `n${Math.floor(i / each)}`, cluster: 'c', parts: [], owner: i % 3 ? 'a' : 'b' }) as unknown as Cell);
 
 describe('heat map', () => {
-  it('splits a cell by compute slices and leaves the rest free', () => {
-    const cell = cellOf(device([instance(2, 4, 4, { computeSlices: 3 }), instance(1, 0, 2, { computeSlices: 2 })], []) as unknown as Device);
-    expect(cell.parts.map((one) => one.share)).toEqual([2 / 7, 3 / 7]);
-    expect(cell.memory).toBeNull();
+  it('takes each node\'s cells with their parts', () => {
+    const map = {
+      time: '', total: 2, shown: 2,
+      columns: ['id', 'modelKey', 'presence', 'health', 'use', 'utilization', 'memoryPercent', 'temperatureCelsius', 'powerWatts', 'namespace', 'migEnabled', 'parts'],
+      partColumns: ['share', 'profile', 'gi', 'utilization', 'memoryPercent', 'namespace', 'use'],
+      nodes: [
+        { cluster: 'c', node: 'a', devices: [['a-GPU-00', 'H100_80GB', 'present', 'healthy', 'active', 41.4, null, 61, 512, 'ml', true, [[0.2857, '2g.20gb', 3, 60, 10, 'ml', 'active'], [0.1429, null, 9, null, null, null, 'free']]]] },
+        { cluster: 'c', node: 'b', devices: [['b-GPU-00', 'T4', 'stale', 'unknown', 'unknown', null, null, null, null, null, null, []]] },
+      ],
+    } satisfies Heatmap;
+    const [cut, whole] = cellsOf(map);
+    expect(cut!.parts.map((one) => [one.share, one.label, one.owner])).toEqual([[0.2857, '2g.20gb', 'ml'], [0.1429, '9', null]]);
+    expect([cut!.node, cut!.id, cut!.utilization, cut!.memory, cut!.power, cut!.owner, cut!.mig]).toEqual(['a', 'a-GPU-00', 41.4, null, 512, 'ml', true]);
+    expect([whole!.presence, whole!.mig, whole!.parts]).toEqual(['stale', false, []]);
   });
   it.each([[1, 1], [3, 2], [125, 8], [1250, 8], [1, 100]])('finds every cell of %i nodes with %i GPUs where it was put', (nodes, each) => {
     const all = cells(nodes, each);

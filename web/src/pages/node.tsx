@@ -2,11 +2,11 @@
 import { address } from '../api/client';
 import { clock } from '../api/live';
 import { useApi } from '../api/use';
-import type { HealthReport, NodeDetail } from '../api/schema';
+import type { Heatmap, HealthReport, NodeDetail } from '../api/schema';
 import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
-import { cellOf } from '../maps/cells';
+import { cellsOf } from '../maps/cells';
 import { useMemo } from 'preact/hooks';
 import { Rows } from '../ui/table';
 import { Badge, Coverage, Facts, PageHead, Panel, Shown, Tile } from '../ui/parts';
@@ -53,7 +53,8 @@ export function NodePage({ named }: { named: Record<string, string> }) {
 }
 
 function NodeMap({ of }: { of: NodeDetail }) {
-  const cells = useMemo(() => of.devices.filter((one) => one.presence !== 'retired').map(cellOf), [of]);
+  const told = useApi<Heatmap>(address('/gpu/heatmap', { nodeName: of.name, cluster: of.cluster }));
+  const cells = useMemo(() => (told.data ? cellsOf(told.data) : []), [told.data]);
   if (cells.length === 0) return null;
   return <Panel title={t('map.title')}><HeatMap cells={cells} metric="utilization" /><HeatLegend cells={cells} metric="utilization" /></Panel>;
 }

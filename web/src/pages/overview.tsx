@@ -3,15 +3,13 @@ import { useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
 import { clock, events } from '../api/live';
 import { useApi, useRead, type Told } from '../api/use';
-import type { DeviceList, Event, HealthReport, Overview as OverviewData } from '../api/schema';
+import type { Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
-import { cellOf, metrics, type Cell, type Metric } from '../maps/cells';
+import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
 import { bytes, count, duration, number, percent, ratio, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
-
-const kMostCells = 20_000;
 
 export function Overview() {
   const cluster = query.value.get('cluster');
@@ -95,21 +93,15 @@ function Tiles({ of }: { of: OverviewData }) {
   );
 }
 
-/** Large fleets are read less often: their list is long. */
+/** Large fleets are read less often: their map is long. */
 function useCells(cluster: string | null): Told<Cells> {
   const last = useRef<{ key: string; time: number; list: Cells } | null>(null);
   const key = cluster ?? '';
   return useRead<Cells>(`cells ${key}`, async (stop) => {
     const before = last.current;
-    if (before && before.key === key && Date.now() - before.time < before.list.total * 4 - 500) return before.list; // 5 s for each 1,250
-    const list: Cells = { cells: [], total: 0 };
-    // Of each page only its cells are kept, before the next one comes.
-    for (let cursor: string | null | undefined; cursor !== null && list.cells.length < kMostCells; ) {
-      const page: DeviceList = await get<DeviceList>(address('/gpu/devices', { cluster, limit: 1000, cursor }), stop);
-      for (const device of page.items) list.cells.push(cellOf(device));
-      list.total = page.total;
-      cursor = page.nextCursor;
-    }
+    if (before && before.key === key && Date.now() - before.time < before.list.total - 500) return before.list; // 5 s for each 5,000
+    const map = await get<Heatmap>(address('/gpu/heatmap', { cluster }), stop);
+    const list: Cells = { cells: cellsOf(map), total: map.total };
     last.current = { key, time: Date.now(), list };
     return list;
   });
@@ -173,7 +165,7 @@ function Namespaces({ of }: { of: OverviewData }) {
             <li key={one.namespace}>
               <span>
                 <a class="breakable" href={href(`/pods?namespace=${encodeURIComponent(one.namespace)}`)}>{one.namespace}</a>
-                <small>{t('namespaces.holds', { devices: number(one.heldDevices, 2), sessions: count(one.sessionCount) })}</small>
+                <small>{t('namespaces.holds', { devices: number(one.heldDevices, 2), sessions: count(one.sessionCount) })} {one.utilization !== null && <Coverage value={one.coverage} />}</small>
               </span>
               <Meter value={one.utilization} />
             </li>
