@@ -9,6 +9,7 @@ import { Nothing, Select } from '../ui/parts';
 import { duration } from '../ui/format';
 import { Dialog } from './dialog';
 import { helpOpen, pressed, searchOpen } from './keys';
+import { closeOtherMenus, Menu } from './menu';
 import { navigation, pages } from './pages';
 import { RangePicker } from './range_picker';
 import { Search } from './search';
@@ -45,22 +46,15 @@ function LiveMark() {
   );
 }
 
-function Menu() {
+function View() {
   return (
-    <details class="menu" onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.removeAttribute('open')}
-      onFocusOut={(event) => {
-        const next = event.relatedTarget as Node | null;
-        if (next && !event.currentTarget.contains(next)) event.currentTarget.removeAttribute('open');
-      }}>
-      <summary class="button" aria-label={t('frame.view')}><Icon name="settings" /></summary>
-      <div class="menu-inside">
-        <Select label={t('frame.theme')} value={theme.value} of={(['auto', 'light', 'dark'] as const).map((one) => [one, t(`theme.${one}`)])} pick={(value) => (theme.value = value as Theme)} />
-        <Select label={t('frame.language')} value={language.value} of={Object.entries(languages)} pick={(value) => (language.value = value as Language)} />
-        <Select label={t('frame.zone')} value={zone.value} of={[['local', t('zone.local')], ['utc', 'UTC']]} pick={(value) => (zone.value = value as Zone)} />
-        <Who />
-        <button type="button" class="button" onClick={() => (helpOpen.value = true)}><Icon name="help" /> {t('help.title')}</button>
-      </div>
-    </details>
+    <Menu button={<Icon name="settings" />} label={t('frame.view')}>
+      <Select label={t('frame.theme')} value={theme.value} of={(['auto', 'light', 'dark'] as const).map((one) => [one, t(`theme.${one}`)])} pick={(value) => (theme.value = value as Theme)} />
+      <Select label={t('frame.language')} value={language.value} of={Object.entries(languages)} pick={(value) => (language.value = value as Language)} />
+      <Select label={t('frame.zone')} value={zone.value} of={[['local', t('zone.local')], ['utc', 'UTC']]} pick={(value) => (zone.value = value as Zone)} />
+      <Who />
+      <button type="button" class="button" onClick={() => (helpOpen.value = true)}><Icon name="help" /> {t('help.title')}</button>
+    </Menu>
   );
 }
 
@@ -128,21 +122,16 @@ function Unreachable() {
   return <p class="banner" role="alert"><Icon name="warn" /> {t('live.unreachable', { age: duration(clock.value - since) })}</p>;
 }
 
-/** A click beside an open menu closes it. */
-function closeMenus(event: Event): void {
-  for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(event.target as Node)) menu.removeAttribute('open');
-}
-
 export function Frame() {
   const where = path.value;
   let named: Record<string, string> | null = null;
   const page = pages.find((one) => (named = match(one.path, where)) !== null);
   useEffect(() => {
     document.addEventListener('keydown', pressed);
-    document.addEventListener('pointerdown', closeMenus);
+    document.addEventListener('pointerdown', closeOtherMenus);
     return () => {
       document.removeEventListener('keydown', pressed);
-      document.removeEventListener('pointerdown', closeMenus);
+      document.removeEventListener('pointerdown', closeOtherMenus);
     };
   }, []);
   const entry = navigation.find((one) => one.to === page?.under);
@@ -163,7 +152,7 @@ export function Frame() {
           <div class="tools">
             <RangePicker />
             <LiveMark />
-            <Menu />
+            <View />
           </div>
         </header>
         <Unreachable />

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { moment, zoneName } from '../ui/format';
+import { closeMenu, Menu } from './menu';
 import { lengthOf, range, ranges, setAbsolute, setRelative } from './range';
 import { zone } from './settings';
 import { duration } from '../ui/format';
@@ -20,24 +21,17 @@ export function RangePicker() {
   const { from, to, relative } = range.value;
   const name = relative ? t('range.last', { length: duration(lengthOf(relative)) }) : `${moment(from, false)} – ${moment(to, false)}`;
   return (
-    <details class="menu" onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.removeAttribute('open')}
-      onFocusOut={(event) => {
-        const next = event.relatedTarget as Node | null;
-        if (next && !event.currentTarget.contains(next)) event.currentTarget.removeAttribute('open');
-      }}>
-      <summary class="button num" title={t('range.title')}>{name} <span class="quiet zone">{zoneName()}</span></summary>
-      <div class="menu-inside">
-        <div class="range-list" role="group" aria-label={t('range.title')}>
-          {ranges.map((one) => (
-            <button key={one} type="button" class="button" aria-pressed={one === relative} onClick={(event) => {
-              setRelative(one);
-              event.currentTarget.closest('details')?.removeAttribute('open');
-            }}>{duration(lengthOf(one))}</button>
-          ))}
-        </div>
-        <Absolute key={`${zone.value} ${relative ?? `${from}${to}`}`} from={from} to={to} />
+    <Menu button={<>{name} <span class="quiet zone">{zoneName()}</span></>} title={t('range.title')} kind="num">
+      <div class="range-list" role="group" aria-label={t('range.title')}>
+        {ranges.map((one) => (
+          <button key={one} type="button" class="button" aria-pressed={one === relative} onClick={(event) => {
+            setRelative(one);
+            closeMenu(event.currentTarget);
+          }}>{duration(lengthOf(one))}</button>
+        ))}
       </div>
-    </details>
+      <Absolute key={`${zone.value} ${relative ?? `${from}${to}`}`} from={from} to={to} />
+    </Menu>
   );
 }
 
@@ -49,7 +43,7 @@ function Absolute(props: { from: number; to: number }) {
     event.preventDefault();
     const [a, b] = [parseMoment(from, zone.value === 'utc'), parseMoment(to, zone.value === 'utc')];
     if (!(a < b)) return setWrong(true);
-    (event.currentTarget as Element).closest('details')?.removeAttribute('open');
+    closeMenu(event.currentTarget as Element);
     setAbsolute(a, b);
   };
   return (
