@@ -90,7 +90,7 @@ bool is_label_name(std::string_view name) {
   return !name.empty() && letter(name[0]) && std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
 }
 
-Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
+Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, ClockRange now,
                          JudgedSeries& judged, LeftOut& left_out) {
   Batch batch;
   batch.protocol = protocol;
@@ -104,11 +104,11 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
     const fleet::SeriesKey key{walk.key().low, walk.key().high};
     unjudged.look_at(key);
     for (const wire::Sample& sample : walk.samples()) {
-      if (sample.time > now + limits.future.count()) {
+      if (sample.time > now.latest + limits.future.count()) {
         ++left_out.too_new;
         continue;
       }
-      if (sample.time < now - limits.past.count()) {
+      if (sample.time < now.earliest - limits.past.count()) {
         ++left_out.too_old;
         continue;
       }

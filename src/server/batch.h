@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "fleet/inventory/series_index.h"
+#include "server/fleet_clock.h"
 #include "server/judged_series.h"
 #include "wire/write_request.h"
 
@@ -55,7 +56,7 @@ bool is_label_name(std::string_view name);
 /// Invalid for a message that is no remote write, or whose labels no sender may send (one twice, an empty name or
 /// value, no metric name): the error names the series. A sample from too far in the future or the past is left out and
 /// counted in `left_out`. Labels are read of series only that are not in `judged`, which knows them from then on.
-Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, EpochMs now,
+Result<Batch> read_batch(wire::Protocol protocol, std::string message, const IntakeLimits& limits, ClockRange now,
                          JudgedSeries& judged, LeftOut& left_out);
 
 }  // namespace tessera::server

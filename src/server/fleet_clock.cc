@@ -54,10 +54,10 @@ EpochMs FleetClock::now() {
   return times.wall;
 }
 
-EpochMs FleetClock::latest() {
+ClockRange FleetClock::range() {
   const std::lock_guard lock(mutex_);
   const Times times = look();
-  return std::max(times.used, times.wall);
+  return {times.used, times.wall};
 }
 
 // Samples may be late, but none is of the future. So of two times one that a sample is ahead of is not right; and where

@@ -2,6 +2,7 @@
 // The time that the fleet is judged by. It is the machine's wall clock, but a step of that (somebody sets it, a virtual
 // machine goes on after a pause) is believed only when samples agree with it: a clock that is set wrong must not make
 // all devices silent, refuse what is told, or drop what is kept.
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,12 @@
 #include "base/duration.h"
 
 namespace tessera::server {
+
+struct ClockRange {
+  ClockRange(EpochMs now) : earliest(now), latest(now) {}
+  ClockRange(EpochMs a, EpochMs b) : earliest(std::min(a, b)), latest(std::max(a, b)) {}
+  EpochMs earliest, latest;
+};
 
 /// Thread-safe.
 class FleetClock {
@@ -27,9 +34,8 @@ class FleetClock {
   explicit FleetClock(Milliseconds silence, Read read = read_machine);
 
   EpochMs now();
-  /// How far into the future samples may lie is counted from here: the later of two times while it is open which of
-  /// them is right.
-  EpochMs latest();
+  /// From which samples of the past and the future are told: two times while it is open which of them is right.
+  ClockRange range();
   /// The newest sample of a request that has just come, by its sender's clock.
   void heard(EpochMs newest);
 

@@ -174,7 +174,7 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
   auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   LeftOut left_out;
-  auto batch = read_batch(form->protocol, *std::move(message), limits_, keeper_.clock().latest(), judged_, left_out);
+  auto batch = read_batch(form->protocol, *std::move(message), limits_, keeper_.clock().range(), judged_, left_out);
   if (!batch) {
     const bool labels = batch.error().what.starts_with("series ") || batch.error().what.starts_with("a series ");
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
@@ -216,7 +216,7 @@ http::Response Intake::import_page(const http::Request& request, std::size_t* to
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   const std::string body(wire::Compressor(kKept.compression).compress(*message));
   LeftOut left_out;
-  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, keeper_.clock().latest(), judged_, left_out);
+  auto batch = read_batch(kKept.protocol, *std::move(message), limits_, keeper_.clock().range(), judged_, left_out);
   if (!batch) return refuse(request, Refusal::BadLabels, batch.error().what);
   if (told) *told = batch->samples.size();
   if (body.size() > kMostKept)

@@ -50,7 +50,8 @@ TEST(ClockOfTheServer, ThatIsSetWrongMakesNothingSilentAndCountsNothingTwice) {
     EXPECT_EQ(overview.at("devicesByPresence").at("present"), 1) << overview;
     EXPECT_EQ(overview.at("totalSessions"), 1) << overview;
     EXPECT_EQ(server.get("/gpu/health").at("total"), 0);
-    EXPECT_NEAR(server.metric("tessera_server_clock_disbelieved_seconds"), std::chrono::seconds(offset).count(), 5);
+    EXPECT_NEAR(server.metric("tessera_server_clock_disbelieved_seconds"),
+                std::chrono::duration<double>(offset).count(), 5);
   }
   EXPECT_EQ(server.get("/gpu/sessions?state=past").at("total"), 0);
   EXPECT_EQ(server.get("/gpu/sessions").at("items").at(0).at("id"), session);
