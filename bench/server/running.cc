@@ -17,10 +17,10 @@ constexpr auto kRest = 5s;  // more than any of them leaves lying
 
 }  // namespace
 
-Running::Running(const Receiver& receiver, const std::filesystem::path& folder)
+Running::Running(const Receiver& receiver, const std::filesystem::path& folder, const char* cores)
     : receiver_(receiver), port_(e2e::free_port()) {
   std::vector<std::string> command = receiver.command(receiver, folder, port_);
-  command.insert(command.begin(), {"taskset", "--cpu-list", "1"});
+  command.insert(command.begin(), {"taskset", "--cpu-list", cores});
   process_ = std::make_unique<e2e::Child>(std::move(command));
   http::Client client;
   http::ClientRequest request;

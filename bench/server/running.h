@@ -1,5 +1,5 @@
 #pragma once
-// A receiver while it runs: alone on the second core, whoever loads it on the first.
+// A receiver while it runs: alone on the second core, or on both; whoever loads it on the first.
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -11,8 +11,8 @@ namespace tessera::bench {
 
 class Running {
  public:
-  /// Waits until it is ready; throws std::runtime_error with what it said where it is not.
-  Running(const Receiver& receiver, const std::filesystem::path& folder);
+  /// `cores` as taskset has them. Waits until it is ready; throws std::runtime_error with what it said where it is not.
+  Running(const Receiver& receiver, const std::filesystem::path& folder, const char* cores = "1");
 
   std::string url(const std::string& path) const;
   std::string write_url() const { return url(receiver_.write_path); }

@@ -1,7 +1,6 @@
 // The agent as one sentence: read the fields, find the driver, collect, serve the last collection until told to stop.
 #include "agent/run.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include "base/every.h"
 #include "base/files.h"
 #include "base/footprint.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "http/web_options.h"
 
@@ -26,15 +26,6 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kShutdown = 10s;
 constexpr Milliseconds kBetweenSamples = 1s;  // process utilization wants 0.9 s, GPM 100 ms
-
-/// glibc gives each thread an arena of its own, which a process of ten threads and small needs pays for in memory.
-void bound_memory() {
-  mallopt(M_ARENA_MAX, 2);
-  // A page is a megabyte or so and is made anew each time: from the heap, not from the kernel, which would clear it
-  // again.
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  mallopt(M_TRIM_THRESHOLD, 4 << 20);
-}
 
 /// A driver call that never returns must not keep the process: after ten seconds of shutdown it ends as it is.
 void exit_when_stuck() {
@@ -180,7 +171,7 @@ Result<void> serve(const Options& options, Collector& collector, FieldSource& fi
 }  // namespace
 
 Result<void> run(const Options& options, std::stop_token stop, std::atomic<bool>& reload) {
-  bound_memory();
+  bound_heap(2, 4 << 20);  // a page of a megabyte or so is made anew each time
   const std::stop_callback watchdog(stop, exit_when_stuck);
   const auto fields = TRY(FieldSource::open(options.collectors, options.dcgm_names));
   Collector collector(options);

@@ -2,7 +2,6 @@
 // when the configuration changes.
 #include "relay/run.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "base/every.h"
 #include "base/files.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "http/web_options.h"
@@ -29,13 +29,6 @@ constexpr Milliseconds kDrain = 6s;     // at the end: queues that can be sent a
 constexpr Milliseconds kShutdown = 9s;  // then the process ends as it is
 constexpr Milliseconds kSwitch = 1s;    // at a reload: requests under way may end
 constexpr Milliseconds kLook = 1s;      // how often the configuration's file is looked at
-
-/// glibc gives each thread an arena of its own and keeps what was freed, which costs more memory than all series.
-void bound_memory() {
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  mallopt(M_TRIM_THRESHOLD, 4 << 20);
-}
 
 void exit_when_stuck() {
   std::thread([] {
@@ -84,7 +77,7 @@ void reload_config(Running& running, const Options& options) {
 }
 
 Result<void> serve(const Options& options, std::stop_token stop, std::atomic<bool>& reload) {
-  bound_memory();
+  bound_heap(2, 4 << 20);
   const std::stop_callback watchdog(stop, exit_when_stuck);
   auto text = text_of(options);
   Config config = TRY(read_config(options));

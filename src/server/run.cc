@@ -10,6 +10,7 @@
 
 #include "base/every.h"
 #include "base/files.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
@@ -333,6 +334,7 @@ Result<std::string> database_url(const Options& options) {
 }
 
 Result<void> run(const Options& given, std::stop_token stop) {
+  bound_heap(4, 256U << 10U);  // requests of a few hundred KB wait in a queue, thousands of them at times
   const Settings settings = TRY(load_settings(given.config, environment));
   for (const std::string& warning : settings.warnings) log::warn("settings", {{"what", warning}});
   if (given.check_config) {
