@@ -12,6 +12,9 @@ namespace tessera::http {
 /// The bytes that `%41` forms stand for; nullopt where a '%' is not followed by two hex digits.
 std::optional<std::string> percent_decoded(std::string_view text);
 
+/// The text as a part of a URL or a value of a form: all but letters, digits, `-`, `_`, `.` and `~` as `%41` forms.
+std::string percent_encoded(std::string_view text);
+
 class Router {
  public:
   /// Invalid for a path that does not begin with '/', has an unfinished `{`, or is there twice with one method.

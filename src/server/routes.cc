@@ -153,6 +153,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
+  for (http::Route& one : sign_in_routes(told.access, context_path)) out.push_back(std::move(one));
   const std::string engine = context_path + "/prometheus";
   for (const char* method : {"GET", "POST"}) {
     for (const std::string& path : Proxy::paths())

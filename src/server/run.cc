@@ -79,6 +79,7 @@ AccessSettings access_settings(const Settings& settings, const Options& options,
     return known ? teams_in(*known) : Teams();
   };
   out.oidc = settings.oidc;
+  out.public_url = settings.public_url;
   const auto rate = [](const auto& limit) { return limit ? std::optional(static_cast<double>(*limit)) : std::nullopt; };
   out.requests_per_second = rate(settings.requests_per_second);
   out.samples_per_second = rate(settings.samples_per_second);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/yaml.h"
 #include "fleet/inventory/catalogue.h"
+#include "http/router.h"
 #include "server/profiles.h"
 #include "server/settings_environment.h"
 #include "server/shared_cache.h"
@@ -136,6 +137,10 @@ const Row kRows[] = {
      take<&Settings::address>},
     {{"server.context-path", "/k8s-monitor", "what stands before every path of the API"},
      take<&Settings::context_path>},
+    {{"server.public-url", "as it is asked",
+      "where browsers reach the server, as https://gpu.example, without the context path: people who sign in at the "
+      "issuer come back there"},
+     take<&Settings::public_url>},
     {{"server.tls.certificate", "", "certificate chain (PEM); with server.tls.key, HTTPS is served"},
      take<&Settings::tls_certificate>},
     {{"server.tls.private-key", "", "its private key (PEM); both files are read again when they change"},
@@ -155,8 +160,17 @@ const Row kRows[] = {
      take<&Settings::teams>},
     {{"server.access.oidc.issuer", "", "URL of an OpenID Connect issuer whose bearer tokens are taken"},
      {take_oidc<&OidcSettings::issuer>, Shape::Text}},
-    {{"server.access.oidc.audience", "", "the audience that tokens must be made for"},
+    {{"server.access.oidc.audience", "the client id",
+      "the audience that tokens must be made for, beside the client id"},
      {take_oidc<&OidcSettings::audience>, Shape::Text}},
+    {{"server.access.oidc.client-id", "",
+      "of the dashboard at the issuer: with it, people sign in there by their browser"},
+     {take_oidc<&OidcSettings::client_id>, Shape::Text}},
+    {{"server.access.oidc.client-secret-file", "none",
+      "file with the client's secret; read for each sign-in; a public client has none"},
+     {take_oidc<&OidcSettings::client_secret_file>, Shape::Text}},
+    {{"server.access.oidc.scopes", "openid profile email", "that a browser asks the issuer for, separated by blanks"},
+     {take_oidc<&OidcSettings::scopes>, Shape::Text}},
     {{"server.access.oidc.groups-claim", "groups", "the claim with the groups, or a path: realm_access.roles"},
      {take_oidc<&OidcSettings::groups_claim>, Shape::Text}},
     {{"server.access.oidc.ca-file", "the system's", "whom the issuer's certificate is held against (PEM)"},
@@ -305,6 +319,8 @@ Result<void> check(const Settings& settings) {
   const std::string& path = settings.context_path;
   if (!path.empty() && (path[0] != '/' || path.ends_with('/')))
     return wrong("server.context-path", fmt::format("'{}': a path with a slash before it and none behind", path));
+  if (const auto origin = check_public_url(settings.public_url); !origin)
+    return wrong("server.public-url", origin.error().what);
   constexpr std::string_view kWhether[] = {"auto", "true", "false"};
   if (std::ranges::count(kWhether, settings.cluster_metadata) == 0)
     return wrong("cluster-metadata.enabled",
@@ -334,24 +350,14 @@ void warn_of_models(Settings& settings) {
   }
 }
 
-/// As a part of a URL.
-std::string encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text)
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~')
-      out += c;
-    else
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  return out;
-}
-
 /// DB_HOST names another database than the file does; user and password may come from outside for any.
 std::string with_environment(std::string url, const Environment& environment) {
-  const auto part = [&](std::string_view name) { return encoded(environment(name).value_or("")); };
+  const auto part = [&](std::string_view name) { return http::percent_encoded(environment(name).value_or("")); };
   if (const auto host = environment("DB_HOST")) {
     const std::string port = part("DB_PORT"), name = part("DB_NAME");
     // An IPv6 address stands in brackets, a folder of a socket in an encoded form.
-    const std::string where = host->find(':') == std::string::npos ? encoded(*host) : fmt::format("[{}]", *host);
+    const std::string where =
+        host->find(':') == std::string::npos ? http::percent_encoded(*host) : fmt::format("[{}]", *host);
     url = fmt::format("postgresql://{}:{}/{}", where, port.empty() ? "5432" : port, name.empty() ? "tessera" : name);
   }
   if (!url.starts_with("postgres")) return url;

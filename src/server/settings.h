@@ -31,6 +31,7 @@ struct Settings {
   // server
   std::string address = "127.0.0.1:8080";  ///< loopback: nobody is asked who he is
   std::string context_path = "/k8s-monitor";
+  std::string public_url;  ///< where browsers reach the server, without the context path; empty: as they ask
   std::string tls_certificate;
   std::string tls_key;
   // cluster-metadata and owners

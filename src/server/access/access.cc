@@ -275,6 +275,27 @@ std::shared_ptr<const Viewer> Access::identify(const http::Request& request, con
   return nullptr;
 }
 
+Result<std::optional<SignInOffer>> Access::sign_in_offer() const {
+  return oidc_ ? oidc_->offer() : std::optional<SignInOffer>();
+}
+
+std::variant<SignedIn, http::Response> Access::sign_in(const http::Request& request, const CodeGrant& grant) {
+  // The issuer is not asked for whoever guesses.
+  const auto steady = std::chrono::steady_clock::now();
+  if (!failures_.take(request.peer, 0, steady, true).given) return unauthorized(request, Refused::Wrong, {});
+  auto signed_in = oidc_->exchange(grant, now_epoch_ms());
+  if (signed_in) return *std::move(signed_in);
+  const Error& error = signed_in.error();
+  if (error.code == Code::Denied) return refuse(request, Refused::Scope, {403, "out-of-scope", error.what});
+  failures_.charge(request.peer, 1, steady);
+  if (error.code == Code::Invalid) return refuse(request, Refused::Wrong, {400, "sign-in-refused", error.what});
+  log::warn("somebody could not sign in at the OIDC issuer, by no fault of his", {{"why", error.what}});
+  return reply(
+      {503, "issuer-unavailable",
+       error.code == Code::Internal ? "this server is not ready to sign anybody in; its log says why" : error.what},
+      request);
+}
+
 http::Response Access::unauthorized(const http::Request& request, Refused why, std::string detail) {
   const bool wrong = why != Refused::NoCredential;  // a browser's first request has none, and that is no attempt
   const Draw draw = wrong ? failures_.take(request.peer, 1, std::chrono::steady_clock::now()) : Draw{};

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/latest.h"
@@ -27,6 +28,7 @@ struct AccessSettings {
   Teams teams;
   std::function<Teams()> teams_told{};  ///< more of them, asked each second; `teams` has the last word
   std::optional<OidcSettings> oidc;
+  std::string public_url{};                   ///< where browsers reach this server; empty: as they ask
   std::optional<double> requests_per_second;  ///< of one caller
   std::optional<double> samples_per_second;   ///< likewise, that it sends
 };
@@ -55,6 +57,12 @@ class Access {
 
   /// The same routes, each of which asks first.
   std::vector<http::Route> guard(std::vector<http::Route> routes, const std::string& context_path);
+
+  /// Where browsers sign in at the issuer; nullopt where they cannot. Unavailable as in Oidc::offer().
+  Result<std::optional<SignInOffer>> sign_in_offer() const;
+  /// The token of somebody who has done so, or why not. Refusals count as wrong credentials do.
+  std::variant<SignedIn, http::Response> sign_in(const http::Request& request, const CodeGrant& grant);
+  const std::string& public_url() const { return settings_.public_url; }
 
   /// Whether a request that was let in would be let in now, to see the same: its key may have been taken back since.
   bool still_admits(const http::Request& request);

@@ -100,12 +100,18 @@ http::Response show_key(const Access& access, const http::Request& request) {
   return out;
 }
 
-http::Response create_key(Access& access, const http::Request& request) {
+/// Nothing for a body that may be looked at.
+std::optional<http::Response> refused_body(const http::Request& request) {
   // Any page of the web may have a browser post a form here; JSON it asks for first.
   if (!lower(trim(request.header("Content-Type"))).starts_with("application/json"))
     return reply({415, "unsupported-type", "Content-Type: application/json expected"}, request);
   if (request.body.size() > kLongestBody)
     return reply({413, "too-large", fmt::format("a body of at most {} bytes expected", kLongestBody)}, request);
+  return std::nullopt;
+}
+
+http::Response create_key(Access& access, const http::Request& request) {
+  if (auto refused = refused_body(request)) return *std::move(refused);
   http::Response out = access.changes().make(
       request, "key.create", "", [&](store::Database& database) -> Result<std::variant<Changed, Problem>> {
         const auto wish = parse_key_wish(request.body);
@@ -194,7 +200,45 @@ http::Response list_audit(Access& access, const http::Request& request) {
   return paged(page, kAuditColumns, query, now_epoch_ms());
 }
 
+http::Response sign_in_offer(const Access& access, const http::Request& request, const std::string& page) {
+  Query query(request);
+  if (!query.finish()) return reply(*query.problem(), request);
+  const auto offer = access.sign_in_offer();
+  if (!offer) return reply({503, "issuer-unavailable", offer.error().what}, request);
+  const SignInOffer of = offer->value_or(SignInOffer{});
+  const bool known = *offer && !access.public_url().empty();
+  return json_reply(request, {{"offered", offer->has_value()},
+                              {"issuer", text_or_null(of.issuer)},
+                              {"authorizationEndpoint", text_or_null(of.authorization_endpoint)},
+                              {"clientId", text_or_null(of.client_id)},
+                              {"scopes", text_or_null(of.scopes)},
+                              {"redirectUri", known ? Json(access.public_url() + page) : Json(nullptr)}});
+}
+
+http::Response sign_in(Access& access, const http::Request& request, const std::string& page) {
+  if (auto refused = refused_body(request)) return *std::move(refused);
+  if (const auto offer = access.sign_in_offer(); offer && !*offer)
+    return reply(
+        {404, "not-found",
+         fmt::format("{}: nobody signs in at an issuer here: server.access.oidc.client-id is not set", request.path)},
+        request);
+  const auto grant = parse_code_grant(request.body);
+  if (!grant) return reply({400, "invalid-parameter", grant.error().what}, request);
+  const auto redirect = check_redirect(grant->redirect_uri, page, access.public_url(), request.header("Host"));
+  if (!redirect) return reply({400, "invalid-parameter", redirect.error().what}, request);
+  auto done = access.sign_in(request, *grant);
+  if (auto* refused = std::get_if<http::Response>(&done)) return std::move(*refused);
+  const auto& signed_in = std::get<SignedIn>(done);
+  return json_reply(request, {{"token", signed_in.token}, {"expires", time_json(signed_in.expires)}});
+}
+
 }  // namespace
+
+std::vector<http::Route> sign_in_routes(Access& access, const std::string& context_path) {
+  const std::string path = context_path + "/api/v1/access/oidc", page = context_path + "/signin";
+  return {{"GET", path, [&access, page](const http::Request& r) { return sign_in_offer(access, r, page); }},
+          {"POST", path + "/token", [&access, page](const http::Request& r) { return sign_in(access, r, page); }}};
+}
 
 std::vector<http::Route> access_routes(Access& access, const std::string& api) {
   using http::Request;

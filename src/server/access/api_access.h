@@ -11,6 +11,9 @@ namespace tessera::server {
 /// `access` outlives them.
 std::vector<http::Route> access_routes(Access& access, const std::string& api);
 
+/// How one signs in by a browser. Open to everybody; nothing is changed by them.
+std::vector<http::Route> sign_in_routes(Access& access, const std::string& context_path);
+
 /// What somebody asks for who wants a key.
 struct KeyWish {
   std::string name;

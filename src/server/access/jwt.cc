@@ -1,5 +1,7 @@
 #include "server/access/jwt.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -27,11 +29,6 @@ Result<Json> object_of(std::string_view part, std::string_view what) {
   if (deep || !json.is_object() || !is_utf8(*bytes))
     return fail(Code::Invalid, "the token's {} is no JSON object", what);
   return json;
-}
-
-std::string text_in(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 /// A text, or a list of texts.
@@ -70,6 +67,8 @@ Result<void> read_claims(const Json& claims, std::string_view groups_claim, Jwt&
   into.issuer = text_in(claims, "iss");
   into.subject = text_in(claims, "sub");
   if (const auto audience = claims.find("aud"); audience != claims.end()) into.audiences = texts_of(*audience);
+  into.authorized_party = text_in(claims, "azp");
+  into.nonce = text_in(claims, "nonce");
   into.expires = TRY(time_in(claims, "exp"));
   into.not_before = TRY(time_in(claims, "nbf"));
   into.issued = TRY(time_in(claims, "iat"));
@@ -80,6 +79,11 @@ Result<void> read_claims(const Json& claims, std::string_view groups_claim, Jwt&
 }
 
 }  // namespace
+
+std::string text_in(const Json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 Result<Jwt> parse_jwt(std::string_view token, std::string_view groups_claim) {
   if (token.size() > kLongest) return fail(Code::Invalid, "the token has {} bytes; at most {}", token.size(), kLongest);
@@ -102,11 +106,11 @@ Result<Jwt> parse_jwt(std::string_view token, std::string_view groups_claim) {
   return out;
 }
 
-Result<void> check_claims(const Jwt& token, std::string_view issuer, std::string_view audience, EpochMs now,
-                          Milliseconds leeway) {
+Result<void> check_claims(const Jwt& token, std::string_view issuer, const std::vector<std::string>& audiences,
+                          EpochMs now, Milliseconds leeway) {
   if (token.issuer != issuer) return fail(Code::Invalid, "the token is of another issuer");
-  if (std::ranges::find(token.audiences, audience) == token.audiences.end())
-    return fail(Code::Invalid, "the token is for another audience than '{}'", audience);
+  if (std::ranges::find_first_of(token.audiences, audiences) == token.audiences.end())
+    return fail(Code::Invalid, "the token is for another audience than '{}'", fmt::join(audiences, "' or '"));
   if (token.subject.empty()) return fail(Code::Invalid, "the token names nobody (sub)");
   if (!token.expires) return fail(Code::Invalid, "the token never expires (exp)");
   if (*token.expires + leeway.count() <= now) return fail(Code::Invalid, "the token has expired");

@@ -2,6 +2,7 @@
 // JSON Web Tokens, taken apart (RFC 7519). Pure: nothing of it is to be believed before its signature is checked
 // (jwks.h).
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Jwt {
   std::string issuer;
   std::string subject;
   std::vector<std::string> audiences;
+  std::string authorized_party;  ///< azp: the client that it was made for; empty where it names none
+  std::string nonce;             ///< of the sign-in that it answers; empty where it has none
   std::optional<EpochMs> expires;
   std::optional<EpochMs> not_before;
   std::optional<EpochMs> issued;
@@ -34,9 +37,12 @@ struct Jwt {
 /// secret). `groups_claim` is the name of a claim, or a path of names with dots: `realm_access.roles`.
 Result<Jwt> parse_jwt(std::string_view token, std::string_view groups_claim);
 
-/// Invalid with what does not hold: the issuer, the audience (one of the token's), and the times, with `leeway` for
-/// clocks that differ. A token that never expires is not taken.
-Result<void> check_claims(const Jwt& token, std::string_view issuer, std::string_view audience, EpochMs now,
-                          Milliseconds leeway);
+/// Invalid with what does not hold: the issuer, the audience (one of the token's is one of `audiences`), and the times,
+/// with `leeway` for clocks that differ. A token that never expires is not taken.
+Result<void> check_claims(const Jwt& token, std::string_view issuer, const std::vector<std::string>& audiences,
+                          EpochMs now, Milliseconds leeway);
+
+/// A member of an object that is a text; empty where there is none.
+std::string text_in(const nlohmann::json& object, const char* name);
 
 }  // namespace tessera::server

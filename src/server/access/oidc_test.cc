@@ -1,20 +1,12 @@
-// Tokens of a real issuer: an HTTP server of the test, with keys made on the spot.
+// Tokens of a real issuer (test_issuer.h).
 #include "server/access/oidc.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 
-#include <atomic>
-#include <nlohmann/json.hpp>
-
-#include "http/server.h"
 #include "server/access/access.h"
 #include "server/access/base64url.h"
+#include "server/access/test_issuer.h"
 
 namespace tessera::server {
 namespace {
@@ -27,90 +19,7 @@ T must(Result<T> result) {
   return *std::move(result);
 }
 
-/// A key pair, as an issuer has it.
-class Signer {
- public:
-  enum class Kind { Rsa, Ec, SmallRsa };
-  Signer(Kind kind, std::string id)
-      : id_(std::move(id)),
-        rsa_(kind != Kind::Ec),
-        key_(kind == Kind::Ec ? EVP_EC_gen("P-256") : EVP_RSA_gen(kind == Kind::Rsa ? 2048U : 1024U), EVP_PKEY_free) {}
-
-  Json public_key() const {
-    if (rsa_) return {{"kty", "RSA"}, {"kid", id_}, {"use", "sig"}, {"n", number("n")}, {"e", number("e")}};
-    return {{"kty", "EC"}, {"crv", "P-256"}, {"kid", id_}, {"x", number("qx", 32)}, {"y", number("qy", 32)}};
-  }
-
-  std::string sign(const Json& claims, const Json& header = {}) const {
-    Json full{{"kid", id_}, {"alg", rsa_ ? "RS256" : "ES256"}};
-    if (!header.is_null()) full.update(header);
-    const std::string text = base64url(full.dump()) + "." + base64url(claims.dump());
-    std::size_t size = 0;
-    EVP_MD_CTX* context = EVP_MD_CTX_new();
-    EVP_DigestSignInit(context, nullptr, EVP_sha256(), nullptr, key_.get());
-    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    EVP_DigestSign(context, nullptr, &size, bytes, text.size());
-    std::string out(size, '\0');
-    EVP_DigestSign(context, reinterpret_cast<unsigned char*>(out.data()), &size, bytes, text.size());
-    EVP_MD_CTX_free(context);
-    out.resize(size);
-    return text + "." + base64url(rsa_ ? out : raw(out));
-  }
-
- private:
-  std::string number(const char* name, int pad = 0) const {
-    BIGNUM* value = nullptr;
-    EVP_PKEY_get_bn_param(key_.get(), name, &value);
-    std::string out(static_cast<std::size_t>(pad > 0 ? pad : BN_num_bytes(value)), '\0');
-    BN_bn2binpad(value, reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size()));
-    BN_free(value);
-    return base64url(out);
-  }
-  static std::string raw(const std::string& der) {
-    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    ECDSA_SIG* both = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
-    std::string out(64, '\0');
-    auto* bytes = reinterpret_cast<unsigned char*>(out.data());
-    BN_bn2binpad(ECDSA_SIG_get0_r(both), bytes, 32);
-    BN_bn2binpad(ECDSA_SIG_get0_s(both), bytes + 32, 32);
-    ECDSA_SIG_free(both);
-    return out;
-  }
-
-  std::string id_;
-  bool rsa_;
-  std::shared_ptr<EVP_PKEY> key_;
-};
-
-struct OidcTest : testing::Test {
-  OidcTest() {
-    http::ServerOptions options;
-    options.address = "127.0.0.1:0";
-    issuer_server =
-        must(http::Server::listen(options, {{"GET", "/realm/.well-known/openid-configuration",
-                                             [this](const http::Request&) {
-                                               return json({{"issuer", told_issuer.empty() ? issuer : told_issuer},
-                                                            {"jwks_uri", issuer + "/keys"}});
-                                             }},
-                                            {"GET", "/realm/keys", [this](const http::Request&) {
-                                               ++fetches;
-                                               if (broken) return json("no keys today");
-                                               const std::lock_guard lock(mutex);
-                                               return json({{"keys", published}});
-                                             }}}));
-    issuer = "http://" + issuer_server->address() + "/realm";
-    publish({rsa.public_key(), ec.public_key()});
-  }
-  static http::Response json(const Json& value) {
-    http::Response out;
-    out.content_type = "application/json";
-    out.body = value.dump();
-    return out;
-  }
-  void publish(Json keys) {
-    const std::lock_guard lock(mutex);
-    published = std::move(keys);
-  }
+struct OidcTest : testing::Test, TestIssuer {
   OidcSettings settings() const {
     OidcSettings out;
     out.issuer = issuer;
@@ -120,21 +29,6 @@ struct OidcTest : testing::Test {
                  {"research", {"read"}, std::nullopt, {{"research"}}}};
     return out;
   }
-  Json claims(const Json& more = Json::object()) const {
-    Json out{{"iss", issuer},     {"sub", "u-1"},          {"aud", {"other", "tessera"}}, {"exp", now / 1000 + 600},
-             {"iat", now / 1000}, {"groups", {"ml", "x"}}, {"preferred_username", "ada"}};
-    out.update(more);
-    return out;
-  }
-
-  const EpochMs now = now_epoch_ms();
-  const Signer rsa{Signer::Kind::Rsa, "k1"}, ec{Signer::Kind::Ec, "k2"};
-  std::mutex mutex;
-  Json published;
-  std::string issuer, told_issuer;
-  std::atomic<int> fetches = 0;
-  std::atomic<bool> broken = false;
-  std::unique_ptr<http::Server> issuer_server;
 };
 
 TEST_F(OidcTest, TakesTokensOfItsIssuer) {
@@ -271,6 +165,9 @@ TEST_F(OidcTest, SettingsMustBeSafe) {
   EXPECT_THAT(wrong([](OidcSettings& s) { s.issuer = "http://idp.example"; }), HasSubstr("https://"));
   EXPECT_THAT(wrong([](OidcSettings& s) { s.issuer = "http://localhost.example"; }), HasSubstr("https://"));
   EXPECT_THAT(wrong([](OidcSettings& s) { s.audience = ""; }), HasSubstr("audience"));
+  EXPECT_EQ(wrong([](OidcSettings& s) { s.client_id = std::exchange(s.audience, ""); }), "");
+  EXPECT_THAT(wrong([](OidcSettings& s) { s.client_secret_file = "f"; }), HasSubstr("client-id belongs to it"));
+  EXPECT_THAT(wrong([](OidcSettings& s) { s.scopes = "profile email"; }), HasSubstr("openid is expected"));
   EXPECT_THAT(wrong([](OidcSettings& s) { s.roles[0].scopes = {"root"}; }), HasSubstr("'root' is no scope"));
   EXPECT_THAT(wrong([](OidcSettings& s) { s.roles[1].scopes = {"admin"}; }), HasSubstr("cannot be restricted"));
 }

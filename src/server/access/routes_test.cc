@@ -90,6 +90,7 @@ const Sample kSamples[] = {
     {"/readyz"},
     {"/openapi.yaml"},
     {"/access/whoami"},
+    {"/access/oidc"},
     {"/gpu/overview", "", "", "", {"cluster=default", "cluster=hidden"}},
     {"/gpu/heatmap", "", "", "", {"limit=1", "nodeName=w-hidden", "cluster=hidden"}},
     {"/gpu/nodes", "", "", "", {"limit=1", "search=hidden", "model=hidden+model", "presence=retired,present"}},

@@ -23,6 +23,10 @@ constexpr Rule kRules[] = {
     {"GET", "/sessions", std::nullopt, Filtered},
     {"GET", "/serving", std::nullopt, Filtered},
     {"GET", "/settings", std::nullopt, Filtered},
+    {"GET", "/signin", std::nullopt, Filtered},
+    // How one comes by a credential.
+    {"GET", "/access/oidc", std::nullopt, Filtered},
+    {"POST", "/access/oidc/token", std::nullopt, Filtered},
     {"GET", "/metrics", Read, Refused},
     {"POST", "/write", Ingest, Refused},
     {"GET", "/gpu/overview", Read, Filtered},
