@@ -22,7 +22,8 @@ constexpr std::string_view kPages[] = {"",
                                        "/pods/{namespace}/{pod}",
                                        "/sessions",
                                        "/serving",
-                                       "/settings"};
+                                       "/settings",
+                                       "/signin"};
 
 // Own files and own API; no inline script or style, nothing from elsewhere.
 constexpr const char* kPolicy =

@@ -1,7 +1,7 @@
 // One manner of asking the API, and of what goes wrong.
 import { signal } from '@preact/signals';
 import { context } from '../frame/url';
-import { credential } from '../frame/settings';
+import { credential, expire, expired, tokenUntil } from '../frame/settings';
 import type { Path, Problem } from './schema';
 
 export class Failure extends Error {
@@ -40,7 +40,14 @@ export function address(path: Path, parameters: Parameters = {}, named: Record<s
 }
 
 export function headers(more: Record<string, string> = {}): Record<string, string> {
-  return credential.value ? { ...more, Authorization: `Bearer ${credential.value}` } : more;
+  return credential.value ? { Authorization: `Bearer ${credential.value}`, ...more } : more;
+}
+
+/** The server knows nobody by what it was sent: it asks for another credential. Where the reader has put that off, once is enough. */
+export function refused(authorization: string | undefined): void {
+  const first = !expired.value;
+  if (tokenUntil.value !== null && authorization === `Bearer ${credential.value}`) expire();
+  if (first) asksForKey.value = true;
 }
 
 async function failureOf(reply: Response): Promise<Failure> {
@@ -58,8 +65,9 @@ async function failureOf(reply: Response): Promise<Failure> {
 
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {
   let reply: Response;
+  const sent = headers(init.headers as Record<string, string>);
   try {
-    reply = await fetch(url, { ...init, headers: { ...headers(), ...(init.headers as Record<string, string>) } });
+    reply = await fetch(url, { ...init, headers: sent });
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     unreachableSince.value ??= Date.now();
@@ -68,7 +76,7 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Response
   if (!reply.ok) {
     // A proxy that stands before the server answers for it while it is away.
     if (reply.status === 502 || reply.status === 504) unreachableSince.value ??= Date.now();
-    if (reply.status === 401) asksForKey.value = true;
+    if (reply.status === 401) refused(sent['Authorization']);
     throw await failureOf(reply);
   }
   unreachableSince.value = null;

@@ -1,9 +1,9 @@
 // What makes views read again: a tick each few seconds, and the one event stream of this tab when something changes.
 // Both rest while the tab is hidden or the reader has paused them.
 import { batch, computed, effect, signal } from '@preact/signals';
-import { address, asksForKey, headers, lastReply, unreachableSince } from './client';
+import { address, asksForKey, headers, lastReply, refused, unreachableSince } from './client';
 import { EventReader } from './sse';
-import { credential } from '../frame/settings';
+import { credential, expired } from '../frame/settings';
 import type { Event } from './schema';
 
 const kEvery = 5_000; // ms: agents are asked every 5 s as a rule
@@ -56,12 +56,10 @@ async function follow(stop: AbortSignal): Promise<void> {
   let wait = 500;
   while (!stop.aborted) {
     try {
-      const reply: Response = await fetch(address('/events'), {
-        signal: stop,
-        headers: headers({ Accept: 'text/event-stream', ...(lastId === null ? {} : { 'Last-Event-ID': lastId }) }),
-      });
+      const sent = headers({ Accept: 'text/event-stream', ...(lastId === null ? {} : { 'Last-Event-ID': lastId }) });
+      const reply: Response = await fetch(address('/events'), { signal: stop, headers: sent });
       if (!reply.ok || !reply.body) {
-        if (reply.status === 401) asksForKey.value = true;
+        if (reply.status === 401) refused(sent['Authorization']);
         throw new Error(String(reply.status));
       }
       streams.value = true;
@@ -100,7 +98,7 @@ export function startLive(): void {
     });
   }, 1_000);
   effect(() => {
-    const runs = !hidden.value && !paused.value && !(asksForKey.value && credential.value === null);
+    const runs = !hidden.value && !paused.value && !((asksForKey.value || expired.value) && credential.value === null);
     void credential.value; // another key, another stream
     if (!runs) return;
     const stop = new AbortController();

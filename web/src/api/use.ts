@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, Failure } from './client';
 import { paused, tick } from './live';
-import { credential } from '../frame/settings';
+import { credential, expired } from '../frame/settings';
 
 export interface Told<T> {
   data: T | null;
@@ -36,7 +36,9 @@ export function useRead<T>(key: string | null, read: (stop: AbortSignal) => Prom
       (error: unknown) => {
         if (!done()) return;
         const failure = error instanceof Failure ? error : new Failure(-1, 'Error', String(error), null);
-        tell((before) => ({ data: keeps(failure) ? before.data : null, failure, loading: false, key }));
+        tell((before) => failure.status === 401 && expired.value && before.key === key && before.data !== null
+          ? { data: before.data, failure: null, loading: false, key } // the frame says once for all that it is from before
+          : { data: keeps(failure) ? before.data : null, failure, loading: false, key });
       },
     );
   }, [key, beat, who]);

@@ -1,19 +1,20 @@
 // What stands around every page.
-import { useEffect, useState } from 'preact/hooks';
-import { asksForKey, get, address, unreachableSince } from '../api/client';
-import { clock, paused, staleFor, streams, tick } from '../api/live';
-import type { WhoAmI } from '../api/schema';
+import { useEffect } from 'preact/hooks';
+import { asksForKey, unreachableSince } from '../api/client';
+import { clock, paused, staleFor, streams } from '../api/live';
 import { language, languages, t, type Language } from '../i18n';
 import { Icon, Logo } from '../ui/icons';
 import { Nothing, Select } from '../ui/parts';
-import { duration } from '../ui/format';
+import { duration, moment } from '../ui/format';
 import { Dialog } from './dialog';
 import { helpOpen, pressed, searchOpen } from './keys';
+import { kSignInPage } from './issuer';
 import { closeOtherMenus, Menu } from './menu';
 import { navigation, pages } from './pages';
 import { RangePicker } from './range_picker';
 import { Search } from './search';
-import { credential, signIn, signOut, theme, zone, type Theme, type Zone } from './settings';
+import { credential, expired, signOut, theme, tokenUntil, zone, type Theme, type Zone } from './settings';
+import { SignIn } from './sign_in';
 import { href, match, path } from './url';
 
 function Navigation({ under }: { under: string | undefined }) {
@@ -60,43 +61,11 @@ function View() {
 
 function Who() {
   if (!credential.value) return <button type="button" class="button" onClick={() => (asksForKey.value = true)}><Icon name="lock" /> {t('signIn.open')}</button>;
-  return <button type="button" class="button" onClick={signOut}><Icon name="lock" /> {t('signIn.out')}</button>;
-}
-
-function SignIn() {
-  const [key, setKey] = useState('');
-  const [remember, setRemember] = useState(false);
-  const [wrong, setWrong] = useState('');
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    const before = credential.value;
-    signIn(key.trim(), remember);
-    try {
-      await get<WhoAmI>(address('/access/whoami'));
-      asksForKey.value = false;
-      tick.value++;
-    } catch (error) {
-      if (before) credential.value = before;
-      else signOut();
-      setWrong((error as Error).message || t('state.unreachable'));
-    }
-    setBusy(false);
-  };
   return (
-    <Dialog title={t('signIn.title')} close={() => (asksForKey.value = false)}>
-      <form class="form" onSubmit={submit}>
-        <p>{t('signIn.text')}</p>
-        <label class="field">
-          <span>{t('signIn.key')}</span>
-          <input type="password" autocomplete="off" autoFocus required value={key} placeholder="tsk_…" onInput={(event) => setKey(event.currentTarget.value)} />
-        </label>
-        <label class="check"><input type="checkbox" checked={remember} onChange={(event) => setRemember(event.currentTarget.checked)} /> {t('signIn.remember')}</label>
-        {wrong && <p class="wrong breakable" role="alert">{wrong}</p>}
-        <p class="actions"><button type="submit" class="button main" disabled={busy}>{t('signIn.do')}</button></p>
-      </form>
-    </Dialog>
+    <>
+      {tokenUntil.value && <p class="quiet">{t('signIn.until', { time: moment(tokenUntil.value) })}</p>}
+      <button type="button" class="button" onClick={signOut}><Icon name="lock" /> {t('signIn.out')}</button>
+    </>
   );
 }
 
@@ -120,6 +89,15 @@ function Unreachable() {
   const since = unreachableSince.value;
   if (since === null) return null;
   return <p class="banner" role="alert"><Icon name="warn" /> {t('live.unreachable', { age: duration(clock.value - since) })}</p>;
+}
+
+function Expired() {
+  if (!expired.value) return null;
+  return (
+    <p class="banner" role="alert">
+      <Icon name="lock" /> {t('signIn.expired')} <button type="button" class="button" onClick={() => (asksForKey.value = true)}>{t('signIn.open')}</button>
+    </p>
+  );
 }
 
 export function Frame() {
@@ -156,13 +134,14 @@ export function Frame() {
           </div>
         </header>
         <Unreachable />
+        <Expired />
         <main id="main" tabIndex={-1}>
           {Show ? <Show key={where} named={named ?? {}} /> : <Nothing title={t('state.noPage')}><a href={href('/')}>{t('nav.overview')}</a></Nothing>}
         </main>
       </div>
       {searchOpen.value && <Search />}
       {helpOpen.value && <Help />}
-      {asksForKey.value && <SignIn />}
+      {asksForKey.value && where !== kSignInPage && <SignIn />}
     </div>
   );
 }

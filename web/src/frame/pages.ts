@@ -11,6 +11,7 @@ import { PodPage } from '../pages/pod';
 import { Sessions } from '../pages/sessions';
 import { Serving } from '../pages/serving';
 import { Settings } from '../pages/settings';
+import { SigningIn } from '../pages/signing_in';
 
 export interface Page {
   path: string;
@@ -30,6 +31,7 @@ export const pages: Page[] = [
   { path: '/sessions', show: Sessions, under: '/sessions' },
   { path: '/serving', show: Serving, under: '/serving' },
   { path: '/settings', show: Settings, under: '/settings' },
+  { path: '/signin', show: SigningIn, under: '/' },
 ];
 
 export const navigation: { to: string; name: Word; icon: IconName; key: string }[] = [

@@ -1,5 +1,5 @@
 // What one reader has chosen on this machine: theme, language, zone. Kept in the browser, where it lets us.
-import { effect, signal } from '@preact/signals';
+import { batch, effect, signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Zone = 'local' | 'utc';
@@ -59,15 +59,44 @@ function session(): Storage | undefined {
   }
 }
 
-/** The API key: in this tab until it is closed, or on this machine where the reader asked for that. */
+/** The API key: in this tab until it is closed, or on this machine where the reader asked for that. Or the issuer's token: in this tab. */
 export const credential = signal<string | null>(stored('key', session()) ?? stored('key'));
+/** Until when the issuer's token is good, as the server said; null for an API key. */
+export const tokenUntil = signal<string | null>(stored('until', session()));
+/** The issuer's token was good and is no more. What it has shown stays. */
+export const expired = signal(false);
 
-export function signIn(key: string, remember: boolean): void {
-  keep('key', key, remember ? kept() : session());
-  credential.value = key;
-}
-export function signOut(): void {
+function become(key: string | null, until: string | null, where?: Storage): void {
   keep('key', null);
   keep('key', null, session());
-  credential.value = null;
+  if (key !== null) keep('key', key, where);
+  keep('until', until, session());
+  batch(() => {
+    credential.value = key;
+    tokenUntil.value = until;
+    expired.value = false;
+  });
 }
+export const signIn = (key: string, remember: boolean): void => become(key, null, remember ? kept() : session());
+export const signInByToken = (token: string, until: string): void => become(token, until, session());
+export const signOut = (): void => become(null, null);
+/** The server takes the issuer's token no more: asked with it again and again, it would take the reader for one who guesses. */
+export function expire(): void {
+  batch(() => {
+    signOut();
+    expired.value = true;
+  });
+}
+
+/** What a sign-in at the issuer began with, in this tab; to be had once. */
+export const begun = {
+  keep: (what: string): boolean => {
+    keep('begun', what, session());
+    return stored('begun', session()) === what;
+  },
+  take: (): string | null => {
+    const what = stored('begun', session());
+    keep('begun', null, session());
+    return what;
+  },
+};

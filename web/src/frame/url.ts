@@ -41,9 +41,11 @@ export function href(to: string, parameters: Record<string, string | null | unde
   return context + where + (text ? `?${text}` : '');
 }
 
-export function go(address: string): void {
+/** `replace` where going back should pass over the page that is left. */
+export function go(address: string, replace = false): void {
   if (address === window.location.pathname + window.location.search) return;
-  window.history.pushState(null, '', address);
+  if (replace) window.history.replaceState(null, '', address);
+  else window.history.pushState(null, '', address);
   read();
   window.scrollTo(0, 0);
 }
