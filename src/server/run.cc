@@ -72,7 +72,7 @@ AccessSettings access_settings(const Settings& settings, const Options& options,
   AccessSettings out;
   out.insecure = settings.insecure_no_auth || options.insecure_no_auth;
   out.open_metrics = settings.open_metrics;
-  out.admin_key_file = settings.admin_key_file;
+  out.key_files = {{"admin", settings.admin_key_file}, {"ingest", settings.ingest_key_file}};
   out.teams = settings.teams;
   out.teams_told = [&cluster] {
     const auto known = cluster.get();

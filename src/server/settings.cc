@@ -156,6 +156,8 @@ const Row kRows[] = {
     {{"server.access.admin-key-file", "",
       "file with a key of 'tessera-server keys generate' that is an admin's from the start: a mounted secret"},
      take<&Settings::admin_key_file>},
+    {{"server.access.ingest-key-file", "", "likewise, of a key that may send samples and nothing else: a relay's"},
+     take<&Settings::ingest_key_file>},
     {{"server.access.teams", "", "the team of a namespace, as a map; keys may be restricted to teams"},
      take<&Settings::teams>},
     {{"server.access.oidc.issuer", "", "URL of an OpenID Connect issuer whose bearer tokens are taken"},

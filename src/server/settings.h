@@ -44,6 +44,7 @@ struct Settings {
   bool insecure_no_auth = false;
   bool open_metrics = false;
   std::string admin_key_file;
+  std::string ingest_key_file;
   std::optional<OidcSettings> oidc;
   std::map<std::string, std::string> teams;  ///< of namespaces
   std::optional<std::int64_t> requests_per_second{1'000};

@@ -83,7 +83,7 @@ Result<std::unique_ptr<Access>> Access::open(std::unique_ptr<store::Database> da
   if (settings.oidc) TRY(check(*settings.oidc));
   std::unique_ptr<Access> out(new Access(std::move(database), std::move(settings), is_loopback(address)));
   TRY(out->reload());
-  TRY(out->take_admin_key());
+  for (const KeyFile& file : out->settings_.key_files) TRY(out->take_key(file));
   if (out->settings_.insecure)
     log::warn("NOBODY IS ASKED WHO HE IS: whoever reaches this address may read and change everything",
               {{"address", address},
@@ -105,28 +105,26 @@ Result<std::unique_ptr<Access>> Access::open(std::unique_ptr<store::Database> da
   return out;
 }
 
-/// For places where nobody can run a command beside the server before it runs. A key of the file that has been revoked
-/// stays so.
-Result<void> Access::take_admin_key() {
-  if (settings_.admin_key_file.empty()) return {};
+/// A key of the file that has been revoked stays so.
+Result<void> Access::take_key(const KeyFile& file) {
+  if (file.path.empty()) return {};
+  const std::string setting = fmt::format("server.access.{}-key-file", file.scope);
   constexpr std::size_t kLongest = 1'000;
-  const std::string text = TRY(read_file(settings_.admin_key_file, kLongest));
+  const std::string text = TRY(read_file(file.path, kLongest));
   const std::string_view secret = trim(text);
   const auto id = key_id(secret);
   if (!id)
-    return fail(Code::Invalid, "server.access.admin-key-file {}: no API key; 'tessera-server keys generate' makes one",
-                settings_.admin_key_file);
+    return fail(Code::Invalid, "{} {}: no API key; 'tessera-server keys generate' makes one", setting, file.path);
   store::KeyRow row{.id = std::string(*id),
-                    .name = "admin key file",
+                    .name = file.scope + " key file",
                     .digest = sha256_hex(secret),
-                    .scopes = {"admin"},
+                    .scopes = {file.scope},
                     .created = now_epoch_ms(),
-                    .created_by = "server.access.admin-key-file"};
+                    .created_by = setting};
   const auto keyring = keys();
   if (const HeldKey* known = keyring->of_id(row.id)) {
     if (same_bytes(known->row.digest, row.digest)) return {};
-    return fail(Code::Invalid, "server.access.admin-key-file {}: another key has the same id: make a new one",
-                settings_.admin_key_file);
+    return fail(Code::Invalid, "{} {}: another key has the same id: make a new one", setting, file.path);
   }
   TRY(changes_.read([&](store::Database& database) {
     return database.atomically([&]() -> Result<void> {

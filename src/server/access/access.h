@@ -21,10 +21,17 @@
 
 namespace tessera::server {
 
+/// A file with a key that is good from the start, for places where nobody can run a command beside the server before it
+/// runs.
+struct KeyFile {
+  std::string scope;
+  std::string path;  ///< empty: none
+};
+
 struct AccessSettings {
-  bool insecure = false;         ///< nobody is asked, on any address
-  bool open_metrics = false;     ///< GET /metrics for everybody
-  std::string admin_key_file{};  ///< a key in it is an admin's from the start; empty: none
+  bool insecure = false;      ///< nobody is asked, on any address
+  bool open_metrics = false;  ///< GET /metrics for everybody
+  std::vector<KeyFile> key_files{};
   Teams teams;
   std::function<Teams()> teams_told{};  ///< more of them, asked each second; `teams` has the last word
   std::optional<OidcSettings> oidc;
@@ -88,7 +95,7 @@ class Access {
   http::Response unauthorized(const http::Request& request, Refused why, std::string detail);
   http::Response refuse(const http::Request& request, Refused why, const Problem& problem);
   std::optional<http::Response> limit(const http::Request& request, const Rule& rule, Caller& caller);
-  Result<void> take_admin_key();
+  Result<void> take_key(const KeyFile& file);
   void look(EpochMs now);
   Result<void> learn_teams();
   void save_uses(EpochMs now);

@@ -127,12 +127,13 @@ TEST_F(AccessTest, AnotherAddressNeedsAKeyFirst) {
 
 TEST_F(AccessTest, AFileMayHoldTheFirstKey) {
   AccessSettings with;
-  with.admin_key_file = (folder.path() / "key").string();
+  const std::string path = (folder.path() / "key").string();
+  with.key_files = {{"admin", path}};
   EXPECT_FALSE(Access::open(database(), with, ":8080")) << "there is no such file";
-  ASSERT_TRUE(write_file_atomically(with.admin_key_file, "not a key"));
+  ASSERT_TRUE(write_file_atomically(path, "not a key"));
   EXPECT_THAT(Access::open(database(), with, ":8080").error().what, HasSubstr("keys generate"));
   const std::string secret = must(make_key()).secret;
-  ASSERT_TRUE(write_file_atomically(with.admin_key_file, secret + "\n"));
+  ASSERT_TRUE(write_file_atomically(path, secret + "\n"));
   EXPECT_TRUE(Access::open(database(), with, ":8080"));
   serve(with);
   EXPECT_EQ(json(ask("GET", "/audit", secret))["total"], 1) << "it is taken once";
@@ -141,6 +142,20 @@ TEST_F(AccessTest, AFileMayHoldTheFirstKey) {
   access.reset();
   serve(with);
   EXPECT_EQ(status("GET", "/gpu/overview", secret), 401) << "a restart does not give it back";
+}
+
+TEST_F(AccessTest, AFileMayHoldAKeyThatSendsAndNoMore) {
+  AccessSettings with;
+  const std::string path = (folder.path() / "key").string();
+  with.key_files = {{"admin", ""}, {"ingest", path}};
+  ASSERT_TRUE(write_file_atomically(path, "not a key"));
+  EXPECT_THAT(Access::open(database(), with, ":8080").error().what, HasSubstr("server.access.ingest-key-file " + path));
+  const std::string secret = must(make_key()).secret;
+  ASSERT_TRUE(write_file_atomically(path, secret));
+  serve(with);
+  EXPECT_EQ(status("GET", "/gpu/overview", secret), 403);
+  EXPECT_EQ(status("POST", "/access/keys", secret), 403);
+  EXPECT_EQ(status("POST", "/write", secret), 200);
 }
 
 TEST_F(AccessTest, EachWayToBeWrongIsTold) {

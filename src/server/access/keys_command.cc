@@ -102,8 +102,8 @@ std::optional<int> run_keys_command(const std::vector<std::string>& arguments) {
   app.require_subcommand(1);
   KeysCommand command;
   auto* make = app.add_subcommand("create", "make a key and print it: it is shown this once");
-  auto* fresh =
-      app.add_subcommand("generate", "print a key that no server knows yet: for server.access.admin-key-file");
+  auto* fresh = app.add_subcommand(
+      "generate", "print a key that no server knows yet: for server.access.admin-key-file and .ingest-key-file");
   auto* show = app.add_subcommand("list", "all keys, without their secrets");
   auto* end = app.add_subcommand("revoke", "take a key back for good");
   for (auto* one : {make, show, end}) {
