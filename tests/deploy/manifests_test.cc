@@ -89,7 +89,7 @@ constexpr Workload kAgent{"tessera-agent", "DaemonSet", "deploy/kubernetes/agent
 constexpr Workload kRelay{"tessera-relay", "StatefulSet", "deploy/kubernetes/relay-statefulset.yaml",
                           "src/relay/routes.cc", "deploy/docker/Dockerfile.relay"};
 
-constexpr Workload kServer{"tessera-server", "StatefulSet", "deploy/kubernetes/server.yaml", "src/server/routes.cc",
+constexpr Workload kServer{"tessera-server", "Deployment", "deploy/kubernetes/server.yaml", "src/server/routes.cc",
                            "deploy/docker/Dockerfile.server"};
 
 class Deployed : public testing::TestWithParam<Workload> {
@@ -259,16 +259,30 @@ TEST(ServerManifest, ReadsWhatItShowsAndChangesNothing) {
 
 class Kept : public testing::TestWithParam<Workload> {};
 
+/// The volume that a pod finds again: a StatefulSet's claim, or a claim that only one pod at a time may have.
+std::string volume_that_stays(const Manifest& manifest, const YAML::Node& workload) {
+  if (const YAML::Node claims = workload["volumeClaimTemplates"]) {
+    EXPECT_TRUE(manifest.has("Service", workload["serviceName"].as<std::string>()));
+    return claims[0]["metadata"]["name"].as<std::string>();
+  }
+  EXPECT_EQ(workload["strategy"]["type"].as<std::string>(""), "Recreate");
+  for (const auto& volume : workload["template"]["spec"]["volumes"])
+    if (const YAML::Node claim = volume["persistentVolumeClaim"]) {
+      EXPECT_TRUE(manifest.has("PersistentVolumeClaim", claim["claimName"].as<std::string>()));
+      return volume["name"].as<std::string>();
+    }
+  return {};
+}
+
 TEST_P(Kept, IsWhereItsVolumesAre) {
   const Workload& is = GetParam();
   const Manifest manifest(is.manifest);
-  const YAML::Node set = manifest.only("StatefulSet")["spec"];
-  const YAML::Node pod = set["template"]["spec"];
+  const YAML::Node workload = manifest.only(is.kind)["spec"];
+  const YAML::Node pod = workload["template"]["spec"];
   EXPECT_TRUE(pod["securityContext"]["runAsNonRoot"].as<bool>(false));
   EXPECT_EQ(pod["securityContext"]["fsGroup"].as<std::string>(""),
             pod["securityContext"]["runAsGroup"].as<std::string>(""));
-  EXPECT_TRUE(manifest.has("Service", set["serviceName"].as<std::string>()));
-  const auto kept = set["volumeClaimTemplates"][0]["metadata"]["name"].as<std::string>();
+  const std::string kept = volume_that_stays(manifest, workload);
   std::map<std::string, std::string> places;  // by volume
   for (const auto& mount : pod["containers"][0]["volumeMounts"]) {
     places[mount["name"].as<std::string>()] = mount["mountPath"].as<std::string>();
