@@ -71,13 +71,13 @@ describe.skipIf(!chromiumAt)('a server with an issuer', () => {
     expect(policy()).toEqual([]);
   });
 
-  it('asks again when the token has expired, and keeps what is shown', async () => {
+  it('asks again when the token has expired, and keeps what is shown', { timeout: 90_000 }, async () => {
     issuer.lifetime = 12 - kLeeway;
     const { page, policy } = await visit('/');
     await button(page).click();
     await page.locator('.tile.lead').waitFor();
     const dialog = page.getByRole('dialog', { name: 'Sign in' });
-    await dialog.getByText('Your sign-in has expired.').waitFor();
+    await dialog.getByText('Your sign-in has expired.').waitFor({ timeout: 45_000 }); // 12 s, and then with what is asked next
     expect(await page.locator('.tile.lead').count()).toBe(1);
     await page.keyboard.press('Escape');
     await page.getByRole('alert').getByRole('button', { name: 'Sign in' }).waitFor();
