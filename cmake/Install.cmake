@@ -1,7 +1,7 @@
 # cmake --install: what a package of Tessera holds. The simulated driver is left out: it must never lie beside a real one.
 include(GNUInstallDirs)
 
-foreach(name tessera tessera-agent tessera-relay tessera-server)
+foreach(name tessera tessera-agent tessera-operator tessera-relay tessera-server)
   if(TARGET ${name})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

@@ -1,0 +1,47 @@
+#pragma once
+// Inside the room: the components, a file each, in the order in which they are applied. A new feature's objects go into
+// the component that runs it, or into a file of its own with a line here and in plan.cc's table.
+#include "operator/objects.h"
+
+namespace tessera::operate {
+
+void make_namespaces(Making& making);     // namespaces.cc
+void make_node_agent(Making& making);     // node_agent.cc: GPUs of nodes
+void make_node_exporter(Making& making);  // node_exporter.cc: CPU, memory, disk, network of nodes
+void make_promql(Making& making);         // promql.cc: the engine with the raw series
+void make_server(Making& making);         // server.cc: API and dashboard
+void make_relay(Making& making);          // relay.cc: what is scraped, and where it goes
+
+// ---- What one has to know of another
+
+Part node_agent_part(const Making& making);
+Part node_exporter_part(const Making& making);
+Part promql_part(const Making& making);
+Part server_part(const Making& making);
+Part relay_part(const Making& making);
+
+inline constexpr int kAgentPort = 9400;
+inline constexpr int kRelayPort = 9411;
+inline constexpr int kServerPort = 8080;
+int promql_port(const Making& making);
+
+/// The Secret of API keys: the server's admin key, and the one that the relay sends with.
+inline constexpr std::string_view kKeys = "tessera-keys";
+inline constexpr std::string_view kAdminKey = "admin-key";
+inline constexpr std::string_view kIngestKey = "ingest-key";
+
+/// The base of a Service's URLs inside the cluster.
+std::string url_of(const Part& part, int port);
+/// What the server and the relay ask of PromQL: the resource's own engine, else the bundled one; empty: none.
+std::string promql_url(const Making& making);
+
+/// Labels that the node agent's pods have for others to select them by.
+TextMap node_agent_labels(const Spec& spec);
+
+/// The relay's configuration (docs/relay.md). Secrets that it names are told by secret_path().
+nlohmann::ordered_json relay_config(const Making& making);  // relay_config.cc
+/// What the resource names for the relay, each once.
+std::vector<SecretKey> relay_secrets(const Spec& spec);
+std::string secret_path(const SecretKey& key);
+
+}  // namespace tessera::operate

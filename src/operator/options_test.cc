@@ -1,0 +1,44 @@
+#include "operator/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tessera::operate {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string text_of(const std::vector<std::string>& arguments) {
+  const auto parsed = parse_options(arguments);
+  if (!parsed) return "error: " + parsed.error().what;
+  const auto* text = std::get_if<Text>(&*parsed);
+  return text != nullptr ? text->text : "";
+}
+
+TEST(Options, PrintsWhatItIsAskedFor) {
+  EXPECT_THAT(text_of({"--help"}), HasSubstr("--dry-run"));
+  EXPECT_THAT(text_of({"--version"}), StartsWith("tessera-operator "));
+  EXPECT_THAT(text_of({"--crd"}), StartsWith("apiVersion: apiextensions.k8s.io/v1\n"));
+}
+
+TEST(Options, TakesAFile) {
+  for (const auto* version : {"1.20", "v1.20.2", "1.20+"}) {
+    const auto parsed = parse_options({"--once", "--dry-run", "--file", "m.yaml", "--kubernetes-version", version});
+    ASSERT_TRUE(parsed) << parsed.error().what;
+    EXPECT_EQ(std::get<Options>(*parsed).file, "m.yaml");
+    EXPECT_EQ(std::get<Options>(*parsed).minor, 20U);
+  }
+}
+
+TEST(Options, SaysWhatIsWrong) {
+  EXPECT_THAT(text_of({}), HasSubstr("--once --dry-run --file FILE"));
+  EXPECT_THAT(text_of({"--dry-ran"}), HasSubstr("did you mean --dry-run?"));
+  for (const auto* version : {"1", "2.3", "x", "1.x", "1.-3"})
+    EXPECT_THAT(text_of({"--once", "--dry-run", "--file", "m", "--kubernetes-version", version}),
+                HasSubstr("such as 1.28"))
+        << version;
+}
+
+}  // namespace
+}  // namespace tessera::operate

@@ -1,0 +1,138 @@
+// API and dashboard: a Deployment, with SQLite in a volume or PostgreSQL elsewhere.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/components.h"
+#include "operator/yaml_text.h"
+
+namespace tessera::operate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kKeysFolder = "/etc/tessera-keys";
+constexpr const char* kIngestFolder = "/etc/tessera-ingest";
+
+bool on_postgresql(const Spec& spec) { return spec.storage.type == "postgresql"; }
+
+SecretKey admin_key(const Spec& spec) {
+  return spec.server.admin_key.value_or(SecretKey{std::string(kKeys), std::string(kAdminKey)});
+}
+
+/// The server's settings (docs/configuration.md); those of the resource win.
+Json settings(const Making& making) {
+  const Spec& spec = making.spec();
+  // On the pod's network: who asks needs a key.
+  Json out{
+      {"server",
+       {{"address", fmt::format("0.0.0.0:{}", kServerPort)},
+        {"access",
+         {{"admin-key-file", fmt::format("{}/{}", kKeysFolder, admin_key(spec).key)},
+          {"ingest-key-file", fmt::format("{}/{}", kIngestFolder, kIngestKey)},
+          {"open-metrics", spec.server.open_metrics}}}}},
+      {"cluster-metadata",
+       {{"enabled", spec.features.k8s_agent.master_agent.enabled ? "true" : "false"}, {"cluster", spec.cluster_name}}}};
+  if (const std::string url = promql_url(making); !url.empty()) out["prometheus"]["url"] = url;
+  if (spec.server.settings.given()) out.merge_patch(raw(spec.server.settings));
+  return out;
+}
+
+/// What rows of nodes and pods show beside the GPUs, and no right to change anything.
+void add_rights(Making& making, const Part& part) {
+  if (!making.spec().features.k8s_agent.master_agent.enabled) return;
+  const auto rule = [](std::string_view group, Json resources, Json verbs) -> Json {
+    return {{"apiGroups", Json::array({group})}, {"resources", std::move(resources)}, {"verbs", std::move(verbs)}};
+  };
+  add_role(making, part, true,
+           Json::array({rule("", Json::array({"nodes", "namespaces", "pods"}), Json::array({"get", "list", "watch"})),
+                        // CPU and memory in use, where there is a metrics server.
+                        rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"}))}));
+}
+
+Json key_volume(const SecretKey& key) {
+  // The group's, which is the server's: fsGroup.
+  return {{"secret",
+           {{"secretName", key.name},
+            {"items", Json::array({{{"key", key.key}, {"path", key.key}}})},
+            {"defaultMode", 0440}}}};
+}
+
+Json container_of(const Making& making) {
+  const Spec& spec = making.spec();
+  Json out = container(making, "server", "tessera-server", spec.server.workload,
+                       {{{"cpu", "200m"}, {"memory", "256Mi"}}, {{"memory", "4Gi"}}});
+  out["args"] = Json::array({"--config=/etc/tessera/server.yaml", "--data=/var/lib/tessera-server"});
+  out["ports"] = Json::array({{{"name", "http"}, {"containerPort", kServerPort}, {"protocol", "TCP"}}});
+  add_probes(out, "http", 5);
+  if (on_postgresql(spec)) out["env"].push_back(env_secret("DATABASE_URL", *spec.storage.url));
+  add_env(out, spec.server.workload.env);
+  return out;
+}
+
+/// The journal, and SQLite's file. Beside PostgreSQL the journal alone, which is some seconds: it may go with the pod.
+Json data_volume(const Making& making, const Part& part) {
+  if (!on_postgresql(making.spec())) return {{"persistentVolumeClaim", {{"claimName", part.name}}}};
+  return {{"emptyDir", {{"sizeLimit", making.spec().storage.volume.size}}}};
+}
+
+Json pod_of(const Making& making, const Part& part) {
+  const Spec& spec = making.spec();
+  Json out = pod_spec(making, part, spec.server.workload);
+  out["automountServiceAccountToken"] = spec.features.k8s_agent.master_agent.enabled;
+  make_plain(out);
+  Json container = container_of(making);
+  out["volumes"] = Json::array();
+  mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
+  mount(out, container, "keys", kKeysFolder, true, key_volume(admin_key(spec)));
+  mount(out, container, "ingest", kIngestFolder, true, key_volume({std::string(kKeys), std::string(kIngestKey)}));
+  mount(out, container, "data", "/var/lib/tessera-server", false, data_volume(making, part));
+  out["containers"] = Json::array({std::move(container)});
+  return out;
+}
+
+/// The server reads its settings at its start only.
+Json deployment(const Making& making, const Part& part, const std::string& settings_text) {
+  const Spec& spec = making.spec();
+  Json pods = pod_template(making, part, spec.server.workload, pod_of(making, part), kServerPort);
+  pods["metadata"]["annotations"]["tessera.dev/settings"] = content_hash(settings_text);
+  Json out = object(making, "Deployment", part);
+  const Json rolling{{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}};
+  const Json recreate{{"type", "Recreate"}};  // SQLite's volume takes one at a time
+  out["spec"] = {{"replicas", spec.server.replicas},
+                 {"strategy", on_postgresql(spec) ? rolling : recreate},
+                 {"selector", {{"matchLabels", selector_labels(making, part)}}},
+                 {"template", std::move(pods)}};
+  return out;
+}
+
+}  // namespace
+
+Part server_part(const Making& making) {
+  return {"tessera-server", "tessera-server", "server", making.spec().home, ""};
+}
+
+void make_server(Making& making) {
+  const Spec& spec = making.spec();
+  if (!has_server(spec)) return;
+  const Part part = server_part(making);
+  Json account = object(making, "ServiceAccount", part);
+  add(making, std::move(account));
+  add_rights(making, part);
+  const std::string text = yaml_text(settings(making));
+  Json map = object(making, "ConfigMap", part);
+  map["data"] = {{"server.yaml", text}};
+  add(making, std::move(map));
+  Json front = service(making, part, kServerPort);
+  front["spec"]["type"] = spec.server.service_type;
+  add(making, std::move(front));
+  if (spec.network_policies) add(making, network_policy(making, part, kServerPort));
+  if (spec.server.replicas > 1) add(making, disruption_budget(making, part));
+  if (!on_postgresql(spec)) add(making, volume_claim(making, part, spec.storage.volume));
+  add(making, deployment(making, part, text));
+  std::vector<std::string> keys{std::string(kIngestKey)};
+  if (!spec.server.admin_key) keys.emplace_back(kAdminKey);
+  making.plan.secrets.push_back({part.home, std::string(kKeys), std::move(keys)});
+}
+
+}  // namespace tessera::operate
