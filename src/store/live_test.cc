@@ -114,7 +114,7 @@ TEST_P(LiveTest, EnginesComeAndGoAsNodesDo) {
 
 TEST_P(LiveTest, RecordsAreHandedOverOnceAndInOrder) {
   EXPECT_EQ(*position_of(*database, "j"), std::nullopt);
-  const std::string body("\0\x01" "body", 6);
+  const std::string body = std::string("\0\x01", 2) + "body";
   for (const std::uint64_t sequence : {7U, 5U, 7U}) ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body}));
   EXPECT_EQ(*handed_over_count(*database), 2U);
   const auto records = handed_over(*database, 10);

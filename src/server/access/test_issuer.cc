@@ -47,9 +47,11 @@ Json Signer::public_key() const {
   return {{"kty", "EC"}, {"crv", "P-256"}, {"kid", id_}, {"x", number("qx", 32)}, {"y", number("qy", 32)}};
 }
 
+std::string Signer::sign(const Json& claims) const { return sign(claims, Json::object()); }
+
 std::string Signer::sign(const Json& claims, const Json& header) const {
   Json full{{"kid", id_}, {"alg", rsa_ ? "RS256" : "ES256"}};
-  if (!header.is_null()) full.update(header);
+  full.update(header);
   const std::string text = base64url(full.dump()) + "." + base64url(claims.dump());
   std::size_t size = 0;
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -86,10 +88,12 @@ TestIssuer::TestIssuer() {
   publish({rsa.public_key(), ec.public_key()});
 }
 
-void TestIssuer::publish(Json keys) {
+void TestIssuer::publish(const Json& keys) {
   const std::lock_guard lock(mutex_);
-  published_ = std::move(keys);
+  published_ = keys.dump();
 }
+
+Json TestIssuer::claims() const { return claims(Json::object()); }
 
 Json TestIssuer::claims(const Json& more) const {
   Json out{{"iss", issuer},     {"sub", "u-1"},          {"aud", {"other", "tessera"}}, {"exp", now / 1000 + 600},
@@ -111,7 +115,7 @@ http::Response TestIssuer::keys() {
   ++fetches;
   if (broken) return json_reply("no keys today");
   const std::lock_guard lock(mutex_);
-  return json_reply({{"keys", published_}});
+  return json_reply({{"keys", Json::parse(published_)}});
 }
 
 std::string TestIssuer::challenge_of(const std::string& verifier) {

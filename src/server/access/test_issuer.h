@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "base/duration.h"
@@ -21,7 +21,9 @@ class Signer {
   Signer(Kind kind, std::string id);
 
   nlohmann::json public_key() const;
-  std::string sign(const nlohmann::json& claims, const nlohmann::json& header = {}) const;
+  std::string sign(const nlohmann::json& claims) const;
+  std::string sign(const nlohmann::json& claims,
+                   const nlohmann::json& header) const;  ///< members of the header besides
 
  private:
   std::string number(const char* name, int pad = 0) const;
@@ -34,9 +36,10 @@ class Signer {
 struct TestIssuer {
   TestIssuer();
 
-  void publish(nlohmann::json keys);
+  void publish(const nlohmann::json& keys);
   /// Of somebody in the group ml, for "tessera" among others.
-  nlohmann::json claims(const nlohmann::json& more = nlohmann::json::object()) const;
+  nlohmann::json claims() const;
+  nlohmann::json claims(const nlohmann::json& more) const;
   /// What the browser comes back with from the authorization endpoint.
   std::string authorize(const std::string& challenge, const std::string& redirect_uri, std::string id_token);
   /// The PKCE challenge of a verifier (S256).
@@ -61,7 +64,7 @@ struct TestIssuer {
   bool is_client(const http::Request& request, const http::Request& form) const;
 
   std::mutex mutex_;
-  nlohmann::json published_;
+  std::string published_;  // keys, in JSON
   std::map<std::string, Given> codes_;
   std::unique_ptr<http::Server> server_;  // last: it uses all of the above
 };
