@@ -1,8 +1,5 @@
 #include "server/keeper.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -21,13 +18,6 @@ constexpr EpochMs kArrivalEvery = 1'000;
 // A device's last_seen in the database may be behind by this much: what vanished while the server was down is missed by
 // what the journal tells of it, which is exact.
 constexpr EpochMs kDeviceEvery = 5 * 60'000;
-
-// Where there are fewer cores than work, those who wait for a reply go first: publishing and saving may be some
-// milliseconds late, and nobody sees it.
-void yield_to_replies() {
-  constexpr int kNicer = 5;
-  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNicer) != 0) return;  // as good as before
-}
 
 constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
 
@@ -103,7 +93,6 @@ KeeperStats Keeper::stats() const {
 std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::now() - started_) / kEpoch) + 1; }
 
 void Keeper::run(const std::stop_token& stop) {
-  yield_to_replies();
   auto due = Clock::now() + options_.publish_every;
   auto save_at = Clock::now() + options_.save_every;
   const Milliseconds count_every = fleet::span_for(options_.fleet.interval);
