@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <regex>
 
@@ -63,12 +64,21 @@ bool selects(const YAML::Node& labels, const YAML::Node& object) {
          });
 }
 
+/// Undefined where something on the way is not there: yaml-cpp throws then.
+YAML::Node below(const YAML::Node& object, std::initializer_list<const char*> path) {
+  YAML::Node node = YAML::Clone(object);
+  for (const char* key : path) {
+    if (!node.IsMap() || !node[key]) return YAML::Node(YAML::NodeType::Undefined);
+    node.reset(YAML::Node(node[key]));
+  }
+  return node;
+}
+
 YAML::Node selector_of(const YAML::Node& object) {
-  const YAML::Node spec = object["spec"];
   const std::string kind = kind_of(object);
-  if (kind == "Service") return spec["selector"];
-  if (kind == "NetworkPolicy") return spec["podSelector"]["matchLabels"];
-  return kind == "CronJob" ? YAML::Node(YAML::NodeType::Undefined) : spec["selector"]["matchLabels"];
+  if (kind == "Service") return below(object, {"spec", "selector"});
+  if (kind == "NetworkPolicy") return below(object, {"spec", "podSelector", "matchLabels"});
+  return kind == "CronJob" ? YAML::Node(YAML::NodeType::Undefined) : below(object, {"spec", "selector", "matchLabels"});
 }
 
 void expect_selecting(const YAML::Node& object, const Objects& objects) {

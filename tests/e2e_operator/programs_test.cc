@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "config/yaml.h"
 #include "tests/e2e/child.h"
 
@@ -55,7 +56,9 @@ TEST(Programs, TakeWhatTheOperatorWritesForThem) {
       if (text == files.end()) continue;
       const Finished said = checked(program, text->second);
       EXPECT_EQ(said.code, 0) << resource << ": " << said.output;
-      EXPECT_EQ(said.output.find("warn"), std::string::npos) << resource << ": " << said.output;
+      for (const std::string_view line : split(said.output, '\n'))  // keys are in the cluster, not here
+        EXPECT_TRUE(line.find("warn") == std::string_view::npos || line.ends_with("cannot be read here"))
+            << resource << ": " << line;
       ++*count;
     }
   }
