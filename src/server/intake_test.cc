@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "base/files.h"
@@ -119,6 +120,33 @@ TEST_F(IntakeTest, OfATimeThatNothingKeepsNothingIsKnown) {
   keeper->caught_up();
   EXPECT_EQ(devices_after_the_end(), 1U) << "nobody waits for a device of the past";
   EXPECT_EQ(fleet.get()->overviews.all.by_presence[static_cast<std::size_t>(fleet::Presence::Missing)], 0U);
+}
+
+TEST_F(IntakeTest, AClockThatIsSetBackDoesNotFillTheJournal) {
+  std::atomic<EpochMs> back = 0;
+  KeeperOptions options;
+  options.fleet.interval = Milliseconds(100);
+  options.read_clock = [&back] {
+    const auto now = FleetClock::read_machine();
+    return FleetClock::Reading{now.wall - back, now.steady};
+  };
+  keeper = keep(options);
+  intake = std::make_unique<Intake>(IntakeLimits{}, *journal, *keeper);
+  const auto write = [&] {
+    const auto body = device(wire::Protocol::V1, 0, now_epoch_ms() - back);
+    return intake->write(request_of(wire::Protocol::V1, body)).status;
+  };
+  EXPECT_EQ(write(), 204);
+  while (keeper->stats().samples < 1) std::this_thread::yield();
+  constexpr EpochMs kHour = 3'600'000;
+  back = kHour;
+  keeper->clock().now();
+  EXPECT_LT(keeper->clock().disbelieved().count(), -kHour + 1'000);
+  while (keeper->clock().disbelieved().count() != 0) EXPECT_EQ(write(), 204);
+  EXPECT_EQ(write(), 204);
+  while (journal->stats().pending.records > 0) std::this_thread::yield();
+  intake.reset();
+  keeper.reset();  // it reads the clock here
 }
 
 TEST_F(IntakeTest, KnowsSoManySeriesAndNoMore) {

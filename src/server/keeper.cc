@@ -144,6 +144,9 @@ void Keeper::run(const std::stop_token& stop) {
 /// Which records a restart has to read again: those of the time in which a state that has not ended may have been told.
 void Keeper::note_arrival(const Batch& batch) {
   fleet_.arrived(batch.arrived);
+  // Where the clock was set back, what came before would be kept for reading again until that time has come once more.
+  if (!arrivals_.empty() && arrivals_.back().time > batch.arrived)
+    for (Arrival& one : arrivals_) one.time = std::min(one.time, batch.arrived);
   if (arrivals_.empty() || batch.arrived >= arrivals_.back().time + kArrivalEvery)
     arrivals_.push_back({batch.arrived, batch.sequence});
 }
