@@ -12,6 +12,7 @@
 #include "server/access/viewer.h"
 #include "server/history.h"
 #include "server/keeper.h"
+#include "server/list_heads.h"
 #include "server/node_texts.h"
 #include "server/query.h"
 
@@ -30,6 +31,7 @@ struct Known {
   const Viewer& viewer;
   const History& history;
   NodeTexts& texts;
+  ListHeads& heads;  ///< of this view, as this viewer sees it
 };
 
 /// A page of a list. A row is made when it is written, so that a long table is never in memory as JSON.

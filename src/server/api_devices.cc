@@ -192,22 +192,26 @@ Page list_devices(const Known& known, Query& query) {
            (use.empty() || is_one(use, of.use.use)) && filter.wants(**row.node, *row.device) &&
            found_by(**row.node, *row.device, search) && holds(fields, row);
   };
-  std::vector<Row> rows;
-  for (std::size_t at = 0; at < known.view.nodes.size(); ++at) {
-    const auto& node = known.view.nodes[at];
-    if (!filter.wants(*node)) continue;
-    for (std::size_t i = 0; i < node->devices.size(); ++i)
-      if (const Row row{&node, &node->devices[i], &known.overviews.nodes[at]->devices[i]}; wants(row))
-        rows.push_back(row);
-  }
+  auto cut = pager.page(known.heads, [&] {
+    std::vector<Row> rows;
+    for (std::size_t at = 0; at < known.view.nodes.size(); ++at) {
+      const auto& node = known.view.nodes[at];
+      if (!filter.wants(*node)) continue;
+      for (std::size_t i = 0; i < node->devices.size(); ++i)
+        if (const Row row{&node, &node->devices[i], &known.overviews.nodes[at]->devices[i]}; wants(row))
+          rows.push_back(row);
+    }
+    return rows;
+  });
   Page page;
-  page.total = rows.size();
-  page.next_cursor = pager.cut(rows);
-  page.rows = rows.size();
-  page.text = [rows, &texts = known.texts](std::size_t at) { return texts.device(*rows[at].node, *rows[at].device); };
-  page.row = [rows = std::move(rows)](std::size_t at, Json& into) {
-    into = device_json(**rows[at].node, *rows[at].device);
+  page.total = cut.total;
+  page.next_cursor = std::move(cut.next);
+  page.rows = cut.rows.size();
+  const auto rows = std::make_shared<const std::vector<Row>>(std::move(cut.rows));
+  page.text = [rows, &texts = known.texts](std::size_t at) {
+    return texts.device(*(*rows)[at].node, *(*rows)[at].device);
   };
+  page.row = [rows](std::size_t at, Json& into) { into = device_json(**(*rows)[at].node, *(*rows)[at].device); };
   return page;
 }
 

@@ -120,7 +120,6 @@ Page list_instances(const Known& known, Query& query) {
   const Pager<Row> pager(query, kSort, "cluster,node,deviceId,start,gi,ci",
                          "cluster,node,index,deviceUuid,start,gi,ci");
   if (!query.finish()) return {};
-  std::vector<Row> rows;
   const auto wants = [&](const Device& device, const DevicePart& part) {
     if (!part.instance || !filter.wants(device, part.part)) return false;
     if (!use.empty() && !is_one(use, fleet::use_of(device, part).use)) return false;
@@ -128,20 +127,24 @@ Page list_instances(const Known& known, Query& query) {
     return is_any(profiles, profile) ||
            is_any(profiles, fleet::profile_key(fleet::model_key_of(device.facts->name), profile).value_or(""));
   };
-  for (const auto& node : known.view.nodes) {
-    if (!filter.wants(*node)) continue;
-    for (const Device& device : node->devices) {
-      if (device.presence == fleet::Presence::Retired || device.instances.empty()) continue;
-      if (!filter.wants(*node, device)) continue;
-      for (const DevicePart& part : fleet::parts_of(device))
-        if (wants(device, part)) rows.push_back({node.get(), &device, part});
+  auto cut = pager.page(known.heads, [&] {
+    std::vector<Row> rows;
+    for (const auto& node : known.view.nodes) {
+      if (!filter.wants(*node)) continue;
+      for (const Device& device : node->devices) {
+        if (device.presence == fleet::Presence::Retired || device.instances.empty()) continue;
+        if (!filter.wants(*node, device)) continue;
+        for (const DevicePart& part : fleet::parts_of(device))
+          if (wants(device, part)) rows.push_back({node.get(), &device, part});
+      }
     }
-  }
+    return rows;
+  });
   Page page;
-  page.total = rows.size();
-  page.next_cursor = pager.cut(rows);
-  page.rows = rows.size();
-  page.row = [rows = std::move(rows)](std::size_t at, Json& into) { into = row_json(rows[at]); };
+  page.total = cut.total;
+  page.next_cursor = std::move(cut.next);
+  page.rows = cut.rows.size();
+  page.row = [rows = std::move(cut.rows)](std::size_t at, Json& into) { into = row_json(rows[at]); };
   return page;
 }
 

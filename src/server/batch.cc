@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "wire/series_walk.h"
 
@@ -98,6 +99,7 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
   const wire::Limits most{limits.series, limits.samples, limits.labels, limits.series, limits.message_bytes};
   wire::SeriesWalk walk(protocol, batch.message, most);
   Unjudged unjudged(judged);
+  EpochMs newest = std::numeric_limits<EpochMs>::min();
   for (;;) {
     const bool more = TRY(walk.next());
     if (!more) break;
@@ -113,8 +115,10 @@ Result<Batch> read_batch(wire::Protocol protocol, std::string message, const Int
         continue;
       }
       batch.samples.push_back({key, sample.value, sample.time});
+      if (sample.time > newest) newest = sample.time;
     }
   }
+  if (!batch.samples.empty()) batch.newest = newest;
   batch.exemplars = walk.exemplar_count();
   batch.histograms = walk.histogram_count();
   if (unjudged.any()) TRY(judge(protocol, batch.message, most, limits, judged));

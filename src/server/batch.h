@@ -1,5 +1,6 @@
 #pragma once
 // One accepted request on its way into the fleet.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Batch {
   wire::Protocol protocol = wire::Protocol::V1;
   std::string message;  ///< decompressed: labels of series that are new are read from it
   std::vector<BatchSample> samples;
+  std::optional<EpochMs> newest{};  ///< of the samples
   std::size_t exemplars = 0;
   std::size_t histograms = 0;
   std::uint64_t sequence = 0;  ///< its record in the journal

@@ -107,11 +107,6 @@ constexpr std::array<RefusalRow, kRefusals> kRefusalRows = {{{"too_large", 413, 
                                                              {"busy", 503, "busy"},
                                                              {"disk", 503, "journal-full"}}};
 
-std::optional<EpochMs> newest_of(const Batch& batch) {
-  if (batch.samples.empty()) return std::nullopt;
-  return std::ranges::max(batch.samples, {}, &BatchSample::time).time;
-}
-
 }  // namespace
 
 std::string_view refusal_name(Refusal refusal) { return kRefusalRows[static_cast<std::size_t>(refusal)].name; }
@@ -152,7 +147,7 @@ std::optional<http::Response> Intake::too_much(const http::Request& request) {
 std::optional<http::Response> Intake::accept(const http::Request& request, Batch batch, std::uint8_t kind,
                                              std::string_view body, const LeftOut& left_out) {
   const std::size_t samples = batch.samples.size(), exemplars = batch.exemplars, histograms = batch.histograms;
-  const auto newest = newest_of(batch);
+  const auto newest = batch.newest;
   if (samples > 0)
     if (const auto kept = keep(std::move(batch), kind, body); !kept)
       return refuse(request, Refusal::Disk, kept.error().what);
@@ -180,7 +175,7 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
     return refuse(request, labels ? Refusal::BadLabels : Refusal::BadMessage, batch.error().what);
   }
   const std::size_t samples = batch->samples.size();
-  if (const auto newest = newest_of(*batch)) keeper_.clock().heard(*newest);
+  if (batch->newest) keeper_.clock().heard(*batch->newest);
   if (told) *told = samples + batch->exemplars + batch->histograms;
   if (auto refused = accept(request, *std::move(batch), kind_of(*form), request.body, left_out))
     return *std::move(refused);

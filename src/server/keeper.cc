@@ -47,7 +47,9 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       saved_(options_.resumed.progress),
       recalling_(saved_.counted > 0),
       recall_from_(saved_.recall_from) {
+  const EpochMs since = clock_.now() - fleet::kMissingKept.count();
   for (const fleet::Remembered& one : options_.resumed.devices) {
+    if (one.device.last_seen < since) continue;  // it had been dropped
     known_devices_[one.cluster + '/' + one.device.facts->uuid] = {one.device.facts, one.node, one.device.last_seen};
     fleet_.remember(one);
   }
@@ -134,6 +136,8 @@ void Keeper::run(const std::stop_token& stop) {
         index_.drop_before(epoch() - old, [this](std::uint32_t slot) {
           (slot & kServing) != 0 ? serving_.forget(slot & ~kServing) : fleet_.forget(slot);
         });
+      if (!recalling_ && !pending_)
+        for (const auto& [cluster, uuid] : fleet_.drop_gone(clock_.now())) known_devices_.erase(cluster + '/' + uuid);
     }
   }
   if (recalling_) return;  // all of it is in the database, and the rest in the journal

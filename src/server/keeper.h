@@ -21,13 +21,14 @@
 #include "journal/journal.h"
 #include "server/batch.h"
 #include "server/fleet_clock.h"
+#include "server/list_heads.h"
 #include "store/archive.h"
 #include "store/cluster_nodes.h"
 #include "store/database.h"
 
 namespace tessera::server {
 
-/// What readers see: finished and immutable.
+/// What readers see: finished and immutable, but for what they keep of it for each other.
 struct Published {
   std::shared_ptr<const fleet::View> view;
   std::shared_ptr<const fleet::ClusterView> cluster = std::make_shared<const fleet::ClusterView>();  ///< never null
@@ -35,6 +36,7 @@ struct Published {
   std::shared_ptr<const fleet::ServingView> serving = std::make_shared<const fleet::ServingView>();  ///< never null
   std::uint64_t applied = 0;  ///< journal's number of the last record that is in it
   std::int64_t epoch = 0;     ///< of the leader who made the view, where servers share a database; else 0
+  std::shared_ptr<ListHeads> heads = std::make_shared<ListHeads>();  ///< never null
 };
 
 struct KeeperStats {

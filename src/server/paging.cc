@@ -37,15 +37,19 @@ std::optional<std::string> unhex(std::string_view text) {
   return out;
 }
 
-/// A cursor belongs to a list of certain rows in a certain order.
-std::string fingerprint_of(const Query& query) {
+/// What makes two pages be of one list.
+std::string list_of(const Query& query) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : query.given())
     if (name != "cursor" && name != "limit") parts.push_back(fmt::format("{}={}", name, value));
   std::ranges::sort(parts);
+  return fmt::format("{} {}", query.request().path, fmt::join(parts, "&"));
+}
+
+/// A cursor belongs to a list of certain rows in a certain order.
+std::string fingerprint_of(std::string_view list) {
   std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
-  for (const char c : fmt::format("{} {}", query.request().path, fmt::join(parts, "&")))
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  for (const char c : list) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   return fmt::format("{:016x}", hash);
 }
 
@@ -123,7 +127,8 @@ Paging read_paging(Query& query, const std::vector<ColumnName>& columns, std::st
   if (!fallback.empty()) add_terms(query, sort ? *sort : fallback, columns, out.terms);
   add_terms(query, identity, columns, out.terms);
   out.rest_is_identity = is_order_of(identity, columns, out.terms);
-  out.fingerprint = fingerprint_of(query);
+  out.list = list_of(query);
+  out.fingerprint = fingerprint_of(out.list);
   const auto cursor = query.text("cursor");
   if (cursor && !read_cursor(*cursor, out))
     query.fault("cursor", "it belongs to no page of this list; begin without it, with the same filters and sort");

@@ -1,7 +1,9 @@
 #include "server/paging.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace tessera::server {
@@ -100,6 +102,50 @@ TEST(Pager, IsTheSameForRowsThatComeInOrder) {
     } while (!cursor.empty());
     EXPECT_EQ(pages, 7) << sort;
   }
+}
+
+// Pages of one view in a row, of whatever length, are those that were cut of all rows each time, and cost one look at
+// all rows as long as they lie in the head.
+TEST(Pager, CutsTheSameOfAHead) {
+  std::mt19937 random(3);
+  for (const std::size_t count : {0U, 1U, 1'999U, 2'000U, 2'001U, 5'000U}) {
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i < count; ++i)
+      rows.push_back({static_cast<int>(i), random() % 4 == 0 ? std::nullopt : std::optional(random() % 50 * 1.0),
+                      std::string(1, static_cast<char>('a' + random() % 3))});
+    for (const char* sort : {"sort=id", "sort=-number", "sort=text,-number"}) {
+      ListHeads heads;
+      std::size_t seen = 0;
+      std::string cursor;
+      do {
+        const std::size_t limit = 1 + random() % 900;
+        const auto request =
+            request_of(fmt::format("{}&limit={}{}{}", sort, limit, cursor.empty() ? "" : "&cursor=", cursor));
+        Query query(request);
+        const Pager<Row> pager(query, kColumns, "id", "id");
+        ASSERT_TRUE(query.finish()) << query.problem()->detail;
+        std::size_t looks = 0;
+        const auto cut = pager.page(heads, [&] { return ++looks, rows; });
+        std::vector<Row> wanted = rows;
+        ASSERT_EQ(cut.next, pager.cut(wanted)) << count << ' ' << sort;
+        ASSERT_TRUE(std::ranges::equal(cut.rows, wanted, {}, &Row::id, &Row::id)) << count << ' ' << sort;
+        EXPECT_EQ(cut.total, count);
+        const bool is_first = cursor.empty();
+        seen += cut.rows.size();
+        cursor = cut.next;
+        if (seen < Pager<Row>::kHeadRows || count <= Pager<Row>::kHeadRows) EXPECT_EQ(looks, is_first ? 1U : 0U);
+      } while (!cursor.empty());
+      EXPECT_EQ(seen, count);
+    }
+  }
+}
+
+TEST(ListHeads, AreOfOneListEach) {
+  ListHeads heads;
+  const auto make = [](int id) { return [id] { return ListHead<Row>{{{id, std::nullopt, ""}}, 1}; }; };
+  EXPECT_EQ(heads.of<Row>("/rows sort=id", make(1))->rows[0].id, 1);
+  EXPECT_EQ(heads.of<Row>("/rows sort=-id", make(2))->rows[0].id, 2);
+  EXPECT_EQ(heads.of<Row>("/rows sort=id", make(3))->rows[0].id, 1);
 }
 
 }  // namespace

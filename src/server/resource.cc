@@ -91,7 +91,8 @@ http::Response make_answer(const Source& source, const std::shared_ptr<const Pub
                     source.supported_models,
                     viewer,
                     source.history,
-                    *source.texts};
+                    *source.texts,
+                    seen ? *seen->heads : *published->heads};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : packed(std::move(out), request);
 }

@@ -150,7 +150,7 @@ std::string_view change_name(ChangeKind kind) { return kNames[static_cast<std::s
 std::vector<Change> changes_between(const View& before, const View& after) {
   std::vector<Change> out;
   Comparison comparison(after.time, out);
-  // Both are sorted, and nodes never leave.
+  // Both are sorted. That a device has left was told long before it is listed no longer.
   auto was = before.nodes.begin();
   for (const auto& node : after.nodes) {
     while (was != before.nodes.end() && name_of(**was) < name_of(*node)) ++was;

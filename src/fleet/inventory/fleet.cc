@@ -38,6 +38,11 @@ void Fleet::arrived(EpochMs time) {
   meter_.arrived(time);
 }
 
+void Fleet::count_slot(const SlotState& state, int more) {
+  subjects_[state.subject].slots += static_cast<std::uint32_t>(more);
+  if (state.metered != kNone) subjects_[state.metered].slots += static_cast<std::uint32_t>(more);
+}
+
 void Fleet::forget(Slot slot) {
   if (slot == kNothing) return;
   SlotState& state = slots_[slot];
@@ -45,11 +50,13 @@ void Fleet::forget(Slot slot) {
     Slot& believed = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
     if (believed == slot) believed = kNothing;
   }
-  if (state.says != Says::DeviceXids && state.row != kNone && --rows_[state.row].slots == 0) {
-    meter_.release(rows_[state.row].tenure);
-    row_by_name_.erase(rows_[state.row].name);
-    rows_[state.row] = {};
-    free_rows_.push_back(state.row);
+  count_slot(state, -1);
+  if (state.has_row() && --rows_[state.detail].slots == 0) {
+    Row& row = rows_[state.detail];
+    meter_.release(row.tenure);
+    row_by_name_.erase(row.name);
+    row = {};
+    free_rows_.push_back(state.detail);
   }
   state = {};
   free_slots_.push_back(slot);

@@ -2,6 +2,7 @@
 // The state of the fleet as its series tell it. One thread writes; readers get immutable views. Pure: time comes in
 // with the samples.
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ namespace tessera::fleet {
 struct FleetLimits {
   std::size_t nodes = 20'000;
   std::size_t devices = 200'000;
-  std::size_t instances = 1'000'000;  ///< GPU instances that were ever told of, of all layouts
+  std::size_t instances = 1'000'000;  ///< GPU instances that known devices ever had, of all layouts
   std::size_t rows = 2'000'000;       ///< sessions and allocations whose series are known
 };
 enum class Bounded : std::uint8_t { Node, Device, Instance, Row };
@@ -51,6 +52,16 @@ struct Ended {
   Session session;
   EpochMs end = 0;
 };
+
+/// A device has a name of its own within a cluster.
+struct DeviceName {
+  std::string cluster, uuid;
+};
+
+/// How long a device is listed that was heard of last then: one that has left for longer than the counts are kept that
+/// tell a request which comes again (see Counted), one that somebody should look for a month.
+inline constexpr Milliseconds kRetiredKept = kCountedKept + Milliseconds(std::chrono::hours(24));
+inline constexpr Milliseconds kMissingKept{std::chrono::hours(24 * 30)};
 
 /// A device that is known from before a restart.
 struct Remembered {
@@ -111,6 +122,10 @@ class Fleet {
   /// again they are waited for as new ones are. Nodes that the API has never shown are none of its.
   void take_cluster(const ClusterView& cluster, EpochMs now);
 
+  /// Devices that have left for good, and nodes that had no others, are listed no longer: their room and their numbers
+  /// of usage are free for others. So not while usage that was taken is still to be looked up.
+  std::vector<DeviceName> drop_gone(EpochMs now);
+
   /// Everything as of `now`. What has not changed since the last view is shared with it.
   std::shared_ptr<const View> publish(EpochMs now);
 
@@ -137,6 +152,7 @@ class Fleet {
     std::uint32_t node = 0;
     std::uint32_t device = 0;  ///< position in the node's devices
     Part part;
+    std::uint32_t slots = 0;  ///< that tell of it
     std::array<Slot, gpu::kReadingCount> believed{};
   };
   /// A session or an allocation, running or not: its series may pause and come back.
@@ -148,18 +164,23 @@ class Fleet {
     std::shared_ptr<const AllocationFacts> allocation;
     Meter::Tenure tenure = 0;  ///< of a session or an allocation
   };
+  /// Of ten million of them: each byte counts.
   struct SlotState {
     EpochMs last = 0;
     std::uint32_t subject = kNone;
-    std::uint32_t row = kNone;      ///< of rows_; the code of Says::DeviceXids
+    /// Of a session, an allocation or a reading of a holder: its number in rows_. Of Says::DeviceXids: the code. Of an
+    /// instance: its compute instance, kNone where it has none.
+    std::uint32_t detail = kNone;
     std::uint32_t metered = kNone;  ///< the instance's own subject, where `subject` is its device
-    Part part;                      ///< of an instance's own numbers
-    std::uint64_t source = 0;       ///< which target was scraped, as a number
-    double factor = 1;
+    std::uint32_t source = 0;       ///< see Identity
     Says says = Says::Nothing;
     gpu::Reading reading{};
+    Scale scale = Scale::One;
     Origin origin = Origin::DcgmExporter;
+
+    bool has_row() const;
   };
+  static_assert(sizeof(SlotState) == 32);
   struct NodeState {
     std::shared_ptr<Node> node{};
     bool published = false;                 ///< a view holds it: it is copied before it is written to
@@ -171,6 +192,20 @@ class Fleet {
   Node& edit(std::uint32_t node);
   Device& device_of(const Subject& subject) { return edit(subject.node).devices[subject.device]; }
 
+  std::uint32_t next_subject() const { return next_of(free_subjects_, subjects_.size()); }
+  std::uint32_t next_node() const { return next_of(free_nodes_, nodes_.size()); }
+  static std::uint32_t next_of(const std::vector<std::uint32_t>& free, std::size_t size) {
+    return free.empty() ? static_cast<std::uint32_t>(size) : free.back();
+  }
+  std::uint32_t new_subject();
+  std::uint32_t new_node();
+  void count_slot(const SlotState& state, int more);
+  bool has_left_for_good(const NodeState& of, const Device& device, EpochMs now) const;
+  std::vector<std::uint32_t> subjects_at(const NodeState& of, std::uint32_t position) const;
+  bool is_unused(std::uint32_t subject) const;
+  void drop_device(std::uint32_t node, std::uint32_t position);
+  void drop_node(std::uint32_t number);
+
   bool in_pool(const Identity& identity) const;
   bool has_room(const Identity& identity, const Part& told);
   bool refuse(Bounded what) { return ++refused_[static_cast<std::size_t>(what)], false; }
@@ -180,6 +215,7 @@ class Fleet {
   static std::string subject_name(std::string_view cluster, std::string_view uuid, const Part& part);
   void begin_subject(const std::string& name, std::uint32_t subject);
   void insert_device(std::uint32_t node, Device device, std::uint32_t subject);
+  void take_out(std::uint32_t node, std::uint32_t position);
   void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
   bool learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time);
   void learn_device_facts(const Subject& subject, Labels labels, EpochMs time);
@@ -195,6 +231,7 @@ class Fleet {
 
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   bool speaks_for(const SlotState& state) const;
+  Part instance_of(const SlotState& state) const;
   void apply_reading(const SlotState& state, double value, EpochMs time);
   void measure(const SlotState& state, std::optional<double> value, EpochMs time);
   void leave(const SlotState& state, Meter::Having having, EpochMs time);
@@ -218,8 +255,10 @@ class Fleet {
   const FleetOptions options_;
   const Milliseconds silence_;  ///< 2.5 intervals
   std::vector<NodeState> nodes_;
+  std::vector<std::uint32_t> free_nodes_;  ///< their nodes are empty
   std::vector<Subject> subjects_;
-  std::vector<SlotState> slots_{1};
+  std::vector<std::uint32_t> free_subjects_;
+  std::deque<SlotState> slots_{1};  ///< grows without a copy of all
   std::vector<Slot> free_slots_;
   std::vector<Row> rows_;
   std::vector<std::uint32_t> free_rows_;
@@ -229,7 +268,7 @@ class Fleet {
   std::unordered_map<std::string, std::vector<Counted>> counted_before_;  ///< of subjects that are not known yet
   RefusedSeries refused_{};
   EpochMs arrived_ = 0;               ///< 0: each sample at its time
-  std::size_t devices_ = 0;           ///< ever known
+  std::size_t devices_ = 0;           ///< known
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::vector<LayoutSeen> layouts_;

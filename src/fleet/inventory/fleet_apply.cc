@@ -65,6 +65,26 @@ bool Fleet::speaks_for(const SlotState& state) const {
   return now == kNothing || (slots_[now].source == state.source && slots_[now].origin == state.origin);
 }
 
+bool Fleet::SlotState::has_row() const {
+  switch (says) {
+    case Says::DeviceXids:
+    case Says::InstanceInfo:
+    case Says::InstanceComputeSlices:
+    case Says::InstanceSmCount:
+    case Says::InstanceMemoryBytes:
+      return false;
+    default:
+      return detail != kNone;
+  }
+}
+
+/// The part that a series of an instance's own facts is about.
+Part Fleet::instance_of(const SlotState& state) const {
+  Part out = subjects_[state.metered].part;
+  if (state.detail != kNone) out.compute_instance = state.detail;
+  return out;
+}
+
 bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (slot == kNothing) return false;
   SlotState& state = slots_[slot];
@@ -84,7 +104,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   switch (state.says) {
     case Says::Reading:
       if (believe(state, slot, time)) apply_reading(state, value, time);
-      if (state.row != kNone && speaks_for(state)) hold(device, state.row, std::nullopt, time);
+      if (state.has_row() && speaks_for(state)) hold(device, state.detail, std::nullopt, time);
       break;
     case Says::InstanceInfo:
     case Says::InstanceComputeSlices:
@@ -123,7 +143,7 @@ void Fleet::measure(const SlotState& state, std::optional<double> value, EpochMs
 }
 
 void Fleet::leave(const SlotState& state, Meter::Having having, EpochMs time) {
-  if (state.row != kNone) meter_.leave(rows_[state.row].tenure, having, time);
+  if (state.has_row()) meter_.leave(rows_[state.detail].tenure, having, time);
 }
 
 void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
@@ -137,9 +157,10 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     readings = &instance.readings;
     quiet_since = &instance.quiet_since;
   }
-  measure(state, value * state.factor, time);
+  const double told = value * factor_of(state.scale);
+  measure(state, told, time);
   if (std::isfinite(value))
-    readings->set(state.reading, value * state.factor);
+    readings->set(state.reading, told);
   else
     readings->clear(state.reading);
   if (state.reading == gpu::Reading::PcieLinkWidth && std::isfinite(value) && value > 0)
@@ -166,7 +187,7 @@ void Fleet::apply_device(const SlotState& state, double value) {
       device.up = value != 0;
       return;
     case Says::DeviceXids:
-      if (const auto count = whole(value)) device.xids[state.row] = *count;
+      if (const auto count = whole(value)) device.xids[state.detail] = *count;
       return;
     default:
       return;
@@ -175,8 +196,9 @@ void Fleet::apply_device(const SlotState& state, double value) {
 
 void Fleet::apply_instance(const SlotState& state, double value, EpochMs time) {
   Device& device = device_of(subjects_[state.subject]);
-  if (!find_instance(device, state.part)) device.layout_since = time;  // it comes back
-  Instance& instance = instance_at(device, state.part, time);
+  const Part part = instance_of(state);
+  if (!find_instance(device, part)) device.layout_since = time;  // it comes back
+  Instance& instance = instance_at(device, part, time);
   instance.last_seen = std::max(instance.last_seen, time);
   meter_.seen(state.metered, time);
   switch (state.says) {
@@ -196,28 +218,28 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
   Device& device = device_of(subject);
   if (state.says == Says::SessionEnd) {
     if (const auto end_time = epoch_ms(value)) {
-      end_session(*nodes_[subject.node].node, device, state.row, *end_time);
+      end_session(*nodes_[subject.node].node, device, state.detail, *end_time);
       leave(state, Meter::Having::Uses, *end_time);
     }
     return;
   }
-  meter_.have(rows_[state.row].tenure, Meter::Having::Uses, time);
-  auto running = std::ranges::find(device.sessions, state.row, &Session::row);
+  meter_.have(rows_[state.detail].tenure, Meter::Having::Uses, time);
+  auto running = std::ranges::find(device.sessions, state.detail, &Session::row);
   const auto start = state.says == Says::SessionStart ? epoch_ms(value) : std::nullopt;
   // The same pid with the same labels, but another process.
   if (running != device.sessions.end() && start && running->start && std::abs(*start - *running->start) > kSameStart) {
-    end_session(*nodes_[subject.node].node, device, state.row, running->last_seen);
+    end_session(*nodes_[subject.node].node, device, state.detail, running->last_seen);
     running = device.sessions.end();
   }
   if (running == device.sessions.end()) {
     Session fresh;
-    fresh.row = state.row;
-    fresh.part = rows_[state.row].part;
+    fresh.row = state.detail;
+    fresh.part = rows_[state.detail].part;
     fresh.first_seen = time;
     device.sessions.push_back(std::move(fresh));
     running = device.sessions.end() - 1;
   }
-  running->facts = rows_[state.row].session;
+  running->facts = rows_[state.detail].session;
   running->last_seen = std::max(running->last_seen, time);
   switch (state.says) {
     case Says::SessionStart:
@@ -278,16 +300,16 @@ void Fleet::mark_shared(Device& device) {
 
 /// The end of one series of a pod. What another one told of it at this time stands.
 void Fleet::let_go(const SlotState& state, Device& device, EpochMs time) {
-  if (state.row == kNone || !speaks_for(state)) return;
+  if (!state.has_row() || !speaks_for(state)) return;
   leave(state, Meter::Having::Holds, time);
-  const auto over = [&](const Allocation& one) { return one.row == state.row && one.last_seen < time; };
+  const auto over = [&](const Allocation& one) { return one.row == state.detail && one.last_seen < time; };
   if (std::erase_if(device.allocations, over) > 0) mark_shared(device);
 }
 
 /// gpu_allocation_used has fewer labels than gpu_allocation_info, but those that make a row.
 void Fleet::apply_allocation(const SlotState& state, double value, EpochMs time) {
   const bool tells_use = state.says == Says::AllocationUsed;
-  hold(device_of(subjects_[state.subject]), state.row, tells_use ? std::optional(value != 0) : std::nullopt, time);
+  hold(device_of(subjects_[state.subject]), state.detail, tells_use ? std::optional(value != 0) : std::nullopt, time);
 }
 
 void Fleet::end(Slot slot, EpochMs time) {
@@ -315,24 +337,26 @@ void Fleet::end(Slot slot, EpochMs time) {
       }
       return;
     }
-    case Says::InstanceInfo:
-      drop_instance(device, state.part);
-      if (!find_instance(device, {state.part.gpu_instance, {}})) meter_.gone(state.metered, time);
+    case Says::InstanceInfo: {
+      const Part part = instance_of(state);
+      drop_instance(device, part);
+      if (!find_instance(device, {part.gpu_instance, {}})) meter_.gone(state.metered, time);
       device.layout_since = time;
       return;
+    }
     case Says::SessionInfo:
       leave(state, Meter::Having::Uses, time);
-      if (const auto running = std::ranges::find(device.sessions, state.row, &Session::row);
+      if (const auto running = std::ranges::find(device.sessions, state.detail, &Session::row);
           running != device.sessions.end())
-        end_session(*nodes_[subject.node].node, device, state.row, running->last_seen);
+        end_session(*nodes_[subject.node].node, device, state.detail, running->last_seen);
       return;
     case Says::AllocationInfo:
       leave(state, Meter::Having::Holds, time);
-      std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.row; });
+      std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.detail; });
       return;
     case Says::AllocationUsed:
       for (Allocation& one : device.allocations)
-        if (one.row == state.row) one.used.reset();
+        if (one.row == state.detail) one.used.reset();
       return;
     case Says::DeviceUp:
       device.up.reset();

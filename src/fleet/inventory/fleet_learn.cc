@@ -74,14 +74,15 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
   SlotState state;
   state.says = meaning.says;
   state.reading = meaning.reading;
-  state.factor = meaning.factor;
+  state.scale = meaning.scale;
   state.origin = identity.origin;
   state.source = identity.source;
   const Part told = std::exchange(identity.part, part_of(meaning, identity.part));
   if (!has_room(identity, told)) return kNothing;
   state.subject = learn_part(identity, time);
   if (!learn_labels(state, identity, told, labels, time)) return kNothing;
-  if (state.says != Says::DeviceXids && state.row != kNone) ++rows_[state.row].slots;
+  count_slot(state, 1);
+  if (state.has_row()) ++rows_[state.detail].slots;
   if (free_slots_.empty()) {
     slots_.push_back(state);
     return static_cast<Slot>(slots_.size() - 1);
@@ -100,25 +101,25 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::Reading:
       learn_device_facts(subject, labels, time);
       if (told.gpu_instance) learn_instance_facts(subject, gpu_instance, labels, time);
-      if (!holder.empty()) state.row = learn_allocation(identity, gpu_instance, labels, holder, time);
+      if (!holder.empty()) state.detail = learn_allocation(identity, gpu_instance, labels, holder, time);
       return true;
     case Says::AllocationInfo:
     case Says::AllocationUsed:
       if (holder.empty()) return false;
-      state.row = learn_allocation(identity, told, labels, holder, time);
-      return state.row != kNone;
+      state.detail = learn_allocation(identity, told, labels, holder, time);
+      return state.detail != kNone;
     case Says::SessionInfo:
     case Says::SessionStart:
     case Says::SessionMemoryBytes:
     case Says::SessionUtilPercent:
     case Says::SessionMemoryUtilPercent:
     case Says::SessionEnd:
-      state.row = learn_session(identity, told, labels, holder, time);
-      return state.row != kNone;
+      state.detail = learn_session(identity, told, labels, holder, time);
+      return state.detail != kNone;
     case Says::DeviceXids: {
       const auto code = number(exporters_label(labels, "xid"));
       if (!code) return false;
-      state.row = *code;
+      state.detail = *code;
       return true;
     }
     case Says::InstanceInfo:
@@ -126,7 +127,7 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
     case Says::InstanceSmCount:
     case Says::InstanceMemoryBytes:
       if (!told.gpu_instance) return false;
-      state.part = told;
+      state.detail = told.compute_instance.value_or(kNone);
       state.metered = metered(identity, told, time);
       learn_instance_facts(subject, told, labels, time);
       return true;
@@ -147,9 +148,9 @@ bool Fleet::in_pool(const Identity& identity) const {
 
 bool Fleet::has_room(const Identity& identity, const Part& told) {
   const FleetLimits& most = options_.limits;
-  const bool full_of_nodes = nodes_.size() >= most.nodes;
+  const bool full_of_nodes = nodes_.size() - free_nodes_.size() >= most.nodes;
   const bool full_of_devices = devices_ >= most.devices;
-  const bool full_of_instances = subjects_.size() - devices_ >= most.instances;
+  const bool full_of_instances = subjects_.size() - free_subjects_.size() - devices_ >= most.instances;
   if (full_of_nodes && !node_by_name_.contains(fmt::format("{}/{}", identity.cluster, identity.node)))
     return refuse(Bounded::Node);
   if (full_of_devices && !subject_by_name_.contains(subject_name(identity.cluster, identity.uuid, {})))
@@ -161,18 +162,19 @@ bool Fleet::has_room(const Identity& identity, const Part& told) {
 }
 
 std::uint32_t Fleet::learn_node(const Identity& identity) {
-  const auto [entry, fresh] = node_by_name_.try_emplace(fmt::format("{}/{}", identity.cluster, identity.node),
-                                                        static_cast<std::uint32_t>(nodes_.size()));
+  const auto [entry, fresh] =
+      node_by_name_.try_emplace(fmt::format("{}/{}", identity.cluster, identity.node), next_node());
   if (!fresh) return entry->second;
   auto node = std::make_shared<Node>();
   node->cluster = identity.cluster;
   node->name = identity.node;
-  nodes_.push_back({.node = std::move(node)});
-  const auto place = std::ranges::lower_bound(order_, std::tie(nodes_.back().node->cluster, nodes_.back().node->name),
-                                              {}, [&](std::uint32_t other) {
-                                                const Node& known = *nodes_[other].node;
-                                                return std::tie(known.cluster, known.name);
-                                              });
+  const auto name_of = [&](std::uint32_t number) {
+    const Node& known = *nodes_[number].node;
+    return std::tie(known.cluster, known.name);
+  };
+  const std::uint32_t number = new_node();
+  nodes_[number] = {.node = std::move(node)};
+  const auto place = std::ranges::lower_bound(order_, name_of(number), {}, name_of);
   order_.insert(place, entry->second);
   return entry->second;
 }
@@ -203,14 +205,22 @@ void Fleet::insert_device(std::uint32_t node, Device device, std::uint32_t subje
   nodes_[node].subjects.push_back(subject);
 }
 
+/// A device whose subjects are not the node's any more.
+void Fleet::take_out(std::uint32_t node, std::uint32_t position) {
+  std::vector<Device>& devices = edit(node).devices;
+  devices.erase(devices.begin() + position);
+  for (const std::uint32_t other : nodes_[node].subjects)
+    if (subjects_[other].device > position) --subjects_[other].device;
+}
+
 std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
   const std::uint32_t node = learn_node(identity);
   const std::string name = subject_name(identity.cluster, identity.uuid, {});
-  const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
+  const auto [entry, fresh] = subject_by_name_.try_emplace(name, next_subject());
   const std::uint32_t subject = entry->second;
   if (fresh) {
     ++devices_;
-    subjects_.emplace_back();
+    new_subject();
     DeviceFacts facts;
     facts.uuid = identity.uuid;
     facts.index = identity.index.value_or(0);
@@ -238,14 +248,11 @@ void Fleet::move_device(std::uint32_t subject, std::uint32_t node, unsigned inde
   DeviceFacts facts = *device.facts;
   facts.index = index;
   device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
-  std::vector<std::uint32_t> parts;
-  for (const std::uint32_t other : nodes_[before].subjects)
-    if (other != subject && subjects_[other].device == position) parts.push_back(other);
-  edit(before).devices.erase(edit(before).devices.begin() + position);
+  std::vector<std::uint32_t> parts = subjects_at(nodes_[before], position);
+  std::erase(parts, subject);
   std::erase_if(nodes_[before].subjects,
                 [&](std::uint32_t other) { return other == subject || std::ranges::count(parts, other) != 0; });
-  for (const std::uint32_t other : nodes_[before].subjects)
-    if (subjects_[other].device > position) --subjects_[other].device;
+  take_out(before, position);
   insert_device(node, std::move(device), subject);
   for (const std::uint32_t part : parts) {
     subjects_[part].node = node;
@@ -258,13 +265,12 @@ std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   const std::uint32_t device = learn_device(identity, time);
   if (!identity.part.gpu_instance) return device;
   const std::string name = subject_name(identity.cluster, identity.uuid, identity.part);
-  const auto [entry, fresh] = subject_by_name_.try_emplace(name, static_cast<std::uint32_t>(subjects_.size()));
+  const auto [entry, fresh] = subject_by_name_.try_emplace(name, next_subject());
   if (!fresh) return entry->second;
-  Subject part;
+  Subject& part = subjects_[new_subject()];
   part.node = subjects_[device].node;
   part.device = subjects_[device].device;
   part.part = identity.part;
-  subjects_.push_back(part);
   nodes_[part.node].subjects.push_back(entry->second);
   begin_subject(name, entry->second);
   return entry->second;

@@ -10,13 +10,11 @@ namespace {
 
 using gpu::Reading;
 
-constexpr double kMebibyte = 1U << 20U;
-
 struct Row {
   std::string_view name;
   Says says;
   Reading reading{};
-  double factor = 1;
+  Scale scale = Scale::One;
 };
 
 // Sorted by name. Two names of one reading are dcgm-exporter's spelling before and after DCGM 4.6, whose values are the
@@ -36,12 +34,12 @@ constexpr Row kRows[] = {
     {"DCGM_FI_DEV_ENC_UTIL", Says::Reading, Reading::EncoderUtilPercent},
     {"DCGM_FI_DEV_ENFORCED_POWER_LIMIT", Says::Reading, Reading::PowerLimitWatts},
     {"DCGM_FI_DEV_FAN_SPEED", Says::Reading, Reading::FanPercent},
-    {"DCGM_FI_DEV_FAN_SPEED_RATIO", Says::Reading, Reading::FanPercent, 1e2},
-    {"DCGM_FI_DEV_FB_FREE", Says::Reading, Reading::MemoryFreeBytes, kMebibyte},
-    {"DCGM_FI_DEV_FB_RESERVED", Says::Reading, Reading::MemoryReservedBytes, kMebibyte},
-    {"DCGM_FI_DEV_FB_TOTAL", Says::Reading, Reading::MemoryTotalBytes, kMebibyte},
-    {"DCGM_FI_DEV_FB_USED", Says::Reading, Reading::MemoryUsedBytes, kMebibyte},
-    {"DCGM_FI_DEV_GPU_ENERGY_JOULES_TOTAL", Says::Reading, Reading::EnergyMillijoulesTotal, 1e3},
+    {"DCGM_FI_DEV_FAN_SPEED_RATIO", Says::Reading, Reading::FanPercent, Scale::Hundred},
+    {"DCGM_FI_DEV_FB_FREE", Says::Reading, Reading::MemoryFreeBytes, Scale::Mebi},
+    {"DCGM_FI_DEV_FB_RESERVED", Says::Reading, Reading::MemoryReservedBytes, Scale::Mebi},
+    {"DCGM_FI_DEV_FB_TOTAL", Says::Reading, Reading::MemoryTotalBytes, Scale::Mebi},
+    {"DCGM_FI_DEV_FB_USED", Says::Reading, Reading::MemoryUsedBytes, Scale::Mebi},
+    {"DCGM_FI_DEV_GPU_ENERGY_JOULES_TOTAL", Says::Reading, Reading::EnergyMillijoulesTotal, Scale::Thousand},
     {"DCGM_FI_DEV_GPU_PSTATE", Says::Reading, Reading::PerformanceState},
     {"DCGM_FI_DEV_GPU_TEMP", Says::Reading, Reading::TemperatureCelsius},
     {"DCGM_FI_DEV_GPU_TEMP_CELSIUS", Says::Reading, Reading::TemperatureCelsius},
@@ -49,7 +47,7 @@ constexpr Row kRows[] = {
     {"DCGM_FI_DEV_GPU_UTIL", Says::Reading, Reading::GpuUtilPercent},
     {"DCGM_FI_DEV_GPU_UTIL_RATIO", Says::Reading, Reading::GpuUtilPercent},
     {"DCGM_FI_DEV_LOW_UTIL_VIOLATION", Says::Reading, Reading::LowUtilViolationNanosecondsTotal},
-    {"DCGM_FI_DEV_MEMORY_CLOCK_HERTZ", Says::Reading, Reading::MemoryClockMhz, 1e-6},
+    {"DCGM_FI_DEV_MEMORY_CLOCK_HERTZ", Says::Reading, Reading::MemoryClockMhz, Scale::Millionth},
     {"DCGM_FI_DEV_MEMORY_TEMP", Says::Reading, Reading::MemoryTemperatureCelsius},
     {"DCGM_FI_DEV_MEMORY_TEMP_CELSIUS", Says::Reading, Reading::MemoryTemperatureCelsius},
     {"DCGM_FI_DEV_MEM_CLOCK", Says::Reading, Reading::MemoryClockMhz},
@@ -78,13 +76,13 @@ constexpr Row kRows[] = {
     {"DCGM_FI_DEV_ROW_REMAP_UNCORRECTABLE_TOTAL", Says::Reading, Reading::RemappedRowsUncorrectable},
     {"DCGM_FI_DEV_SLOWDOWN_TEMP", Says::Reading, Reading::SlowdownTemperatureCelsius},
     {"DCGM_FI_DEV_SM_CLOCK", Says::Reading, Reading::SmClockMhz},
-    {"DCGM_FI_DEV_SM_CLOCK_HERTZ", Says::Reading, Reading::SmClockMhz, 1e-6},
+    {"DCGM_FI_DEV_SM_CLOCK_HERTZ", Says::Reading, Reading::SmClockMhz, Scale::Millionth},
     {"DCGM_FI_DEV_SYNC_BOOST_VIOLATION", Says::Reading, Reading::SyncBoostViolationNanosecondsTotal},
     {"DCGM_FI_DEV_THERMAL_VIOLATION", Says::Reading, Reading::ThermalViolationNanosecondsTotal},
     {"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", Says::Reading, Reading::EnergyMillijoulesTotal},
     {"DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", Says::Reading, Reading::RemappedRowsUncorrectable},
     {"DCGM_FI_DEV_VIDEO_CLOCK", Says::Reading, Reading::VideoClockMhz},
-    {"DCGM_FI_DEV_VIDEO_CLOCK_HERTZ", Says::Reading, Reading::VideoClockMhz, 1e-6},
+    {"DCGM_FI_DEV_VIDEO_CLOCK_HERTZ", Says::Reading, Reading::VideoClockMhz, Scale::Millionth},
     {"DCGM_FI_DEV_XID_ERROR", Says::Reading, Reading::XidLast},
     {"DCGM_FI_DEV_XID_ERRORS", Says::Reading, Reading::XidLast},
     {"DCGM_FI_PROF_DRAM_ACTIVE", Says::Reading, Reading::DramActiveRatio},
@@ -167,7 +165,12 @@ std::string_view first_of(Labels labels, std::initializer_list<std::string_view>
 Meaning meaning_of(std::string_view metric) {
   const auto* row = std::ranges::lower_bound(kRows, metric, {}, &Row::name);
   if (row == std::end(kRows) || row->name != metric) return {};
-  return {row->says, row->reading, row->factor};
+  return {row->says, row->reading, row->scale};
+}
+
+double factor_of(Scale scale) {
+  constexpr std::array<double, 5> kFactors = {1, 1e2, 1e3, 1U << 20U, 1e-6};
+  return kFactors[static_cast<std::size_t>(scale)];
 }
 
 bool is_per_instance(Reading reading) {
@@ -221,7 +224,8 @@ Identity identity_of(Labels labels) {
   const bool by_agent = label(labels, "job").find("tessera-agent") != std::string_view::npos;
   out.origin = is_dcgm && !by_agent ? Origin::DcgmExporter : Origin::Agent;
   const std::hash<std::string_view> hash;
-  out.source = hash(label(labels, "job")) * 31 + hash(label(labels, "instance"));
+  const std::uint64_t source = hash(label(labels, "job")) * 31 + hash(label(labels, "instance"));
+  out.source = static_cast<std::uint32_t>(source ^ source >> 32U);
   return out;
 }
 

@@ -40,10 +40,14 @@ enum class Says : std::uint8_t {
 /// Who speaks. Where two tell the same of one subject, the later in this list is believed while it speaks.
 enum class Origin : std::uint8_t { DcgmExporter, Agent };
 
+/// Turns a value into its reading's unit.
+enum class Scale : std::uint8_t { One, Hundred, Thousand, Mebi, Millionth };
+double factor_of(Scale scale);
+
 struct Meaning {
   Says says = Says::Nothing;
   gpu::Reading reading{};  ///< of Says::Reading
-  double factor = 1;       ///< turns the value into the reading's unit
+  Scale scale = Scale::One;
   bool operator==(const Meaning&) const = default;
 };
 
@@ -71,7 +75,7 @@ struct Identity {
   std::optional<unsigned> index;
   Part part;
   Origin origin = Origin::DcgmExporter;
-  std::uint64_t source = 0;  ///< the target that was scraped, by `job` and `instance`
+  std::uint32_t source = 0;  ///< the target that was scraped: a hash of `job` and `instance`
 };
 Identity identity_of(Labels labels);
 

@@ -8,14 +8,22 @@ namespace tessera::fleet {
 namespace {
 using gpu::Reading;
 
+TEST(MeaningOf, TurnsIntoTheUnitOfTheReading) {
+  EXPECT_EQ(factor_of(Scale::One), 1);
+  EXPECT_EQ(factor_of(Scale::Hundred), 100);
+  EXPECT_EQ(factor_of(Scale::Thousand), 1000);
+  EXPECT_EQ(factor_of(Scale::Mebi), 1048576);
+  EXPECT_EQ(factor_of(Scale::Millionth), 1e-6);
+}
+
 TEST(MeaningOf, KnowsBothSpellingsAndTheirUnits) {
-  const Meaning temperature{Says::Reading, Reading::TemperatureCelsius, 1};
+  const Meaning temperature{Says::Reading, Reading::TemperatureCelsius, Scale::One};
   EXPECT_EQ(meaning_of("DCGM_FI_DEV_GPU_TEMP"), temperature);
   EXPECT_EQ(meaning_of("DCGM_FI_DEV_GPU_TEMP_CELSIUS"), temperature);
-  EXPECT_EQ(meaning_of("DCGM_FI_DEV_GPU_UTIL_RATIO"), (Meaning{Says::Reading, Reading::GpuUtilPercent, 1}))
+  EXPECT_EQ(meaning_of("DCGM_FI_DEV_GPU_UTIL_RATIO"), (Meaning{Says::Reading, Reading::GpuUtilPercent, Scale::One}))
       << "a percentage in spite of its name";
-  EXPECT_EQ(meaning_of("DCGM_FI_DEV_FB_USED"), (Meaning{Says::Reading, Reading::MemoryUsedBytes, 1048576}));
-  EXPECT_EQ(meaning_of("DCGM_FI_DEV_FAN_SPEED_RATIO"), (Meaning{Says::Reading, Reading::FanPercent, 100}));
+  EXPECT_EQ(meaning_of("DCGM_FI_DEV_FB_USED"), (Meaning{Says::Reading, Reading::MemoryUsedBytes, Scale::Mebi}));
+  EXPECT_EQ(meaning_of("DCGM_FI_DEV_FAN_SPEED_RATIO"), (Meaning{Says::Reading, Reading::FanPercent, Scale::Hundred}));
   EXPECT_EQ(meaning_of("DCGM_FI_PROF_TENSOR_ACTIVE").reading, Reading::TensorActiveRatio);
   for (const auto* other : {"", "up", "DCGM_FI_DEV_GPU_UTI", "DCGM_FI_DEV_GPU_UTILX", "gpu_session_count"})
     EXPECT_EQ(meaning_of(other), Meaning{}) << other;

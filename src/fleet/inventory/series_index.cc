@@ -17,7 +17,7 @@ std::uint32_t SeriesIndex::find(const SeriesKey& key, std::uint32_t epoch) {
 
 void SeriesIndex::insert(const SeriesKey& key, std::uint32_t slot, std::uint32_t epoch) {
   constexpr std::size_t kFirst = 1024;
-  if ((size_ + 1) * 4 > entries_.size() * 3) grow(entries_.empty() ? kFirst : entries_.size() * 2);
+  if ((size_ + 1) * 8 > entries_.size() * 7) grow(entries_.empty() ? kFirst : entries_.size() * 2);
   put({key, slot, epoch});
   ++size_;
 }

@@ -46,7 +46,7 @@ class SeriesIndex {
   void grow(std::size_t capacity);
   void put(const Entry& entry);
 
-  std::vector<Entry> entries_;  ///< a power of two, at most three quarters full
+  std::vector<Entry> entries_;  ///< a power of two, at most seven eighths full
   std::size_t size_ = 0;
 };
 

@@ -68,6 +68,12 @@ void ToldPages::scrape(EpochMs time, const std::string& target, const std::strin
   last_scrape_[target] = std::move(told);
 }
 
+void ToldPages::forget() {
+  for (const auto& [series, known] : slots_) known.serves ? serving.forget(known.slot) : fleet.forget(known.slot);
+  slots_.clear();
+  last_scrape_.clear();
+}
+
 const Node& node_of(const View& view, const std::string& name) {
   for (const auto& node : view.nodes)
     if (name.empty() || node->name == name) return *node;

@@ -17,6 +17,9 @@ class ToldPages {
   /// `labels` are the target's, as `node="a",job="x"`.
   void scrape(EpochMs time, const std::string& labels, const std::string& page);
 
+  /// All series are forgotten, as those are that nobody has sent for long.
+  void forget();
+
   Fleet fleet;
   Serving serving;
 

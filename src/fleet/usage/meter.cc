@@ -295,6 +295,17 @@ void Meter::remember(const Counted& one) {
   }
 }
 
+bool Meter::is_unused(std::uint32_t number) const {
+  if (number >= subjects_.size()) return true;
+  const Subject& of = subjects_[number];
+  return of.newest == kNone && of.owner == kNone && !of.seen.is_known() &&
+         std::ranges::none_of(of.fields, [](const Told& one) { return one.is_known(); });
+}
+
+void Meter::drop(std::uint32_t number) {
+  if (number < subjects_.size()) subjects_[number] = {};
+}
+
 void Meter::forget(Tenure tenure) {
   Owner& owner = tenures_[tenure];
   Tenure* at = &subjects_[owner.subject].owner;

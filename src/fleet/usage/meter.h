@@ -98,6 +98,10 @@ class Meter {
   /// From before a restart.
   void remember(const Counted& one);
 
+  /// Nothing of it lasts, is to be taken or has an owner: its number may be another's once it is dropped.
+  bool is_unused(std::uint32_t subject) const;
+  void drop(std::uint32_t subject);
+
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 

@@ -17,6 +17,7 @@ struct Seen {
   fleet::Overviews overviews;
   std::shared_ptr<const fleet::ClusterView> cluster;
   std::shared_ptr<const fleet::ServingView> serving;
+  std::shared_ptr<ListHeads> heads = std::make_shared<ListHeads>();
 };
 
 /// Thread-safe. What has not changed since the last view is shared with it, so a new view costs what has changed in it.
