@@ -9,4 +9,8 @@ namespace tessera {
 /// again and again is better smaller than that, since the kernel clears pages. Before the first thread is started.
 void bound_heap(int arenas, std::size_t own_pages);
 
+/// Memory that will be read at random, and has not been touched yet, is better in pages of 2 MiB: the processor knows
+/// the places of few small ones. Says nothing where the kernel has none.
+void prefer_huge_pages(void* memory, std::size_t bytes);
+
 }  // namespace tessera

@@ -71,13 +71,15 @@ struct ClusterApi : testing::Test {
     cluster = state.view();
     view = told.fleet.publish(kStart);
     overviews = fold.of(*view);
+    heads = std::make_unique<ListHeads>();
   }
   Json items(List list, const std::string& query, const std::string& schema) {
     http::Request request;
     request.method = "GET";
     request.query = query;
     Query asked(request);
-    const Page page = list({*view, overviews, *cluster, serving, supported, everybody(), history, texts}, asked);
+    const Page page =
+        list({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -105,6 +107,7 @@ struct ClusterApi : testing::Test {
   std::vector<std::string> supported;
   History history;
   NodeTexts texts;
+  std::unique_ptr<ListHeads> heads;
   std::optional<Problem> problem;
 };
 
@@ -144,7 +147,7 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history, texts}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads}, asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));

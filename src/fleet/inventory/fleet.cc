@@ -1,6 +1,7 @@
 #include "fleet/inventory/fleet.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "fleet/inventory/parts.h"
@@ -26,6 +27,7 @@ Fleet::Fleet(FleetOptions options)
 
 Node& Fleet::edit(std::uint32_t node) {
   NodeState& state = nodes_[node];
+  state.changes_at.reset();
   if (state.published) {
     state.node = std::make_shared<Node>(*state.node);
     state.published = false;
@@ -62,21 +64,26 @@ void Fleet::forget(Slot slot) {
   free_slots_.push_back(slot);
 }
 
-/// Whether there is anything in the node that time alone changes.
-bool Fleet::needs_sweep(const NodeState& of, EpochMs now) const {
-  return std::ranges::any_of(of.node->devices, [&](const Device& device) {
-    if (device.presence == Presence::Present && silent(device.last_seen, now)) return true;
-    if (is_missing(of, device, now) || is_replaced(*of.node, device)) return true;
-    const auto is_silent = [&](const auto& one) { return silent(one.last_seen, now); };
-    return std::ranges::any_of(device.sessions, is_silent) || std::ranges::any_of(device.allocations, is_silent) ||
-           std::ranges::any_of(device.instances, is_silent);
-  });
+/// The first time at which time alone changes something in the node; its past where it does now.
+EpochMs Fleet::changes_at(const NodeState& of) const {
+  EpochMs out = std::numeric_limits<EpochMs>::max();
+  const auto silent_at = [&](const auto& one) { out = std::min(out, one.last_seen + silence_.count() + 1); };
+  for (const Device& device : of.node->devices) {
+    if (is_replaced(*of.node, device)) return 0;
+    if (device.presence == Presence::Stale) out = std::min(out, missing_at(of, device));
+    if (device.presence != Presence::Present) continue;
+    silent_at(device);
+    std::ranges::for_each(device.sessions, silent_at);
+    std::ranges::for_each(device.allocations, silent_at);
+    std::ranges::for_each(device.instances, silent_at);
+  }
+  return out;
 }
 
-bool Fleet::is_missing(const NodeState& of, const Device& device, EpochMs now) const {
+EpochMs Fleet::missing_at(const NodeState& of, const Device& device) const {
   // A backlog may tell of the past of what is there: while it comes in, nobody has to look.
   const EpochMs heard = std::max({device.last_seen, of.back, device.live ? EpochMs{0} : device.heard});
-  return device.presence == Presence::Stale && now - heard > options_.missing_after.count();
+  return heard + options_.missing_after.count() + 1;
 }
 
 /// The device's numbers held for 2.5 intervals; from here on nobody knows.
@@ -99,7 +106,8 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
   Node& node = edit(number);
   for (Device& device : node.devices) {
     if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device);
-    if (is_missing(nodes_[number], device, now)) device.presence = device.live ? Presence::Missing : Presence::Retired;
+    if (device.presence == Presence::Stale && now >= missing_at(nodes_[number], device))
+      device.presence = device.live ? Presence::Missing : Presence::Retired;
     if (is_replaced(node, device)) device.presence = Presence::Retired;
     if (device.presence != Presence::Present) continue;
     for (std::size_t i = device.sessions.size(); i-- > 0;)
@@ -113,8 +121,11 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
 }
 
 void Fleet::advance(EpochMs now) {
-  for (std::uint32_t number = 0; number < nodes_.size(); ++number)
-    if (needs_sweep(nodes_[number], now)) sweep(number, now);
+  for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
+    NodeState& of = nodes_[number];
+    if (!of.changes_at) of.changes_at = changes_at(of);
+    if (now >= *of.changes_at) sweep(number, now);
+  }
 }
 
 bool Fleet::speaks_on(const NodeState& of, const Device& device) const {
@@ -146,6 +157,7 @@ void Fleet::take_cluster(const ClusterView& cluster, EpochMs now) {
     if (!of.gone || !cluster.nodes.contains(of.node->name)) continue;
     of.gone.reset();
     of.back = now;
+    of.changes_at.reset();
     for (Device& device : edit(number).devices)
       if (device.presence == Presence::Retired) device.presence = Presence::Stale;
   }

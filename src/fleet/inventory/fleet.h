@@ -187,6 +187,7 @@ class Fleet {
     std::vector<std::uint32_t> subjects{};  ///< of its devices
     std::optional<EpochMs> gone{};          ///< since when it is no longer in the cluster
     EpochMs back = 0;                       ///< when it was there again: its silence counts from then on
+    std::optional<EpochMs> changes_at{};    ///< see changes_at(); absent: to be worked out
   };
 
   Node& edit(std::uint32_t node);
@@ -244,12 +245,12 @@ class Fleet {
   void mark_shared(Device& device);
   void let_go(const SlotState& state, Device& device, EpochMs time);
   void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
-  bool needs_sweep(const NodeState& of, EpochMs now) const;
+  EpochMs changes_at(const NodeState& of) const;
   void sweep(std::uint32_t node, EpochMs now);
   void fall_silent(const NodeState& of, Device& device);
   bool speaks_on(const NodeState& of, const Device& device) const;
   void retire(std::uint32_t node);
-  bool is_missing(const NodeState& of, const Device& device, EpochMs now) const;
+  EpochMs missing_at(const NodeState& of, const Device& device) const;
   bool silent(EpochMs last, EpochMs now) const { return now - last > silence_.count(); }
 
   const FleetOptions options_;

@@ -215,6 +215,20 @@ TEST(Fleet, SilenceIsNoticed) {
   EXPECT_THAT(device_of(*told.fleet.publish(kStart), 0).sessions, SizeIs(1));
 }
 
+// Each publication would copy a node that is swept, for as long as its board is away.
+TEST(Fleet, WhatIsSilentIsSweptOnce) {
+  ToldPages told;
+  told.scrape(kStart, kAgent, kCut);
+  told.fleet.advance(kStart + 100 * kSecond);
+  const auto stale = told.fleet.publish(kStart + 100 * kSecond);
+  ASSERT_EQ(device_of(*stale, 1).presence, Presence::Stale);
+  ASSERT_FALSE(device_of(*stale, 1).instances.empty());
+  told.fleet.advance(kStart + 101 * kSecond);
+  EXPECT_EQ(told.fleet.publish(kStart + 101 * kSecond)->nodes[0], stale->nodes[0]);
+  told.fleet.advance(kStart + 301 * kSecond);
+  EXPECT_EQ(device_of(*told.fleet.publish(kStart + 301 * kSecond), 1).presence, Presence::Missing);
+}
+
 TEST(Fleet, OneOfTwoSourcesIsBelieved) {
   ToldPages told;
   const auto page = [](int value) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/heap.h"
+
 namespace tessera::fleet {
 
 std::uint32_t SeriesIndex::find(const SeriesKey& key, std::uint32_t epoch) {
@@ -39,7 +41,10 @@ void SeriesIndex::drop_before(std::uint32_t epoch, const std::function<void(std:
 }
 
 void SeriesIndex::grow(std::size_t capacity) {
-  std::vector<Entry> old(capacity);
+  std::vector<Entry> old;
+  old.reserve(capacity);
+  prefer_huge_pages(old.data(), capacity * sizeof(Entry));
+  old.resize(capacity);
   old.swap(entries_);
   for (const Entry& entry : old)
     if (entry.slot != kUnknown) put(entry);
