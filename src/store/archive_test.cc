@@ -101,6 +101,20 @@ TEST_P(ArchiveTest, WhatCannotBeKeptLeavesNothingBehind) {
   EXPECT_EQ(resume(*database)->progress.counted, 3U);
 }
 
+TEST_P(ArchiveTest, ANumberThatIsAnothersNowIsWrittenAsThat) {
+  for (const char* uuid : {"GPU-1", "GPU-2"}) {
+    const auto usage = told(kStart, 0, 1000, 50);
+    Kept kept;
+    kept.usage = &usage;
+    kept.progress = {++counted, 0, kStart};
+    const auto of = [&](std::uint32_t) { return fleet::UsageSubject{"default", uuid, std::nullopt, "", 7, 132}; };
+    ASSERT_TRUE(archive->keep(kept, of, kStart));
+  }
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_subject"), 2);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM usage_raw"), 2);
+  EXPECT_EQ(number("SELECT MAX(observed_ms) FROM usage_raw"), 1000);
+}
+
 TEST_P(ArchiveTest, TheSameGivenTwiceIsCountedOnce) {
   const auto usage = told(kStart, 0, 1000, 50);
   ASSERT_TRUE(keep(usage));

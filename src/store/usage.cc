@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "fleet/inventory/layout.h"
@@ -105,6 +106,11 @@ Result<void> recall_instance(Database& database, const fleet::UsageSubject& of, 
       });
 }
 
+std::uint64_t hash_of(const fleet::UsageSubject& of) {
+  const std::hash<std::string_view> hash;
+  return (hash(of.cluster) * 31 + hash(of.device_uuid)) * 31 + of.gpu_instance.value_or(~0U);
+}
+
 }  // namespace
 
 std::string_view usage_table(Resolution resolution) { return table_of(resolution).usage; }
@@ -155,8 +161,10 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
   Subject& known = subjects_[number];
   // An instance that has gone has no profile any longer: what was told of it before is meant.
   const bool gone = of.gpu_instance && of.profile.empty();
-  if (known.id != 0 && (gone || (known.profile == of.profile && known.compute_slices == of.compute_slices &&
-                                 known.sm_count == of.sm_count)))
+  const std::uint64_t whose = hash_of(of);
+  if (known.id != 0 && known.whose == whose &&
+      (gone ||
+       (known.profile == of.profile && known.compute_slices == of.compute_slices && known.sm_count == of.sm_count)))
     return known.id;
   std::string profile(of.profile);
   auto compute_slices = of.compute_slices;
@@ -177,7 +185,7 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
                      "sm_count) WHERE id = ?",
                      {slices, sms, id}));
   }
-  known = {id, std::string(of.cluster), profile, compute_slices, of.sm_count};
+  known = {id, whose, std::string(of.cluster), profile, compute_slices, of.sm_count};
   return id;
 }
 

@@ -53,7 +53,8 @@ class UsageWriter {
 
  private:
   struct Subject {
-    std::int64_t id = 0;  ///< 0: not known yet
+    std::int64_t id = 0;      ///< 0: not known yet
+    std::uint64_t whose = 0;  ///< a hash: numbers are given to others in time
     std::string cluster;
     std::string profile;
     std::optional<unsigned> compute_slices;
