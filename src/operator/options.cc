@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "operator/crd.h"
+#include "operator/rights.h"
 #include "operator/yaml_text.h"
 
 namespace tessera::operate {
@@ -22,7 +23,7 @@ constexpr const char* kFooter =
 
 struct Given {
   Options options;
-  bool once = false, dry_run = false, crd = false;
+  bool once = false, dry_run = false, crd = false, rights = false;
   std::string version;
 };
 
@@ -33,6 +34,7 @@ void add_flags(CLI::App& app, Given& given) {
   app.add_option("--kubernetes-version", given.version, "version of the cluster that it is printed for [1.30]")
       ->type_name("1.MINOR");
   app.add_flag("--crd", given.crd, "print the CustomResourceDefinition and exit");
+  app.add_flag("--rights", given.rights, "print the ClusterRole that the operator needs and exit");
 }
 
 std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
@@ -93,6 +95,7 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
     return fail(Code::Invalid, "{}", explain_error(app, arguments, error));
   }
   if (given.crd) return std::variant<Options, Text>(Text{yaml_text(crd())});
+  if (given.rights) return std::variant<Options, Text>(Text{yaml_text(operator_role())});
   return std::variant<Options, Text>(TRY(options_of(std::move(given))));
 }
 
