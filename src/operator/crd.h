@@ -4,7 +4,7 @@
 
 namespace tessera::operate {
 
-/// As `tessera-operator --crd` prints it; deploy/kubernetes/crd.yaml is this.
+/// As `tessera-operator --crd` prints it; deploy/crds/gpumonitors.tessera.dev.yaml is this.
 nlohmann::ordered_json crd();
 
 }  // namespace tessera::operate

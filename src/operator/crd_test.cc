@@ -16,7 +16,7 @@
 namespace tessera::operate {
 namespace {
 
-const std::string kFile = TESSERA_SOURCE_DIR "/deploy/kubernetes/crd.yaml";
+const std::string kFile = TESSERA_SOURCE_DIR "/deploy/crds/gpumonitors.tessera.dev.yaml";
 
 Json spec_schema() { return crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]; }
 
@@ -81,7 +81,7 @@ TEST(Crd, HasEveryFieldOfTheReaderAndNoOther) {
 
 TEST(Crd, IsTheFileThatIsDeployed) {
   EXPECT_EQ(yaml_text(crd()), must(read_file(kFile)))
-      << "build/release/bin/tessera-operator --crd > deploy/kubernetes/crd.yaml";
+      << "build/release/bin/tessera-operator --crd > deploy/crds/gpumonitors.tessera.dev.yaml";
   EXPECT_EQ(json_of(yaml_text(crd())), crd());
 }
 

@@ -1,4 +1,4 @@
-// What the operator makes, against the manifests that people apply by hand (deploy/kubernetes): what the programs need
+// What the operator makes, against the manifests that people apply by hand (deploy/manifests): what the programs need
 // is the same in both.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 /// The object of this kind in a manifest of several documents.
 Json by_hand(std::string_view file, std::string_view kind) {
-  const std::string text = must(read_file(fmt::format("{}/deploy/kubernetes/{}", TESSERA_SOURCE_DIR, file)));
+  const std::string text = must(read_file(fmt::format("{}/deploy/manifests/{}", TESSERA_SOURCE_DIR, file)));
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find("\n---\n", at), text.size());
     const Json object = json_of(std::string_view(text).substr(at, end - at));
@@ -102,7 +102,7 @@ TEST(Deploy, MigMonitorIsThePatchOfTheManifest) {
       "{monitorDevices: true}}}}}");
   const Json ours = find(plan, "DaemonSet", "tessera-node-agent")["spec"]["template"]["spec"]["containers"][0];
   const Json patch = json_of(must(read_file(
-      TESSERA_SOURCE_DIR "/deploy/kubernetes/mig-monitor-patch.yaml")))["spec"]["template"]["spec"]["containers"][0];
+      TESSERA_SOURCE_DIR "/deploy/manifests/mig-monitor-patch.yaml")))["spec"]["template"]["spec"]["containers"][0];
   EXPECT_EQ(ours["env"].back(), patch["env"][0]);
   for (const auto& [key, value] : patch["securityContext"].items())
     EXPECT_EQ(plain(ours["securityContext"][key]), plain(value)) << key;

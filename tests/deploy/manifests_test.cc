@@ -84,12 +84,12 @@ struct Workload {
   const char* routes;
   const char* dockerfile;
 };
-constexpr Workload kAgent{"tessera-agent", "DaemonSet", "deploy/kubernetes/agent-daemonset.yaml", "src/agent/routes.cc",
+constexpr Workload kAgent{"tessera-agent", "DaemonSet", "deploy/manifests/agent-daemonset.yaml", "src/agent/routes.cc",
                           "deploy/docker/Dockerfile.agent"};
-constexpr Workload kRelay{"tessera-relay", "StatefulSet", "deploy/kubernetes/relay-statefulset.yaml",
+constexpr Workload kRelay{"tessera-relay", "StatefulSet", "deploy/manifests/relay-statefulset.yaml",
                           "src/relay/routes.cc", "deploy/docker/Dockerfile.relay"};
 
-constexpr Workload kServer{"tessera-server", "Deployment", "deploy/kubernetes/server.yaml", "src/server/routes.cc",
+constexpr Workload kServer{"tessera-server", "Deployment", "deploy/manifests/server.yaml", "src/server/routes.cc",
                            "deploy/docker/Dockerfile.server"};
 
 class Deployed : public testing::TestWithParam<Workload> {
@@ -193,7 +193,7 @@ TEST(AgentManifest, ReadsTheHostAndAsksTheClusterForNothing) {
 }
 
 TEST(AgentManifest, IsWhatTheMigPatchChanges) {
-  const YAML::Node patch = YAML::Load(text_of("deploy/kubernetes/mig-monitor-patch.yaml"));
+  const YAML::Node patch = YAML::Load(text_of("deploy/manifests/mig-monitor-patch.yaml"));
   const YAML::Node pod = Manifest(kAgent.manifest).only("DaemonSet")["spec"]["template"]["spec"];
   const YAML::Node changed = patch["spec"]["template"]["spec"]["containers"];
   ASSERT_EQ(changed.size(), 1U);
