@@ -65,7 +65,7 @@ endif()
 
 add_custom_target(programs)    # what is shipped: every program(), and the simulated driver
 add_custom_target(unit_tests)  # the tests of one process: every other room_test(), and every room_fuzz()
-add_custom_target(e2e_tests)   # the tests that start real processes: every room_test() with the LABEL e2e
+add_custom_target(e2e_tests)   # the tests that start real processes: every room_test() with the LABEL e2e or kube
 
 # room(NAME [USES rooms...] [LIBS libraries...] SOURCES files...): the library tessera_NAME of folder src/NAME.
 function(room name)
@@ -76,7 +76,7 @@ function(room name)
   target_precompile_headers(tessera_${name} REUSE_FROM tessera_headers)
 endfunction()
 
-# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e] [TOGETHER word] SOURCES files...):
+# room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e|kube] [TOGETHER word] SOURCES files...):
 # NAME_test, each TEST a ctest of its own. Those with the word in their name (in any case) share one, NAME/word: what
 # they need takes long to start.
 function(room_test name)
@@ -109,10 +109,10 @@ function(room_test name)
   endif()
   gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ ${apart} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
-  if(ROOM_LABEL STREQUAL e2e)
-    add_dependencies(e2e_tests ${name}_test)
-  else()
+  if(ROOM_LABEL STREQUAL unit)
     add_dependencies(unit_tests ${name}_test)
+  else()
+    add_dependencies(e2e_tests ${name}_test)
   endif()
 endfunction()
 

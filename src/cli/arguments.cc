@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/arguments_fleet.h"
 #include "cli/checks.h"
+#include "cli/cluster_doctor.h"
 #include "cli/server_doctor.h"
 #include "config/yaml.h"
 
@@ -30,7 +31,7 @@ constexpr Choice<log::Level> kLogLevels[] = {
 std::string checks_list() {
   std::string out = "Checks, all of which only read:\n";
   for (const auto& check : checks()) out += fmt::format("  {:<19}{}\n", check.name, check.looks_at);
-  out += fmt::format("\n{}", server_checks_text());
+  out += fmt::format("\n{}\n{}", server_checks_text(), cluster_checks_text());
   out +=
       "\nMarks: ok, note (worth knowing), WARN (something is missing or will hurt), FAIL (a problem).\n"
       "Exit status: 0 without problems (notes and warnings allowed), 1 with, 2 for a wrong command line.\n"
@@ -44,6 +45,8 @@ struct Given {
   std::string root = "/";
   std::string nvml, proc, sys, dev, pod_logs, socket, textfile_dir, node_exporter, agent;
   std::string relay = "http://127.0.0.1:9411";
+  ClusterPlace cluster;
+  bool of_cluster = false;
   std::string config;
   std::string patience = "5s";
   std::string print = kPrints[0].word, log_format = kLogFormats[0].word, log_level = kLogLevels[0].word;
@@ -101,6 +104,18 @@ void add_places(CLI::App& app, Given& given) {
   place("--textfile-dir", given.textfile_dir, "node_exporter's textfile folder", "DIR", "where node_exporter looks");
   place("--node-exporter", given.node_exporter, "where node_exporter answers", "URL", "http://127.0.0.1:9100");
   place("--agent", given.agent, "where tessera-agent answers", "URL", "http://127.0.0.1:9400");
+}
+
+void add_cluster(CLI::App& doctor, Given& given) {
+  doctor.add_flag("--cluster", given.of_cluster, "look at the Kubernetes cluster and not at the node");
+  doctor
+      .add_option("--kubeconfig", given.cluster.kubeconfig,
+                  "with --cluster: which, and as whom [$KUBECONFIG, a pod's own account, ~/.kube/config]")
+      ->type_name("FILE");
+  doctor.add_option("--context", given.cluster.context, "with --cluster: context of that file [its current one]")
+      ->type_name("NAME");
+  doctor.add_option("--api", given.cluster.api, "with --cluster: where a `kubectl proxy` answers, in place of both")
+      ->type_name("URL");
 }
 
 /// Of commands that ask somebody and print the answer.
@@ -192,6 +207,7 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   doctor->footer(checks_list());
   FleetArguments fleet;
   fleet.add_server(*doctor, "look at this server and not at the node");
+  add_cluster(*doctor, given);
   auto* get = app.add_subcommand("get", "Show what a part of the product knows");
   get->require_subcommand(1);
   get->fallthrough();
@@ -229,7 +245,10 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   if (!doctor->parsed()) return fleet.command();
   DoctorCommand out{places_of(given), *parse_duration(given.patience), chosen(given.print, kPrints),
                     chosen(given.log_format, kLogFormats), chosen(given.log_level, kLogLevels)};
-  if (fleet.names_server(*doctor)) {
+  if (given.of_cluster) {
+    out.cluster = given.cluster;
+    out.cluster->patience = out.patience;
+  } else if (fleet.names_server(*doctor)) {
     out.server = TRY(fleet.place());
     out.server->patience = out.patience;
   }

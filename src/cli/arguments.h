@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cli/demo.h"
 #include "cli/get_resource.h"
+#include "cli/kubeconfig.h"
 #include "cli/node.h"
 #include "cli/top.h"
 
@@ -23,6 +24,7 @@ struct DoctorCommand {
   log::Format log_format = log::Format::Text;
   log::Level log_level = log::Level::Error;  ///< findings say it better than log lines
   std::optional<ServerPlace> server{};       ///< look at this server, not at the node
+  std::optional<ClusterPlace> cluster{};     ///< look at this Kubernetes cluster, not at the node
 };
 
 struct GetTargetsCommand {

@@ -4,6 +4,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/duration.h"
 #include "cli/driver_sight.h"
@@ -61,5 +63,8 @@ std::string gpus(const std::vector<unsigned>& indices);
 
 /// "1 device", "3 devices".
 std::string count_of(std::size_t count, std::string_view thing);
+
+/// "a, b, c": the first few, and how many more there are.
+std::string named(const std::vector<std::string>& names);
 
 }  // namespace tessera::cli

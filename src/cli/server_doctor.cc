@@ -13,7 +13,6 @@ namespace tessera::cli {
 namespace {
 
 constexpr EpochMs kSkew = 2'000;
-constexpr std::size_t kNamed = 5;  // nodes that a finding names
 
 std::uint64_t count_of(const JsonValue& row, std::string_view path) {
   const JsonValue& value = member(row, path);
@@ -21,13 +20,6 @@ std::uint64_t count_of(const JsonValue& row, std::string_view path) {
 }
 
 bool is_true(const JsonValue& row, std::string_view path) { return member(row, path) == true; }
-
-std::string named(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) out += (i > 0 ? ", " : "") + names[i];
-  if (names.size() > kNamed) out += fmt::format(" and {} more", names.size() - kNamed);
-  return out;
-}
 
 Finding finding_of(const Error& error, const std::string& url) {
   const bool denied = error.code == Code::Denied;

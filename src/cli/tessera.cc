@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "cli/arguments.h"
 #include "cli/audit_verify.h"
+#include "cli/cluster_doctor.h"
 #include "cli/doctor.h"
 #include "cli/get_targets.h"
 #include "cli/report.h"
@@ -38,8 +39,9 @@ std::size_t terminal_width() {
 int run_doctor(const DoctorCommand& command) {
   log::configure(command.log_level, command.log_format);
   const auto environment = process_environment();
-  const auto diagnosis =
-      command.server ? examine_server(*command.server) : examine(command.places, environment, command.patience);
+  const auto diagnosis = command.cluster  ? examine_cluster(*command.cluster, environment)
+                         : command.server ? examine_server(*command.server)
+                                          : examine(command.places, environment, command.patience);
   const bool colour = ::isatty(STDOUT_FILENO) == 1 && !environment("NO_COLOR") && environment("TERM") != "dumb";
   const bool written = print(command.print == Print::Json ? render_json(diagnosis.report)
                                                           : render_text(diagnosis.report, colour, terminal_width()));

@@ -59,9 +59,13 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> kRows = {
       {"Defaults",
        "",
-       {{in(kAgentPod, "nodeSelector.nvidia\\.com/gpu\\.present"), "true"},
+       {{in(kAgentPod, "nodeSelector.nvidia\\.com/gpu\\.present"), "-"},
+        {in(kAgentPod,
+            "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0.matchExpressions."
+            "0.key"),
+         "nvidia.com/gpu.present"},
         {in(kAgentPod, "containers.0.args"), "-"},
-        {in(kServerPod, "volumes.2.persistentVolumeClaim.claimName"), "tessera-server"},
+        {in(kServerPod, "volumes.3.persistentVolumeClaim.claimName"), "tessera-server"},
         {"Deployment/tessera-server:spec.strategy.type", "Recreate"},
         {"PodDisruptionBudget/tessera-relay:kind", "no PodDisruptionBudget/tessera-relay"},
         {"NetworkPolicy/tessera-agent:spec.policyTypes.1", "Egress"}}},
@@ -75,7 +79,7 @@ const std::vector<Row>& rows() {
        {{"Deployment/tessera-server:spec.strategy.type", "RollingUpdate"},
         {in(kServerPod, "containers.0.env.0.name"), "DATABASE_URL"},
         {in(kServerPod, "containers.0.env.0.valueFrom.secretKeyRef.name"), "db"},
-        {in(kServerPod, "volumes.2.emptyDir"), "{}"},
+        {in(kServerPod, "volumes.3.emptyDir.sizeLimit"), "20Gi"},
         {"PersistentVolumeClaim/tessera-server:kind", "no PersistentVolumeClaim/tessera-server"},
         {"PodDisruptionBudget/tessera-server:spec.maxUnavailable", "1"}}},
       {"OwnSecretsAndClaim",
@@ -116,7 +120,7 @@ const std::vector<Row>& rows() {
        "agent: {migMonitor: true, metricsCsv: 'DCGM_FI_DEV_GPU_TEMP, gauge, t', runtimeClassName: nvidia}",
        {{in(kAgentPod, "containers.0.securityContext.capabilities.add.0"), "SYS_ADMIN"},
         {in(kAgentPod, "containers.0.securityContext.allowPrivilegeEscalation"), "true"},
-        {in(kAgentPod, "containers.0.args.0"), "--collectors=/etc/tessera-agent/metrics.csv"},
+        {in(kAgentPod, "containers.0.args.0"), "--collectors=/etc/tessera/metrics/metrics.csv"},
         {in(kAgentPod, "runtimeClassName"), "nvidia"}}},
       {"RelayOfFewNamespaces",
        "relay: {replicas: 3, namespaces: [ml, gpu]}\nnetworkPolicy: {from: [{namespaceSelector: {}}]}",
@@ -131,11 +135,30 @@ const std::vector<Row>& rows() {
         {"DaemonSet/tessera-agent:spec.template.metadata.annotations", "-"},
         {"ConfigMap/tessera-dashboard-mig:metadata.labels.grafana_dashboard", "1"}}},
       {"OldCluster",
-       "relay: {replicas: 2}\ngpu-session-monitoring: {enabled: true}",
-       {{"PodDisruptionBudget/tessera-relay:apiVersion", "policy/v1beta1"},
+       "server: {replicas: 2, database: {existingSecret: db}}\ngpu-session-monitoring: {enabled: true}",
+       {{"PodDisruptionBudget/tessera-server:apiVersion", "policy/v1beta1"},
         {"CronJob/gpu-session-metrics-collector:apiVersion", "batch/v1beta1"}},
        {},
        {"--kube-version", "1.20.2"}},
+      {"ServiceMonitors",
+       "serviceMonitor: {enabled: true, interval: 30s}\noperator: {enabled: true}",
+       {{"ServiceMonitor/tessera-agent:spec.endpoints.0.port", "http"},
+        {"ServiceMonitor/tessera-agent:spec.selector.matchLabels.app\\.kubernetes\\.io/instance", "tessera"},
+        {"ServiceMonitor/tessera-operator:spec.endpoints.0.interval", "30s"},
+        {"DaemonSet/tessera-agent:kind", "no DaemonSet/tessera-agent"}}},
+      {"OwnPostgreSql",
+       "database: {enabled: true, storage: {className: fast}}\nserver: {replicas: 2}\nimage: {registry: reg.example}",
+       {{"StatefulSet/tessera-database:spec.template.spec.containers.0.image", "reg.example/library/postgres:16"},
+        {"StatefulSet/tessera-database:spec.volumeClaimTemplates.0.spec.storageClassName", "fast"},
+        {in(kServerPod, "containers.0.env.0.valueFrom.secretKeyRef.name"), "tessera-database"}}},
+      {"Operator",
+       "operator: {enabled: true, monitor: {name: mine}, resources: {limits: {memory: 64Mi}}}\nimage: {tag: '9'}",
+       {{"Deployment/tessera-operator:spec.template.spec.containers.0.image", "tessera-operator:9"},
+        {"Deployment/tessera-operator:spec.template.spec.containers.0.resources.limits.memory", "64Mi"},
+        {"PodDisruptionBudget/tessera-operator:spec.maxUnavailable", "1"},
+        {"GpuMonitor/mine:spec.namespace", "gpu"},
+        {"GpuMonitor/mine:spec.server.image", "tessera-server:9"},
+        {"Deployment/tessera-server:kind", "no Deployment/tessera-server"}}},
       {"Nothing", "agent: {enabled: false}\nrelay: {enabled: false}\nserver: {enabled: false}", {}},
   };
   return kRows;
@@ -162,7 +185,11 @@ TEST_F(Chart, RefusesWrongValuesWithTheirPlace) {
     const char *values, *says;
   } kCases[] = {
       {"agnet: {enabled: true}", "'agnet' not allowed"},
-      {"operator: {enabled: true}", "/operator/enabled"},
+      {"operator: {enabled: often}", "/operator/enabled"},
+      {"operator: {monitor: {spec: none}}", "/operator/monitor/spec"},
+      {"rules: {kind: Secret}", "/rules/kind"},
+      {"database: {enabled: true}\nserver: {database: {existingSecret: db}}", "set one of them"},
+      {"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}", "would scrape everything twice"},
       {"collection: {mode: often}", "'/collection/mode': value must be one of 'daemonset', 'cronjob'"},
       {"collection: {directory: relative}", "/collection/directory"},
       {"nodeSelector: {gpu: true}", "/nodeSelector/gpu"},
@@ -206,7 +233,7 @@ TEST_F(Chart, IsTheSameAsASubChart) {
                         std::filesystem::copy_options::recursive);
   ASSERT_TRUE(write_file_atomically(parent / "Chart.yaml",
                                     "apiVersion: v2\nname: parent\nversion: 0.1.0\ndependencies:\n"
-                                    "- {name: tessera, version: 0.1.0, condition: tessera.enabled}\n"));
+                                    "- {name: tessera, version: 0.2.0, condition: tessera.enabled}\n"));
   ASSERT_TRUE(write_file_atomically(parent / "values.yaml",
                                     "global: {any: thing}\ntessera:\n  enabled: true\n  cluster: c\n"
                                     "  gpu-session-monitoring: {enabled: true}\n"));
@@ -287,13 +314,14 @@ TEST_F(Chart, ProgramsTakeItsConfigurations) {
 TEST_F(Chart, TheServerTakesTheKeysThatItMakes) {
   const TempDir folder;
   const Objects objects = rendered("");
-  std::filesystem::create_directory(folder.path() / "keys");
+  for (const char* mount : {"keys", "ingest"}) std::filesystem::create_directory(folder.path() / mount);
   std::map<std::string, std::string> keys;
   for (const char* name : {"admin-key", "ingest-key"}) {
     const auto encoded = folder.path() / name;
     ASSERT_TRUE(write_file_atomically(encoded, objects.at(fmt::format("Secret/tessera-server:data.{}", name))));
     keys[name] = run({"base64", "-d", encoded.string()}).output;
-    ASSERT_TRUE(write_file_atomically(folder.path() / "keys" / name, keys[name]));
+    const char* mount = std::string_view(name) == "admin-key" ? "keys" : "ingest";
+    ASSERT_TRUE(write_file_atomically(folder.path() / mount / name, keys[name]));
   }
   const auto config = folder.path() / "server.yaml";
   ASSERT_TRUE(write_file_atomically(

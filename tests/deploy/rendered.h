@@ -3,6 +3,7 @@
 // them to.
 #include <yaml-cpp/yaml.h>
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,8 +15,10 @@ namespace tessera::e2e {
 /// Empty where it is not on this machine.
 std::string helm();
 
-/// `helm WORDS... CHART`, its output and its exit code. `values`: a file of them, as YAML.
-Finished run_helm(std::vector<std::string> words, const std::string& values = "", const std::string& chart = "");
+/// `helm WORDS... CHART`, its output and its exit code. `values`: a file of them, as YAML. `environment`: where its
+/// cluster and its own files are; without one there is no cluster.
+Finished run_helm(std::vector<std::string> words, const std::string& values = "", const std::string& chart = "",
+                  std::map<std::string, std::string> environment = {});
 
 struct Release {
   std::string name = "tessera";

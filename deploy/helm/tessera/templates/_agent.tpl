@@ -1,5 +1,37 @@
 {{/* What the agent's pods and the session collector's have in common. */}}
 
+{{/* The label of a node with an NVIDIA GPU, by who sets it: GPU feature discovery and the GPU operator, node feature discovery,
+three clouds. Label nodes by hand where none of them does. Terms of a node selector, of which one must hold. */}}
+{{- define "tessera.gpuNodes" -}}
+- matchExpressions:
+    - {key: nvidia.com/gpu.present, operator: In, values: ["true"]}
+- matchExpressions:
+    - {key: feature.node.kubernetes.io/pci-10de.present, operator: In, values: ["true"]}
+- matchExpressions:
+    - {key: cloud.google.com/gke-accelerator, operator: Exists}
+- matchExpressions:
+    - {key: k8s.amazonaws.com/accelerator, operator: Exists}
+- matchExpressions:
+    - {key: kubernetes.azure.com/accelerator, operator: In, values: [nvidia]}
+{{- end }}
+
+{{/* tessera.agent.affinity (list . NODE): to the GPU nodes unless values name others, or to the node of that name. */}}
+{{- define "tessera.agent.affinity" -}}
+{{- $root := first . }}{{ $node := last . -}}
+{{- if or $node (not $root.Values.nodeSelector) -}}
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms:
+        {{- if $node }}
+        - matchFields:
+            - {key: metadata.name, operator: In, values: [{{ $node | quote }}]}
+        {{- else }}
+        {{- include "tessera.gpuNodes" $root | nindent 8 }}
+        {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Where they run, and what they see of the node. */}}
 {{- define "tessera.agent.pod" -}}
 serviceAccountName: {{ include "tessera.fullname" . }}-agent
@@ -15,10 +47,11 @@ runtimeClassName: {{ . }}
 {{- else }}
 # Where the nvidia runtime is not the default one, add: runtimeClassName: nvidia
 {{- end }}
-# Set by NVIDIA's GPU feature discovery and GPU operator; label nodes by hand where neither runs.
 nodeSelector:
   kubernetes.io/os: linux
-  {{- .Values.nodeSelector | default (dict "nvidia.com/gpu.present" "true") | toYaml | nindent 2 }}
+  {{- with .Values.nodeSelector }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}

@@ -7,11 +7,16 @@ NAME-HASH of at most 63. */}}
 {{- .Values.fullnameOverride | default $name | trunc 45 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* tessera.selector (list . "agent"): what tells a program's pods from others. The relay finds agents by the first. */}}
+{{/* tessera.selector (list . "tessera-agent"): what tells a program's pods from others, whoever makes them. The relay finds agents by
+the first label. */}}
 {{- define "tessera.selector" -}}
 {{- $root := first . -}}
 app.kubernetes.io/name: {{ last . }}
+{{- if and (include "tessera.operator" $root) (has (last .) (list "tessera-agent" "tessera-relay" "tessera-server")) }}
+app.kubernetes.io/instance: {{ include "tessera.monitor.name" $root }}
+{{- else }}
 app.kubernetes.io/instance: {{ $root.Release.Name }}
+{{- end }}
 {{- end }}
 
 {{- define "tessera.labels" -}}
@@ -36,7 +41,7 @@ imagePullSecrets:
 
 {{/* tessera.scraped (list . port): for a Prometheus that goes by annotations. */}}
 {{- define "tessera.scraped" -}}
-{{- if not (first .).Values.podMonitor.enabled -}}
+{{- if not (or ((first .).Values.podMonitor).enabled ((first .).Values.serviceMonitor).enabled) -}}
 prometheus.io/scrape: "true"
 prometheus.io/port: {{ last . | quote }}
 prometheus.io/path: /metrics
@@ -109,6 +114,15 @@ subjects:
   - kind: ServiceAccount
     name: {{ include "tessera.fullname" $root }}-{{ $program }}
     namespace: {{ $root.Release.Namespace }}
+{{- end }}
+
+{{/* The Secret with the url of the server's PostgreSQL; nothing where it has SQLite. */}}
+{{- define "tessera.databaseSecret" -}}
+{{- if (.Values.database).enabled }}
+{{- .Values.database.existingSecret | default (printf "%s-database" (include "tessera.fullname" .)) }}
+{{- else }}
+{{- .Values.server.database.existingSecret }}
+{{- end }}
 {{- end }}
 
 {{/* An API key in the form of `tessera-server keys generate`: eight letters, and 32 random bytes in base64url. */}}

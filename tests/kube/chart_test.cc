@@ -1,0 +1,115 @@
+// The chart on a real control plane: by the words of the installation page, on the nodes that have GPUs, and away
+// again.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "tests/kube/cluster_test.h"
+
+namespace tessera::e2e {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+/// Volumes for whoever claims one: this cluster has nobody who makes them.
+constexpr const char* kVolumes = R"(
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-1}, spec: &disk {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce],
+    hostPath: {path: /nowhere}, persistentVolumeReclaimPolicy: Recycle}}
+- {apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-2}, spec: *disk}
+)";
+
+class ClusterChart : public OnCluster {
+ protected:
+  std::vector<std::string> nodes_of(const Installed& release, const std::string& program) {
+    std::vector<std::string> out;
+    const Json pods = cluster().get(release.in("v1", "pods?labelSelector=app.kubernetes.io/name=" + program));
+    for (const auto& pod : pods["items"])
+      if (pod["spec"].contains("nodeName")) out.push_back(pod["spec"]["nodeName"]);
+    return out;
+  }
+  bool is_ready(const std::string& path, const char* ready, int count) {
+    return becomes(path, fmt::format("/status/{}", ready), count);
+  }
+};
+
+/// The first line of a page that begins so.
+std::string line_of(const std::string& page, const std::string& start) {
+  for (const auto line : split(page, '\n'))
+    if (line.starts_with(start)) return std::string(line);
+  ADD_FAILURE() << "no line begins with " << start;
+  return {};
+}
+
+TEST_F(ClusterChart, InstallsAndGoesByTheWordsOfTheInstallationPage) {
+  const auto page = read_file(TESSERA_SOURCE_DIR "/docs/installation.md");
+  ASSERT_TRUE(page);
+  cluster().done({"apply", "-f", "-"}, kVolumes);
+  for (const char* start : {"helm upgrade --install tessera ", "kubectl label namespace tessera "}) {
+    const Finished ended = cluster().shell(line_of(*page, start));
+    ASSERT_EQ(ended.code, 0) << ended.output;
+  }
+  const std::string apps = "/apis/apps/v1/namespaces/tessera/";
+  EXPECT_TRUE(is_ready(apps + "daemonsets/tessera-agent", "numberReady", 2)) << "on the two GPU nodes, taint or not";
+  EXPECT_TRUE(is_ready(apps + "statefulsets/tessera-relay", "readyReplicas", 1));
+  EXPECT_TRUE(is_ready(apps + "deployments/tessera-server", "availableReplicas", 1));
+  const Json pods = cluster().get("/api/v1/namespaces/tessera/pods?labelSelector=app.kubernetes.io/name=tessera-agent");
+  std::vector<std::string> nodes;
+  for (const auto& pod : pods["items"]) nodes.push_back(pod["spec"]["nodeName"]);
+  EXPECT_THAT(nodes, UnorderedElementsAre(kGpuNode, kTaintedNode));
+
+  const Finished gone = cluster().shell("helm uninstall tessera --namespace tessera");
+  EXPECT_EQ(gone.code, 0) << gone.output;
+  EXPECT_TRUE(eventually([&] { return cluster().ours().size() == 1; })) << fmt::format("{}", cluster().ours());
+  EXPECT_THAT(cluster().ours(), ElementsAre("persistentvolumeclaim/queue-tessera-relay-0")) << "as the page says";
+  const std::size_t at = page->find("kubectl -n tessera delete pvc");
+  ASSERT_NE(at, std::string::npos);
+  const Finished emptied = cluster().shell(page->substr(at, page->find('`', at) - at));
+  EXPECT_EQ(emptied.code, 0) << emptied.output;
+  EXPECT_TRUE(eventually([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
+  cluster().done({"delete", "namespace", "tessera", "--wait=false"});
+  cluster().done({"delete", "persistentvolume", "--all", "--wait=false"});
+}
+
+TEST_F(ClusterChart, InstallsWithEverythingSwitchedOn) {
+  const Installed release(
+      cluster(), "gpu", "monitoring",
+      "gpu-session-monitoring: {enabled: true}\ndashboards: {enabled: true}\n"
+      "rules: {enabled: true, kind: ConfigMap}\ndatabase: {enabled: true}\nserver: {replicas: 2}\n"
+      "agent: {metricsCsv: 'DCGM_FI_DEV_GPU_TEMP, gauge, t'}\nrelay: {namespaces: [default, monitoring]}");
+  EXPECT_TRUE(cluster().has(release.in("apps/v1", "statefulsets/gpu-tessera-database")));
+  EXPECT_TRUE(cluster().has("/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/gpu-tessera-relay-pods"));
+  EXPECT_FALSE(cluster().has("/apis/rbac.authorization.k8s.io/v1/clusterroles/gpu-tessera-relay"));
+  EXPECT_TRUE(cluster().has(release.in("policy/v1beta1", "poddisruptionbudgets/gpu-tessera-server")));
+  // What runbooks do.
+  cluster().done(
+      {"create", "job", "--from=cronjob/gpu-session-metrics-collector", "test-job", "--namespace", "monitoring"});
+  EXPECT_TRUE(eventually([&] {
+    for (const auto& node : nodes_of(release, "gpu-session-metrics-collector"))
+      if (node == kGpuNode || node == kTaintedNode) return true;
+    return false;
+  }));
+}
+
+TEST_F(ClusterChart, InOperatorModeIsTheOperatorAndItsResource) {
+  {
+    const Installed release(cluster(), "tessera", "gpu-system", "operator: {enabled: true}\ncluster: seoul");
+    EXPECT_TRUE(becomes("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gpumonitors.tessera.dev",
+                        "/spec/names/kind", "GpuMonitor"));
+    EXPECT_EQ(at("/apis/tessera.dev/v1alpha1/gpumonitors/tessera", "/spec/clusterName"), "seoul");
+    EXPECT_TRUE(is_ready(release.in("apps/v1", "deployments/tessera-operator"), "availableReplicas", 2));
+    const auto nodes = nodes_of(release, "tessera-operator");
+    EXPECT_EQ(nodes.size(), 2U);
+    EXPECT_NE(nodes.front(), nodes.back()) << "not both on one node";
+  }
+  EXPECT_TRUE(eventually([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
+  cluster().done({"delete", "crd", "gpumonitors.tessera.dev"});
+}
+
+}  // namespace
+}  // namespace tessera::e2e

@@ -1,0 +1,179 @@
+#include "tests/kube/control_plane.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "base/text.h"
+#include "tests/deploy/rendered.h"
+#include "tests/e2e/node.h"
+
+namespace tessera::e2e {
+namespace {
+namespace fs = std::filesystem;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+fs::path cache() {
+  if (const std::string named = variable("TESSERA_KUBE"); !named.empty()) return named;
+  const std::string home = variable("XDG_CACHE_HOME");
+  return (home.empty() ? fs::path(variable("HOME")) / ".cache" : fs::path(home)) / "tessera" / "kube-1.20.2";
+}
+
+std::string kubectl_program() {
+  const fs::path unpacked = fs::path(variable("TESSERA_PEERS")) / "kubectl" / "kubectl";
+  return fs::exists(unpacked) ? unpacked.string() : peer("kubectl");
+}
+
+std::string text_of(const fs::path& file) {
+  auto text = read_file(file);
+  if (!text) throw std::runtime_error(text.error().what);
+  return *std::move(text);
+}
+
+std::unique_ptr<ControlPlane>& running() {
+  static std::unique_ptr<ControlPlane> one;
+  return one;
+}
+
+/// Ends it while the process is still whole.
+class EndsIt : public testing::Environment {
+  void TearDown() override { running().reset(); }
+};
+const auto* const kEndsIt = testing::AddGlobalTestEnvironment(new EndsIt);
+
+}  // namespace
+
+std::string ControlPlane::why_not() {
+  const fs::path programs = cache();
+  if (!fs::exists(programs / "bin" / "kubemark"))
+    return fmt::format("no Kubernetes in {}: ./dev test-kube builds one", programs.string());
+  if (kubectl_program().empty()) return "kubectl is missing: $TESSERA_PEERS/kubectl/kubectl is where ./dev puts it";
+  return e2e::helm().empty() ? "helm is missing: $TESSERA_PEERS/helm/helm is where ./dev puts it" : "";
+}
+
+ControlPlane* ControlPlane::shared() {
+  if (!running() && why_not().empty()) running() = std::make_unique<ControlPlane>(cache().string());
+  return running().get();
+}
+
+ControlPlane::ControlPlane(const std::string& programs) {
+  const std::string gpu = "nvidia.com/gpu.present=true";
+  const std::string nodes =
+      fmt::format("{}:{} {}:{}:nvidia.com/gpu=present:NoSchedule {}", kGpuNode, gpu, kTaintedNode, gpu, kPlainNode);
+  // A short path, for sockets in it; and no control plane without this process.
+  process_ = std::make_unique<Child>(
+      std::vector<std::string>{"setpriv", "--pdeathsig", "TERM", TESSERA_SOURCE_DIR "/tools/kube/up",
+                               (folder_.path() / "k").string()},
+      std::map<std::string, std::string>{{"TESSERA_KUBE", programs}, {"TESSERA_KUBE_NODES", nodes}});
+  if (!process_->says("ready ", std::chrono::minutes(2))) throw std::runtime_error(process_->output());
+  url_ = std::string(trim(text_of(folder_.path() / "k" / "server")));
+  port_ = url_.substr(url_.rfind(':') + 1);
+  api_ = std::make_unique<kube::Api>(kube::ApiServer{
+      .url = url_, .token_file = folder_.path() / "k" / "admin.token", .ca_file = folder_.path() / "k" / "ca.crt"});
+  for (const auto node : {kGpuNode, kTaintedNode, kPlainNode})
+    if (!eventually([&] { return has(fmt::format("/api/v1/nodes/{}", node)); }))
+      throw std::runtime_error(fmt::format("the node {} did not come", node));
+}
+
+std::map<std::string, std::string> ControlPlane::client_environment() const {
+  const std::string home = (folder_.path() / "home").string();
+  return {{"KUBECONFIG", kubeconfig()}, {"KUBECACHEDIR", home + "/kubectl"},
+          {"HELM_CACHE_HOME", home},    {"HELM_CONFIG_HOME", home},
+          {"HELM_DATA_HOME", home},     {"HOME", home}};
+}
+
+Finished ControlPlane::kubectl(std::vector<std::string> words, const std::string& input) {
+  words.insert(words.begin(), kubectl_program());
+  if (input.empty()) return run(std::move(words), client_environment());
+  const TempDir folder;
+  const auto file = folder.path() / "input";
+  if (!write_file_atomically(file, input)) throw std::runtime_error("no input file");
+  for (auto& word : words)
+    if (word == "-") word = file.string();
+  return run(std::move(words), client_environment());
+}
+
+std::string ControlPlane::done(std::vector<std::string> words, const std::string& input) {
+  const std::string said = fmt::format("kubectl {}", fmt::join(words, " "));
+  const Finished ended = kubectl(std::move(words), input);
+  EXPECT_EQ(ended.code, 0) << said << '\n' << ended.output;
+  return ended.output;
+}
+
+Finished ControlPlane::helm(std::vector<std::string> words, const std::string& values, const std::string& chart) {
+  return run_helm(std::move(words), values, chart, client_environment());
+}
+
+Finished ControlPlane::helm_alone(std::vector<std::string> words) {
+  words.insert(words.begin(), e2e::helm());
+  return run(std::move(words), client_environment());
+}
+
+Finished ControlPlane::shell(const std::string& line) {
+  auto environment = client_environment();
+  environment["PATH"] = fmt::format("{}:{}:{}", fs::path(kubectl_program()).parent_path().string(),
+                                    fs::path(e2e::helm()).parent_path().string(), variable("PATH"));
+  return run({"sh", "-c", fmt::format("cd '{}' && {}", TESSERA_SOURCE_DIR, line)}, environment);
+}
+
+std::vector<std::string> ControlPlane::ours() {
+  constexpr const char* kKinds =
+      "serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,secrets,persistentvolumeclaims,"
+      "services,networkpolicies,poddisruptionbudgets,daemonsets,deployments,statefulsets,cronjobs,jobs,pods";
+  std::vector<std::string> out;
+  const std::string listed =
+      done({"get", kKinds, "--all-namespaces", "--selector", "app.kubernetes.io/part-of=tessera", "--output", "name"});
+  for (const auto line : split(listed, '\n'))
+    if (line.find('/') != std::string_view::npos && line.find(' ') == std::string_view::npos) out.emplace_back(line);
+  return out;
+}
+
+Json ControlPlane::get(const std::string& path) {
+  const auto reply = api_->send({.path = path});
+  if (!reply) throw std::runtime_error(reply.error().what);
+  return reply->status == 200 ? Json::parse(reply->body, nullptr, false) : Json();
+}
+
+std::vector<Json> ControlPlane::requests() {
+  std::vector<Json> out;
+  for (const auto line : split(text_of(folder_.path() / "k" / "audit.log"), '\n'))
+    if (Json request = Json::parse(line, nullptr, false); request.is_object()) out.push_back(std::move(request));
+  return out;
+}
+
+void ControlPlane::kill(const std::string& program) {
+  const auto pid = parse_int(trim(text_of(folder_.path() / "k" / "pids" / program)));
+  if (!pid || ::kill(static_cast<pid_t>(*pid), SIGKILL) != 0) throw std::runtime_error("cannot kill " + program);
+}
+
+fs::path ControlPlane::service_account(const std::string& space, const std::string& name) {
+  const fs::path folder = folder_.path() / "accounts" / space / name;
+  fs::create_directories(folder);
+  fs::copy_file(folder_.path() / "k" / "ca.crt", folder / "ca.crt", fs::copy_options::overwrite_existing);
+  const std::string token = done({"create", "token", name, "--namespace", space});
+  if (!write_file_atomically(folder / "token", trim(token)) || !write_file_atomically(folder / "namespace", space))
+    throw std::runtime_error("cannot write " + folder.string());
+  return folder;
+}
+
+std::map<std::string, std::string> ControlPlane::environment() const {
+  return {{"KUBERNETES_SERVICE_HOST", "127.0.0.1"}, {"KUBERNETES_SERVICE_PORT", port_}};
+}
+
+ControlPlane::Namespace::Namespace(ControlPlane& cluster, std::string name)
+    : cluster_(cluster), name_(std::move(name)) {
+  cluster_.done({"create", "namespace", name_});
+}
+
+ControlPlane::Namespace::~Namespace() { cluster_.done({"delete", "namespace", name_, "--wait=false"}); }
+
+}  // namespace tessera::e2e

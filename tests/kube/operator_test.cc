@@ -1,0 +1,130 @@
+// The operator on a real control plane: one command installs all, by the rights that the chart gives it; what is
+// changed is repaired, what is switched off goes, and where nothing changes nothing is written.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/e2e/node.h"
+#include "tests/kube/cluster_test.h"
+
+namespace tessera::e2e {
+namespace {
+using testing::IsEmpty;
+
+const std::string kMonitor = "/apis/tessera.dev/v1alpha1/gpumonitors/tessera";
+
+class ClusterOperator : public OnCluster {
+ protected:
+  static constexpr const char* kSpace = "operated";
+  /// The program that the chart's pods would be, of its account.
+  std::unique_ptr<Child> start() {
+    auto out = std::make_unique<Child>(
+        std::vector<std::string>{program("tessera-operator"), "--address", "127.0.0.1:0", "--lease-duration", "3s",
+                                 "--service-account", cluster().service_account(kSpace, "tessera-operator").string()},
+        cluster().environment());
+    EXPECT_TRUE(out->says("operator ready")) << out->output();
+    return out;
+  }
+  std::string in(const std::string& group, const std::string& rest) {
+    return fmt::format("/apis/{}/namespaces/{}/{}", group, kSpace, rest);
+  }
+  bool is_there(const std::string& path) {
+    return eventually([&] { return cluster().has(path); });
+  }
+  bool is_gone(const std::string& path) {
+    return eventually([&] { return !cluster().has(path); });
+  }
+  /// What the operator has asked for so far, of writes or of everything, but for its lease.
+  std::vector<std::string> asked(const std::set<std::string>& verbs) {
+    const std::string us = fmt::format("system:serviceaccount:{}:tessera-operator", kSpace);
+    std::vector<std::string> out;
+    for (const Json& request : cluster().requests())
+      if (request["user"]["username"] == us && verbs.contains(request["verb"]) &&
+          request["objectRef"].value("resource", "") != "leases")
+        out.push_back(
+            fmt::format("{} {}", request["verb"].get<std::string>(), request["requestURI"].get<std::string>()));
+    return out;
+  }
+  Json lease() { return at(in("coordination.k8s.io/v1", "leases/tessera-operator"), "/spec"); }
+  /// Waits until the leader has renewed its lease so often: the clock that the operator itself goes by.
+  bool renews(int times) {
+    for (Json last = lease(); times > 0; --times) {
+      const bool renewed = eventually([&] {
+        const Json now = lease();
+        return now.value("renewTime", "") != std::exchange(last, now).value("renewTime", "");
+      });
+      if (!renewed) return false;
+    }
+    return true;
+  }
+  const std::set<std::string> kWrites = {"create", "update", "patch", "delete", "deletecollection"};
+};
+
+constexpr const char* kValues = "operator: {enabled: true}\ncluster: seoul\n";
+
+TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
+  Installed release(cluster(), "tessera", kSpace, kValues);
+  const auto first = start(), second = start();
+  const std::string agents = in("apps/v1", "daemonsets/tessera-node-agent"),
+                    relay = in("apps/v1", "statefulsets/tessera-relay"),
+                    server = in("apps/v1", "deployments/tessera-server");
+  EXPECT_TRUE(becomes(agents, "/status/numberReady", 2)) << first->output() << second->output();
+  for (const auto& path : {relay, server}) EXPECT_TRUE(is_there(path)) << path;
+  EXPECT_TRUE(eventually([&] { return at(kMonitor, "/status/conditions").is_array(); })) << first->output();
+
+  // Deleted, and changed.
+  cluster().done({"delete", "daemonset", "tessera-node-agent", "--namespace", kSpace});
+  EXPECT_TRUE(becomes(agents, "/status/desiredNumberScheduled", 2));
+  cluster().done({"scale", "statefulset", "tessera-relay", "--replicas=4", "--namespace", kSpace});
+  EXPECT_TRUE(becomes(relay, "/spec/replicas", 1));
+  cluster().done({"annotate", "deployment", "tessera-server", "mine=kept", "--namespace", kSpace});
+  cluster().done({"delete", "clusterrolebinding", "tessera-relay"});
+  EXPECT_TRUE(is_there("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/tessera-relay"));
+  EXPECT_EQ(at(server, "/metadata/annotations/mine"), "kept");
+
+  // The leader dies.
+  Child& leader =
+      lease()["holderIdentity"].get<std::string>().find(fmt::format("{}", first->pid())) == std::string::npos ? *second
+                                                                                                              : *first;
+  leader.signal(SIGKILL);
+  cluster().done({"delete", "daemonset", "tessera-node-agent", "--namespace", kSpace});
+  EXPECT_TRUE(becomes(agents, "/status/desiredNumberScheduled", 2)) << first->output() << second->output();
+
+  // The API server does.
+  cluster().kill("kube-apiserver");
+  EXPECT_TRUE(eventually(
+      [&] { return cluster().kubectl({"delete", "service", "tessera-server", "--namespace", kSpace}).code == 0; }));
+  EXPECT_TRUE(is_there(fmt::format("/api/v1/namespaces/{}/services/tessera-server", kSpace)))
+      << first->output() << second->output();
+
+  // Nothing changes: nothing is written.
+  EXPECT_TRUE(renews(3));
+  const auto before = asked(kWrites);
+  EXPECT_TRUE(renews(10));
+  const auto after = asked(kWrites);
+  EXPECT_THAT(std::vector<std::string>(
+                  after.begin() + static_cast<std::ptrdiff_t>(std::min(before.size(), after.size())), after.end()),
+              IsEmpty());
+
+  // A feature is switched off, and then all.
+  release.install(std::string(kValues) + "relay: {enabled: false}\nserver: {enabled: false}");
+  EXPECT_TRUE(is_gone(relay));
+  EXPECT_TRUE(is_gone(server));
+  EXPECT_TRUE(is_there(agents));
+  cluster().done({"delete", "gpumonitor", "tessera", "--timeout=60s"});
+  EXPECT_TRUE(is_gone(agents));
+  first->stop();
+  second->stop();
+  release.uninstall();
+  cluster().done({"delete", "persistentvolumeclaims", "--all", "--namespace", kSpace, "--wait=false"});
+  EXPECT_TRUE(eventually([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
+  for (const Json& request : cluster().requests())
+    if (request["user"]["username"] == fmt::format("system:serviceaccount:{}:tessera-operator", kSpace)) {
+      EXPECT_NE(request["responseStatus"].value("code", 0), 403) << request["requestURI"];
+    }
+  cluster().done({"delete", "crd", "gpumonitors.tessera.dev"});
+}
+
+}  // namespace
+}  // namespace tessera::e2e
