@@ -93,6 +93,16 @@ TEST_F(DropTest, TheOthersOfANodeStayAsTheyAre) {
   }
 }
 
+// A board that each day is of a node with another name leaves the one before without any.
+TEST_F(DropTest, ANodeWhoseBoardsMovedAwayGoesToo) {
+  for (int day = 0; day < 30; ++day) {
+    scrape(kStart + day * kDay, fmt::format("node-{}", day), page_of("GPU-1", 0, 0.5));
+    EXPECT_EQ(dropped_at(kStart + day * kDay + kHour), 0U);
+  }
+  EXPECT_EQ(view->nodes.size(), 8U) << "heard of within eight days";
+  EXPECT_EQ(node_of(*view, "node-29").devices.size(), 1U);
+}
+
 // A cluster that grows and shrinks each day has a thousand nodes in a year, and three at a time.
 struct ChurnTest : DropTest {
   ChurnTest() : DropTest({.limits = {.nodes = 40, .devices = 40, .instances = 40, .rows = 40}}) {}

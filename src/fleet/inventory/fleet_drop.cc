@@ -83,7 +83,10 @@ std::vector<DeviceName> Fleet::drop_gone(EpochMs now) {
       drop_device(number, position);
       dropped = true;
     }
-    if (dropped && nodes_[number].node->devices.empty()) drop_node(number);
+    // One whose boards have all moved to others has nothing left that could be dropped.
+    const Node& node = *nodes_[number].node;
+    if (!node.devices.empty() || node.name.empty()) continue;
+    if (dropped || now - node.last_seen > kRetiredKept.count()) drop_node(number);
   }
   return out;
 }
