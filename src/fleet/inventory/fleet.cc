@@ -56,7 +56,7 @@ void Fleet::forget(Slot slot) {
   if (state.has_row() && --rows_[state.detail].slots == 0) {
     Row& row = rows_[state.detail];
     meter_.release(row.tenure);
-    row_by_name_.erase(row.name);
+    row_by_name_.erase(row_by_name_.find(*row.name));
     row = {};
     free_rows_.push_back(state.detail);
   }

@@ -157,8 +157,8 @@ class Fleet {
   };
   /// A session or an allocation, running or not: its series may pause and come back.
   struct Row {
-    std::string name;         ///< in row_by_name_
-    std::uint32_t slots = 0;  ///< that tell of it; without any it is forgotten
+    const std::string* name = nullptr;  ///< its key in row_by_name_
+    std::uint32_t slots = 0;            ///< that tell of it; without any it is forgotten
     Part part;
     std::shared_ptr<const SessionFacts> session;
     std::shared_ptr<const AllocationFacts> allocation;

@@ -353,8 +353,7 @@ std::uint32_t Fleet::row_named(std::string name) {
     row = free_rows_.back();
     free_rows_.pop_back();
   }
-  rows_[row].name = name;
-  row_by_name_.emplace(std::move(name), row);
+  rows_[row].name = &row_by_name_.emplace(std::move(name), row).first->first;
   return row;
 }
 

@@ -170,7 +170,6 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
   fresh.compute_instance = compute_instance;
   fresh.workload = std::move(owner);
   fresh.references = 1;
-  fresh.name = name;
   if (const auto before = forgotten_.extract(name)) {
     for (std::size_t having = 0; having < fresh.states.size(); ++having)
       fresh.states[having] = {{before.mapped()[having], false, true, 0}, 0};
@@ -184,8 +183,8 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
     free_tenures_.pop_back();
   }
   fresh.next = std::exchange(subject(number).owner, tenure);
+  fresh.name = &tenure_by_name_.emplace(std::move(name), tenure).first->first;
   tenures_[tenure] = std::move(fresh);
-  tenure_by_name_.emplace(std::move(name), tenure);
   return tenure;
 }
 
@@ -311,8 +310,8 @@ void Meter::forget(Tenure tenure) {
   Tenure* at = &subjects_[owner.subject].owner;
   while (*at != tenure) at = &tenures_[*at].next;
   *at = owner.next;
-  tenure_by_name_.erase(owner.name);
-  forgotten_[owner.name] = {owner.states[0].since, owner.states[1].since};
+  auto entry = tenure_by_name_.extract(*owner.name);
+  forgotten_[std::move(entry.key())] = {owner.states[0].since, owner.states[1].since};
   owner = {};
   free_tenures_.push_back(tenure);
 }
@@ -322,7 +321,7 @@ void Meter::forget_tenures() {
   for (Tenure tenure = 0; tenure < tenures_.size(); ++tenure) {
     Owner& owner = tenures_[tenure];
     const auto stays = [](const State& state) { return state.on || state.is_known(); };
-    if (owner.references > 0 || owner.name.empty() || std::ranges::any_of(owner.states, stays)) continue;
+    if (owner.references > 0 || !owner.name || std::ranges::any_of(owner.states, stays)) continue;
     forget(tenure);
   }
   const EpochMs oldest = arrived_ - kCountedKept.count();

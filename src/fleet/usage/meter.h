@@ -139,9 +139,9 @@ class Meter {
     std::uint32_t references = 0;
     std::array<Had, 2> states{};  ///< by Having
     EpochMs had_until = 0;
-    std::uint32_t newest = kNone;  ///< its first of `owner_deltas_`
-    Tenure next = kNone;           ///< of the same subject
-    std::string name;              ///< in tenure_by_name_
+    std::uint32_t newest = kNone;       ///< its first of `owner_deltas_`
+    Tenure next = kNone;                ///< of the same subject
+    const std::string* name = nullptr;  ///< its key in tenure_by_name_; null: nobody's
   };
   /// Of an owner that is forgotten.
   using CountedUntil = std::array<EpochMs, 2>;  ///< by Having
