@@ -141,11 +141,11 @@ const std::vector<Row>& rows() {
        {},
        {"--kube-version", "1.20.2"}},
       {"ServiceMonitors",
-       "serviceMonitor: {enabled: true, interval: 30s}\noperator: {enabled: true}",
+       "serviceMonitor: {enabled: true, interval: 30s}",
        {{"ServiceMonitor/tessera-agent:spec.endpoints.0.port", "http"},
-        {"ServiceMonitor/tessera-agent:spec.selector.matchLabels.app\\.kubernetes\\.io/instance", "tessera"},
-        {"ServiceMonitor/tessera-operator:spec.endpoints.0.interval", "30s"},
-        {"DaemonSet/tessera-agent:kind", "no DaemonSet/tessera-agent"}}},
+        {"ServiceMonitor/tessera-server:spec.endpoints.0.interval", "30s"},
+        {"Service/tessera-agent:spec.ports.0.name", "http"},
+        {"DaemonSet/tessera-agent:spec.template.metadata.annotations", "-"}}},
       {"OwnPostgreSql",
        "database: {enabled: true, storage: {className: fast}}\nserver: {replicas: 2}\nimage: {registry: reg.example}",
        {{"StatefulSet/tessera-database:spec.template.spec.containers.0.image", "reg.example/library/postgres:16"},
@@ -313,7 +313,7 @@ TEST_F(Chart, ProgramsTakeItsConfigurations) {
 
 TEST_F(Chart, TheServerTakesTheKeysThatItMakes) {
   const TempDir folder;
-  const Objects objects = rendered("");
+  const Objects objects = rendered("server: {config: {cluster-metadata: {enabled: auto}}}");  // this is no pod
   for (const char* mount : {"keys", "ingest"}) std::filesystem::create_directory(folder.path() / mount);
   std::map<std::string, std::string> keys;
   for (const char* name : {"admin-key", "ingest-key"}) {

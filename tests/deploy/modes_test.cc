@@ -128,18 +128,17 @@ Objects render(const std::string& values) {
   return made.code == 0 ? Objects(made.output) : Objects();
 }
 
-Objects operated(const std::string& values) {
+/// What the operator makes of the values; `more` is of the values' `operator`.
+Objects operated(const std::string& values, const std::string& more = "") {
   const TempDir folder;
-  const Objects rendered = render(values + "\noperator: {enabled: true}");
-  const auto monitors = rendered.of("GpuMonitor");
-  if (monitors.size() != 1) {
-    ADD_FAILURE() << monitors.size() << " GpuMonitors";
-    return {};
-  }
+  const Finished monitor =
+      run_helm({"template", "tessera", "--namespace", "gpu", "--no-hooks", "--show-only", "templates/monitor.yaml"},
+               fmt::format("{}\noperator: {{enabled: true{}}}", values, more));
+  EXPECT_EQ(monitor.code, 0) << values << monitor.output;
   const auto file = folder.path() / "monitor.yaml";
-  EXPECT_TRUE(write_file_atomically(file, YAML::Dump(monitors[0])));
+  EXPECT_TRUE(write_file_atomically(file, monitor.output));
   const Finished planned = run({program("tessera-operator"), "--once", "--dry-run", "--file", file.string()});
-  EXPECT_EQ(planned.code, 0) << YAML::Dump(monitors[0]) << planned.output;
+  EXPECT_EQ(planned.code, 0) << monitor.output << planned.output;
   return planned.code == 0 ? Objects(planned.output) : Objects();
 }
 
@@ -177,12 +176,22 @@ TEST(ChartModes, OperatorModeRefusesWhatAGpuMonitorHasNoPlaceFor) {
   }
 }
 
+TEST(ChartModes, TheOperatorHasTheRightsThatItAsksFor) {
+  if (helm().empty()) GTEST_SKIP() << "helm is missing: $TESSERA_PEERS/helm/helm is where ./dev puts it";
+  const Finished asked = run({program("tessera-operator"), "--rights"});
+  ASSERT_EQ(asked.code, 0) << asked.output;
+  const auto roles = render("operator: {enabled: true}").of("ClusterRole");
+  ASSERT_EQ(roles.size(), 1U);
+  EXPECT_EQ(YAML::Dump(roles[0]["rules"]), YAML::Dump(YAML::Load(asked.output)["rules"]))
+      << "./dev manifests writes them anew";
+}
+
 TEST(ChartModes, ASpecOfOnesOwnWins) {
   if (helm().empty()) GTEST_SKIP() << "helm is missing: $TESSERA_PEERS/helm/helm is where ./dev puts it";
-  const Objects made = operated(
-      "operator: {enabled: true, monitor: {name: mine, spec: {promql: {bundled: victoria-metrics}, clusterName: "
-      "other,\n"
-      "  features: {k8sAgent: {nodeAgent: {nodeMetrics: {exporter: bundled}}}}}}}\n#");
+  const Objects made =
+      operated("",
+               ", monitor: {name: mine, spec: {promql: {bundled: victoria-metrics}, clusterName: other,"
+               " features: {k8sAgent: {nodeAgent: {nodeMetrics: {exporter: bundled}}}}}}");
   EXPECT_TRUE(made.names().contains("Deployment/tessera-promql"));
   EXPECT_TRUE(made.names().contains("DaemonSet/tessera-node-exporter"));
   EXPECT_THAT(made.at("ConfigMap/tessera-server:data.server\\.yaml"), testing::HasSubstr("cluster: other"));

@@ -166,7 +166,7 @@ Finished run_helm(std::vector<std::string> words, const std::string& values, con
 
 Objects::Objects(const std::string& stream) {
   for (const auto& object : YAML::LoadAll(stream))
-    if (object.IsMap()) objects_.push_back(object);
+    if (object.IsMap() && !below(object, {"metadata", "annotations", "helm.sh/hook"})) objects_.push_back(object);
 }
 
 std::vector<YAML::Node> Objects::of(const std::string& kind) const {

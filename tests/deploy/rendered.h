@@ -28,7 +28,7 @@ struct Release {
 class Objects {
  public:
   Objects() = default;
-  /// The objects of a stream of YAML documents; empty documents do not count.
+  /// The objects of a stream of YAML documents; empty documents do not count, and neither do hooks of helm.
   explicit Objects(const std::string& text);
 
   const std::vector<YAML::Node>& all() const { return objects_; }

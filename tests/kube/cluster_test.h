@@ -2,8 +2,6 @@
 // What tests on the real control plane begin with.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tests/kube/control_plane.h"
 
 namespace tessera::e2e {
