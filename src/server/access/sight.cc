@@ -26,7 +26,7 @@ std::shared_ptr<Sight::One> Sight::one_of(const Viewer& viewer) {
 std::shared_ptr<const Seen> Sight::of(const std::shared_ptr<const Published>& whole, const Viewer& viewer) {
   const auto one = one_of(viewer);
   const std::lock_guard lock(one->mutex);
-  if (one->whole == whole) return one->seen;
+  if (one->whole.lock() == whole) return one->seen;
   const auto mine = [&](const fleet::Workload& workload) { return viewer.sees(workload.space); };
   auto view = std::make_shared<fleet::View>();
   view->time = whole->view->time;
@@ -34,7 +34,8 @@ std::shared_ptr<const Seen> Sight::of(const std::shared_ptr<const Published>& wh
   parts.reserve(whole->view->nodes.size());
   for (const auto& node : whole->view->nodes) {
     const auto known = one->parts.find(node.get());
-    Part part = known != one->parts.end() ? known->second : Part{node, fleet::restricted(node, mine)};
+    const bool same = known != one->parts.end() && known->second.whole.lock() == node;
+    Part part = same ? known->second : Part{node, fleet::restricted(node, mine)};
     if (part.seen) view->nodes.push_back(part.seen);
     parts.emplace(node.get(), std::move(part));
   }

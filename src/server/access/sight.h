@@ -21,6 +21,7 @@ struct Seen {
 };
 
 /// Thread-safe. What has not changed since the last view is shared with it, so a new view costs what has changed in it.
+/// A view of the whole is not held: of a viewer who asks no more, what he has seen is all that stays.
 class Sight {
  public:
   /// Of a viewer who is restricted.
@@ -28,12 +29,12 @@ class Sight {
 
  private:
   struct Part {
-    std::shared_ptr<const fleet::Node> whole;
+    std::weak_ptr<const fleet::Node> whole;   ///< another may be at its address when it has gone
     std::shared_ptr<const fleet::Node> seen;  ///< null: nothing of it
   };
   struct One {
     std::mutex mutex;
-    std::shared_ptr<const Published> whole;              // guarded by mutex, as is all below
+    std::weak_ptr<const Published> whole;                // guarded by mutex, as is all below
     std::unordered_map<const fleet::Node*, Part> parts;  ///< by the whole node
     fleet::OverviewFold fold;
     std::shared_ptr<const Seen> seen;
