@@ -17,9 +17,11 @@ struct ListHead {
 };
 
 /// Belongs to a view, and goes with it: rows may point into that. Thread-safe; whoever asks for a head that another is
-/// making waits for it.
+/// making waits for it. Of lists beyond the first `kMost` none is kept: filters are what callers make of them.
 class ListHeads {
  public:
+  static constexpr std::size_t kMost = 64;
+
   /// `list`: its path, filters and order, which also tell the type of its rows.
   template <class Row>
   std::shared_ptr<const ListHead<Row>> of(const std::string& list, const std::function<ListHead<Row>()>& make) {
@@ -36,8 +38,9 @@ class ListHeads {
   };
   std::shared_ptr<One> one_of(const std::string& list) {
     const std::lock_guard lock(mutex_);
-    auto& one = heads_[list];
-    if (!one) one = std::make_shared<One>();
+    if (const auto known = heads_.find(list); known != heads_.end()) return known->second;
+    auto one = std::make_shared<One>();
+    if (heads_.size() < kMost) heads_.emplace(list, one);
     return one;
   }
 

@@ -146,6 +146,9 @@ TEST(ListHeads, AreOfOneListEach) {
   EXPECT_EQ(heads.of<Row>("/rows sort=id", make(1))->rows[0].id, 1);
   EXPECT_EQ(heads.of<Row>("/rows sort=-id", make(2))->rows[0].id, 2);
   EXPECT_EQ(heads.of<Row>("/rows sort=id", make(3))->rows[0].id, 1);
+  for (std::size_t i = 0; i < 2 * ListHeads::kMost; ++i) heads.of<Row>("/rows search=" + std::to_string(i), make(4));
+  EXPECT_EQ(heads.of<Row>("/rows search=0", make(5))->rows[0].id, 4);
+  EXPECT_EQ(heads.of<Row>("/rows search=100", make(5))->rows[0].id, 5) << "there are only so many";
 }
 
 }  // namespace
