@@ -17,7 +17,11 @@ constexpr Unit kUnits[] = {  // "ms" before "m": the first match wins
     {"s", 1'000},
     {"m", 60'000},
     {"h", 3'600'000},
-    {"d", 86'400'000}};
+    {"d", 86'400'000},
+    {"w", 7 * 86'400'000},
+    {"y", 365 * std::int64_t{86'400'000}}};
+constexpr std::int64_t kLongest = 10'000 * kUnits[6].ms;  // what is reckoned with it does not overflow
+constexpr std::size_t kShown = 5;                         // days are the longest that durations are written in
 }  // namespace
 
 EpochMs now_epoch_ms() {
@@ -34,9 +38,10 @@ Result<Milliseconds> parse_duration(std::string_view text) {
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const auto* unit = std::ranges::find_if(kUnits, [&](const Unit& u) { return rest.starts_with(u.name); });
     if (unit == std::end(kUnits))
-      return fail(Code::Invalid, "duration '{}': one of ms, s, m, h, d expected at '{}'", text, rest);
+      return fail(Code::Invalid, "duration '{}': one of ms, s, m, h, d, w, y expected at '{}'", text, rest);
     rest.remove_prefix(unit->name.size());
-    if (__builtin_add_overflow(total, count * unit->ms, &total))
+    std::int64_t ms = 0;
+    if (__builtin_mul_overflow(count, unit->ms, &ms) || __builtin_add_overflow(total, ms, &total) || total > kLongest)
       return fail(Code::Invalid, "duration '{}': too long", text);
   } while (!rest.empty());
   return Milliseconds(total);
@@ -45,9 +50,10 @@ Result<Milliseconds> parse_duration(std::string_view text) {
 std::string format_duration(Milliseconds duration) {
   std::string out;
   std::int64_t rest = duration.count();
-  for (auto unit = std::rbegin(kUnits); unit != std::rend(kUnits); ++unit) {
-    if (const std::int64_t count = rest / unit->ms; count > 0) out += fmt::format("{}{}", count, unit->name);
-    rest %= unit->ms;
+  for (std::size_t i = kShown; i-- > 0;) {
+    const Unit& unit = kUnits[i];
+    if (const std::int64_t count = rest / unit.ms; count > 0) out += fmt::format("{}{}", count, unit.name);
+    rest %= unit.ms;
   }
   return out.empty() ? "0s" : out;
 }

@@ -20,9 +20,17 @@ TEST(ParseDuration, ReadsEveryForm) {
   }
 }
 
+TEST(ParseDuration, ReadsWeeksAndYearsAsPrometheusDoes) {
+  EXPECT_EQ(*parse_duration("2w"), 14 * 24h);
+  EXPECT_EQ(*parse_duration("1y1d"), 366 * 24h);
+  EXPECT_EQ(format_duration(14 * 24h), "14d");
+  for (const auto* long_time : {"10001y", "4294967295w", "4294967295y"})
+    EXPECT_FALSE(parse_duration(long_time)) << long_time;
+}
+
 TEST(ParseDuration, SaysWhereItStopped) {
   for (const auto* bad : {"", "15", "s", "-1s", "1h 5m", "4294967296s"}) EXPECT_FALSE(parse_duration(bad)) << bad;
-  EXPECT_EQ(parse_duration("1h5x").error().what, "duration '1h5x': one of ms, s, m, h, d expected at 'x'");
+  EXPECT_EQ(parse_duration("1h5x").error().what, "duration '1h5x': one of ms, s, m, h, d, w, y expected at 'x'");
 }
 
 TEST(FormatTime, IsRfc3339InUtc) {

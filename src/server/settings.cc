@@ -64,13 +64,16 @@ Result<void> take_team_labels(const Node& node, Settings& into) {
   return {};
 }
 
-/// `30`, or `30d`.
+/// `30`, or a duration of whole days: `30d`, `4w`.
 Result<void> take_days(const Node& node, Settings& into) {
-  const std::string text = TRY(node.text());
-  if (!text.ends_with('d')) return take_field<&Settings::retention_days>(node, into);
-  const auto days = parse_int(std::string_view(text).substr(0, text.size() - 1));
-  if (!days || *days < 1) return node.error("a number of days expected, as 30 or 30d");
-  into.retention_days = *days;
+  constexpr Milliseconds kDay = std::chrono::hours(24);
+  constexpr std::int64_t kMost = 3'660;  // on PostgreSQL each month is a partition
+  const auto number = parse_int(TRY(node.text()));
+  const Milliseconds time = number ? Milliseconds(0) : TRY(node.duration());
+  const std::int64_t days = number ? *number : time / kDay;
+  if (days < 1 || days > kMost || time % kDay != Milliseconds(0))
+    return node.error(fmt::format("1 to {} whole days expected, as 30 or 30d", kMost));
+  into.retention_days = days;
   return {};
 }
 

@@ -57,11 +57,15 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
 }
 
 TEST(Settings, TakeDaysAsADurationToo) {
-  for (const char* text : {"7", "7d"}) {
-    const auto settings = parse_settings(std::string("gpu.management.metrics.retention-days: ") + text, "", none());
+  const auto read = [](const char* text) {
+    return parse_settings(std::string("gpu.management.metrics.retention-days: ") + text, "", none());
+  };
+  for (const char* text : {"7", "7d", "1w", "168h"}) {
+    const auto settings = read(text);
     ASSERT_TRUE(settings) << settings.error().what;
     EXPECT_EQ(settings->retention_days, 7) << text;
   }
+  for (const char* text : {"0", "36h", "0d", "7x", "3661", "99999999y"}) EXPECT_FALSE(read(text)) << text;
 }
 
 TEST(Settings, WarnOfModelsThatNobodyKnows) {
