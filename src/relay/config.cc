@@ -1,6 +1,6 @@
 #include "relay/config.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -102,32 +102,45 @@ Result<void> read_global(const Section& section, ScrapeSettings& defaults, Label
   return add_external_labels(section, external_labels);
 }
 
-Result<Config> read_config(const config::Node& root, Reading& reading) {
+/// What the short language says of all its targets.
+Result<void> read_plain_global(const Section& section, ScrapeSettings& defaults) {
+  TRY(section.read_period("global_interval", defaults.interval));
+  TRY(read_where(section, "global_path", defaults));
+  defaults.timeout = std::min(defaults.timeout, defaults.interval);
+  return {};
+}
+
+bool has_items(const Section& section, std::string_view key) {
+  const auto items = section.each(key);
+  return !items || !items->empty();
+}
+
+Config read_config(const config::Node& root, Reading& reading) {
   const Section prometheus(root, Spelling::Snake, reading);
   const Section plain(root, Spelling::Camel, reading);
-  TRY(prometheus.only({"global", "scrape_configs", "remote_write", "targets", "globalInterval", "globalPath",
-                       "externalLabels", "remoteWrite", "builtinTargets"},
-                      root_foreign()));
+  reading.note(prometheus.only({"global", "scrape_configs", "remote_write", "targets", "globalInterval", "globalPath",
+                                "externalLabels", "remoteWrite", "builtinTargets"},
+                               root_foreign()));
   Config out;
   out.file = reading.file;
   ScrapeSettings defaults;
   const auto global = prometheus.below("global");
-  if (global) TRY(read_global(*global, defaults, out.external_labels));
-  TRY(add_external_labels(plain, out.external_labels));
+  if (global) reading.note(read_global(*global, defaults, out.external_labels));
+  reading.note(add_external_labels(plain, out.external_labels));
 
   ScrapeSettings plain_defaults = defaults;
   if (!global || !global->has("scrape_interval")) plain_defaults.interval = Milliseconds(15'000);
-  TRY(plain.read_period("global_interval", plain_defaults.interval));
-  TRY(read_where(plain, "global_path", plain_defaults));
-  plain_defaults.timeout = std::min(plain_defaults.timeout, plain_defaults.interval);
+  reading.note(read_plain_global(plain, plain_defaults));
 
-  out.jobs = TRY(read_scrape_configs(prometheus, defaults));
-  auto targets = TRY(read_targets(plain, plain_defaults));
-  std::ranges::move(targets, std::back_inserter(out.jobs));
-  const bool explicit_target = !TRY(prometheus.each("scrape_configs")).empty() || !TRY(plain.each("targets")).empty();
-  auto builtin = TRY(read_builtin(plain, plain_defaults, explicit_target));
-  std::ranges::move(builtin, std::back_inserter(out.jobs));
-  out.destinations = TRY(read_destinations(prometheus, plain));
+  out.jobs = read_scrape_configs(prometheus, defaults);
+  std::ranges::move(read_targets(plain, plain_defaults), std::back_inserter(out.jobs));
+  const bool explicit_target = has_items(prometheus, "scrape_configs") || has_items(plain, "targets");
+  auto builtin = read_builtin(plain, plain_defaults, explicit_target);
+  if (builtin)
+    std::ranges::move(*builtin, std::back_inserter(out.jobs));
+  else
+    reading.note(builtin.error());
+  out.destinations = read_destinations(prometheus, plain);
   out.warnings = std::move(reading.warnings);
   return out;
 }
@@ -141,7 +154,9 @@ std::string shown(const Place& place) {
 Result<Config> parse_config(std::string_view text, const std::string& file, const Environment& environment) {
   const auto root = TRY(config::load(text, file));
   Reading reading{file, std::filesystem::path(file).parent_path(), environment, {}};
-  return read_config(root, reading);
+  Config config = read_config(root, reading);
+  if (!reading.errors.empty()) return fail(Code::Invalid, "{}", fmt::join(reading.errors, "\n"));
+  return config;
 }
 
 Result<Config> load_config(const std::string& path) {

@@ -258,8 +258,8 @@ struct Config {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// Invalid with FILE:LINE:COLUMN: PATH and what is expected; never with a secret. `environment` is what external labels
-/// may name as ${NAME}. An empty text is a configuration: the built-in targets and no destination.
+/// Invalid with a line for each part that is wrong: FILE:LINE:COLUMN: PATH and what is expected; never with a secret.
+/// `environment` is what external labels may name as ${NAME}. An empty text: the built-in targets and no destination.
 Result<Config> parse_config(std::string_view text, const std::string& file, const Environment& environment = {});
 
 /// parse_config() of a file's text, with the process' environment.

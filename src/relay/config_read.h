@@ -1,5 +1,6 @@
 #pragma once
-// Inside the room: the parts of the settings file, one reader each. Every error names its place in the file.
+// Inside the room: the parts of the settings file, one reader each. Every error names its place in the file. Who reads
+// a list of jobs or destinations notes the errors of each (Reading::note) and returns those that are right.
 #include <string_view>
 #include <vector>
 
@@ -31,7 +32,7 @@ Result<void> read_interval(const Section& section, std::string_view interval_key
 Result<void> read_where(const Section& section, std::string_view path_key, ScrapeSettings& into);
 Result<std::vector<ScrapeProtocol>> read_protocols(const Section& section, std::string_view key,
                                                    std::vector<ScrapeProtocol> otherwise);
-Result<std::vector<Job>> read_scrape_configs(const Section& root, const ScrapeSettings& defaults);
+std::vector<Job> read_scrape_configs(const Section& root, const ScrapeSettings& defaults);
 
 // config_discovery.cc
 Result<std::vector<Discovery>> read_discoveries(const Section& section);
@@ -43,11 +44,11 @@ Result<TargetGroup> read_target_group(const config::Node& node);
 Result<Labels> read_labels(const config::Node& node);
 
 // config_targets.cc
-Result<std::vector<Job>> read_targets(const Section& root, const ScrapeSettings& defaults);
+std::vector<Job> read_targets(const Section& root, const ScrapeSettings& defaults);
 /// The built-in jobs that are on: by default all where there is no `explicit_target`.
 Result<std::vector<Job>> read_builtin(const Section& root, const ScrapeSettings& defaults, bool explicit_target);
 
 // config_remote.cc
-Result<std::vector<Destination>> read_destinations(const Section& prometheus, const Section& plain);
+std::vector<Destination> read_destinations(const Section& prometheus, const Section& plain);
 
 }  // namespace tessera::relay

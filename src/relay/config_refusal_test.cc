@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "relay/config.h"
 
 namespace tessera::relay {
@@ -168,6 +169,40 @@ TEST(ConfigRefusal, ChecksDestinationsAndAuth) {
       {write("proxy_url: proxy"), "expected a proxy's URL"},
       {write("no_proxy: a"), "means nothing without proxy_url"},
   });
+}
+
+TEST(ConfigRefusal, TellsOfEveryPartThatIsWrong) {
+  const auto config = parse_config(
+      "rule_files: [a]\n"
+      "global: {scrape_interval: fast}\n"
+      "externalLabels: {a-b: c}\n"
+      "globalPath: /a?b\n"
+      "scrape_configs:\n"
+      "- {job_name: good}\n"
+      "- {job_name: twice, scheme: ftp}\n"
+      "- {job_nam: x}\n"
+      "- {job_name: good}\n"
+      "targets:\n"
+      "- {targetName: none, type: Static}\n"
+      "- {targetName: kind, type: Stat}\n"
+      "builtinTargets: {vlm: true}\n"
+      "remote_write:\n"
+      "- {name: lost}\n"
+      "- {url: 'http://a/', protocolVersion: 3}\n"
+      "remoteWrite: {url: 'http://b/'}\n",
+      "r.yaml");
+  ASSERT_FALSE(config);
+  const auto told = split(config.error().what, '\n');
+  EXPECT_THAT(told, testing::UnorderedElementsAre(
+                        StartsWith("r.yaml:1:1: rule_files: "), StartsWith("r.yaml:2:27: global.scrape_interval: "),
+                        StartsWith("r.yaml:3:23: externalLabels.a-b: "), StartsWith("r.yaml:4:1: globalPath: "),
+                        StartsWith("r.yaml:7:21: scrape_configs[1].scheme: "),
+                        StartsWith("r.yaml:8:4: scrape_configs[2].job_nam: "),
+                        StartsWith("r.yaml:9:4: scrape_configs[3].job_name: there is a job 'good' already"),
+                        StartsWith("r.yaml:11:3: targets[0]: "), StartsWith("r.yaml:12:28: targets[1].type: "),
+                        StartsWith("r.yaml:13:18: builtinTargets.vlm: "), StartsWith("r.yaml:15:3: remote_write[0]: "),
+                        StartsWith("r.yaml:16:39: remote_write[1].protocolVersion: "),
+                        StartsWith("r.yaml:17:14: remoteWrite: expected a list")));
 }
 
 TEST(ConfigRefusal, NeverShowsASecret) {

@@ -270,18 +270,17 @@ class Taken {
 
 }  // namespace
 
-Result<std::vector<Destination>> read_destinations(const Section& prometheus, const Section& plain) {
+std::vector<Destination> read_destinations(const Section& prometheus, const Section& plain) {
   std::vector<Destination> out;
   Taken taken;
-  const auto add = [&](const Section& section, Destination destination) -> Result<void> {
-    TRY(taken.take(section, destination));
-    out.push_back(std::move(destination));
-    return {};
+  const auto add = [&](auto* read_one) {
+    return [&, read_one](const Section& item) -> Result<void> {
+      out.push_back(TRY(read_one(item)));
+      return taken.take(item, out.back());
+    };
   };
-  const auto ours = TRY(plain.each("remote_write"));
-  const auto theirs = TRY(prometheus.each("remote_write"));
-  for (const Section& item : theirs) TRY(add(item, TRY(read_prometheus(item))));
-  for (const Section& item : ours) TRY(add(item, TRY(read_plain(item))));
+  prometheus.read_each("remote_write", add(read_prometheus));
+  plain.read_each("remote_write", add(read_plain));
   return out;
 }
 

@@ -210,15 +210,14 @@ Result<void> read_scrape(const Section& section, ScrapeSettings& into) {
   return {};
 }
 
-Result<std::vector<Job>> read_scrape_configs(const Section& root, const ScrapeSettings& defaults) {
+std::vector<Job> read_scrape_configs(const Section& root, const ScrapeSettings& defaults) {
   std::vector<Job> jobs;
   std::set<std::string> names;
-  const auto items = TRY(root.each("scrape_configs"));
-  for (const Section& item : items) {
+  root.read_each("scrape_configs", [&](const Section& item) -> Result<void> {
     jobs.push_back(TRY(read_job(item, defaults)));
-    if (!names.insert(jobs.back().name).second)
-      return item.error("job_name", fmt::format("there is a job '{}' already", valid_utf8(jobs.back().name)));
-  }
+    if (names.insert(jobs.back().name).second) return {};
+    return item.error("job_name", fmt::format("there is a job '{}' already", valid_utf8(jobs.back().name)));
+  });
   return jobs;
 }
 

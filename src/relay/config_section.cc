@@ -118,6 +118,12 @@ Result<std::vector<Section>> Section::each(std::string_view key) const {
   return out;
 }
 
+void Section::read_each(std::string_view key, const std::function<Result<void>(const Section&)>& read) const {
+  const auto items = each(key);
+  if (!items) return reading_->note(items.error());
+  for (const Section& item : *items) reading_->note(read(item));
+}
+
 Result<void> Section::read(std::string_view key, std::string& into) const { return node_.read(spell(key), into); }
 
 Result<void> Section::read(std::string_view key, bool& into) const { return node_.read(spell(key), into); }

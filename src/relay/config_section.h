@@ -2,6 +2,7 @@
 // Inside the room: a map of the settings file, read key by key. Keys are named in Prometheus' spelling
 // (scrape_interval); in a section of the short language the same key is found as scrapeInterval.
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,12 @@ struct Reading {
   std::filesystem::path folder;
   Environment environment;
   std::vector<std::string> warnings;
+  std::vector<std::string> errors{};
+
+  /// Of a part that is wrong: the others are read all the same, so that who mends the file knows of all.
+  void note(const Result<void>& part) {
+    if (!part) errors.push_back(part.error().what);
+  }
 };
 
 class Section {
@@ -52,6 +59,8 @@ class Section {
   std::optional<Section> below(std::string_view key) const;
   /// The sections of a list; none where it is absent.
   Result<std::vector<Section>> each(std::string_view key) const;
+  /// Each section of a list, also after one that is wrong.
+  void read_each(std::string_view key, const std::function<Result<void>(const Section&)>& read) const;
 
   // Each reads a value into a variable, which keeps its value where the key is absent or null.
   Result<void> read(std::string_view key, std::string& into) const;

@@ -207,16 +207,15 @@ Result<std::vector<Job>> read_target(const Section& section, const ScrapeSetting
 
 std::string_view name_of(BuiltinKind kind) { return kBuiltin[static_cast<std::size_t>(kind)].name; }
 
-Result<std::vector<Job>> read_targets(const Section& root, const ScrapeSettings& defaults) {
+std::vector<Job> read_targets(const Section& root, const ScrapeSettings& defaults) {
   std::vector<Job> jobs;
   std::set<std::string> names;
-  const auto items = TRY(root.each("targets"));
-  for (const Section& item : items) {
+  root.read_each("targets", [&](const Section& item) -> Result<void> {
     auto of_target = TRY(read_target(item, defaults));
-    if (!names.insert(*item.find("target_name")->text()).second)
-      return item.error("target_name", "there is a target of this name already");
     std::ranges::move(of_target, std::back_inserter(jobs));
-  }
+    if (names.insert(*item.find("target_name")->text()).second) return {};
+    return item.error("target_name", "there is a target of this name already");
+  });
   return jobs;
 }
 

@@ -2,6 +2,9 @@
 
 #include <cstdio>
 
+#include "base/log.h"
+#include "base/text.h"
+
 namespace tessera::relay {
 namespace {
 
@@ -15,7 +18,14 @@ Result<void> print(const Result<std::string>& text) {
 
 }  // namespace
 
-Result<void> check_config(const Options& options) { return print(config_summary(options)); }
+Result<void> check_config(const Options& options) {
+  const auto text = config_summary(options);
+  if (text) return print(text);
+  const auto errors = split(text.error().what, '\n');
+  if (errors.size() == 1) return text.error();
+  for (const auto error : errors) log::error("configuration is wrong", {{"why", std::string(error)}});
+  return fail(text.error().code, "{} parts of {} are wrong: see above", errors.size(), options.config);
+}
 
 Result<void> dry_run(const Options& options, const std::stop_token& stop) { return print(dry_run_page(options, stop)); }
 

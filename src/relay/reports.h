@@ -20,6 +20,7 @@ Result<std::string> dry_run_page(const Options& options, const std::stop_token& 
 /// Asks the API server for the pod, walks every job's way with it, and scrapes the targets that come of it once.
 Result<std::string> pod_explanation(const Options& options, const std::stop_token& stop);
 
+/// config_summary(); of several errors each is said on the log by itself.
 Result<void> check_config(const Options& options);
 Result<void> dry_run(const Options& options, const std::stop_token& stop);
 Result<void> explain_pod(const Options& options, const std::stop_token& stop);
