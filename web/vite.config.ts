@@ -34,7 +34,7 @@ export default defineConfig(({ command }) => ({
   // Files find each other relative to where they are, so that one build serves under any context path.
   base: command === 'serve' ? '/k8s-monitor/' : './',
   plugins: [packed()],
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false, cssCodeSplit: false },
   server: {
     proxy: { '/k8s-monitor/api': { target: process.env.TESSERA_SERVER ?? 'http://127.0.0.1:8080' } },
   },

@@ -43,3 +43,17 @@ export async function open(browser: Browser, look: Look = {}): Promise<{ context
   });
   return { context, page, wrong };
 }
+
+export async function settled(page: Page): Promise<void> {
+  await page.locator('h1').waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('.skeleton').length === 0);
+}
+
+/** What axe finds, in few words. */
+export async function violations(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+    const result = await axe.run({ resultTypes: ['violations'] });
+    return result.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 2).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`);
+  });
+}

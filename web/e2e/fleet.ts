@@ -24,7 +24,10 @@ export function start(name: string, flags: string[], ready: RegExp, environment:
     child.stdout!.on('data', take);
     child.stderr!.on('data', take);
     child.on('error', reject);
-    child.on('exit', (code) => reject(new Error(`${name} ended with ${code}: ${text}`)));
+    child.on('exit', (code, signal) => {
+      reject(new Error(`${name} ended with ${code ?? signal}: ${text}`));
+      if (!child.killed) console.error(`${name} ended by itself with ${code ?? signal}: ${text.slice(-2_000)}`); // what then fails is not the dashboard's
+    });
   });
 }
 

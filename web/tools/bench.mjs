@@ -45,15 +45,24 @@ async function slowPage() {
   const metric = async (name) => (await devtools.send('Performance.getMetrics')).metrics.find((one) => one.name === name).value;
   return { page, devtools, metric };
 }
-/** Milliseconds from the navigation to the tiles, and to the heat map below them, at the frame in which they are. */
+/** Milliseconds from the navigation until the tiles, and the heat map below them, are laid out and painted. */
 const painted = () => new Promise((resolve) => {
-  let tiles = 0;
-  const look = () => {
-    if (!tiles && document.querySelector('.tile.lead')) tiles = performance.now();
-    if (tiles && performance.getEntriesByName('heat map').length) resolve({ tiles, map: performance.now() });
-    else requestAnimationFrame(look);
+  const times = {};
+  const after = new MessageChannel(); // its message comes behind the frame in which it is sent
+  after.port1.onmessage = ({ data }) => {
+    times[data] = performance.now();
+    if (data === 'map') resolve(times);
   };
-  look();
+  let wanted = 'tiles';
+  const look = () => {
+    if (wanted === 'tiles' ? document.querySelector('.tile.lead') : performance.getEntriesByName('heat map').length) {
+      after.port2.postMessage(wanted);
+      if (wanted === 'map') return;
+      wanted = 'map';
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 });
 
 const small = await server();

@@ -1,5 +1,5 @@
 // A view's data: read, and read again at each tick. What was read last stays until something newer has come.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { get, Failure } from './client';
 import { paused, tick } from './live';
 import { credential, expired } from '../frame/settings';
@@ -11,14 +11,31 @@ export interface Told<T> {
   loading: boolean;
 }
 
+/** What is read before the view that shows it is drawn, by its key. */
+const ahead = new Map<string, { reply: Promise<unknown>; data: unknown }>();
+
+/** Begins to read what a view will want first, under the key that it will read it by; done when that has come. */
+export function readAhead<T>(key: string, read: () => Promise<T>): Promise<unknown> {
+  const one: { reply: Promise<T>; data: T | null } = { reply: read(), data: null };
+  ahead.set(key, one);
+  return one.reply.then((data) => (one.data = data), () => {}); // the view tells what went wrong
+}
+
 /** Reads with `read` whenever `key` changes and, if `live`, at each tick. A null key reads nothing. */
 export function useRead<T>(key: string | null, read: (stop: AbortSignal) => Promise<T>, live = true): Told<T> {
-  const [told, tell] = useState<Told<T> & { key: string | null }>({ data: null, failure: null, loading: true, key });
+  const [told, tell] = useState<Told<T> & { key: string | null }>(() => {
+    const data = (key === null ? null : (ahead.get(key)?.data ?? null)) as T | null;
+    return { data, failure: null, loading: data === null, key };
+  });
   const beat = live && !paused.value ? tick.value : 0;
   const busy = useRef<{ key: string | null; stop: AbortController } | null>(null);
   const who = credential.value;
-  useEffect(() => {
+  // Before the frame is painted: asking need not wait for that.
+  useLayoutEffect(() => {
     if (key === null) return;
+    const early = ahead.get(key) as { reply: Promise<T>; data: T | null } | undefined;
+    ahead.delete(key);
+    if (early?.data) return; // is shown already
     // A slow reply is waited for: a tick must not cut it off again and again.
     if (busy.current?.key === key + who) return;
     busy.current?.stop.abort();
@@ -29,7 +46,7 @@ export function useRead<T>(key: string | null, read: (stop: AbortSignal) => Prom
       if (busy.current === mine) busy.current = null;
       return !stop.signal.aborted;
     };
-    read(stop.signal).then(
+    (early?.reply ?? read(stop.signal)).then(
       (data) => {
         if (done()) tell({ data, failure: null, loading: false, key });
       },

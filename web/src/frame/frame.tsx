@@ -4,18 +4,18 @@ import { asksForKey, unreachableSince } from '../api/client';
 import { clock, paused, staleFor, streams } from '../api/live';
 import { language, languages, t, type Language } from '../i18n';
 import { Icon, Logo } from '../ui/icons';
-import { Nothing, Select } from '../ui/parts';
+import { Nothing, Select, Skeleton } from '../ui/parts';
 import { duration, moment } from '../ui/format';
 import { Dialog } from './dialog';
 import { helpOpen, pressed, searchOpen } from './keys';
 import { kSignInPage } from './issuer';
 import { closeOtherMenus, Menu } from './menu';
-import { navigation, pages } from './pages';
+import { navigation, othersMissing, pageAt, type Page } from './pages';
 import { RangePicker } from './range_picker';
 import { Search } from './search';
 import { credential, expired, signOut, theme, tokenUntil, zone, type Theme, type Zone } from './settings';
 import { SignIn } from './sign_in';
-import { href, match, path } from './url';
+import { href, path } from './url';
 
 function Navigation({ under }: { under: string | undefined }) {
   return (
@@ -100,10 +100,20 @@ function Expired() {
   );
 }
 
+function Inside({ page, named }: { page: Page; named: Record<string, string> }) {
+  const Show = page.show();
+  useEffect(() => {
+    if (!Show) void page.ready();
+  }, [page]);
+  if (Show) return <Show named={named} />;
+  if (!othersMissing.value) return <Skeleton lines={8} />;
+  return <Nothing title={t('state.unreachable')}><button type="button" class="button" onClick={() => window.location.reload()}>{t('state.again')}</button></Nothing>;
+}
+
 export function Frame() {
   const where = path.value;
-  let named: Record<string, string> | null = null;
-  const page = pages.find((one) => (named = match(one.path, where)) !== null);
+  const at = pageAt(where);
+  const under = at?.page.under;
   useEffect(() => {
     document.addEventListener('keydown', pressed);
     document.addEventListener('pointerdown', closeOtherMenus);
@@ -112,16 +122,15 @@ export function Frame() {
       document.removeEventListener('pointerdown', closeOtherMenus);
     };
   }, []);
-  const entry = navigation.find((one) => one.to === page?.under);
+  const entry = navigation.find((one) => one.to === under);
   useEffect(() => {
     const last = where.split('/').filter(Boolean).slice(1).map(decodeURIComponent).join(' / ');
     document.title = `${last ? `${last} · ` : ''}${entry ? t(entry.name) : ''} · Tessera`;
   }, [where, language.value]);
-  const Show = page?.show;
   return (
     <div class="frame">
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>{t('frame.skip')}</button>
-      <Navigation under={page?.under} />
+      <Navigation under={under} />
       <div class="body">
         <header class="top no-print">
           <button type="button" class="search-open" onClick={() => (searchOpen.value = true)}>
@@ -136,7 +145,7 @@ export function Frame() {
         <Unreachable />
         <Expired />
         <main id="main" tabIndex={-1}>
-          {Show ? <Show key={where} named={named ?? {}} /> : <Nothing title={t('state.noPage')}><a href={href('/')}>{t('nav.overview')}</a></Nothing>}
+          {at ? <Inside key={where} {...at} /> : <Nothing title={t('state.noPage')}><a href={href('/')}>{t('nav.overview')}</a></Nothing>}
         </main>
       </div>
       {searchOpen.value && <Search />}

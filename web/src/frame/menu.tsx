@@ -1,15 +1,17 @@
 // A button that opens a small panel under itself; Escape, a click beside it, or the focus going elsewhere closes it.
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 
 export function Menu({ button, title, label, kind = '', children }: { button: ComponentChildren; title?: string; label?: string; kind?: string; children: ComponentChildren }) {
+  const [open, setOpen] = useState(false);
   return (
-    <details class="menu" onKeyDown={(event) => event.key === 'Escape' && closeMenu(event.currentTarget)}
+    <details class="menu" onToggle={(event) => setOpen(event.currentTarget.open)} onKeyDown={(event) => event.key === 'Escape' && closeMenu(event.currentTarget)}
       onFocusOut={(event) => {
         const next = event.relatedTarget as Node | null;
         if (next && !event.currentTarget.contains(next)) closeMenu(event.currentTarget);
       }}>
       <summary class={`button ${kind}`} title={title} aria-label={label}>{button}</summary>
-      <div class="menu-inside">{children}</div>
+      {open && <div class="menu-inside">{children}</div>}
     </details>
   );
 }

@@ -1,19 +1,30 @@
 // Is the fleet healthy, how much of it is really used, where to look next.
-import { useRef, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
 import { clock, events } from '../api/live';
-import { useApi, useRead, type Told } from '../api/use';
+import { readAhead as ahead, useApi, useRead, type Told } from '../api/use';
 import type { Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
-import { bytes, count, duration, number, percent, ratio, since, watts } from '../ui/format';
+import { bytes, count, duration, number, percent, ratio, shareOf, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
+
+const totalsAt = (cluster: string | null) => address('/gpu/overview', { cluster });
+const cellsKey = (cluster: string | null) => `cells ${cluster ?? ''}`;
+
+/** Asks for all that it shows at once; done when its tiles can be drawn. */
+export function readAhead(): Promise<unknown> {
+  const cluster = query.value.get('cluster');
+  void ahead(cellsKey(cluster), () => readCells(cluster));
+  return ahead(totalsAt(cluster), () => get<OverviewData>(totalsAt(cluster)));
+}
 
 export function Overview() {
   const cluster = query.value.get('cluster');
-  const told = useApi<OverviewData>(address('/gpu/overview', { cluster }));
+  const told = useApi<OverviewData>(totalsAt(cluster));
   const cells = useCells(cluster); // side by side with the above
   return (
     <>
@@ -24,17 +35,30 @@ export function Overview() {
         {(data) => (
           <>
             <Tiles of={data} />
-            <Heat of={cells} />
-            <div class="columns">
-              <div class="stack"><Problems cluster={cluster} /><Recent /></div>
-              <Namespaces of={data} />
-              <Models of={data} />
-            </div>
+            <Afterwards>
+              {() => (
+                <>
+                  <Heat of={cells} />
+                  <div class="columns">
+                    <div class="stack"><Problems cluster={cluster} /><Recent /></div>
+                    <Namespaces of={data} />
+                    <Models of={data} />
+                  </div>
+                </>
+              )}
+            </Afterwards>
           </>
         )}
       </Shown>
     </>
   );
+}
+
+/** Drawn once what stands above it has been painted: that is there sooner then. */
+function Afterwards({ children }: { children: () => ComponentChildren }) {
+  const [painted, isPainted] = useState(false);
+  useEffect(() => isPainted(true), []);
+  return painted ? children() : null;
 }
 
 function NoGpu() {
@@ -86,7 +110,7 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.free')} value={count(use['free'] ?? 0)} note={t('overview.freeNote', { instances: count(of.instancesByUse['free'] ?? 0) })} to={devices('use=free')} />
       <Tile label={t('overview.ill')} value={count(ill)} note={silent ? t('overview.silentNote', { count: count(silent) }) : t('overview.illNote', { unhealthy: count(of.devicesByHealth['unhealthy'] ?? 0), degraded: count(of.devicesByHealth['degraded'] ?? 0) })}
         to={ill || !silent ? devices('health=unhealthy,degraded') : devices('presence=stale,missing')} kind={of.devicesByHealth['unhealthy'] ? 'bad' : ill || silent ? 'attend' : 'good'} />
-      <Tile label={t('overview.memory')} value={percent(of.memoryTotalBytes ? (100 * (of.memoryUsedBytes ?? 0)) / of.memoryTotalBytes : null)} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
+      <Tile label={t('overview.memory')} value={percent(shareOf(of.memoryUsedBytes, of.memoryTotalBytes))} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
     </div>
@@ -96,15 +120,19 @@ function Tiles({ of }: { of: OverviewData }) {
 /** Large fleets are read less often: their map is long. */
 function useCells(cluster: string | null): Told<Cells> {
   const last = useRef<{ key: string; time: number; list: Cells } | null>(null);
-  const key = cluster ?? '';
-  return useRead<Cells>(`cells ${key}`, async (stop) => {
+  const key = cellsKey(cluster);
+  return useRead<Cells>(key, async (stop) => {
     const before = last.current;
     if (before && before.key === key && Date.now() - before.time < before.list.total - 500) return before.list; // 5 s for each 5,000
-    const map = await get<Heatmap>(address('/gpu/heatmap', { cluster }), stop);
-    const list: Cells = { cells: cellsOf(map), total: map.total };
+    const list = await readCells(cluster, stop);
     last.current = { key, time: Date.now(), list };
     return list;
   });
+}
+
+async function readCells(cluster: string | null, stop?: AbortSignal): Promise<Cells> {
+  const map = await get<Heatmap>(address('/gpu/heatmap', { cluster }), stop);
+  return { cells: cellsOf(map), total: map.total };
 }
 
 interface Cells {

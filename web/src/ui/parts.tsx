@@ -74,16 +74,21 @@ export function FailureNotice({ failure }: { failure: Failure }) {
   );
 }
 
+/** Stands where something will come. */
+export function Skeleton({ lines }: { lines: number }) {
+  return (
+    <div class="skeleton" role="status" aria-label={t('state.loading')}>
+      {Array.from({ length: lines }, (_, i) => <span key={i} />)}
+    </div>
+  );
+}
+
 /** One manner for all: what was read last, else what is in its place. */
 export function Shown<T>(props: { of: Told<T>; empty?: (data: T) => ComponentChildren | null | false; lines?: number; children: (data: T) => ComponentChildren }) {
   const { data, failure } = props.of;
   if (data === null) {
     if (failure) return <FailureNotice failure={failure} />;
-    return (
-      <div class="skeleton" role="status" aria-label={t('state.loading')}>
-        {Array.from({ length: props.lines ?? 4 }, (_, i) => <span key={i} />)}
-      </div>
-    );
+    return <Skeleton lines={props.lines ?? 4} />;
   }
   const nothing = props.empty?.(data);
   return (

@@ -1,0 +1,9 @@
+// The pages that stand in a file of their own, so that the overview need not wait for them.
+export { Inventory } from './inventory';
+export { NodePage } from './node';
+export { DevicePage } from './device';
+export { Pods } from './pods';
+export { PodPage } from './pod';
+export { Sessions } from './sessions';
+export { Serving } from './serving';
+export { Settings } from './settings';
