@@ -1,7 +1,8 @@
 // The whole fleet at once, on a canvas: a row per node, a cell per GPU, split into its MIG instances.
 // Colour says how much; hatching, an outline and marks say idle, free and ill without it.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { cellAt, layout, sameOrder, scales, step, topOwners, type Cell, type Layout, type Metric, type Part } from './cells';
+import type { Health } from '../api/schema';
 import { shownTheme } from '../frame/settings';
 import { go } from '../frame/url';
 import { t, word } from '../i18n';
@@ -9,14 +10,18 @@ import { celsius, percent, watts } from '../ui/format';
 import { deviceHref } from '../ui/parts';
 
 interface Palette {
-  heat: string[];
-  hues: string[];
-  states: Record<string, string>;
-  empty: string;
+  /** By the numbers that `colourOf` gives: seven of heat, eight hues, the states, and that of nothing. */
+  fills: string[];
   edge: string;
   quiet: string;
   ground: string;
+  ill: string;
+  warn: string;
 }
+
+const kHue = 7;
+const kState: Record<Health, number> = { healthy: 15, degraded: 16, unhealthy: 17, unknown: 18 };
+const kNothing = 18;
 
 const kRoot = 14; // px: the size of text that sizes here are for
 
@@ -31,84 +36,100 @@ function palette(): Palette {
 function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(name).trim();
-  return {
-    heat: Array.from({ length: 7 }, (_, i) => of(`--heat-${i}`)),
-    hues: Array.from({ length: 8 }, (_, i) => of(`--hue-${i}`)),
-    states: { healthy: of('--good'), degraded: of('--warn'), unhealthy: of('--bad'), unknown: of('--heat-none') },
-    empty: of('--heat-none'), edge: of('--edge'), quiet: of('--quiet'), ground: of('--panel'),
-  };
+  const [good, warn, ill] = [of('--good'), of('--warn'), of('--bad')];
+  const fills = [...Array.from({ length: 7 }, (_, i) => of(`--heat-${i}`)), ...Array.from({ length: 8 }, (_, i) => of(`--hue-${i}`)), good, warn, ill, of('--heat-none')];
+  return { fills, edge: of('--edge'), quiet: of('--quiet'), ground: of('--panel'), ill, warn };
 }
 
-function valueOf(of: Cell | Part, cell: Cell, metric: Metric): number | null {
-  switch (metric) {
-    case 'utilization': return of.utilization;
-    case 'memory': return of.memory;
-    case 'temperature': return cell.temperature;
-    case 'power': return cell.power;
-    default: return null;
+type Of<T> = (of: Cell | Part, cell: Cell) => T;
+
+const values: Record<keyof typeof scales, Of<number | null>> = {
+  utilization: (of) => of.utilization,
+  memory: (of) => of.memory,
+  temperature: (_, cell) => cell.temperature,
+  power: (_, cell) => cell.power,
+};
+
+/** What gives a GPU's or an instance's colour: chosen once, not for each. */
+function colourBy(metric: Metric, cells: Cell[]): Of<number> {
+  if (metric === 'health') return (_, cell) => kState[cell.health] ?? kNothing;
+  if (metric === 'owner') {
+    const owners = new Map(topOwners(cells).map((name, i) => [name, i]));
+    return (of) => of.owner === null ? kNothing : kHue + (owners.get(of.owner) ?? 7);
+  }
+  const { least, most } = scales[metric];
+  const value = values[metric];
+  return (of, cell) => step(value(of, cell), least, most) ?? kNothing;
+}
+
+/** Left, top and width of each. Kept from drawing to drawing: ten thousand numbers anew each time are a collector's work. */
+class Boxes {
+  private numbers = new Float32Array(3 * 64);
+  private end = 0;
+
+  add(x: number, y: number, width: number): void {
+    if (this.end === this.numbers.length) {
+      const more = new Float32Array(2 * this.end);
+      more.set(this.numbers);
+      this.numbers = more;
+    }
+    this.numbers[this.end++] = x;
+    this.numbers[this.end++] = y;
+    this.numbers[this.end++] = width;
+  }
+  each(draw: (x: number, y: number, width: number) => void): void {
+    for (let i = 0; i < this.end; i += 3) draw(this.numbers[i]!, this.numbers[i + 1]!, this.numbers[i + 2]!);
+  }
+  clear(): void {
+    this.end = 0;
   }
 }
 
-function fillOf(of: Cell | Part, cell: Cell, metric: Metric, owners: Map<string, number>, colours: Palette): string {
-  if (metric === 'health') return colours.states[cell.health] ?? colours.empty;
-  if (metric === 'owner') return of.owner === null ? colours.empty : colours.hues[owners.get(of.owner) ?? 7]!;
-  const { least, most } = scales[metric];
-  const at = step(valueOf(of, cell, metric), least, most);
-  return at === null ? colours.empty : colours.heat[at]!;
-}
+const kFills = 19;
+const boxes = { fills: Array.from({ length: kFills }, () => new Boxes()), hatched: new Boxes(), outlined: new Boxes(), dashed: new Boxes() };
 
 interface Brush {
   context: CanvasRenderingContext2D;
   colours: Palette;
-  metric: Metric;
-  owners: Map<string, number>;
+  colourOf: Of<number>;
+  /** Whether what nobody holds is drawn as an outline alone. */
+  frees: boolean;
   size: number;
-  /** Left, top and width of each. */
-  fills: Map<string, number[]>;
-  hatched: number[];
-  outlined: number[];
-  dashed: number[];
 }
 
-/** What is filled, by its colour: setting a colour costs more than a rectangle. */
-function fill(brush: Brush, colour: string, x: number, y: number, width: number): void {
-  const all = brush.fills.get(colour);
-  if (all) all.push(x, y, width);
-  else brush.fills.set(colour, [x, y, width]);
-}
-
-function fillAll({ context, fills, size }: Brush): void {
-  for (const [colour, all] of fills) {
-    context.fillStyle = colour;
-    for (let i = 0; i < all.length; i += 3) context.fillRect(all[i]!, all[i + 1]!, all[i + 2]!, size);
-  }
+/** By colour: setting one costs more than a rectangle. */
+function fillAll({ context, colours, size }: Brush): void {
+  boxes.fills.forEach((all, colour) => {
+    context.fillStyle = colours.fills[colour]!;
+    all.each((x, y, width) => context.fillRect(x, y, width, size));
+  });
 }
 
 function drawPart(brush: Brush, of: Cell | Part, cell: Cell, x: number, y: number, width: number): void {
-  if (of.use === 'free' && brush.metric !== 'health' && brush.metric !== 'temperature' && brush.metric !== 'power') {
-    brush.outlined.push(x, y, width);
+  if (of.use === 'free' && brush.frees) {
+    boxes.outlined.add(x, y, width);
     return;
   }
-  fill(brush, fillOf(of, cell, brush.metric, brush.owners, brush.colours), x, y, width);
-  if (of.use === 'idle') brush.hatched.push(x, y, width);
+  boxes.fills[brush.colourOf(of, cell)]!.add(x, y, width);
+  if (of.use === 'idle') boxes.hatched.add(x, y, width);
 }
 
 /** One path for all of a kind. */
-function strokeAll({ context, colours, size, hatched, outlined, dashed }: Brush): void {
+function strokeAll({ context, colours, size }: Brush): void {
   context.lineWidth = 1;
-  const boxes = (all: number[]) => {
+  const outline = (all: Boxes) => {
     context.beginPath();
-    for (let i = 0; i < all.length; i += 3) context.rect(all[i]! + 0.5, all[i + 1]! + 0.5, all[i + 2]! - 1, size - 1);
+    all.each((x, y, width) => context.rect(x + 0.5, y + 0.5, width - 1, size - 1));
     context.stroke();
   };
   context.strokeStyle = colours.edge;
-  boxes(outlined);
+  outline(boxes.outlined);
   context.strokeStyle = colours.quiet;
   context.beginPath();
-  for (let i = 0; i < hatched.length; i += 3) hatch(context, hatched[i]!, hatched[i + 1]!, hatched[i + 2]!, size);
+  boxes.hatched.each((x, y, width) => hatch(context, x, y, width, size));
   context.stroke();
   context.setLineDash([2, 2]);
-  boxes(dashed);
+  outline(boxes.dashed);
   context.setLineDash([]);
 }
 
@@ -125,7 +146,7 @@ function mark(context: CanvasRenderingContext2D, x: number, y: number, size: num
   const left = x + size - length - 1;
   context.fillStyle = colours.ground;
   context.fillRect(left - 1, y, length + 2, length + 2);
-  context.strokeStyle = kind === 'ill' ? colours.states['unhealthy']! : colours.states['degraded']!;
+  context.strokeStyle = colours[kind];
   context.lineWidth = size >= 18 ? 2 : 1.4;
   context.beginPath();
   if (kind === 'ill') {
@@ -144,10 +165,10 @@ function mark(context: CanvasRenderingContext2D, x: number, y: number, size: num
 
 function drawCell(brush: Brush, cell: Cell, x: number, y: number): void {
   const { size } = brush;
-  if (cell.presence !== 'present') brush.dashed.push(x, y, size);
+  if (cell.presence !== 'present') boxes.dashed.add(x, y, size);
   else if (cell.parts.length === 0) drawPart(brush, cell, cell, x, y, size);
   else {
-    brush.outlined.push(x, y, size);
+    boxes.outlined.add(x, y, size);
     let at = x;
     for (const part of cell.parts) {
       const width = part.share * size;
@@ -170,8 +191,9 @@ export function paint(canvas: HTMLCanvasElement, cells: Cell[], places: Layout, 
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, places.width, places.height);
   const colours = palette();
-  const owners = new Map(metric === 'owner' ? topOwners(cells).map((name, i) => [name, i]) : []);
-  const brush: Brush = { context, colours, metric, owners, size: places.size, fills: new Map(), hatched: [], outlined: [], dashed: [] };
+  const frees = metric === 'utilization' || metric === 'memory' || metric === 'owner';
+  const brush: Brush = { context, colours, colourOf: colourBy(metric, cells), frees, size: places.size };
+  for (const one of [...boxes.fills, boxes.hatched, boxes.outlined, boxes.dashed]) one.clear();
   for (let i = 0; i < cells.length; i++) drawCell(brush, cells[i]!, places.x[i]!, places.y[i]!);
   fillAll(brush);
   strokeAll(brush);
@@ -202,13 +224,12 @@ export function cut(name: string, most: number): string {
 }
 
 function shown(of: Cell | Part, cell: Cell, metric: Metric): string {
-  const value = valueOf(of, cell, metric);
   switch (metric) {
-    case 'temperature': return celsius(value);
-    case 'power': return watts(value);
+    case 'temperature': return celsius(cell.temperature);
+    case 'power': return watts(cell.power);
     case 'owner': return of.owner ?? t('map.nobody');
     case 'health': return word('health', cell.health);
-    default: return percent(value);
+    default: return percent(of[metric]);
   }
 }
 
@@ -233,12 +254,16 @@ export function HeatMap({ cells, metric }: { cells: Cell[]; metric: Metric }) {
     return next;
   }, [cells, width]);
   const theme = shownTheme.value;
-  useEffect(() => {
-    const watch = new ResizeObserver(([entry]) => setWidth(Math.floor(entry!.contentRect.width)));
-    watch.observe(box.current!);
+  // Both before the frame is painted: what stands below must not move once more.
+  useLayoutEffect(() => {
+    const element = box.current!;
+    const take = () => setWidth(Math.floor(element.clientWidth));
+    take();
+    const watch = new ResizeObserver(take);
+    watch.observe(element);
     return () => watch.disconnect();
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (places) paint(canvas.current!, cells, places, metric, unit);
   }, [cells, places, metric, theme]);
 
