@@ -229,6 +229,7 @@ export const en = {
   'device.cut': 'cut into {count}',
   'device.whole': 'not cut',
   'device.processes': 'Processes',
+  'device.pastSessions': 'Past sessions too',
   'device.noProcesses': 'No process runs here.',
   'device.unattributed': '{memory} in use beyond what the driver accounts to processes.',
   'device.xids': 'XID events',

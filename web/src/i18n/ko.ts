@@ -230,6 +230,7 @@ export const ko: Words = {
   'device.cut': '{count}개로 분할',
   'device.whole': '분할 안 됨',
   'device.processes': '프로세스',
+  'device.pastSessions': '지난 세션까지 보기',
   'device.noProcesses': '실행 중인 프로세스가 없습니다.',
   'device.unattributed': '드라이버가 프로세스에 귀속하지 않은 메모리 {memory}가 사용 중입니다.',
   'device.xids': 'XID 이벤트',

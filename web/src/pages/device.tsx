@@ -9,10 +9,9 @@ import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { LayoutTimeline, MigMap, UsageByProfile } from '../maps/mig';
 import { Chart, type Line } from '../ui/chart';
-import { Rows, type Column } from '../ui/table';
+import { CsvButton, Rows, type Column } from '../ui/table';
 import { Badge, Coverage, Facts, nodeHref, Notice, Nothing, PageHead, Panel, PodLink, Shown, Tile } from '../ui/parts';
 import { absent, bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, since, watts } from '../ui/format';
-import { CsvButton } from '../ui/table';
 import { idleFor } from './overview';
 
 export function DevicePage({ named }: { named: Record<string, string> }) {
@@ -62,7 +61,12 @@ function Inside({ device }: { device: DeviceDetail }) {
         </Panel>
       )}
       <Charts device={device} />
-      <Panel title={t('device.processes')}>
+      <Panel title={t('device.processes')} tools={(
+        <>
+          <a href={href(`/sessions?state=all&deviceId=${encodeURIComponent(device.id)}`, { cluster: device.cluster })}>{t('device.pastSessions')}</a>
+          <CsvButton path="/gpu/sessions" parameters={{ deviceId: device.id, cluster: device.cluster }} named={{}} file={`${device.id}-sessions`} />
+        </>
+      )}>
         <Processes of={device} />
       </Panel>
       <div class="columns">

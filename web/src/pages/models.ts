@@ -12,6 +12,8 @@ export interface ServedModel {
   cache: number | null;
   /** Of what they hold, weighted by compute slices. */
   utilization: number | null;
+  /** How many of these tell theirs, 0 to 1; null where there are none. */
+  coverage: number | null;
   parts: number;
 }
 
@@ -24,7 +26,8 @@ export function byModel(items: Served[]): ServedModel[] {
   const groups = new Map<string, Served[]>();
   for (const one of items) groups.set(one.model ?? '–', [...(groups.get(one.model ?? '–') ?? []), one]);
   return [...groups].map(([model, all]) => {
-    const parts = all.flatMap((one) => one.parts).filter((one) => one.utilizationPercent !== null && one.computeSlices !== null);
+    const held = all.flatMap((one) => one.parts);
+    const parts = held.filter((one) => one.utilizationPercent !== null && one.computeSlices !== null);
     const weight = parts.reduce((whole, one) => whole + one.computeSlices!, 0);
     const caches = all.map((one) => one.kvCacheUsedPercent).filter((one) => one !== null);
     return {
@@ -33,7 +36,8 @@ export function byModel(items: Served[]): ServedModel[] {
       generation: sum(all.map((one) => one.generationTokensPerSecond)),
       cache: caches.length ? caches.reduce((whole, one) => whole + one, 0) / caches.length : null,
       utilization: weight ? parts.reduce((whole, one) => whole + one.utilizationPercent! * one.computeSlices!, 0) / weight : null,
-      parts: all.reduce((whole, one) => whole + one.parts.length, 0),
+      coverage: held.length ? parts.length / held.length : null,
+      parts: held.length,
     };
   }).sort((a, b) => (b.running ?? 0) - (a.running ?? 0) || (a.model < b.model ? -1 : 1));
 }

@@ -8,7 +8,7 @@ import { t, word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf } from '../maps/cells';
 import { useMemo } from 'preact/hooks';
-import { Rows } from '../ui/table';
+import { CsvButton, Rows } from '../ui/table';
 import { Badge, Coverage, Facts, PageHead, Panel, Shown, Tile } from '../ui/parts';
 import { absent, bytes, bytesOf, count, number, percent, since, watts } from '../ui/format';
 import { deviceColumns } from './inventory';
@@ -36,7 +36,7 @@ export function NodePage({ named }: { named: Record<string, string> }) {
               <Tile label={t('overview.sessions')} value={count(data.sessionCount)} to={href(`/sessions?nodeName=${encodeURIComponent(node)}`)} />
             </div>
             <NodeMap of={data} />
-            <Panel title={t('inventory.devices')}>
+            <Panel title={t('inventory.devices')} tools={<CsvButton path="/gpu/devices" parameters={{ nodeName: node, cluster: data.cluster }} named={{}} file={`${node}-devices`} />}>
               <Rows rows={data.devices} columns={deviceColumns().map((one) => ({ ...one, sort: undefined }))} rowKey={(one) => one.uuid} caption={t('inventory.devices')} />
             </Panel>
             <div class="columns">

@@ -29,7 +29,11 @@ describe('serving', () => {
   it('adds replicas up, and adds nothing for what is not known', () => {
     const [first, second] = byModel([replica('a', 2), replica('a', null), replica('b', null)]);
     expect(first).toMatchObject({ model: 'a', replicas: 2, running: 2, waiting: null, utilization: null });
-    expect(second).toMatchObject({ model: 'b', running: null, cache: null });
+    expect(second).toMatchObject({ model: 'b', running: null, cache: null, coverage: null });
+  });
+  it('says how many of the parts its utilization is of', () => {
+    const parts = [{ computeSlices: 7, utilizationPercent: 40 }, { computeSlices: 7, utilizationPercent: null }] as Served['parts'];
+    expect(byModel([replica('a', 1, { parts })])[0]).toMatchObject({ utilization: 40, coverage: 0.5, parts: 2 });
   });
 });
 

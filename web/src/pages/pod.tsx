@@ -8,9 +8,9 @@ import { range, rangeKey } from '../frame/range';
 import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { Chart, type Line } from '../ui/chart';
-import { Rows, type Column } from '../ui/table';
+import { CsvButton, Rows, type Column } from '../ui/table';
 import { Badge, Coverage, DeviceLink, Facts, Meter, Notice, Nothing, PageHead, Panel, Shown, Tile, nodeHref } from '../ui/parts';
-import { absent, bytes, bytesOf, count, moment, number, percent, ratio, since } from '../ui/format';
+import { absent, bytes, bytesOf, count, moment, number, percent, ratio, shareOf, since } from '../ui/format';
 import { weightedSeries } from './weighted';
 import { idleFor } from './overview';
 import { podState } from './pods';
@@ -47,7 +47,7 @@ function Gone({ namespace, name }: { namespace: string | null; name: string }) {
 }
 
 function Inside({ pod }: { pod: Pod }) {
-  const memory = pod.memoryHeldBytes ? (100 * (pod.memoryUsedBytes ?? 0)) / pod.memoryHeldBytes : null;
+  const memory = shareOf(pod.memoryUsedBytes, pod.memoryHeldBytes);
   return (
     <>
       {pod.kubernetes?.waiting && <Notice icon="warn" kind="warn" title={pod.kubernetes.waiting.reason ?? t('pod.waits')}>{pod.kubernetes.waiting.message}</Notice>}
@@ -126,8 +126,9 @@ function Lines({ parts, data }: { parts: PodPart[]; data: DeviceMetrics[] }) {
 }
 
 function PodSessions({ namespace, pod, cluster }: { namespace: string | null; pod: string; cluster: string | null }) {
-  const told = useRead<SessionList>(`sessions ${namespace} ${pod} ${cluster} ${rangeKey.value}`, (stop) => get<SessionList>(
-    address('/gpu/sessions', { namespace, pod, cluster, state: 'all', start: new Date(range.peek().from).toISOString(), limit: 50 }), stop));
+  const parameters = () => ({ namespace, pod, cluster, state: 'all', start: new Date(range.peek().from).toISOString() });
+  const told = useRead<SessionList>(`sessions ${namespace} ${pod} ${cluster} ${rangeKey.value}`,
+    (stop) => get<SessionList>(address('/gpu/sessions', { ...parameters(), limit: 50 }), stop));
   const columns: Column<Session>[] = [
     { title: t('column.pid'), num: true, cell: (one) => one.pid === null ? absent : String(one.pid) },
     { title: t('column.command'), cell: (one) => <span class="breakable">{one.command ?? absent}</span> },
@@ -140,7 +141,7 @@ function PodSessions({ namespace, pod, cluster }: { namespace: string | null; po
     { title: t('column.ended'), num: true, cell: (one) => one.endTime ? moment(one.endTime) : t('session.running') },
   ];
   return (
-    <Panel title={t('nav.sessions')}>
+    <Panel title={t('nav.sessions')} tools={<CsvButton path="/gpu/sessions" parameters={parameters()} named={{}} file={`${pod}-sessions`} />}>
       <Shown of={told} empty={(data) => data.items.length === 0 && <p class="quiet">{t('session.none')}</p>}>
         {(data) => <Rows rows={data.items} columns={columns} rowKey={(one) => one.id} caption={t('nav.sessions')} />}
       </Shown>
@@ -156,7 +157,7 @@ function About({ pod }: { pod: Pod }) {
         [t('column.node'), pod.node ? <a href={nodeHref(pod.node, pod.cluster)}>{pod.node}</a> : absent],
         [t('column.cluster'), pod.cluster], ['UID', <code class="breakable">{pod.uid ?? absent}</code>], [t('column.team'), pod.team],
         [t('device.firstSeen'), moment(pod.firstSeen)], [t('column.lastSeen'), since(pod.lastSeen, clock.value)],
-        [t('pod.efficiency'), pod.utilization.allocated === null ? absent : `${ratio(pod.utilization.allocated / 100)} · ${t('column.memory')} ${percent(pod.memoryHeldBytes ? (100 * (pod.memoryUsedBytes ?? 0)) / pod.memoryHeldBytes : null)}`],
+        [t('pod.efficiency'), pod.utilization.allocated === null ? absent : `${ratio(pod.utilization.allocated / 100)} · ${t('column.memory')} ${percent(shareOf(pod.memoryUsedBytes, pod.memoryHeldBytes))}`],
         ...(kube ? [
           [t('pod.phase'), word('phase', kube.phase)] as [string, string], [t('pod.owner'), kube.owner ? `${kube.owner.kind}/${kube.owner.name}` : absent] as [string, string],
           [t('pod.requests'), Object.entries(kube.requests).map(([name, n]) => `${n} × ${name}`).join(', ')] as [string, string],

@@ -43,7 +43,7 @@ function ModelCard({ of }: { of: ServedModel }) {
         <Tile label={t('serving.running')} value={count(of.running)} note={t('serving.waitingNote', { count: count(of.waiting) })} kind={(of.waiting ?? 0) > (of.running ?? 0) ? 'attend' : ''} />
         <Tile label={t('serving.generation')} value={number(of.generation, 0)} note={t('serving.perSecond')} />
         <Tile label={t('serving.cache')} value={percent(of.cache)} note={t('serving.cacheNote')} />
-        <Tile label={t('serving.gpu')} value={percent(of.utilization)} note={t('serving.gpuNote', { parts: count(of.parts) })} />
+        <Tile label={t('serving.gpu')} value={percent(of.utilization)} note={<>{t('serving.gpuNote', { parts: count(of.parts) })} <Coverage value={of.coverage} /></>} />
       </div>
     </Panel>
   );

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { language } from '../i18n';
 import { zone } from '../frame/settings';
-import { bytes, bytesOf, celsius, count, duration, moment, percent, ratio, seconds, watts } from './format';
+import { bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, seconds, shareOf, watts } from './format';
 
 beforeEach(() => {
   language.value = 'en';
@@ -11,6 +11,12 @@ beforeEach(() => {
 describe('numbers', () => {
   it.each([null, undefined, NaN])('shows %s as a dash, never as 0', (value) => {
     for (const format of [count, percent, ratio, bytes, watts, celsius, seconds, duration]) expect(format(value)).toBe('–');
+  });
+  it('makes no share of what is not known', () => {
+    expect(shareOf(null, 80)).toBeNull();
+    expect(shareOf(20, 0)).toBeNull();
+    expect(shareOf(0, 80)).toBe(0);
+    expect(shareOf(20, 80)).toBe(25);
   });
   it('keeps zero', () => {
     expect(count(0)).toBe('0');
@@ -28,6 +34,9 @@ describe('numbers', () => {
     expect(watts(2054)).toBe('2.1 kW');
     expect(seconds(0.0234)).toBe('23 ms');
     expect(count(12345)).toBe('12,345');
+    expect(count(1234567.5)).toBe('1,234,568');
+    expect(number(-1234.56, 1)).toBe('-1,234.6');
+    expect(number(2, 2)).toBe('2');
   });
 });
 
