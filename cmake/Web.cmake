@@ -49,7 +49,7 @@ if(TESSERA_WITH_WEB)
   # Without any C++ of our own, but of the shipped programs: they count where these are built.
   add_test(NAME web/unit COMMAND ${run} ${TESSERA_NPM} run --silent test)
   add_test(NAME web/journeys COMMAND ${run} TESSERA_BIN=${CMAKE_BINARY_DIR}/bin ${TESSERA_NPM} run --silent e2e)
-  set_tests_properties(web/unit web/journeys PROPERTIES LABELS e2e TIMEOUT 300 COST 900 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
+  set_tests_properties(web/unit web/journeys PROPERTIES LABELS e2e TIMEOUT 600 COST 900 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
 else()
   add_custom_command(OUTPUT ${TESSERA_WEB_CC}
     COMMAND ${CMAKE_COMMAND} -DTO=${TESSERA_WEB_CC} -P ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DeviceDetail, Overview } from '../src/api/schema';
-import { chromiumAt, launch, open, type Look } from './browser';
+import { chromiumAt, launch, open, settled, violations, type Look } from './browser';
 import { Fleet, until } from './fleet';
 
 const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -191,6 +191,37 @@ describe.skipIf(!chromiumAt)('journeys', () => {
     await expect.poll(() => streams).toBe(0);
   });
 
+  it('tells when the pages\' file does not come, and gets it by another try', async () => {
+    const { context, page } = await open(browser);
+    close = async () => context.close();
+    await page.route('**/others-*.js', (route) => route.abort());
+    await page.goto(app);
+    await page.locator('.nav a', { hasText: 'Pods' }).click();
+    await page.getByText('The server does not answer').waitFor();
+    await page.unroute('**/others-*.js');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('h1', { hasText: 'Pods' }).waitFor();
+  });
+
+  it('moves nothing that stands there when data comes', async () => {
+    const { context, page } = await open(browser);
+    close = async () => context.close();
+    await page.addInitScript(() => {
+      const shifts: [number, string][] = [];
+      Object.assign(window, { shifts });
+      new PerformanceObserver((list) => {
+        for (const one of list.getEntries() as (PerformanceEntry & { value: number; sources: { node: Element | null }[] })[])
+          shifts.push([one.value, one.sources.map((source) => source.node?.className ?? '').join(' ')]);
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    for (const path of ['/', '/inventory', `/inventory/worker-01/${mig}`, '/pods', '/serving']) {
+      await page.goto(app + path);
+      await settled(page);
+      const shifts = await page.evaluate(() => (window as unknown as { shifts: [number, string][] }).shifts);
+      expect(shifts.reduce((sum, [value]) => sum + value, 0), `${path}: ${JSON.stringify(shifts)}`).toBeLessThan(0.1); // what browsers call good
+    }
+  }, 60_000);
+
   it('keeps what it knew while the server is away, and finds it again', async () => {
     const { page } = await visit('/');
     await page.locator('.heat canvas').waitFor();
@@ -208,20 +239,6 @@ describe.skipIf(!chromiumAt)('journeys', () => {
 const pages = ['/', '/?metric=owner', '/inventory', '/inventory?view=devices', '/inventory?view=instances', '/inventory/worker-01', `/inventory/worker-01/${mig}`,
   '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/settings', '/settings?tab=keys',
   '/settings?tab=audit', '/settings?tab=models', '/settings?tab=profiles', '/pods/ml/nowhere', '/inventory/nowhere'];
-
-async function settled(page: Page): Promise<void> {
-  await page.locator('h1').waitFor();
-  await page.waitForFunction(() => document.querySelectorAll('.skeleton').length === 0);
-}
-
-/** What axe finds, in few words. */
-async function violations(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
-    const result = await axe.run({ resultTypes: ['violations'] });
-    return result.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 2).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`);
-  });
-}
 
 async function fits(page: Page, path: string): Promise<void> {
   for (const width of [360, 900, 3840]) {
@@ -249,7 +266,45 @@ describe.skipIf(!chromiumAt)('every page', () => {
       await fits(page, path);
     }
     expect(wrong.filter((one) => !one.includes('404'))).toEqual([]);
+  }, 240_000);
+
+  it('lets the tab key come to every control', async () => {
+    const { page } = await visit('/');
+    for (const path of ['/', '/inventory?view=devices', `/inventory/worker-01/${mig}`, '/settings?tab=keys']) {
+      await page.goto(app + path);
+      await settled(page);
+      await page.keyboard.press('.'); // nothing comes and goes meanwhile
+      const controls = () => page.evaluate(() => [...document.querySelectorAll<HTMLElement>('a[href], button, input, select, summary, [tabindex]')]
+        .filter((one) => one.checkVisibility() && one.id !== 'main' && !one.matches(':disabled') && !('reached' in one.dataset)).map((one) => one.outerHTML.slice(0, 120)));
+      const all = (await controls()).length;
+      for (let i = 0; i < all + 2; i++) {
+        await page.keyboard.press('Tab');
+        await page.evaluate(() => ((document.activeElement as HTMLElement).dataset['reached'] = ''));
+      }
+      expect(all).toBeGreaterThan(10);
+      expect(await controls(), path).toEqual([]);
+    }
   }, 120_000);
+
+  it('has nothing that axe finds in what opens above it', async () => {
+    const { page } = await visit('/');
+    await settled(page);
+    await page.evaluate(axe);
+    const opened: [string, () => Promise<void>][] = [
+      ['search', () => page.keyboard.press('/')], ['keys', () => page.keyboard.press('?')],
+      ['view', () => page.locator('summary[aria-label="View settings"]').click()], ['range', () => page.locator('summary[title="Time range"]').click()],
+    ];
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme });
+      for (const [name, show] of opened) {
+        await show();
+        await page.locator('dialog[open], .menu[open] .menu-inside').waitFor();
+        expect(await violations(page), `${name}, ${theme}`).toEqual([]);
+        await page.keyboard.press('Escape');
+        await page.locator('dialog[open], .menu[open]').waitFor({ state: 'detached' });
+      }
+    }
+  }, 60_000);
 
   it('fits in Korean too', async () => {
     const { page } = await visit('/', { language: 'ko-KR' });
@@ -258,5 +313,5 @@ describe.skipIf(!chromiumAt)('every page', () => {
       await settled(page);
       await fits(page, path);
     }
-  }, 60_000);
+  }, 120_000);
 });

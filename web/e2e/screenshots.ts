@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { it } from 'vitest';
 import type { DeviceMetrics } from '../src/api/schema';
 import { push } from '../tools/fleet.mjs';
-import { launch, open } from './browser';
+import { launch, open, settled } from './browser';
 import { Fleet, until } from './fleet';
 
 const kNodes = 12;
@@ -29,18 +29,23 @@ it('takes pictures', async () => {
   }, 120_000);
   mkdirSync(folder, { recursive: true });
   const browser = await launch();
-  for (const theme of ['light', 'dark'] as const)
-    for (const [device, width, height] of [['desktop', 1360, 850], ['phone', 390, 844]] as const) {
-      const { context, page } = await open(browser, { theme, width, height });
-      for (const [name, path] of Object.entries(pictures)) {
-        await push(fleet.url, kNodes, 8);
-        await page.goto(`${fleet.url}/k8s-monitor${path}`);
-        await page.waitForFunction(() => document.querySelector('h1') && document.querySelectorAll('.skeleton').length === 0);
-        await page.waitForTimeout(300); // charts and canvas are drawn in the frame after
-        await page.screenshot({ path: join(folder, `${name}-${theme}-${device}.png`), fullPage: device === 'desktop' && name === 'gpu' });
+  const take = async (pages: Record<string, string>) => {
+    for (const theme of ['light', 'dark'] as const)
+      for (const [device, width, height] of [['desktop', 1360, 850], ['phone', 390, 844]] as const) {
+        const { context, page } = await open(browser, { theme, width, height });
+        for (const [name, path] of Object.entries(pages)) {
+          if (name !== 'sign-in') await push(fleet.url, kNodes, 8);
+          await page.goto(`${fleet.url}/k8s-monitor${path}`);
+          await settled(page);
+          await page.waitForTimeout(300); // charts and canvas are drawn in the frame after
+          await page.screenshot({ path: join(folder, `${name}-${theme}-${device}.png`), fullPage: device === 'desktop' && (name === 'gpu' || name === 'settings') });
+        }
+        await context.close();
       }
-      await context.close();
-    }
+  };
+  await take(pictures);
+  await fetch(`${fleet.url}/k8s-monitor/api/v1/access/keys`, { method: 'POST', body: JSON.stringify({ name: 'admin', scopes: ['admin'] }), headers: { 'Content-Type': 'application/json' } });
+  await take({ 'sign-in': '/' }); // there is a key by now, and this reader has none
   await browser.close();
   await fleet.end();
 }, 300_000);
