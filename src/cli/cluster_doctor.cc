@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/grid.h"
 #include "cli/cluster_sight.h"
 
 namespace tessera::cli {
