@@ -73,15 +73,18 @@ std::string origin(const char* text) {
                      part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
+/// An empty body of the last three is a body of length 0.
+bool carries_body(const ClientRequest& request) {
+  return !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+}
+
 void set_method(CURL* easy, const ClientRequest& request) {
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     return;
   }
   if (request.method == "GET" && request.body.empty()) return;
-  const bool carries_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
-                            request.method == "PATCH";  // an empty body of these is a body of length 0
-  if (carries_body) {
+  if (carries_body(request)) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
     // libcurl would send the method of CUSTOMREQUEST to the new place, but no body: to many a receiver that is fine.
@@ -248,9 +251,9 @@ void CurlOptions::move_to(const std::string& url) {
 }
 
 void CurlOptions::add_headers(const ClientRequest& request) {
-  const auto add_all = [](List& list, const Headers& headers) {
-    add(list, "Expect:");                                                  // never wait for "100 Continue"
-    if (!has_header(headers, "content-type")) add(list, "Content-Type:");  // libcurl would claim a form
+  const auto add_all = [with_body = carries_body(request)](List& list, const Headers& headers) {
+    if (with_body) add(list, "Expect:");                                                // never wait for "100 Continue"
+    if (with_body && !has_header(headers, "content-type")) add(list, "Content-Type:");  // libcurl would claim a form
     for (const auto& header : headers) add(list, line_of(header));
   };
   Headers all = request.headers;

@@ -18,6 +18,7 @@
 
 #include "http/body_decoder.h"
 #include "http/curl_options.h"
+#include "http/fetch_pool.h"
 #include "http/listener.h"
 
 namespace tessera::http {
@@ -51,7 +52,8 @@ struct Bench {
 struct Transfer {
   Easy easy;
   Bench& bench;
-  std::size_t index = 0;  ///< where the loop holds it
+  std::size_t index = 0;      ///< where the loop holds it
+  FetchPool* pool = nullptr;  ///< that it was added to
 
   ClientRequest request;               ///< what the handle was told last
   std::optional<CurlOptions> options;  ///< of the request; none: the handle was told nothing of it
@@ -236,14 +238,19 @@ Result<void> Transfer::tell_all() {
   return {};
 }
 
+Error refused(const char* what) {
+  return fail(Code::Internal, "cannot begin to fetch: {}: {}", what, std::strerror(errno));
+}
+
 }  // namespace
 
 class FetchLoop::Impl {
  public:
-  Impl(Socket epoll, Socket wake, Multi multi, const FetchOptions& options);
+  Impl(Socket epoll, Socket wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+  Result<void> open(const FetchOptions& options);
 
   void start(const ClientRequest& request, FetchReceiver& receiver);
   void cancel(const FetchReceiver& receiver);
@@ -252,9 +259,8 @@ class FetchLoop::Impl {
   std::size_t active() const { return active_.size() - cancelled_.size(); }
 
  private:
-  static int watch_socket(CURL*, curl_socket_t fd, int what, void* impl, void* known);
-  static int set_timer(CURLM*, long ms, void* impl);
   void turn(SteadyTime until);
+  int milliseconds_to(SteadyTime until) const;
   void wait(SteadyTime until);
   void launch(Transfer& transfer);
   void resume();
@@ -267,51 +273,30 @@ class FetchLoop::Impl {
   // In this order: libcurl's last words are about sockets, and its transfers leave before it does.
   Socket epoll_;
   Socket wake_;
-  Multi multi_;
+  std::array<FetchPool, FetchPool::kCount> pools_;
   Bench bench_;
   std::vector<std::unique_ptr<Transfer>> active_;
   std::vector<std::unique_ptr<Transfer>> spare_;  ///< with those active as many as ever were so at once
   // libcurl takes and drops no transfer from within a callback, so both wait for the next turn.
   std::vector<Transfer*> starting_;
   std::vector<Transfer*> cancelled_;
-  std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
   bool woken_ = false;
   bool ended_ = false;
 };
 
-FetchLoop::Impl::Impl(Socket epoll, Socket wake, Multi multi, const FetchOptions& options)
-    : epoll_(std::move(epoll)), wake_(std::move(wake)), multi_(std::move(multi)) {
-  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, watch_socket);
-  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, set_timer);
-  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_kept_connections));
+Result<void> FetchLoop::Impl::open(const FetchOptions& options) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  wanted.data.u64 = static_cast<std::uint32_t>(wake_.fd());
+  if (::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, wake_.fd(), &wanted) != 0) return refused("epoll_ctl");
+  const std::size_t most = 1 + 2 * options.max_kept_connections / pools_.size();  // hosts are not spread evenly
+  for (std::uint32_t i = 0; i < pools_.size(); ++i) TRY(pools_[i].open(epoll_.fd(), i, most));
+  return {};
 }
 
 FetchLoop::Impl::~Impl() {
   for (const auto& transfer : active_)
-    if (transfer->easy) curl_multi_remove_handle(multi_.get(), transfer->easy.get());
-}
-
-int FetchLoop::Impl::watch_socket(CURL*, curl_socket_t fd, int what, void* impl, void* known) {
-  auto& self = *static_cast<Impl*>(impl);
-  if (what == CURL_POLL_REMOVE) {
-    ::epoll_ctl(self.epoll_.fd(), EPOLL_CTL_DEL, fd, nullptr);
-    return 0;
-  }
-  epoll_event wanted{};
-  wanted.events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
-  wanted.data.fd = fd;
-  const int failed = ::epoll_ctl(self.epoll_.fd(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &wanted);
-  if (!known) curl_multi_assign(self.multi_.get(), fd, &self);
-  return failed;  // ends the transfers, which could but hang
-}
-
-int FetchLoop::Impl::set_timer(CURLM*, long ms, void* impl) {
-  auto& timer = static_cast<Impl*>(impl)->timer_;
-  timer.reset();
-  if (ms >= 0) timer = Clock::now() + Milliseconds(ms);
-  return 0;
+    if (transfer->pool) curl_multi_remove_handle(transfer->pool->multi(), transfer->easy.get());
 }
 
 /// The last one used that knows the request; otherwise any.
@@ -352,8 +337,10 @@ void FetchLoop::Impl::wake() const {
 void FetchLoop::Impl::launch(Transfer& transfer) {
   if (!transfer.receiver) return;  // cancelled already
   if (transfer.unfit) return end(transfer, *transfer.unfit);
-  if (const auto code = curl_multi_add_handle(multi_.get(), transfer.easy.get()); code != CURLM_OK)
-    end(transfer, fail(Code::Internal, "{}: {}", target_name(transfer.request), curl_multi_strerror(code)));
+  FetchPool& pool = pools_[FetchPool::of(transfer.request.url)];
+  if (const auto code = curl_multi_add_handle(pool.multi(), transfer.easy.get()); code != CURLM_OK)
+    return end(transfer, fail(Code::Internal, "{}: {}", target_name(transfer.request), curl_multi_strerror(code)));
+  transfer.pool = &pool;
 }
 
 void FetchLoop::Impl::retire(Transfer& transfer) {
@@ -362,7 +349,8 @@ void FetchLoop::Impl::retire(Transfer& transfer) {
   std::erase(bench_.waiting, &transfer);
   std::swap(active_[transfer.index], active_.back());
   active_[transfer.index]->index = transfer.index;
-  if (transfer.easy) curl_multi_remove_handle(multi_.get(), transfer.easy.get());  // nothing where it was not added
+  if (FetchPool* const pool = std::exchange(transfer.pool, nullptr))
+    curl_multi_remove_handle(pool->multi(), transfer.easy.get());
   if (transfer.paused) {  // a handle that begins anew, and nothing that libcurl kept
     transfer.options.reset();
     transfer.easy.reset();
@@ -407,33 +395,37 @@ void FetchLoop::Impl::resume() {
 }
 
 void FetchLoop::Impl::take_ended() {
-  int left = 0;
-  while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
-    const CURLcode code = message->data.result;
-    void* owner = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-    auto& transfer = *static_cast<Transfer*>(owner);
-    if (!transfer.receiver)
-      retire(transfer);
-    else if (transfer.holds && code == CURLE_OK)
-      transfer.over = code;
-    else
-      end(transfer, transfer.outcome(code));
+  for (const FetchPool& pool : pools_) {
+    int left = 0;
+    while (const CURLMsg* const message = curl_multi_info_read(pool.multi(), &left)) {
+      const CURLcode code = message->data.result;
+      void* owner = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+      auto& transfer = *static_cast<Transfer*>(owner);
+      if (!transfer.receiver)
+        retire(transfer);
+      else if (transfer.holds && code == CURLE_OK)
+        transfer.over = code;
+      else
+        end(transfer, transfer.outcome(code));
+    }
   }
 }
 
+int FetchLoop::Impl::milliseconds_to(SteadyTime until) const {
+  if (ended_ || woken_ || !bench_.waiting.empty()) return 0;
+  for (const FetchPool& pool : pools_) until = std::min(until, pool.timer().value_or(until));
+  const auto ms = std::chrono::ceil<Milliseconds>(until - Clock::now()).count();
+  return static_cast<int>(std::clamp<Milliseconds::rep>(ms, 0, INT_MAX));
+}
+
 void FetchLoop::Impl::wait(SteadyTime until) {
-  const auto now = Clock::now();
-  const auto first = std::min(until, timer_.value_or(until));
-  const bool at_once = ended_ || woken_ || first <= now || !bench_.waiting.empty();
-  const auto ms = at_once ? 0 : std::chrono::ceil<Milliseconds>(first - now).count();
   std::array<epoll_event, kMostEvents> events;
-  const int count =
-      ::epoll_wait(epoll_.fd(), events.data(), kMostEvents, static_cast<int>(std::min<Milliseconds::rep>(ms, INT_MAX)));
-  int running = 0;
+  const int count = ::epoll_wait(epoll_.fd(), events.data(), kMostEvents, milliseconds_to(until));
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
-    if (event.data.fd == wake_.fd()) {
+    const auto fd = static_cast<int>(event.data.u64 & 0xffff'ffffU);
+    if (fd == wake_.fd()) {
       std::uint64_t times = 0;
       woken_ = ::read(wake_.fd(), &times, sizeof times) > 0 || woken_;
       continue;
@@ -442,12 +434,12 @@ void FetchLoop::Impl::wait(SteadyTime until) {
                      ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                      ((event.events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
     ++bench_.share;
-    curl_multi_socket_action(multi_.get(), event.data.fd, what, &running);
+    pools_[event.data.u64 >> 32U].act(fd, what);
   }
-  if (timer_ && *timer_ <= Clock::now()) {
-    timer_.reset();
+  for (FetchPool& pool : pools_) {
+    if (!pool.timer() || *pool.timer() > Clock::now()) continue;
     ++bench_.share;
-    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+    pool.act_on_timer();
   }
 }
 
@@ -467,21 +459,13 @@ void FetchLoop::Impl::run_until(SteadyTime until) {
 }
 
 Result<std::unique_ptr<FetchLoop>> FetchLoop::open(const FetchOptions& options) {
-  const auto refused = [](const char* what) {
-    return fail(Code::Internal, "cannot begin to fetch: {}: {}", what, std::strerror(errno));
-  };
   Socket epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return refused("epoll_create1");
   Socket wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wake) return refused("eventfd");
-  epoll_event wanted{};
-  wanted.events = EPOLLIN;
-  wanted.data.fd = wake.fd();
-  if (::epoll_ctl(epoll.fd(), EPOLL_CTL_ADD, wake.fd(), &wanted) != 0) return refused("epoll_ctl");
-  Multi multi(start_curl() ? curl_multi_init() : nullptr);
-  if (!multi) return fail(Code::Internal, "cannot begin to fetch: libcurl could not be started");
-  return std::unique_ptr<FetchLoop>(
-      new FetchLoop(std::make_unique<Impl>(std::move(epoll), std::move(wake), std::move(multi), options)));
+  auto impl = std::make_unique<Impl>(std::move(epoll), std::move(wake));
+  TRY(impl->open(options));
+  return std::unique_ptr<FetchLoop>(new FetchLoop(std::move(impl)));
 }
 
 FetchLoop::FetchLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -45,7 +45,7 @@ class FetchReceiver {
 };
 
 struct FetchOptions {
-  std::size_t max_kept_connections = 1024;  ///< at least one per host:port that is asked again and again
+  std::size_t max_kept_connections = 1024;  ///< about so many; one per host:port that is asked again and again
 };
 
 /// One thread uses all but wake().

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <list>
+#include <set>
 #include <thread>
 
 #include "http/fetch_catch.h"
+#include "http/fetch_pool.h"
 #include "http/raw_peer.h"
 #include "http/raw_server.h"
 
@@ -200,6 +204,26 @@ TEST_F(FetchLoopTest, KeepsConnections) {
     ASSERT_EQ(caught.text.size(), 200'000) << caught.error;
   }
   EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(FetchLoopTest, KeepsAConnectionToEachOfManyHosts) {
+  std::list<RawServer> hosts;
+  std::set<std::size_t> pools;
+  for (int i = 0; i < 40; ++i) {
+    hosts.emplace_back(always(reply_of("x")));
+    pools.insert(FetchPool::of(hosts.back().url()));
+    EXPECT_EQ(FetchPool::of(hosts.back().url()), FetchPool::of(hosts.back().url("/other?a=b")));
+  }
+  EXPECT_GT(pools.size(), FetchPool::kCount / 2) << "they are spread";
+  std::vector<Catch> receivers(hosts.size());
+  for (int round = 1; round <= 3; ++round) {
+    std::size_t i = 0;
+    for (const RawServer& host : hosts) loop_->start(get_of(host.url()), receivers[i++]);
+    run_until_idle();
+    for (const Catch& caught : receivers) EXPECT_EQ(caught.dones, round) << caught.error;
+  }
+  for (const Catch& caught : receivers) EXPECT_EQ(caught.text, "xxx") << caught.error;
+  for (const RawServer& host : hosts) EXPECT_EQ(host.connections(), 1);
 }
 
 TEST_F(FetchLoopTest, ReplacesAConnectionThatWasClosedMeanwhile) {
