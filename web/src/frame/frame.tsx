@@ -4,7 +4,7 @@ import { asksForKey, unreachableSince } from '../api/client';
 import { clock, paused, staleFor, streams } from '../api/live';
 import { language, languages, t, type Language } from '../i18n';
 import { Icon, Logo } from '../ui/icons';
-import { Nothing, Select, Skeleton } from '../ui/parts';
+import { Nothing, PageHead, Select, Skeleton } from '../ui/parts';
 import { duration, moment } from '../ui/format';
 import { Dialog } from './dialog';
 import { helpOpen, pressed, searchOpen } from './keys';
@@ -100,6 +100,10 @@ function Expired() {
   );
 }
 
+function NoPage() {
+  return <><PageHead title={t('state.noPage')} /><p><a href={href('/')}>{t('nav.overview')}</a></p></>;
+}
+
 function Inside({ page, named }: { page: Page; named: Record<string, string> }) {
   const Show = page.show();
   useEffect(() => {
@@ -145,7 +149,7 @@ export function Frame() {
         <Unreachable />
         <Expired />
         <main id="main" tabIndex={-1}>
-          {at ? <Inside key={where} {...at} /> : <Nothing title={t('state.noPage')}><a href={href('/')}>{t('nav.overview')}</a></Nothing>}
+          {at ? <Inside key={where} {...at} /> : <NoPage />}
         </main>
       </div>
       {searchOpen.value && <Search />}

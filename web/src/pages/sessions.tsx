@@ -52,7 +52,7 @@ function columns(past: boolean): Column<Session>[] {
     { title: t('column.utilization'), num: true, cell: (one) => percent(one.utilizationPercent) },
     { title: t('column.mean'), num: true, rest: true, ...sort('meanUtilizationPercent'), cell: (one) => percent(one.meanUtilizationPercent) },
     { title: t('column.holds'), cell: (one) => one.holds === null ? absent : one.holds ? t('yes') : <span class="badge s-warning"><span aria-hidden="true">▲</span> {t('pod.bypass')}</span> },
-    { title: t('column.began'), num: true, ...sort('firstSeen'), cell: (one) => past ? moment(one.startTime ?? one.firstSeen) : since(one.startTime ?? one.firstSeen, clock.value) },
+    { title: past ? t('column.began') : t('column.runningFor'), num: true, ...sort('firstSeen'), cell: (one) => past ? moment(one.startTime ?? one.firstSeen) : since(one.startTime ?? one.firstSeen, clock.value) },
     ...(past ? [{ title: t('column.ended'), num: true, cell: (one: Session) => one.endTime ? <>{moment(one.endTime)} <span class="quiet">{duration(Date.parse(one.endTime) - Date.parse(one.startTime ?? one.firstSeen))}</span></> : <Badge kind="use" value="active" plain /> }] : []),
   ];
 }
