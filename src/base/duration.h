@@ -16,7 +16,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;  ///< for deadlines an
 using EpochMs = std::int64_t;
 EpochMs now_epoch_ms();
 
-/// `1h30m`, `250ms`, `15s`: one or more number-unit pairs, units ms, s, m, h, d, w, y. Never negative.
+/// `1h30m`, `250ms`, `15s`: one or more number-unit pairs, units ms, s, m, h, d. Never negative.
 Result<Milliseconds> parse_duration(std::string_view text);
 
 /// The shortest form that parse_duration reads back: `1h30m`, `250ms`, `0s`.
