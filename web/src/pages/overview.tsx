@@ -18,8 +18,9 @@ const cellsKey = (cluster: string | null) => `cells ${cluster ?? ''}`;
 /** Asks for all that it shows at once; done when its tiles can be drawn. */
 export function readAhead(): Promise<unknown> {
   const cluster = query.value.get('cluster');
-  void ahead(cellsKey(cluster), () => readCells(cluster));
-  return ahead(totalsAt(cluster), () => get<OverviewData>(totalsAt(cluster)));
+  const totals = ahead(totalsAt(cluster), () => get<OverviewData>(totalsAt(cluster)));
+  void ahead(cellsKey(cluster), () => readCells(cluster)); // the longer reply: it must not stand before the other
+  return totals;
 }
 
 export function Overview() {
