@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "tests/kube_stub/access.h"
 #include "tests/kube_stub/selectors.h"
 
 namespace tessera::kube_stub {
@@ -31,8 +32,15 @@ Json as_item(const Json& object) {
 Answer expired(const std::string& message) { return status_answer(410, "Expired", message); }
 
 Answer Answers::answer(const Target& target, const http::Request& request,
-                       const std::map<std::string, std::string>& query) {
-  if (request.method != "GET") return write(target, request);
+                       const std::map<std::string, std::string>& query, const std::string& user) {
+  if (request.method != "GET") {
+    std::string manager = value(query, "fieldManager");
+    const bool apply = request.header("content-type").starts_with("application/apply-patch");
+    if (manager.empty() && apply)
+      return status_answer(422, "Invalid", "fieldManager: Required value: is required for apply patch");
+    if (manager.empty()) manager = split(request.header("user-agent"), '/')[0];
+    return write(target, request, {manager, value(query, "force") == "true", user});
+  }
   if (target.name.empty()) return list(target, query);
   return store_.get(target.resource, target.space, target.name);
 }
@@ -87,17 +95,30 @@ Answer Answers::page(const Resource& resource, const Store::Listing& all, std::s
                                                  {"items", std::move(items)}})};
 }
 
-Answer Answers::write(const Target& target, const http::Request& request) {
+Answer Answers::write(const Target& target, const http::Request& request, const Writer& writer) {
   const auto& [resource, space, name, part] = target;
   if (resource.namespaced && space.empty()) return status_answer(405, "MethodNotAllowed", "a namespace is missing");
-  if (request.method == "DELETE" && !name.empty()) return store_.remove(resource, space, name);
-  Json body = Json::parse(request.body, nullptr, false);
+  Json body =
+      request.body.empty() && request.method == "DELETE" ? Json::object() : Json::parse(request.body, nullptr, false);
   if (body.is_discarded()) return status_answer(400, "BadRequest", "the body is no JSON");
+  if (!writer.user.empty() && body.is_object()) {
+    Json grant = body;
+    grant["kind"] = resource.kind;
+    if (resource.namespaced) grant["metadata"]["namespace"] = space;
+    if (request.method != "DELETE" && !may_grant(store_, writer.user, grant))
+      return status_answer(403, "Forbidden",
+                           fmt::format(
+                               "{} " {} " is forbidden: user " {} " is attempting to grant RBAC permissions "
+                                                                  "not currently held",
+                               resource.plural, name, writer.user));
+  }
   if (request.method == "PATCH" && !name.empty())
-    return store_.patch(resource, space, name, body, std::string(request.header("content-type")), part);
+    return store_.patch(resource, space, name, body, std::string(request.header("content-type")), part, writer);
   if (!body.is_object()) return status_answer(400, "BadRequest", "the body is no object");
-  if (request.method == "POST" && name.empty()) return store_.create(resource, space, std::move(body));
-  if (request.method == "PUT" && !name.empty()) return store_.replace(resource, space, name, std::move(body), part);
+  if (request.method == "DELETE" && !name.empty()) return store_.remove(resource, space, name, body);
+  if (request.method == "POST" && name.empty()) return store_.create(resource, space, std::move(body), writer);
+  if (request.method == "PUT" && !name.empty())
+    return store_.replace(resource, space, name, std::move(body), part, writer);
   return status_answer(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
 }
 

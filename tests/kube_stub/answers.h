@@ -13,13 +13,15 @@ namespace tessera::kube_stub {
 class Answers {
  public:
   explicit Answers(Store& store) : store_(store) {}
-  Answer answer(const Target& target, const http::Request& request, const std::map<std::string, std::string>& query);
+  /// `user`: who asks, where rights are asked for.
+  Answer answer(const Target& target, const http::Request& request, const std::map<std::string, std::string>& query,
+                const std::string& user = {});
   void forget_pages();  ///< as compaction does: tokens to continue expire
 
  private:
   Answer list(const Target& target, const std::map<std::string, std::string>& query);
   Answer page(const Resource& resource, const Store::Listing& all, std::size_t from, std::size_t limit);
-  Answer write(const Target& target, const http::Request& request);
+  Answer write(const Target& target, const http::Request& request, const Writer& writer);
 
   Store& store_;
   std::mutex mutex_;

@@ -20,11 +20,8 @@ Result<void> Faults::add(const Json& fault) try {
   const std::lock_guard lock(mutex_);
   for (const auto& [key, value] : fault.items()) {
     if (key == "request") {
-      RefusedRequest refused{value.value("at", "any"),
-                             value.value("status", 500),
-                             value.value("reason", ""),
-                             value.value("cause", ""),
-                             std::nullopt,
+      RefusedRequest refused{value.value("at", "any"),  value.value("path", ""),  value.value("status", 500),
+                             value.value("reason", ""), value.value("cause", ""), std::nullopt,
                              value.value("times", 1U)};
       if (value.contains("retry_after")) refused.retry_after = value.at("retry_after").get<int>();
       if (refused.times > 0) requests_.push_back(std::move(refused));
@@ -63,16 +60,18 @@ std::size_t Faults::left() const {
   return requests_.size() + streams_.size() + expire_continue_;
 }
 
-std::optional<RefusedRequest> Faults::refuse(std::string_view at, bool continued, std::string_view authorization) {
+std::optional<RefusedRequest> Faults::refuse(std::string_view at, std::string_view path, bool continued,
+                                             std::string_view authorization) {
   const std::lock_guard lock(mutex_);
   if (!token_.empty() && authorization != "Bearer " + token_)
-    return RefusedRequest{"any", 401, "Unauthorized", "", std::nullopt, 1};
+    return RefusedRequest{"any", "", 401, "Unauthorized", "", std::nullopt, 1};
   if (continued && expire_continue_ > 0) {
     --expire_continue_;
-    return RefusedRequest{"list", 410, "Expired", "", std::nullopt, 1};
+    return RefusedRequest{"list", "", 410, "Expired", "", std::nullopt, 1};
   }
-  const auto found = std::find_if(requests_.begin(), requests_.end(),
-                                  [&](const RefusedRequest& r) { return r.at == "any" || r.at == at; });
+  const auto found = std::find_if(requests_.begin(), requests_.end(), [&](const RefusedRequest& r) {
+    return (r.at == "any" || r.at == at) && path.find(r.path) != std::string_view::npos;
+  });
   if (found == requests_.end()) return std::nullopt;
   RefusedRequest refused = *found;
   use_up(requests_, found);

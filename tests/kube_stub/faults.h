@@ -15,7 +15,8 @@ namespace tessera::kube_stub {
 
 /// Instead of an answer.
 struct RefusedRequest {
-  std::string at = "any";  ///< "list", "watch", "any"
+  std::string at = "any";  ///< "list", "watch", "get", "write", "any"
+  std::string path{};      ///< of a request whose path has this in it; empty: of any
   int status = 500;
   std::string reason{};
   std::string cause{};  ///< of the Status
@@ -41,7 +42,7 @@ struct Slow {
 
 class Faults {
  public:
-  /// {"request": {"at", "status", "reason", "cause", "retry_after", "times"}}, {"stream": {"do", "after_bytes",
+  /// {"request": {"at", "path", "status", "reason", "cause", "retry_after", "times"}}, {"stream": {"do", "after_bytes",
   /// "times"}},
   /// {"slow": {"bytes", "ms"}}, {"token": "…"} (any other is answered with 401; "": all are good),
   /// {"expire_continue": times}.
@@ -49,7 +50,8 @@ class Faults {
   void clear();
   std::size_t left() const;  ///< that have not happened yet
 
-  std::optional<RefusedRequest> refuse(std::string_view at, bool continued, std::string_view authorization);
+  std::optional<RefusedRequest> refuse(std::string_view at, std::string_view path, bool continued,
+                                       std::string_view authorization);
   std::optional<BrokenStream> break_stream();
   Slow slow() const;
 

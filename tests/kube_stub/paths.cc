@@ -78,9 +78,12 @@ std::optional<Target> target_of(std::string_view path, const std::vector<Resourc
   return target;
 }
 
-std::optional<Answer> discover(std::string_view path, const std::vector<Resource>& resources) {
+std::optional<Answer> discover(std::string_view path, const std::vector<Resource>& resources, unsigned minor) {
   if (path == "/version")
-    return ok({{"major", "1"}, {"minor", "31"}, {"gitVersion", "v1.31.0-stub"}, {"platform", "linux/amd64"}});
+    return ok({{"major", "1"},
+               {"minor", std::to_string(minor)},
+               {"gitVersion", "v1." + std::to_string(minor) + ".0-stub"},
+               {"platform", "linux/amd64"}});
   if (path == "/healthz" || path == "/livez" || path == "/readyz") return ok("ok");
   if (path == "/openapi/v3") return ok({{"paths", Json::object()}});
   if (path == "/openapi/v2") return ok({{"swagger", "2.0"}, {"paths", Json::object()}});

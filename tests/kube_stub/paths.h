@@ -19,7 +19,7 @@ struct Target {
 std::optional<Target> target_of(std::string_view path, const std::vector<Resource>& resources);
 
 /// /version, /api, /apis and what is below them, health and OpenAPI; nullopt for other paths.
-std::optional<Answer> discover(std::string_view path, const std::vector<Resource>& resources);
+std::optional<Answer> discover(std::string_view path, const std::vector<Resource>& resources, unsigned minor);
 
 /// Names and values of a query, decoded; of a repeated name the last.
 std::map<std::string, std::string> query_of(std::string_view query);

@@ -5,35 +5,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "tests/kube_stub/store_text.h"
+
 namespace tessera::kube_stub {
 namespace {
 
 constexpr std::size_t kMaxHistory = 100'000;
 
 std::string now_text() { return format_time(now_epoch_ms() / 1000 * 1000).substr(0, 19) + "Z"; }
-
-std::string text_at(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-Json metadata_of(const Json& object) { return object.value("metadata", Json::object()); }
-
-Answer not_found(const Resource& resource, const std::string& name) {
-  return status_answer(404, "NotFound", fmt::format("{} \"{}\" not found", resource.plural, name));
-}
-
-Answer conflict(const Resource& resource, const std::string& name) {
-  return status_answer(409, "Conflict",
-                       fmt::format("Operation cannot be fulfilled on {} \"{}\": the object has been modified; please "
-                                   "apply your changes to the latest version and try again",
-                                   resource.plural, name));
-}
-
-bool stale(const Json& object, const Json& present) {
-  const std::string wanted = text_at(metadata_of(object), "resourceVersion");
-  return !wanted.empty() && wanted != text_at(metadata_of(present), "resourceVersion");
-}
 
 }  // namespace
 
@@ -57,6 +36,7 @@ Store::Store()
           {"", "v1", "secrets", "Secret", true, {}},
           {"", "v1", "serviceaccounts", "ServiceAccount", true, {"sa"}},
           {"", "v1", "events", "Event", true, {"ev"}},
+          {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true, {"pvc"}},
           {"apps", "v1", "daemonsets", "DaemonSet", true, {"ds"}},
           {"apps", "v1", "deployments", "Deployment", true, {"deploy"}},
           {"apps", "v1", "statefulsets", "StatefulSet", true, {"sts"}},
@@ -64,6 +44,10 @@ Store::Store()
           {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true, {}},
           {"rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false, {}},
           {"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false, {}},
+          {"rbac.authorization.k8s.io", "v1", "roles", "Role", true, {}},
+          {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, {}},
+          {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true, {"netpol"}},
+          {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true, {"pdb"}},
           {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false, {"crd"}}} {}
 
 void Store::add_resource(Resource resource) {
@@ -95,6 +79,10 @@ Answer Store::write(const Resource& resource, const Key& key, Json object, Objec
   if (text_at(metadata, "uid").empty()) metadata["uid"] = fmt::format("00000000-0000-4000-8000-{:012}", ++made_);
   metadata["creationTimestamp"] = before ? old.at("creationTimestamp") : Json(now_text());
   const bool respecified = before && before->value("spec", Json()) != object.value("spec", Json());
+  if (old.contains("deletionTimestamp")) {
+    metadata["deletionTimestamp"] = old["deletionTimestamp"];
+    if (metadata.value("finalizers", Json::array()).empty()) return erase(resource, key, before);
+  }
   metadata["generation"] = before ? old.value("generation", 1) + (respecified ? 1 : 0) : 1;
   if (before) {
     metadata["resourceVersion"] = old.at("resourceVersion");
@@ -117,72 +105,6 @@ Answer Store::get(const Resource& resource, const std::string& space, const std:
   const std::lock_guard lock(mutex_);
   const Object* const found = find(resource, {space, name});
   return found ? Answer{200, *found} : not_found(resource, name);
-}
-
-Answer Store::create(const Resource& resource, const std::string& space, Json object) {
-  const std::lock_guard lock(mutex_);
-  std::string name = text_at(metadata_of(object), "name");
-  if (const auto stem = text_at(metadata_of(object), "generateName"); name.empty() && !stem.empty())
-    name = stem + fmt::format("{:05}", ++made_);
-  if (name.empty())
-    return status_answer(422, "Invalid", "metadata.name: Required value: name or generateName is required");
-  if (find(resource, {space, name}))
-    return status_answer(409, "AlreadyExists", fmt::format("{} \"{}\" already exists", resource.plural, name));
-  return write(resource, {space, name}, std::move(object), nullptr);
-}
-
-Answer Store::replace(const Resource& resource, const std::string& space, const std::string& name, Json object,
-                      const std::string& part) {
-  const std::lock_guard lock(mutex_);
-  const Object* const found = find(resource, {space, name});
-  if (!found) return not_found(resource, name);
-  if (stale(object, **found)) return conflict(resource, name);
-  if (!part.empty()) {
-    Json whole = **found;
-    whole[part] = object.value(part, Json::object());
-    object = std::move(whole);
-  }
-  return write(resource, {space, name}, std::move(object), *found);
-}
-
-Answer Store::patch(const Resource& resource, const std::string& space, const std::string& name, const Json& patch,
-                    const std::string& content_type, const std::string& part) {
-  const std::lock_guard lock(mutex_);
-  const Object* const found = find(resource, {space, name});
-  const bool apply = content_type.starts_with("application/apply-patch");
-  if (!found && apply) return write(resource, {space, name}, patch, nullptr);
-  if (!found) return not_found(resource, name);
-  Json object = **found;
-  if (content_type.starts_with("application/json-patch")) {
-    try {
-      object = object.patch(patch);
-    } catch (const Json::exception& e) {
-      return status_answer(422, "Invalid", e.what());
-    }
-  } else if (!patch.is_object()) {
-    return status_answer(400, "BadRequest", "the patch is no object");
-  } else if (stale(patch, **found)) {
-    return conflict(resource, name);
-  } else if (part.empty()) {
-    object.merge_patch(patch);
-  } else {
-    object[part].merge_patch(patch.value(part, Json::object()));
-  }
-  return write(resource, {space, name}, std::move(object), *found);
-}
-
-Answer Store::remove(const Resource& resource, const std::string& space, const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  const Object* const found = find(resource, {space, name});
-  if (!found) return not_found(resource, name);
-  const Object before = *found;
-  Json last = *before;
-  last["metadata"]["resourceVersion"] = std::to_string(++version_);
-  const Object told = std::make_shared<const Json>(std::move(last));
-  objects_[resource.id()].erase({space, name});
-  history_.push_back({version_, resource.id(), before, nullptr, told});
-  changed_.notify_all();
-  return {200, told};
 }
 
 Answer Store::put(const Json& object) {

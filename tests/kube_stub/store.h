@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "tests/kube_stub/writer.h"
 
 namespace tessera::kube_stub {
 
@@ -48,18 +49,23 @@ class Store {
  public:
   Store();
 
+  /// From now on an object needs its namespace to be there, as in a cluster.
+  void ask_for_namespaces();
   void add_resource(Resource resource);
   std::vector<Resource> resources() const;
 
   Answer get(const Resource& resource, const std::string& space, const std::string& name) const;
   /// POST; a name is made from generateName.
-  Answer create(const Resource& resource, const std::string& space, Json object);
+  Answer create(const Resource& resource, const std::string& space, Json object, const Writer& writer = {});
   /// PUT. A resourceVersion in it must be the present one. `part` "status": nothing else is taken.
   Answer replace(const Resource& resource, const std::string& space, const std::string& name, Json object,
-                 const std::string& part);
-  /// PATCH: `content_type` tells a merge from a list of operations; an apply merges too, and creates what is not there.
+                 const std::string& part, const Writer& writer = {});
+  /// PATCH: `content_type` tells an apply, which creates what is not there, a merge, and a list of operations.
   Answer patch(const Resource& resource, const std::string& space, const std::string& name, const Json& patch,
-               const std::string& content_type, const std::string& part);
+               const std::string& content_type, const std::string& part, const Writer& writer = {});
+  /// DELETE. What has finalizers stays until the last of them is gone; what it owns goes with it, unless the body says
+  /// Orphan; preconditions of the body are kept.
+  Answer remove(const Resource& resource, const std::string& space, const std::string& name, const Json& options);
   Answer remove(const Resource& resource, const std::string& space, const std::string& name);
   /// For tests: creates or replaces whatever the version.
   Answer put(const Json& object);
@@ -83,6 +89,11 @@ class Store {
  private:
   using Key = std::pair<std::string, std::string>;  // namespace, name
   Answer write(const Resource& resource, const Key& key, Json object, Object before);
+  Answer write_by_client(const Resource& resource, const Key& key, Json object, Object before);
+  Answer apply(const Resource& resource, const Key& key, const Json& wanted, const Object* found, const Writer& writer);
+  Answer erase(const Resource& resource, const Key& key, const Object& before);
+  void collect(const std::string& owner, bool orphan);
+  bool is_strict_fault(const Resource& resource, const Key& key, Answer& fault) const;
   const Object* find(const Resource& resource, const Key& key) const;
 
   mutable std::mutex mutex_;
@@ -94,6 +105,7 @@ class Store {
   std::uint64_t forgotten_ = 0;  // history begins after this version
   std::uint64_t made_ = 0;       // for uids and generated names
   std::uint64_t wakes_ = 0;
+  bool namespaces_ = false;  // are asked for
 };
 
 }  // namespace tessera::kube_stub

@@ -4,8 +4,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "tests/kube_stub/access.h"
 #include "tests/kube_stub/paths.h"
 #include "tests/kube_stub/watch_stream.h"
 #include "tests/kube_stub/wire.h"
@@ -90,6 +92,57 @@ bool Stub::refuse(int fd, const RefusedRequest& fault) {
   return reply(fd, {fault.status, std::make_shared<const Json>(std::move(status))}, {}, headers);
 }
 
+/// Nullopt: the token is nobody's.
+std::optional<std::string> Stub::user_of(const http::Request& request) const {
+  const std::lock_guard lock(mutex_);
+  if (users_.empty()) return "";
+  const std::string_view header = request.header("authorization");
+  const auto known = users_.find(std::string(header.substr(std::min<std::size_t>(header.size(), 7))));
+  return known == users_.end() ? std::nullopt : std::optional(known->second);
+}
+
+void Stub::ask_for_rights(std::map<std::string, std::string> users_by_token) {
+  const std::lock_guard lock(mutex_);
+  users_ = std::move(users_by_token);
+}
+
+std::vector<Logged> Stub::log() const {
+  const std::lock_guard lock(mutex_);
+  return log_;
+}
+
+void Stub::note(const http::Request& request, const std::string& user, int code) {
+  const std::lock_guard lock(mutex_);
+  log_.push_back({request.method, request.path, request.query, user, code});
+}
+
+std::optional<Answer> Stub::denied(const std::string& user, const Target& target, const http::Request& request,
+                                   const std::map<std::string, std::string>& query, bool watching) const {
+  if (user.empty()) return std::nullopt;
+  Ask ask{user, "", target.resource.group, target.resource.plural, target.space, target.name};
+  if (!target.part.empty()) ask.resource += '/' + target.part;
+  if (const auto fields = query.find("fieldSelector"); ask.name.empty() && fields != query.end())
+    if (const std::string_view wanted = fields->second; wanted.starts_with("metadata.name="))
+      ask.name = wanted.substr(14);
+  std::vector<std::string> verbs{watching                     ? "watch"
+                                 : request.method == "GET"    ? (target.name.empty() ? "list" : "get")
+                                 : request.method == "POST"   ? "create"
+                                 : request.method == "PUT"    ? "update"
+                                 : request.method == "DELETE" ? "delete"
+                                                              : "patch"};
+  // An apply that makes the object needs both.
+  const bool apply = request.header("content-type").starts_with("application/apply-patch");
+  if (apply && store_.get(target.resource, target.space, target.name).code == 404) verbs.emplace_back("create");
+  for (const std::string& verb : verbs) {
+    ask.verb = verb;
+    if (!is_allowed(store_, ask))
+      return status_answer(403, "Forbidden",
+                           fmt::format("{} is forbidden: User \"{}\" cannot {} resource \"{}\" in API group \"{}\"",
+                                       ask.resource, user, verb, ask.resource, ask.group));
+  }
+  return std::nullopt;
+}
+
 bool Stub::answer(int fd, const http::Request& request) {
   const auto query = query_of(request.query);
   const auto asked = query.find("watch");
@@ -97,17 +150,28 @@ bool Stub::answer(int fd, const http::Request& request) {
   const auto resources = store_.resources();
   const auto target = target_of(request.path, resources);
   const bool listing = target && target->name.empty() && request.method == "GET" && !watching;
-  const std::string_view kind = watching ? "watch" : listing ? "list" : "other";
-  if (const auto fault = faults_.refuse(kind, query.contains("continue"), request.header("authorization")))
+  const std::string_view kind = watching ? "watch" : listing ? "list" : request.method == "GET" ? "get" : "write";
+  if (const auto fault =
+          faults_.refuse(kind, request.path, query.contains("continue"), request.header("authorization"))) {
+    note(request, "", fault->status);
     return refuse(fd, *fault);
-  if (const auto page = discover(request.path, resources)) return reply(fd, *page, faults_.slow());
+  }
+  const auto user = user_of(request);
+  const auto say = [&](const Answer& answer) {
+    note(request, user.value_or(""), answer.code);
+    return reply(fd, answer, faults_.slow());
+  };
+  if (!user) return say(status_answer(401, "Unauthorized", "Unauthorized"));
+  if (const auto page = discover(request.path, resources, minor_)) return say(*page);
   if (!target) return send_all(fd, reply_bytes(404, "404 page not found\n", "text/plain", {}), {});
+  if (const auto refused = denied(*user, *target, request, query, watching)) return say(*refused);
   lists_ += listing ? 1 : 0;
-  if (!watching) return reply(fd, answers_.answer(*target, request, query), faults_.slow());
+  if (!watching) return say(answers_.answer(*target, request, query, *user));
 
   WatchRequest watch{*target, query, bookmark_every_};
   if (!target->name.empty()) watch.query["fieldSelector"] = "metadata.name=" + target->name;
-  if (const auto refused = refuse_watch(watch, store_)) return reply(fd, *refused, {});
+  if (const auto refused = refuse_watch(watch, store_)) return say(*refused);
+  note(request, *user, 0);
   ++watches_;
   ++open_watches_;
   const bool go_on = serve_watch(fd, watch, store_, faults_, away_);

@@ -3,10 +3,12 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/duration.h"
 #include "base/result.h"
@@ -24,6 +26,12 @@ struct StubStats {
   std::uint64_t refused = 0;  ///< by a fault
 };
 
+/// A request as it was answered.
+struct Logged {
+  std::string method, path, query, user;
+  int code = 0;  ///< 0: a watch
+};
+
 class Stub {
  public:
   static Result<std::unique_ptr<Stub>> start(const std::string& address = "127.0.0.1:0",
@@ -36,6 +44,13 @@ class Stub {
   Store& store() { return store_; }
   Faults& faults() { return faults_; }
   StubStats stats() const;
+  /// From now on each request has a token and the rights that roles among the objects give its user; of any other token
+  /// none is taken. No tokens: anybody may do anything.
+  void ask_for_rights(std::map<std::string, std::string> users_by_token);
+  /// All requests since the start.
+  std::vector<Logged> log() const;
+  /// 1.MINOR, as /version tells it.
+  void set_minor(unsigned minor) { minor_ = minor; }
   void wake() { store_.wake(); }  ///< so that open watches see new faults at once
   void compact();                 ///< all history and all tokens to continue are forgotten
   /// Closes the listener and every connection.
@@ -54,6 +69,10 @@ class Stub {
   void serve(Connection& connection);
   bool answer(int fd, const http::Request& request);
   bool refuse(int fd, const RefusedRequest& fault);
+  std::optional<Answer> denied(const std::string& user, const Target& target, const http::Request& request,
+                               const std::map<std::string, std::string>& query, bool watching) const;
+  std::optional<std::string> user_of(const http::Request& request) const;
+  void note(const http::Request& request, const std::string& user, int code);
 
   Store store_;
   Faults faults_;
@@ -61,6 +80,10 @@ class Stub {
   const Milliseconds bookmark_every_;
   std::string address_;
   std::atomic<bool> away_{false};
+  std::atomic<unsigned> minor_{31};
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> users_;  // guarded by mutex_
+  std::vector<Logged> log_;                   // guarded by mutex_
   std::atomic<std::uint64_t> lists_{0}, watches_{0}, open_watches_{0}, refused_{0};
   std::list<std::unique_ptr<Connection>> connections_;  // of the accepting thread; else only while it does not run
   http::Socket listener_;
