@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "agent/reference.h"
+#include "operator/reference.h"
 #include "relay/reference.h"
 #include "server/reference.h"
 
@@ -10,7 +11,8 @@ int main(int argc, char** argv) {
     std::fputs(tessera::server::settings_reference().c_str(), stdout);
     return 0;
   }
-  std::printf("%s\n%s\n%s", tessera::agent::metrics_reference().c_str(), tessera::relay::metrics_reference().c_str(),
-              tessera::server::metrics_reference().c_str());
+  std::printf("%s\n%s\n%s\n%s", tessera::agent::metrics_reference().c_str(),
+              tessera::relay::metrics_reference().c_str(), tessera::server::metrics_reference().c_str(),
+              tessera::operate::metrics_reference().c_str());
   return 0;
 }

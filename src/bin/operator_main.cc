@@ -1,11 +1,16 @@
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/log.h"
+#include "base/stop.h"
 #include "operator/dry_run.h"
 #include "operator/options.h"
+#include "operator/run.h"
 
 int main(int argc, char** argv) {
   using namespace tessera;
+  const std::stop_source stop = stop_on({SIGINT, SIGTERM});  // before any thread exists: all inherit the signal mask
   const auto parsed = operate::parse_options({argv + 1, argv + argc});
   if (!parsed) {
     std::fprintf(stderr, "tessera-operator: %s\n", parsed.error().what.c_str());
@@ -15,7 +20,14 @@ int main(int argc, char** argv) {
     std::fputs(text->text.c_str(), stdout);
     return EXIT_SUCCESS;
   }
-  const auto printed = operate::dry_run(std::get<operate::Options>(*parsed));
+  const auto& options = std::get<operate::Options>(*parsed);
+  if (!options.dry_run) {
+    log::configure(options.log_level, options.log_format);
+    const Result<void> result = operate::run(options, stop.get_token());
+    if (!result) log::error("operator stopped", {{"why", result.error().what}});
+    return result ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+  const auto printed = operate::dry_run(options);
   if (!printed) {
     std::fprintf(stderr, "tessera-operator: %s\n", printed.error().what.c_str());
     return EXIT_FAILURE;

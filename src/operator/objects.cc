@@ -36,16 +36,6 @@ Json labels_of(const Making& making, const Part& part) {
   return out;
 }
 
-/// Without the uid of an object of a cluster there is nothing that could own.
-Json owner_of(const GpuMonitor& monitor) {
-  return Json::array({{{"apiVersion", kApiVersion},
-                       {"kind", kKind},
-                       {"name", monitor.name},
-                       {"uid", monitor.uid},
-                       {"controller", true},
-                       {"blockOwnerDeletion", true}}});
-}
-
 Json resources_of(const Resources& resources) {
   Json out = Json::object();
   if (!resources.requests.empty()) out["requests"] = to_json(resources.requests);
@@ -64,6 +54,15 @@ Json toleration(const Toleration& one) {
 }
 
 }  // namespace
+
+Json owner_of(const GpuMonitor& monitor) {
+  return Json::array({{{"apiVersion", kApiVersion},
+                       {"kind", kKind},
+                       {"name", monitor.name},
+                       {"uid", monitor.uid},
+                       {"controller", true},
+                       {"blockOwnerDeletion", true}}});
+}
 
 Json raw(const Raw& value) { return value.given() ? Json::parse(value.json) : Json(nullptr); }
 

@@ -32,6 +32,9 @@ struct Part {
 /// An object with its kind, name, labels and owner. `kind` is one of kinds().
 nlohmann::ordered_json object(const Making& making, std::string_view kind, const Part& part);
 
+/// The ownerReferences of what belongs to a resource of a cluster: without its uid there is nothing that could own.
+nlohmann::ordered_json owner_of(const GpuMonitor& monitor);
+
 /// Adds it to the plan.
 void add(Making& making, nlohmann::ordered_json object);
 

@@ -1,9 +1,10 @@
 #include "operator/options.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -18,23 +19,56 @@ constexpr const char* kAbout =
     "tessera-operator: makes of one GpuMonitor resource what monitors the GPUs of a cluster: agents on nodes, relay, "
     "server.";
 constexpr const char* kFooter =
-    "This version prints: --once --dry-run --file FILE what a GpuMonitor comes to, --crd the CustomResourceDefinition. "
-    "Exit status: 0, 1 for a failure, 2 for a wrong command line.";
+    "Without --dry-run it serves the cluster whose pod it is, and what it does is told by the resource alone: kubectl "
+    "describe gpumonitor. Several replicas may run: one of them leads. Exit status: 0, 1 for a failure, 2 for a wrong "
+    "command line.";
+
+const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
+const std::map<std::string, log::Level> kLevels = {
+    {"debug", log::Level::Debug}, {"error", log::Level::Error}, {"info", log::Level::Info}, {"warn", log::Level::Warn}};
 
 struct Given {
   Options options;
-  bool once = false, dry_run = false, crd = false, rights = false;
-  std::string version;
+  bool once = false, crd = false, rights = false;
+  std::string version, lease_duration = "15s", format = "text", level = "info";
 };
 
+template <class T>
+CLI::Validator one_of(const std::map<std::string, T>& words) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : words) names.push_back(name);
+  return {[words, shown = fmt::format("{}", fmt::join(names, "|"))](const std::string& word) {
+            return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
+          },
+          ""};  // the help has the words from the option's type
+}
+
 void add_flags(CLI::App& app, Given& given) {
-  app.add_flag("--once", given.once, "do it once and exit");
-  app.add_flag("--dry-run", given.dry_run, "print what would be applied, as YAML, and change nothing");
-  app.add_option("--file", given.options.file, "a GpuMonitor, in YAML or JSON")->type_name("FILE");
+  Options& options = given.options;
+  app.add_option("--address", options.address, "where to serve /metrics, /livez, /readyz [:9412]")
+      ->type_name("HOST:PORT");
+  app.add_option("--web-config-file", options.web_config, "TLS and users, as in Prometheus' web configuration")
+      ->type_name("FILE");
+  app.add_option(
+         "--service-account", options.service_account,
+         "folder with token, ca.crt and namespace of the pod's service account [" + options.service_account + "]")
+      ->type_name("DIR");
+  app.add_option("--lease-duration", given.lease_duration,
+                 "after so much silence of the leader another replica leads [15s]")
+      ->type_name("DURATION");
+  app.add_flag("--once", given.once, "do it once and exit: with --dry-run");
+  app.add_flag("--dry-run", options.dry_run, "print what would be applied, as YAML, and change nothing");
+  app.add_option("--file", options.file, "a GpuMonitor, in YAML or JSON: with --dry-run")->type_name("FILE");
   app.add_option("--kubernetes-version", given.version, "version of the cluster that it is printed for [1.30]")
       ->type_name("1.MINOR");
   app.add_flag("--crd", given.crd, "print the CustomResourceDefinition and exit");
   app.add_flag("--rights", given.rights, "print the ClusterRole that the operator needs and exit");
+  app.add_option("--log-format", given.format, "form of log lines on standard error [text]")
+      ->check(one_of(kFormats))
+      ->type_name("text|json");
+  app.add_option("--log-level", given.level, "least level of log lines [info]")
+      ->check(one_of(kLevels))
+      ->type_name("debug|info|warn|error");
 }
 
 std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
@@ -65,14 +99,27 @@ Result<unsigned> minor_of(std::string_view version) {
   return static_cast<unsigned>(*minor);
 }
 
+/// Kubernetes' leases count in seconds; below a few of them, a slow API server looks like a dead leader.
+Result<Milliseconds> lease_duration_of(const std::string& text) {
+  using namespace std::chrono_literals;
+  const auto duration = parse_duration(text);
+  if (!duration || *duration < 3s || *duration > 1h || *duration % 1s != 0ms)
+    return fail(Code::Invalid, "--lease-duration '{}': whole seconds expected, from 3s to 1h, such as 15s", text);
+  return *duration;
+}
+
 Result<Options> options_of(Given given) {
-  if (!given.once || !given.dry_run || given.options.file.empty())
-    return fail(
-        Code::Invalid,
-        "this version applies nothing by itself: --once --dry-run --file FILE prints what a GpuMonitor comes to. "
-        "See: tessera-operator --help");
-  if (!given.version.empty()) given.options.minor = TRY(minor_of(given.version));
-  return given.options;
+  Options& options = given.options;
+  const bool prints = options.dry_run || given.once || !options.file.empty();
+  if (prints && (!options.dry_run || options.file.empty()))
+    return fail(Code::Invalid,
+                "--once --dry-run --file FILE prints what a GpuMonitor comes to, and needs all three; without them the "
+                "operator serves its cluster. See: tessera-operator --help");
+  if (!given.version.empty()) options.minor = TRY(minor_of(given.version));
+  options.lease_duration = TRY(lease_duration_of(given.lease_duration));
+  options.log_format = kFormats.at(given.format);
+  options.log_level = kLevels.at(given.level);
+  return options;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ std::string text_of(const std::vector<std::string>& arguments) {
 TEST(Options, PrintsWhatItIsAskedFor) {
   EXPECT_THAT(text_of({"--help"}), HasSubstr("--dry-run"));
   EXPECT_THAT(text_of({"--version"}), StartsWith("tessera-operator "));
+  EXPECT_THAT(text_of({"--rights"}), HasSubstr("\nkind: ClusterRole\n"));
   EXPECT_THAT(text_of({"--crd"}), StartsWith("apiVersion: apiextensions.k8s.io/v1\n"));
 }
 
@@ -31,8 +32,20 @@ TEST(Options, TakesAFile) {
   }
 }
 
+TEST(Options, ServesAClusterUnlessItIsToPrint) {
+  const auto parsed = parse_options({"--address", "127.0.0.1:0", "--lease-duration", "6s", "--log-format", "json"});
+  ASSERT_TRUE(parsed) << parsed.error().what;
+  const auto& options = std::get<Options>(*parsed);
+  EXPECT_FALSE(options.dry_run);
+  EXPECT_EQ(options.lease_duration, Milliseconds(6'000));
+  EXPECT_EQ(options.log_format, log::Format::Json);
+}
+
 TEST(Options, SaysWhatIsWrong) {
-  EXPECT_THAT(text_of({}), HasSubstr("--once --dry-run --file FILE"));
+  for (const std::vector<std::string>& some : {std::vector<std::string>{"--once"}, {"--dry-run"}, {"--file", "m.yaml"}})
+    EXPECT_THAT(text_of(some), HasSubstr("--once --dry-run --file FILE"));
+  for (const auto* duration : {"1s", "2h", "15", "3500ms"})
+    EXPECT_THAT(text_of({"--lease-duration", duration}), HasSubstr("such as 15s")) << duration;
   EXPECT_THAT(text_of({"--dry-ran"}), HasSubstr("did you mean --dry-run?"));
   for (const auto* version : {"1", "2.3", "x", "1.x", "1.-3"})
     EXPECT_THAT(text_of({"--once", "--dry-run", "--file", "m", "--kubernetes-version", version}),

@@ -1,0 +1,122 @@
+#include "operator/sources.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "operator/components.h"
+
+namespace tessera::operate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kOurs = "app.kubernetes.io/managed-by=tessera-operator";
+/// Claims of a StatefulSet get their labels from its selector on older servers, which managed-by is no part of.
+constexpr std::string_view kOurClaims = "app.kubernetes.io/part-of=tessera,app.kubernetes.io/instance";
+constexpr std::size_t kLongestMessage = 400;
+
+std::string text_at(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+const Json& part(const Json& object, const char* name) {
+  static const Json kNone;
+  if (!object.is_object()) return kNone;
+  const auto found = object.find(name);
+  return found == object.end() ? kNone : *found;
+}
+
+/// What a waiting container means. A pull that failed and the pause before the next one alternate: they are one thing.
+struct Waiting {
+  std::string_view reason, meaning;
+};
+constexpr Waiting kWaiting[] = {{"ErrImagePull", "ImagePullFailing"},
+                                {"ImagePullBackOff", "ImagePullFailing"},
+                                {"InvalidImageName", "ImagePullFailing"},
+                                {"ErrImageNeverPull", "ImagePullFailing"},
+                                {"RegistryUnavailable", "ImagePullFailing"},
+                                {"CreateContainerConfigError", "ContainerNotMade"},
+                                {"CreateContainerError", "ContainerNotMade"},
+                                {"RunContainerError", "ContainerNotMade"},
+                                {"CrashLoopBackOff", "Crashing"}};
+
+Json trouble(const Json& pod, std::string_view reason, std::string message) {
+  const Json& metadata = part(pod, "metadata");
+  return {{"component", text_at(part(metadata, "labels"), "app.kubernetes.io/component")},
+          {"instance", text_at(part(metadata, "labels"), "app.kubernetes.io/instance")},
+          {"pod", text_at(metadata, "namespace") + '/' + text_at(metadata, "name")},
+          {"node", text_at(part(pod, "spec"), "nodeName")},
+          {"reason", reason},
+          {"message", message.substr(0, kLongestMessage)}};
+}
+
+std::optional<Json> trouble_of_container(const Json& pod, const Json& status) {
+  const Json& waiting = part(part(status, "state"), "waiting");
+  const std::string reason = text_at(waiting, "reason");
+  const auto* const row = std::ranges::find(kWaiting, reason, &Waiting::reason);
+  if (row == std::end(kWaiting)) return std::nullopt;
+  const std::string container = text_at(status, "name");
+  if (row->meaning == "ImagePullFailing")
+    return trouble(pod, row->meaning, fmt::format("image {} cannot be pulled", text_at(status, "image")));
+  if (row->meaning == "Crashing")
+    return trouble(pod, row->meaning, fmt::format("container {} ends again and again: see its log", container));
+  return trouble(pod, row->meaning,
+                 fmt::format("container {} is not made: {}: {}", container, reason, text_at(waiting, "message")));
+}
+
+}  // namespace
+
+std::optional<Json> trouble_of_pod(const Json& pod) {
+  const Json& status = part(pod, "status");
+  for (const auto* list : {"initContainerStatuses", "containerStatuses"})
+    for (const Json& one : part(status, list))
+      if (auto found = trouble_of_container(pod, one)) return found;
+  for (const Json& condition : part(status, "conditions"))
+    if (text_at(condition, "type") == "PodScheduled" && text_at(condition, "reason") == "Unschedulable")
+      return trouble(pod, "Unschedulable", fmt::format("no node takes it: {}", text_at(condition, "message")));
+  return std::nullopt;
+}
+
+std::optional<Json> refusal_of_event(const Json& event) {
+  const Json& about = part(event, "involvedObject");
+  const std::string kind = text_at(about, "kind");
+  if (kind != "DaemonSet" && kind != "StatefulSet" && kind != "ReplicaSet") return std::nullopt;
+  return Json{{"uid", text_at(about, "uid")}, {"message", text_at(event, "message").substr(0, kLongestMessage)}};
+}
+
+std::string path_of(std::string_view api_version, std::string_view plural, std::string_view home) {
+  const std::string_view root = api_version.find('/') == std::string_view::npos ? "/api/" : "/apis/";
+  return home.empty() ? fmt::format("{}{}/{}", root, api_version, plural)
+                      : fmt::format("{}{}/namespaces/{}/{}", root, api_version, home, plural);
+}
+
+std::string path_of(const ObjectKey& key, const Facts& facts) {
+  const auto known = kinds(facts);
+  const auto row = std::ranges::find(known, key.kind, &Kind::kind);
+  return path_of(key.api_version, row->plural, key.home) + '/' + key.name;
+}
+
+std::vector<Source> sources(const Facts& facts) {
+  std::vector<Source> out{{std::string(kApiVersion), std::string(kKind), path_of(kApiVersion, "gpumonitors")}};
+  for (const Kind& kind : kinds(facts)) {
+    Source one{std::string(kind.api_version), std::string(kind.kind), path_of(kind.api_version, kind.plural)};
+    // Of namespaces all: those of others matter too.
+    if (kind.kind != "Namespace") one.labels = kind.kind == "PersistentVolumeClaim" ? kOurClaims : kOurs;
+    out.push_back(std::move(one));
+  }
+  out.push_back(
+      {"v1", "Secret", path_of("v1", "secrets"), "", fmt::format("metadata.name={}", kKeys), [](const Json& secret) {
+         // That it is there, and nothing of what is in it.
+         return std::optional(Json{{"metadata", part(secret, "metadata")}});
+       }});
+  out.push_back({"v1", "Pod", path_of("v1", "pods"), std::string(kOurs), "", trouble_of_pod});
+  out.push_back({"v1", "Event", path_of("v1", "events"), "", "reason=FailedCreate", refusal_of_event});
+  return out;
+}
+
+}  // namespace tessera::operate
