@@ -194,8 +194,9 @@ SteadyTime Reconciler::clean(const Json& resource, const Seen::Snapshot& seen, c
     return std::min(due,
                     tell(resource, stopped("CannotClean", fmt::format("{} {}: {}", key.kind, key.name, why)), stop));
   }
+  if (progress.waiting > 0) return due;
   const auto patched = patched_.find(monitor.uid);
-  if (progress.waiting > 0 || (patched != patched_.end() && now < patched->second + kEcho)) return due;
+  if (patched != patched_.end() && now < patched->second + kEcho) return patched->second + kEcho;
   std::erase(list, kFinalizer);
   const auto reply = client_.merge(
       path_of(resource), {{"metadata", {{"resourceVersion", version_of(resource)}, {"finalizers", list}}}}, stop);

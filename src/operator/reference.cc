@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kIntroduction = R"(# Metrics of tessera-operator
 
-What the operator says about itself on its own `/metrics`. Alerts on it: `deploy/prometheus/operator.rules.yaml`.
+What the operator says about itself on its own `/metrics`. Alerts on it: `deploy/prometheus/tessera.rules.yaml`.
 
 | metric | type | unit | labels | meaning | source |
 | --- | --- | --- | --- | --- | --- |

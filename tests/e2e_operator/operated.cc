@@ -144,7 +144,7 @@ bool Operated::becomes_ready() {
   return eventually([&] {
     play_controllers();
     const Json monitor = find("GpuMonitor", "", "gpus");
-    return has_condition("Ready", "True") && has_condition("Progressing", "False") &&
+    return has_condition("Ready", "True") && has_condition("Progressing", "False") && has_event("Ready") &&
            monitor.at("status").at("observedGeneration") == monitor.at("metadata").at("generation");
   });
 }

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "config/yaml.h"
 #include "tests/e2e/child.h"
-#include "tests/e2e/node.h"
 
 namespace tessera::e2e {
 namespace {
@@ -79,13 +78,6 @@ TEST(Programs, TheOperatorSaysWhereAResourceIsWrong) {
               HasSubstr(file + ":7:7: spec.features.k8sAgent.gpuMonitorin: this key is not known; did you "
                                "mean 'gpuMonitoring'?"));
   EXPECT_EQ(run({kBin + "tessera-operator", "--once"}).code, 2);
-}
-
-TEST(Programs, AlertsAboutTheOperatorFireWhereTheyShall) {
-  const std::string promtool = peer("promtool");
-  if (promtool.empty()) GTEST_SKIP() << "promtool is neither in TESSERA_PEERS nor on the PATH";
-  const Finished tested = run({promtool, "test", "rules", TESSERA_SOURCE_DIR "/deploy/prometheus/tests/operator.yaml"});
-  EXPECT_EQ(tested.code, 0) << tested.output;
 }
 
 }  // namespace

@@ -27,6 +27,17 @@ Json as_item(const Json& object) {
   return item;
 }
 
+/// Of a role or binding with rights that its writer has not.
+std::optional<Answer> refuse_grant(const Store& store, const Target& target, Json object, const std::string& user) {
+  object["kind"] = target.resource.kind;
+  if (target.resource.namespaced) object["metadata"]["namespace"] = target.space;
+  if (may_grant(store, user, object)) return std::nullopt;
+  return status_answer(403, "Forbidden",
+                       fmt::format("{} '{}' is forbidden: user '{}' is attempting to grant RBAC permissions not "
+                                   "currently held",
+                                   target.resource.plural, target.name, user));
+}
+
 }  // namespace
 
 Answer expired(const std::string& message) { return status_answer(410, "Expired", message); }
@@ -101,17 +112,8 @@ Answer Answers::write(const Target& target, const http::Request& request, const 
   Json body =
       request.body.empty() && request.method == "DELETE" ? Json::object() : Json::parse(request.body, nullptr, false);
   if (body.is_discarded()) return status_answer(400, "BadRequest", "the body is no JSON");
-  if (!writer.user.empty() && body.is_object()) {
-    Json grant = body;
-    grant["kind"] = resource.kind;
-    if (resource.namespaced) grant["metadata"]["namespace"] = space;
-    if (request.method != "DELETE" && !may_grant(store_, writer.user, grant))
-      return status_answer(403, "Forbidden",
-                           fmt::format(
-                               "{} " {} " is forbidden: user " {} " is attempting to grant RBAC permissions "
-                                                                  "not currently held",
-                               resource.plural, name, writer.user));
-  }
+  if (!writer.user.empty() && request.method != "DELETE" && body.is_object())
+    if (const auto refused = refuse_grant(store_, target, body, writer.user)) return *refused;
   if (request.method == "PATCH" && !name.empty())
     return store_.patch(resource, space, name, body, std::string(request.header("content-type")), part, writer);
   if (!body.is_object()) return status_answer(400, "BadRequest", "the body is no object");
