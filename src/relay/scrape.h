@@ -76,8 +76,6 @@ class Scrape final : public http::FetchReceiver {
   void start(http::FetchLoop& loop, EpochMs time);
   /// So many of its times went by without anybody looking: they count as missed.
   void passed_over(std::uint64_t times);
-  /// The transfer was cancelled: its page counts as not asked for.
-  void cancelled() { running_ = false; }
   /// The target is gone since `time`: its series and those about itself end there.
   void leave(EpochMs time);
 

@@ -14,6 +14,9 @@ constexpr Milliseconds kLongestWait = 500ms;  // how late a stop may be noticed
 
 std::uint64_t hash_of(const std::string& key) { return XXH3_64bits(key.data(), key.size()); }
 
+/// What samples that are taken now are stamped with.
+EpochMs stamp(ScrapeClock& clock) { return clock.time(std::chrono::steady_clock::now(), now_epoch_ms()); }
+
 /// Two intervals and a tenth: what a pod needs that was only away for a moment.
 Milliseconds grace(const Target& target) { return target.interval * 21 / 10; }
 
@@ -59,6 +62,7 @@ ScrapeLoop::ScrapeLoop(Labels external, std::vector<Outgoing> ways, Heritage bef
 
 ScrapeLoop::~ScrapeLoop() {
   for (const auto& [key, scrape] : scrapes_) fetch_->cancel(*scrape);
+  for (const auto& [key, leaving] : leaving_) fetch_->cancel(*leaving.scrape);
 }
 
 ScrapeLoop::Heritage ScrapeLoop::hand_over() {
@@ -155,7 +159,10 @@ void ScrapeLoop::take_targets(SteadyTime now) {
 ScrapeTotals ScrapeLoop::let_go(const std::set<std::string>& elsewhere) {
   ScrapeTotals gone;
   for (const std::string& key : elsewhere)
-    if (const auto left = leaving_.extract(key)) gone.add(left.mapped().scrape->status());
+    if (const auto left = leaving_.extract(key)) {
+      fetch_->cancel(*left.mapped().scrape);
+      gone.add(left.mapped().scrape->status());
+    }
   return gone;
 }
 
@@ -206,12 +213,11 @@ void ScrapeLoop::enter(const Target& target, const std::string& key, SteadyTime 
   scrapes_.emplace(key, std::move(scrape));
 }
 
+/// A page that is being read is read to its end: it comes before the end of its series.
 void ScrapeLoop::drop(const std::shared_ptr<Scrape>& scrape, const std::string& key, SteadyTime now) {
-  fetch_->cancel(*scrape);
-  scrape->cancelled();
   const auto tick = std::ranges::find(due_, scrape.get(), &Due::second);
   const auto until_tick = tick == due_.end() ? 0ms : std::chrono::duration_cast<Milliseconds>(tick->first - now);
-  const EpochMs missed_at = now_epoch_ms() + std::max(until_tick, 0ms).count();
+  const EpochMs missed_at = stamp(clock_) + std::max(until_tick, 0ms).count();  // never before its last sample
   if (tick != due_.end()) due_.erase(tick);
   leaving_.insert_or_assign(key, Leaving{scrape, now + grace(scrape->target()), missed_at});
 }
@@ -227,7 +233,7 @@ void ScrapeLoop::start_due(SteadyTime now) {
   while (!due_.empty() && due_.begin()->first <= now) {
     const auto [when, scrape] = *due_.begin();
     due_.erase(due_.begin());
-    scrape->start(*fetch_, clock_.time(std::chrono::steady_clock::now(), now_epoch_ms()));  // both clocks at once
+    scrape->start(*fetch_, stamp(clock_));
     const NextTick next = next_tick(when, scrape->target().interval, now);
     if (next.passed_over > 0) scrape->passed_over(next.passed_over);
     due_.emplace(next.when, scrape);
@@ -237,7 +243,7 @@ void ScrapeLoop::start_due(SteadyTime now) {
 void ScrapeLoop::end_leaving(SteadyTime now) {
   ScrapeTotals ended;
   const auto count = std::erase_if(leaving_, [&](const auto& entry) {
-    if (entry.second.when > now) return false;
+    if (entry.second.when > now || entry.second.scrape->running()) return false;
     entry.second.scrape->leave(entry.second.time);
     ended.add(entry.second.scrape->status());
     return true;
@@ -254,7 +260,8 @@ void ScrapeLoop::seal_due(SteadyTime now) {
 SteadyTime ScrapeLoop::next_event(SteadyTime now) const {
   SteadyTime next = now + kLongestWait;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
-  for (const auto& [key, leaving] : leaving_) next = std::min(next, leaving.when);
+  for (const auto& [key, leaving] : leaving_)
+    if (!leaving.scrape->running()) next = std::min(next, leaving.when);
   for (const Outgoing& way : ways_)
     for (const Batch* batch : way.shards)
       if (batch->due()) next = std::min(next, *batch->due());

@@ -408,6 +408,48 @@ TEST(ScrapeLoop, APageThatIsBeingReadIsHandedOver) {
   }
 }
 
+TEST(ScrapeLoop, APageThatIsBeingReadAsItsTargetGoesComesBeforeTheEnd) {
+  HeldPage held;
+  Bench bench;
+  Target target = bench.target("held");
+  target.url = held.url();
+  target.timeout = 60s;
+  bench.run();
+  bench.loop->set_targets({target});
+  held.wait_until_asked();
+  bench.loop->set_targets({bench.target("missing")});
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(5))) << "two intervals later it is still read";
+  EXPECT_FALSE(bench.received.all().contains(series("up", "held")));
+  held.open();
+  ASSERT_TRUE(bench.received.wait(series("x", "held"), ends_stale));
+  ASSERT_TRUE(bench.received.wait(series("up", "held"), ends_stale));
+  bench.stop();
+  for (const char* name : {"x", "up"}) {
+    const auto samples = bench.received.all().at(series(name, "held"));
+    ASSERT_EQ(samples.size(), 2U) << name;
+    EXPECT_EQ(samples[0].value, 1) << name;
+    EXPECT_LT(samples[0].time, samples[1].time) << name;
+  }
+}
+
+TEST(ScrapeLoop, APageThatAnotherReplicaReadsNowIsLeft) {
+  HeldPage held;
+  Bench bench;
+  Target target = bench.target("held");
+  target.url = held.url();
+  target.timeout = 60s;
+  bench.run();
+  bench.loop->set_targets({target});
+  held.wait_until_asked();
+  target.ours = false;
+  bench.loop->set_targets({target, bench.target("missing")});
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(1)));
+  held.open();
+  ASSERT_TRUE(bench.received.wait(series("up", "missing"), at_least(5)));
+  bench.stop();
+  EXPECT_FALSE(bench.received.all().contains(series("up", "held")));
+}
+
 TEST(ScrapeLoop, TargetsOfUnreadSourcesStay) {
   Bench bench;
   bench.pages.set("a", "x 1\n");

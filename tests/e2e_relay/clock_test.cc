@@ -47,6 +47,23 @@ TEST_F(ClockJumps, OfMinutesLoseNothingAndKeepTheOrder) {
   EXPECT_EQ(relay.stop(), 0);
 }
 
+TEST_F(ClockJumps, BackLeaveTheEndOfATargetBehindItsLastSample) {
+  SetClock clock;
+  const ScriptedTarget stays("stays 1\n"), goes("goes 1\n");
+  const auto config = [&](const std::vector<std::string>& addresses) {
+    return global() + "scrape_configs:\n" + static_job("ends", addresses) + to_both();
+  };
+  Relay relay(config({stays.address(), goes.address()}), {}, clock.environment());
+  ASSERT_TRUE(arrived("goes"));
+  clock.move_by(-120s);
+  EXPECT_TRUE(goes.asked(2));
+  relay.configure(config({stays.address()}));
+  EXPECT_TRUE(vanished("goes"));
+  EXPECT_TRUE(vanished("up{instance=\"" + goes.address() + "\"}"));
+  EXPECT_EQ(relay.sum("tessera_relay_dropped_samples_total"), 0) << "no receiver finds an end to be too old";
+  EXPECT_EQ(relay.stop(), 0);
+}
+
 TEST_F(ClockJumps, BackByMoreThanTenMinutesAreBelieved) {
   SetClock clock;
   CountingTargets targets(3, 2);
