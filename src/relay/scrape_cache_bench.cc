@@ -12,14 +12,14 @@
 namespace tessera::relay {
 namespace {
 
-/// 91 metrics of 55 instances; values change from page to page.
-std::string dcgm_page(unsigned round) {
+/// 91 metrics of 55 instances, unless others are wanted; values change from page to page.
+std::string dcgm_page(unsigned round, unsigned metrics = 91, unsigned gpus = 55) {
   std::string page;
-  for (unsigned metric = 0; metric < 91; ++metric) {
+  for (unsigned metric = 0; metric < metrics; ++metric) {
     page += fmt::format(
         "# HELP DCGM_FI_DEV_FIELD_{0} What field {0} says of its device.\n# TYPE DCGM_FI_DEV_FIELD_{0} gauge\n",
         metric);
-    for (unsigned gpu = 0; gpu < 55; ++gpu) {
+    for (unsigned gpu = 0; gpu < gpus; ++gpu) {
       const unsigned load = (round * 7 + metric * 13 + gpu * 5) % 997;
       page += fmt::format(
           "DCGM_FI_DEV_FIELD_{}{{gpu=\"{}\",UUID=\"GPU-6ee0b2f1-aaaa-bbbb-cccc-{:012}\",pci_bus_id=\"00000000:{:02X}:"
@@ -101,9 +101,11 @@ struct Flow {
 };
 
 /// Pages of so many targets in turn: the more there are, the less of what is known of one is in the processor's cache.
+/// The smaller a page, the more of it are its names, which each request says once.
 void BM_PagesToRequests(benchmark::State& state) {
+  const auto metrics = static_cast<unsigned>(state.range(1)), gpus = static_cast<unsigned>(state.range(2));
   std::vector<std::string> pages;
-  for (unsigned round = 0; round < 16; ++round) pages.push_back(dcgm_page(round));
+  for (unsigned round = 0; round < 16; ++round) pages.push_back(dcgm_page(round, metrics, gpus));
   const Destination destination;
   Batch batch(
       {}, [] { return RequestKind::V2Snappy; },
@@ -125,7 +127,11 @@ void BM_PagesToRequests(benchmark::State& state) {
   for (auto _ : state) go();
   count(state, samples, bytes);
 }
-BENCHMARK(BM_PagesToRequests)->Arg(1)->Arg(100)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_PagesToRequests)
+    ->Args({1, 91, 55})
+    ->Args({100, 91, 55})
+    ->Args({250, 50, 8})
+    ->Unit(benchmark::kMicrosecond);
 
 void BM_SeriesUnknown(benchmark::State& state) {
   const std::string page = dcgm_page(0);
