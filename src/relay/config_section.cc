@@ -18,11 +18,6 @@ constexpr struct {
 } kByteUnits[] = {{"", 0},     {"B", 0},    {"KB", 10},  {"MB", 20},  {"GB", 30},  {"TB", 40},
                   {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"PiB", 50}, {"PB", 50}};
 
-constexpr struct {
-  char unit;
-  std::int64_t days;
-} kLongUnits[] = {{'y', 365}, {'w', 7}};
-
 bool is_nothing(const config::Node& node) {
   if (node.is_null()) return true;
   if (node.is_list()) return node.list()->empty();
@@ -34,25 +29,6 @@ bool is_off(const config::Node& node) {
   const auto flag = node.flag();
   const auto number = node.integer();
   return (flag && !*flag) || (number && *number == 0);
-}
-
-/// "1y2w3d", and "0" alone: Prometheus' durations, of which the longest units and the bare 0 are its own.
-Result<Milliseconds> parse_long_duration(std::string_view text) {
-  if (text == "0") return Milliseconds(0);
-  std::string_view rest = text;
-  Milliseconds total{0};
-  for (const auto& [unit, days] : kLongUnits) {
-    const auto length = std::min(rest.find_first_not_of("0123456789"), rest.size());
-    const auto count = parse_int(rest.substr(0, length));
-    if (!count || *count > 10'000 || !rest.substr(length).starts_with(unit)) continue;
-    total += Milliseconds(*count * days * 86'400'000);
-    rest.remove_prefix(length + 1);
-  }
-  if (rest.empty() && total.count() > 0) return total;
-  const Milliseconds small = TRY(parse_duration(rest));
-  if (small.count() > std::numeric_limits<std::int64_t>::max() - total.count())
-    return fail(Code::Invalid, "duration '{}': too long", text);
-  return total + small;
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
@@ -137,7 +113,8 @@ Result<void> Section::read(std::string_view key, Milliseconds& into) const {
   if (!value) return {};
   const auto text = value->text();
   if (!text) return value->duration().error();  // says what is expected
-  const auto parsed = parse_long_duration(*text);
+  // Prometheus takes a bare 0, too.
+  const auto parsed = *text == "0" ? Result<Milliseconds>(Milliseconds(0)) : parse_duration(*text);
   if (!parsed) return value->error(valid_utf8(parsed.error().what));
   into = *parsed;
   return {};
