@@ -10,9 +10,9 @@
 namespace tessera::cli {
 
 struct ClusterPlace {
-  std::string api;         ///< URL of a `kubectl proxy`, who knows as whom to ask; empty: by kubeconfig
-  std::string kubeconfig;  ///< path; empty: $KUBECONFIG, else in a pod its own account, else ~/.kube/config
-  std::string context;     ///< empty: the file's current one
+  std::string api{};         ///< URL of a `kubectl proxy`, who knows as whom to ask; empty: by kubeconfig
+  std::string kubeconfig{};  ///< path; empty: $KUBECONFIG, else in a pod its own account, else ~/.kube/config
+  std::string context{};     ///< empty: the file's current one
   Milliseconds patience{5'000};
 };
 

@@ -41,7 +41,7 @@ http::ClientRequest asked_of(const char* context) {
   const auto server = read_kubeconfig(kFile, "/home/me/.kube/config", context);
   EXPECT_TRUE(server) << server.error().what;
   http::ClientRequest request;
-  if (server) EXPECT_TRUE(server->prepare(request));
+  EXPECT_TRUE(server && server->prepare(request));
   request.url = server ? server->url : "";
   request.ca_file = server ? server->ca_file.string() : "";
   return request;

@@ -2,6 +2,8 @@
 // What tests on the real control plane begin with.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/kube/control_plane.h"
 
 namespace tessera::e2e {
@@ -20,9 +22,17 @@ class OnCluster : public testing::Test {
     const Json::json_pointer where(pointer);
     return object.contains(where) ? object.at(where) : Json();
   }
+  /// Within what controllers, a scheduler and kubelets take on a busy machine.
+  static bool soon(const std::function<bool()>& holds) { return eventually(holds, std::chrono::minutes(2)); }
   bool becomes(const std::string& path, const std::string& pointer, const Json& want) {
-    return eventually([&] { return at(path, pointer) == want; });
+    return soon([&] { return at(path, pointer) == want; });
   }
+
+  /// Waits until the API server serves the resource.
+  bool is_served() {
+    return soon([&] { return cluster().has(kMonitors); });
+  }
+  const std::string kMonitors = "/apis/tessera.dev/v1alpha1/gpumonitors";
 
  private:
   ControlPlane* cluster_ = nullptr;

@@ -21,7 +21,7 @@ class ClusterDoctor : public OnCluster {
   }
   /// As one line: the report is broken at the terminal's width.
   bool says(const std::string& words) {
-    return eventually([&] {
+    return soon([&] {
       last_ = doctor();
       std::string flat;
       for (const auto line : split(last_, '\n')) flat += std::string(trim(line)) + ' ';

@@ -30,10 +30,10 @@ class ClusterOperator : public OnCluster {
     return fmt::format("/apis/{}/namespaces/{}/{}", group, kSpace, rest);
   }
   bool is_there(const std::string& path) {
-    return eventually([&] { return cluster().has(path); });
+    return soon([&] { return cluster().has(path); });
   }
   bool is_gone(const std::string& path) {
-    return eventually([&] { return !cluster().has(path); });
+    return soon([&] { return !cluster().has(path); });
   }
   /// What the operator has asked for so far, of writes or of everything, but for its lease.
   std::vector<std::string> asked(const std::set<std::string>& verbs) {
@@ -50,7 +50,7 @@ class ClusterOperator : public OnCluster {
   /// Waits until the leader has renewed its lease so often: the clock that the operator itself goes by.
   bool renews(int times) {
     for (Json last = lease(); times > 0; --times) {
-      const bool renewed = eventually([&] {
+      const bool renewed = soon([&] {
         const Json now = lease();
         return now.value("renewTime", "") != std::exchange(last, now).value("renewTime", "");
       });
@@ -71,7 +71,7 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
                     server = in("apps/v1", "deployments/tessera-server");
   EXPECT_TRUE(becomes(agents, "/status/numberReady", 2)) << first->output() << second->output();
   for (const auto& path : {relay, server}) EXPECT_TRUE(is_there(path)) << path;
-  EXPECT_TRUE(eventually([&] { return at(kMonitor, "/status/conditions").is_array(); })) << first->output();
+  EXPECT_TRUE(soon([&] { return at(kMonitor, "/status/conditions").is_array(); })) << first->output();
 
   // Deleted, and changed.
   cluster().done({"delete", "daemonset", "tessera-node-agent", "--namespace", kSpace});
@@ -118,7 +118,7 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
   second->stop();
   release.uninstall();
   cluster().done({"delete", "persistentvolumeclaims", "--all", "--namespace", kSpace, "--wait=false"});
-  EXPECT_TRUE(eventually([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
+  EXPECT_TRUE(soon([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
   for (const Json& request : cluster().requests())
     if (request["user"]["username"] == fmt::format("system:serviceaccount:{}:tessera-operator", kSpace)) {
       EXPECT_NE(request["responseStatus"].value("code", 0), 403) << request["requestURI"];

@@ -32,7 +32,7 @@ class StubDoctor : public testing::Test {
   }
   std::string said() {
     std::string out;
-    const ClusterPlace place{.api = stub_->url(), .kubeconfig = "", .context = ""};
+    const ClusterPlace place{.api = stub_->url()};
     for (const Section& section : examine_cluster(place, process_environment()).report)
       for (const Finding& one : section.findings) out += one.seen + '\n';
     return out;
