@@ -13,9 +13,9 @@ namespace tessera::operate {
 
 struct Options {
   bool dry_run = false;  ///< print what `file` comes to; else serve a cluster
-  std::string file;      ///< with a GpuMonitor
+  std::string file{};    ///< with a GpuMonitor
   unsigned minor = 30;   ///< of the Kubernetes version 1.MINOR that it is printed for
-  std::string address = ":9412", web_config;
+  std::string address = ":9412", web_config{};
   std::string service_account = kube::kServiceAccount;
   Milliseconds lease_duration{15'000};
   log::Level log_level = log::Level::Info;
