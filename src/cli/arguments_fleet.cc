@@ -55,16 +55,23 @@ void FleetArguments::add_server(CLI::App& app, const std::string& what) {
   app.add_option("--server", server_, what)->type_name("URL");
   app.add_option("--key-file", key_file_, "file with the API key that is shown to the server [TESSERA_KEY_FILE]")
       ->type_name("FILE");
+  app.add_option("--ca-file", ca_file_,
+                 "certificates (PEM) that an https server's own must come from [TESSERA_CA_FILE, else the system's]")
+      ->type_name("FILE");
 }
 
-void FleetArguments::add_asking(CLI::App& app) {
-  app.fallthrough();
+void FleetArguments::add_asked_server(CLI::App& app) {
   add_server(app,
              "where tessera-server answers; without a path, /k8s-monitor is meant [TESSERA_SERVER, else "
              "http://127.0.0.1:8080]");
   app.add_option("--patience", patience_, "how long to wait for one answer [5s]")
       ->type_name("DURATION")
       ->check(check_duration);
+}
+
+void FleetArguments::add_asking(CLI::App& app) {
+  app.fallthrough();
+  add_asked_server(app);
   app.add_option("--interval", interval_, "how often to ask again [2s]")->type_name("DURATION")->check(check_duration);
 }
 
@@ -133,6 +140,7 @@ Result<ServerPlace> FleetArguments::place() const {
   };
   if (const std::string url = given(server_, "TESSERA_SERVER"); !url.empty()) out.url = url;
   out.key_file = given(key_file_, "TESSERA_KEY_FILE");
+  out.ca_file = given(ca_file_, "TESSERA_CA_FILE");
   out.patience = TRY(parse_duration(patience_));
   return out;
 }

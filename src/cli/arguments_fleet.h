@@ -1,5 +1,5 @@
 #pragma once
-// Inside this room: the command line of what asks a server: get LIST, top.
+// Inside this room: the command line of what asks a server: get LIST, top, doctor --server, audit verify.
 #include <map>
 #include <string>
 #include <vector>
@@ -19,7 +19,9 @@ std::string check_duration(const std::string& text);
 /// What the user gave; outlives the parser.
 class FleetArguments {
  public:
+  /// Where the server is, who asks and whom he trusts: the same flags and variables for every command.
   void add_server(CLI::App& app, const std::string& what);
+  void add_asked_server(CLI::App& app);  ///< likewise, of a command that asks one whether it is named or not
   void add_lists(CLI::App& get);
   void add_top(CLI::App& app);
   void add_demo(CLI::App& app);
@@ -46,7 +48,7 @@ class FleetArguments {
   bool check_ = false;
   std::map<std::string, std::string> filters_;  ///< by parameter; nodes of a map stay in place
   std::string server_;
-  std::string key_file_;
+  std::string key_file_, ca_file_;
   std::string patience_ = "5s", interval_ = "2s", output_ = "table", sort_ = "utilization";
   std::string limit_;
   bool watch_ = false, once_ = false;

@@ -6,23 +6,19 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
 #include "base/grid.h"
 #include "base/text.h"
-#include "http/client.h"
+#include "cli/arguments_fleet.h"
+#include "cli/fleet_server.h"
 
 namespace tessera::cli {
 namespace {
 
-using JsonValue = nlohmann::json;
-
 constexpr int kUsage = 2;
 constexpr int kBroken = 1;
-constexpr std::size_t kLongestKey = 64U << 10U;
 
 std::string sha256_hex(const std::string& bytes) {
   std::array<unsigned char, 32> digest{};
@@ -55,50 +51,21 @@ std::string hash_of(const JsonValue& row, const std::string& before) {
   return sha256_hex(bytes);
 }
 
-struct Command {
-  std::string server = "http://127.0.0.1:8080";
-  std::string key_file;
-  std::string ca_file;
-  std::string expect;  ///< SEQUENCE:HASH
-};
-
-/// `http://HOST:PORT`, or with the server's context path where that is another.
-std::string audit_url(std::string server) {
-  while (server.ends_with('/')) server.pop_back();
-  const auto scheme = server.find("://");
-  const bool has_path = scheme != std::string::npos && server.find('/', scheme + 3) != std::string::npos;
-  return server + (has_path ? "" : "/k8s-monitor") + "/api/v1/audit";
-}
-
-Result<std::string> read_key(const Command& command) {
-  if (!command.key_file.empty()) return std::string(trim(TRY(read_file(command.key_file, kLongestKey))));
-  const char* value = std::getenv("TESSERA_API_KEY");
-  return std::string(value ? trim(value) : std::string_view());
-}
-
-Result<AuditChain> verify(const Command& command) {
+/// `expect`: SEQUENCE:HASH, or empty.
+Result<AuditChain> verify(const ServerPlace& place, const std::string& expect) {
   AuditChain chain;
-  if (!command.expect.empty()) {
-    const auto colon = command.expect.find(':');
-    const auto sequence = parse_int(command.expect.substr(0, colon));
+  if (!expect.empty()) {
+    const auto colon = expect.find(':');
+    const auto sequence = parse_int(expect.substr(0, colon));
     if (colon == std::string::npos || !sequence || *sequence < 1)
-      return fail(Code::Invalid, "--expect '{}': SEQUENCE:HASH expected, as this command prints it", command.expect);
-    chain.expect(*sequence, command.expect.substr(colon + 1));
+      return fail(Code::Invalid, "--expect '{}': SEQUENCE:HASH expected, as this command prints it", expect);
+    chain.expect(*sequence, expect.substr(colon + 1));
   }
-  http::Client client;
-  http::ClientRequest request;
-  request.ca_file = command.ca_file;
-  if (const std::string key = TRY(read_key(command)); !key.empty())
-    request.home_headers = {{"Authorization", "Bearer " + key}};
-  const std::string url = audit_url(command.server);
+  FleetServer server = TRY(FleetServer::open(place));
   std::string cursor = "0";
   do {
-    request.url = fmt::format("{}?limit=1000&cursor={}", url, cursor);
-    const auto reply = TRY(client.send(request));
-    if (reply.status == 401 || reply.status == 403)
-      return fail(Code::Denied, "{}: HTTP status {}: a key with the scope admin is needed: --key-file FILE", url,
-                  reply.status);
-    if (reply.status != 200) return fail(Code::Unavailable, "{}: HTTP status {} (200 expected)", url, reply.status);
+    const auto reply = TRY(server.api("/audit", {{"limit", "1000"}, {"cursor", cursor}}, "application/json"));
+    if (reply.status != 200) return problem_of(reply, server.api_url("/audit"));
     TRY(chain.add(reply.body));
     cursor = chain.next_cursor().value_or("");
   } while (!cursor.empty());
@@ -149,14 +116,12 @@ std::optional<int> run_audit_command(const std::vector<std::string>& arguments) 
   if (arguments.empty() || arguments[0] != "audit") return std::nullopt;
   CLI::App app("the fleet server's audit log", "tessera audit");
   app.require_subcommand(1);
-  Command command;
+  FleetArguments server;
+  std::string expect;
   auto* check = app.add_subcommand("verify", "download it and check its chain of hashes: exit 1 where it is broken");
-  check->add_option("--server", command.server, "URL of the server [http://127.0.0.1:8080]")->type_name("URL");
-  check->add_option("--key-file", command.key_file, "file with an API key of the scope admin [$TESSERA_API_KEY]")
-      ->type_name("FILE");
-  check->add_option("--ca-file", command.ca_file, "whom the server's certificate is held against [the system's]")
-      ->type_name("FILE");
-  check->add_option("--expect", command.expect, "a row's hash as it was noted before: the log must still have it")
+  server.add_asked_server(*check);
+  check->footer("The key must have the scope admin.");
+  check->add_option("--expect", expect, "a row's hash as it was noted before: the log must still have it")
       ->type_name("SEQUENCE:HASH");
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));
@@ -167,7 +132,8 @@ std::optional<int> run_audit_command(const std::vector<std::string>& arguments) 
     std::fprintf(stderr, "tessera: %s. See: tessera audit verify --help\n", error.what());
     return kUsage;
   }
-  const auto chain = verify(command);
+  const auto place = server.place();
+  const auto chain = place ? verify(*place, expect) : Result<AuditChain>(place.error());
   if (!chain) {
     std::fprintf(stderr, "tessera: %s\n", chain.error().what.c_str());
     return kBroken;

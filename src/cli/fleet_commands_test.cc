@@ -168,6 +168,7 @@ TEST(GetCommand, SaysWhatIsWrongWithItsLine) {
   EXPECT_THAT(wrong({"top", "--sort", "heat"}), HasSubstr("one of utilization|memory"));
   EXPECT_THAT(FleetServer::open({.url = "localhost:8080"}).error().what, HasSubstr("a URL is expected"));
   EXPECT_THAT(FleetServer::open({.key_file = "/nowhere"}).error().what, HasSubstr("API key"));
+  EXPECT_THAT(FleetServer::open({.ca_file = "/nowhere"}).error().what, HasSubstr("certificates of --ca-file"));
 }
 
 TEST(GetCommand, ThePathOfTheServerIsItsContextPath) {

@@ -13,6 +13,8 @@ namespace tessera::cli {
 namespace {
 
 constexpr std::size_t kMostBytes = 256U << 20U;
+constexpr std::size_t kLongestKey = 64U << 10U;
+constexpr std::size_t kLongestCa = 4U << 20U;
 
 std::string encoded(std::string_view text) {
   std::string out;
@@ -62,13 +64,16 @@ Result<FleetServer> FleetServer::open(const ServerPlace& place) {
   const auto slash = url.find('/', scheme + 3);
   std::string key;
   if (!place.key_file.empty()) {
-    const auto text = read_file(place.key_file, 64U << 10U);
+    const auto text = read_file(place.key_file, kLongestKey);
     if (!text) return fail(Code::Invalid, "API key: {}", text.error().what);
     key = trim(*text);
     if (key.empty()) return fail(Code::Invalid, "API key: {} is empty", place.key_file);
   }
+  if (!place.ca_file.empty())
+    if (const auto pem = read_file(place.ca_file, kLongestCa); !pem)
+      return fail(Code::Invalid, "certificates of --ca-file: {}", pem.error().what);
   return FleetServer(url.substr(0, slash), slash == std::string::npos ? url + "/k8s-monitor" : url, std::move(key),
-                     place.patience);
+                     place);
 }
 
 Result<http::ClientResponse> FleetServer::get(const std::string& url, std::string_view accept) {
@@ -76,10 +81,13 @@ Result<http::ClientResponse> FleetServer::get(const std::string& url, std::strin
   request.url = url;
   request.headers = {{"Accept", std::string(accept)}};
   if (!key_.empty()) request.home_headers = {{"Authorization", "Bearer " + key_}};
+  request.ca_file = ca_file_;
   request.deadline = patience_;
   request.max_body_bytes = kMostBytes;
   auto reply = client_->send(request);
-  if (!reply) return fail(reply.error().code, "{}; --server URL or TESSERA_SERVER names another", reply.error().what);
+  if (!reply)
+    return fail(reply.error().code, "{}; --server URL or TESSERA_SERVER names another{}", reply.error().what,
+                url.starts_with("https:") ? ", --ca-file FILE or TESSERA_CA_FILE the CA of its certificate" : "");
   return reply;
 }
 

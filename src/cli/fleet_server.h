@@ -19,6 +19,7 @@ using JsonValue = nlohmann::ordered_json;
 struct ServerPlace {
   std::string url = "http://127.0.0.1:8080";  ///< without a path /k8s-monitor is meant
   std::string key_file{};                     ///< holds the API key; empty: none is shown
+  std::string ca_file{};  ///< PEM, whom an https server's certificate is held against; empty: the system's
   Milliseconds patience{5'000};
   bool operator==(const ServerPlace&) const = default;
 };
@@ -27,7 +28,7 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 class FleetServer {
  public:
-  /// Invalid where the key file cannot be read.
+  /// Invalid where the file of the key or of the CA cannot be read.
   static Result<FleetServer> open(const ServerPlace& place);
 
   /// `/gpu/devices` below the API's root, or `/readyz` at the server's. Any status is an answer.
@@ -40,11 +41,15 @@ class FleetServer {
   std::string root_url(std::string_view path) const { return origin_ + std::string(path); }
 
  private:
-  FleetServer(std::string origin, std::string base, std::string key, Milliseconds patience)
-      : origin_(std::move(origin)), base_(std::move(base)), key_(std::move(key)), patience_(patience) {}
+  FleetServer(std::string origin, std::string base, std::string key, const ServerPlace& place)
+      : origin_(std::move(origin)),
+        base_(std::move(base)),
+        key_(std::move(key)),
+        ca_file_(place.ca_file),
+        patience_(place.patience) {}
   Result<http::ClientResponse> get(const std::string& url, std::string_view accept);
 
-  std::string origin_, base_, key_;
+  std::string origin_, base_, key_, ca_file_;
   Milliseconds patience_;
   std::unique_ptr<http::Client> client_ = std::make_unique<http::Client>();
 };

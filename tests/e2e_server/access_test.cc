@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "http/client.h"
+#include "http/test_certificate.h"
 #include "tests/e2e/child.h"
 #include "tests/e2e/node.h"
 
@@ -59,6 +60,49 @@ TEST(ServerAccess, OthersNeedAKeyFromTheFirstMoment) {
   EXPECT_THAT(verified.output, HasSubstr("3 rows"));
   EXPECT_EQ(run({program("tessera"), "audit", "verify", "--server", address}).code, 1) << "without a key";
   for (const std::string& secret : {root, read}) EXPECT_EQ(server.output().find(secret), std::string::npos);
+  EXPECT_EQ(server.stop(), 0) << server.output();
+}
+
+TEST(ServerAccess, EveryCommandIsToldOfAServerInOneWay) {
+  const TempDir folder;
+  const auto in = [&](const char* name) { return (folder.path() / name).string(); };
+  const http::TestCertificate authority("authority");
+  authority.write(in("ca.crt"), in("ca.key"));
+  http::TestCertificate("127.0.0.1", &authority).write(in("server.crt"), in("server.key"));
+  ASSERT_TRUE(write_file_atomically(in("server.yaml"), "server.tls: {certificate: " + in("server.crt") +
+                                                           ", private-key: " + in("server.key") + "}\n"));
+  const Finished made =
+      run({program("tessera-server"), "keys", "create", "--data", in("data"), "--name", "root", "--scope", "admin"});
+  ASSERT_EQ(made.code, 0) << made.output;
+  ASSERT_TRUE(write_file_atomically(in("key"), made.output.substr(made.output.find("tsk_"), 56), 0600));
+  Child server(
+      {program("tessera-server"), "--address", "127.0.0.1:0", "--data", in("data"), "--config", in("server.yaml")});
+  const std::string rest = server.after("server ready address=");
+  const std::string url = "https://" + rest.substr(0, rest.find(' '));
+
+  const std::vector<std::vector<std::string>> kCommands = {{"get", "nodes"}, {"top"}, {"audit", "verify"}, {"doctor"}};
+  for (const auto& words : kCommands) {
+    std::vector<std::string> by_variables{program("tessera")};
+    by_variables.insert(by_variables.end(), words.begin(), words.end());
+    std::vector<std::string> by_flags = by_variables;
+    by_flags.insert(by_flags.end(), {"--server", url, "--key-file", in("key"), "--ca-file", in("ca.crt")});
+    // The flag says that a server is to be looked at and not this node.
+    if (words.front() == "doctor") by_variables.insert(by_variables.end(), {"--server", url});
+    const Finished flags = run(by_flags);
+    EXPECT_EQ(flags.code, 0) << words.front() << ": " << flags.output;
+    std::map<std::string, std::string> variables = {
+        {"TESSERA_SERVER", url}, {"TESSERA_KEY_FILE", in("key")}, {"TESSERA_CA_FILE", in("ca.crt")}};
+    const Finished known = run(by_variables, variables);
+    EXPECT_EQ(known.code, 0) << words.front() << ": " << known.output;
+    variables.erase("TESSERA_KEY_FILE");
+    const Finished nobody = run(by_variables, variables);
+    EXPECT_EQ(nobody.code, 1) << words.front();
+    EXPECT_THAT(nobody.output, HasSubstr("--key-file")) << words.front();
+    variables.erase("TESSERA_CA_FILE");
+    const Finished distrusting = run(by_variables, variables);
+    EXPECT_EQ(distrusting.code, 1) << words.front();
+    EXPECT_THAT(distrusting.output, HasSubstr("TESSERA_CA_FILE")) << words.front();
+  }
   EXPECT_EQ(server.stop(), 0) << server.output();
 }
 
