@@ -45,6 +45,27 @@ Findings judge_database(const JsonValue& status, const std::string& url) {
   return {{Status::Ok, url, fmt::format("{} database, saved last at {}", kind, saved), "", {}}};
 }
 
+/// A server of an earlier version does not say; then it is judged as one that leads.
+bool follows(const JsonValue& status) { return member(status, "leads") == false; }
+
+Findings judge_leadership(const JsonValue& status, const std::string& url) {
+  if (!follows(status)) return {{Status::Ok, url, "this server takes samples in and saves them", "", {}}};
+  const JsonValue& leader = member(status, "leader");
+  if (!leader.is_string())
+    return {
+        {Status::Problem,
+         url,
+         "this server does not lead, and knows of none that does: nobody takes samples in",
+         "Within ten seconds one should. If none does, the servers' logs say why: look whether the database answers.",
+         {}}};
+  const std::string where = harmless(leader.get<std::string>());
+  return {{Status::Note,
+           url,
+           fmt::format("this server follows, {} leads: what is sent and what is saved is known there", where),
+           "Ask the server that leads for its intake and its database, too.",
+           {fmt::format("tessera doctor --server {}://{}", url.substr(0, url.find(':')), where)}}};
+}
+
 Findings judge_intake(const JsonValue& status, const std::string& url) {
   Findings out;
   const std::uint64_t refused = count_of(status, "ingest.refused");
@@ -66,14 +87,18 @@ Findings judge_intake(const JsonValue& status, const std::string& url) {
                    "The sender's log says which of its requests; tessera_server_write_refused_requests_total counts "
                    "them by reason.",
                    {}});
-  if (count_of(status, "journal.droppedSamples") > 0)
-    out.push_back({Status::Problem,
-                   url,
-                   fmt::format("{} accepted samples left the journal before they were saved",
-                               count_of(status, "journal.droppedSamples")),
-                   "Its disk is full or rotten: give the folder --data more room.",
-                   {}});
   return out;
+}
+
+/// Of one that follows, too: it may still hold what it took in while it led.
+Findings judge_journal(const JsonValue& status, const std::string& url) {
+  if (const std::uint64_t dropped = count_of(status, "journal.droppedSamples"); dropped > 0)
+    return {{Status::Problem,
+             url,
+             fmt::format("{} accepted samples left the journal before they were saved", dropped),
+             "Its disk is full or rotten: give the folder --data more room.",
+             {}}};
+  return {{Status::Ok, url, "nothing left the journal before it was saved", "", {}}};
 }
 
 Findings judge_upstream(const JsonValue& status, const std::string& url) {
@@ -112,8 +137,10 @@ std::string_view server_checks_text() {
   return "With --server only the server is looked at:\n"
          "  server             does it answer, is it ready\n"
          "  keys               does it ask for keys, is ours good\n"
-         "  database           is what it accepts saved\n"
-         "  ingest             does anybody send, was anything refused or dropped\n"
+         "  leadership         of servers that share a database: does it lead, or which one\n"
+         "  database           is what it accepts saved (where it leads)\n"
+         "  ingest             does anybody send, was anything refused (where it leads)\n"
+         "  journal            was anything dropped before it was saved\n"
          "  metrics-api        does the engine behind prometheus.url answer\n"
          "  clock              is the server's clock ours\n"
          "  nodes              when was each node heard of last, is a node's clock ahead\n";
@@ -170,10 +197,20 @@ Findings judge_nodes(const JsonValue& nodes, const std::string& url, EpochMs ser
   return out;
 }
 
-Findings judge_status(const JsonValue& status, const std::string& url) {
-  Findings out = judge_database(status, url);
-  for (const auto& judge : {judge_intake, judge_upstream})
-    for (Finding& one : judge(status, url)) out.push_back(std::move(one));
+Report judge_status(const JsonValue& status, const std::string& url) {
+  struct Judge {
+    std::string_view check;
+    Findings (*judge)(const JsonValue&, const std::string&);
+    bool of_leader;  ///< one that follows takes nothing in and saves nothing
+  };
+  static constexpr Judge kJudges[] = {{"leadership", judge_leadership, false},
+                                      {"database", judge_database, true},
+                                      {"ingest", judge_intake, true},
+                                      {"journal", judge_journal, false},
+                                      {"metrics-api", judge_upstream, false}};
+  Report out;
+  for (const Judge& one : kJudges)
+    if (!one.of_leader || !follows(status)) out.push_back({one.check, one.judge(status, url)});
   return out;
 }
 
@@ -225,9 +262,7 @@ Diagnosis examine_server(const ServerPlace& place) {
     return out;
   }
   out.report.push_back({"keys", judge_keys(*status, url, !place.key_file.empty())});
-  out.report.push_back({"database", judge_database(*status, url)});
-  out.report.push_back({"ingest", judge_intake(*status, url)});
-  out.report.push_back({"metrics-api", judge_upstream(*status, url)});
+  for (Section& one : judge_status(*status, url)) out.report.push_back(std::move(one));
   out.report.push_back({"clock", judge_clock(*status, url, asked + (answered - asked) / 2)});
   const std::string nodes_url = server->api_url("/gpu/nodes");
   const auto nodes = all_nodes(*server);

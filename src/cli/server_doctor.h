@@ -11,7 +11,7 @@ std::string_view server_checks_text();
 Diagnosis examine_server(const ServerPlace& place);
 
 /// The findings of what a server said, at our own time `now`: pure.
-Findings judge_status(const JsonValue& status, const std::string& url);
+Report judge_status(const JsonValue& status, const std::string& url);
 Findings judge_clock(const JsonValue& status, const std::string& url, EpochMs now);
 Findings judge_nodes(const JsonValue& nodes, const std::string& url, EpochMs server_time);
 

@@ -10,7 +10,8 @@ namespace {
 using testing::HasSubstr;
 
 constexpr EpochMs kNow = 1'800'000'000'000;  // 2027-01-15T08:00:00.000Z
-constexpr const char* kFine = R"({"time":"2027-01-15T08:00:00.000Z","access":{"asksForKeys":true},
+constexpr const char* kFine =
+    R"({"time":"2027-01-15T08:00:00.000Z","leads":true,"leader":null,"access":{"asksForKeys":true},
   "database":{"kind":"sqlite","failing":false,"failedSaves":0,"unsaved":0,"savedAt":"2027-01-15T07:59:58.000Z"},
   "ingest":{"requests":10,"refused":0,"lastRefusal":null},"journal":{"droppedSamples":0},
   "metricsApi":{"configured":true,"url":"http://p","works":true,"why":null}})";
@@ -22,8 +23,15 @@ JsonValue status_with(const char* patch) {
   return out;
 }
 
+Findings findings_of(const JsonValue& status) {
+  Findings out;
+  for (const Section& section : judge_status(status, "http://u"))
+    std::ranges::copy(section.findings, std::back_inserter(out));
+  return out;
+}
+
 TEST(ServerDoctor, FindsNothingWhereAllIsWell) {
-  for (const Finding& one : judge_status(JsonValue::parse(kFine), "u")) EXPECT_EQ(one.status, Status::Ok) << one.seen;
+  for (const Finding& one : findings_of(JsonValue::parse(kFine))) EXPECT_EQ(one.status, Status::Ok) << one.seen;
   EXPECT_EQ(judge_clock(JsonValue::parse(kFine), "u", kNow + 1'000).front().status, Status::Ok);
 }
 
@@ -40,17 +48,37 @@ TEST(ServerDoctor, SaysWhatIsWrongAndWhatToDo) {
       {R"({"ingest":{"refused":2,"lastRefusal":"series x: label y is there twice"}})", Status::Warning,
        "2 requests with samples were refused; the last: series x: label y is there twice"},
       {R"({"journal":{"droppedSamples":5}})", Status::Problem, "5 accepted samples left the journal"},
+      {R"({"leads":false,"leader":null})", Status::Problem, "nobody takes samples in"},
       {R"({"metricsApi":{"configured":false}})", Status::Note, "prometheus.url is not set"},
       {R"({"metricsApi":{"works":false,"why":"connection refused"}})", Status::Problem,
        "the metrics API http://p does not answer: connection refused"}};
   for (const Case& c : kCases) {
-    const Findings all = judge_status(status_with(c.patch), "u");
+    const Findings all = findings_of(status_with(c.patch));
     const auto found =
         std::ranges::find_if(all, [&](const Finding& one) { return one.seen.find(c.seen) != std::string::npos; });
     ASSERT_NE(found, all.end()) << c.seen;
     EXPECT_EQ(found->status, c.status) << c.seen;
     EXPECT_FALSE(found->advice.empty()) << c.seen;
   }
+}
+
+TEST(ServerDoctor, JudgesIntakeAndDatabaseOnlyWhereItLeads) {
+  const char* kIdle = R"({"leads":false,"leader":"10.0.0.7:8080","ingest":{"requests":0,"refused":3},
+    "database":{"failing":true}})";
+  const Report follower = judge_status(status_with(kIdle), "https://u/status");
+  for (const Section& one : follower) {
+    EXPECT_TRUE(one.check != "ingest" && one.check != "database") << one.check;
+    for (const Finding& finding : one.findings) EXPECT_LE(finding.status, Status::Note) << finding.seen;
+  }
+  const Finding& note = follower.front().findings.front();
+  EXPECT_THAT(note.seen, HasSubstr("this server follows, 10.0.0.7:8080 leads"));
+  EXPECT_EQ(note.commands, std::vector<std::string>{"tessera doctor --server https://10.0.0.7:8080"});
+  const Findings lost = findings_of(status_with(R"({"leads":false,"leader":"a:1","journal":{"droppedSamples":5}})"));
+  EXPECT_TRUE(std::ranges::any_of(lost, [](const Finding& one) { return one.status == Status::Problem; }));
+  JsonValue earlier = status_with(R"({"ingest":{"requests":0}})");
+  earlier.erase("leads");
+  const Findings judged = findings_of(earlier);
+  EXPECT_TRUE(std::ranges::any_of(judged, [](const Finding& one) { return one.status == Status::Warning; }));
 }
 
 TEST(ServerDoctor, ComparesClocks) {

@@ -41,9 +41,13 @@ Json status_json(const Told& told) {
     metrics_api["works"] = !trouble;
     metrics_api["why"] = trouble ? Json(*trouble) : Json(nullptr);
   }
+  const bool leads = told.leadership.may_write();
+  const Leadership::State leader = told.leadership.state();
   return {{"time", time_json(now_epoch_ms())},
           {"version", TESSERA_VERSION},
           {"ready", told.started()},
+          {"leads", leads},
+          {"leader", text_or_null(leads || leader.elsewhere ? leader.leader : std::string())},
           {"profiles", told.profiles},
           {"access", {{"asksForKeys", !told.access.stats().open_to_everybody}}},
           {"database",

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "base/duration.h"
 #include "store/database.h"
+#include "tests/e2e/child.h"
+#include "tests/e2e/node.h"
 #include "tests/e2e_server/replica.h"
 
 namespace tessera::e2e {
@@ -28,6 +31,14 @@ TEST_F(PostgresReplicas, OneLeadsAndBothShowTheSame) {
     const auto serving = follower.get("/gpu/serving");
     return serving && serving->find("\"pod\":\"llm-0\"") != std::string::npos;
   })) << "engines too";
+  const auto status = [](Replica& of) { return nlohmann::json::parse(of.get("/status").value_or("{}")); };
+  EXPECT_EQ(status(leader).at("leads"), true);
+  EXPECT_EQ(status(follower).at("leads"), false);
+  EXPECT_EQ(status(follower).at("leader"), leader.address());
+  const Finished doctor = run({program("tessera"), "doctor", "--server", "http://" + follower.address()});
+  EXPECT_EQ(doctor.code, 0) << doctor.output;
+  EXPECT_NE(doctor.output.find("this server follows, " + leader.address()), std::string::npos) << doctor.output;
+  EXPECT_EQ(doctor.output.find("nothing has been sent"), std::string::npos) << doctor.output;
   // A POST that changes nothing is anybody's: these find no engine for it, and no code in it.
   for (const char* path : {"/k8s-monitor/prometheus/api/v1/query", "/k8s-monitor/api/v1/access/oidc/token"})
     EXPECT_EQ(follower.ask("POST", path).status, leader.ask("POST", path).status) << path;
