@@ -13,6 +13,7 @@ namespace tessera::cli {
 namespace {
 
 constexpr EpochMs kSkew = 2'000;
+constexpr EpochMs kExpiresSoon = 7LL * 24 * 3'600'000;
 
 std::uint64_t count_of(const JsonValue& row, std::string_view path) {
   const JsonValue& value = member(row, path);
@@ -119,16 +120,58 @@ Findings judge_upstream(const JsonValue& status, const std::string& url) {
   return {{Status::Ok, url, fmt::format("the metrics API {} answers", text_cell(status, "metricsApi.url")), "", {}}};
 }
 
-Findings judge_keys(const JsonValue& status, const std::string& url, bool key_shown) {
-  const JsonValue& asks = member(status, "access.asksForKeys");
-  if (asks == false)
-    return {{Status::Warning,
+Findings judge_list(const JsonValue& list, const std::string& url, std::optional<EpochMs> now) {
+  if (is_true(list, "connected")) return {};
+  const std::string resource = text_cell(list, "resource");
+  const JsonValue& why = member(list, "why");
+  const auto as_of = time_of(list, "asOf");
+  if (!why.is_string()) {
+    if (as_of) return {};  // between two watches
+    return {{Status::Note,
              url,
-             "the server asks nobody for a key: whoever reaches it may read and send",
-             "Fine on loopback; elsewhere make keys and set access up, as docs/security.md says.",
+             fmt::format("the cluster's {} are being listed for the first time", resource),
+             "Look again in a moment.",
              {}}};
-  if (key_shown) return {{Status::Ok, url, "the key is good", "", {}}};
-  return {{Status::Note, url, "no key was shown, and the server answered", "", {}}};
+  }
+  const std::string behind = !as_of ? "were never watched"
+                             : now  ? fmt::format("are {} behind", age_text(*now - *as_of))
+                                    : "are behind";
+  return {
+      {Status::Problem,
+       url,
+       fmt::format("the cluster's {} {}: {}", resource, behind, harmless(why.get<std::string>())),
+       "Rows show what was known before. Where it says 403, bind the role that docs/security.md lists to the server's "
+       "account; else look whether the API server can be reached from its pod.",
+       {fmt::format("kubectl auth can-i watch {} -A --as=system:serviceaccount:NAMESPACE:ACCOUNT", resource)}}};
+}
+
+Findings judge_cluster(const JsonValue& status, const std::string& url) {
+  const JsonValue& cluster = member(status, "cluster");
+  if (!cluster.is_object()) return {};  // of an earlier version
+  if (!is_true(cluster, "watched"))
+    return {{Status::Note,
+             url,
+             "no Kubernetes cluster is watched, so pods have no owners and teams, and nodes no labels",
+             "Where the server runs in one, cluster-metadata.enabled: true says why it cannot.",
+             {}}};
+  Findings out;
+  const auto now = time_of(status, "time");
+  for (const JsonValue& list : member(cluster, "lists"))
+    for (Finding& one : judge_list(list, url, now)) out.push_back(std::move(one));
+  if (out.empty())
+    out.push_back({Status::Ok,
+                   url,
+                   fmt::format("the cluster {} is watched, and nothing is behind", text_cell(cluster, "name")),
+                   "",
+                   {}});
+  if (member(cluster, "resourceMetrics.works") == false)
+    out.push_back({Status::Note,
+                   url,
+                   fmt::format("CPU and memory in use are not known: {}", text_cell(cluster, "resourceMetrics.why")),
+                   "Where they are wanted, install metrics-server, and let the server's account get and list nodes and "
+                   "pods of metrics.k8s.io.",
+                   {"kubectl top nodes"}});
+  return out;
 }
 
 }  // namespace
@@ -136,14 +179,37 @@ Findings judge_keys(const JsonValue& status, const std::string& url, bool key_sh
 std::string_view server_checks_text() {
   return "With --server only the server is looked at:\n"
          "  server             does it answer, is it ready\n"
-         "  keys               does it ask for keys, is ours good\n"
+         "  keys               does it ask for keys, is ours good, and for how long\n"
          "  leadership         of servers that share a database: does it lead, or which one\n"
          "  database           is what it accepts saved (where it leads)\n"
          "  ingest             does anybody send, was anything refused (where it leads)\n"
          "  journal            was anything dropped before it was saved\n"
          "  metrics-api        does the engine behind prometheus.url answer\n"
+         "  cluster            is the Kubernetes cluster watched: missing rights, lag, metrics.k8s.io\n"
          "  clock              is the server's clock ours\n"
          "  nodes              when was each node heard of last, is a node's clock ahead\n";
+}
+
+Findings judge_keys(const JsonValue& status, const JsonValue& me, const std::string& url, bool key_shown) {
+  const JsonValue& asks = member(status, "access.asksForKeys");
+  if (asks == false)
+    return {{Status::Warning,
+             url,
+             "the server asks nobody for a key: whoever reaches it may read and send",
+             "Fine on loopback; elsewhere make keys and set access up, as docs/security.md says.",
+             {}}};
+  if (!key_shown) return {{Status::Note, url, "no key was shown, and the server answered", "", {}}};
+  const auto expires = time_of(me, "expires");
+  const auto now = time_of(status, "time");
+  if (!expires || !now) return {{Status::Ok, url, "the key is good", "", {}}};
+  const std::string until = text_cell(me, "expires");
+  if (*expires - *now > kExpiresSoon)
+    return {{Status::Ok, url, fmt::format("the key is good until {}", until), "", {}}};
+  return {{Status::Warning,
+           url,
+           fmt::format("the key expires in {}, at {}", age_text(*expires - *now), until),
+           "Make another one, and put it where this one is read, before it does.",
+           {"tessera-server keys create --data DIR --name NAME --scope SCOPE"}}};
 }
 
 Findings judge_clock(const JsonValue& status, const std::string& url, EpochMs now) {
@@ -203,14 +269,14 @@ Report judge_status(const JsonValue& status, const std::string& url) {
     Findings (*judge)(const JsonValue&, const std::string&);
     bool of_leader;  ///< one that follows takes nothing in and saves nothing
   };
-  static constexpr Judge kJudges[] = {{"leadership", judge_leadership, false},
-                                      {"database", judge_database, true},
-                                      {"ingest", judge_intake, true},
-                                      {"journal", judge_journal, false},
-                                      {"metrics-api", judge_upstream, false}};
+  static constexpr Judge kJudges[] = {{"leadership", judge_leadership, false}, {"database", judge_database, true},
+                                      {"ingest", judge_intake, true},          {"journal", judge_journal, false},
+                                      {"metrics-api", judge_upstream, false},  {"cluster", judge_cluster, false}};
   Report out;
-  for (const Judge& one : kJudges)
-    if (!one.of_leader || !follows(status)) out.push_back({one.check, one.judge(status, url)});
+  for (const Judge& one : kJudges) {
+    if (one.of_leader && follows(status)) continue;
+    if (Findings found = one.judge(status, url); !found.empty()) out.push_back({one.check, std::move(found)});
+  }
   return out;
 }
 
@@ -261,7 +327,8 @@ Diagnosis examine_server(const ServerPlace& place) {
     out.report.push_back({"keys", {finding_of(status.error(), url)}});
     return out;
   }
-  out.report.push_back({"keys", judge_keys(*status, url, !place.key_file.empty())});
+  const auto me = server->json("/access/whoami");
+  out.report.push_back({"keys", judge_keys(*status, me ? *me : JsonValue(), url, !place.key_file.empty())});
   for (Section& one : judge_status(*status, url)) out.report.push_back(std::move(one));
   out.report.push_back({"clock", judge_clock(*status, url, asked + (answered - asked) / 2)});
   const std::string nodes_url = server->api_url("/gpu/nodes");

@@ -12,6 +12,8 @@ Diagnosis examine_server(const ServerPlace& place);
 
 /// The findings of what a server said, at our own time `now`: pure.
 Report judge_status(const JsonValue& status, const std::string& url);
+/// `me` is what /access/whoami says; null where it says nothing.
+Findings judge_keys(const JsonValue& status, const JsonValue& me, const std::string& url, bool key_shown);
 Findings judge_clock(const JsonValue& status, const std::string& url, EpochMs now);
 Findings judge_nodes(const JsonValue& nodes, const std::string& url, EpochMs server_time);
 

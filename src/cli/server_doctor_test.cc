@@ -14,7 +14,11 @@ constexpr const char* kFine =
     R"({"time":"2027-01-15T08:00:00.000Z","leads":true,"leader":null,"access":{"asksForKeys":true},
   "database":{"kind":"sqlite","failing":false,"failedSaves":0,"unsaved":0,"savedAt":"2027-01-15T07:59:58.000Z"},
   "ingest":{"requests":10,"refused":0,"lastRefusal":null},"journal":{"droppedSamples":0},
-  "metricsApi":{"configured":true,"url":"http://p","works":true,"why":null}})";
+  "metricsApi":{"configured":true,"url":"http://p","works":true,"why":null},
+  "cluster":{"watched":true,"name":"prod","lists":[
+    {"resource":"nodes","connected":true,"synced":true,"asOf":"2027-01-15T08:00:00.000Z","why":null},
+    {"resource":"pods","connected":false,"synced":true,"asOf":"2027-01-15T07:59:59.000Z","why":null}],
+    "resourceMetrics":{"works":true,"answered":"2027-01-15T07:59:40.000Z","why":null}}})";
 
 /// `kFine` with these members in it.
 JsonValue status_with(const char* patch) {
@@ -51,7 +55,18 @@ TEST(ServerDoctor, SaysWhatIsWrongAndWhatToDo) {
       {R"({"leads":false,"leader":null})", Status::Problem, "nobody takes samples in"},
       {R"({"metricsApi":{"configured":false}})", Status::Note, "prometheus.url is not set"},
       {R"({"metricsApi":{"works":false,"why":"connection refused"}})", Status::Problem,
-       "the metrics API http://p does not answer: connection refused"}};
+       "the metrics API http://p does not answer: connection refused"},
+      {R"({"cluster":{"watched":false,"lists":[]}})", Status::Note, "no Kubernetes cluster is watched"},
+      {R"({"cluster":{"lists":[{"resource":"pods","connected":false,"synced":false,"asOf":null,
+           "why":"a role bound to this account must allow \"list\" on \"pods\""}]}})",
+       Status::Problem, "the cluster's pods were never watched: a role bound to this account must allow"},
+      {R"({"cluster":{"lists":[{"resource":"nodes","connected":false,"synced":true,
+           "asOf":"2027-01-15T07:55:00.000Z","why":"connection refused"}]}})",
+       Status::Problem, "the cluster's nodes are 5m behind: connection refused"},
+      {R"({"cluster":{"lists":[{"resource":"nodes","connected":false,"synced":false,"asOf":null,"why":null}]}})",
+       Status::Note, "nodes are being listed for the first time"},
+      {R"({"cluster":{"resourceMetrics":{"works":false,"why":"404"}}})", Status::Note,
+       "CPU and memory in use are not known: 404"}};
   for (const Case& c : kCases) {
     const Findings all = findings_of(status_with(c.patch));
     const auto found =
@@ -79,6 +94,20 @@ TEST(ServerDoctor, JudgesIntakeAndDatabaseOnlyWhereItLeads) {
   earlier.erase("leads");
   const Findings judged = findings_of(earlier);
   EXPECT_TRUE(std::ranges::any_of(judged, [](const Finding& one) { return one.status == Status::Warning; }));
+}
+
+TEST(ServerDoctor, SaysWhenTheKeyExpires) {
+  const auto judged = [](const char* me, bool shown = true) {
+    return judge_keys(JsonValue::parse(kFine), JsonValue::parse(me), "u", shown).front();
+  };
+  const Finding soon = judged(R"({"expires":"2027-01-18T08:00:00.000Z"})");
+  EXPECT_EQ(soon.status, Status::Warning);
+  EXPECT_EQ(soon.seen, "the key expires in 3d, at 2027-01-18T08:00:00.000Z");
+  EXPECT_FALSE(soon.advice.empty());
+  EXPECT_EQ(judged(R"({"expires":"2027-04-18T08:00:00.000Z"})").seen, "the key is good until 2027-04-18T08:00:00.000Z");
+  EXPECT_EQ(judged(R"({"expires":null})").seen, "the key is good");
+  EXPECT_EQ(judged("null").status, Status::Ok) << "of an earlier version";
+  EXPECT_EQ(judged(R"({"expires":null})", false).status, Status::Note);
 }
 
 TEST(ServerDoctor, ComparesClocks) {

@@ -7,6 +7,7 @@
 #include "fleet/cluster/cluster_state.h"
 #include "fleet/inventory/told_pages.h"
 #include "server/api.h"
+#include "server/api_status.h"
 #include "server/openapi.h"
 #include "server/schema_check.h"
 
@@ -234,6 +235,26 @@ TEST_F(ClusterApi, ALeadersGroupHoldsGpusToo) {
   const Json rows = items(list_serving, "", "Served");
   EXPECT_EQ(rows[0]["pods"], (Json{"leader", "trainer-0"}));
   EXPECT_EQ(rows[0]["parts"].size(), 1U);
+}
+
+TEST(ClusterStatus, SaysHowTheWatchGoesAndIsWhatTheDocumentSays) {
+  const SchemaCheck check(*config::load(openapi_yaml(), "openapi.yaml"));
+  const auto schema = check.at({"components", "schemas", "WatchedCluster"});
+  const Json none = cluster_json(std::nullopt);
+  EXPECT_THAT(check.wrong_in(none, schema), IsEmpty());
+  EXPECT_EQ(none["watched"], false);
+  ClusterWatchStats of;
+  of.cluster = "prod";
+  of.lists = {{"nodes", {.objects = 3, .connected = true, .synced = true}, kStart}, {"pods", {.last_error = "403"}}};
+  of.use = {.works = false, .answered = kStart, .why = "404"};
+  const Json told = cluster_json(of);
+  EXPECT_THAT(check.wrong_in(told, schema), IsEmpty());
+  EXPECT_EQ(told["lists"][0]["objects"], 3);
+  EXPECT_EQ(told["lists"][0]["asOf"], "2027-01-15T08:00:00.000Z");
+  EXPECT_EQ(told["lists"][0]["why"], nullptr);
+  EXPECT_EQ(told["lists"][1]["asOf"], nullptr);
+  EXPECT_EQ(told["lists"][1]["why"], "403");
+  EXPECT_EQ(told["resourceMetrics"]["why"], "404");
 }
 
 TEST_F(ClusterApi, UtilizationIsGroupedByTeam) {

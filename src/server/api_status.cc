@@ -27,6 +27,25 @@ Json senders_json(const std::vector<Sender>& senders) {
 
 }  // namespace
 
+Json cluster_json(const std::optional<ClusterWatchStats>& watched) {
+  const ClusterWatchStats of = watched.value_or(ClusterWatchStats{});
+  Json lists = Json::array();
+  for (const ClusterListStats& one : of.lists)
+    lists.push_back({{"resource", one.resource},
+                     {"objects", one.watch.objects},
+                     {"connected", one.watch.connected},
+                     {"synced", one.watch.synced},
+                     {"asOf", time_or_null(one.as_of)},
+                     {"why", text_or_null(one.watch.last_error)}});
+  return {{"watched", watched.has_value()},
+          {"name", text_or_null(of.cluster)},
+          {"lists", std::move(lists)},
+          {"resourceMetrics",
+           {{"works", or_null(of.use.works)},
+            {"answered", time_or_null(of.use.answered)},
+            {"why", text_or_null(of.use.why)}}}};
+}
+
 Json status_json(const Told& told) {
   const IntakeStats intake = told.intake.stats();
   const KeeperStats keeper = told.keeper.stats();
@@ -65,6 +84,7 @@ Json status_json(const Told& told) {
           {"journal",
            {{"records", journal.pending.records}, {"diskBytes", journal.disk_bytes}, {"droppedSamples", dropped}}},
           {"metricsApi", metrics_api},
+          {"cluster", cluster_json(told.cluster ? std::optional(told.cluster()) : std::nullopt)},
           {"events", {{"clients", events.clients}, {"lost", events.lost}}}};
 }
 

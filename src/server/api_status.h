@@ -6,5 +6,7 @@
 namespace tessera::server {
 
 Json status_json(const Told& told);
+/// Its member `cluster`; nullopt: none is watched.
+Json cluster_json(const std::optional<ClusterWatchStats>& watched);
 
 }  // namespace tessera::server

@@ -58,9 +58,13 @@ ClusterWatch::ClusterWatch(kube::ApiServer server, ClusterWatchOptions options, 
 
 ClusterWatch::~ClusterWatch() = default;
 
-std::vector<ClusterListStats> ClusterWatch::stats() const {
-  std::vector<ClusterListStats> out;
-  for (std::size_t i = 0; i < fleet::kClusterLists; ++i) out.push_back({kLists[i].name, watches_[i]->stats()});
+ClusterWatchStats ClusterWatch::stats() const {
+  ClusterWatchStats out;
+  out.cluster = options_.cluster;
+  for (std::size_t i = 0; i < fleet::kClusterLists; ++i) out.lists.push_back({kLists[i].name, watches_[i]->stats()});
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < fleet::kClusterLists; ++i) out.lists[i].as_of = as_of_[i];
+  out.use = use_;
   return out;
 }
 
@@ -107,11 +111,22 @@ void ClusterWatch::publish() {
   if (next != view_.get()) view_.publish(std::move(next));
 }
 
+/// While a watch is open, what it told is all there is.
+void ClusterWatch::note_watched() {
+  std::array<bool, fleet::kClusterLists> connected{};
+  for (std::size_t i = 0; i < fleet::kClusterLists; ++i) connected[i] = watches_[i]->stats().connected;
+  const EpochMs now = now_epoch_ms();
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < fleet::kClusterLists; ++i)
+    if (connected[i]) as_of_[i] = now;
+}
+
 void ClusterWatch::run(const std::stop_token& stop) {
   kube::Api api(server_);
   SteadyTime look_up_at = std::chrono::steady_clock::now() + options_.use_every;
   every(options_.publish_every, stop, [&] {
     publish();
+    note_watched();
     const auto now = std::chrono::steady_clock::now();
     if (!view_.get()->synced) return;
     if (now >= ask_use_at_) ask_use(api);
@@ -132,6 +147,12 @@ void ClusterWatch::ask_use(kube::Api& api) {
   std::shared_ptr<const fleet::ResourceUses> of_nodes, of_pods;
   if (nodes) of_nodes = std::make_shared<const fleet::ResourceUses>(read_node_use(*nodes));
   if (pods) of_pods = std::make_shared<const fleet::ResourceUses>(read_pod_use(*pods, *known));
+  {
+    const std::lock_guard lock(mutex_);
+    use_.works = static_cast<bool>(pods);
+    use_.why = pods ? std::string() : pods.error().what;
+    if (pods) use_.answered = now_epoch_ms();
+  }
   const bool changes = of_nodes || of_pods || known->node_use || known->pod_use;
   if (!pods && known->pod_use)
     log::warn("CPU and memory in use are not known: metrics.k8s.io does not answer", {{"error", pods.error().what}});

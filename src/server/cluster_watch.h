@@ -34,6 +34,20 @@ struct ClusterWatchOptions {
 struct ClusterListStats {
   std::string_view resource;  ///< "nodes"
   kube::WatchStats watch;
+  std::optional<EpochMs> as_of{};  ///< until when what is known of it is complete; absent: it was never watched yet
+};
+
+/// What came of asking metrics.k8s.io.
+struct ClusterUseStats {
+  std::optional<bool> works{};        ///< absent: not asked yet
+  std::optional<EpochMs> answered{};  ///< the last time
+  std::string why{};                  ///< it does not work
+};
+
+struct ClusterWatchStats {
+  std::string cluster;
+  std::vector<ClusterListStats> lists;
+  ClusterUseStats use;
 };
 
 /// Thread-safe.
@@ -46,13 +60,14 @@ class ClusterWatch {
   ClusterWatch(const ClusterWatch&) = delete;
   ClusterWatch& operator=(const ClusterWatch&) = delete;
 
-  std::vector<ClusterListStats> stats() const;
+  ClusterWatchStats stats() const;
 
  private:
   void take(fleet::ClusterList list, const kube::Event& event);
   void take_pod(const kube::Event& event);
   void run(const std::stop_token& stop);
   void publish();
+  void note_watched();
   void ask_use(kube::Api& api);
   void look_up_holders(kube::Api& api);
 
@@ -63,7 +78,9 @@ class ClusterWatch {
   mutable std::mutex mutex_;
   fleet::ClusterState state_;     // guarded by mutex_
   std::set<std::string> wanted_;  // guarded by mutex_; pods that hold a device and ask for none
-  SteadyTime ask_use_at_{};       ///< the thread's own
+  ClusterUseStats use_;           // guarded by mutex_
+  std::array<std::optional<EpochMs>, fleet::kClusterLists> as_of_{};  // guarded by mutex_
+  SteadyTime ask_use_at_{};                                           ///< the thread's own
   std::array<std::unique_ptr<kube::Watch>, fleet::kClusterLists> watches_;
   std::jthread thread_;  ///< last: it ends before the rest goes
 };

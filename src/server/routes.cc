@@ -84,7 +84,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (!published) return starting(request);
   metrics::Page page;
   add_fleet_metrics(page, *published->view);
-  if (told.cluster) add_cluster_metrics(page, told.cluster());
+  if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),

@@ -37,12 +37,12 @@ struct Told {
   Proxy& proxy;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
-  const SharedCache* cache = nullptr;                        ///< null: servers share none
-  std::function<std::vector<ClusterListStats>()> cluster{};  ///< empty: none is watched
-  std::string database{};                                    ///< "sqlite"
-  std::vector<std::string> profiles{};                       ///< that are active
-  bool enabled = true;                                       ///< gpu.management.enabled: whether samples are taken
-  std::span<const WebFile> web{};                            ///< the dashboard
+  const SharedCache* cache = nullptr;            ///< null: servers share none
+  std::function<ClusterWatchStats()> cluster{};  ///< empty: none is watched
+  std::string database{};                        ///< "sqlite"
+  std::vector<std::string> profiles{};           ///< that are active
+  bool enabled = true;                           ///< gpu.management.enabled: whether samples are taken
+  std::span<const WebFile> web{};                ///< the dashboard
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

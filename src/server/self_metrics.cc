@@ -151,15 +151,15 @@ void add_fleet_metrics(Page& page, const fleet::View& view) {
 
 void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists) {
   page.family(catalog::kClusterObjects.metric);
-  for (const auto& [resource, watch] : lists)
-    page.add(page.labels(label_text({{"resource", resource}})), number(watch.objects));
+  for (const ClusterListStats& one : lists)
+    page.add(page.labels(label_text({{"resource", one.resource}})), number(one.watch.objects));
   page.family(catalog::kClusterConnected.metric);
-  for (const auto& [resource, watch] : lists)
-    page.add(page.labels(label_text({{"resource", resource}})), watch.connected ? 1 : 0);
+  for (const ClusterListStats& one : lists)
+    page.add(page.labels(label_text({{"resource", one.resource}})), one.watch.connected ? 1 : 0);
   page.family(catalog::kClusterErrors.metric);
-  for (const auto& [resource, watch] : lists)
-    for (const auto& [kind, count] : watch.errors)
-      page.add(page.labels(label_text({{"resource", resource}, {"kind", kind}})), number(count));
+  for (const ClusterListStats& one : lists)
+    for (const auto& [kind, count] : one.watch.errors)
+      page.add(page.labels(label_text({{"resource", one.resource}, {"kind", kind}})), number(count));
 }
 
 void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {

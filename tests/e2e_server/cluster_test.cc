@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/e2e/node.h"
 #include "tests/e2e_relay/cluster.h"
 #include "tests/e2e_relay/relay.h"
@@ -123,6 +125,30 @@ TEST_F(InACluster, RowsSayWhatTheApiSays) {
   EXPECT_THAT(waits.at("kubernetes").at("waiting").at("message").get<std::string>(), HasSubstr("Insufficient"));
   put(pod("trainer-1", "w-1"));
   EXPECT_TRUE(eventually([&] { return server->get("/gpu/pods?phase=Pending").at("total") == 0; }));
+}
+
+TEST_F(InACluster, StatusAndDoctorSayHowTheWatchGoes) {
+  const auto watched = [&] { return server->get("/status").at("cluster"); };
+  const auto all = [&](const auto& is) {
+    const json lists = watched().at("lists");
+    return lists.size() == 3 && std::ranges::all_of(lists, is);
+  };
+  const auto doctor = [&] { return run({program("tessera"), "doctor", "--server", server->url("")}); };
+  ASSERT_TRUE(eventually([&] {
+    return all([](const json& one) { return one.at("connected") == true && one.at("asOf").is_string(); });
+  })) << server->process().output();
+  EXPECT_EQ(watched().at("name"), "default");
+  ASSERT_TRUE(eventually([&] { return watched().at("resourceMetrics").at("works") == false; }));
+  EXPECT_THAT(watched().at("resourceMetrics").at("why").get<std::string>(), HasSubstr("404"));
+  EXPECT_THAT(doctor().output, testing::AllOf(HasSubstr("the cluster default is watched"),
+                                              HasSubstr("CPU and memory in use are not known")));
+  cluster.stub().go_away();
+  ASSERT_TRUE(eventually([&] {
+    return all([](const json& one) { return one.at("connected") == false && one.at("why").is_string(); });
+  })) << watched();
+  const Finished behind = doctor();
+  EXPECT_EQ(behind.code, 1);
+  EXPECT_THAT(behind.output, HasSubstr("the cluster's pods are"));
 }
 
 TEST_F(InACluster, ANodeThatLeavesIsRetiredAndComesBack) {

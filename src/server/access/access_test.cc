@@ -210,6 +210,7 @@ TEST_F(AccessTest, EachRouteAsksForItsScope) {
   const Json me = json(ask("GET", "/access/whoami", team));
   EXPECT_EQ(me["namespaces"], Json({"ml"}));
   EXPECT_EQ(me["scopes"], Json({"read"}));
+  EXPECT_EQ(me["expires"], nullptr);
 }
 
 TEST_F(AccessTest, MetricsMayBeOpen) {
@@ -230,6 +231,8 @@ TEST_F(AccessTest, AKeyIsMadeShownOnceAndRevoked) {
   const std::string secret = json(made)["secret"], id = json(made)["id"];
   EXPECT_EQ(made.header("location"), std::string(kApi) + "/access/keys/" + id);
   EXPECT_EQ(ask("GET", "/gpu/overview", secret).body, "key:" + id) << "at once";
+  EXPECT_TRUE(json(made)["expires"].is_string());
+  EXPECT_EQ(json(ask("GET", "/access/whoami", secret))["expires"], json(made)["expires"]);
   const auto shown = ask("GET", "/access/keys/" + id, admin);
   EXPECT_EQ(json(shown)["state"], "active");
   EXPECT_FALSE(json(shown)["lastUsed"].is_null());

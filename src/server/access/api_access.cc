@@ -162,12 +162,16 @@ http::Response whoami(const Access& access, const http::Request& request) {
   if (!query.finish()) return reply(*query.problem(), request);
   const Viewer& viewer = viewer_of(request);
   const auto names = [](const std::set<std::string>& of) { return Json(of); };
+  const auto keys = access.keys();
+  constexpr std::string_view kOfKey = "key:";
+  const HeldKey* key = viewer.caller.starts_with(kOfKey) ? keys->of_id(viewer.caller.substr(kOfKey.size())) : nullptr;
   return json_reply(request, {{"caller", viewer.caller},
                               {"actor", viewer.actor},
                               {"scopes", viewer.scopes.names()},
                               {"restricted", viewer.restricted()},
                               {"namespaces", viewer.spaces ? names(*viewer.spaces) : Json(nullptr)},
                               {"teams", viewer.restriction ? names(viewer.restriction->teams) : Json(nullptr)},
+                              {"expires", key ? time_or_null(key->row.expires) : Json(nullptr)},
                               {"openToEverybody", access.open_to_everybody()}});
 }
 
