@@ -1,0 +1,182 @@
+// The API's document as a stranger uses it: curl fetches it from a running server, then every GET that it names, and
+// what comes back is what it says.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "server/schema_check.h"
+#include "tests/e2e/node.h"
+#include "tests/e2e_server/server.h"
+
+namespace tessera::e2e {
+namespace {
+using config::Node;
+using server::SchemaCheck;
+using testing::IsEmpty;
+using testing::StartsWith;
+using Json = nlohmann::ordered_json;
+
+/// A board whole and a board cut, as an agent tells them, and an engine.
+constexpr const char* kPage = R"(gpu_up{gpu="0",UUID="GPU-0"} 1
+gpu_up{gpu="1",UUID="GPU-1"} 1
+gpu_device_info{gpu="0",UUID="GPU-0",model="NVIDIA H100 80GB HBM3",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
+gpu_device_info{gpu="1",UUID="GPU-1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
+gpu_device_compute_slices{gpu="1",UUID="GPU-1"} 7
+gpu_profile_info{gpu="1",UUID="GPU-1",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2"} 1
+gpu_instance_info{gpu="1",UUID="GPU-1",GPU_I_ID="3",GPU_CI_ID="0",GPU_I_PROFILE="2g.20gb",mig_uuid="MIG-3",start="0",size="2"} 1
+gpu_allocation_info{gpu="1",UUID="GPU-1",GPU_I_ID="3",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",share="exclusive",pod="llm-0",namespace="serving",container="vllm",pod_uid="u1"} 1
+gpu_process_info{gpu="0",UUID="GPU-0",pid="7",command="python3",type="C",status="active",attribution="host",pod="",namespace="",container=""} 1
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",UUID="GPU-0"} 0.631
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-1",GPU_I_ID="3",GPU_I_PROFILE="2g.20gb"} 0.6
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-0"} 61
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-0"} 79
+vllm:num_requests_running{model_name="m",pod="llm-0",namespace="serving"} 3
+)";
+
+struct Reply {
+  std::string status, type, body;
+};
+
+struct Contract : testing::Test {
+  void SetUp() override {
+    if (peer("curl").empty()) GTEST_SKIP() << "no curl on this machine";
+    ASSERT_EQ(server.post("/import/prometheus?node=w-1", kPage, {}).status, 204);
+    ASSERT_TRUE(eventually([&] { return server.get("/gpu/sessions").at("total") == 1; }));
+    const Finished made = run({program("tessera-server"), "keys", "create", "--data", server.data().string(), "--name",
+                               "root", "--scope", "admin"});
+    ASSERT_EQ(made.code, 0) << made.output;
+    const auto at = made.output.find("tsk_");
+    ASSERT_NE(at, std::string::npos);
+    key = made.output.substr(at, 56);
+    ASSERT_TRUE(eventually([&] { return curl(server.api("/access/keys"), "", "").status == "401"; }));
+    const Reply fetched = curl(server.url("/openapi.yaml"), "", "");
+    ASSERT_EQ(fetched.status, "200");
+    auto read = config::load(fetched.body, "/openapi.yaml");
+    ASSERT_TRUE(read) << read.error().what;
+    check.emplace(*read);
+  }
+
+  /// As `type`; empty: whatever the server likes.
+  Reply curl(const std::string& url, const std::string& type, const std::string& with) const {
+    const std::string file = (folder.path() / "body").string();
+    std::vector<std::string> words{
+        peer("curl"), "-s", "-g", "-m", "30", "-o", file, "-w", "%{http_code} %{content_type}"};
+    if (!type.empty()) words.insert(words.end(), {"-H", "Accept: " + type});
+    if (!with.empty()) words.insert(words.end(), {"-H", "Authorization: Bearer " + with});
+    words.push_back(url);
+    const std::string said = run(words).output;
+    return {said.substr(0, 3), said.size() > 4 ? said.substr(4) : "", read_file(file, 64U << 20U).value_or("")};
+  }
+
+  /// `{deviceId}` and its like as the fleet above has them.
+  std::string url_of(std::string path) const {
+    const std::map<std::string, std::string> kNames = {
+        {"{node}", "w-1"}, {"{deviceId}", "w-1-GPU-01"}, {"{id}", key.substr(4, 8)}, {"{name}", "job"}};
+    const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
+    for (const auto& [name, value] : kNames)
+      if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
+    EXPECT_EQ(path.find('{'), std::string::npos) << "no example for " << path;
+    return at_root ? server.url(path) : server.api(path);
+  }
+  std::vector<std::string> gets() const {
+    std::vector<std::string> out;
+    for (const auto& [path, item] : *check->at({"paths"}).entries())
+      if (item.find("get")) out.push_back(path);
+    return out;
+  }
+  /// Media types and schemas that a GET may answer with under a status; none where the document does not have it.
+  std::map<std::string, Node> documented(const std::string& path, const std::string& status) const {
+    std::map<std::string, Node> out;
+    const auto reply = check->at({"paths", path, "get", "responses"}).find(status);
+    if (!reply) return out;
+    if (const auto content = check->resolved(*reply).find("content"))
+      for (const auto& [type, media] : *content->entries()) out.emplace(type, *media.find("schema"));
+    return out;
+  }
+  void hold(const std::string& path, const Reply& reply, const std::string& type, const Node& schema) const {
+    EXPECT_THAT(reply.type, StartsWith(type)) << path;
+    if (!type.ends_with("json")) {
+      EXPECT_FALSE(reply.body.empty()) << path;
+      return;
+    }
+    const Json body = Json::parse(reply.body, nullptr, false);
+    ASSERT_FALSE(body.is_discarded()) << path << ": " << reply.body;
+    EXPECT_THAT(check->wrong_in(body, schema), IsEmpty()) << path << ": " << reply.body;
+  }
+
+  TempDir folder;
+  Server server;
+  std::string key;
+  std::optional<SchemaCheck> check;
+};
+
+constexpr std::string_view kStream = "text/event-stream", kEngine = "/k8s-monitor/prometheus/";
+
+TEST_F(Contract, EveryGetAnswersWhatTheDocumentSays) {
+  std::set<std::string> held;
+  for (const std::string& path : gets()) {
+    if (path.starts_with(kEngine)) continue;
+    const auto types = documented(path, "200");
+    ASSERT_FALSE(types.empty()) << path;
+    for (const auto& [type, schema] : types) {
+      if (type == kStream) continue;  // never ends
+      const Reply reply = curl(url_of(path), type, key);
+      ASSERT_EQ(reply.status, "200") << path << ": " << reply.body;
+      hold(path, reply, type, schema);
+      held.insert(path);
+    }
+  }
+  for (const char* path : {"/gpu/devices/{deviceId}", "/gpu/serving", "/access/whoami", "/access/keys",
+                           "/access/keys/{id}", "/access/oidc", "/audit", "/status", "/metrics"})
+    EXPECT_TRUE(held.contains(path)) << path;
+  for (const char* list : {"/gpu/nodes", "/gpu/devices", "/gpu/instances", "/gpu/sessions", "/gpu/pods", "/gpu/health",
+                           "/gpu/serving", "/access/keys", "/audit"})
+    EXPECT_FALSE(Json::parse(curl(server.api(list), "", key).body)["items"].empty()) << list << ": nothing was held";
+}
+
+TEST_F(Contract, EventsAreAStream) {
+  Child events({peer("curl"), "-siN", "-H", "Authorization: Bearer " + key, url_of("/events")});
+  EXPECT_TRUE(events.says("event: ready")) << events.output();
+  EXPECT_NE(lower(events.output()).find("content-type: " + std::string(kStream)), std::string::npos);
+}
+
+TEST_F(Contract, TheEngineThatIsNotThereIsAProblemOfTheDocument) {
+  std::size_t held = 0;
+  for (const std::string& path : gets()) {
+    if (!path.starts_with(kEngine)) continue;
+    const Reply reply = curl(url_of(path) + "?query=up&match[]=up&start=1&end=2&step=1", "", key);
+    const auto types = documented(path, reply.status);
+    ASSERT_FALSE(types.empty()) << path << " answers " << reply.status << ": " << reply.body;
+    hold(path, reply, types.begin()->first, types.begin()->second);
+    ++held;
+  }
+  EXPECT_GE(held, 5U);
+}
+
+TEST_F(Contract, RefusalsAreProblemsOfTheDocument) {
+  const Node problem = check->at({"components", "schemas", "Problem"});
+  for (const std::string& path : gets()) {
+    if (path.starts_with(kEngine)) continue;
+    if (check->at({"paths", path, "get"}).find("x-scope")) {
+      const Reply nobody = curl(url_of(path), "", "");
+      EXPECT_EQ(nobody.status, "401") << path;
+      hold(path, nobody, "application/problem+json", problem);
+    }
+    if (documented(path, "400").empty()) continue;
+    const Reply wrong = curl(url_of(path) + "?zzzz=1", "", key);
+    EXPECT_EQ(wrong.status, "400") << path << ": " << wrong.body;
+    hold(path, wrong, "application/problem+json", problem);
+  }
+  for (const char* path : {"/gpu/devices/nobody", "/gpu/nodes/nobody", "/access/keys/nobody"}) {
+    const Reply missing = curl(server.api(path), "", key);
+    EXPECT_EQ(missing.status, "404") << path;
+    hold(path, missing, "application/problem+json", problem);
+  }
+}
+
+}  // namespace
+}  // namespace tessera::e2e
