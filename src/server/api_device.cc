@@ -14,6 +14,8 @@
 #include "gpu/profile_name.h"
 #include "server/api.h"
 #include "server/api_rows.h"
+#include "server/past_devices.h"
+#include "store/devices.h"
 
 namespace tessera::server {
 namespace {
@@ -228,11 +230,9 @@ void add_detail(Json& out, const Node& node, const Device& device) {
   out["xids"] = xids_json(device);
 }
 
-}  // namespace
-
-std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
-                                       const std::optional<std::string>& cluster) {
-  const auto found = find_devices(known.view, id, cluster);
+/// Absent where there is none or several: the query holds the problem.
+std::optional<FoundDevice> the_one_of(std::vector<FoundDevice> found, Query& query, std::string_view id,
+                                      const std::optional<std::string>& cluster) {
   if (found.size() == 1) return found[0];
   if (found.empty()) {
     query.refuse({404, "not-found",
@@ -246,6 +246,30 @@ std::optional<FoundDevice> find_device(const Known& known, Query& query, std::st
       {409, "ambiguous-id",
        fmt::format("device '{}' is in the clusters {}: say which with cluster=", id, fmt::join(clusters, ", "))});
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
+                                       const std::optional<std::string>& cluster) {
+  return the_one_of(find_devices(known.view, id, cluster), query, id, cluster);
+}
+
+std::optional<FoundDevice> find_past_device(const Known& known, Query& query, std::string_view id,
+                                            const std::optional<std::string>& cluster) {
+  auto found = find_devices(known.view, id, cluster);
+  if (!found.empty() || known.viewer.restricted()) return the_one_of(std::move(found), query, id, cluster);
+  if (!ask(known.history, query, [&](store::Database& database) -> Result<void> {
+        auto seen = TRY(store::devices_seen(database, id));
+        for (fleet::Remembered& one : seen) {
+          if (cluster && one.cluster != *cluster) continue;
+          const auto node = std::make_shared<const fleet::Node>(past_node(std::move(one)));
+          found.push_back({node.get(), node->devices.data(), node});
+        }
+        return {};
+      }))
+    return std::nullopt;
+  return the_one_of(std::move(found), query, id, cluster);
 }
 
 void refuse_whole_board(Query& query, const Viewer& viewer) {

@@ -13,6 +13,7 @@
 #include "server/schema_check.h"
 #include "server/shared_cache.h"
 #include "store/archive.h"
+#include "store/devices.h"
 
 namespace tessera::server {
 namespace {
@@ -84,6 +85,12 @@ struct HistoryTest : testing::Test {
 
   http::Response get(const std::string& path, const std::string& query, const std::string& accept = "") {
     http::Request request;
+    if (space) {
+      Viewer viewer = everybody();
+      viewer.caller = viewer.actor = *space;
+      viewer.spaces = {{*space}};
+      request.caller = std::make_shared<Caller>(Caller{std::make_shared<const Viewer>(std::move(viewer)), {}});
+    }
     request.method = "GET";
     request.path = std::string(kApi) + path;
     request.query = query;
@@ -108,9 +115,17 @@ struct HistoryTest : testing::Test {
   Json metrics(const std::string& device, const std::string& query) {
     return json("/gpu/devices/" + device + "/metrics", query, "/gpu/devices/{deviceId}/metrics");
   }
+  /// As device_seen has them.
+  void remember_devices() {
+    for (const auto& node : published.get()->view->nodes)
+      for (const fleet::Device& device : node->devices)
+        if (!store::write_device(*database, {node->cluster, node->name, device}))
+          throw std::runtime_error("not written");
+  }
   Json sessions(const std::string& query) { return json("/gpu/sessions", query, "/gpu/sessions"); }
 
   SchemaCheck check{must(config::load(openapi_yaml(), "openapi.yaml"))};
+  std::optional<std::string> space;  ///< who asks is restricted to it
   fleet::ToldPages told;
   fleet::OverviewFold fold;
   Latest<Published> published, kept;
@@ -302,6 +317,92 @@ TEST_F(HistoryTest, UtilizationOverAWindow) {
   EXPECT_EQ(groups("window=40m")["items"][0]["utilization"]["coverage"], 0.5);
   EXPECT_EQ(groups("window=20m&groupBy=pod&pod=llm-0")["items"].size(), 1U);
   EXPECT_EQ(groups("window=20m&weight=sm")["items"][0]["value"], nullptr) << "nobody tells";
+}
+
+// As the fleet drops those that have left, days later: what was told of them stays.
+TEST_F(HistoryTest, ADeviceThatIsListedNoLongerStaysInThePast) {
+  const std::vector<std::pair<std::string, std::string>> kAsked = {
+      {"/gpu/utilization", "window=20m"},
+      {"/gpu/utilization", "window=20m&over=allocated&model=H100"},
+      {"/gpu/utilization", "window=20m&groupBy=cluster&cluster=default"},
+      {"/gpu/utilization", "window=20m&groupBy=model"},
+      {"/gpu/utilization", "window=20m&groupBy=node&nodeName=w-1"},
+      {"/gpu/utilization", "window=20m&groupBy=namespace"},
+      {"/gpu/utilization", "window=20m&groupBy=pod&namespace=ml"},
+      {"/gpu/utilization", "window=20m&groupBy=profile"},
+      {"/gpu/utilization", "window=20m&nodeName=w-2"},
+      {"/gpu/devices/GPU-1/metrics", "start=1800000000&end=1800001200&step=10m"},
+      {"/gpu/devices/GPU-1/layouts", "cluster=default"}};
+  std::vector<Json> before;
+  for (const auto& [path, query] : kAsked) before.push_back(Json::parse(get(path, query).body));
+  const auto listed = published.get();
+  remember_devices();
+  const auto show = [&](std::vector<std::shared_ptr<const fleet::Node>> nodes) {
+    Published next = *listed;
+    next.view = std::make_shared<const fleet::View>(fleet::View{listed->view->time + 1000, std::move(nodes)});
+    next.overviews = fold.of(*next.view);
+    published.publish(std::move(next));
+  };
+  auto left = std::make_shared<fleet::Node>(*listed->view->nodes[0]);
+  left->devices.pop_back();
+  for (const auto& nodes : {std::vector<std::shared_ptr<const fleet::Node>>{left}, {}}) {
+    show(nodes);
+    EXPECT_EQ(get("/gpu/devices/GPU-1", "").status, 404) << "the sample is wrong";
+    for (std::size_t i = 0; i < kAsked.size(); ++i) {
+      const auto& [path, query] = kAsked[i];
+      Json after = Json::parse(get(path, query).body);
+      EXPECT_FALSE(after["items"].is_null()) << after;
+      EXPECT_EQ(after["items"], before[i]["items"]) << path << '?' << query;
+      EXPECT_EQ(after["deviceId"], before[i]["deviceId"]);
+    }
+  }
+  EXPECT_EQ(get("/gpu/devices/GPU-1/metrics", "cluster=b").status, 404);
+  EXPECT_EQ(get("/gpu/devices/w-1-GPU-01/metrics", "").status, 404) << "another may have that place";
+}
+
+// All that came of it was of the past when it came: a restart would not wait for it.
+TEST_F(HistoryTest, ADeviceThatWasNeverRememberedCountsByItsUsage) {
+  const Json before = json("/gpu/utilization", "window=20m&groupBy=cluster", "/gpu/utilization");
+  Published next = *published.get();
+  next.view = std::make_shared<const fleet::View>(fleet::View{next.view->time, {}});
+  published.publish(std::move(next));
+  const Json after = json("/gpu/utilization", "window=20m&groupBy=cluster", "/gpu/utilization");
+  ASSERT_EQ(after["items"].size(), 1U);
+  EXPECT_EQ(after["items"][0]["deviceCount"], 2);
+  EXPECT_EQ(after["items"][0]["partCount"], before["items"][0]["partCount"]);
+  EXPECT_EQ(after["items"][0]["utilization"]["simple"], before["items"][0]["utilization"]["simple"]);
+  EXPECT_EQ(after["items"][0]["utilization"]["deviceWeight"], 7) << "the other's size is not known";
+  EXPECT_EQ(json("/gpu/utilization", "window=20m&groupBy=node", "/gpu/utilization")["total"], 0);
+}
+
+// By what is held now there would be nothing of a pod that has ended.
+TEST_F(HistoryTest, WhoIsRestrictedHasWhatHisPodsHad) {
+  remember_devices();
+  const auto rows = [&](const std::string& query) {
+    return json("/gpu/utilization", "window=20m&over=allocated&" + query, "/gpu/utilization")["items"];
+  };
+  const Json all = rows("groupBy=pod");
+  ASSERT_EQ(all.size(), 2U);
+  space = "serving";
+  EXPECT_EQ(json("/gpu/devices", "", "/gpu/devices")["total"], 0) << "the sample is wrong: its pod has ended";
+  EXPECT_EQ(rows("groupBy=pod"), Json::array({all[0]}));
+  EXPECT_EQ(rows("groupBy=pod")[0]["key"], "serving/llm-0");
+  EXPECT_EQ(rows("groupBy=pod&namespace=ml"), Json::array());
+  EXPECT_EQ(rows("groupBy=pod&pod=t-0"), Json::array());
+  for (const char* by : {"namespace", "model", "cluster", "fleet", "profile"}) {
+    ASSERT_EQ(rows(fmt::format("groupBy={}", by)).size(), 1U) << by;
+    EXPECT_EQ(rows(fmt::format("groupBy={}", by))[0]["utilization"]["allocated"], 60) << "its own instance alone";
+    EXPECT_EQ(rows(fmt::format("groupBy={}", by))[0]["deviceCount"], 1);
+  }
+  EXPECT_EQ(rows("groupBy=node"), Json::array()) << "which nodes there are is told of what it holds now";
+  EXPECT_EQ(rows("nodeName=w-1"), Json::array());
+  for (const char* path : {"/gpu/devices/GPU-1/metrics", "/gpu/devices/GPU-1/layouts"})
+    EXPECT_EQ(get(path, "").status, 404) << path;
+  space = "ml";
+  EXPECT_EQ(rows("groupBy=pod"), Json::array({all[1]}));
+  EXPECT_EQ(rows("groupBy=node")[0]["key"], "w-1");
+  space = "others";
+  EXPECT_EQ(rows("groupBy=namespace"), Json::array());
 }
 
 TEST_F(HistoryTest, SaysWhatIsWrong) {

@@ -51,7 +51,7 @@ Page list_layouts(const Known& known, Query& query) {
   const TimeRange range = read_range(query, known.view.time, known.history.retention.hour);
   const Pager<Row> pager(query, kSort, "", "began");
   if (!query.finish()) return {};
-  const auto found = find_device(known, query, query.path("deviceId"), cluster);
+  const auto found = find_past_device(known, query, query.path("deviceId"), cluster);
   if (!found) return {};
   if (known.viewer.restricted() && fleet::is_cut(*found->device)) {
     refuse_whole_board(query, known.viewer);

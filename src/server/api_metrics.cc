@@ -193,7 +193,7 @@ Page list_metrics(const Known& known, Query& query) {
     query.fault("step", fmt::format("the range has {} steps of {}: at most {} are given", points, format_duration(step),
                                     kMostPoints));
   if (!query.finish()) return {};
-  const auto found = find_device(known, query, query.path("deviceId"), cluster);
+  const auto found = find_past_device(known, query, query.path("deviceId"), cluster);
   if (!found) return {};
   const bool restricted = known.viewer.restricted();
   if (restricted && !instance && fleet::is_cut(*found->device)) {

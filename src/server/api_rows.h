@@ -1,5 +1,6 @@
 #pragma once
 // What several resources show alike, and what they are filtered by.
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,10 +31,15 @@ Page list_past_sessions(const Known& known, Query& query, store::SessionFilter f
 struct FoundDevice {
   const fleet::Node* node = nullptr;
   const fleet::Device* device = nullptr;
+  std::shared_ptr<const fleet::Node> kept{};  ///< the node, where the view does not have it
 };
 /// By id or UUID. Absent where there is none or several: the query holds the problem.
 std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
                                        const std::optional<std::string>& cluster);
+
+/// As find_device(); by UUID, one too that is listed no longer, for who may see everything: of its past, rows are kept.
+std::optional<FoundDevice> find_past_device(const Known& known, Query& query, std::string_view id,
+                                            const std::optional<std::string>& cluster);
 
 /// What somebody restricted gets who asks for the past of a board that is cut, which is not his alone.
 void refuse_whole_board(Query& query, const Viewer& viewer);

@@ -13,6 +13,7 @@
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
+#include "server/past_devices.h"
 #include "server/utilization_window.h"
 
 namespace tessera::server {
@@ -68,48 +69,29 @@ struct Had {
   std::vector<Share> parts;
 };
 
-/// Of all devices of the view that the filter wants, whose rows are in `sums` and `owned`.
+/// Of all devices that the filter wants: those of the view, and those that it has no longer, or not for who asks, of
+/// which there are rows.
 class Window {
  public:
   Window(const Known& known, const WindowQuery& asked, double window_ms)
-      : known_(known), asked_(asked), window_ms_(window_ms) {}
-
-  void add(const std::vector<store::UsageSum>& sums, const std::vector<store::OwnedSum>& owned) {
-    std::map<std::pair<std::string_view, std::string_view>, Had> devices;
+      : known_(known), asked_(asked), window_ms_(window_ms) {
     for (const auto& node : known_.view.nodes)
       for (const fleet::Device& device : node->devices)
-        if (asked_.wants(*node, device)) devices[{node->cluster, device.facts->uuid}] = {node.get(), &device, 0, {}};
-    std::map<std::int64_t, std::pair<const store::UsageOf*, Had*>> by_subject;
-    std::set<const Had*> cut;
-    for (const store::UsageSum& one : sums) {
-      const auto found = devices.find({one.of.cluster, one.of.device_uuid});
-      if (found == devices.end()) continue;
-      by_subject[one.of.id] = {&one.of, &found->second};
-      if (one.of.gpu_instance) cut.insert(&found->second);
-      if (!one.of.gpu_instance) found->second.observed = static_cast<double>(one.totals.observed_ms);
-    }
+        devices_[{node->cluster, device.facts->uuid}] = {node.get(), &device, 0, {}};
+  }
+
+  /// What the span has. Kept by the caller, as is the view.
+  Result<void> add(store::Database& database, const std::vector<store::UsageSum>& sums,
+                   const std::vector<store::OwnedSum>& owned) {
+    TRY(recall(database, sums, owned));
+    std::erase_if(devices_, [&](const auto& one) { return !asked_.wants(*one.second.node, *one.second.device); });
+    find_subjects(sums);
     if (asked_.by_owner())
-      for (const store::OwnedSum& one : owned) {
-        const auto found = by_subject.find(one.subject);
-        if (found == by_subject.end() || !is_any(asked_.spaces, one.space) || (asked_.pod && *asked_.pod != one.pod))
-          continue;
-        found->second.second->parts.push_back(
-            {found->second.first, one.util_sum, one.known_ms, static_cast<double>(one.share_ms), one.space, one.pod});
-      }
+      add_owned(owned);
     else
-      for (const store::UsageSum& one : sums) {
-        const auto found = by_subject.find(one.of.id);
-        if (found == by_subject.end()) continue;
-        const auto& util = one.totals[Field::Utilization];
-        const double known = static_cast<double>(util.ms),
-                     busy = one.totals.mean(Field::Utilization).value_or(0) * known;
-        // The time in which a device is cut is its instances'.
-        const bool whole = !one.of.gpu_instance, is_cut = cut.contains(found->second.second);
-        if (whole && is_cut && util.ms == 0) continue;
-        found->second.second->parts.push_back(
-            {&one.of, busy, known, whole && is_cut ? known : static_cast<double>(one.totals.observed_ms), {}, {}});
-      }
-    for (const auto& [key, had] : devices) add(had);
+      add_all(sums);
+    for (const auto& [key, had] : devices_) add(had);
+    return {};
   }
 
   std::vector<Row> rows() {
@@ -124,6 +106,65 @@ class Window {
   }
 
  private:
+  bool wants(const store::OwnedSum& one) const {
+    return is_any(asked_.spaces, one.space) && (!asked_.pod || *asked_.pod == one.pod);
+  }
+
+  /// Devices that have rows and are not in the view, from the database; by owner, those of wanted owners alone: of
+  /// a viewer who is restricted, what was his.
+  Result<void> recall(store::Database& database, const std::vector<store::UsageSum>& sums,
+                      const std::vector<store::OwnedSum>& owned) {
+    std::set<std::int64_t> had;
+    for (const store::OwnedSum& one : owned)
+      if (wants(one)) had.insert(one.subject);
+    PastDevices::Unseen unseen;
+    for (const store::UsageSum& one : sums)
+      if (!devices_.contains({one.of.cluster, one.of.device_uuid}) && (!asked_.by_owner() || had.contains(one.of.id)))
+        unseen[{one.of.cluster, one.of.device_uuid}] = nullptr;
+    for (const store::UsageSum& one : sums)
+      if (const auto at = unseen.find({one.of.cluster, one.of.device_uuid}); at != unseen.end() && !one.of.gpu_instance)
+        at->second = &one.of;
+    TRY(past_.read(database, unseen, known_));
+    for (const fleet::Node& node : past_.nodes()) {
+      const fleet::Device& device = node.devices[0];
+      devices_[{node.cluster, device.facts->uuid}] = {&node, &device, 0, {}};
+    }
+    return {};
+  }
+
+  void find_subjects(const std::vector<store::UsageSum>& sums) {
+    for (const store::UsageSum& one : sums) {
+      const auto found = devices_.find({one.of.cluster, one.of.device_uuid});
+      if (found == devices_.end()) continue;
+      by_subject_[one.of.id] = {&one.of, &found->second};
+      if (one.of.gpu_instance) cut_.insert(&found->second);
+      if (!one.of.gpu_instance) found->second.observed = static_cast<double>(one.totals.observed_ms);
+    }
+  }
+
+  void add_owned(const std::vector<store::OwnedSum>& owned) {
+    for (const store::OwnedSum& one : owned) {
+      const auto found = by_subject_.find(one.subject);
+      if (found == by_subject_.end() || !wants(one)) continue;
+      found->second.second->parts.push_back(
+          {found->second.first, one.util_sum, one.known_ms, static_cast<double>(one.share_ms), one.space, one.pod});
+    }
+  }
+
+  void add_all(const std::vector<store::UsageSum>& sums) {
+    for (const store::UsageSum& one : sums) {
+      const auto found = by_subject_.find(one.of.id);
+      if (found == by_subject_.end()) continue;
+      const auto& util = one.totals[Field::Utilization];
+      const double known = static_cast<double>(util.ms), busy = one.totals.mean(Field::Utilization).value_or(0) * known;
+      // The time in which a device is cut is its instances'.
+      const bool whole = !one.of.gpu_instance, is_cut = cut_.contains(found->second.second);
+      if (whole && is_cut && util.ms == 0) continue;
+      found->second.second->parts.push_back(
+          {&one.of, busy, known, whole && is_cut ? known : static_cast<double>(one.totals.observed_ms), {}, {}});
+    }
+  }
+
   std::string key_of(const Had& had, const Share& part) const {
     switch (asked_.by) {
       case GroupBy::Cluster:
@@ -191,6 +232,10 @@ class Window {
   const Known& known_;
   const WindowQuery& asked_;
   const double window_ms_;
+  PastDevices past_;
+  std::map<std::pair<std::string_view, std::string_view>, Had> devices_;  ///< by cluster and UUID
+  std::map<std::int64_t, std::pair<const store::UsageOf*, Had*>> by_subject_;
+  std::set<const Had*> cut_;
   std::map<std::pair<std::string, std::string>, Sum> groups_;
 };
 
@@ -229,14 +274,13 @@ Page list_window(const Known& known, Query& query, const WindowQuery& asked) {
   span.from = span.to - (asked.window.count() / 1000 + span.bucket - 1) / span.bucket * span.bucket;
   std::vector<store::UsageSum> sums;
   std::vector<store::OwnedSum> owned;
+  Window window(known, asked, static_cast<double>(span.to - span.from) * 1000);
   if (!ask(known.history, query, [&](store::Database& database) -> Result<void> {
         sums = TRY(store::usage_sums(database, span));
         if (asked.by_owner()) owned = TRY(store::owned_sums(database, span));
-        return {};
+        return window.add(database, sums, owned);
       }))
     return {};
-  Window window(known, asked, static_cast<double>(span.to - span.from) * 1000);
-  window.add(sums, owned);
   std::vector<Row> rows = window.rows();
   Page page;
   page.about = {{"start", format_time(span.from * 1000)},

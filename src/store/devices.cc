@@ -12,6 +12,10 @@ std::optional<T> as(std::optional<std::int64_t> value) {
   return value ? std::optional(static_cast<T>(*value)) : std::nullopt;
 }
 
+constexpr std::string_view kSeen =
+    "SELECT cluster, device_uuid, node, device_index, name, pci_bus_id, serial, architecture, compute_capability, "
+    "driver_version, mig_enabled, compute_slices, sm_count, memory_bytes, first_seen, last_seen FROM device_seen";
+
 fleet::Remembered read_device(const Row& row) {
   fleet::Remembered one;
   fleet::DeviceFacts facts;
@@ -54,17 +58,25 @@ Result<void> write_device(Database& database, const fleet::Remembered& one) {
        one.device.first_seen, one.device.last_seen});
 }
 
+Result<void> each_device_seen(Database& database, const std::function<void(fleet::Remembered)>& take) {
+  return database.each(kSeen, {}, [&](const Row& row) { take(read_device(row)); });
+}
+
+Result<std::vector<fleet::Remembered>> devices_seen(Database& database, std::string_view device_uuid) {
+  std::vector<fleet::Remembered> out;
+  const Value uuid = std::string(device_uuid);
+  TRY(database.each(std::string(kSeen) + " WHERE device_uuid = ? ORDER BY cluster", {&uuid, 1},
+                    [&](const Row& row) { out.push_back(read_device(row)); }));
+  return out;
+}
+
 Result<std::vector<fleet::Remembered>> remembered_devices(Database& database) {
   std::vector<fleet::Remembered> out;
   std::map<std::pair<std::string, std::string>, std::size_t> places;
-  TRY(
-      database.each("SELECT cluster, device_uuid, node, device_index, name, pci_bus_id, serial, architecture, "
-                    "compute_capability, driver_version, mig_enabled, compute_slices, sm_count, memory_bytes, "
-                    "first_seen, last_seen FROM device_seen",
-                    {}, [&](const Row& row) {
-                      out.push_back(read_device(row));
-                      places[{row.text(0), row.text(1)}] = out.size() - 1;
-                    }));
+  TRY(each_device_seen(database, [&](fleet::Remembered one) {
+    places[{one.cluster, one.device.facts->uuid}] = out.size();
+    out.push_back(std::move(one));
+  }));
   TRY(database.each(
       "SELECT l.cluster, l.device_uuid, l.layout FROM device_layout l JOIN (SELECT cluster, device_uuid, MAX(began) AS "
       "began FROM device_layout GROUP BY cluster, device_uuid) newest ON newest.cluster = l.cluster AND "

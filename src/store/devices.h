@@ -1,5 +1,6 @@
 #pragma once
 // Devices as they were last seen, and what each was cut into over time.
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ Result<void> write_device(Database& database, const fleet::Remembered& one);
 
 /// With the instances of their last layouts.
 Result<std::vector<fleet::Remembered>> remembered_devices(Database& database);
+
+/// take(device) for each that is kept, whether it is listed still or not; without instances.
+Result<void> each_device_seen(Database& database, const std::function<void(fleet::Remembered)>& take);
+/// Those with this UUID: one in each cluster at most.
+Result<std::vector<fleet::Remembered>> devices_seen(Database& database, std::string_view device_uuid);
 
 /// One that is as the last one of its device was says nothing new, and so does one that is older than it.
 Result<void> write_layout(Database& database, const fleet::LayoutSeen& seen);
