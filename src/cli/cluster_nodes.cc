@@ -37,8 +37,7 @@ bool is_dcgm_exporter(const JsonValue& pod) {
 /// together.
 struct Lack {
   std::string why, advice;
-  std::vector<std::string> commands{};
-  auto operator<=>(const Lack&) const = default;
+  std::vector<std::string> commands{};  ///< of the first of them
 };
 
 Lack refused_pods(const ClusterSight& sight, const JsonValue& set) {
@@ -162,7 +161,7 @@ Findings judge_device_plugin(const ClusterSight& sight) {
 Findings judge_agents(const ClusterSight& sight) {
   if (!sight.pods.is_array()) return {};
   const auto pods = pods_by_node(sight);
-  std::map<Lack, std::vector<std::string>> lacks;
+  std::map<std::string, std::pair<Lack, std::vector<std::string>>> lacks;  // by why
   std::vector<std::string> others;
   std::size_t fine = 0;
   for (const JsonValue* node : gpu_nodes(sight)) {
@@ -172,8 +171,10 @@ Findings judge_agents(const ClusterSight& sight) {
       ++fine;
     else if (any_works(here.dcgm))
       others.push_back(name_of(*node));
-    else
-      lacks[here.agents.empty() ? not_placed(sight, *node) : broken(*here.agents[0])].push_back(name_of(*node));
+    else {
+      const Lack lack = here.agents.empty() ? not_placed(sight, *node) : broken(*here.agents[0]);
+      lacks.try_emplace(lack.why, lack, std::vector<std::string>()).first->second.second.push_back(name_of(*node));
+    }
   }
   Findings out;
   if (fine > 0) out.push_back({Status::Ok, "agents", fmt::format("ready on {}", count_of(fine, "GPU node")), "", {}});
@@ -183,9 +184,9 @@ Findings judge_agents(const ClusterSight& sight) {
                    fmt::format("observed by dcgm-exporter alone: {}", named(others)),
                    "Its metrics have no sessions (processes): for those, run agents there too.",
                    {}});
-  for (const auto& [lack, names] : lacks)
-    out.push_back({Status::Problem, "agents", fmt::format("no agent on {}: {}", named(names), lack.why), lack.advice,
-                   lack.commands});
+  for (const auto& [why, told] : lacks)
+    out.push_back({Status::Problem, "agents", fmt::format("no agent on {}: {}", named(told.second), why),
+                   told.first.advice, told.first.commands});
   return out;
 }
 
