@@ -38,7 +38,7 @@ TEST(Rules, FireWhereTheyMustAndNowhereElse) {
 TEST(Rules, StandOnMetricsThatThereAre) {
   const std::string reference = text_of(TESSERA_SOURCE_DIR "/docs/metrics.md");
   const std::string text = text_of(kRules);
-  static const std::regex kMetric("tessera_(agent|relay|server)_[a-z_]+");
+  static const std::regex kMetric("tessera_(agent|operator|relay|server)_[a-z_]+");
   std::size_t count = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), kMetric), end; at != end; ++at, ++count)
     EXPECT_THAT(reference, testing::HasSubstr(fmt::format("`{}`", at->str())));
