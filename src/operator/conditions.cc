@@ -26,6 +26,7 @@ constexpr Feature kFeatures[] = {{"node-agent", "NodeAgentReady"},
                                  {"server", "ServerReady"},
                                  {"relay", "OpenAgentReady"}};
 
+constexpr const char* kLooking = "Looking";
 constexpr const char* kComponent = "app.kubernetes.io/component";
 
 bool is_workload(const std::string& kind) {
@@ -127,7 +128,7 @@ Condition targets_condition(const std::vector<TargetMatch>& targets) {
   }
   if (!without.empty())
     return condition("TargetsFound", false, "NoPodMatches", fmt::format("{}", fmt::join(without, "; ")));
-  if (!known) return {"TargetsFound", "Unknown", "Looking", "the pods that targets select are being read"};
+  if (!known) return {"TargetsFound", "Unknown", kLooking, "the pods that targets select are being read"};
   return condition("TargetsFound", true, "EachMatches", fmt::format("{} targets match pods", targets.size()));
 }
 
@@ -206,11 +207,15 @@ Json status_of(const std::vector<Condition>& conditions, std::int64_t generation
   constexpr std::size_t kSeconds = 19;  // of an RFC 3339 time
   const std::string time = format_time(now).substr(0, kSeconds) + "Z";
   Json list = Json::array();
-  for (const Condition& one : conditions) {
+  for (Condition one : conditions) {
     std::string since = time;
-    for (const Json& old : list_at(before, "conditions"))
-      if (old.is_object() && old.value("type", "") == one.type && old.value("status", "") == one.status)
-        since = old.value("lastTransitionTime", time);
+    for (const Json& old : list_at(before, "conditions")) {
+      if (!old.is_object() || old.value("type", "") != one.type) continue;
+      // What is being looked at is what it was until it is known: an operator that starts anew changes nothing.
+      if (one.reason == kLooking)
+        one = {one.type, old.value("status", ""), old.value("reason", ""), old.value("message", "")};
+      if (old.value("status", "") == one.status) since = old.value("lastTransitionTime", time);
+    }
     list.push_back({{"type", one.type},
                     {"status", one.status},
                     {"observedGeneration", generation},

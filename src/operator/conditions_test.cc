@@ -156,6 +156,9 @@ TEST(StatusOf, MovesATimeOnlyWithItsStatus) {
   EXPECT_NE(ready["conditions"][0]["lastTransitionTime"], first["conditions"][0]["lastTransitionTime"]);
   EXPECT_EQ(ready["conditions"][0]["observedGeneration"], 2);
 
+  const Json looking = status_of({{"Ready", "Unknown", "Looking", "being read"}}, 1, first, 9'000'000);
+  EXPECT_EQ(looking, first) << "what is being looked at is what it was";
+
   const SteadyTime now = SteadyTime{} + 1h;
   EXPECT_FALSE(status_due(same, first, now));
   EXPECT_EQ(status_due(number, first, now), now + 10s) << "numbers wait";

@@ -91,7 +91,7 @@ TEST_F(OperatorBadDays, AnotherReplicaLeadsWhenTheLeaderIsKilled) {
   auto third = operated.start();
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(second->stop(), 0);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 10s) << "as is promised";
   EXPECT_TRUE(third->says("leading: this replica applies"));
 }
 
