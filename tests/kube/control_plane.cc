@@ -83,6 +83,8 @@ ControlPlane::ControlPlane(const std::string& programs) {
       throw std::runtime_error(fmt::format("the node {} did not come", node));
 }
 
+ControlPlane::~ControlPlane() { process_->stop(); }
+
 std::map<std::string, std::string> ControlPlane::client_environment() const {
   const std::string home = (folder_.path() / "home").string();
   return {{"KUBECONFIG", kubeconfig()}, {"KUBECACHEDIR", home + "/kubectl"},

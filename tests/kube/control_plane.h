@@ -27,6 +27,7 @@ class ControlPlane {
   static std::string why_not();
 
   explicit ControlPlane(const std::string& programs);
+  ~ControlPlane();  ///< ends it with all its programs
 
   /// As the cluster's administrator. `input`: what `-f -` reads.
   Finished kubectl(std::vector<std::string> words, const std::string& input = "");
