@@ -1,5 +1,7 @@
 #include "store/devices.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -65,7 +67,7 @@ Result<void> each_device_seen(Database& database, const std::function<void(fleet
 Result<std::vector<fleet::Remembered>> devices_seen(Database& database, std::string_view device_uuid) {
   std::vector<fleet::Remembered> out;
   const Value uuid = std::string(device_uuid);
-  TRY(database.each(std::string(kSeen) + " WHERE device_uuid = ? ORDER BY cluster", {&uuid, 1},
+  TRY(database.each(fmt::format("{} WHERE device_uuid = ? ORDER BY cluster", kSeen), {&uuid, 1},
                     [&](const Row& row) { out.push_back(read_device(row)); }));
   return out;
 }

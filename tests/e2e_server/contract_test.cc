@@ -69,7 +69,8 @@ struct Contract : testing::Test {
     if (!with.empty()) words.insert(words.end(), {"-H", "Authorization: Bearer " + with});
     words.push_back(url);
     const std::string said = run(words).output;
-    return {said.substr(0, 3), said.size() > 4 ? said.substr(4) : "", read_file(file, 64U << 20U).value_or("")};
+    const auto body = read_file(file, 64U << 20U);
+    return {said.substr(0, 3), said.size() > 4 ? said.substr(4) : "", body ? *body : ""};
   }
 
   /// `{deviceId}` and its like as the fleet above has them.

@@ -107,7 +107,9 @@ TEST_F(RawPaths, LeadNowhereElse) {
       const std::string reply = reply_to(server.address(), c.target, shown ? key : "");
       EXPECT_EQ(status_of(reply), shown ? c.with_key : c.without) << c.target << '\n' << reply.substr(0, 400);
       EXPECT_THAT(reply, Not(AnyOf(HasSubstr("root:x:"), HasSubstr("SQLite format 3"), HasSubstr("tsk_")))) << c.target;
-      if (!shown) EXPECT_THAT(reply, Not(HasSubstr("\"uuid\""))) << c.target;
+      if (!shown) {
+        EXPECT_THAT(reply, Not(HasSubstr("\"uuid\""))) << c.target;
+      }
     }
   }
   EXPECT_EQ(status("/livez", ""), 200) << "it is as well as before";
