@@ -68,6 +68,7 @@ ControlPlane::ControlPlane(const std::string& programs) {
   const std::string gpu = "nvidia.com/gpu.present=true";
   const std::string nodes =
       fmt::format("{}:{} {}:{}:nvidia.com/gpu=present:NoSchedule {}", kGpuNode, gpu, kTaintedNode, gpu, kPlainNode);
+  ::signal(SIGPIPE, SIG_IGN);  // of an API server that a test kills while it is asked
   // A short path, for sockets in it; and no control plane without this process.
   process_ = std::make_unique<Child>(
       std::vector<std::string>{"setpriv", "--pdeathsig", "TERM", TESSERA_SOURCE_DIR "/tools/kube/up",
