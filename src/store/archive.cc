@@ -57,12 +57,14 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
 Result<void> Archive::drop_old(EpochMs now) {
   const bool partitions = database_.dialect().partitions;
   if (!partitions) TRY(drop_old_usage(database_, retention_, now));
+  if (unnamed_) unnamed_ = TRY(usage_.drop_unnamed(database_, now));
   if (now - devices_dropped_ < kDevicesEvery) return {};
   if (partitions) TRY(partitions_.drop_old(database_, now));
   devices_dropped_ = now;
   TRY(drop_counted_before(database_, now - fleet::kCountedKept.count()));
   TRY(drop_old_devices(database_, now - retention_.hour.count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));
+  unnamed_ = true;
   return {};
 }
 

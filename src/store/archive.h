@@ -60,6 +60,7 @@ class Archive {
   const UsageRetention retention_;
   std::uint64_t left_out_ = 0;
   EpochMs devices_dropped_ = 0;
+  bool unnamed_ = false;  ///< there may be subjects and owners that nothing names
 };
 
 }  // namespace tessera::store

@@ -182,6 +182,15 @@ fleet::LayoutSeen layout(EpochMs time, const std::string& text) {
   return out;
 }
 
+fleet::Remembered device_seen_at(EpochMs time) {
+  fleet::DeviceFacts facts;
+  facts.uuid = "GPU-1";
+  fleet::Remembered out{"default", "a", {}};
+  out.device.facts = std::make_shared<const fleet::DeviceFacts>(std::move(facts));
+  out.device.first_seen = out.device.last_seen = time;
+  return out;
+}
+
 TEST_P(ArchiveTest, LayoutsAreIntervals) {
   const auto write = [&](const fleet::LayoutSeen& seen) {
     Kept kept;
@@ -205,8 +214,79 @@ TEST_P(ArchiveTest, LayoutsAreIntervals) {
   ASSERT_EQ(part->size(), 1U);
   EXPECT_EQ((*part)[0].ended, 3000);
   EXPECT_TRUE(layouts_of(*database, "default", "GPU-2", 0, 10'000)->empty());
+  ASSERT_TRUE(write_device(*database, device_seen_at(2500)));
   ASSERT_TRUE(drop_old_devices(*database, 2500));
   EXPECT_EQ(layouts_of(*database, "default", "GPU-1", 0, 10'000)->size(), 2U) << "the one that held then stays";
+  ASSERT_TRUE(drop_old_devices(*database, 2501));
+  EXPECT_EQ(layouts_of(*database, "default", "GPU-1", 0, 10'000)->size(), 1U) << "the device may be remembered yet";
+  ASSERT_TRUE(drop_old_devices(*database, 3001));
+  EXPECT_TRUE(layouts_of(*database, "default", "GPU-1", 0, 10'000)->empty()) << "nor its last one";
+}
+
+TEST_P(ArchiveTest, DevicesAreFoundByTheirUuid) {
+  ASSERT_TRUE(write_device(*database, device_seen_at(2500)));
+  fleet::Remembered other = device_seen_at(2600);
+  other.cluster = "b";
+  ASSERT_TRUE(write_device(*database, other));
+  const auto found = devices_seen(*database, "GPU-1");
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ((*found)[0].cluster, "b");
+  EXPECT_EQ((*found)[1].cluster, "default");
+  EXPECT_EQ((*found)[1].node, "a");
+  EXPECT_TRUE(devices_seen(*database, "GPU-2")->empty());
+}
+
+// A database that is used for years has as many owners as there were pods.
+TEST_P(ArchiveTest, WhatNothingNamesGoes) {
+  constexpr EpochMs kDay = 24 * 60 * kMinute;
+  const auto pod = [](const std::string& name) {
+    return std::make_shared<const fleet::Workload>(fleet::Workload{"ml", name, "", "u"});
+  };
+  const auto left = [&](const std::string& table) { return number("SELECT COUNT(*) FROM " + table); };
+  fleet::Usage usage = told(kStart, 1, 1000, 50);
+  for (int i = 0; i < 2500; ++i) usage.owners.push_back({1, kStart, 0, pod(std::to_string(i)), 1, 1, 1});
+  ASSERT_TRUE(keep(usage));
+  const auto drop = [&](EpochMs now) {
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(archive->drop_old(now));
+  };
+  for (EpochMs now = kStart; now < kStart + 395 * kDay; now += 79 * kDay) {
+    ASSERT_TRUE(keep(told(now, 0, 1000, 50), now)) << "its owner is one of the first ones";
+    drop(now);
+    EXPECT_EQ(left("usage_owner"), 2501);
+  }
+  EXPECT_EQ(left("usage_subject"), 2);
+  const EpochMs later = kStart + 396 * kDay + 47 * kDay;
+  ASSERT_TRUE(archive->drop_old(later));
+  EXPECT_EQ(left("usage_owner"), 2501) << "usage goes first";
+  for (EpochMs at = later; left("usage_owner") == 2501 && at < later + 100 * 3'600'000; at += 3'600'000)
+    ASSERT_TRUE(archive->drop_old(at));
+  EXPECT_EQ(left("usage_owner"), 1501) << "a thousand at a time";
+  drop(later + 100 * 3'600'000);
+  EXPECT_EQ(left("usage_owner"), 1);
+  EXPECT_EQ(left("usage_subject"), 1);
+  EXPECT_EQ(
+      number("SELECT COUNT(*) FROM owned_1h o WHERE NOT EXISTS (SELECT 1 FROM usage_owner w WHERE w.id = o.owner)"), 0);
+  // The numbers that it had are another's by now.
+  usage = told(later, 1, 1000, 50);
+  usage.owners[0].owner = pod("7");
+  ASSERT_TRUE(keep(usage, later));
+  EXPECT_EQ(left("usage_owner"), 2);
+  EXPECT_EQ(left("usage_subject"), 2);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM owned_raw o JOIN usage_owner w ON w.id = o.owner JOIN usage_subject s ON s.id "
+                   "= o.subject WHERE w.pod = '7' AND s.gpu_instance = 1"),
+            1);
+}
+
+// A database of an earlier version does not say when they were told of: that is taken for now.
+TEST_P(ArchiveTest, WhatWasThereBeforeGoesInItsTime) {
+  constexpr EpochMs kDay = 24 * 60 * kMinute;
+  ASSERT_TRUE(keep(told(kStart, 0, 1000, 50)));
+  for (const char* table : {"usage_subject", "usage_owner"})
+    ASSERT_TRUE(database->run(fmt::format("UPDATE {} SET last_told = NULL", table)));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(archive->drop_old(kStart + kDay));
+  EXPECT_EQ(number("SELECT last_told FROM usage_owner"), kStart + kDay);
+  EXPECT_EQ(number("SELECT last_told FROM usage_subject"), kStart + kDay);
 }
 
 TEST_P(ArchiveTest, DevicesAreRememberedWithTheirInstances) {

@@ -137,6 +137,11 @@ Result<std::vector<LayoutInterval>> layouts_of(Database& database, std::string_v
 
 Result<void> drop_old_devices(Database& database, EpochMs time) {
   TRY(database.run("DELETE FROM device_seen WHERE last_seen < ?", {time}));
+  // A younger one may be of a device that is not remembered yet.
+  TRY(
+      database.run("DELETE FROM device_layout WHERE began < ? AND NOT EXISTS (SELECT 1 FROM device_seen s WHERE "
+                   "s.cluster = device_layout.cluster AND s.device_uuid = device_layout.device_uuid)",
+                   {time}));
   return database.run(
       "DELETE FROM device_layout WHERE began < ? AND began < (SELECT MAX(newer.began) FROM device_layout newer WHERE "
       "newer.cluster = device_layout.cluster AND newer.device_uuid = device_layout.device_uuid AND newer.began <= ?)",

@@ -34,7 +34,7 @@ struct LayoutInterval {
 Result<std::vector<LayoutInterval>> layouts_of(Database& database, std::string_view cluster,
                                                std::string_view device_uuid, EpochMs from, EpochMs to);
 
-/// Devices that were last seen before `time`, and layouts that had ended by then.
+/// Devices that were last seen before `time`, and layouts that had ended by then or are of no device that is kept.
 Result<void> drop_old_devices(Database& database, EpochMs time);
 
 }  // namespace tessera::store

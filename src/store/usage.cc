@@ -18,6 +18,11 @@ using fleet::kFields;
 constexpr std::size_t kAtOnce = 100'000;       // values on their way to the database
 constexpr std::size_t kKnownOwners = 200'000;  // more than that are looked up again
 
+constexpr EpochMs kMinute = 60'000, kDay = 24 * 60 * kMinute;
+// Rows go by the month where the database has partitions, and last_told may be days behind.
+constexpr EpochMs kUnnamedFor = 45 * kDay;
+constexpr std::int64_t kDroppedAtOnce = 1'000;
+
 struct Table {
   std::string_view usage;
   std::string_view owned;
@@ -83,6 +88,11 @@ Result<std::int64_t> one_number(Database& database, std::string_view sql, std::s
   return out;
 }
 
+/// What nothing is older than.
+Result<std::int64_t> first_bucket(Database& database, std::string_view table) {
+  return one_number(database, fmt::format("SELECT COALESCE(MIN(bucket), 9223372036854775807) FROM {}", table));
+}
+
 std::int64_t bucket_at(EpochMs time, std::int64_t seconds) {
   const std::int64_t at = time / 1000, rest = at % seconds;
   return at - (rest < 0 ? rest + seconds : rest);
@@ -105,6 +115,9 @@ Result<void> recall_instance(Database& database, const fleet::UsageSubject& of, 
         }
       });
 }
+
+/// Whether it is to be noted that one was told of: at most daily, and not of all at one time.
+bool is_due(std::int64_t id, EpochMs last_told, EpochMs told) { return told - last_told > kDay + id % 1440 * kMinute; }
 
 std::uint64_t hash_of(const fleet::UsageSubject& of) {
   const std::hash<std::string_view> hash;
@@ -156,7 +169,8 @@ void UsageWriter::forget() {
   owners_.clear();
 }
 
-Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t number, const fleet::UsageSubject& of) {
+Result<void> UsageWriter::know_subject(Database& database, std::uint32_t number, const fleet::UsageSubject& of,
+                                       EpochMs told) {
   if (number >= subjects_.size()) subjects_.resize(number + std::size_t{1});
   Subject& known = subjects_[number];
   // An instance that has gone has no profile any longer: what was told of it before is meant.
@@ -164,52 +178,97 @@ Result<std::int64_t> UsageWriter::subject_id(Database& database, std::uint32_t n
   const std::uint64_t whose = hash_of(of);
   if (known.id != 0 && known.whose == whose &&
       (gone ||
-       (known.profile == of.profile && known.compute_slices == of.compute_slices && known.sm_count == of.sm_count)))
-    return known.id;
+       (known.profile == of.profile && known.compute_slices == of.compute_slices && known.sm_count == of.sm_count))) {
+    if (!is_due(known.id, known.last_told, told)) return {};
+    known.last_told = told;
+    return database.run("UPDATE usage_subject SET last_told = ? WHERE id = ?", {told, known.id});
+  }
   std::string profile(of.profile);
   auto compute_slices = of.compute_slices;
   if (gone) TRY(recall_instance(database, of, profile, compute_slices));
   const std::int64_t instance = of.gpu_instance ? std::int64_t{*of.gpu_instance} : -1;
   const std::vector<Value> key = {std::string(of.cluster), std::string(of.device_uuid), instance, profile};
-  constexpr std::string_view kFind =
-      "SELECT id FROM usage_subject WHERE cluster = ? AND device_uuid = ? AND gpu_instance = ? AND profile = ?";
-  std::int64_t id = TRY(one_number(database, kFind, key));
+  std::int64_t id = 0;
+  EpochMs last_told = 0;
+  TRY(
+      database.each("SELECT id, last_told FROM usage_subject WHERE cluster = ? AND device_uuid = ? AND gpu_instance = "
+                    "? AND profile = ?",
+                    key, [&](const Row& row) {
+                      id = row.integer(0).value_or(0);
+                      last_told = row.integer(1).value_or(0);
+                    }));
+  last_told = std::max(last_told, told);
   const Value slices = value_or_null(compute_slices), sms = value_or_null(of.sm_count);
   if (id == 0) {
     id = 1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_subject"));
-    TRY(database.run("INSERT INTO usage_subject VALUES (?, ?, ?, ?, ?, ?, ?)",
-                     {id, key[0], key[1], key[2], key[3], slices, sms}));
+    TRY(database.run("INSERT INTO usage_subject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     {id, key[0], key[1], key[2], key[3], slices, sms, last_told}));
   } else {
     TRY(
         database.run("UPDATE usage_subject SET compute_slices = COALESCE(?, compute_slices), sm_count = COALESCE(?, "
-                     "sm_count) WHERE id = ?",
-                     {slices, sms, id}));
+                     "sm_count), last_told = ? WHERE id = ?",
+                     {slices, sms, last_told, id}));
   }
-  known = {id, whose, std::string(of.cluster), profile, compute_slices, of.sm_count};
-  return id;
+  known = {id, last_told, whose, std::string(of.cluster), profile, compute_slices, of.sm_count};
+  return {};
 }
 
-Result<std::int64_t> UsageWriter::owner_id(Database& database, std::string_view cluster, const fleet::Workload& of) {
+Result<std::int64_t> UsageWriter::owner_id(Database& database, std::string_view cluster, const fleet::Workload& of,
+                                           EpochMs told) {
   std::string name = fmt::format("{}/{}/{}/{}", cluster, of.space, of.pod, of.pod_uid);
-  if (const auto known = owners_.find(name); known != owners_.end()) return known->second;
+  const auto known = owners_.find(name);
+  if (known != owners_.end() && !is_due(known->second.id, known->second.last_told, told)) return known->second.id;
   const std::vector<Value> key = {std::string(cluster), of.space, of.pod, of.pod_uid};
-  std::int64_t id = TRY(one_number(
-      database, "SELECT id FROM usage_owner WHERE cluster = ? AND namespace = ? AND pod = ? AND pod_uid = ?", key));
-  if (id == 0) {
-    id = 1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_owner"));
-    TRY(database.run("INSERT INTO usage_owner VALUES (?, ?, ?, ?, ?)", {id, key[0], key[1], key[2], key[3]}));
+  Owner owner;
+  TRY(database.each(
+      "SELECT id, last_told FROM usage_owner WHERE cluster = ? AND namespace = ? AND pod = ? AND pod_uid = ?", key,
+      [&](const Row& row) { owner = {row.integer(0).value_or(0), row.integer(1).value_or(0)}; }));
+  if (owner.id == 0) {
+    owner = {1 + TRY(one_number(database, "SELECT COALESCE(MAX(id), 0) FROM usage_owner")), told};
+    TRY(database.run("INSERT INTO usage_owner VALUES (?, ?, ?, ?, ?, ?)",
+                     {owner.id, key[0], key[1], key[2], key[3], told}));
+  } else if (is_due(owner.id, owner.last_told, told)) {
+    owner.last_told = told;
+    TRY(database.run("UPDATE usage_owner SET last_told = ? WHERE id = ?", {told, owner.id}));
   }
   if (owners_.size() >= kKnownOwners) owners_.clear();
-  owners_.emplace(std::move(name), id);
-  return id;
+  owners_.insert_or_assign(std::move(name), owner);
+  return owner.id;
+}
+
+Result<bool> UsageWriter::drop_unnamed(Database& database, EpochMs now) {
+  const EpochMs named =
+      now - std::max({retention_.raw, retention_.five_minutes, retention_.hour}).count() - kUnnamedFor;
+  for (const Table& table : kTables)
+    for (const std::string_view one : {table.usage, table.owned})
+      if (TRY(first_bucket(database, one)) < named / 1000) return false;  // after a long stop: these go first
+  bool more = false;
+  for (const std::string_view table : {"usage_subject", "usage_owner"}) {
+    const auto step = [&](std::string_view what, std::string_view which, EpochMs time) -> Result<void> {
+      const auto changed =
+          TRY(database.change(fmt::format("{} WHERE id IN (SELECT id FROM {} WHERE {} LIMIT ?)", what, table, which),
+                              {time, kDroppedAtOnce}));
+      more |= changed == static_cast<std::uint64_t>(kDroppedAtOnce);
+      return {};
+    };
+    TRY(step(fmt::format("UPDATE {} SET last_told = ?", table), "last_told IS NULL", now));
+    TRY(step(fmt::format("DELETE FROM {}", table), "last_told < ?", named));
+  }
+  std::erase_if(owners_, [&](const auto& one) { return one.second.last_told < named; });
+  for (Subject& one : subjects_)
+    if (one.last_told < named) one = {};
+  return more;
 }
 
 Result<std::uint64_t> UsageWriter::write(Database& database, const fleet::Usage& usage,
                                          const std::function<fleet::UsageSubject(std::uint32_t)>& subject_of,
                                          EpochMs now) {
-  for (const fleet::SubjectUsage& row : usage.subjects) TRY(subject_id(database, row.subject, subject_of(row.subject)));
-  for (const fleet::OwnerUsage& row : usage.owners) TRY(subject_id(database, row.subject, subject_of(row.subject)));
-  for (const fleet::Counted& row : usage.silent) TRY(subject_id(database, row.subject, subject_of(row.subject)));
+  const auto know = [&](std::uint32_t subject, EpochMs told) {
+    return know_subject(database, subject, subject_of(subject), told);
+  };
+  for (const fleet::SubjectUsage& row : usage.subjects) TRY(know(row.subject, row.bucket));
+  for (const fleet::OwnerUsage& row : usage.owners) TRY(know(row.subject, row.bucket));
+  for (const fleet::Counted& row : usage.silent) TRY(know(row.subject, row.until));
   TRY(write_silent(database, usage.silent));
   std::uint64_t left_out = 0;
   for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour}) {
@@ -266,7 +325,7 @@ Result<void> UsageWriter::write_owners(Database& database, Resolution resolution
   keyed.reserve(rows.size());
   for (const fleet::OwnerUsage& row : rows) {
     if (row.bucket < oldest) continue;
-    const std::int64_t owner = TRY(owner_id(database, subjects_[row.subject].cluster, *row.owner));
+    const std::int64_t owner = TRY(owner_id(database, subjects_[row.subject].cluster, *row.owner, row.bucket));
     const std::int64_t instance = row.compute_instance ? std::int64_t{*row.compute_instance} : -1;
     keyed.push_back({{bucket_at(row.bucket, seconds), subjects_[row.subject].id, owner, instance}, &row});
   }
@@ -294,7 +353,7 @@ Result<void> UsageWriter::write_silent(Database& database, const std::vector<fle
   std::vector<Value> values;
   for (const fleet::Counted& row : rows) {
     const Subject& of = subjects_[row.subject];
-    const std::int64_t owner = row.owner ? TRY(owner_id(database, of.cluster, *row.owner)) : 0;
+    const std::int64_t owner = row.owner ? TRY(owner_id(database, of.cluster, *row.owner, row.until)) : 0;
     const std::int64_t instance = row.compute_instance ? std::int64_t{*row.compute_instance} : -1;
     for (const std::int64_t value : {of.id, owner, instance, std::int64_t{row.what}, row.until}) put(values, value);
   }
@@ -308,8 +367,7 @@ Result<bool> drop_old_usage(Database& database, const UsageRetention& retention,
   for (const Resolution resolution : {Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour}) {
     const std::int64_t oldest = (now - retention.of(resolution).count()) / 1000;
     for (const std::string_view table : {usage_table(resolution), owned_table(resolution)}) {
-      const std::int64_t first =
-          TRY(one_number(database, fmt::format("SELECT COALESCE(MIN(bucket), 9223372036854775807) FROM {}", table)));
+      const std::int64_t first = TRY(first_bucket(database, table));
       if (first >= oldest) continue;
       TRY(database.run(fmt::format("DELETE FROM {} WHERE bucket = ?", table), {first}));
       more = true;

@@ -51,17 +51,25 @@ class UsageWriter {
   /// After a transaction that was rolled back: the numbers that it gave are not there.
   void forget();
 
+  /// Subjects and owners that nothing which is kept names any longer go: a bounded step, true while there may be more.
+  Result<bool> drop_unnamed(Database& database, EpochMs now);
+
  private:
   struct Subject {
     std::int64_t id = 0;      ///< 0: not known yet
+    EpochMs last_told = 0;    ///< as it is in the database
     std::uint64_t whose = 0;  ///< a hash: numbers are given to others in time
     std::string cluster;
     std::string profile;
     std::optional<unsigned> compute_slices;
     std::optional<unsigned> sm_count;
   };
-  Result<std::int64_t> subject_id(Database& database, std::uint32_t number, const fleet::UsageSubject& of);
-  Result<std::int64_t> owner_id(Database& database, std::string_view cluster, const fleet::Workload& of);
+  struct Owner {
+    std::int64_t id = 0;
+    EpochMs last_told = 0;  ///< as it is in the database
+  };
+  Result<void> know_subject(Database& database, std::uint32_t number, const fleet::UsageSubject& of, EpochMs told);
+  Result<std::int64_t> owner_id(Database& database, std::string_view cluster, const fleet::Workload& of, EpochMs told);
   Result<void> write_subjects(Database& database, Resolution resolution, const std::vector<fleet::SubjectUsage>& rows,
                               EpochMs oldest);
   Result<void> write_owners(Database& database, Resolution resolution, const std::vector<fleet::OwnerUsage>& rows,
@@ -71,7 +79,7 @@ class UsageWriter {
   const Milliseconds span_;
   const UsageRetention retention_;
   std::vector<Subject> subjects_;  ///< by the fleet's number
-  std::unordered_map<std::string, std::int64_t> owners_;
+  std::unordered_map<std::string, Owner> owners_;
 };
 
 /// Drops at most one bucket's rows of each table that is older than it is kept; true while there may be more.
