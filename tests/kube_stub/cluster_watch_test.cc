@@ -90,8 +90,10 @@ TEST_F(ClusterWatchTest, KeepsThePodsThatAskForGpusOrHoldOne) {
 TEST_F(ClusterWatchTest, ANodeIsGoneWhenTheApiShowsItGoneAndNotWhileItIsSilent) {
   start();
   stub->go_away();
-  EXPECT_TRUE(
-      eventually([&] { return !watch->stats()[0].watch.connected && !watch->stats()[0].watch.last_error.empty(); }));
+  EXPECT_TRUE(eventually([&] {
+    const auto pods = watch->stats().lists[0].watch;
+    return !pods.connected && !pods.last_error.empty();
+  }));
   EXPECT_TRUE(latest.get()->node("default", "w-1"));
   EXPECT_TRUE(latest.get()->gone.empty());
   ASSERT_TRUE(stub->come_back());
