@@ -147,7 +147,8 @@ Json ControlPlane::get(const std::string& path) {
 
 std::vector<Json> ControlPlane::requests() {
   std::vector<Json> out;
-  for (const auto line : split(text_of(folder_.path() / "k" / "audit.log"), '\n'))
+  const std::string text = text_of(folder_.path() / "k" / "audit.log");
+  for (const auto line : split(text, '\n'))
     if (Json request = Json::parse(line, nullptr, false); request.is_object()) out.push_back(std::move(request));
   return out;
 }
