@@ -189,7 +189,7 @@ Result<void> set_debug(Options& options, std::string_view value) {
 }  // namespace
 
 bool is_foreign_variable(std::string_view name) {
-  static constexpr std::string_view kOthers[] = {"TESSERA_BUILD", "TESSERA_PEERS", "TESSERA_PROFILE",
+  static constexpr std::string_view kOthers[] = {"TESSERA_BUILD", "TESSERA_KUBE", "TESSERA_PEERS", "TESSERA_PROFILE",
                                                  "TESSERA_VERSION"};
   static constexpr std::string_view kOthersPrefixes[] = {"TESSERA_JOURNAL_", "TESSERA_KILL", "TESSERA_METER_",
                                                          "TESSERA_OUTAGE_", "TESSERA_SIM_"};

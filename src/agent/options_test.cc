@@ -338,6 +338,7 @@ TEST(Options, WarnOfVariablesOfDcgmExporterThatAreUnknown) {
 TEST(Options, LeaveOtherPeoplesVariablesAlone) {
   Variables variables{{"TESSERA_SIM_STATE", "/x"},
                       {"TESSERA_SIM_SCENARIO", "/y"},
+                      {"TESSERA_KUBE", "/z"},
                       {"TESSERA_PEERS", "/z"},
                       {"TESSERA_PROFILE", "x"},
                       {"DCGM_HOME", "/x"},

@@ -171,8 +171,9 @@ std::string explain(const CLI::App& app, const std::vector<std::string>& argumen
   for (const auto* option : at->get_options()) known.push_back(option->get_name());
   for (const auto* command : at->get_subcommands([](const CLI::App*) { return true; }))
     known.push_back(command->get_name());
-  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const auto others = static_cast<std::ptrdiff_t>(known.size());
   if (at != &app) known.push_back(at->get_name());
+  const std::vector<std::string_view> candidates(known.begin(), known.begin() + others);
   std::string out = error.what();
   const bool names_none = error.get_name() == "RequiredError";  // it misses a command, and does not say what it got
   for (const auto& argument : arguments) {

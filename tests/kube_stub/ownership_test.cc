@@ -83,7 +83,7 @@ TEST(Access, IsWhatRolesSayAndNobodyGrantsMoreThanHeHas) {
   EXPECT_FALSE(is_allowed(store, {user, "get", "", "secrets", "x", "yours"}));
   EXPECT_FALSE(is_allowed(store, {user, "get", "", "secrets", "x", ""}));
   Json granted = role;
-  granted["rules"] = {role["rules"][0]};
+  granted["rules"] = Json::array({role["rules"][0]});
   EXPECT_TRUE(may_grant(store, user, granted));
   granted["rules"][0]["verbs"].push_back("delete");
   EXPECT_FALSE(may_grant(store, user, granted));
