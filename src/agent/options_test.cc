@@ -336,14 +336,9 @@ TEST(Options, WarnOfVariablesOfDcgmExporterThatAreUnknown) {
 }
 
 TEST(Options, LeaveOtherPeoplesVariablesAlone) {
-  Variables variables{{"TESSERA_SIM_STATE", "/x"},
-                      {"TESSERA_SIM_SCENARIO", "/y"},
-                      {"TESSERA_KUBE", "/z"},
-                      {"TESSERA_PEERS", "/z"},
-                      {"TESSERA_PROFILE", "x"},
-                      {"DCGM_HOME", "/x"},
-                      {"TESSERAE", "x"},
-                      {"NVIDIA_VISIBLE_DEVICES", "all"}};
+  Variables variables{{"TESSERA_SIM_STATE", "/x"}, {"TESSERA_SIM_SCENARIO", "/y"},   {"TESSERA_KUBE", "/z"},
+                      {"TESSERA_PEERS", "/z"},     {"TESSERA_PROFILE", "x"},         {"DCGM_HOME", "/x"},
+                      {"TESSERAE", "x"},           {"NVIDIA_VISIBLE_DEVICES", "all"}};
   for (const std::string_view service : {"TESSERA_AGENT", "TESSERA", "DCGM_EXPORTER", "DCGM_EXPORTER_SERVICE"})
     for (const std::string_view part : {"SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_9400_TCP",
                                         "PORT_9400_TCP_PROTO", "PORT_9400_TCP_PORT", "PORT_9400_TCP_ADDR"})
