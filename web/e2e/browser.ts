@@ -23,12 +23,15 @@ export interface Look {
   width?: number;
   height?: number;
   language?: string;
+  /** Whether the reader's system asks for less motion: it does, for pictures that are the same each time. */
+  moves?: boolean;
+  zone?: string;
 }
 
 export async function open(browser: Browser, look: Look = {}): Promise<{ context: BrowserContext; page: Page; wrong: string[] }> {
   const context = await browser.newContext({
     viewport: { width: look.width ?? 1440, height: look.height ?? 900 }, colorScheme: look.theme ?? 'light',
-    locale: look.language ?? 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce', acceptDownloads: true,
+    locale: look.language ?? 'en-US', timezoneId: look.zone ?? 'UTC', reducedMotion: look.moves ? 'no-preference' : 'reduce', acceptDownloads: true,
   });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();

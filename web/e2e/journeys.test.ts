@@ -147,6 +147,70 @@ describe.skipIf(!chromiumAt)('journeys', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('keeps the zone in the address, so that two read the same times', async () => {
+    const { page, wrong } = await visit(`/inventory/worker-01/${mig}`, { zone: 'Asia/Seoul' });
+    await page.locator('.zone', { hasText: 'UTC+9' }).waitFor();
+    await page.locator('summary[aria-label="View settings"]').click();
+    await page.getByLabel('Time zone').selectOption('utc');
+    await page.waitForURL(/zone=utc/);
+    const address = page.url();
+    await close();
+    const other = await visit(address.slice(app.length), { zone: 'Asia/Seoul' });
+    await other.page.locator('.zone', { hasText: /^UTC$/ }).waitFor();
+    await other.page.locator('.nav a', { hasText: 'Pods' }).click();
+    await other.page.waitForURL(/\/pods\?zone=utc/);
+    expect([...wrong, ...other.wrong]).toEqual([]);
+  });
+
+  it('reads and zooms a chart from the keyboard', async () => {
+    const { page, wrong } = await visit(`/inventory/worker-01/${mig}`);
+    const chart = page.locator('figure.chart').first();
+    await chart.locator('.plot').focus();
+    const read = () => chart.locator('figcaption .num').first().innerText();
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(read).toMatch(/^\d{4}-\d\d-\d\d /);
+    const last = await read();
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(async () => (await read()) < last).toBe(true);
+    await page.keyboard.press('+');
+    await page.waitForURL(/from=.*to=/);
+    const length = () => {
+      const asked = new URL(page.url()).searchParams;
+      return Date.parse(asked.get('to')!) - Date.parse(asked.get('from')!);
+    };
+    expect(length()).toBe(1_800_000);
+    await chart.locator('.plot').focus();
+    await page.keyboard.press('-');
+    await expect.poll(length).toBe(3_600_000);
+    await page.keyboard.press('0');
+    await page.waitForURL((url) => !url.searchParams.has('from'));
+    expect(wrong).toEqual([]);
+  });
+
+  it('writes what a page holds whole as CSV too', async () => {
+    const { page } = await visit('/pods/serving/llm-7b-0');
+    const panel = page.locator('section', { has: page.getByRole('heading', { name: 'What it holds against what it uses' }) });
+    const download = page.waitForEvent('download');
+    await panel.getByRole('button', { name: 'CSV' }).click();
+    const table = readFileSync(await (await download).path(), 'utf8').trim().split('\r\n');
+    expect(table[0]).toMatch(/^deviceId,/);
+    expect(table.length).toBeGreaterThan(1);
+  });
+
+  it('moves nothing for a reader who asks for less motion', async () => {
+    const slow = async (moves: boolean) => {
+      const { context, page } = await open(browser, { moves });
+      await page.route('**/gpu/pods**', () => undefined); // no reply: the place holder stays
+      await page.goto(`${app}/pods`);
+      await page.locator('.skeleton span').first().waitFor();
+      const names = await page.evaluate(() => [...document.querySelectorAll('.skeleton span')].map((one) => getComputedStyle(one).animationName));
+      await context.close();
+      return names;
+    };
+    expect(new Set(await slow(false))).toEqual(new Set(['none']));
+    expect(new Set(await slow(true))).not.toContain('none');
+  });
+
   it('reaches a GPU of the heat map by arrows', async () => {
     const { page } = await visit('/');
     await page.locator('canvas').focus();

@@ -1,9 +1,9 @@
 // Signing in at an issuer: out of the dashboard and back.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumAt, launch, open } from './browser';
+import { chromiumAt, launch, open, violations } from './browser';
 import { Fleet, until } from './fleet';
 import { Issuer } from './issuer';
 import { push } from '../tools/fleet.mjs';
@@ -69,6 +69,17 @@ describe.skipIf(!chromiumAt)('a server with an issuer', () => {
     await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
     expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
     expect(policy()).toEqual([]);
+  });
+
+  it('asks in a dialog in which axe finds nothing, light or dark', async () => {
+    const { page } = await visit();
+    await page.evaluate(readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8'));
+    await button(page).waitFor();
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.waitForFunction((shown) => document.documentElement.dataset['theme'] === shown, theme);
+      expect(await violations(page), theme).toEqual([]);
+    }
   });
 
   it('asks again when the token has expired, and keeps what is shown', { timeout: 90_000 }, async () => {

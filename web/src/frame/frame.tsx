@@ -13,7 +13,7 @@ import { closeOtherMenus, Menu } from './menu';
 import { navigation, othersMissing, pageAt, type Page } from './pages';
 import { RangePicker } from './range_picker';
 import { Search } from './search';
-import { credential, expired, signOut, theme, tokenUntil, zone, type Theme, type Zone } from './settings';
+import { chooseZone, credential, expired, signOut, theme, tokenUntil, zone, type Theme, type Zone } from './settings';
 import { SignIn } from './sign_in';
 import { href, path } from './url';
 
@@ -52,7 +52,7 @@ function View() {
     <Menu button={<Icon name="settings" />} label={t('frame.view')}>
       <Select label={t('frame.theme')} value={theme.value} of={(['auto', 'light', 'dark'] as const).map((one) => [one, t(`theme.${one}`)])} pick={(value) => (theme.value = value as Theme)} />
       <Select label={t('frame.language')} value={language.value} of={Object.entries(languages)} pick={(value) => (language.value = value as Language)} />
-      <Select label={t('frame.zone')} value={zone.value} of={[['local', t('zone.local')], ['utc', 'UTC']]} pick={(value) => (zone.value = value as Zone)} />
+      <Select label={t('frame.zone')} value={zone.value} of={[['local', t('zone.local')], ['utc', 'UTC']]} pick={(value) => chooseZone(value as Zone)} />
       <Who />
       <button type="button" class="button" onClick={() => (helpOpen.value = true)}><Icon name="help" /> {t('help.title')}</button>
     </Menu>
@@ -74,11 +74,12 @@ function Help() {
     ['/', t('help.search')], ['?', t('help.help')], ['.', t('help.pause')], ['r', t('help.refresh')], ['t', t('help.theme')],
     ...navigation.map((one): [string, string] => [`g ${one.key}`, t(one.name)]),
     ['← → ↑ ↓', t('help.map')],
+    ['← →', t('help.read')], ['+ -', t('help.zoom')], ['0', t('help.lastHour')],
   ];
   return (
     <Dialog title={t('help.title')} close={() => (helpOpen.value = false)}>
       <dl class="keys">
-        {keys.map(([key, what]) => <div key={key}><dt>{key.split(' ').map((one) => <kbd key={one}>{one}</kbd>)}</dt><dd>{what}</dd></div>)}
+        {keys.map(([key, what]) => <div key={what}><dt>{key.split(' ').map((one) => <kbd key={one}>{one}</kbd>)}</dt><dd>{what}</dd></div>)}
       </dl>
       <p class="quiet">{t('help.charts')}</p>
     </Dialog>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lengthOf, rangeOf } from './range';
+import { lengthOf, rangeOf, zoomed } from './range';
 import { parseMoment } from './range_picker';
 
 const now = Date.UTC(2026, 6, 31, 12);
@@ -22,5 +22,13 @@ describe('time range', () => {
     expect(parseMoment('2026-07-31 10:00', true)).toBe(Date.UTC(2026, 6, 31, 10));
     expect(parseMoment('2026-02-31 10:00', true)).toBeNaN();
     expect(parseMoment('yesterday', true)).toBeNaN();
+  });
+  it('zooms about a moment, never into the future and never to nothing', () => {
+    const hour = { from: now - 3_600_000, to: now };
+    expect(zoomed(hour, now - 900_000, 0.5, now)).toEqual({ from: now - 900_000 - 1_350_000, to: now - 900_000 + 450_000 });
+    expect(zoomed(hour, now - 1_800_000, 2, now)).toEqual({ from: now - 7_200_000, to: now });
+    expect(zoomed(hour, now - 1_800_000, 2, now + 86_400_000)).toEqual({ from: now - 5_400_000, to: now + 1_800_000 });
+    const least = zoomed({ from: now - 60_000, to: now }, now - 30_000, 0.5, now);
+    expect(least.to - least.from).toBe(60_000);
   });
 });

@@ -37,6 +37,16 @@ export const range = computed<Range>(() => {
 /** What names the range but not the moment: a key for what is read. */
 export const rangeKey = computed(() => (range.value.relative ?? `${range.value.from}-${range.value.to}`));
 
+const kLeast = 60_000; // ms: samples are half of it apart
+
+/** Closer (half) or wider (2) about a moment, never into the future. */
+export function zoomed({ from, to }: Pick<Range, 'from' | 'to'>, about: number, factor: number, now: number): { from: number; to: number } {
+  const length = Math.max(kLeast, (to - from) * factor);
+  const share = (about - from) / (to - from);
+  const end = Math.min(now, about + length * (1 - share));
+  return { from: end - length, to: end };
+}
+
 export function setRelative(relative: string): void {
   setQuery({ range: relative === '1h' ? null : relative, from: null, to: null }, false);
 }

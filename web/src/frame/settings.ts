@@ -1,5 +1,6 @@
 // What one reader has chosen on this machine: theme, language, zone. Kept in the browser, where it lets us.
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
+import { query, setQuery } from './url';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Zone = 'local' | 'utc';
@@ -32,7 +33,13 @@ function oneOf<T extends string>(value: string | null, all: readonly T[], otherw
 }
 
 export const theme = signal<Theme>(oneOf(stored('theme'), ['auto', 'light', 'dark'], 'auto'));
-export const zone = signal<Zone>(oneOf(stored('zone'), ['local', 'utc'], 'local'));
+const ownZone = signal<Zone>(oneOf(stored('zone'), ['local', 'utc'], 'local'));
+/** A link says its own, so that two who look at it read the same times. */
+export const zone = computed<Zone>(() => oneOf(query.value.get('zone'), ['local', 'utc'], ownZone.value));
+export function chooseZone(next: Zone): void {
+  ownZone.value = next;
+  setQuery({ zone: next === 'utc' ? next : null });
+}
 const dark = window.matchMedia?.('(prefers-color-scheme: dark)');
 const systemIsDark = signal(dark?.matches ?? false);
 dark?.addEventListener?.('change', (event) => (systemIsDark.value = event.matches));
@@ -41,12 +48,13 @@ dark?.addEventListener?.('change', (event) => (systemIsDark.value = event.matche
 export const shownTheme = signal<'light' | 'dark'>('light');
 
 export function applySettings(): void {
+  if (zone.value === 'utc') setQuery({ zone: 'utc' });
   effect(() => {
     shownTheme.value = theme.value === 'auto' ? (systemIsDark.value ? 'dark' : 'light') : theme.value;
     document.documentElement.dataset['theme'] = shownTheme.value;
     keep('theme', theme.value);
   });
-  effect(() => keep('zone', zone.value));
+  effect(() => keep('zone', ownZone.value));
 }
 
 export const language = { read: () => stored('language'), keep: (value: string) => keep('language', value) };

@@ -17,10 +17,10 @@ describe('addresses', () => {
     expect(match('/pods', '/pods/ml')).toBeNull();
     expect(match('/pods/:namespace/:pod', '/pods/ml/%zz')).toBeNull();
   });
-  it('takes range and cluster along, and no filter', () => {
-    go('/k8s-monitor/inventory?view=devices&use=idle&range=6h&cluster=east');
+  it('takes range, zone and cluster along, and no filter', () => {
+    go('/k8s-monitor/inventory?view=devices&use=idle&range=6h&zone=utc&cluster=east');
     expect(path.value).toBe('/inventory');
-    expect(href('/pods?team=vision')).toBe('/k8s-monitor/pods?team=vision&range=6h&cluster=east');
+    expect(href('/pods?team=vision')).toBe('/k8s-monitor/pods?team=vision&range=6h&zone=utc&cluster=east');
   });
   it('drops what is empty', () => {
     go('/k8s-monitor/pods?namespace=ml&use=idle');

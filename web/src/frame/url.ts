@@ -15,7 +15,7 @@ export const path = signal('/');
 export const query = signal(new URLSearchParams());
 
 /** What goes along from page to page. */
-const kept = ['range', 'from', 'to', 'cluster'];
+const kept = ['range', 'from', 'to', 'zone', 'cluster'];
 
 function read(): void {
   const here = window.location.pathname;

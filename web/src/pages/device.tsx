@@ -9,7 +9,7 @@ import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { LayoutTimeline, MigMap, UsageByProfile } from '../maps/mig';
 import { Chart, type Line } from '../ui/chart';
-import { CsvButton, Rows, type Column } from '../ui/table';
+import { CsvButton, Rows, RowsCsv, type Column } from '../ui/table';
 import { Badge, Coverage, Facts, nodeHref, Notice, Nothing, PageHead, Panel, PodLink, Shown, Tile } from '../ui/parts';
 import { absent, bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, since, watts } from '../ui/format';
 import { idleFor } from './overview';
@@ -72,7 +72,7 @@ function Inside({ device }: { device: DeviceDetail }) {
       <div class="columns">
         <div class="stack">
           <Panel title={t('problems.title')}><Findings of={device.findings} /></Panel>
-          <Panel title={t('device.xids')}><Xids of={device.xids} /></Panel>
+          <Panel title={t('device.xids')} tools={<RowsCsv rows={device.xids} file={`${device.id}-xids`} />}><Xids of={device.xids} /></Panel>
           <Holders device={device} />
         </div>
         <About device={device} />

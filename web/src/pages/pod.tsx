@@ -8,7 +8,7 @@ import { range, rangeKey } from '../frame/range';
 import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { Chart, type Line } from '../ui/chart';
-import { CsvButton, Rows, type Column } from '../ui/table';
+import { CsvButton, Rows, RowsCsv, type Column } from '../ui/table';
 import { Badge, Coverage, DeviceLink, Facts, Meter, Notice, Nothing, PageHead, Panel, Shown, Tile, nodeHref } from '../ui/parts';
 import { absent, bytes, bytesOf, count, moment, number, percent, ratio, shareOf, since } from '../ui/format';
 import { weightedSeries } from './weighted';
@@ -58,7 +58,7 @@ function Inside({ pod }: { pod: Pod }) {
         <Tile label={t('pod.parts')} value={count(pod.parts.length)} note={t('pod.slices', { slices: number(pod.utilization.allocatedWeight, 0), whole: number(pod.utilization.deviceWeight, 0) })} />
         <Tile label={t('overview.sessions')} value={count(pod.sessionCount)} />
       </div>
-      <Panel title={t('pod.partsTitle')}><Parts pod={pod} /></Panel>
+      <Panel title={t('pod.partsTitle')} tools={<RowsCsv rows={pod.parts} file={`${pod.name ?? pod.uid}-gpus`} />}><Parts pod={pod} /></Panel>
       <OverTime pod={pod} />
       <PodSessions namespace={pod.namespace} pod={pod.uid ?? pod.name ?? ''} cluster={pod.cluster} />
       <About pod={pod} />

@@ -7,7 +7,7 @@ import type { AuditRow, Key, KeyWish, MigProfile, Model, NewKey, Node, Scope, Se
 import { Dialog } from '../frame/dialog';
 import { query, setQuery } from '../frame/url';
 import { t, word } from '../i18n';
-import { ApiTable, Rows, type Column } from '../ui/table';
+import { ApiTable, Rows, RowsCsv, type Column } from '../ui/table';
 import { Badge, Choice, Coverage, Facts, FailureNotice, nodeHref, Notice, PageHead, Panel, Shown } from '../ui/parts';
 import { absent, bytes, count, duration, moment, percent, since } from '../ui/format';
 
@@ -71,7 +71,7 @@ function Senders({ of }: { of: Sender[] }) {
     { title: t('settings.lastRefusal'), rest: true, cell: (one) => <span class="breakable">{one.lastRefusal ?? absent}</span> },
   ];
   return (
-    <Panel title={t('settings.senders')} note={t('settings.sendersNote')}>
+    <Panel title={t('settings.senders')} note={t('settings.sendersNote')} tools={<RowsCsv rows={of} file="senders" />}>
       <Rows rows={of} columns={columns} rowKey={(one) => `${one.agent} ${one.address}`} caption={t('settings.senders')} />
     </Panel>
   );

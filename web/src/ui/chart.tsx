@@ -1,10 +1,11 @@
-// Lines over time. All charts of a page share their cursor; dragging picks a range, a double click goes back to the last hour.
+// Lines over time. All charts of a page share their cursor; dragging picks a range, a double click goes back to the last hour. From
+// the keyboard: arrows move the cursor, + and - zoom about it, 0 is the last hour.
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'preact/hooks';
 import { shownTheme, zone } from '../frame/settings';
 import { language, t } from '../i18n';
-import { range, setAbsolute, setRelative } from '../frame/range';
+import { range, setAbsolute, setRelative, zoomed } from '../frame/range';
 import { absent, moment } from './format';
 
 export interface Line {
@@ -34,7 +35,6 @@ const sync = uPlot.sync('page');
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
-
 
 /** Ticks of the time axis, on a 24 h clock. */
 function timeTicks(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
@@ -94,6 +94,24 @@ function options(props: Props, width: number, legend: (index: number | null) => 
 }
 const kFont = '11px';
 
+/** What a key does to a chart; false: nothing. */
+function act(key: string, plot: uPlot, times: number[]): boolean {
+  const at = plot.cursor.idx ?? times.length - 1;
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  const factor = { '+': 0.5, '=': 0.5, '-': 2 }[key];
+  if (step !== undefined && times.length > 0) {
+    const next = times[Math.min(times.length - 1, Math.max(0, plot.cursor.idx === null ? at : at + step))]!;
+    plot.setCursor({ left: plot.valToPos(next, 'x'), top: plot.over.clientHeight / 2 });
+  } else if (factor !== undefined) {
+    const asked = range.peek();
+    const { from, to } = zoomed(asked, plot.cursor.idx != null && times[at] !== undefined ? times[at]! * 1000 : (asked.from + asked.to) / 2, factor, Date.now());
+    setAbsolute(Math.round(from), Math.round(to));
+  } else if (key === '0') {
+    setRelative('1h');
+  } else return false;
+  return true;
+}
+
 function lastKnown(line: Line): number | null {
   for (let i = line.values.length - 1; i >= 0; i--) if (line.values[i] !== null) return line.values[i]!;
   return null;
@@ -136,6 +154,12 @@ export function Chart(props: Props) {
     tell(plot.current?.cursor.idx ?? null);
   }, [props.times, props.lines, shape]);
 
+  const pressed = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !plot.current || !act(event.key, plot.current, now.current.times)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
   const summary = props.lines.map((line) => `${line.name} ${lastKnown(line) === null ? absent : props.unit(lastKnown(line))}`).join(', ');
   return (
     <figure class="chart">
@@ -150,7 +174,7 @@ export function Chart(props: Props) {
           ))}
         </ul>
       </figcaption>
-      <div ref={box} class="plot" role="img" aria-label={t('chart.label', { title: props.title, values: summary })} />
+      <div ref={box} class="plot" role="img" tabIndex={0} onKeyDown={pressed} aria-label={t('chart.label', { title: props.title, values: summary })} />
     </figure>
   );
 }

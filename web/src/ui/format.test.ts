@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { language } from '../i18n';
-import { zone } from '../frame/settings';
+import { chooseZone } from '../frame/settings';
 import { bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, seconds, shareOf, watts } from './format';
 
 beforeEach(() => {
   language.value = 'en';
-  zone.value = 'utc';
+  chooseZone('utc');
 });
 
 describe('numbers', () => {

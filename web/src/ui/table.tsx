@@ -1,7 +1,8 @@
 // A table of the API: sorted and cut by the server, so that it holds at any size; with its CSV.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { address, downloadCsv, Failure, get, type Parameters } from '../api/client';
+import { address, downloadCsv, Failure, get, save, type Parameters } from '../api/client';
+import { csvOf } from '../api/csv';
 import { useRead } from '../api/use';
 import type { Path } from '../api/schema';
 import { t } from '../i18n';
@@ -98,6 +99,16 @@ export function CsvButton(props: { path: Path; parameters: Parameters; named: Re
       </button>
       {failure && <FailureNotice failure={failure} />}
     </>
+  );
+}
+
+/** Of rows that the page holds whole. */
+export function RowsCsv(props: { rows: readonly object[]; file: string }) {
+  if (props.rows.length === 0) return null;
+  return (
+    <button type="button" class="button small no-print" onClick={() => save(new Blob([csvOf(props.rows)], { type: 'text/csv' }), `${props.file}.csv`)}>
+      <Icon name="download" /> {t('table.csv')}
+    </button>
   );
 }
 
