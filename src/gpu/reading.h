@@ -1,10 +1,10 @@
 #pragma once
 // The numbers that a device or an instance can report, each with its unit. Absent on this board means absent: never 0.
-#include <array>
-#include <bitset>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace tessera::gpu {
 
@@ -69,24 +69,42 @@ enum class Reading : std::uint8_t {
 };
 inline constexpr std::size_t kReadingCount = static_cast<std::size_t>(Reading::kCount);
 
-/// The readings of one subject at one time.
-class Readings {
+/// A value for some of the readings. Takes room for those alone: an instance has a quarter of what a device has.
+template <class T>
+class ByReading {
  public:
-  void set(Reading reading, double value) {
-    values_[index(reading)] = value;
-    present_.set(index(reading));
+  void set(Reading reading, T value) {
+    const auto place = values_.begin() + place_of(reading);
+    if (has(reading)) {
+      *place = value;
+      return;
+    }
+    values_.insert(place, value);
+    present_ |= bit(reading);
   }
-  void clear(Reading reading) { present_.reset(index(reading)); }
-  std::optional<double> operator[](Reading reading) const {
-    if (!present_.test(index(reading))) return std::nullopt;
-    return values_[index(reading)];
+  void clear(Reading reading) {
+    if (!has(reading)) return;
+    values_.erase(values_.begin() + place_of(reading));
+    present_ &= ~bit(reading);
   }
-  bool operator==(const Readings&) const = default;
+  std::optional<T> operator[](Reading reading) const {
+    if (!has(reading)) return std::nullopt;
+    return values_[static_cast<std::size_t>(place_of(reading))];
+  }
+  bool operator==(const ByReading&) const = default;
 
  private:
-  static constexpr std::size_t index(Reading reading) { return static_cast<std::size_t>(reading); }
-  std::array<double, kReadingCount> values_{};
-  std::bitset<kReadingCount> present_;
+  static_assert(kReadingCount <= 64);
+  static constexpr std::uint64_t bit(Reading reading) { return std::uint64_t{1} << static_cast<unsigned>(reading); }
+  bool has(Reading reading) const { return (present_ & bit(reading)) != 0; }
+  /// How many of those before it are there.
+  std::ptrdiff_t place_of(Reading reading) const { return std::popcount(present_ & (bit(reading) - 1)); }
+
+  std::uint64_t present_ = 0;
+  std::vector<T> values_;  ///< of those present, in their order
 };
+
+/// The readings of one subject at one time.
+using Readings = ByReading<double>;
 
 }  // namespace tessera::gpu

@@ -49,8 +49,8 @@ void Fleet::forget(Slot slot) {
   if (slot == kNothing) return;
   SlotState& state = slots_[slot];
   if (state.says == Says::Reading) {
-    Slot& believed = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
-    if (believed == slot) believed = kNothing;
+    gpu::ByReading<Slot>& believed = subjects_[state.subject].believed;
+    if (believed[state.reading] == slot) believed.clear(state.reading);
   }
   count_slot(state, -1);
   if (state.has_row() && --rows_[state.detail].slots == 0) {

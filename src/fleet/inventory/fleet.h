@@ -147,13 +147,15 @@ class Fleet {
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
-  /// A device or a part of one: where it is, and which slot is believed for each reading.
-  struct Subject {
+  struct Place {
     std::uint32_t node = 0;
     std::uint32_t device = 0;  ///< position in the node's devices
+  };
+  /// A device or a part of one: where it is, and which slot is believed for each reading.
+  struct Subject : Place {
     Part part;
     std::uint32_t slots = 0;  ///< that tell of it
-    std::array<Slot, gpu::kReadingCount> believed{};
+    gpu::ByReading<Slot> believed;
   };
   /// A session or an allocation, running or not: its series may pause and come back.
   struct Row {
@@ -191,7 +193,7 @@ class Fleet {
   };
 
   Node& edit(std::uint32_t node);
-  Device& device_of(const Subject& subject) { return edit(subject.node).devices[subject.device]; }
+  Device& device_of(const Place& place) { return edit(place.node).devices[place.device]; }
 
   std::uint32_t next_subject() const { return next_of(free_subjects_, subjects_.size()); }
   std::uint32_t next_node() const { return next_of(free_nodes_, nodes_.size()); }
@@ -219,9 +221,9 @@ class Fleet {
   void take_out(std::uint32_t node, std::uint32_t position);
   void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
   bool learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time);
-  void learn_device_facts(const Subject& subject, Labels labels, EpochMs time);
-  void learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time);
-  void learn_profile(const Subject& subject, Labels labels);
+  void learn_device_facts(const Place& place, Labels labels, EpochMs time);
+  void learn_instance_facts(const Place& place, const Part& part, Labels labels, EpochMs time);
+  void learn_profile(const Place& place, Labels labels);
   std::uint32_t learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
                               EpochMs time);
   std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,

@@ -45,24 +45,25 @@ void set(std::shared_ptr<const T>& facts, Field T::* field, const Value& value) 
 // Of several sources that tell one reading of one subject, one is believed until it has been silent for two intervals;
 // the agent is believed at once. A source's own series follow each other when a pod comes or goes.
 bool Fleet::believe(const SlotState& state, Slot slot, EpochMs time) {
-  Slot& now = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
+  gpu::ByReading<Slot>& believed = subjects_[state.subject].believed;
+  const std::optional<Slot> now = believed[state.reading];
   if (now == slot) return true;
-  if (now != kNothing) {
-    const SlotState& other = slots_[now];
+  if (now) {
+    const SlotState& other = slots_[*now];
     const bool better = state.origin > other.origin;
     const bool next = state.source == other.source && state.origin == other.origin && time > other.last;
     const bool alive = time - other.last <= 2 * options_.interval.count();
     if (alive && !better && !next) return false;
   }
-  now = slot;
+  believed.set(state.reading, slot);
   return true;
 }
 
 /// Its source is the one that is believed, or nobody is: what it says besides the number stands. Where several share a
 /// part, one exporter tells each number once for each of them.
 bool Fleet::speaks_for(const SlotState& state) const {
-  const Slot now = subjects_[state.subject].believed[static_cast<std::size_t>(state.reading)];
-  return now == kNothing || (slots_[now].source == state.source && slots_[now].origin == state.origin);
+  const std::optional<Slot> now = subjects_[state.subject].believed[state.reading];
+  return !now || (slots_[*now].source == state.source && slots_[*now].origin == state.origin);
 }
 
 bool Fleet::SlotState::has_row() const {
@@ -322,9 +323,8 @@ void Fleet::end(Slot slot, EpochMs time) {
   switch (state.says) {
     case Says::Reading: {
       let_go(state, device, time);
-      Slot& believed = subject.believed[static_cast<std::size_t>(state.reading)];
-      if (believed != slot) return;
-      believed = kNothing;
+      if (subject.believed[state.reading] != slot) return;
+      subject.believed.clear(state.reading);
       measure(state, std::nullopt, time);
       if (!subject.part.gpu_instance) return device.readings.clear(state.reading);
       if (Instance* instance = find_instance(device, subject.part)) {

@@ -94,13 +94,13 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
 }
 
 bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time) {
-  const Subject subject = subjects_[state.subject];  // a copy: more of them may come
+  const Place place = subjects_[state.subject];  // a copy: more of them may come
   const Holder holder = holder_of(labels);
   const Part gpu_instance{told.gpu_instance, {}};
   switch (state.says) {
     case Says::Reading:
-      learn_device_facts(subject, labels, time);
-      if (told.gpu_instance) learn_instance_facts(subject, gpu_instance, labels, time);
+      learn_device_facts(place, labels, time);
+      if (told.gpu_instance) learn_instance_facts(place, gpu_instance, labels, time);
       if (!holder.empty()) state.detail = learn_allocation(identity, gpu_instance, labels, holder, time);
       return true;
     case Says::AllocationInfo:
@@ -129,13 +129,13 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
       if (!told.gpu_instance) return false;
       state.detail = told.compute_instance.value_or(kNone);
       state.metered = metered(identity, told, time);
-      learn_instance_facts(subject, told, labels, time);
+      learn_instance_facts(place, told, labels, time);
       return true;
     case Says::ProfileInfo:
-      learn_profile(subject, labels);
+      learn_profile(place, labels);
       return true;
     default:
-      learn_device_facts(subject, labels, time);
+      learn_device_facts(place, labels, time);
       return true;
   }
 }
@@ -276,14 +276,14 @@ std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   return entry->second;
 }
 
-void Fleet::learn_device_facts(const Subject& subject, Labels labels, EpochMs time) {
-  const auto& known = nodes_[subject.node].node->devices[subject.device].facts;
+void Fleet::learn_device_facts(const Place& place, Labels labels, EpochMs time) {
+  const auto& known = nodes_[place.node].node->devices[place.device].facts;
   // Most series repeat what the first has told.
   const std::string_view model = exporters_label(labels, "modelName");
   if (!model.empty() && known->name == model &&
       known->driver_version == exporters_label(labels, "DCGM_FI_DRIVER_VERSION"))
     return;
-  Device& device = device_of(subject);
+  Device& device = device_of(place);
   DeviceFacts facts = *device.facts;
   take(facts.name, exporters_label(labels, "modelName"));
   take(facts.name, exporters_label(labels, "model"));
@@ -300,8 +300,8 @@ void Fleet::learn_device_facts(const Subject& subject, Labels labels, EpochMs ti
   replace_if_new(device.facts, std::move(facts));
 }
 
-void Fleet::learn_instance_facts(const Subject& subject, const Part& part, Labels labels, EpochMs time) {
-  Device& device = device_of(subject);
+void Fleet::learn_instance_facts(const Place& place, const Part& part, Labels labels, EpochMs time) {
+  Device& device = device_of(place);
   const bool fresh = !find_instance(device, part);
   Instance& instance = instance_at(device, part, time);
   InstanceFacts facts = *instance.facts;
@@ -317,7 +317,7 @@ void Fleet::learn_instance_facts(const Subject& subject, const Part& part, Label
   replace_if_new(instance.facts, std::move(facts));
 }
 
-void Fleet::learn_profile(const Subject& subject, Labels labels) {
+void Fleet::learn_profile(const Place& place, Labels labels) {
   gpu::Profile profile;
   profile.name = exporters_label(labels, "profile");
   profile.id = number(exporters_label(labels, "profile_id")).value_or(0);
@@ -326,7 +326,7 @@ void Fleet::learn_profile(const Subject& subject, Labels labels) {
   profile.memory_bytes = std::uint64_t{number(exporters_label(labels, "memory_mib")).value_or(0)} << 20U;
   profile.max_instances = number(exporters_label(labels, "max_instances")).value_or(0);
   profile.placements = placements(exporters_label(labels, "placements"));
-  Device& device = device_of(subject);
+  Device& device = device_of(place);
   DeviceFacts facts = *device.facts;
   auto profiles = facts.profiles ? *facts.profiles : std::vector<gpu::Profile>{};
   const auto known = std::ranges::find(profiles, profile.name, &gpu::Profile::name);
