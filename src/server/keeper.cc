@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kEpoch = 60s;  // how finely the index knows when a series was last seen
+constexpr auto kEpoch = 300s;  // how finely the index knows when a series was last seen
 constexpr EpochMs kArrivalEvery = 1'000;
 // A device's last_seen in the database may be behind by this much: what vanished while the server was down is missed by
 // what the journal tells of it, which is exact.
@@ -22,7 +22,8 @@ constexpr EpochMs kDeviceEvery = 5 * 60'000;
 constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
 
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
-constexpr std::uint32_t kServing = 0x80000000;
+constexpr std::uint32_t kServing = 1U << 25U;
+static_assert(kServing * 2 > fleet::SeriesIndex::kSlots);
 
 std::string_view bounded_name(fleet::Bounded what) {
   constexpr std::array<std::string_view, fleet::kBounded> kNames = {"node", "device", "instance", "session"};
@@ -131,11 +132,10 @@ void Keeper::run(const std::stop_token& stop) {
     }
     if (now >= look) {
       look = now + kEpoch;
-      const auto old = static_cast<std::uint32_t>(options_.forget_series_after / kEpoch);
-      if (epoch() > old)
-        index_.drop_before(epoch() - old, [this](std::uint32_t slot) {
-          (slot & kServing) != 0 ? serving_.forget(slot & ~kServing) : fleet_.forget(slot);
-        });
+      index_.drop_old(epoch(), static_cast<std::uint32_t>(options_.forget_series_after / kEpoch) + 1,
+                      [this](std::uint32_t slot) {
+                        (slot & kServing) != 0 ? serving_.forget(slot & ~kServing) : fleet_.forget(slot);
+                      });
       if (!recalling_ && !pending_)
         for (const auto& [cluster, uuid] : fleet_.drop_gone(clock_.now())) known_devices_.erase(cluster + '/' + uuid);
     }
@@ -239,7 +239,7 @@ void Keeper::learn_new(const Batch& batch) {
     const std::size_t begin = at;
     while (at < batch.samples.size() && batch.samples[at].series == key) ++at;
     if (begin == at || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
-    if (index_.size() >= options_.max_series) {
+    if (index_.size() >= std::min<std::size_t>(options_.max_series, kServing)) {
       ++refused_keys_;
       continue;
     }

@@ -71,7 +71,7 @@ struct KeeperOptions {
   store::UsageRetention retention;
   store::Resumed resumed;                     ///< from before a restart
   std::size_t max_queued_bytes = 64U << 20U;  ///< as they are decompressed: a second of learning or two
-  std::size_t max_series = 20'000'000;        ///< known at one time, whatever they say: of some 24 bytes each
+  std::size_t max_series = 20'000'000;        ///< known at one time, whatever they say: of some 16 bytes each
   bool follows = false;                       ///< another server keeps the fleet: this keeper does nothing
   std::int64_t epoch = 0;                     ///< of this server's lease, where servers share a database
   FleetClock::Read read_clock = FleetClock::read_machine;

@@ -13,7 +13,7 @@ TEST(SeriesIndex, AgreesWithAMap) {
   std::mt19937_64 random(7);
   SeriesIndex index;
   std::map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> want;  // key -> slot, epoch
-  for (std::uint32_t epoch = 1; epoch < 40; ++epoch) {
+  for (std::uint32_t epoch = 1; epoch < 200; ++epoch) {
     for (int i = 0; i < 500; ++i) {
       // Few low bits: collisions, and runs that wrap around.
       const std::uint64_t number = random() % 4000;
@@ -30,7 +30,7 @@ TEST(SeriesIndex, AgreesWithAMap) {
     }
     if (epoch % 5 != 0) continue;
     std::set<std::uint32_t> dropped, due;
-    index.drop_before(epoch - 2, [&](std::uint32_t slot) { dropped.insert(slot); });
+    index.drop_old(epoch, 3, [&](std::uint32_t slot) { dropped.insert(slot); });
     for (auto it = want.begin(); it != want.end();)
       if (it->second.second < epoch - 2)
         due.insert(it->second.first), it = want.erase(it);
