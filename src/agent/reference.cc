@@ -4,6 +4,7 @@
 
 #include "agent/catalog.h"
 #include "agent/fields.h"
+#include "metrics/described.h"
 
 namespace tessera::agent {
 namespace {
@@ -39,7 +40,7 @@ The weighted mean over a device's instances, from exported weights (the same as 
 
 )";
 
-std::string_view or_dash(std::string_view text) { return text.empty() ? "–" : text; }
+using metrics::or_dash;
 
 std::string_view level(const FieldInfo& field) { return field.per_instance ? "device, GPU instance" : "device"; }
 

@@ -4,15 +4,11 @@
 #include <array>
 #include <string_view>
 
-#include "metrics/page.h"
+#include "metrics/described.h"
 
 namespace tessera::relay {
 
-struct Described {
-  metrics::Metric metric;
-  std::string_view labels;
-  std::string_view source;  ///< where the number comes from
-};
+using metrics::Described;
 
 namespace catalog {
 using metrics::Type;

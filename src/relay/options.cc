@@ -1,12 +1,9 @@
 #include "relay/options.h"
 
-#include <fmt/ranges.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 
 #include "base/text.h"
+#include "config/command_line.h"
 
 namespace tessera::relay {
 namespace {
@@ -21,25 +18,11 @@ constexpr const char* kFooter =
     "line.\n\n"
     "http://ADDRESS/targets shows every target, /explain?namespace=NS&pod=POD why a pod is scraped or not.";
 
-const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
-const std::map<std::string, log::Level> kLevels = {
-    {"debug", log::Level::Debug}, {"error", log::Level::Error}, {"info", log::Level::Info}, {"warn", log::Level::Warn}};
-
 struct Given {
   Options options;
-  std::string check, explain, shard = "0/1", lease_duration = "15s", format = "text", level = "info";
+  std::string check, explain, shard = "0/1", lease_duration = "15s";
   bool dry_run = false;
 };
-
-template <class T>
-CLI::Validator one_of(const std::map<std::string, T>& words) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : words) names.push_back(name);
-  return {[words, shown = fmt::format("{}", fmt::join(names, "|"))](const std::string& word) {
-            return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
-          },
-          ""};  // the help has the words from the option's type
-}
 
 Result<Share> share_of(const std::string& text) {
   const auto parts = split(text, '/');
@@ -99,26 +82,6 @@ void add_flags(CLI::App& app, Given& given) {
   app.add_flag("--dry-run", given.dry_run, "discover and scrape once, print what would be sent, and exit");
   app.add_option("--explain", given.explain, "say step by step why a pod is scraped or not, and exit")
       ->type_name("NAMESPACE/POD");
-  app.add_option("--log-format", given.format, "form of log lines on standard error [text]")
-      ->check(one_of(kFormats))
-      ->type_name("text|json");
-  app.add_option("--log-level", given.level, "least level of log lines [info]")
-      ->check(one_of(kLevels))
-      ->type_name("debug|info|warn|error");
-}
-
-std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
-  std::vector<std::string> known;
-  for (const auto* option : app.get_options()) known.push_back("--" + option->get_lnames().front());
-  const std::vector<std::string_view> candidates(known.begin(), known.end());
-  std::string text = error.what();
-  for (const auto& argument : arguments) {
-    const std::string word = argument.substr(0, argument.find('='));
-    if (!word.starts_with("--") || std::ranges::count(known, word) > 0) continue;
-    if (const auto hint = nearest(word, candidates); !hint.empty()) text += fmt::format("; did you mean {}?", hint);
-    break;
-  }
-  return text + ". See: tessera-relay --help";
 }
 
 Result<Options> options_of(Given given) {
@@ -126,8 +89,6 @@ Result<Options> options_of(Given given) {
   options.share = TRY(share_of(given.shard));
   if (!options.shard_lease.empty()) TRY(check_lease(options.shard_lease));
   options.shard_lease_duration = TRY(lease_duration_of(given.lease_duration));
-  options.log_format = kFormats.at(given.format);
-  options.log_level = kLevels.at(given.level);
   if (!given.check.empty()) {
     options.mode = Mode::CheckConfig;
     options.config = given.check;
@@ -147,22 +108,12 @@ Result<Options> options_of(Given given) {
 }  // namespace
 
 Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments) {
-  CLI::App app(kAbout, "tessera-relay");
-  const std::string version = "tessera-relay " TESSERA_VERSION;
-  app.set_version_flag("--version", version, "print the version and exit");
-  app.set_help_flag("-h,--help", "print this help and exit");
-  app.footer(kFooter);
+  config::CommandLine line("tessera-relay", TESSERA_VERSION, kAbout, kFooter);
   Given given;
-  add_flags(app, given);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
-  } catch (const CLI::CallForVersion&) {
-    return std::variant<Options, Text>(Text{version + '\n'});
-  } catch (const CLI::Success&) {
-    return std::variant<Options, Text>(Text{app.help()});
-  } catch (const CLI::Error& error) {
-    return fail(Code::Invalid, "{}", explain_error(app, arguments, error));
-  }
+  add_flags(line.app(), given);
+  if (auto text = TRY(line.parse(arguments))) return std::variant<Options, Text>(Text{*std::move(text)});
+  given.options.log_format = line.log().format;
+  given.options.log_level = line.log().level;
   return std::variant<Options, Text>(TRY(options_of(std::move(given))));
 }
 
