@@ -350,16 +350,24 @@ Result<void> UsageWriter::write_owners(Database& database, Resolution resolution
 }
 
 Result<void> UsageWriter::write_silent(Database& database, const std::vector<fleet::Counted>& rows) {
+  constexpr std::size_t kColumns = 5;
+  const auto insert = [&](const std::vector<Value>& values) {
+    return database.insert("INSERT INTO usage_counted (subject, owner, compute_instance, what, counted_until)",
+                           kColumns, values,
+                           "ON CONFLICT (subject, owner, compute_instance, what) DO UPDATE SET counted_until = "
+                           "GREATEST(usage_counted.counted_until, excluded.counted_until)");
+  };
   std::vector<Value> values;
   for (const fleet::Counted& row : rows) {
     const Subject& of = subjects_[row.subject];
     const std::int64_t owner = row.owner ? TRY(owner_id(database, of.cluster, *row.owner, row.until)) : 0;
     const std::int64_t instance = row.compute_instance ? std::int64_t{*row.compute_instance} : -1;
     for (const std::int64_t value : {of.id, owner, instance, std::int64_t{row.what}, row.until}) put(values, value);
+    if (values.size() < kAtOnce) continue;
+    TRY(insert(values));
+    values.clear();
   }
-  return database.insert("INSERT INTO usage_counted (subject, owner, compute_instance, what, counted_until)", 5, values,
-                         "ON CONFLICT (subject, owner, compute_instance, what) DO UPDATE SET counted_until = "
-                         "GREATEST(usage_counted.counted_until, excluded.counted_until)");
+  return insert(values);
 }
 
 Result<bool> drop_old_usage(Database& database, const UsageRetention& retention, EpochMs now) {

@@ -2,6 +2,7 @@
 // Usage over time, in three resolutions that are written alike: to each its rows are added, so that the coarse are the
 // exact sums of the fine. See migrations/0002_usage.sql.
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -78,7 +79,7 @@ class UsageWriter {
 
   const Milliseconds span_;
   const UsageRetention retention_;
-  std::vector<Subject> subjects_;  ///< by the fleet's number
+  std::deque<Subject> subjects_;  ///< by the fleet's number
   std::unordered_map<std::string, Owner> owners_;
 };
 

@@ -56,7 +56,7 @@ void Fleet::forget(Slot slot) {
   if (state.has_row() && --rows_[state.detail].slots == 0) {
     Row& row = rows_[state.detail];
     meter_.release(row.tenure);
-    row_by_name_.erase(row_by_name_.find(*row.name));
+    row_by_name_.erase(row.name);
     row = {};
     free_rows_.push_back(state.detail);
   }
@@ -222,7 +222,7 @@ void Fleet::remember(Remembered one) {
 }
 
 void Fleet::remember(CountedBefore one) {
-  std::string name = subject_name(one.cluster, one.device_uuid, Part{one.gpu_instance, {}});
+  const NameKey name = subject_name(one.cluster, one.device_uuid, Part{one.gpu_instance, {}});
   const auto known = subject_by_name_.find(name);
   counted_before_[name].push_back(std::move(one.counted));
   if (known != subject_by_name_.end()) begin_subject(name, known->second);

@@ -159,8 +159,8 @@ class Fleet {
   };
   /// A session or an allocation, running or not: its series may pause and come back.
   struct Row {
-    const std::string* name = nullptr;  ///< its key in row_by_name_
-    std::uint32_t slots = 0;            ///< that tell of it; without any it is forgotten
+    NameKey name{};           ///< its key in row_by_name_
+    std::uint32_t slots = 0;  ///< that tell of it; without any it is forgotten
     Part part;
     std::shared_ptr<const SessionFacts> session;
     std::shared_ptr<const AllocationFacts> allocation;
@@ -215,8 +215,8 @@ class Fleet {
   std::uint32_t learn_node(const Identity& identity);
   std::uint32_t learn_device(const Identity& identity, EpochMs time);
   std::uint32_t learn_part(const Identity& identity, EpochMs time);
-  static std::string subject_name(std::string_view cluster, std::string_view uuid, const Part& part);
-  void begin_subject(const std::string& name, std::uint32_t subject);
+  static NameKey subject_name(std::string_view cluster, std::string_view uuid, const Part& part);
+  void begin_subject(const NameKey& name, std::uint32_t subject);
   void insert_device(std::uint32_t node, Device device, std::uint32_t subject);
   void take_out(std::uint32_t node, std::uint32_t position);
   void move_device(std::uint32_t subject, std::uint32_t node, unsigned index);
@@ -228,12 +228,13 @@ class Fleet {
                               EpochMs time);
   std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
                                  EpochMs time);
-  std::uint32_t row_named(std::string name);
+  std::uint32_t row_named(const NameKey& name);
   std::uint32_t metered(const Identity& identity, const Part& part, EpochMs time);
   void begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of, EpochMs time);
 
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   bool speaks_for(const SlotState& state) const;
+  std::shared_ptr<const std::vector<gpu::Profile>> shared(std::vector<gpu::Profile> profiles);
   Part instance_of(const SlotState& state) const;
   void apply_reading(const SlotState& state, double value, EpochMs time);
   void measure(const SlotState& state, std::optional<double> value, EpochMs time);
@@ -259,16 +260,17 @@ class Fleet {
   const Milliseconds silence_;  ///< 2.5 intervals
   std::vector<NodeState> nodes_;
   std::vector<std::uint32_t> free_nodes_;  ///< their nodes are empty
-  std::vector<Subject> subjects_;
+  std::deque<Subject> subjects_;  ///< as below: grows without a copy of all, and without room for twice as many
   std::vector<std::uint32_t> free_subjects_;
-  std::deque<SlotState> slots_{1};  ///< grows without a copy of all
+  std::deque<SlotState> slots_{1};
   std::vector<Slot> free_slots_;
-  std::vector<Row> rows_;
+  std::deque<Row> rows_;
   std::vector<std::uint32_t> free_rows_;
-  std::unordered_map<std::string, std::uint32_t> node_by_name_;     ///< "cluster/node"
-  std::unordered_map<std::string, std::uint32_t> subject_by_name_;  ///< "cluster/uuid", "cluster/uuid/1/0"
-  std::unordered_map<std::string, std::uint32_t> row_by_name_;
-  std::unordered_map<std::string, std::vector<Counted>> counted_before_;  ///< of subjects that are not known yet
+  std::unordered_map<std::string, std::uint32_t> node_by_name_;  ///< "cluster/node"
+  ByName<std::uint32_t> subject_by_name_;                        ///< "cluster/uuid", "cluster/uuid/1/0"
+  ByName<std::uint32_t> row_by_name_;
+  ByName<std::vector<Counted>> counted_before_;                             ///< of subjects that are not known yet
+  std::vector<std::shared_ptr<const std::vector<gpu::Profile>>> profiles_;  ///< each list once
   RefusedSeries refused_{};
   EpochMs arrived_ = 0;               ///< 0: each sample at its time
   std::size_t devices_ = 0;           ///< known

@@ -57,6 +57,13 @@ void replace_if_new(std::shared_ptr<const T>& into, T changed) {
   into = std::make_shared<const T>(std::move(changed));
 }
 
+bool is_same(const gpu::Profile& a, const gpu::Profile& b) {
+  const auto all = [](const gpu::Profile& of) {
+    return std::tie(of.id, of.name, of.compute_slices, of.sm_count, of.memory_bytes, of.max_instances, of.placements);
+  };
+  return all(a) == all(b);
+}
+
 bool by_index(const Device& a, const Device& b) {
   return std::tie(a.facts->index, a.facts->uuid) < std::tie(b.facts->index, b.facts->uuid);
 }
@@ -179,12 +186,12 @@ std::uint32_t Fleet::learn_node(const Identity& identity) {
   return entry->second;
 }
 
-std::string Fleet::subject_name(std::string_view cluster, std::string_view uuid, const Part& part) {
-  return fmt::format("{}/{}{}", cluster, uuid, part_name(part));
+NameKey Fleet::subject_name(std::string_view cluster, std::string_view uuid, const Part& part) {
+  return key_of("{}/{}{}", cluster, uuid, part_name(part));
 }
 
 /// Goes on where it was before a restart.
-void Fleet::begin_subject(const std::string& name, std::uint32_t subject) {
+void Fleet::begin_subject(const NameKey& name, std::uint32_t subject) {
   const auto before = counted_before_.extract(name);
   if (!before) return;
   for (Counted& one : before.mapped()) {
@@ -215,7 +222,7 @@ void Fleet::take_out(std::uint32_t node, std::uint32_t position) {
 
 std::uint32_t Fleet::learn_device(const Identity& identity, EpochMs time) {
   const std::uint32_t node = learn_node(identity);
-  const std::string name = subject_name(identity.cluster, identity.uuid, {});
+  const NameKey name = subject_name(identity.cluster, identity.uuid, {});
   const auto [entry, fresh] = subject_by_name_.try_emplace(name, next_subject());
   const std::uint32_t subject = entry->second;
   if (fresh) {
@@ -264,7 +271,7 @@ void Fleet::move_device(std::uint32_t subject, std::uint32_t node, unsigned inde
 std::uint32_t Fleet::learn_part(const Identity& identity, EpochMs time) {
   const std::uint32_t device = learn_device(identity, time);
   if (!identity.part.gpu_instance) return device;
-  const std::string name = subject_name(identity.cluster, identity.uuid, identity.part);
+  const NameKey name = subject_name(identity.cluster, identity.uuid, identity.part);
   const auto [entry, fresh] = subject_by_name_.try_emplace(name, next_subject());
   if (!fresh) return entry->second;
   Subject& part = subjects_[new_subject()];
@@ -320,6 +327,16 @@ void Fleet::learn_instance_facts(const Place& place, const Part& part, Labels la
 void Fleet::learn_profile(const Place& place, Labels labels) {
   gpu::Profile profile;
   profile.name = exporters_label(labels, "profile");
+/// Boards of a kind have the same profiles: a kilobyte for each of 80,000 otherwise.
+std::shared_ptr<const std::vector<gpu::Profile>> Fleet::shared(std::vector<gpu::Profile> profiles) {
+  std::erase_if(profiles_, [](const auto& one) { return one.use_count() == 1; });
+  const auto known =
+      std::ranges::find_if(profiles_, [&](const auto& one) { return std::ranges::equal(*one, profiles, is_same); });
+  if (known != profiles_.end()) return *known;
+  profiles.shrink_to_fit();
+  return profiles_.emplace_back(std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles)));
+}
+
   profile.id = number(exporters_label(labels, "profile_id")).value_or(0);
   profile.compute_slices = number(exporters_label(labels, "compute_slices")).value_or(0);
   profile.sm_count = number(exporters_label(labels, "sm_count"));
@@ -334,12 +351,12 @@ void Fleet::learn_profile(const Place& place, Labels labels) {
     profiles.push_back(std::move(profile));
   else
     *known = std::move(profile);
-  facts.profiles = std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles));
-  device.facts = std::make_shared<const DeviceFacts>(std::move(facts));
+  facts.profiles = shared(std::move(profiles));
+  replace_if_new(device.facts, std::move(facts));
 }
 
 /// kNone where there is no room for another one.
-std::uint32_t Fleet::row_named(std::string name) {
+std::uint32_t Fleet::row_named(const NameKey& name) {
   const auto known = row_by_name_.find(name);
   if (known != row_by_name_.end()) return known->second;
   if (row_by_name_.size() >= options_.limits.rows) {
@@ -353,7 +370,8 @@ std::uint32_t Fleet::row_named(std::string name) {
     row = free_rows_.back();
     free_rows_.pop_back();
   }
-  rows_[row].name = &row_by_name_.emplace(std::move(name), row).first->first;
+  rows_[row].name = name;
+  row_by_name_.emplace(name, row);
   return row;
 }
 
@@ -384,8 +402,8 @@ std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, L
                     std::string(holder.pod_uid)};
   // One process is one row whatever its series; what tells processes apart is in each of them.
   const std::uint32_t row =
-      row_named(fmt::format("session {}/{}{} {} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
-                            facts.pid, facts.command, holder.space, holder.pod, holder.container, holder.pod_uid));
+      row_named(key_of("session {}/{}{} {} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part), facts.pid,
+                       facts.command, holder.space, holder.pod, holder.container, holder.pod_uid));
   if (row == kNone) return row;
   if (rows_[row].session) {
     facts.type = rows_[row].session->type;
@@ -406,8 +424,8 @@ std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part
                     std::string(holder.pod_uid)};
   facts.resource = exporters_label(labels, "resource");
   const std::uint32_t row =
-      row_named(fmt::format("holder {}/{}{} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
-                            facts.resource, holder.space, holder.pod, holder.container, holder.pod_uid));
+      row_named(key_of("holder {}/{}{} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part),
+                       facts.resource, holder.space, holder.pod, holder.container, holder.pod_uid));
   if (row == kNone) return row;
   if (rows_[row].allocation) {
     facts.shared = rows_[row].allocation->shared;

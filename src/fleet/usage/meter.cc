@@ -26,9 +26,9 @@ EpochMs floor_to(EpochMs time, EpochMs span) {
   return time - (rest < 0 ? rest + span : rest);
 }
 
-std::string tenure_name(std::uint32_t subject, std::optional<unsigned> compute_instance, const Workload& owner) {
-  return fmt::format("{} {} {}/{} {}", subject, compute_instance ? std::to_string(*compute_instance) : "-", owner.space,
-                     owner.pod, owner.pod_uid);
+NameKey tenure_name(std::uint32_t subject, std::optional<unsigned> compute_instance, const Workload& owner) {
+  return key_of("{} {} {}/{} {}", subject, compute_instance ? std::to_string(*compute_instance) : "-", owner.space,
+                owner.pod, owner.pod_uid);
 }
 
 }  // namespace
@@ -159,7 +159,7 @@ void Meter::read_second_best(std::uint32_t number, Field field, std::optional<do
 
 Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> compute_instance,
                             std::shared_ptr<const Workload> owner) {
-  std::string name = tenure_name(number, compute_instance, *owner);
+  const NameKey name = tenure_name(number, compute_instance, *owner);
   const auto known = tenure_by_name_.find(name);
   if (known != tenure_by_name_.end()) {
     ++tenures_[known->second].references;
@@ -183,7 +183,8 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
     free_tenures_.pop_back();
   }
   fresh.next = std::exchange(subject(number).owner, tenure);
-  fresh.name = &tenure_by_name_.emplace(std::move(name), tenure).first->first;
+  fresh.name = name;
+  tenure_by_name_.emplace(name, tenure);
   tenures_[tenure] = std::move(fresh);
   return tenure;
 }
@@ -310,8 +311,8 @@ void Meter::forget(Tenure tenure) {
   Tenure* at = &subjects_[owner.subject].owner;
   while (*at != tenure) at = &tenures_[*at].next;
   *at = owner.next;
-  auto entry = tenure_by_name_.extract(*owner.name);
-  forgotten_[std::move(entry.key())] = {owner.states[0].since, owner.states[1].since};
+  tenure_by_name_.erase(*owner.name);
+  forgotten_[*owner.name] = {owner.states[0].since, owner.states[1].since};
   owner = {};
   free_tenures_.push_back(tenure);
 }

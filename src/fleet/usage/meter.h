@@ -3,6 +3,7 @@
 // unobserved. Time is that of the samples alone, so that a backlog counts as what is told as it happens. Pure.
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "fleet/name_key.h"
 #include "fleet/usage/totals.h"
 
 namespace tessera::fleet {
@@ -139,9 +141,9 @@ class Meter {
     std::uint32_t references = 0;
     std::array<Had, 2> states{};  ///< by Having
     EpochMs had_until = 0;
-    std::uint32_t newest = kNone;       ///< its first of `owner_deltas_`
-    Tenure next = kNone;                ///< of the same subject
-    const std::string* name = nullptr;  ///< its key in tenure_by_name_; null: nobody's
+    std::uint32_t newest = kNone;   ///< its first of `owner_deltas_`
+    Tenure next = kNone;            ///< of the same subject
+    std::optional<NameKey> name{};  ///< its key in tenure_by_name_; absent: nobody's
   };
   /// Of an owner that is forgotten.
   using CountedUntil = std::array<EpochMs, 2>;  ///< by Having
@@ -172,13 +174,13 @@ class Meter {
 
   const MeterOptions options_;
   EpochMs arrived_ = 0;
-  std::vector<Subject> subjects_;
+  std::deque<Subject> subjects_;  ///< this and tenures: grow without a copy of all, and without room for twice as many
   std::vector<Delta> deltas_;
-  std::vector<Owner> tenures_;
+  std::deque<Owner> tenures_;
   std::vector<Tenure> free_tenures_;
   std::vector<OwnerDelta> owner_deltas_;
-  std::unordered_map<std::string, Tenure> tenure_by_name_;
-  std::unordered_map<std::string, CountedUntil> forgotten_;  ///< by the name of the tenure
+  ByName<Tenure> tenure_by_name_;
+  ByName<CountedUntil> forgotten_;  ///< by the name of the tenure
 };
 
 }  // namespace tessera::fleet
