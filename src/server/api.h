@@ -63,10 +63,11 @@ Page list_mig_profiles(const Known& known, Query& query);
 Page list_health(const Known& known, Query& query);
 Page list_metrics(const Known& known, Query& query);
 Page list_layouts(const Known& known, Query& query);
+Page list_xids(const Known& known, Query& query);
 
 // What the tables of the lists have.
 using Columns = std::span<const std::string_view>;
 extern const Columns kNodeColumns, kDeviceColumns, kInstanceColumns, kSessionColumns, kPodColumns, kUtilizationColumns,
-    kServingColumns, kModelColumns, kMigProfileColumns, kHealthColumns, kMetricColumns, kLayoutColumns;
+    kServingColumns, kModelColumns, kMigProfileColumns, kHealthColumns, kMetricColumns, kLayoutColumns, kXidColumns;
 
 }  // namespace tessera::server

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "fleet/inventory/catalogue.h"
-#include "fleet/inventory/xids.h"
 #include "gpu/geometry.h"
 #include "gpu/profile_name.h"
 #include "server/api.h"
@@ -193,17 +192,10 @@ Json pods_json(const Device& device) {
 /// Those that the agent has counted, and the last one of those that only tell that.
 Json xids_json(const Device& device) {
   Json out = Json::array();
-  const auto add = [&](unsigned code, Json count) {
-    const fleet::Xid xid = fleet::xid_of(code);
-    out.push_back({{"code", code},
-                   {"count", std::move(count)},
-                   {"meaning", text_or_null(xid.meaning)},
-                   {"blame", fleet::blame_name(xid.blame)}});
-  };
-  for (const auto& [code, count] : device.xids) add(code, count);
+  for (const auto& [code, count] : device.xids) out.push_back(xid_json(code, count));
   const double last = device.readings[gpu::Reading::XidLast].value_or(0);
   if (last > 0 && last < 1e6 && !device.xids.contains(static_cast<unsigned>(last)))
-    add(static_cast<unsigned>(last), nullptr);
+    out.push_back(xid_json(static_cast<unsigned>(last), nullptr));
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "server/shared_cache.h"
 #include "store/archive.h"
 #include "store/devices.h"
+#include "store/xids.h"
 
 namespace tessera::server {
 namespace {
@@ -72,7 +73,7 @@ struct HistoryTest : testing::Test {
     const auto usage = fleet.meter().take();
     const auto sessions = fleet.take_ended();
     const auto layouts = fleet.take_layouts();
-    const store::Kept all_of_it{sessions, layouts, {}, &usage, {1, 0, kStart}};
+    const store::Kept all_of_it{sessions, layouts, {}, {}, &usage, {1, 0, kStart}};
     const auto done = archive.keep(all_of_it, [&](std::uint32_t one) { return fleet.usage_subject(one); }, kStart);
     if (!done) throw std::runtime_error(done.error().what);
     Published next;
@@ -240,6 +241,31 @@ TEST_F(HistoryTest, LayoutsAreIntervals) {
   EXPECT_EQ(layouts("GPU-1", "limit=1")["nextCursor"].is_string(), true);
 }
 
+TEST_F(HistoryTest, XidsHaveTheirTimes) {
+  const std::vector<fleet::XidsSeen> seen = {{"default", "GPU-0", 79, kStart + kMinute, 1},
+                                             {"default", "GPU-0", 31, kStart + 2 * kMinute, 3},
+                                             {"default", "GPU-1", 48, kStart, 1}};
+  ASSERT_TRUE(store::write_xids(*database, seen));
+  const auto xids = [&](const std::string& query) {
+    return json("/gpu/devices/GPU-0/xids", query, "/gpu/devices/{deviceId}/xids")["items"];
+  };
+  ASSERT_EQ(xids("").size(), 2U);
+  EXPECT_EQ(xids("")[0], (Json{{"time", "2027-01-15T08:02:00.000Z"},
+                               {"code", 31},
+                               {"count", 3},
+                               {"meaning", "GPU memory page fault"},
+                               {"blame", "application"}}));
+  EXPECT_EQ(xids("end=1800000120").size(), 1U);
+  EXPECT_EQ(xids("start=1800000121"), Json::array());
+  EXPECT_THAT(get("/gpu/devices/GPU-0/xids", "", "text/csv").body,
+              HasSubstr("\r\n2027-01-15T08:01:00.000Z,79,1,the GPU has fallen off the bus,device\r\n"));
+  space = "ml";  // has it from the start
+  ASSERT_EQ(xids("").size(), 1U) << "programs' faults are their owners'";
+  EXPECT_EQ(xids("")[0]["code"], 79);
+  space = "others";
+  EXPECT_EQ(get("/gpu/devices/GPU-0/xids", "").status, 404);
+}
+
 TEST_F(HistoryTest, SessionsOfThePast) {
   const Json past = sessions("state=past");
   ASSERT_EQ(past["total"], 1);
@@ -279,7 +305,7 @@ TEST_F(HistoryTest, OneThatIsHeardAgainHasNotEnded) {
   const auto ended = told.fleet.take_ended();
   ASSERT_EQ(ended.size(), 1U);
   store::Archive archive(*database, 30s, {});
-  ASSERT_TRUE(archive.keep({ended, {}, {}, nullptr, {2, 0, kStart}}, {}, later + kMinute));
+  ASSERT_TRUE(archive.keep({ended, {}, {}, {}, nullptr, {2, 0, kStart}}, {}, later + kMinute));
   EXPECT_EQ(sessions("state=all&command=python3")["total"], 2) << "this one, and that of the first page";
   told.scrape(later + 2 * kMinute, R"(node="w-1",job="other")", page);
   Published next;
@@ -332,7 +358,8 @@ TEST_F(HistoryTest, ADeviceThatIsListedNoLongerStaysInThePast) {
       {"/gpu/utilization", "window=20m&groupBy=profile"},
       {"/gpu/utilization", "window=20m&nodeName=w-2"},
       {"/gpu/devices/GPU-1/metrics", "start=1800000000&end=1800001200&step=10m"},
-      {"/gpu/devices/GPU-1/layouts", "cluster=default"}};
+      {"/gpu/devices/GPU-1/layouts", "cluster=default"},
+      {"/gpu/devices/GPU-1/xids", "cluster=default"}};
   std::vector<Json> before;
   for (const auto& [path, query] : kAsked) before.push_back(Json::parse(get(path, query).body));
   const auto listed = published.get();
@@ -396,7 +423,7 @@ TEST_F(HistoryTest, WhoIsRestrictedHasWhatHisPodsHad) {
   }
   EXPECT_EQ(rows("groupBy=node"), Json::array()) << "which nodes there are is told of what it holds now";
   EXPECT_EQ(rows("nodeName=w-1"), Json::array());
-  for (const char* path : {"/gpu/devices/GPU-1/metrics", "/gpu/devices/GPU-1/layouts"})
+  for (const char* path : {"/gpu/devices/GPU-1/metrics", "/gpu/devices/GPU-1/layouts", "/gpu/devices/GPU-1/xids"})
     EXPECT_EQ(get(path, "").status, 404) << path;
   space = "ml";
   EXPECT_EQ(rows("groupBy=pod"), Json::array({all[1]}));
@@ -433,6 +460,7 @@ TEST_F(HistoryTest, SaysWhatIsWrong) {
   }
   EXPECT_EQ(get("/gpu/devices/nope/metrics", "").status, 404);
   EXPECT_EQ(get("/gpu/devices/nope/layouts", "").status, 404);
+  EXPECT_EQ(get("/gpu/devices/nope/xids", "").status, 404);
 }
 
 TEST(ParseTime, TakesWhatPeopleWrite) {

@@ -34,14 +34,6 @@ Json layout_json(const Row& row, const std::string& model) {
   return out;
 }
 
-/// Since when those who have it have it.
-EpochMs first_had(const fleet::Device& device) {
-  EpochMs out = device.last_seen;
-  for (const fleet::Allocation& one : device.allocations) out = std::min(out, one.first_seen);
-  for (const fleet::Session& one : device.sessions) out = std::min(out, one.first_seen);
-  return out;
-}
-
 }  // namespace
 
 const Columns kLayoutColumns = kColumns;
@@ -58,7 +50,7 @@ Page list_layouts(const Known& known, Query& query) {
     return {};
   }
   // Before that it was others', or nobody's.
-  const EpochMs had_since = known.viewer.restricted() ? first_had(*found->device) : 0;
+  const EpochMs had_since = known.viewer.restricted() ? fleet::first_had(*found->device) : 0;
   std::vector<Row> rows;
   if (!ask(known.history, query, [&](store::Database& database) -> Result<void> {
         rows = TRY(store::layouts_of(database, found->node->cluster, found->device->facts->uuid, range.from, range.to));

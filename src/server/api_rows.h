@@ -21,6 +21,8 @@ Json device_json(const fleet::Node& node, const fleet::Device& device);
 /// A node as it stands in the heat map.
 Json cells_json(const fleet::Node& node);
 Json instance_json(const fleet::Node& node, const fleet::Device& device, const fleet::DevicePart& part);
+/// `count` is null where only the last code is known.
+Json xid_json(unsigned code, Json count);
 Json session_json(const fleet::Node& node, const fleet::Device& device, const fleet::Session& session);
 Json finding_json(const fleet::Node& node, const fleet::Device& device, const fleet::Problem& problem);
 Json pod_part_json(const fleet::Node& node, const fleet::PodPart& part);

@@ -291,12 +291,14 @@ void Keeper::save(bool usage) {
   const EpochMs now = clock_.now();
   for (fleet::Ended& one : fleet_.take_ended()) unsaved_.push_back(std::move(one));
   for (fleet::LayoutSeen& one : fleet_.take_layouts()) unsaved_layouts_.push_back(std::move(one));
+  for (fleet::XidsSeen& one : fleet_.take_xids()) unsaved_xids_.push_back(std::move(one));
   if (unsaved_devices_.empty()) gather_devices();
   if (usage && !pending_ && applied_ > 0) gather(now);
   if (const auto noted = save_cluster_nodes(); !noted)
     log::warn("nodes of the cluster cannot be noted; it is tried again", {{"why", noted.error().what}});
-  if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_devices_.empty() && !pending_) return;
-  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_devices_, nullptr, {}};
+  if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_xids_.empty() && unsaved_devices_.empty() && !pending_)
+    return;
+  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}};
   if (pending_) {
     kept.usage = &pending_->usage;
     kept.progress = pending_->progress;
@@ -323,6 +325,7 @@ void Keeper::note_saved(SteadyTime begin) {
   stats_.sessions += unsaved_.size();
   unsaved_.clear();
   unsaved_layouts_.clear();
+  unsaved_xids_.clear();
   unsaved_devices_.clear();
   if (!pending_) return;
   stats_.usage_rows += pending_->usage.subjects.size();

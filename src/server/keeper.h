@@ -151,6 +151,7 @@ class Keeper {
   std::vector<std::uint32_t> slots_;                   ///< of one batch's samples
   std::vector<fleet::Ended> unsaved_;                  ///< sessions
   std::vector<fleet::LayoutSeen> unsaved_layouts_;
+  std::vector<fleet::XidsSeen> unsaved_xids_;
   std::vector<fleet::Remembered> unsaved_devices_;
   std::optional<Pending> pending_;
   store::Archive archive_;

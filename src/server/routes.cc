@@ -32,6 +32,7 @@ constexpr Listed kListed[] = {
     {"/gpu/devices", list_devices, kDeviceColumns},
     {"/gpu/devices/{deviceId}/metrics", list_metrics, kMetricColumns},
     {"/gpu/devices/{deviceId}/layouts", list_layouts, kLayoutColumns},
+    {"/gpu/devices/{deviceId}/xids", list_xids, kXidColumns},
     {"/gpu/instances", list_instances, kInstanceColumns},
     {"/gpu/sessions", list_sessions, kSessionColumns},
     {"/gpu/pods", list_pods, kPodColumns},

@@ -4,6 +4,7 @@
 #include "store/devices.h"
 #include "store/dialect.h"
 #include "store/sessions.h"
+#include "store/xids.h"
 
 namespace tessera::store {
 namespace {
@@ -37,6 +38,7 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
   auto done = database_.atomically([&]() -> Result<void> {
     for (const fleet::Ended& one : kept.sessions) TRY(write_session(database_, one));
     for (const fleet::LayoutSeen& one : kept.layouts) TRY(write_layout(database_, one));
+    TRY(write_xids(database_, kept.xids));
     for (const fleet::Remembered& one : kept.devices) TRY(write_device(database_, one));
     if (!kept.usage || TRY(is_kept(database_, kept.progress))) return {};
     TRY(partitions_.prepare(database_, now));
@@ -64,6 +66,7 @@ Result<void> Archive::drop_old(EpochMs now) {
   TRY(drop_counted_before(database_, now - fleet::kCountedKept.count()));
   TRY(drop_old_devices(database_, now - retention_.hour.count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));
+  TRY(drop_xids_before(database_, now - retention_.hour.count()));
   unnamed_ = true;
   return {};
 }

@@ -32,6 +32,7 @@ Result<Resumed> resume(Database& database);
 struct Kept {
   std::span<const fleet::Ended> sessions;
   std::span<const fleet::LayoutSeen> layouts;
+  std::span<const fleet::XidsSeen> xids;
   std::span<const fleet::Remembered> devices;
   /// Null where only the above is kept, which may be kept twice.
   const fleet::Usage* usage = nullptr;

@@ -206,6 +206,8 @@ void Fleet::note_layout(const Node& node, Device& device) {
 
 std::vector<LayoutSeen> Fleet::take_layouts() { return std::exchange(layouts_, {}); }
 
+std::vector<XidsSeen> Fleet::take_xids() { return std::exchange(xids_, {}); }
+
 void Fleet::remember(Remembered one) {
   Identity identity;
   identity.cluster = one.cluster;

@@ -14,6 +14,8 @@
 #include "fleet/inventory/layout.h"
 #include "fleet/inventory/meaning.h"
 #include "fleet/inventory/node.h"
+#include "fleet/inventory/xids.h"
+#include "fleet/name_key.h"
 #include "fleet/usage/meter.h"
 
 namespace tessera::fleet {
@@ -135,6 +137,10 @@ class Fleet {
   /// Layouts that have begun since the last call, in their order. One that is seen again after a restart comes again.
   std::vector<LayoutSeen> take_layouts();
 
+  /// XIDs that have come since the last call, in their order. Those that a device had before it was heard of first are
+  /// none of them: nobody knows when that was. Some that are told again after a restart come again.
+  std::vector<XidsSeen> take_xids();
+
   /// A device from before a restart: it is silent until it is heard of. Before the first sample only.
   void remember(Remembered one);
   void remember(CountedBefore one);
@@ -190,6 +196,10 @@ class Fleet {
     std::optional<EpochMs> gone{};          ///< since when it is no longer in the cluster
     EpochMs back = 0;                       ///< when it was there again: its silence counts from then on
     std::optional<EpochMs> changes_at{};    ///< see changes_at(); absent: to be worked out
+    EpochMs told = 0;                       ///< newest sample since this fleet is kept
+    EpochMs told_before = 0;                ///< the time of samples before that one; 0: none
+    /// Up to when a sample of this time has samples before it.
+    EpochMs before(EpochMs time) const { return told < time ? told : told_before; }
   };
 
   Node& edit(std::uint32_t node);
@@ -224,6 +234,7 @@ class Fleet {
   void learn_device_facts(const Place& place, Labels labels, EpochMs time);
   void learn_instance_facts(const Place& place, const Part& part, Labels labels, EpochMs time);
   void learn_profile(const Place& place, Labels labels);
+  std::shared_ptr<const std::vector<gpu::Profile>> shared(std::vector<gpu::Profile> profiles);
   std::uint32_t learn_session(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
                               EpochMs time);
   std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
@@ -234,13 +245,14 @@ class Fleet {
 
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   bool speaks_for(const SlotState& state) const;
-  std::shared_ptr<const std::vector<gpu::Profile>> shared(std::vector<gpu::Profile> profiles);
   Part instance_of(const SlotState& state) const;
   void apply_reading(const SlotState& state, double value, EpochMs time);
   void measure(const SlotState& state, std::optional<double> value, EpochMs time);
   void leave(const SlotState& state, Meter::Having having, EpochMs time);
   void note_layout(const Node& node, Device& device);
-  void apply_device(const SlotState& state, double value);
+  void apply_device(const SlotState& state, double value, EpochMs time);
+  void count_xids(const SlotState& state, std::uint64_t count, EpochMs time);
+  void note_last_xid(const Place& place, double code, EpochMs time);
   void apply_instance(const SlotState& state, double value, EpochMs time);
   void apply_session(const SlotState& state, double value, EpochMs time);
   void apply_allocation(const SlotState& state, double value, EpochMs time);
@@ -277,6 +289,7 @@ class Fleet {
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::vector<LayoutSeen> layouts_;
+  std::vector<XidsSeen> xids_;
   Meter meter_;
 };
 

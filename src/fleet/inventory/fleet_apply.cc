@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "fleet/inventory/fleet.h"
 #include "fleet/inventory/parts.h"
@@ -95,6 +96,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (const auto& gone = nodes_[subject.node].gone; gone && time > *gone && time <= *gone + silence_.count())
     return false;
   state.last = time;
+  if (NodeState& of = nodes_[subject.node]; time > of.told) of.told_before = std::exchange(of.told, time);
   Device& device = device_of(subject);
   if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
   device.last_seen = std::max(device.last_seen, time);
@@ -127,7 +129,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
       break;
     default:
       meter_.seen(state.subject, time);
-      apply_device(state, value);
+      apply_device(state, value, time);
   }
   return true;
 }
@@ -160,6 +162,7 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
   }
   const double told = value * factor_of(state.scale);
   measure(state, told, time);
+  if (state.reading == gpu::Reading::XidLast && !subject.part.gpu_instance) note_last_xid(subject, told, time);
   if (std::isfinite(value))
     readings->set(state.reading, told);
   else
@@ -175,7 +178,27 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
   }
 }
 
-void Fleet::apply_device(const SlotState& state, double value) {
+/// A count that is lower than before is that of an agent that has begun anew.
+void Fleet::count_xids(const SlotState& state, std::uint64_t count, EpochMs time) {
+  const Place& place = subjects_[state.subject];
+  Device& device = device_of(place);
+  const auto [known, is_first] = device.xids.try_emplace(state.detail, count);
+  if (is_first) return;
+  const std::uint64_t events = count >= known->second ? count - known->second : count;
+  known->second = count;
+  if (events > 0) xids_.push_back({nodes_[place.node].node->cluster, device.facts->uuid, state.detail, time, events});
+}
+
+/// Of a device whose exporter tells its last XID alone: another one has come.
+void Fleet::note_last_xid(const Place& place, double code, EpochMs time) {
+  const Device& device = nodes_[place.node].node->devices[place.device];
+  const auto before = device.readings[gpu::Reading::XidLast];
+  if (!device.xids.empty() || !before || *before == code || !(code > 0 && code < 1e6)) return;
+  xids_.push_back(
+      {nodes_[place.node].node->cluster, device.facts->uuid, static_cast<unsigned>(code), time, std::uint64_t{1}});
+}
+
+void Fleet::apply_device(const SlotState& state, double value, EpochMs time) {
   Device& device = device_of(subjects_[state.subject]);
   switch (state.says) {
     case Says::DeviceComputeSlices:
@@ -188,7 +211,7 @@ void Fleet::apply_device(const SlotState& state, double value) {
       device.up = value != 0;
       return;
     case Says::DeviceXids:
-      if (const auto count = whole(value)) device.xids[state.detail] = *count;
+      if (const auto count = whole(value)) count_xids(state, *count, time);
       return;
     default:
       return;

@@ -127,6 +127,9 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
       const auto code = number(exporters_label(labels, "xid"));
       if (!code) return false;
       state.detail = *code;
+      // The agent tells a code once it has come: where its node was told of before, it has been counted from 0.
+      if (const EpochMs before = nodes_[place.node].before(time); before > 0 && !silent(before, time))
+        device_of(place).xids.try_emplace(*code, 0);
       return true;
     }
     case Says::InstanceInfo:
@@ -324,9 +327,6 @@ void Fleet::learn_instance_facts(const Place& place, const Part& part, Labels la
   replace_if_new(instance.facts, std::move(facts));
 }
 
-void Fleet::learn_profile(const Place& place, Labels labels) {
-  gpu::Profile profile;
-  profile.name = exporters_label(labels, "profile");
 /// Boards of a kind have the same profiles: a kilobyte for each of 80,000 otherwise.
 std::shared_ptr<const std::vector<gpu::Profile>> Fleet::shared(std::vector<gpu::Profile> profiles) {
   std::erase_if(profiles_, [](const auto& one) { return one.use_count() == 1; });
@@ -337,6 +337,9 @@ std::shared_ptr<const std::vector<gpu::Profile>> Fleet::shared(std::vector<gpu::
   return profiles_.emplace_back(std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles)));
 }
 
+void Fleet::learn_profile(const Place& place, Labels labels) {
+  gpu::Profile profile;
+  profile.name = exporters_label(labels, "profile");
   profile.id = number(exporters_label(labels, "profile_id")).value_or(0);
   profile.compute_slices = number(exporters_label(labels, "compute_slices")).value_or(0);
   profile.sm_count = number(exporters_label(labels, "sm_count"));

@@ -97,6 +97,13 @@ UseSince use_of(const Device& device) {
   return out;
 }
 
+EpochMs first_had(const Device& device) {
+  EpochMs out = device.last_seen;
+  for (const Allocation& one : device.allocations) out = std::min(out, one.first_seen);
+  for (const Session& one : device.sessions) out = std::min(out, one.first_seen);
+  return out;
+}
+
 std::optional<double> memory_used_bytes(const Device& device) {
   if (const auto used = device.readings[Reading::MemoryUsedBytes]) return used;
   std::optional<double> out;

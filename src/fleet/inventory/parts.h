@@ -52,6 +52,9 @@ UseSince use_of(const Device& device, const DevicePart& part);
 /// Active if a part is, else idle if one is, else free.
 UseSince use_of(const Device& device);
 
+/// Since when those who have it have it; its last sample where nobody has.
+EpochMs first_had(const Device& device);
+
 /// In MIG mode each instance tells for itself.
 std::optional<double> memory_used_bytes(const Device& device);
 std::optional<double> memory_total_bytes(const Device& device);

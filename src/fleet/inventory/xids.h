@@ -1,7 +1,10 @@
 #pragma once
 // NVIDIA's XID codes: what they mean and whose fault they mostly are.
 #include <cstdint>
+#include <string>
 #include <string_view>
+
+#include "base/duration.h"
 
 namespace tessera::fleet {
 
@@ -14,5 +17,15 @@ struct Xid {
   std::string_view meaning;  ///< empty where the code is not in the table
 };
 Xid xid_of(unsigned code);
+
+/// A device had XIDs between the sample of this time and the one before.
+struct XidsSeen {
+  std::string cluster;
+  std::string device_uuid;
+  unsigned code = 0;
+  EpochMs time = 0;
+  std::uint64_t events = 0;  ///< of this code; one at least where only the last code is told
+  bool operator==(const XidsSeen&) const = default;
+};
 
 }  // namespace tessera::fleet

@@ -237,6 +237,8 @@ export const en = {
   'device.unattributed': '{memory} in use beyond what the driver accounts to processes.',
   'device.xids': 'XID events',
   'device.noXids': 'None since the agent started.',
+  'device.xidHistory': 'XID history',
+  'device.noXidHistory': 'None came in the chosen time.',
   'device.holders': 'Held by',
   'device.noHolders': 'Nobody holds it.',
   'device.shared': 'time-sliced, {count} replicas',

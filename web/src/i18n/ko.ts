@@ -238,6 +238,8 @@ export const ko: Words = {
   'device.unattributed': '드라이버가 프로세스에 귀속하지 않은 메모리 {memory}가 사용 중입니다.',
   'device.xids': 'XID 이벤트',
   'device.noXids': '에이전트 시작 이후 없습니다.',
+  'device.xidHistory': 'XID 이력',
+  'device.noXidHistory': '선택한 기간에는 발생하지 않았습니다.',
   'device.holders': '점유자',
   'device.noHolders': '점유한 파드가 없습니다.',
   'device.shared': '타임 슬라이싱, 복제본 {count}개',

@@ -2,14 +2,15 @@
 import { address, type Parameters } from '../api/client';
 import { clock } from '../api/live';
 import { useApi, useRead, type Told } from '../api/use';
+import { useMemo } from 'preact/hooks';
 import { get } from '../api/client';
-import type { DeviceDetail, DeviceMetrics, Finding, LayoutList, MetricField, Session, Xid } from '../api/schema';
+import type { DeviceDetail, DeviceMetrics, Finding, LayoutList, MetricField, Session, Xid, XidsSeen } from '../api/schema';
 import { range, rangeKey } from '../frame/range';
 import { href, query } from '../frame/url';
 import { t, word } from '../i18n';
 import { LayoutTimeline, MigMap, UsageByProfile } from '../maps/mig';
 import { Chart, type Line } from '../ui/chart';
-import { CsvButton, Rows, RowsCsv, type Column } from '../ui/table';
+import { ApiTable, CsvButton, Rows, RowsCsv, type Column } from '../ui/table';
 import { Badge, Coverage, Facts, nodeHref, Notice, Nothing, PageHead, Panel, PodLink, Shown, Tile } from '../ui/parts';
 import { absent, bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, since, watts } from '../ui/format';
 import { idleFor } from './overview';
@@ -73,6 +74,7 @@ function Inside({ device }: { device: DeviceDetail }) {
         <div class="stack">
           <Panel title={t('problems.title')}><Findings of={device.findings} /></Panel>
           <Panel title={t('device.xids')} tools={<RowsCsv rows={device.xids} file={`${device.id}-xids`} />}><Xids of={device.xids} /></Panel>
+          <Panel title={t('device.xidHistory')}><XidHistory device={device} /></Panel>
           <Holders device={device} />
         </div>
         <About device={device} />
@@ -159,6 +161,23 @@ export function Findings({ of }: { of: Finding[] }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** In the chosen range. */
+function XidHistory({ device }: { device: DeviceDetail }) {
+  const key = rangeKey.value;
+  // A relative range must not make another table each second.
+  const times = useMemo(() => ({ start: new Date(range.peek().from).toISOString(), end: range.peek().relative ? null : new Date(range.peek().to).toISOString() }), [key]);
+  const columns: Column<XidsSeen>[] = [
+    { title: t('audit.time'), num: true, cell: (one) => moment(one.time) },
+    { title: 'XID', num: true, cell: (one) => String(one.code) },
+    { title: t('column.count'), num: true, cell: (one) => count(one.count) },
+    { title: t('column.meaning'), cell: (one) => <span class="breakable">{one.meaning ?? absent}</span> },
+  ];
+  return (
+    <ApiTable<XidsSeen> path="/gpu/devices/{deviceId}/xids" named={{ deviceId: device.uuid }} parameters={{ cluster: device.cluster, ...times }} columns={columns}
+      rowKey={(one) => `${one.time} ${one.code}`} caption={t('device.xidHistory')} file={`${device.id}-xid-history`} fixedOrder empty={<p class="quiet">{t('device.noXidHistory')}</p>} />
   );
 }
 
