@@ -43,7 +43,21 @@ bool is_claim_of_ours(const ObjectKey& key, const Json& object) {
 
 bool is_going(const Json& object) { return object.at("metadata").contains("deletionTimestamp"); }
 
-/// What is there and belongs to the resource.
+/// The API keys that were made for the resource, by their labels: a Secret of this name that a person made stays.
+std::vector<ObjectKey> keys_made(const Seen::Snapshot& seen, const GpuMonitor& monitor) {
+  std::vector<ObjectKey> out;
+  const auto known = seen.find("Secret");
+  if (known == seen.end()) return out;
+  for (const auto& [at, object] : known->second) {
+    const Json& metadata = object->at("metadata");
+    if (label(*object, "app.kubernetes.io/instance") == monitor.name &&
+        label(*object, "app.kubernetes.io/managed-by") == kFieldManager)
+      out.push_back({"v1", "Secret", metadata.at("namespace"), metadata.at("name")});
+  }
+  return out;
+}
+
+/// Of the kinds of plans, what is there and belongs to the resource.
 std::vector<ObjectKey> present(const Seen::Snapshot& seen, const Facts& facts, const GpuMonitor& monitor) {
   std::vector<ObjectKey> out;
   for (const Kind& kind : kinds(facts)) {
@@ -279,6 +293,7 @@ Progress Applier::clean(const GpuMonitor& monitor, const Facts& facts, const See
   Pass pass{monitor, facts, seen, stop};
   auto keys = present(seen, facts, monitor);
   std::reverse(keys.begin(), keys.end());
+  std::ranges::copy(keys_made(seen, monitor), std::back_inserter(keys));
   // A StatefulSet would make its claims anew: they go after it.
   const bool sets = std::ranges::any_of(keys, [](const ObjectKey& key) { return key.kind == "StatefulSet"; });
   for (const ObjectKey& key : keys) {

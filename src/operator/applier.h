@@ -33,8 +33,8 @@ class Applier {
 
   Progress apply(const GpuMonitor& monitor, const Facts& facts, const Plan& plan, const Seen::Snapshot& seen,
                  const std::stop_token& stop);
-  /// Deletes all that was made, the claims of StatefulSets too. `waiting` 0: nothing is left but namespaces, and claims
-  /// that go with their last pod.
+  /// Deletes all that was made, API keys and the claims of StatefulSets too. `waiting` 0: nothing is left but
+  /// namespaces, and claims that go with their last pod.
   Progress clean(const GpuMonitor& monitor, const Facts& facts, const Seen::Snapshot& seen,
                  const std::stop_token& stop);
 

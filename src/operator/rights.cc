@@ -40,9 +40,9 @@ Json rights() {
   rules.push_back(rule(kGroup, Json::array({"gpumonitors/status"}), Json::array({"get", "patch"})));
   rules.push_back(rule(kGroup, Json::array({"gpumonitors/finalizers"}), Json::array({"update"})));
   add_kinds(rules);
-  // API keys are made once. Of all other Secrets the operator sees nothing.
+  // API keys are made once, and go with the resource. Of all other Secrets the operator sees nothing.
   rules.push_back(rule("", Json::array({"secrets"}), Json::array({"create"})));
-  Json own = rule("", Json::array({"secrets"}), read);
+  Json own = rule("", Json::array({"secrets"}), Json::array({"get", "list", "watch", "delete"}));
   own["resourceNames"] = Json::array({kKeys});
   rules.push_back(std::move(own));
   // Why pods do not come, what targets match, and to tell of it.

@@ -49,6 +49,7 @@ TEST(Rights, ReachEveryKindAndNoSecretOfOthers) {
     }
   EXPECT_FALSE(may("", "secrets", "get"));
   EXPECT_FALSE(may("", "secrets", "list"));
+  EXPECT_FALSE(may("", "secrets", "delete"));
   EXPECT_TRUE(may("", "secrets", "create"));
 }
 

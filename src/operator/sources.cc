@@ -96,6 +96,7 @@ std::string path_of(std::string_view api_version, std::string_view plural, std::
 }
 
 std::string path_of(const ObjectKey& key, const Facts& facts) {
+  if (key.kind == "Secret") return path_of(key.api_version, "secrets", key.home) + '/' + key.name;
   const auto known = kinds(facts);
   const auto row = std::ranges::find(known, key.kind, &Kind::kind);
   return path_of(key.api_version, row->plural, key.home) + '/' + key.name;

@@ -24,7 +24,7 @@ std::vector<Source> sources(const Facts& facts);
 
 /// "/apis/apps/v1/daemonsets"; of one namespace where `home` is not empty.
 std::string path_of(std::string_view api_version, std::string_view plural, std::string_view home = {});
-/// Of one object of a kind of kinds().
+/// Of one object of a kind of kinds(), or of a Secret.
 std::string path_of(const ObjectKey& key, const Facts& facts);
 
 // ---- What is kept, for tests

@@ -114,6 +114,14 @@ void Operated::change(const std::string& kind, const std::string& space, const s
   EXPECT_LT(answer.code, 300) << answer.body->dump();
 }
 
+void Operated::apply_as_operator(const Json& object) {
+  const Json& metadata = object.at("metadata");
+  const auto answer =
+      store().patch(resource_of(object.at("kind")), metadata.at("namespace"), metadata.at("name"), object,
+                    "application/apply-patch+yaml", "", {.manager = "tessera-operator", .force = true});
+  EXPECT_LT(answer.code, 300) << answer.body->dump();
+}
+
 void Operated::play_controllers() {
   for (const auto* kind : {"DaemonSet", "Deployment", "StatefulSet"})
     for (const Json& object : all(kind)) {

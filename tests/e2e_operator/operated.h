@@ -39,6 +39,8 @@ class Operated {
   void change(const std::string& kind, const std::string& space, const std::string& name, const Json& patch,
               const std::string& manager = "kubectl-edit");
   void put(const Json& object);
+  /// Applies an object in the operator's name.
+  void apply_as_operator(const Json& object);
 
   /// What the cluster's own controllers would say of all workloads: everything runs.
   void play_controllers();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "tests/e2e_operator/operated.h"
@@ -156,11 +157,21 @@ TEST_F(Reconciling, DeletionTakesAllOfIt) {
                    {{"app.kubernetes.io/component", "relay"},
                     {"app.kubernetes.io/instance", "gpus"},
                     {"app.kubernetes.io/part-of", "tessera"}}}}}});
+  // Keys of the same name that a person made.
+  operated.put(
+      {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "tessera-keys"}, {"namespace", "default"}}}});
   operated.remove("GpuMonitor", "", "gpus");
   EXPECT_TRUE(eventually([&] { return operated.find("GpuMonitor", "", "gpus").is_null(); })) << replica->output();
-  for (const auto* kind : {"DaemonSet", "Deployment", "StatefulSet", "ConfigMap", "Service", "ServiceAccount", "Secret",
+  for (const auto* kind : {"DaemonSet", "Deployment", "StatefulSet", "ConfigMap", "Service", "ServiceAccount",
                            "PersistentVolumeClaim", "Role", "NetworkPolicy"})
     EXPECT_TRUE(operated.all(kind).empty()) << kind << operated.all(kind)[0];
+  const auto asked = operated.writes();
+  const auto takes_keys = [](const kube_stub::Logged& one) {
+    return one.method == "DELETE" && one.path == "/api/v1/namespaces/tessera/secrets/tessera-keys" && one.code == 200;
+  };
+  EXPECT_TRUE(std::ranges::any_of(asked, takes_keys)) << "and does not wait for a collector\n" << text_of(asked);
+  ASSERT_EQ(operated.all("Secret").size(), 1U);
+  EXPECT_EQ(operated.all("Secret")[0]["metadata"]["namespace"], "default");
   EXPECT_EQ(operated.all("ClusterRole").size(), 1U) << "the operator's own";
   EXPECT_TRUE(operated.find("Namespace", "", "tessera").is_object()) << "others may have put something there";
   operated.ask(kEverything);
