@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <span>
 #include <thread>
 
 #include "tests/e2e_operator/operated.h"
@@ -118,6 +119,54 @@ TEST_F(OperatorBadDays, WhoeverFightsForAFieldIsMetEverMoreSeldom) {
   // Nothing else waits for that.
   operated.remove("Service", "tessera", "tessera-server");
   EXPECT_TRUE(eventually([&] { return is_there("Service", "tessera-server"); })) << replica->output();
+}
+
+/// An object as an older operator applied it, with fields that this one does not have.
+Json as_older(Json object) {
+  object.erase("status");
+  for (const auto* field : {"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp"})
+    object["metadata"].erase(field);
+  object["metadata"]["annotations"]["tessera.dev/applied"] = "older";
+  object["metadata"]["labels"]["older"] = "yes";
+  Json& container = object["spec"]["template"]["spec"]["containers"][0];
+  container["image"] = "older:0.0.9";
+  container["env"].push_back({{"name", "OLDER"}, {"value", "yes"}});
+  return object;
+}
+
+TEST_F(OperatorBadDays, AnUpgradedOperatorTakesOverWhatTheOneBeforeHasMade) {
+  const auto first = operated.start();
+  operated.ask(kEverything);
+  ASSERT_TRUE(operated.becomes_ready()) << first->output();
+  EXPECT_EQ(first->stop(), 0);
+  const Json keys = operated.find("Secret", "tessera", "tessera-keys"),
+             volume = operated.find("PersistentVolumeClaim", "tessera", "tessera-server"),
+             server = operated.find("Deployment", "tessera", "tessera-server");
+  operated.apply_as_operator(as_older(server));
+  ASSERT_NE(operated.find("Deployment", "tessera", "tessera-server")["spec"], server["spec"]);
+  Json dropped = operated.find("ConfigMap", "tessera", "tessera-relay");
+  dropped["metadata"]["name"] = "tessera-older";
+  dropped["metadata"].erase("uid");
+  operated.put(dropped);
+  const auto before = operated.writes().size();
+
+  const auto next = operated.start();
+  EXPECT_TRUE(eventually([&] {
+    operated.play_controllers();
+    return operated.find("Deployment", "tessera", "tessera-server")["spec"] == server["spec"] &&
+           !is_there("ConfigMap", "tessera-older");
+  })) << next->output();
+  ASSERT_TRUE(operated.becomes_ready()) << next->output();
+  const Json now = operated.find("Deployment", "tessera", "tessera-server");
+  EXPECT_FALSE(now["metadata"]["labels"].contains("older"));
+  EXPECT_EQ(now["metadata"]["uid"], server["metadata"]["uid"]);
+  EXPECT_EQ(operated.find("Secret", "tessera", "tessera-keys"), keys);
+  EXPECT_EQ(operated.find("PersistentVolumeClaim", "tessera", "tessera-server"), volume);
+  const auto writes = operated.writes();
+  for (const auto& one : std::span(writes).subspan(before))
+    EXPECT_TRUE(one.path.ends_with("/tessera-server") || one.path.ends_with("/tessera-older") ||
+                one.path.ends_with("/events") || one.path.ends_with("/status"))
+        << one.method << ' ' << one.path;
 }
 
 TEST_F(OperatorBadDays, AnOlderClusterHasItsOwnKinds) {
