@@ -15,6 +15,10 @@ run() { "$qemu" -L "$arm64/root" "$@"; }
 # The programs first: what they say takes seconds, the tests under qemu half an hour.
 cmake --build "$arm64/build" -j "$(nproc)" --target programs
 for program in tessera tessera-agent tessera-relay tessera-server tessera-sim; do run "$arm64/build/bin/$program" --version; done
+# Its image, whose own loader and libraries stand in the place of the sysroot's.
+rm -rf "$arm64/image"
+tools/image/root agent "$arm64/build" "$arm64/image"
+"$qemu" -L "$arm64/image/root" "$arm64/image/root/usr/bin/tessera-agent" --version
 run "$arm64/build/bin/tessera-agent" --once --print table --nvml "$arm64/build/sim/libnvidia-ml.so.1"
 
 cmake --build "$arm64/build" -j "$(nproc)" --target unit_tests
