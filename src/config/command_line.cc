@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 
@@ -28,19 +29,21 @@ CLI::Validator one_of(const std::map<std::string, T>& words) {
 
 CommandLine::CommandLine(const std::string& program, const std::string& version, const std::string& about,
                          const std::string& footer)
-    : version_(fmt::format("{} {}", program, version)), app_(about, program) {
-  app_.set_version_flag("--version", version_, "print the version and exit");
-  app_.set_help_flag("-h,--help", "print this help and exit");
-  app_.footer(footer);
+    : version_(fmt::format("{} {}", program, version)), app_(std::make_unique<CLI::App>(about, program)) {
+  app_->set_version_flag("--version", version_, "print the version and exit");
+  app_->set_help_flag("-h,--help", "print this help and exit");
+  app_->footer(footer);
 }
 
+CommandLine::~CommandLine() = default;
+
 void CommandLine::add_log_options() {
-  app_.add_option_function<std::string>(
+  app_->add_option_function<std::string>(
           "--log-format", [this](const std::string& word) { log_.format = kFormats.at(word); },
           "form of log lines on standard error [text]")
       ->check(one_of(kFormats))
       ->type_name("text|json");
-  app_.add_option_function<std::string>(
+  app_->add_option_function<std::string>(
           "--log-level", [this](const std::string& word) { log_.level = kLevels.at(word); },
           "least level of log lines [info]")
       ->check(one_of(kLevels))
@@ -50,29 +53,28 @@ void CommandLine::add_log_options() {
 Result<std::optional<std::string>> CommandLine::parse(const std::vector<std::string>& arguments) {
   add_log_options();  // the last in the help
   try {
-    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
+    app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
   } catch (const CLI::CallForVersion&) {
     return std::optional(version_ + '\n');
   } catch (const CLI::Success&) {
-    return std::optional(app_.help());
+    return std::optional(app_->help());
   } catch (const CLI::Error& error) {
-    return fail(Code::Invalid, "{}", explain(arguments, error));
+    return fail(Code::Invalid, "{}", explain(arguments, error.what()));
   }
   return std::optional<std::string>();
 }
 
-std::string CommandLine::explain(const std::vector<std::string>& arguments, const CLI::Error& error) const {
+std::string CommandLine::explain(const std::vector<std::string>& arguments, std::string error) const {
   std::vector<std::string> known;
-  for (const auto* option : app_.get_options()) known.push_back("--" + option->get_lnames().front());
+  for (const auto* option : app_->get_options()) known.push_back("--" + option->get_lnames().front());
   const std::vector<std::string_view> candidates(known.begin(), known.end());
-  std::string text = error.what();
   for (const auto& argument : arguments) {
     const std::string word = argument.substr(0, argument.find('='));
     if (!word.starts_with("--") || std::ranges::count(known, word) > 0) continue;
-    if (const auto hint = nearest(word, candidates); !hint.empty()) text += fmt::format("; did you mean {}?", hint);
+    if (const auto hint = nearest(word, candidates); !hint.empty()) error += fmt::format("; did you mean {}?", hint);
     break;
   }
-  return fmt::format("{}. See: {} --help", text, app_.get_name());
+  return fmt::format("{}. See: {} --help", error, app_->get_name());
 }
 
 }  // namespace tessera::config

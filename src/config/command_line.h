@@ -1,13 +1,17 @@
 #pragma once
 // What the command lines of the programs have in common: help, version, how to log, and errors that name the option
 // that was meant.
-#include <CLI/CLI.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace tessera::config {
 
@@ -21,9 +25,12 @@ class CommandLine {
   /// `about` stands above the options in the help, `footer` below them.
   CommandLine(const std::string& program, const std::string& version, const std::string& about,
               const std::string& footer);
+  ~CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
 
   /// To add options to.
-  CLI::App& app() { return app_; }
+  CLI::App& app() { return *app_; }
 
   /// Sets what was added. What is to be printed instead of running (help, version), if anything; Invalid with what was
   /// wrong and which option is near.
@@ -34,10 +41,10 @@ class CommandLine {
 
  private:
   void add_log_options();
-  std::string explain(const std::vector<std::string>& arguments, const CLI::Error& error) const;
+  std::string explain(const std::vector<std::string>& arguments, std::string error) const;
 
   std::string version_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   LogOptions log_;
 };
 

@@ -1,5 +1,6 @@
 #include "relay/options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/text.h"

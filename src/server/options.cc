@@ -1,5 +1,7 @@
 #include "server/options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "config/command_line.h"
 
 namespace tessera::server {
