@@ -7,7 +7,7 @@
 namespace tessera::server {
 namespace {
 
-constexpr std::size_t kMostBytes = 256U << 20U;  // of some 100,000 devices
+constexpr std::size_t kMostBytes = 64U << 20U;  // of some 25,000 devices: more than people look at
 
 }  // namespace
 

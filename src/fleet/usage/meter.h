@@ -174,11 +174,12 @@ class Meter {
 
   const MeterOptions options_;
   EpochMs arrived_ = 0;
-  std::deque<Subject> subjects_;  ///< this and tenures: grow without a copy of all, and without room for twice as many
-  std::vector<Delta> deltas_;
+  std::deque<Subject>
+      subjects_;  ///< like all of these: grows without a copy of all, and without room for twice as many
+  std::deque<Delta> deltas_;
   std::deque<Owner> tenures_;
   std::vector<Tenure> free_tenures_;
-  std::vector<OwnerDelta> owner_deltas_;
+  std::deque<OwnerDelta> owner_deltas_;
   ByName<Tenure> tenure_by_name_;
   ByName<CountedUntil> forgotten_;  ///< by the name of the tenure
 };
