@@ -145,7 +145,9 @@ void walk_part(Archive& archive, T& part) {
     auto& [pid, command, type, attribution, workload] = part;
     walk_all(archive, pid, command, type, attribution, workload);
   } else if constexpr (std::is_same_v<Plain, Session>) {
-    auto& [row, at, facts, start, first, last, memory, peak, util, memory_util, sum, samples] = part;
+    // Up to when samples are counted is for who counts them.
+    auto& [row, at, facts, start, first, last, memory, peak, util, memory_util, sum, samples, until] = part;
+    static_cast<void>(until);
     walk_all(archive, row, at, facts, start, first, last, memory, peak, util, memory_util, sum, samples);
   } else if constexpr (std::is_same_v<Plain, AllocationFacts>) {
     auto& [workload, resource, shared, replicas] = part;

@@ -46,7 +46,8 @@ Node full_node() {
                    15.5,
                    16.5,
                    17.5,
-                   18}};
+                   18,
+                   {}}};
   one.allocations = {{19,
                       {1, {}},
                       std::make_shared<const AllocationFacts>(AllocationFacts{pod, "nvidia.com/gpu", true, 4}),

@@ -302,6 +302,65 @@ TEST_F(IntakeTest, WhatCouldNotBeSavedComesAgain) {
   EXPECT_EQ(store::resume(*database)->progress.counted, 3U);
 }
 
+TEST_F(IntakeTest, SessionsThatRunGoOnAfterARestartAndAfterAKill) {
+  const EpochMs now = now_epoch_ms();
+  const auto tell = [&](EpochMs time, int memory, int percent) {
+    const std::string who = R"({gpu="0",pid="7",command="python3",UUID="GPU-1"})";
+    std::string page = "gpu_device_info{gpu=\"0\",UUID=\"GPU-1\"} 1\n";
+    for (const auto& [name, value] : {std::pair<const char*, std::int64_t>{"gpu_process_info", 1},
+                                      {"gpu_process_start_time_seconds", 1'700'000'000},
+                                      {"gpu_process_memory_used_bytes", memory},
+                                      {"gpu_process_utilization", percent}})
+      page += name + who + ' ' + std::to_string(value) + '\n';
+    ASSERT_EQ(intake->import_page(pushed("node=w&timestamp=" + std::to_string(time), page)).status, 204);
+  };
+  const auto noted = [&] {
+    const auto all = store::running_sessions(*database);
+    EXPECT_TRUE(all && all->size() == 1);
+    return all && !all->empty() ? all->at(0).running.session : fleet::Session();
+  };
+  const auto begin_again = [&] {
+    intake.reset();
+    restart();
+    ASSERT_TRUE(intake->replay(0));
+  };
+  tell(now - 60'000, 900, 80);
+  keeper.reset();
+  EXPECT_EQ(noted().peak_memory_bytes, 900U);
+  begin_again();
+  tell(now - 40'000, 100, 60);
+  ASSERT_TRUE(database->run("ALTER TABLE progress RENAME TO hidden"));
+  keeper.reset();
+  EXPECT_EQ(noted().util_samples, 1U) << "as if it had been killed";
+  ASSERT_TRUE(database->run("ALTER TABLE hidden RENAME TO progress"));
+  begin_again();
+  tell(now - 20'000, 200, 10);
+  keeper.reset();
+  const auto& sessions = fleet.get()->view->nodes.at(0)->devices.at(0).sessions;
+  ASSERT_EQ(sessions.size(), 1U);
+  for (const fleet::Session& one : {sessions[0], noted()}) {
+    EXPECT_EQ(one.first_seen, now - 60'000);
+    EXPECT_EQ(one.last_seen, now - 20'000);
+    EXPECT_EQ(one.peak_memory_bytes, 900U);
+    EXPECT_EQ(one.util_samples, 3U) << "what was read again is not counted again";
+    EXPECT_EQ(one.util_sum, 80 + 60 + 10);
+  }
+}
+
+TEST_F(IntakeTest, ASessionOfADeviceThatIsForgottenHasEnded) {
+  store::RunningSession old{3, {"default", "w", "GPU-1", "w-GPU-00", {}}};
+  old.running.session.facts = std::make_shared<const fleet::SessionFacts>();
+  const EpochMs last_seen = now_epoch_ms() - 40LL * 24 * 3'600'000;
+  old.running.session.last_seen = last_seen;
+  ASSERT_TRUE(store::write_running(*database, {{old}, {}}));
+  restart();
+  keeper.reset();
+  EXPECT_TRUE(store::running_sessions(*database)->empty());
+  const auto past = store::past_sessions(*database, {}, 10);
+  ASSERT_TRUE(past && past->size() == 1);
+  EXPECT_EQ(past->at(0).end, last_seen);
+}
+
 TEST_F(IntakeTest, ManySendersShareTheDisk) {
   const EpochMs now = now_epoch_ms();
   constexpr int kSenders = 8, kEach = 25;

@@ -19,6 +19,11 @@ constexpr EpochMs kArrivalEvery = 1'000;
 // what the journal tells of it, which is exact.
 constexpr EpochMs kDeviceEvery = 5 * 60'000;
 
+// What sessions have come to is noted within the time that a restart reads again, so that it knows all of it even after
+// a kill; and seldom enough that a hundred thousand of them are a small part of what is written.
+constexpr Milliseconds kSessionsEvery = 60s;
+constexpr int kSessionsIntervals = 2;
+
 constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
 
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
@@ -44,6 +49,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       fleet_(options_.fleet),
       serving_(options_.serving),
       cluster_nodes_(options_.cluster_nodes),
+      session_notes_(std::min(kSessionsEvery, kSessionsIntervals * options_.fleet.interval)),
       archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
       saved_(options_.resumed.progress),
       recalling_(saved_.counted > 0),
@@ -55,6 +61,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
     fleet_.remember(one);
   }
   for (const fleet::CountedBefore& one : options_.resumed.counted) fleet_.remember(one);
+  for (const store::RunningSession& one : options_.resumed.running) go_on_with(one);
   if (options_.follows) return;
   publish();  // before the thread begins, so that readers always find a view
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -126,7 +133,7 @@ void Keeper::run(const std::stop_token& stop) {
       due = Clock::now() + options_.publish_every;
     }
     if (!recalling_ && (now >= save_at || now >= count_at)) {
-      save(now >= count_at);
+      save(now >= count_at, false);
       save_at = Clock::now() + options_.save_every;
       if (now >= count_at) count_at = Clock::now() + count_every;
     }
@@ -142,7 +149,15 @@ void Keeper::run(const std::stop_token& stop) {
   }
   if (recalling_) return;  // all of it is in the database, and the rest in the journal
   publish();
-  save(true);
+  save(true, true);
+}
+
+/// One of a device that is not known any more has ended long ago.
+void Keeper::go_on_with(const store::RunningSession& one) {
+  if (const auto row = fleet_.remember(one.running)) return session_notes_.resumed(*row, one, started_);
+  session_notes_.left_over(one.id);
+  const fleet::Running& of = one.running;
+  unsaved_.push_back({of.cluster, of.node, of.device_uuid, of.device_id, of.session, of.session.last_seen});
 }
 
 /// Which records a restart has to read again: those of the time in which a state that has not ended may have been told.
@@ -286,7 +301,7 @@ void Keeper::gather_devices() {
 
 // In one transaction with the position, so that a restart counts nothing twice. What cannot be saved now stays, and the
 // journal keeps what it was made of.
-void Keeper::save(bool usage) {
+void Keeper::save(bool usage, bool all_sessions) {
   const auto begin = Clock::now();
   const EpochMs now = clock_.now();
   for (fleet::Ended& one : fleet_.take_ended()) unsaved_.push_back(std::move(one));
@@ -296,9 +311,11 @@ void Keeper::save(bool usage) {
   if (usage && !pending_ && applied_ > 0) gather(now);
   if (const auto noted = save_cluster_nodes(); !noted)
     log::warn("nodes of the cluster cannot be noted; it is tried again", {{"why", noted.error().what}});
-  if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_xids_.empty() && unsaved_devices_.empty() && !pending_)
+  const store::RunningChanges& running = session_notes_.changes(fleet_, begin, all_sessions);
+  if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_xids_.empty() && unsaved_devices_.empty() &&
+      running.empty() && !pending_)
     return;
-  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}};
+  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}, &running};
   if (pending_) {
     kept.usage = &pending_->usage;
     kept.progress = pending_->progress;
@@ -327,6 +344,7 @@ void Keeper::note_saved(SteadyTime begin) {
   unsaved_layouts_.clear();
   unsaved_xids_.clear();
   unsaved_devices_.clear();
+  session_notes_.saved();
   if (!pending_) return;
   stats_.usage_rows += pending_->usage.subjects.size();
   stats_.usage_too_late = archive_.left_out();

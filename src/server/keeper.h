@@ -22,6 +22,7 @@
 #include "server/batch.h"
 #include "server/fleet_clock.h"
 #include "server/list_heads.h"
+#include "server/session_notes.h"
 #include "store/archive.h"
 #include "store/cluster_nodes.h"
 #include "store/database.h"
@@ -114,7 +115,8 @@ class Keeper {
   void say_what_is_full();
   void gather(EpochMs now);
   void gather_devices();
-  void save(bool usage);
+  void go_on_with(const store::RunningSession& one);
+  void save(bool usage, bool all_sessions);
   void note_saved(SteadyTime begin);
   std::uint32_t epoch() const;
 
@@ -153,6 +155,7 @@ class Keeper {
   std::vector<fleet::LayoutSeen> unsaved_layouts_;
   std::vector<fleet::XidsSeen> unsaved_xids_;
   std::vector<fleet::Remembered> unsaved_devices_;
+  SessionNotes session_notes_;
   std::optional<Pending> pending_;
   store::Archive archive_;
   store::Progress saved_;          ///< what the database has

@@ -3,7 +3,6 @@
 #include "store/counted.h"
 #include "store/devices.h"
 #include "store/dialect.h"
-#include "store/sessions.h"
 #include "store/xids.h"
 
 namespace tessera::store {
@@ -30,6 +29,7 @@ Result<Resumed> resume(Database& database) {
   }));
   out.devices = TRY(remembered_devices(database));
   out.counted = TRY(counted_usage(database));
+  out.running = TRY(running_sessions(database));
   return out;
 }
 
@@ -40,6 +40,7 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
     for (const fleet::LayoutSeen& one : kept.layouts) TRY(write_layout(database_, one));
     TRY(write_xids(database_, kept.xids));
     for (const fleet::Remembered& one : kept.devices) TRY(write_device(database_, one));
+    if (kept.running) TRY(write_running(database_, *kept.running));
     if (!kept.usage || TRY(is_kept(database_, kept.progress))) return {};
     TRY(partitions_.prepare(database_, now));
     left_out = TRY(usage_.write(database_, *kept.usage, subject_of, now));

@@ -10,6 +10,7 @@
 #include "fleet/inventory/fleet.h"
 #include "store/database.h"
 #include "store/partitions.h"
+#include "store/sessions.h"
 #include "store/usage.h"
 
 namespace tessera::store {
@@ -25,6 +26,7 @@ struct Resumed {
   Progress progress;
   std::vector<fleet::Remembered> devices;
   std::vector<fleet::CountedBefore> counted;
+  std::vector<RunningSession> running;
 };
 Result<Resumed> resume(Database& database);
 
@@ -36,7 +38,8 @@ struct Kept {
   std::span<const fleet::Remembered> devices;
   /// Null where only the above is kept, which may be kept twice.
   const fleet::Usage* usage = nullptr;
-  Progress progress;  ///< of `usage`
+  Progress progress;                        ///< of `usage`
+  const RunningChanges* running = nullptr;  ///< null: none
 };
 
 /// For the one that writes. A database that is not its own in the meantime is none.

@@ -14,8 +14,29 @@ std::optional<unsigned> part(std::int64_t id) {
   return id == kWhole ? std::nullopt : std::optional(static_cast<unsigned>(id));
 }
 
-fleet::Ended read(const Row& row) {
-  fleet::Ended one;
+/// What the two tables have in common.
+constexpr std::string_view kColumns =
+    "cluster, device_uuid, gpu_instance, compute_instance, pid, node, device_id, command, type, attribution, "
+    "namespace, pod, container, pod_uid, process_start, first_seen, peak_memory_bytes, utilization_sum, "
+    "utilization_samples";
+constexpr std::size_t kCommon = 19;
+
+/// In the order of the columns. `Where` is fleet::Running or fleet::Ended.
+template <class Where>
+void append_common(std::vector<Value>& to, const Where& one) {
+  const fleet::Session& session = one.session;
+  const fleet::SessionFacts& facts = *session.facts;
+  to.insert(to.end(),
+            {one.cluster, one.device_uuid, part(session.part.gpu_instance), part(session.part.compute_instance),
+             std::int64_t{facts.pid}, one.node, one.device_id, facts.command, facts.type, facts.attribution,
+             facts.workload.space, facts.workload.pod, facts.workload.container, facts.workload.pod_uid,
+             value_or_null(session.start), session.first_seen, value_or_null(session.peak_memory_bytes),
+             session.util_sum, std::int64_t{session.util_samples}});
+}
+
+/// Behind what they have in common: the end of the one, and when the other was seen last.
+fleet::Running read(const Row& row) {
+  fleet::Running one;
   fleet::SessionFacts facts;
   one.cluster = row.text(0);
   one.device_uuid = row.text(1);
@@ -29,10 +50,10 @@ fleet::Ended read(const Row& row) {
   facts.workload = {row.text(10), row.text(11), row.text(12), row.text(13)};
   one.session.start = row.integer(14);
   one.session.first_seen = row.integer(15).value_or(0);
-  one.end = one.session.last_seen = row.integer(16).value_or(0);
-  if (const auto peak = row.integer(17)) one.session.peak_memory_bytes = static_cast<std::uint64_t>(*peak);
-  one.session.util_sum = row.real(18).value_or(0);
-  one.session.util_samples = static_cast<std::uint32_t>(row.integer(19).value_or(0));
+  if (const auto peak = row.integer(16)) one.session.peak_memory_bytes = static_cast<std::uint64_t>(*peak);
+  one.session.util_sum = row.real(17).value_or(0);
+  one.session.util_samples = static_cast<std::uint32_t>(row.integer(18).value_or(0));
+  one.session.last_seen = row.integer(kCommon).value_or(0);
   one.session.facts = std::make_shared<const fleet::SessionFacts>(std::move(facts));
   return one;
 }
@@ -116,10 +137,7 @@ struct Conditions {
 }  // namespace
 
 Result<void> write_session(Database& database, const fleet::Ended& one) {
-  const fleet::Session& session = one.session;
-  const fleet::SessionFacts& facts = *session.facts;
-  return database.run(
-      "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+  constexpr std::string_view kTail =
       "ON CONFLICT (cluster, device_uuid, gpu_instance, compute_instance, pid, started) DO UPDATE SET "
       // Of the same time: the fuller of the two. Of a later one: more of it.
       "utilization_sum = CASE WHEN excluded.first_seen > session.ended THEN session.utilization_sum + "
@@ -130,28 +148,11 @@ Result<void> write_session(Database& database, const fleet::Ended& one) {
       "excluded.utilization_samples ELSE session.utilization_samples END, "
       "ended = GREATEST(session.ended, excluded.ended), "
       "first_seen = LEAST(session.first_seen, excluded.first_seen), "
-      "peak_memory_bytes = GREATEST(session.peak_memory_bytes, excluded.peak_memory_bytes)",
-      {one.cluster,
-       one.device_uuid,
-       part(session.part.gpu_instance),
-       part(session.part.compute_instance),
-       std::int64_t{facts.pid},
-       session.start.value_or(session.first_seen),
-       one.node,
-       one.device_id,
-       facts.command,
-       facts.type,
-       facts.attribution,
-       facts.workload.space,
-       facts.workload.pod,
-       facts.workload.container,
-       facts.workload.pod_uid,
-       value_or_null(session.start),
-       session.first_seen,
-       one.end,
-       value_or_null(session.peak_memory_bytes),
-       session.util_sum,
-       std::int64_t{session.util_samples}});
+      "peak_memory_bytes = GREATEST(session.peak_memory_bytes, excluded.peak_memory_bytes)";
+  std::vector<Value> values;
+  append_common(values, one);
+  values.insert(values.end(), {one.end, one.session.start.value_or(one.session.first_seen)});
+  return database.insert(fmt::format("INSERT INTO session ({}, ended, started)", kColumns), kCommon + 2, values, kTail);
 }
 
 SessionPlace place_of(const fleet::Ended& one) {
@@ -170,13 +171,16 @@ Result<std::vector<fleet::Ended>> past_sessions(Database& database, const Sessio
   if (after) where.behind(*after);
   std::vector<fleet::Ended> out;
   TRY(database.each(
-      "SELECT cluster, device_uuid, gpu_instance, compute_instance, pid, node, device_id, command, type, attribution, "
-      "namespace, pod, container, pod_uid, process_start, first_seen, ended, peak_memory_bytes, utilization_sum, "
-      "utilization_samples FROM session WHERE 1 = 1" +
-          where.sql +
-          " ORDER BY ended DESC, cluster, device_uuid, gpu_instance, compute_instance, pid, started LIMIT " +
-          std::to_string(limit),
-      where.values, [&](const Row& row) { out.push_back(read(row)); }));
+      fmt::format(
+          "SELECT {}, ended FROM session WHERE 1 = 1{} ORDER BY ended DESC, cluster, device_uuid, gpu_instance, "
+          "compute_instance, pid, started LIMIT {}",
+          kColumns, where.sql, limit),
+      where.values, [&](const Row& row) {
+        fleet::Running one = read(row);
+        const EpochMs end = one.session.last_seen;
+        out.push_back({std::move(one.cluster), std::move(one.node), std::move(one.device_uuid),
+                       std::move(one.device_id), std::move(one.session), end});
+      }));
   return out;
 }
 
@@ -190,6 +194,40 @@ Result<std::uint64_t> count_sessions(Database& database, const SessionFilter& fi
 
 Result<std::uint64_t> drop_sessions_before(Database& database, EpochMs time) {
   return database.change("DELETE FROM session WHERE ended < ?", {time});
+}
+
+Result<void> write_running(Database& database, const RunningChanges& changes) {
+  constexpr std::size_t kColumnsOfOne = kCommon + 3;
+  const std::string head = fmt::format("INSERT INTO running_session ({}, last_seen, utilization_until, id)", kColumns);
+  // Who it is never changes under a number.
+  constexpr std::string_view kTail =
+      "ON CONFLICT (id) DO UPDATE SET node = excluded.node, device_id = excluded.device_id, type = excluded.type, "
+      "attribution = excluded.attribution, process_start = excluded.process_start, peak_memory_bytes = "
+      "excluded.peak_memory_bytes, utilization_sum = excluded.utilization_sum, utilization_samples = "
+      "excluded.utilization_samples, last_seen = excluded.last_seen, utilization_until = excluded.utilization_until";
+  constexpr std::size_t kAtOnce = 1'000;  // of a hundred thousand: their values take room too
+  std::vector<Value> values;
+  for (std::size_t at = 0; at < changes.now.size(); ++at) {
+    const auto& [id, one] = changes.now[at];
+    append_common(values, one);
+    values.insert(values.end(), {one.session.last_seen, one.session.util_until, id});
+    if ((at + 1) % kAtOnce != 0 && at + 1 < changes.now.size()) continue;
+    TRY(database.insert(head, kColumnsOfOne, values, kTail));
+    values.clear();
+  }
+  for (const std::int64_t id : changes.gone) TRY(database.run("DELETE FROM running_session WHERE id = ?", {id}));
+  return {};
+}
+
+Result<std::vector<RunningSession>> running_sessions(Database& database) {
+  std::vector<RunningSession> out;
+  TRY(database.each(fmt::format("SELECT {}, last_seen, utilization_until, id FROM running_session", kColumns), {},
+                    [&](const Row& row) {
+                      fleet::Running one = read(row);
+                      one.session.util_until = row.integer(kCommon + 1).value_or(0);
+                      out.push_back({row.integer(kCommon + 2).value_or(0), std::move(one)});
+                    }));
+  return out;
 }
 
 }  // namespace tessera::store

@@ -1,7 +1,8 @@
 #pragma once
-// Sessions that have ended.
+// Sessions that have ended, and those that run as they were last noted.
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,5 +47,20 @@ Result<std::uint64_t> count_sessions(Database& database, const SessionFilter& fi
 
 /// Drops sessions that ended before; returns how many.
 Result<std::uint64_t> drop_sessions_before(Database& database, EpochMs time);
+
+/// A session that runs, by a number that whoever writes gives it. What it is by now stands only in memory.
+struct RunningSession {
+  std::int64_t id = 0;
+  fleet::Running running;
+};
+
+/// What has changed of those that run.
+struct RunningChanges {
+  std::vector<RunningSession> now;  ///< new ones, and those that are otherwise than they were noted
+  std::vector<std::int64_t> gone;   ///< that run no longer
+  bool empty() const { return now.empty() && gone.empty(); }
+};
+Result<void> write_running(Database& database, const RunningChanges& changes);
+Result<std::vector<RunningSession>> running_sessions(Database& database);
 
 }  // namespace tessera::store

@@ -1,5 +1,7 @@
 #include "store/sessions.h"
 
+#include <algorithm>
+
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -110,6 +112,65 @@ TEST_P(Sessions, PagesMakeUpTheWhole) {
     }
   EXPECT_EQ(parts, whole);
   EXPECT_EQ(whole.size(), 25U);
+}
+
+RunningSession running(std::int64_t id, EpochMs last_seen) {
+  fleet::Ended one = ended(static_cast<unsigned>(id), 1000, last_seen);
+  RunningSession out{id, {one.cluster, one.node, one.device_uuid, one.device_id, std::move(one.session)}};
+  out.running.session.util_until = last_seen - 1;
+  return out;
+}
+
+TEST_P(Sessions, ThoseThatRunAreAsTheyWereNoted) {
+  RunningSession bare = running(2, 2000);
+  bare.running.session.start.reset();
+  bare.running.session.peak_memory_bytes.reset();
+  bare.running.session.part = {};
+  ASSERT_TRUE(write_running(*database, {{running(1, 2000), bare, running(3, 2000)}, {}}));
+  RunningSession later = running(1, 3000);
+  later.running.session.peak_memory_bytes = 1ULL << 40U;
+  later.running.session.util_sum = 1e6 + 0.5;
+  later.running.session.util_samples = 12'345;
+  ASSERT_TRUE(write_running(*database, {{later, running(4, 3000)}, {3}}));
+  auto read = running_sessions(*database);
+  ASSERT_TRUE(read) << read.error().what;
+  ASSERT_EQ(read->size(), 3U);
+  std::ranges::sort(*read, {}, &RunningSession::id);
+  const auto same = [](const RunningSession& is, const RunningSession& wanted) {
+    const fleet::Session &a = is.running.session, &b = wanted.running.session;
+    EXPECT_EQ(is.id, wanted.id);
+    EXPECT_EQ(is.running.cluster, wanted.running.cluster);
+    EXPECT_EQ(is.running.node, wanted.running.node);
+    EXPECT_EQ(is.running.device_uuid, wanted.running.device_uuid);
+    EXPECT_EQ(is.running.device_id, wanted.running.device_id);
+    EXPECT_EQ(*a.facts, *b.facts);
+    EXPECT_EQ(a.part, b.part);
+    EXPECT_EQ(a.start, b.start);
+    EXPECT_EQ(a.first_seen, b.first_seen);
+    EXPECT_EQ(a.last_seen, b.last_seen);
+    EXPECT_EQ(a.peak_memory_bytes, b.peak_memory_bytes);
+    EXPECT_EQ(a.util_sum, b.util_sum);
+    EXPECT_EQ(a.util_samples, b.util_samples);
+    EXPECT_EQ(a.util_until, b.util_until);
+  };
+  same(read->at(0), later);
+  same(read->at(1), bare);
+  same(read->at(2), running(4, 3000));
+  EXPECT_TRUE(past().empty()) << "none of them has ended";
+}
+
+TEST_P(Sessions, ManyThatRunAreNotedTogether) {
+  RunningChanges changes;
+  for (std::int64_t id = 1; id <= 1'203; ++id) changes.now.push_back(running(id, 2000));
+  const auto first = write_running(*database, changes);
+  ASSERT_TRUE(first) << first.error().what;
+  for (auto& one : changes.now) one.running.session.last_seen = 9000;
+  for (std::int64_t id = 1'101; id <= 1'203; ++id) changes.gone.push_back(id);
+  ASSERT_TRUE(write_running(*database, changes));
+  const auto read = running_sessions(*database);
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->size(), 1'100U);
+  for (const RunningSession& one : *read) ASSERT_EQ(one.running.session.last_seen, 9000) << one.id;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What usage costs: CPU of a fleet's rows of one collection interval, and bytes that a device takes for a month.
+// What usage costs: CPU of a fleet's rows of one collection interval, and bytes that a device takes for a month. Beside
+// it what running sessions do.
 #include <benchmark/benchmark.h>
 
 #include <ctime>
@@ -101,4 +102,48 @@ void bytes_of_a_device(benchmark::State& state) {
   state.counters["bytes_per_device"] = static_cast<double>(std::filesystem::file_size(file)) / kDevices;
 }
 BENCHMARK(bytes_of_a_device)->Arg(0)->Arg(1)->Iterations(1)->Unit(benchmark::kSecond);
+
+/// Of a hundred thousand sessions so many are noted in one transaction: a twelfth every 5 s, all of them at a stop.
+void note_sessions(benchmark::State& state) {
+  constexpr std::int64_t kSessions = 100'000;
+  const TempDir dir;
+  const auto file = dir.path() / "t.db";
+  const auto database = *store::Database::open("sqlite:" + file.string());
+  fleet::SessionFacts facts{4101,
+                            "python3",
+                            "C",
+                            "pod",
+                            {"team-nlp", "llama-finetune-worker-0", "main", "0b6c5c52-3c1e-4d0e-9a55-6f2e0d6d7a10"}};
+  const auto shared = std::make_shared<const fleet::SessionFacts>(std::move(facts));
+  const auto note = [&](std::int64_t from, std::int64_t count, EpochMs time) {
+    store::RunningChanges changes;
+    for (std::int64_t one = 0; one < count; ++one) {
+      const std::int64_t id = (from + one) % kSessions + 1;
+      store::RunningSession& row = changes.now.emplace_back();
+      row.id = id;
+      row.running = {"default",
+                     fmt::format("worker-{:05}", id / 10),
+                     fmt::format("GPU-{:08x}-1111-2222-3333-444444444444", id),
+                     fmt::format("worker-{:05}-GPU-00", id / 10),
+                     {}};
+      row.running.session.facts = shared;
+      row.running.session.start = row.running.session.first_seen = kStart;
+      row.running.session.last_seen = row.running.session.util_until = time;
+      row.running.session.peak_memory_bytes = 1ULL << 35U;
+    }
+    return database->atomically([&] { return store::write_running(*database, changes); });
+  };
+  if (!note(0, kSessions, kStart)) state.SkipWithError("not noted");
+  std::int64_t from = 0;
+  double cpu = 0;
+  for (auto _ : state) {
+    const double begin = cpu_seconds();
+    if (!note(from, state.range(0), kStart + from)) state.SkipWithError("not noted");
+    cpu += cpu_seconds() - begin;
+    from += state.range(0);
+  }
+  state.counters["rows_per_cpu_second"] = static_cast<double>(from) / cpu;
+  state.counters["bytes_a_row"] = static_cast<double>(std::filesystem::file_size(file)) / kSessions;
+}
+BENCHMARK(note_sessions)->Arg(100'000 / 12)->Arg(100'000)->Iterations(5)->Unit(benchmark::kMillisecond);
 }  // namespace

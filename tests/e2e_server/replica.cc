@@ -1,9 +1,10 @@
 #include "tests/e2e_server/replica.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "base/duration.h"
 #include "store/database.h"
 #include "tests/e2e/node.h"
 #include "wire/compression.h"
@@ -56,6 +57,15 @@ http::ClientResponse Replica::write_engine(const std::string& pod, double runnin
   return send(
       told({{"__name__", "vllm:num_requests_running"}, {"model_name", "llama"}, {"namespace", "serving"}, {"pod", pod}},
            running));
+}
+
+http::ClientResponse Replica::push(const std::string& node, EpochMs time, const std::string& page) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = api(fmt::format("/import/prometheus?node={}&timestamp={}", node, time));
+  request.body = page;
+  const auto reply = client_.send(request);
+  return reply ? *reply : http::ClientResponse{};
 }
 
 http::ClientResponse Replica::send(std::string body) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/duration.h"
 #include "base/files.h"
 #include "http/client.h"
 #include "store/postgres_peer.h"
@@ -30,6 +31,8 @@ class Replica {
   http::ClientResponse write(const std::string& node);
   /// Likewise of one serving engine.
   http::ClientResponse write_engine(const std::string& pod, double running);
+  /// Likewise of what a page tells, as of `time`.
+  http::ClientResponse push(const std::string& node, EpochMs time, const std::string& page);
   bool takes(const std::string& node) { return write(node).status == 204; }
 
   /// `/k8s-monitor/prometheus/…`; empty where nothing answers.

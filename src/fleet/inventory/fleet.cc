@@ -45,6 +45,14 @@ void Fleet::count_slot(const SlotState& state, int more) {
   if (state.metered != kNone) subjects_[state.metered].slots += static_cast<std::uint32_t>(more);
 }
 
+void Fleet::drop_row(std::uint32_t number) {
+  Row& row = rows_[number];
+  meter_.release(row.tenure);
+  row_by_name_.erase(row.name);
+  row = {};
+  free_rows_.push_back(number);
+}
+
 void Fleet::forget(Slot slot) {
   if (slot == kNothing) return;
   SlotState& state = slots_[slot];
@@ -53,13 +61,7 @@ void Fleet::forget(Slot slot) {
     if (believed[state.reading] == slot) believed.clear(state.reading);
   }
   count_slot(state, -1);
-  if (state.has_row() && --rows_[state.detail].slots == 0) {
-    Row& row = rows_[state.detail];
-    meter_.release(row.tenure);
-    row_by_name_.erase(row.name);
-    row = {};
-    free_rows_.push_back(state.detail);
-  }
+  if (state.has_row() && --rows_[state.detail].slots == 0 && !paused_.contains(state.detail)) drop_row(state.detail);
   state = {};
   free_slots_.push_back(slot);
 }
@@ -87,7 +89,7 @@ EpochMs Fleet::missing_at(const NodeState& of, const Device& device) const {
 }
 
 /// The device's numbers held for 2.5 intervals; from here on nobody knows.
-void Fleet::fall_silent(const NodeState& of, Device& device) {
+void Fleet::fall_silent(const NodeState& of, Device& device, EpochMs now) {
   const Node& node = *of.node;
   device.presence = of.gone ? Presence::Retired : Presence::Stale;
   device.up.reset();
@@ -97,22 +99,22 @@ void Fleet::fall_silent(const NodeState& of, Device& device) {
     instance.readings = {};
     instance.quiet_since.reset();
   }
-  while (!device.sessions.empty())
-    end_session(node, device, device.sessions.back().row, device.sessions.back().last_seen);
+  const auto over = of.gone || is_over(device.heard, now) ? std::optional(now) : std::nullopt;
+  while (!device.sessions.empty()) pause_session(node, device, device.sessions.back().row, over);
   device.allocations.clear();
 }
 
 void Fleet::sweep(std::uint32_t number, EpochMs now) {
   Node& node = edit(number);
   for (Device& device : node.devices) {
-    if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device);
+    if (device.presence == Presence::Present && silent(device.last_seen, now)) fall_silent(nodes_[number], device, now);
     if (device.presence == Presence::Stale && now >= missing_at(nodes_[number], device))
       device.presence = device.live ? Presence::Missing : Presence::Retired;
     if (is_replaced(node, device)) device.presence = Presence::Retired;
     if (device.presence != Presence::Present) continue;
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))
-        end_session(node, device, device.sessions[i].row, device.sessions[i].last_seen);
+        pause_session(node, device, device.sessions[i].row, is_over(0, now) ? std::optional(now) : std::nullopt);
     if (std::erase_if(device.allocations, [&](const Allocation& one) { return silent(one.last_seen, now); }) > 0)
       mark_shared(device);
     if (std::erase_if(device.instances, [&](const Instance& one) { return silent(one.last_seen, now); }) > 0)
@@ -126,6 +128,7 @@ void Fleet::advance(EpochMs now) {
     if (!of.changes_at) of.changes_at = changes_at(of);
     if (now >= *of.changes_at) sweep(number, now);
   }
+  end_pauses(now);
 }
 
 bool Fleet::speaks_on(const NodeState& of, const Device& device) const {
@@ -133,14 +136,14 @@ bool Fleet::speaks_on(const NodeState& of, const Device& device) const {
 }
 
 /// But for devices that go on speaking: those are there.
-void Fleet::retire(std::uint32_t number) {
+void Fleet::retire(std::uint32_t number, EpochMs now) {
   const auto wanted = [&](const Device& device) {
     return device.presence != Presence::Retired && !speaks_on(nodes_[number], device);
   };
   if (!std::ranges::any_of(nodes_[number].node->devices, wanted)) return;
   for (Device& device : edit(number).devices) {
     if (!wanted(device)) continue;
-    if (device.presence == Presence::Present) fall_silent(nodes_[number], device);
+    if (device.presence == Presence::Present) fall_silent(nodes_[number], device, now);
     device.presence = Presence::Retired;
   }
 }
@@ -151,7 +154,7 @@ void Fleet::take_cluster(const ClusterView& cluster, EpochMs now) {
     if (of.node->cluster != cluster.cluster) continue;
     if (const auto gone = cluster.gone.find(of.node->name); gone != cluster.gone.end()) {
       of.gone = gone->second;
-      retire(number);
+      retire(number, now);
       continue;
     }
     if (!of.gone || !cluster.nodes.contains(of.node->name)) continue;

@@ -1,9 +1,12 @@
 #pragma once
 // The state of the fleet as its series tell it. One thread writes; readers get immutable views. Pure: time comes in
 // with the samples.
+#include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -45,6 +48,15 @@ struct View {
   std::vector<std::shared_ptr<const Node>> nodes;
 };
 
+/// A session that has not ended, and where it is.
+struct Running {
+  std::string cluster;
+  std::string node;
+  std::string device_uuid;
+  std::string device_id;
+  Session session;
+};
+
 /// A session that is over, for whoever keeps the past.
 struct Ended {
   std::string cluster;
@@ -54,6 +66,10 @@ struct Ended {
   Session session;
   EpochMs end = 0;
 };
+
+/// A process that is told to have begun more than this apart from what was told before is another one with the same
+/// pid.
+inline constexpr Milliseconds kSameStart{1'000};
 
 /// A device has a name of its own within a cluster.
 struct DeviceName {
@@ -131,8 +147,12 @@ class Fleet {
   /// Everything as of `now`. What has not changed since the last view is shared with it.
   std::shared_ptr<const View> publish(EpochMs now);
 
-  /// Sessions that have ended since the last call.
+  /// Sessions that have ended since the last call. One that was silent for so long that it has ended, and then goes on,
+  /// comes again with all that it came to.
   std::vector<Ended> take_ended();
+
+  /// Sessions that have not ended, shown or not, of which `wanted` is true.
+  std::vector<Running> running(const std::function<bool(const Session&)>& wanted) const;
 
   /// Layouts that have begun since the last call, in their order. One that is seen again after a restart comes again.
   std::vector<LayoutSeen> take_layouts();
@@ -144,6 +164,10 @@ class Fleet {
   /// A device from before a restart: it is silent until it is heard of. Before the first sample only.
   void remember(Remembered one);
   void remember(CountedBefore one);
+  /// A session that ran before a restart, of a device that is remembered. It is shown when it is told of again, and
+  /// goes on then; it has ended when it last was told of where it is not told of within 2.5 intervals from the first
+  /// advance() on. Returns its row; nothing where there is no room for it.
+  std::optional<std::uint32_t> remember(Running one);
 
   /// What was told adds up here.
   Meter& meter() { return meter_; }
@@ -189,6 +213,12 @@ class Fleet {
     bool has_row() const;
   };
   static_assert(sizeof(SlotState) == 32);
+  /// A session that is not told of at present. Where the same process is told of again, it goes on.
+  struct Paused {
+    Running running;
+    EpochMs heard = 0;               ///< when its device was told of last: a backlog may still come to tell of it
+    std::optional<EpochMs> ended{};  ///< when it was handed out as one that has ended
+  };
   struct NodeState {
     std::shared_ptr<Node> node{};
     bool published = false;                 ///< a view holds it: it is copied before it is written to
@@ -239,7 +269,9 @@ class Fleet {
                               EpochMs time);
   std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
                                  EpochMs time);
+  std::uint32_t learn_session_row(const Identity& identity, const Part& part, SessionFacts facts, EpochMs time);
   std::uint32_t row_named(const NameKey& name);
+  void drop_row(std::uint32_t row);
   std::uint32_t metered(const Identity& identity, const Part& part, EpochMs time);
   void begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of, EpochMs time);
 
@@ -260,13 +292,20 @@ class Fleet {
   void mark_shared(Device& device);
   void let_go(const SlotState& state, Device& device, EpochMs time);
   void end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time);
+  void end_paused(std::uint32_t row, EpochMs time);
+  void pause_session(const Node& node, Device& device, std::uint32_t row, std::optional<EpochMs> over);
+  void go_on(Session& session, std::optional<EpochMs> told_start, EpochMs time);
+  void end_pauses(EpochMs now);
+  static Running running_on(const Node& node, const Device& device, const Session& session);
   EpochMs changes_at(const NodeState& of) const;
   void sweep(std::uint32_t node, EpochMs now);
-  void fall_silent(const NodeState& of, Device& device);
+  void fall_silent(const NodeState& of, Device& device, EpochMs now);
   bool speaks_on(const NodeState& of, const Device& device) const;
-  void retire(std::uint32_t node);
+  void retire(std::uint32_t node, EpochMs now);
   EpochMs missing_at(const NodeState& of, const Device& device) const;
   bool silent(EpochMs last, EpochMs now) const { return now - last > silence_.count(); }
+  /// Of what is not told of any more: nothing of then is on its way to here.
+  bool is_over(EpochMs heard, EpochMs now) const { return silent(std::max(heard, listens_since_), now); }
 
   const FleetOptions options_;
   const Milliseconds silence_;  ///< 2.5 intervals
@@ -288,6 +327,9 @@ class Fleet {
   std::size_t devices_ = 0;           ///< known
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
+  std::unordered_map<std::uint32_t, Paused> paused_;  ///< by row
+  bool resumes_ = false;                              ///< there are sessions from before a restart
+  EpochMs listens_since_ = 0;                         ///< after a restart: silence counts from here on
   std::vector<LayoutSeen> layouts_;
   std::vector<XidsSeen> xids_;
   Meter meter_;

@@ -26,9 +26,6 @@ std::optional<unsigned> small(double value) {
   return static_cast<unsigned>(value);
 }
 
-/// A process that began more than this apart from what was told before is another one with the same pid.
-constexpr EpochMs kSameStart = 1'000;
-
 bool is_activity(gpu::Reading reading) {
   return reading == gpu::Reading::GraphicsEngineActiveRatio || reading == gpu::Reading::GpuUtilPercent;
 }
@@ -243,6 +240,7 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
   if (state.says == Says::SessionEnd) {
     if (const auto end_time = epoch_ms(value)) {
       end_session(*nodes_[subject.node].node, device, state.detail, *end_time);
+      end_paused(state.detail, *end_time);
       leave(state, Meter::Having::Uses, *end_time);
     }
     return;
@@ -250,8 +248,14 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
   meter_.have(rows_[state.detail].tenure, Meter::Having::Uses, time);
   auto running = std::ranges::find(device.sessions, state.detail, &Session::row);
   const auto start = state.says == Says::SessionStart ? epoch_ms(value) : std::nullopt;
+  // After a silence it may be another process; its start will tell.
+  if (running != device.sessions.end() && silent(running->last_seen, time)) {
+    pause_session(*nodes_[subject.node].node, device, state.detail, std::nullopt);
+    running = device.sessions.end();
+  }
   // The same pid with the same labels, but another process.
-  if (running != device.sessions.end() && start && running->start && std::abs(*start - *running->start) > kSameStart) {
+  if (running != device.sessions.end() && start && running->start &&
+      std::abs(*start - *running->start) > kSameStart.count()) {
     end_session(*nodes_[subject.node].node, device, state.detail, running->last_seen);
     running = device.sessions.end();
   }
@@ -260,15 +264,17 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
     fresh.row = state.detail;
     fresh.part = rows_[state.detail].part;
     fresh.first_seen = time;
+    // Where it goes on, what is read again after a restart has been counted.
+    if (const auto before = paused_.find(state.detail); before != paused_.end())
+      fresh.util_until = before->second.running.session.util_until;
     device.sessions.push_back(std::move(fresh));
     running = device.sessions.end() - 1;
   }
   running->facts = rows_[state.detail].session;
   running->last_seen = std::max(running->last_seen, time);
+  if (start && !running->start) running->start = start;
+  if (!paused_.empty()) go_on(*running, start, time);
   switch (state.says) {
-    case Says::SessionStart:
-      if (start) running->start = start;
-      return;
     case Says::SessionMemoryBytes:
       running->memory_bytes = whole(value);
       if (running->memory_bytes)
@@ -276,8 +282,10 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
       return;
     case Says::SessionUtilPercent:
       running->util_percent = value;
+      if (time <= running->util_until) return;
       running->util_sum += value;
       ++running->util_samples;
+      running->util_until = time;
       return;
     case Says::SessionMemoryUtilPercent:
       running->memory_util_percent = value;
@@ -367,12 +375,14 @@ void Fleet::end(Slot slot, EpochMs time) {
       device.layout_since = time;
       return;
     }
-    case Says::SessionInfo:
+    case Says::SessionInfo: {
+      const auto running = std::ranges::find(device.sessions, state.detail, &Session::row);
+      // What another series tells of it at this time stands: its type, say, is another one.
+      if (running != device.sessions.end() && running->last_seen >= time) return;
       leave(state, Meter::Having::Uses, time);
-      if (const auto running = std::ranges::find(device.sessions, state.detail, &Session::row);
-          running != device.sessions.end())
-        end_session(*nodes_[subject.node].node, device, state.detail, running->last_seen);
+      pause_session(*nodes_[subject.node].node, device, state.detail, time);
       return;
+    }
     case Says::AllocationInfo:
       leave(state, Meter::Having::Holds, time);
       std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.detail; });
@@ -387,14 +397,6 @@ void Fleet::end(Slot slot, EpochMs time) {
     default:
       return;
   }
-}
-
-void Fleet::end_session(const Node& node, Device& device, std::uint32_t row, EpochMs time) {
-  const auto running = std::ranges::find(device.sessions, row, &Session::row);
-  if (running == device.sessions.end()) return;
-  ended_.push_back({node.cluster, node.name, device.facts->uuid, device_id(node.name, device.facts->index),
-                    std::move(*running), std::max(time, running->first_seen)});
-  device.sessions.erase(running);
 }
 
 }  // namespace tessera::fleet

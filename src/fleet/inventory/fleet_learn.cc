@@ -403,17 +403,22 @@ std::uint32_t Fleet::learn_session(const Identity& identity, const Part& part, L
   facts.command = exporters_label(labels, "command");
   facts.workload = {std::string(holder.space), std::string(holder.pod), std::string(holder.container),
                     std::string(holder.pod_uid)};
-  // One process is one row whatever its series; what tells processes apart is in each of them.
+  facts.type = exporters_label(labels, "type");
+  facts.attribution = exporters_label(labels, "attribution");
+  return learn_session_row(identity, part, std::move(facts), time);
+}
+
+/// One process is one row whatever its series; what tells processes apart is in each of them.
+std::uint32_t Fleet::learn_session_row(const Identity& identity, const Part& part, SessionFacts facts, EpochMs time) {
+  const Workload& of = facts.workload;
   const std::uint32_t row =
       row_named(key_of("session {}/{}{} {} {} {}/{}/{} {}", identity.cluster, identity.uuid, part_name(part), facts.pid,
-                       facts.command, holder.space, holder.pod, holder.container, holder.pod_uid));
+                       facts.command, of.space, of.pod, of.container, of.pod_uid));
   if (row == kNone) return row;
-  if (rows_[row].session) {
-    facts.type = rows_[row].session->type;
-    facts.attribution = rows_[row].session->attribution;
+  if (const auto& known = rows_[row].session) {
+    if (facts.type.empty()) facts.type = known->type;
+    if (facts.attribution.empty()) facts.attribution = known->attribution;
   }
-  take(facts.type, exporters_label(labels, "type"));
-  take(facts.attribution, exporters_label(labels, "attribution"));
   begin_tenure(row, identity, part, facts.workload, time);
   rows_[row].part = part;
   rows_[row].session = std::make_shared<const SessionFacts>(std::move(facts));

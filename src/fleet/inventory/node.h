@@ -70,6 +70,7 @@ struct Session {
   std::optional<double> memory_util_percent;
   double util_sum = 0;  ///< of the samples of util_percent
   std::uint32_t util_samples = 0;
+  EpochMs util_until = 0;  ///< the time of the newest of them
 };
 
 /// A container holds the device or instance by the kubelet's word.
