@@ -42,16 +42,15 @@ Page list_xids(const Known& known, Query& query) {
   if (!query.finish()) return {};
   const auto found = find_past_device(known, query, query.path("deviceId"), cluster);
   if (!found) return {};
+  // A program's fault is its owner's alone; before he had the device, the board's was none of his.
+  const bool restricted = known.viewer.restricted();
+  const EpochMs from = restricted ? std::max(range.from, fleet::first_had(*found->device)) : range.from;
+  std::optional<std::vector<unsigned>> codes;
+  if (restricted) codes = fleet::codes_of(fleet::Blame::Device);
   std::vector<Row> rows;
   if (!ask(known.history, query, [&](store::Database& database) -> Result<void> {
         rows = TRY(
-            store::xids_of(database, found->node->cluster, found->device->facts->uuid, range.from, range.to, kMost));
-        if (!known.viewer.restricted()) return {};
-        // A program's fault is its owner's alone; before he had the device, the board's was none of his.
-        const EpochMs had_since = fleet::first_had(*found->device);
-        std::erase_if(rows, [&](const Row& row) {
-          return row.time < had_since || fleet::xid_of(row.code).blame != fleet::Blame::Device;
-        });
+            store::xids_of(database, found->node->cluster, found->device->facts->uuid, from, range.to, kMost, codes));
         return {};
       }))
     return {};

@@ -375,7 +375,7 @@ void Keeper::publish() {
   Published next;
   if (options_.cluster)
     if (auto cluster = options_.cluster->get()) {
-      fleet_.take_cluster(*cluster, now);
+      if (!recalling_) fleet_.take_cluster(*cluster, now);
       next.cluster = std::move(cluster);
     }
   if (!recalling_) fleet_.advance(now);

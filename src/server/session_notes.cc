@@ -1,6 +1,7 @@
 #include "server/session_notes.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace tessera::server {
@@ -31,11 +32,15 @@ bool SessionNotes::is_to_note(const fleet::Session& session, SteadyTime now, boo
 const store::RunningChanges& SessionNotes::changes(const fleet::Fleet& fleet, SteadyTime now, bool all) {
   ++look_;
   time_ = now;
+  // What was told last and is not known to be saved may be in the database all the same.
+  for (const auto& [id, running] : changes_.now)
+    if (!notes_.contains({running.session.row, running.session.first_seen})) left_over_.push_back(id);
   changes_ = {};
-  std::int64_t next_id = last_id_;
+  std::unordered_set<std::int64_t> told;
   for (fleet::Running& one : fleet.running([&](const auto& session) { return is_to_note(session, now, all); })) {
     const auto known = notes_.find({one.session.row, one.session.first_seen});
-    changes_.now.push_back({known == notes_.end() ? ++next_id : known->second.id, std::move(one)});
+    const std::int64_t id = known == notes_.end() ? ++last_id_ : known->second.id;
+    if (told.insert(id).second) changes_.now.push_back({id, std::move(one)});
   }
   changes_.gone = left_over_;
   for (const auto& [key, note] : notes_)
@@ -49,7 +54,6 @@ void SessionNotes::saved() {
   for (const auto& [id, running] : changes_.now) {
     const fleet::Session& session = running.session;
     notes_[{session.row, session.first_seen}] = {id, session.facts, session.start, session.last_seen, time_, look_};
-    last_id_ = std::max(last_id_, id);
   }
   changes_ = {};
 }

@@ -221,12 +221,14 @@ Result<void> write_running(Database& database, const RunningChanges& changes) {
 
 Result<std::vector<RunningSession>> running_sessions(Database& database) {
   std::vector<RunningSession> out;
-  TRY(database.each(fmt::format("SELECT {}, last_seen, utilization_until, id FROM running_session", kColumns), {},
-                    [&](const Row& row) {
-                      fleet::Running one = read(row);
-                      one.session.util_until = row.integer(kCommon + 1).value_or(0);
-                      out.push_back({row.integer(kCommon + 2).value_or(0), std::move(one)});
-                    }));
+  TRY(database.each(
+      fmt::format("SELECT {}, last_seen, utilization_until, id FROM running_session ORDER BY last_seen DESC, id DESC",
+                  kColumns),
+      {}, [&](const Row& row) {
+        fleet::Running one = read(row);
+        one.session.util_until = row.integer(kCommon + 1).value_or(0);
+        out.push_back({row.integer(kCommon + 2).value_or(0), std::move(one)});
+      }));
   return out;
 }
 

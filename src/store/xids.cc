@@ -1,5 +1,7 @@
 #include "store/xids.h"
 
+#include <fmt/ranges.h>
+
 #include <string>
 
 namespace tessera::store {
@@ -14,17 +16,19 @@ Result<void> write_xids(Database& database, std::span<const fleet::XidsSeen> see
 }
 
 Result<std::vector<fleet::XidsSeen>> xids_of(Database& database, std::string_view cluster, std::string_view device_uuid,
-                                             EpochMs from, EpochMs to, std::size_t most) {
+                                             EpochMs from, EpochMs to, std::size_t most,
+                                             const std::optional<std::vector<unsigned>>& codes) {
+  const std::string sql = fmt::format(
+      "SELECT seen, code, events FROM device_xid WHERE cluster = ? AND device_uuid = ? AND seen >= ? AND seen < ?{} "
+      "ORDER BY seen DESC, code LIMIT ?",
+      codes ? fmt::format(" AND code IN ({})", fmt::join(*codes, ", ")) : std::string());
+  const std::vector<Value> values = {std::string(cluster), std::string(device_uuid), from, to,
+                                     static_cast<std::int64_t>(most)};
   std::vector<fleet::XidsSeen> out;
-  TRY(database.each(
-      "SELECT seen, code, events FROM device_xid WHERE cluster = ? AND device_uuid = ? AND seen >= ? AND "
-      "seen < ? ORDER BY seen DESC, code LIMIT ?",
-      std::vector<Value>{std::string(cluster), std::string(device_uuid), from, to, static_cast<std::int64_t>(most)},
-      [&](const Row& row) {
-        out.push_back({std::string(cluster), std::string(device_uuid),
-                       static_cast<unsigned>(row.integer(1).value_or(0)), row.integer(0).value_or(0),
-                       static_cast<std::uint64_t>(row.integer(2).value_or(0))});
-      }));
+  TRY(database.each(sql, values, [&](const Row& row) {
+    out.push_back({std::string(cluster), std::string(device_uuid), static_cast<unsigned>(row.integer(1).value_or(0)),
+                   row.integer(0).value_or(0), static_cast<std::uint64_t>(row.integer(2).value_or(0))});
+  }));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 // When devices had XIDs.
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,11 @@ namespace tessera::store {
 /// What is written a second time says nothing new.
 Result<void> write_xids(Database& database, std::span<const fleet::XidsSeen> seen);
 
-/// Those of a device in [from, to), the latest first, and of one time by code; the `most` latest.
+/// Those of a device in [from, to), the latest first, and of one time by code; the `most` latest. `codes`: of these
+/// alone.
 Result<std::vector<fleet::XidsSeen>> xids_of(Database& database, std::string_view cluster, std::string_view device_uuid,
-                                             EpochMs from, EpochMs to, std::size_t most);
+                                             EpochMs from, EpochMs to, std::size_t most,
+                                             const std::optional<std::vector<unsigned>>& codes = {});
 
 Result<void> drop_xids_before(Database& database, EpochMs time);
 

@@ -26,6 +26,9 @@ TEST_P(XidsKept, AreThereTheLatestFirst) {
   EXPECT_THAT(of("GPU-1", 100, 200), ElementsAre(one));
   EXPECT_THAT(of("GPU-1", 101, 200), IsEmpty());
   EXPECT_THAT(of("GPU-1", 0, 1'000, 1), ElementsAre(two));
+  const auto some = xids_of(*database, "c", "GPU-1", 0, 1'000, 1, std::vector{48U, 79U});
+  ASSERT_TRUE(some);
+  EXPECT_THAT(*some, ElementsAre(three)) << "of these codes the latest, not the latest of all";
 }
 
 TEST_P(XidsKept, AreKeptOnceHoweverOftenTheyAreTold) {

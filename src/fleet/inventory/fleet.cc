@@ -123,6 +123,7 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
 }
 
 void Fleet::advance(EpochMs now) {
+  if (resumes_ && listens_since_ == 0) listens_since_ = now;
   for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
     NodeState& of = nodes_[number];
     if (!of.changes_at) of.changes_at = changes_at(of);

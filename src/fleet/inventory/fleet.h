@@ -2,6 +2,7 @@
 // The state of the fleet as its series tell it. One thread writes; readers get immutable views. Pure: time comes in
 // with the samples.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -166,7 +167,8 @@ class Fleet {
   void remember(CountedBefore one);
   /// A session that ran before a restart, of a device that is remembered. It is shown when it is told of again, and
   /// goes on then; it has ended when it last was told of where it is not told of within 2.5 intervals from the first
-  /// advance() on. Returns its row; nothing where there is no room for it.
+  /// advance() on. Returns its row; nothing where there is no room for it, or where it is an earlier one of a row that
+  /// is remembered already.
   std::optional<std::uint32_t> remember(Running one);
 
   /// What was told adds up here.
@@ -219,6 +221,11 @@ class Fleet {
     EpochMs heard = 0;               ///< when its device was told of last: a backlog may still come to tell of it
     std::optional<EpochMs> ended{};  ///< when it was handed out as one that has ended
   };
+  /// The three newest times at which a source told of a node.
+  struct Heard {
+    std::uint32_t source = 0;
+    std::array<EpochMs, 3> times{};  ///< the newest first; 0: none
+  };
   struct NodeState {
     std::shared_ptr<Node> node{};
     bool published = false;                 ///< a view holds it: it is copied before it is written to
@@ -226,10 +233,7 @@ class Fleet {
     std::optional<EpochMs> gone{};          ///< since when it is no longer in the cluster
     EpochMs back = 0;                       ///< when it was there again: its silence counts from then on
     std::optional<EpochMs> changes_at{};    ///< see changes_at(); absent: to be worked out
-    EpochMs told = 0;                       ///< newest sample since this fleet is kept
-    EpochMs told_before = 0;                ///< the time of samples before that one; 0: none
-    /// Up to when a sample of this time has samples before it.
-    EpochMs before(EpochMs time) const { return told < time ? told : told_before; }
+    std::vector<Heard> heard{};             ///< by source
   };
 
   Node& edit(std::uint32_t node);
@@ -283,6 +287,8 @@ class Fleet {
   void leave(const SlotState& state, Meter::Having having, EpochMs time);
   void note_layout(const Node& node, Device& device);
   void apply_device(const SlotState& state, double value, EpochMs time);
+  static void hear(NodeState& of, std::uint32_t source, EpochMs time);
+  bool was_told_before(const NodeState& of, std::uint32_t source, EpochMs time) const;
   void count_xids(const SlotState& state, std::uint64_t count, EpochMs time);
   void note_last_xid(const Place& place, double code, EpochMs time);
   void apply_instance(const SlotState& state, double value, EpochMs time);

@@ -93,7 +93,7 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (const auto& gone = nodes_[subject.node].gone; gone && time > *gone && time <= *gone + silence_.count())
     return false;
   state.last = time;
-  if (NodeState& of = nodes_[subject.node]; time > of.told) of.told_before = std::exchange(of.told, time);
+  hear(nodes_[subject.node], state.source, time);
   Device& device = device_of(subject);
   if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
   device.last_seen = std::max(device.last_seen, time);
@@ -173,6 +173,23 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     else if (!*quiet_since)
       *quiet_since = time;
   }
+}
+
+void Fleet::hear(NodeState& of, std::uint32_t source, EpochMs time) {
+  auto known = std::ranges::find(of.heard, source, &Heard::source);
+  if (known == of.heard.end()) known = of.heard.insert(of.heard.end(), Heard{source, {}});
+  if (time <= known->times[0]) return;
+  std::shift_right(known->times.begin(), known->times.end(), 1);
+  known->times[0] = time;
+}
+
+/// Twice at least, and a short while ago: of the first time after a restart a part may have been told before it.
+bool Fleet::was_told_before(const NodeState& of, std::uint32_t source, EpochMs time) const {
+  const auto known = std::ranges::find(of.heard, source, &Heard::source);
+  if (known == of.heard.end()) return false;
+  const auto earlier = std::ranges::find_if(known->times, [&](EpochMs one) { return one < time; });
+  if (known->times.end() - earlier < 2) return false;
+  return earlier[1] > 0 && !silent(*earlier, time);
 }
 
 /// A count that is lower than before is that of an agent that has begun anew.
@@ -281,6 +298,7 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
         running->peak_memory_bytes = std::max(running->peak_memory_bytes.value_or(0), *running->memory_bytes);
       return;
     case Says::SessionUtilPercent:
+      if (!std::isfinite(value)) return running->util_percent.reset();
       running->util_percent = value;
       if (time <= running->util_until) return;
       running->util_sum += value;
@@ -288,7 +306,7 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
       running->util_until = time;
       return;
     case Says::SessionMemoryUtilPercent:
-      running->memory_util_percent = value;
+      running->memory_util_percent = std::isfinite(value) ? std::optional(value) : std::nullopt;
       return;
     default:
       return;

@@ -127,9 +127,8 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
       const auto code = number(exporters_label(labels, "xid"));
       if (!code) return false;
       state.detail = *code;
-      // The agent tells a code once it has come: where its node was told of before, it has been counted from 0.
-      if (const EpochMs before = nodes_[place.node].before(time); before > 0 && !silent(before, time))
-        device_of(place).xids.try_emplace(*code, 0);
+      // The agent tells a code once it has come: where it has told of the node before, it has been counted from 0.
+      if (was_told_before(nodes_[place.node], identity.source, time)) device_of(place).xids.try_emplace(*code, 0);
       return true;
     }
     case Says::InstanceInfo:

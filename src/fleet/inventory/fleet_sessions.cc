@@ -48,7 +48,7 @@ std::optional<std::uint32_t> Fleet::remember(Running one) {
   identity.node = nodes_[subjects_[device->second].node].node->name;
   Session& session = one.session;
   const std::uint32_t row = learn_session_row(identity, session.part, *session.facts, session.last_seen);
-  if (row == kNone) return std::nullopt;
+  if (row == kNone || paused_.contains(row)) return std::nullopt;
   session.row = row;
   resumes_ = true;
   paused_[row] = {.running = std::move(one)};
@@ -105,7 +105,6 @@ void Fleet::go_on(Session& session, std::optional<EpochMs> told_start, EpochMs t
 
 /// Those that nobody has told of again.
 void Fleet::end_pauses(EpochMs now) {
-  if (resumes_ && listens_since_ == 0) listens_since_ = now;
   for (auto at = paused_.begin(); at != paused_.end();) {
     auto& [row, paused] = *at;
     if (!paused.ended && is_over(paused.heard, now)) {

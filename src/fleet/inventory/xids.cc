@@ -42,4 +42,11 @@ Xid xid_of(unsigned code) {
   return found == std::end(kXids) ? Xid{code, Blame::Unknown, {}} : *found;
 }
 
+std::vector<unsigned> codes_of(Blame blame) {
+  std::vector<unsigned> out;
+  for (const Xid& one : kXids)
+    if (one.blame == blame) out.push_back(one.code);
+  return out;
+}
+
 }  // namespace tessera::fleet

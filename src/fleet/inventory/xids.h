@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/duration.h"
 
@@ -17,6 +18,7 @@ struct Xid {
   std::string_view meaning;  ///< empty where the code is not in the table
 };
 Xid xid_of(unsigned code);
+std::vector<unsigned> codes_of(Blame blame);
 
 /// A device had XIDs between the sample of this time and the one before.
 struct XidsSeen {

@@ -34,7 +34,7 @@ function oneOf<T extends string>(value: string | null, all: readonly T[], otherw
 
 export const theme = signal<Theme>(oneOf(stored('theme'), ['auto', 'light', 'dark'], 'auto'));
 const ownZone = signal<Zone>(oneOf(stored('zone'), ['local', 'utc'], 'local'));
-/** A link says its own, so that two who look at it read the same times. */
+/** A link says UTC, so that two who look at it read the same times; local times differ between two anyway. */
 export const zone = computed<Zone>(() => oneOf(query.value.get('zone'), ['local', 'utc'], ownZone.value));
 export function chooseZone(next: Zone): void {
   ownZone.value = next;

@@ -166,8 +166,8 @@ export function Findings({ of }: { of: Finding[] }) {
 
 /** In the chosen range. */
 function XidHistory({ device }: { device: DeviceDetail }) {
-  const key = rangeKey.value;
-  // A relative range must not make another table each second.
+  const kStep = 300_000; // ms: a relative range must not make another table each second
+  const key = `${rangeKey.value} ${Math.floor(range.value.from / kStep)}`;
   const times = useMemo(() => ({ start: new Date(range.peek().from).toISOString(), end: range.peek().relative ? null : new Date(range.peek().to).toISOString() }), [key]);
   const columns: Column<XidsSeen>[] = [
     { title: t('audit.time'), num: true, cell: (one) => moment(one.time) },
