@@ -132,5 +132,17 @@ TEST_F(SessionNotesTest, ARestartGoesOnUnderTheSameNumbers) {
   }
 }
 
+TEST_F(SessionNotesTest, ANumberIsGivenOnceEvenIfNobodyKnowsWhetherItWasSaved) {
+  come(kStart, page({1, 2}, 50));
+  // It is committed, and the answer is lost.
+  EXPECT_TRUE(store::write_running(*database, notes.changes(told->fleet, begin, false)));
+  come(kStart + 30 * kSecond, page({2}, 50));
+  told->fleet.advance(kStart + 30 * kSecond);
+  note(begin);
+  const auto kept = noted();
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_EQ(kept[0].running.session.facts->pid, 2U);
+}
+
 }  // namespace
 }  // namespace tessera::server

@@ -274,5 +274,39 @@ TEST_F(ResumedSessions, ARowIsNobodyElsesWhileItsSessionMayGoOn) {
   EXPECT_EQ(sessions[0].facts->pid, 4102U);
 }
 
+TEST_F(ResumedSessions, AfterALongTimeAwayWhatIsReadAgainIsWaitedForToo) {
+  come(kStart, page(100, 50, std::nullopt));
+  restart();
+  come(kStart, page(100, 50, std::nullopt));  // the journal is read again
+  const EpochMs back = kStart + 3 * kMinute;
+  EXPECT_THAT(at(back), IsEmpty()) << "it is silent";
+  EXPECT_THAT(told->fleet.take_ended(), IsEmpty()) << "nobody has been there to hear of it";
+  come(back + 30 * kSecond, page(80, 40, std::nullopt));
+  const auto shown = at(back + 30 * kSecond);
+  ASSERT_THAT(shown, SizeIs(1));
+  EXPECT_EQ(shown[0].first_seen, kStart);
+  EXPECT_EQ(shown[0].peak_memory_bytes, 100U);
+}
+
+TEST_F(ResumedSessions, OfTwoOfOneRowTheEarlierIsNotTakenUp) {
+  come(kStart, page(100, 50));
+  const std::vector<Running> sessions = all_running(told->fleet);
+  ASSERT_THAT(sessions, SizeIs(1));
+  restart();
+  EXPECT_EQ(told->fleet.remember(sessions[0]), std::nullopt);
+}
+
+TEST_F(ResumedSessions, WhatIsNoNumberIsInNoMean) {
+  come(kStart, page(100, 50));
+  std::string without = page(100, 50);
+  without.replace(without.rfind(" 50"), 3, " NaN");
+  come(kStart + 30 * kSecond, without);
+  const auto shown = at(kStart + 30 * kSecond);
+  ASSERT_THAT(shown, SizeIs(1));
+  EXPECT_EQ(shown[0].util_percent, std::nullopt);
+  EXPECT_EQ(shown[0].util_sum, 50);
+  EXPECT_EQ(shown[0].util_samples, 1U);
+}
+
 }  // namespace
 }  // namespace tessera::fleet
