@@ -114,6 +114,9 @@ void go_on_after_a_kill(bool with_journal) {
     for (const char* same : {"id", "firstSeen", "peakMemoryBytes"}) EXPECT_EQ(ended.at(same), other.at(same)) << same;
     EXPECT_EQ(ended.at("endTime"), format_time(last)) << "when it was last told of";
   }
+  // What the journal told once more of the other has ended again, as the same.
+  ASSERT_TRUE(eventually([&] { return teller.tell(server, {1}, kLater, 20) && noted(database, "COUNT(*)") == 1; }));
+  EXPECT_EQ(server.get("/gpu/sessions?state=past").at("total"), 1);
   EXPECT_EQ(server.stop(), 0);
   EXPECT_EQ(noted(database, "COUNT(*)"), 1);
   EXPECT_EQ(noted(database, "SUM(utilization_samples)"), teller.count);
