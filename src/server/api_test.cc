@@ -185,7 +185,8 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       {"/gpu/devices/{deviceId}",
        {"/gpu/devices/GPU-a0", "/gpu/devices/w-1-GPU-01", "/gpu/devices/GPU-s0", "/gpu/devices/w-0-GPU-00"}},
       {"/gpu/devices/{deviceId}/metrics", {"/gpu/devices/GPU-a1/metrics"}},
-      {"/gpu/devices/{deviceId}/layouts", {"/gpu/devices/GPU-a1/layouts"}}};
+      {"/gpu/devices/{deviceId}/layouts", {"/gpu/devices/GPU-a1/layouts"}},
+      {"/gpu/devices/{deviceId}/xids", {"/gpu/devices/GPU-a1/xids"}}};
   std::size_t checked = 0;
   for (const std::string& path : documented()) {
     if (!path.starts_with("/gpu/")) continue;
@@ -196,7 +197,7 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 20U);
+  EXPECT_EQ(checked, 21U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
   for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})

@@ -118,6 +118,7 @@ const Sample kSamples[] = {
       "window=20m&groupBy=pod", "window=20m&groupBy=team", "window=20m&namespace=hidden", "window=20m&pod=hidden-old"}},
     {"/gpu/devices/{deviceId}/metrics", "GPU-a0", "GPU-hidden-3", "GPU-nobody-3", {"step=1m"}},
     {"/gpu/devices/{deviceId}/layouts", "GPU-a0", "GPU-hidden-3", "GPU-nobody-3"},
+    {"/gpu/devices/{deviceId}/xids", "GPU-a0", "GPU-hidden-3", "GPU-nobody-3"},
     {"/events", "", "", "", {"namespace=hidden"}},
     {"/gpu/serving"},
     {"/gpu/models", "", "", "", {"present=true"}},
@@ -186,7 +187,7 @@ struct RoutesTest : testing::Test {
     const auto layouts = told.fleet.take_layouts();
     store::Archive archive(*database, 30s, {});
     const auto kept_all = archive.keep(
-        {sessions, layouts, {}, &usage, {1, 0, kStart}},
+        {sessions, layouts, {}, {}, &usage, {1, 0, kStart}},
         [&](std::uint32_t one) { return told.fleet.usage_subject(one); }, kStart);
     if (!kept_all) throw std::runtime_error(kept_all.error().what);
   }

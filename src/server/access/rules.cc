@@ -44,6 +44,7 @@ constexpr Rule kRules[] = {
     {"GET", "/gpu/health", Read, Filtered},
     {"GET", "/gpu/devices/{deviceId}/metrics", Read, Filtered},
     {"GET", "/gpu/devices/{deviceId}/layouts", Read, Filtered},
+    {"GET", "/gpu/devices/{deviceId}/xids", Read, Filtered},
     {"GET", "/gpu/serving", Read, Filtered},
     {"GET", "/events", Read, Filtered},
     {"GET", "/status", Read, Refused},
