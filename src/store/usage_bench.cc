@@ -59,7 +59,7 @@ void save_a_fleet(benchmark::State& state) {
     const auto usage = told(time, subjects, true);
     state.ResumeTiming();
     const double begin = cpu_seconds();
-    const store::Kept kept{{}, {}, {}, &usage, {1, 0, time}};
+    const store::Kept kept{{}, {}, {}, {}, &usage, {1, 0, time}};
     if (!archive.keep(kept, [&](std::uint32_t one) { return subject(one, devices); }, time))
       state.SkipWithError("not kept");
     cpu += cpu_seconds() - begin;
@@ -87,7 +87,7 @@ void bytes_of_a_device(benchmark::State& state) {
         for (const auto& row : one.subjects) usage.subjects.push_back(row);
         for (const auto& row : one.owners) usage.owners.push_back(row);
       }
-      const store::Kept kept{{}, {}, {}, &usage, {1, 0, hour}};
+      const store::Kept kept{{}, {}, {}, {}, &usage, {1, 0, hour}};
       if (!archive.keep(kept, [&](std::uint32_t one) { return subject(one, kDevices); }, now))
         state.SkipWithError("not kept");
     }
