@@ -1,13 +1,11 @@
 #include "operator/options.h"
 
-#include <fmt/ranges.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "config/command_line.h"
 #include "operator/crd.h"
 #include "operator/rights.h"
 #include "operator/yaml_text.h"
@@ -23,25 +21,11 @@ constexpr const char* kFooter =
     "describe gpumonitor. Several replicas may run: one of them leads. Exit status: 0, 1 for a failure, 2 for a wrong "
     "command line.";
 
-const std::map<std::string, log::Format> kFormats = {{"text", log::Format::Text}, {"json", log::Format::Json}};
-const std::map<std::string, log::Level> kLevels = {
-    {"debug", log::Level::Debug}, {"error", log::Level::Error}, {"info", log::Level::Info}, {"warn", log::Level::Warn}};
-
 struct Given {
   Options options;
   bool once = false, crd = false, rights = false;
-  std::string version, lease_duration = "15s", format = "text", level = "info";
+  std::string version, lease_duration = "15s";
 };
-
-template <class T>
-CLI::Validator one_of(const std::map<std::string, T>& words) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : words) names.push_back(name);
-  return {[words, shown = fmt::format("{}", fmt::join(names, "|"))](const std::string& word) {
-            return words.contains(word) ? std::string() : fmt::format("'{}', but one of {} is expected", word, shown);
-          },
-          ""};  // the help has the words from the option's type
-}
 
 void add_flags(CLI::App& app, Given& given) {
   Options& options = given.options;
@@ -63,26 +47,6 @@ void add_flags(CLI::App& app, Given& given) {
       ->type_name("1.MINOR");
   app.add_flag("--crd", given.crd, "print the CustomResourceDefinition and exit");
   app.add_flag("--rights", given.rights, "print the ClusterRole that the operator needs and exit");
-  app.add_option("--log-format", given.format, "form of log lines on standard error [text]")
-      ->check(one_of(kFormats))
-      ->type_name("text|json");
-  app.add_option("--log-level", given.level, "least level of log lines [info]")
-      ->check(one_of(kLevels))
-      ->type_name("debug|info|warn|error");
-}
-
-std::string explain_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
-  std::vector<std::string> known;
-  for (const auto* option : app.get_options()) known.push_back("--" + option->get_lnames().front());
-  const std::vector<std::string_view> candidates(known.begin(), known.end());
-  std::string text = error.what();
-  for (const auto& argument : arguments) {
-    const std::string word = argument.substr(0, argument.find('='));
-    if (!word.starts_with("--") || std::ranges::count(known, word) > 0) continue;
-    if (const auto hint = nearest(word, candidates); !hint.empty()) text += fmt::format("; did you mean {}?", hint);
-    break;
-  }
-  return text + ". See: tessera-operator --help";
 }
 
 /// "1.28", "v1.28.3" or "1.28+", as clusters tell it.
@@ -117,30 +81,18 @@ Result<Options> options_of(Given given) {
                 "operator serves its cluster. See: tessera-operator --help");
   if (!given.version.empty()) options.minor = TRY(minor_of(given.version));
   options.lease_duration = TRY(lease_duration_of(given.lease_duration));
-  options.log_format = kFormats.at(given.format);
-  options.log_level = kLevels.at(given.level);
   return options;
 }
 
 }  // namespace
 
 Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments) {
-  CLI::App app(kAbout, "tessera-operator");
-  const std::string version = "tessera-operator " TESSERA_VERSION;
-  app.set_version_flag("--version", version, "print the version and exit");
-  app.set_help_flag("-h,--help", "print this help and exit");
-  app.footer(kFooter);
+  config::CommandLine line("tessera-operator", TESSERA_VERSION, kAbout, kFooter);
   Given given;
-  add_flags(app, given);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first
-  } catch (const CLI::CallForVersion&) {
-    return std::variant<Options, Text>(Text{version + '\n'});
-  } catch (const CLI::Success&) {
-    return std::variant<Options, Text>(Text{app.help()});
-  } catch (const CLI::Error& error) {
-    return fail(Code::Invalid, "{}", explain_error(app, arguments, error));
-  }
+  add_flags(line.app(), given);
+  if (auto text = TRY(line.parse(arguments))) return std::variant<Options, Text>(Text{*std::move(text)});
+  given.options.log_format = line.log().format;
+  given.options.log_level = line.log().level;
   if (given.crd) return std::variant<Options, Text>(Text{yaml_text(crd())});
   if (given.rights) return std::variant<Options, Text>(Text{yaml_text(operator_role())});
   return std::variant<Options, Text>(TRY(options_of(std::move(given))));
