@@ -177,7 +177,12 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
 
 void Fleet::hear(NodeState& of, std::uint32_t source, EpochMs time) {
   auto known = std::ranges::find(of.heard, source, &Heard::source);
-  if (known == of.heard.end()) known = of.heard.insert(of.heard.end(), Heard{source, {}});
+  if (known == of.heard.end()) {
+    constexpr std::size_t kMost = 8;  // an exporter's pod has another address after each restart
+    if (of.heard.size() == kMost)
+      of.heard.erase(std::ranges::min_element(of.heard, {}, [](const Heard& one) { return one.times[0]; }));
+    known = of.heard.insert(of.heard.end(), Heard{source, {}});
+  }
   if (time <= known->times[0]) return;
   std::shift_right(known->times.begin(), known->times.end(), 1);
   known->times[0] = time;

@@ -53,6 +53,15 @@ TEST_F(Xids, WhatAnotherSourceHasToldBeforeSaysNothing) {
   EXPECT_THAT(counted(79, 3), IsEmpty());
 }
 
+TEST_F(Xids, ASourceIsRememberedBesideManyThatHaveGone) {
+  for (int pod = 0; pod < 20; ++pod) {
+    pages.scrape(now, fmt::format(R"(node="a",job="dcgm",instance="10.0.0.{}:9400")", pod),
+                 "DCGM_FI_DEV_POWER_USAGE{gpu=\"0\",UUID=\"GPU-1\"} 9\n");
+    told("");
+  }
+  expect(counted(13, 2), 13, 2);
+}
+
 TEST_F(Xids, OfTheFirstTimesAPartMayHaveBeenToldBefore) {
   told("");  // after a restart: another part of this page had been taken before it
   EXPECT_THAT(counted(79, 3), IsEmpty());
