@@ -169,9 +169,9 @@ Result<void> Database::insert(std::string_view head, std::size_t columns, std::s
 
 Result<void> Database::insert_by_statements(std::string_view head, std::size_t columns, std::span<const Value> values,
                                             std::string_view tail) {
-  // SQLite takes 32,766 in a statement, PostgreSQL 65,535; by psqlodbc libpq gives up where the types of all, of four
-  // bytes each, are more than 30,000 bytes.
-  constexpr std::size_t kMostValues = 7'000;
+  // psqlodbc's work for a statement grows with the square of its values: 7,000 take seconds. Every database takes this
+  // many, and more of them at once are hardly faster.
+  constexpr std::size_t kMostValues = 1'000;
   const std::size_t rows = values.size() / columns, most = std::min(batch_rows_, kMostValues / columns);
   for (std::size_t at = 0; at < rows;) {
     // Whole batches and single rows: two statements to prepare, not one for each number of rows.
