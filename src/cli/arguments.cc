@@ -11,7 +11,7 @@
 #include "cli/checks.h"
 #include "cli/cluster_doctor.h"
 #include "cli/server_doctor.h"
-#include "config/yaml.h"
+#include "config/flag_file.h"
 
 namespace tessera::cli {
 namespace {
@@ -136,32 +136,6 @@ void add_common(CLI::App& app, Given& given) {
   add_choice(app, "--log-level", given.log_level, "least level of log lines", kLogLevels);
 }
 
-/// Gives the flags that were not on the command line the file's values.
-Result<void> apply_file(const std::string& path, const std::vector<CLI::Option*>& options) {
-  std::map<std::string, CLI::Option*> known;
-  for (auto* option : options)
-    if (const auto& name = option->get_lnames().front(); name != "help" && name != "version" && name != "config")
-      known.emplace(camel_case(name), option);
-  std::vector<std::string_view> keys;
-  for (const auto& [key, option] : known) keys.push_back(key);
-
-  const auto document = TRY(config::load_file(path));
-  TRY(document.only(keys));
-  const auto entries = TRY(document.entries());
-  for (const auto& [key, value] : entries) {
-    auto* option = known.at(key);
-    if (value.is_null() || option->count() > 0) continue;
-    const std::string text = TRY(value.text());
-    try {
-      option->add_result(text);
-      option->run_callback();
-    } catch (const CLI::Error& error) {
-      return value.error(error.what());
-    }
-  }
-  return {};
-}
-
 /// CLI11 names what it did not expect; the nearest known word is the hint that people need.
 std::string explain(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::Error& error) {
   const CLI::App* at = &app;
@@ -239,7 +213,7 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
     std::iter_swap(commands.begin(), parsed);
     auto options = app.get_options();
     for (auto* command : commands) std::ranges::copy(command->get_options(), std::back_inserter(options));
-    TRY(apply_file(given.config, options));
+    TRY(config::apply_flag_file(given.config, options));
   }
   if (targets->parsed())
     return Command(GetTargetsCommand{given.relay, *parse_duration(given.patience), chosen(given.print, kPrints)});

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "config/flag_file.h"
 
 namespace tessera::config {
 namespace {
@@ -37,6 +38,13 @@ CommandLine::CommandLine(const std::string& program, const std::string& version,
 
 CommandLine::~CommandLine() = default;
 
+void CommandLine::take_flags_from_file() {
+  app_->add_option(
+          "--config", file_,
+          "settings from a YAML file: every flag is a key, --log-format is logFormat; a flag wins over the file")
+      ->type_name("FILE");
+}
+
 void CommandLine::add_log_options() {
   app_->add_option_function<std::string>(
           "--log-format", [this](const std::string& word) { log_.format = kFormats.at(word); },
@@ -61,6 +69,7 @@ Result<std::optional<std::string>> CommandLine::parse(const std::vector<std::str
   } catch (const CLI::Error& error) {
     return fail(Code::Invalid, "{}", explain(arguments, error.what()));
   }
+  if (!file_.empty()) TRY(apply_flag_file(file_, app_->get_options()));
   return std::optional<std::string>();
 }
 

@@ -32,6 +32,9 @@ class CommandLine {
   /// To add options to.
   CLI::App& app() { return *app_; }
 
+  /// Adds --config FILE, whose keys are the flags: see apply_flag_file().
+  void take_flags_from_file();
+
   /// Sets what was added. What is to be printed instead of running (help, version), if anything; Invalid with what was
   /// wrong and which option is near.
   Result<std::optional<std::string>> parse(const std::vector<std::string>& arguments);
@@ -46,6 +49,7 @@ class CommandLine {
   std::string version_;
   std::unique_ptr<CLI::App> app_;
   LogOptions log_;
+  std::string file_{};  ///< of take_flags_from_file(); empty: none was named
 };
 
 }  // namespace tessera::config

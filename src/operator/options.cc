@@ -90,6 +90,7 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   config::CommandLine line("tessera-operator", TESSERA_VERSION, kAbout, kFooter);
   Given given;
   add_flags(line.app(), given);
+  line.take_flags_from_file();
   if (auto text = TRY(line.parse(arguments))) return std::variant<Options, Text>(Text{*std::move(text)});
   given.options.log_format = line.log().format;
   given.options.log_level = line.log().level;

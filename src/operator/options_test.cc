@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace tessera::operate {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -39,6 +42,29 @@ TEST(Options, ServesAClusterUnlessItIsToPrint) {
   EXPECT_FALSE(options.dry_run);
   EXPECT_EQ(options.lease_duration, Milliseconds(6'000));
   EXPECT_EQ(options.log_format, log::Format::Json);
+}
+
+TEST(Options, TakesFlagsFromAFileWhereTheyAreNotGiven) {
+  const TempDir folder;
+  const auto path = folder.path() / "operator.yaml";
+  const auto with = [&](const std::string& text, std::vector<std::string> arguments) {
+    EXPECT_TRUE(write_file_atomically(path, text));
+    arguments.insert(arguments.end(), {"--config", path.string()});
+    return parse_options(arguments);
+  };
+  const auto parsed = with("address: 127.0.0.1:9\nleaseDuration: 6s\nlogFormat: json\n", {"--address", "127.0.0.1:0"});
+  ASSERT_TRUE(parsed) << parsed.error().what;
+  const auto& options = std::get<Options>(*parsed);
+  EXPECT_EQ(options.address, "127.0.0.1:0");
+  EXPECT_EQ(options.lease_duration, Milliseconds(6'000));
+  EXPECT_EQ(options.log_format, log::Format::Json);
+  const auto printing = with("once: true\ndryRun: true\nfile: m.yaml\n", {});
+  ASSERT_TRUE(printing) << printing.error().what;
+  EXPECT_TRUE(std::get<Options>(*printing).dry_run);
+
+  EXPECT_THAT(with("leaseDurations: 6s\n", {}).error().what,
+              AllOf(HasSubstr("operator.yaml:1"), HasSubstr("leaseDuration")));
+  EXPECT_THAT(with("logLevel: loud\n", {}).error().what, AllOf(HasSubstr("operator.yaml:1"), HasSubstr("loud")));
 }
 
 TEST(Options, SaysWhatIsWrong) {
