@@ -166,7 +166,7 @@ http::Response Intake::write(const http::Request& request, std::size_t* told) {
   const auto form = form_of(request);
   if (!form) return refuse(request, Refusal::BadEncoding, form.error().what);
   if (auto refused = too_much(request)) return *std::move(refused);
-  auto message = wire::decompress(form->compression, request.body, limits_.message_bytes);
+  auto message = wire::decompress(form->compression, request.body, limits_.message_bytes, keeper_.spare_message());
   if (!message) return refuse(request, Refusal::BadMessage, message.error().what);
   LeftOut left_out;
   auto batch = read_batch(form->protocol, *std::move(message), limits_, keeper_.clock().range(), judged_, left_out);

@@ -24,6 +24,9 @@ constexpr EpochMs kDeviceEvery = 5 * 60'000;
 constexpr Milliseconds kSessionsEvery = 60s;
 constexpr int kSessionsIntervals = 2;
 
+// Messages wait one after the other, so a few are enough; a large one is given back.
+constexpr std::size_t kSpare = 8, kMostSpare = 1U << 20U;
+
 constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
 
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
@@ -86,6 +89,20 @@ void Keeper::take(Batch batch) {
   queued_.notify_one();
 }
 
+std::string Keeper::spare_message() {
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) return {};
+  std::string out = std::move(spare_.back());
+  spare_.pop_back();
+  return out;
+}
+
+void Keeper::spare(std::string message) {
+  if (message.capacity() > kMostSpare) return;
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() < kSpare) spare_.push_back(std::move(message));
+}
+
 void Keeper::caught_up() {
   const std::lock_guard lock(mutex_);
   caught_up_ = true;
@@ -113,7 +130,7 @@ void Keeper::run(const std::stop_token& stop) {
     queued_.wait_until(lock, stop, due, [this] { return !queue_.empty() || (caught_up_ && recalling_); });
     if (queue_.empty() && stop.stop_requested()) break;
     if (!queue_.empty()) {
-      const Batch batch = std::move(queue_.front());
+      Batch batch = std::move(queue_.front());
       queue_.pop_front();
       queued_bytes_ -= bytes_of(batch);
       lock.unlock();
@@ -122,6 +139,7 @@ void Keeper::run(const std::stop_token& stop) {
       note_arrival(batch);
       apply(batch);
       applied_ = std::max(applied_, batch.sequence);
+      spare(std::move(batch.message));
     } else {
       const bool all = caught_up_;
       lock.unlock();

@@ -94,12 +94,15 @@ class Keeper {
   bool has_room() const;
   void wait_for_room();
   void take(Batch batch);
+  /// Memory of a message that is done with, for the next one; empty where there is none.
+  std::string spare_message();
   /// What the journal held at the start has all been taken.
   void caught_up();
   KeeperStats stats() const;
 
  private:
   void run(const std::stop_token& stop);
+  void spare(std::string message);
   void apply(const Batch& batch);
   void learn_new(const Batch& batch);
   std::uint32_t learn(fleet::Labels labels, EpochMs time);
@@ -138,10 +141,11 @@ class Keeper {
   mutable std::mutex mutex_;
   std::condition_variable_any queued_;
   std::condition_variable room_;
-  std::deque<Batch> queue_;       // guarded by mutex_
-  std::size_t queued_bytes_ = 0;  // guarded by mutex_
-  KeeperStats stats_;             // guarded by mutex_
-  bool caught_up_ = false;        // guarded by mutex_
+  std::deque<Batch> queue_;         // guarded by mutex_
+  std::size_t queued_bytes_ = 0;    // guarded by mutex_
+  std::vector<std::string> spare_;  // guarded by mutex_
+  KeeperStats stats_;               // guarded by mutex_
+  bool caught_up_ = false;          // guarded by mutex_
   // Below: the thread's own.
   fleet::Fleet fleet_;
   fleet::Serving serving_;

@@ -20,13 +20,13 @@ struct FreeDecompression {
   void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
 };
 
-Result<std::string> unsnap(std::string_view body, std::size_t max_bytes) {
+Result<std::string> unsnap(std::string_view body, std::size_t max_bytes, std::string out) {
   std::size_t size = 0;
   if (!snappy::GetUncompressedLength(body.data(), body.size(), &size) || size / kSnappyMostGain > body.size())
     return fail(Code::Invalid, "snappy: {} bytes do not begin with a length in the block format", body.size());
   if (size > max_bytes)
     return fail(Code::Invalid, "snappy: {} bytes uncompressed, at most {} allowed", size, max_bytes);
-  std::string out(size, '\0');
+  out.resize(size);
   if (!snappy::RawUncompress(body.data(), body.size(), out.data()))
     return fail(Code::Invalid, "snappy: {} bytes are no whole body in the block format", body.size());
   return out;
@@ -37,7 +37,7 @@ int window_log(std::size_t max_bytes) {
   return std::clamp(static_cast<int>(std::bit_width(max_bytes)), 20, kZstdMostWindow);
 }
 
-Result<std::string> unzstd(std::string_view body, std::size_t max_bytes) {
+Result<std::string> unzstd(std::string_view body, std::size_t max_bytes, std::string out) {
   const auto claimed = ZSTD_getFrameContentSize(body.data(), body.size());
   if (claimed == ZSTD_CONTENTSIZE_ERROR)
     return fail(Code::Invalid, "zstd: {} bytes do not begin with a frame", body.size());
@@ -46,7 +46,6 @@ Result<std::string> unzstd(std::string_view body, std::size_t max_bytes) {
   const std::unique_ptr<ZSTD_DCtx, FreeDecompression> context(ZSTD_createDCtx());
   if (!context) return fail(Code::Unavailable, "zstd: no memory for a context");
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window_log(max_bytes));
-  std::string out;
   ZSTD_inBuffer in{body.data(), body.size(), 0};
   for (std::size_t used = 0;;) {
     // One byte more than is allowed tells a body that fits from one that does not.
@@ -72,8 +71,10 @@ std::string_view content_encoding(Compression compression) {
   return compression == Compression::Snappy ? "snappy" : "zstd";
 }
 
-Result<std::string> decompress(Compression compression, std::string_view body, std::size_t max_bytes) {
-  return compression == Compression::Snappy ? unsnap(body, max_bytes) : unzstd(body, max_bytes);
+Result<std::string> decompress(Compression compression, std::string_view body, std::size_t max_bytes,
+                               std::string memory) {
+  return compression == Compression::Snappy ? unsnap(body, max_bytes, std::move(memory))
+                                            : unzstd(body, max_bytes, std::move(memory));
 }
 
 struct Compressor::Zstd {

@@ -32,6 +32,21 @@ TEST(Compression, GivesBackWhatItTook) {
   }
 }
 
+TEST(Compression, TakesTheMemoryOfAnother) {
+  for (const auto compression : kCompressions) {
+    Compressor compressor(compression);
+    std::string memory(100'000, 'z');
+    for (const auto& body : bodies()) {
+      auto back = decompress(compression, compressor.compress(body), body.size(), std::move(memory));
+      ASSERT_TRUE(back) << back.error().what;
+      EXPECT_EQ(*back, body);
+      memory = *std::move(back);
+    }
+    const std::string large(100'000, 'x');
+    EXPECT_FALSE(decompress(compression, compressor.compress(large), 99'999, std::string(200'000, 'z')));
+  }
+}
+
 TEST(Compression, RefusesWhatIsLargerThanAllowed) {
   for (const auto compression : kCompressions) {
     Compressor compressor(compression);
