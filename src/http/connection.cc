@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -183,7 +184,14 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   void handle() {
     request_.body = std::move(parser_->get().body());
-    reply(call(service_, *route_, request_), true);
+    if (service_.handlers == nullptr) return reply(call(service_, *route_, request_), true);
+    replying_ = true;
+    net::post(*service_.handlers, [self = this->shared_from_this()] {
+      net::post(self->stream_.get_executor(),
+                [self, response = call(self->service_, *self->route_, self->request_)]() mutable {
+                  self->reply(std::move(response), true);
+                });
+    });
   }
 
   void reply(Response response, bool read_whole) {

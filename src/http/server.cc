@@ -9,9 +9,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -60,13 +62,15 @@ class Server::Impl {
   net::io_context io_;  // after service_: the connections that it may still hold at its end use that
   Acceptor acceptor_;
   net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, Strand> pause_;
-  bool out_of_resources_ = false;      // on the acceptor's strand
+  bool out_of_resources_ = false;  // on the acceptor's strand
+  std::optional<net::thread_pool> handlers_;
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };
 
-// Each thread does I/O and runs handlers. A reply then needs no hand-over between threads (two context switches saved
+// Threads that do I/O run handlers too. A reply then needs no hand-over between threads (two context switches saved
 // on each scrape), and a server of two threads is two threads. The price: handlers that wait keep I/O waiting, so a
-// program whose handlers query databases asks for more threads.
+// program whose handlers query databases asks for threads for them. More threads for both would do too, but each piece
+// of I/O wakes one of those that have nothing to do: of sixteen, a hundred times for a request of half a megabyte.
 Server::Impl::Impl(ServerOptions options, Router router, Listening listening, std::unique_ptr<TlsContext> tls)
     : service_(std::move(options), std::move(router)),
       tls_(std::move(tls)),
@@ -76,6 +80,7 @@ Server::Impl::Impl(ServerOptions options, Router router, Listening listening, st
       io_(static_cast<int>(service_.options.threads)),
       acceptor_(net::make_strand(io_), ipv6_ ? net::ip::tcp::v6() : net::ip::tcp::v4(), listening.socket.release()),
       pause_(acceptor_.get_executor()) {
+  if (service_.options.handlers > 0) service_.handlers = &handlers_.emplace(service_.options.handlers);
   await_connections();
   for (unsigned i = 0; i < std::max(1U, service_.options.threads); ++i) threads_.emplace_back([this] { run(); });
 }

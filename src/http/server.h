@@ -75,7 +75,8 @@ struct ServerOptions {
   /// The last touch to every reply, also to those that the server itself makes (of a request that could not be read the
   /// request has only what was).
   std::function<void(const Request&, Response&)> finish;
-  unsigned threads = 2;                                      ///< each does I/O and runs handlers
+  unsigned threads = 2;   ///< each does I/O, and runs handlers where `handlers` is 0
+  unsigned handlers = 0;  ///< threads for handlers alone: where they wait for something, a database, say
   std::vector<std::pair<std::string, std::string>> headers;  ///< added to every reply
   std::size_t max_header_bytes = 16U << 10U;
   std::size_t max_body_bytes = 1U << 20U;

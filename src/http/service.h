@@ -12,6 +12,10 @@
 #include "http/router.h"
 #include "http/server.h"
 
+namespace boost::asio {
+class thread_pool;
+}
+
 namespace tessera::http {
 
 struct Counters {
@@ -58,6 +62,7 @@ struct Service {
   const Router router;
   Counters counters;
   Connections connections;
+  boost::asio::thread_pool* handlers = nullptr;  ///< runs the handlers; null: whoever has read the request
 };
 
 /// What a request's header (all but the body) leads to: a route, or a reply that refuses it. Fills in path and query.

@@ -89,7 +89,7 @@ AccessSettings access_settings(const Settings& settings, const Options& options,
 http::ServerOptions server_options(const Settings& settings, const Options& options, const IntakeLimits& limits) {
   http::ServerOptions out;
   out.address = options.address.empty() ? settings.address : options.address;
-  out.threads = kThreads + 2 * static_cast<unsigned>(settings.database_pool_size);
+  out.handlers = kThreads + 2 * static_cast<unsigned>(settings.database_pool_size);
   out.max_body_bytes = limits.body_bytes;
   out.max_connections = 2048;  // a thousand of them may follow the events
   if (!settings.tls_certificate.empty()) {
