@@ -1,0 +1,133 @@
+#include "fleet/partition/partition.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "fleet/inventory/catalogue.h"
+#include "gpu/profile_name.h"
+
+namespace tessera::fleet {
+namespace {
+
+std::string name_of(std::span<const gpu::Profile> profiles, unsigned id) {
+  const auto found = std::ranges::find(profiles, id, &gpu::Profile::id);
+  return found == profiles.end() ? fmt::format("profile {}", id) : found->name;
+}
+
+std::vector<unsigned> profiles_in(const gpu::Layout& layout) {
+  std::vector<unsigned> out;
+  for (const gpu::Placed& one : layout) out.push_back(one.profile);
+  std::ranges::sort(out);
+  return out;
+}
+
+/// Of the legal layouts around `fixed` that are `wanted` (sorted): the one that keeps most of `standing`.
+std::optional<gpu::Layout> best_around(std::span<const gpu::Profile> profiles, const gpu::Layout& fixed,
+                                       std::span<const Standing> standing, const std::vector<unsigned>& wanted) {
+  // What is not wanted is never tried, which leaves a few dozen layouts of thousands.
+  std::vector<gpu::Profile> tried;
+  for (const gpu::Profile& one : profiles)
+    if (std::ranges::binary_search(wanted, one.id)) tried.push_back(one);
+  const auto kept = [&](const gpu::Layout& layout) {
+    return std::ranges::count_if(standing,
+                                 [&](const Standing& one) { return std::ranges::count(layout, one.placed) > 0; });
+  };
+  std::optional<gpu::Layout> best;
+  for (const gpu::Layout& one : gpu::layouts(tried, fixed)) {
+    if (profiles_in(one) != wanted) continue;
+    if (!best || kept(one) > kept(*best) || (kept(one) == kept(*best) && one < *best)) best = one;
+  }
+  return best;
+}
+
+std::string holders(std::span<const gpu::Profile> profiles, std::span<const Standing> standing) {
+  std::vector<std::string> out;
+  for (const Standing& one : standing)
+    if (!one.held_by.empty())
+      out.push_back(fmt::format("{} at {} is held by {}", name_of(profiles, one.placed.profile),
+                                one.placed.placement.start, one.held_by));
+  return fmt::format("{}", fmt::join(out, ", "));
+}
+
+std::string who_has(const Device& device, unsigned gpu_instance) {
+  for (const Allocation& one : device.allocations)
+    if (one.part.gpu_instance == gpu_instance || !one.part.gpu_instance) {
+      const Workload& of = one.facts->workload;
+      return of.is_pod() ? fmt::format("{}/{}", of.space, of.pod) : "a holder without a name";
+    }
+  for (const Session& one : device.sessions)
+    if (one.part.gpu_instance == gpu_instance || !one.part.gpu_instance) {
+      const Workload& of = one.facts->workload;
+      return of.is_pod() ? fmt::format("{}/{}", of.space, of.pod) : fmt::format("process {}", one.facts->pid);
+    }
+  return {};
+}
+
+}  // namespace
+
+Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::span<const Standing> standing,
+                                 std::vector<unsigned> wanted) {
+  std::ranges::sort(wanted);
+  gpu::Layout fixed;
+  for (const Standing& one : standing)
+    if (!one.held_by.empty()) fixed.push_back(one.placed);
+  const auto found = best_around(profiles, fixed, standing, wanted);
+  if (!found) {
+    std::vector<std::string> names;
+    for (const unsigned id : wanted) names.push_back(name_of(profiles, id));
+    const std::string shown = fmt::format("{}", fmt::join(names, ", "));
+    if (!best_around(profiles, {}, {}, wanted))
+      return fail(Code::Invalid,
+                  "no layout of {} is legal on this device: instances stand at the placements that the driver offers, "
+                  "and may not overlap",
+                  shown);
+    return fail(Code::Unavailable, "{} would be legal on an idle device, but {}", shown, holders(profiles, standing));
+  }
+  Partition out{*found, {}};
+  for (const Standing& one : standing)
+    if (std::ranges::count(out.layout, one.placed) == 0) out.steps.push_back({false, one.placed});
+  for (const gpu::Placed& one : out.layout)
+    if (std::ranges::count(standing, one, &Standing::placed) == 0) out.steps.push_back({true, one});
+  return out;
+}
+
+Result<std::vector<Standing>> standing_of(const Device& device) {
+  std::vector<Standing> out;
+  std::set<unsigned> seen;
+  for (const Instance& one : device.instances) {
+    if (!one.part.gpu_instance || !one.facts || one.facts->profile.empty()) continue;
+    if (!seen.insert(*one.part.gpu_instance).second) continue;
+    auto name = gpu::parse_profile_name(one.facts->profile);
+    if (name) name->compute_slices = name->gpu_instance_slices;
+    const std::string whole = name ? gpu::format_profile_name(*name) : one.facts->profile;
+    const auto& profiles = device.facts->profiles;
+    const auto found = profiles ? std::ranges::find(*profiles, whole, &gpu::Profile::name)
+                                : std::vector<gpu::Profile>::const_iterator();
+    if (!profiles || found == profiles->end() || !one.facts->placement)
+      return fail(Code::Unavailable,
+                  "where GPU instance {} ({}) stands is not known: the driver tells placements to root alone, so the "
+                  "agent of this node must run as root",
+                  *one.part.gpu_instance, one.facts->profile);
+    out.push_back({{found->id, *one.facts->placement}, who_has(device, *one.part.gpu_instance)});
+  }
+  std::ranges::sort(out, {}, [](const Standing& one) { return one.placed.placement; });
+  return out;
+}
+
+Result<unsigned> profile_wanted(std::span<const gpu::Profile> profiles, std::string_view model_key,
+                                std::string_view word) {
+  const std::string asked = lower(word);
+  std::vector<std::string> known;
+  for (const gpu::Profile& one : profiles) {
+    const auto key = profile_key(model_key, one.name);
+    if (asked == one.name || (key && asked == lower(*key))) return one.id;
+    known.push_back(key.value_or(one.name));
+  }
+  return fail(Code::NotFound, "'{}' is no profile of this device; there are {}", word, fmt::join(known, ", "));
+}
+
+}  // namespace tessera::fleet
