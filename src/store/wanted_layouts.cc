@@ -1,0 +1,66 @@
+#include "store/wanted_layouts.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.h"
+
+namespace tessera::store {
+
+std::string instances_text(const std::vector<WantedInstance>& instances) {
+  std::vector<std::string> out;
+  for (const WantedInstance& one : instances)
+    out.push_back(fmt::format("{} {}+{}", one.profile, one.placement.start, one.placement.size));
+  return fmt::format("{}", fmt::join(out, "|"));
+}
+
+std::vector<WantedInstance> read_instances(std::string_view text) {
+  std::vector<WantedInstance> out;
+  if (text.empty()) return out;
+  for (const std::string_view one : split(text, '|')) {
+    const auto words = split(one, ' ');
+    const auto place = words.size() == 2 ? split(words[1], '+') : std::vector<std::string_view>();
+    if (place.size() != 2) continue;
+    const auto start = parse_int(place[0]), size = parse_int(place[1]);
+    if (start && size && *start >= 0 && *size > 0)
+      out.push_back({std::string(words[0]), {static_cast<unsigned>(*start), static_cast<unsigned>(*size)}});
+  }
+  return out;
+}
+
+Result<std::vector<WantedLayout>> wanted_layouts(Database& database) {
+  std::vector<WantedLayout> out;
+  TRY(database.each(
+      "SELECT cluster, device_uuid, node, generation, instances, planned_from, wanted_by, wanted_since FROM "
+      "wanted_layout ORDER BY cluster, device_uuid",
+      {}, [&](const Row& row) {
+        out.push_back({row.text(0), row.text(1), row.text(2), row.integer(3).value_or(0), read_instances(row.text(4)),
+                       read_instances(row.text(5)), row.text(6), row.integer(7).value_or(0)});
+      }));
+  return out;
+}
+
+Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout) {
+  TRY(database.run("UPDATE layout_generation SET last = last + 1 WHERE id = 1"));
+  std::int64_t generation = 0;
+  TRY(database.each("SELECT last FROM layout_generation WHERE id = 1", {},
+                    [&](const Row& row) { generation = row.integer(0).value_or(0); }));
+  TRY(forget_wanted_layout(database, layout.cluster, layout.device_uuid));
+  TRY(database.run("INSERT INTO wanted_layout VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                   {layout.cluster, layout.device_uuid, layout.node, generation, instances_text(layout.instances),
+                    instances_text(layout.planned_from), layout.wanted_by, layout.wanted_since}));
+  return generation;
+}
+
+Result<bool> forget_wanted_layout(Database& database, std::string_view cluster, std::string_view device_uuid) {
+  bool there = false;
+  const std::vector<Value> key = {std::string(cluster), std::string(device_uuid)};
+  TRY(database.each("SELECT generation FROM wanted_layout WHERE cluster = ? AND device_uuid = ?", key,
+                    [&](const Row&) { there = true; }));
+  if (there)
+    TRY(database.run("DELETE FROM wanted_layout WHERE cluster = ? AND device_uuid = ?",
+                     {std::string(cluster), std::string(device_uuid)}));
+  return there;
+}
+
+}  // namespace tessera::store

@@ -1,0 +1,47 @@
+#pragma once
+// What devices are to be cut into.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/duration.h"
+#include "gpu/device.h"
+#include "store/database.h"
+
+namespace tessera::store {
+
+struct WantedInstance {
+  std::string profile;  ///< "2g.20gb"
+  gpu::Placement placement;
+  bool operator==(const WantedInstance&) const = default;
+};
+
+struct WantedLayout {
+  std::string cluster;
+  std::string device_uuid;
+  std::string node;
+  std::int64_t generation = 0;  ///< of all devices, growing
+  std::vector<WantedInstance> instances{};
+  std::vector<WantedInstance> planned_from{};  ///< what stood when it was planned
+  std::string wanted_by{};                     ///< who asked for it
+  EpochMs wanted_since = 0;
+  bool operator==(const WantedLayout&) const = default;
+};
+
+/// By cluster and device.
+Result<std::vector<WantedLayout>> wanted_layouts(Database& database);
+
+/// In a transaction of the caller's: takes the place of what was wanted of that device, and gets the next generation,
+/// which is returned.
+Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout);
+
+/// Nothing is wanted of it any longer; false where nothing was.
+Result<bool> forget_wanted_layout(Database& database, std::string_view cluster, std::string_view device_uuid);
+
+/// `2g.20gb 0+2|1g.10gb 2+1`; empty for none.
+std::string instances_text(const std::vector<WantedInstance>& instances);
+/// Of what instances_text() has written; what is not of its form is left out.
+std::vector<WantedInstance> read_instances(std::string_view text);
+
+}  // namespace tessera::store
