@@ -62,6 +62,13 @@ constexpr unsigned kHardwareThermal = 0x40;
 constexpr unsigned kPowerBrake = 0x80;
 constexpr unsigned kSoftwareThermal = 0x20;
 
+/// Of exporters that do not tell what holds the clocks down.
+bool is_hot(const Device& device) {
+  const auto now = device.readings[Reading::TemperatureCelsius],
+             most = device.readings[Reading::SlowdownTemperatureCelsius];
+  return now && most && *now >= *most && !throttled(device, kHardwareThermal | kSoftwareThermal);
+}
+
 // By severity.
 constexpr Rule kRules[] = {
     {{"missing", "silent", Severity::Critical, "nothing has been heard of it for a long time",
@@ -93,6 +100,10 @@ constexpr Rule kRules[] = {
     {{"thermal_slowdown", "throttling", Severity::Warning, "heat holds its clocks down",
       "look at fans, air flow and the room", "celsius"},
      [](const Device& d) { return throttled(d, kHardwareThermal | kSoftwareThermal); },
+     reading<Reading::TemperatureCelsius>},
+    {{"hot", "throttling", Severity::Warning, "it is as hot as where it slows itself down",
+      "look at fans, air flow and the room", "celsius"},
+     is_hot,
      reading<Reading::TemperatureCelsius>},
     {{"power_brake", "throttling", Severity::Warning, "the power supply holds its clocks down",
       "look at the node's power supplies", "watts"},

@@ -147,6 +147,9 @@ TEST(ProblemsOf, FollowsPowerAndLink) {
     return series("DCGM_FI_DEV_POWER_USAGE", watts) + series("DCGM_FI_DEV_POWER_MGMT_LIMIT", limit);
   };
   const auto reasons = [&](double bits) { return series("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", bits); };
+  const auto heat = [&](double celsius, double slowdown) {
+    return series("DCGM_FI_DEV_GPU_TEMP", celsius) + series("DCGM_FI_DEV_SLOWDOWN_TEMP", slowdown);
+  };
   const auto lanes = [&](double width) { return series("DCGM_FI_DEV_PCIE_LINK_WIDTH", width); };
   const Case kCases[] = {
       {power(680, 700) + reasons(0) + lanes(16), {}, Health::Healthy},
@@ -156,6 +159,9 @@ TEST(ProblemsOf, FollowsPowerAndLink) {
       {reasons(4), {"power_limit"}, Health::Healthy},
       {reasons(8), {"hardware_slowdown"}, Health::Degraded},
       {reasons(8 + 64), {"thermal_slowdown"}, Health::Degraded},
+      {heat(86, 87), {}, Health::Healthy},
+      {heat(87, 87), {"hot"}, Health::Degraded},
+      {heat(90, 87) + reasons(8 + 64), {"thermal_slowdown"}, Health::Degraded},
       {reasons(8 + 128), {"power_brake"}, Health::Degraded},
       {lanes(8), {"narrow_link"}, Health::Degraded},
       {lanes(0), {}, Health::Healthy},
