@@ -19,7 +19,7 @@ constexpr Kind kKinds[] = {
     {"sqlite:", false, [](const std::string& url, const DatabaseOptions&) { return open_sqlite(url); }},
     {"postgresql://", true, open_postgres},
     {"postgres://", true, open_postgres},
-    {"odbc:", true, open_odbc},
+    {"odbc:", false, open_odbc},
 };
 
 const Kind* kind_of(std::string_view url) {
