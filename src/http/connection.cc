@@ -38,6 +38,10 @@ constexpr Milliseconds kLinger{1'000};         // for the other side to read our
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
+bool is_close(const std::pair<std::string, std::string>& header) {
+  return beast::iequals(header.first, "Connection") && beast::iequals(header.second, "close");
+}
+
 /// The reply to a request that could not be read; none where the connection is simply over.
 std::optional<Response> reply_to_bad_read(const ErrorCode& code, Counters& counters) {
   using beast::http::error;
@@ -198,7 +202,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     replying_ = true;
     response_ = std::move(response);
     finish(service_, request_, response_);
-    keep_ = read_whole && parser_->keep_alive() && !draining_ && !response_.stream;
+    const auto ends = std::erase_if(response_.headers, [](const auto& header) { return is_close(header); });
+    keep_ = read_whole && parser_->keep_alive() && !draining_ && !response_.stream && ends == 0;
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
     head_ = head_of(response_, options().headers, after, now_epoch_ms());

@@ -290,18 +290,29 @@ TEST(Server, KeepsNoPageForAnIdleConnection) {
   EXPECT_EQ(server->stats().connections, 1);
 }
 
-TEST(Server, LetsARunningReplyEndAndClosesTheRest) {
+/// With so many threads for handlers; 0: those that do I/O run them.
+class ServerOfHandlers : public testing::TestWithParam<unsigned> {
+ protected:
+  ServerOptions options() const {
+    ServerOptions out;
+    out.handlers = GetParam();
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Threads, ServerOfHandlers, testing::Values(0U, 2U), testing::PrintToStringParamName());
+
+TEST_P(ServerOfHandlers, LetsARunningReplyEndAndClosesTheRest) {
   std::latch entered{1};
   std::promise<void> release;
   const auto page = std::make_shared<const std::string>(16U << 20U, 'x');
-  auto server =
-      started({}, {{"GET", "/", [](const Request&) { return text("page"); }}, {"GET", "/slow", [&](const Request&) {
-                                                                                 entered.count_down();
-                                                                                 release.get_future().wait();
-                                                                                 Response response;
-                                                                                 response.shared_body = page;
-                                                                                 return response;
-                                                                               }}});
+  auto server = started(
+      options(), {{"GET", "/", [](const Request&) { return text("page"); }}, {"GET", "/slow", [&](const Request&) {
+                                                                                entered.count_down();
+                                                                                release.get_future().wait();
+                                                                                Response response;
+                                                                                response.shared_body = page;
+                                                                                return response;
+                                                                              }}});
   RawPeer idle(server->port());
   EXPECT_THAT(idle.ask(get("/")), EndsWith("page"));
   RawPeer running(server->port());
@@ -315,13 +326,32 @@ TEST(Server, LetsARunningReplyEndAndClosesTheRest) {
   EXPECT_THAT(reply.size(), testing::Gt(page->size()));
 }
 
-TEST(Server, EndsWhileAReplyIsOnItsWay) {
+TEST(Server, HandlersThatWaitKeepNoReadingWaiting) {
+  std::latch entered{1};
+  std::promise<void> release;
+  ServerOptions options;
+  options.threads = 1;
+  options.handlers = 1;
+  const auto server = started(options, {{"GET", "/slow", [&](const Request&) {
+                                           entered.count_down();
+                                           release.get_future().wait();
+                                           return text("late");
+                                         }}});
+  RawPeer slow(server->port());
+  slow.send(get("/slow"));
+  entered.wait();
+  EXPECT_THAT(RawPeer(server->port()).ask(get("/nowhere")), HasSubstr("404"));
+  release.set_value();
+  EXPECT_THAT(slow.read_reply(), EndsWith("late"));
+}
+
+TEST_P(ServerOfHandlers, EndsWhileAReplyIsOnItsWay) {
   const auto page = std::make_shared<const std::string>(32U << 20U, 'x');
-  auto server = started({}, {{"GET", "/", [&](const Request&) {
-                                Response response;
-                                response.shared_body = page;
-                                return response;
-                              }}});
+  auto server = started(options(), {{"GET", "/", [&](const Request&) {
+                                       Response response;
+                                       response.shared_body = page;
+                                       return response;
+                                     }}});
   RawPeer peer(server->port(), 4096);
   peer.send(get("/"));
   peer.read_head();  // the body is far longer than any buffer: it is still being sent
