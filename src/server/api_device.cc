@@ -242,9 +242,14 @@ std::optional<FoundDevice> the_one_of(std::vector<FoundDevice> found, Query& que
 
 }  // namespace
 
+std::optional<FoundDevice> find_device(const fleet::View& view, Query& query, std::string_view id,
+                                       const std::optional<std::string>& cluster) {
+  return the_one_of(find_devices(view, id, cluster), query, id, cluster);
+}
+
 std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
                                        const std::optional<std::string>& cluster) {
-  return the_one_of(find_devices(known.view, id, cluster), query, id, cluster);
+  return find_device(known.view, query, id, cluster);
 }
 
 std::optional<FoundDevice> find_past_device(const Known& known, Query& query, std::string_view id,

@@ -142,6 +142,7 @@ struct HistoryTest : testing::Test {
   Leadership leadership;
   Events events{published, [] { return false; }};
   Proxy proxy{{}};
+  WantedLayouts wanted{0, {}};
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -153,7 +154,8 @@ struct HistoryTest : testing::Test {
                                          leadership,
                                          {&readers, 30s, {}},
                                          events,
-                                         proxy},
+                                         proxy,
+                                         wanted},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

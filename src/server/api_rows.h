@@ -36,6 +36,8 @@ struct FoundDevice {
   std::shared_ptr<const fleet::Node> kept{};  ///< the node, where the view does not have it
 };
 /// By id or UUID. Absent where there is none or several: the query holds the problem.
+std::optional<FoundDevice> find_device(const fleet::View& view, Query& query, std::string_view id,
+                                       const std::optional<std::string>& cluster);
 std::optional<FoundDevice> find_device(const Known& known, Query& query, std::string_view id,
                                        const std::optional<std::string>& cluster);
 

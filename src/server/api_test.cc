@@ -136,6 +136,7 @@ struct ApiTest : testing::Test {
   Leadership leadership;
   Events events{published, [] { return false; }};
   Proxy proxy{{}};
+  WantedLayouts wanted{0, {}};
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -147,7 +148,8 @@ struct ApiTest : testing::Test {
                                          leadership,
                                          {&readers, std::chrono::seconds(30), {}},
                                          events,
-                                         proxy},
+                                         proxy,
+                                         wanted},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
@@ -186,7 +188,8 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
        {"/gpu/devices/GPU-a0", "/gpu/devices/w-1-GPU-01", "/gpu/devices/GPU-s0", "/gpu/devices/w-0-GPU-00"}},
       {"/gpu/devices/{deviceId}/metrics", {"/gpu/devices/GPU-a1/metrics"}},
       {"/gpu/devices/{deviceId}/layouts", {"/gpu/devices/GPU-a1/layouts"}},
-      {"/gpu/devices/{deviceId}/xids", {"/gpu/devices/GPU-a1/xids"}}};
+      {"/gpu/devices/{deviceId}/xids", {"/gpu/devices/GPU-a1/xids"}},
+      {"/gpu/devices/{deviceId}/mig", {"/gpu/devices/GPU-a1/mig"}}};
   std::size_t checked = 0;
   for (const std::string& path : documented()) {
     if (!path.starts_with("/gpu/")) continue;
@@ -197,7 +200,7 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 21U);
+  EXPECT_EQ(checked, 22U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
   for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})

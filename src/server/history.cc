@@ -4,13 +4,19 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace tessera::server {
 
 bool ask(const History& history, Query& query, const std::function<Result<void>(store::Database&)>& work) {
   const auto done =
       history.readers ? history.readers->with(work) : Result<void>(fail(Code::Unavailable, "no database"));
-  if (!done) query.refuse({503, "database", done.error().what});
-  return static_cast<bool>(done);
+  if (done) return true;
+  // Its address and its statements are nobody's who only reads.
+  log::error("the past cannot be read", {{"path", query.request().path}, {"why", done.error().what}});
+  query.refuse({503, "database-unavailable",
+                "the past cannot be read: the database does not answer now; the server's log says why"});
+  return false;
 }
 
 TimeRange read_range(Query& query, EpochMs now, Milliseconds fallback) {

@@ -338,7 +338,9 @@ void Keeper::save(bool usage, bool all_sessions) {
     kept.usage = &pending_->usage;
     kept.progress = pending_->progress;
   }
-  auto done = archive_.keep(kept, [this](std::uint32_t subject) { return fleet_.usage_subject(subject); }, now);
+  // The position is that of what the disk has: behind a loss of power, a journal that ends before it is another one's.
+  auto done = pending_ ? journal_.sync() : Result<void>();
+  if (done) done = archive_.keep(kept, [this](std::uint32_t subject) { return fleet_.usage_subject(subject); }, now);
   if (done) note_saved(begin);
   // What is in the database stays counted, whatever becomes of the rest.
   if (done) done = journal_.acknowledge(saved_.recall_from);

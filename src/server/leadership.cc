@@ -107,6 +107,8 @@ std::optional<http::Response> Leadership::refusal(const http::Request& request) 
                                             : fmt::format("the server at {} leads: send this there", where)},
                              request);
   if (!where.empty()) out.headers.emplace_back("X-Tessera-Leader", where);
+  // Behind a Service a connection that is kept is one to this server: only another one can reach the leader.
+  out.headers.emplace_back("Connection", "close");
   return out;
 }
 

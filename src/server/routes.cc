@@ -5,6 +5,7 @@
 #include "server/access/api_access.h"
 #include "server/api_json.h"
 #include "server/api_status.h"
+#include "server/api_wanted_layout.h"
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
@@ -153,6 +154,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
+  for (http::Route& one : wanted_layout_routes(told.fleet, told.access, told.layouts, api))
+    out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   for (http::Route& one : sign_in_routes(told.access, context_path)) out.push_back(std::move(one));
   const std::string engine = context_path + "/prometheus";

@@ -17,6 +17,7 @@
 #include "server/leadership.h"
 #include "server/proxy.h"
 #include "server/route_counts.h"
+#include "server/wanted_layouts.h"
 #include "server/web.h"
 
 namespace tessera::server {
@@ -35,6 +36,7 @@ struct Told {
   History history;
   Events& events;
   Proxy& proxy;
+  WantedLayouts& layouts;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
   const SharedCache* cache = nullptr;            ///< null: servers share none

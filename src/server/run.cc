@@ -283,6 +283,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
   Events events(fleet, is_started);
   Proxy proxy(proxy_options(settings));
+  WantedLayouts layouts(epoch, TRY(store::wanted_layouts(database)));
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
@@ -298,6 +299,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   history,
                   events,
                   proxy,
+                  layouts,
                   std::make_shared<Answers>(cache.get()),
                   std::make_shared<RouteCounts>(),
                   cache.get(),

@@ -27,11 +27,26 @@ void add_counts(Page& page, const Described& described, std::string_view label, 
   for (const auto& [value, count] : counts) page.add(page.labels(label_text({{label, value}})), number(count));
 }
 
+/// Whether another board has its place, and was heard of later: for an interval or two both are present.
+bool is_replaced(const fleet::Node& node, const fleet::Device& device) {
+  return std::ranges::any_of(node.devices, [&](const fleet::Device& other) {
+    return &other != &device && other.facts->index == device.facts->index &&
+           other.presence == fleet::Presence::Present && other.heard > device.heard;
+  });
+}
+
 template <class Visit>
 void each_device(const fleet::View& view, const Visit& visit) {
   for (const auto& node : view.nodes)
     for (const fleet::Device& device : node->devices)
-      if (device.presence == fleet::Presence::Present) visit(fleet::device_id(node->name, device.facts->index), device);
+      if (device.presence == fleet::Presence::Present && !is_replaced(*node, device)) visit(*node, device);
+}
+
+/// A node's name is its cluster's alone; that of the default cluster is not told.
+std::string device_labels(const fleet::Node& node, const fleet::Device& device) {
+  const std::string id = fleet::device_id(node.name, device.facts->index);
+  if (node.cluster.empty() || node.cluster == "default") return label_text({{"device_id", id}});
+  return label_text({{"cluster", node.cluster}, {"device_id", id}});
 }
 
 void add_allocation_ratios(Page& page, const fleet::View& view) {
@@ -39,7 +54,7 @@ void add_allocation_ratios(Page& page, const fleet::View& view) {
     std::uint64_t all = 0, had = 0;
   };
   std::map<std::string, Instances> by_profile;
-  each_device(view, [&](const std::string&, const fleet::Device& device) {
+  each_device(view, [&](const fleet::Node&, const fleet::Device& device) {
     if (device.instances.empty()) return;
     for (const fleet::DevicePart& part : fleet::parts_of(device)) {
       if (part.instance->facts->profile.empty()) continue;
@@ -134,17 +149,18 @@ void add_edges(Page& page, const SelfSeen& seen) {
 
 void add_fleet_metrics(Page& page, const fleet::View& view) {
   page.family(catalog::kGpuUtilization.metric);
-  each_device(view, [&](const std::string& id, const fleet::Device& device) {
+  each_device(view, [&](const fleet::Node& node, const fleet::Device& device) {
     fleet::UtilizationSum sum;
     sum.add(device);
     if (const auto mean = sum.device())
-      page.add(page.labels(label_text({{"device_id", id}, {"model", fleet::model_key_of(device.facts->name)}})),
+      page.add(page.labels(device_labels(node, device) + ',' +
+                           label_text({{"model", fleet::model_key_of(device.facts->name)}})),
                mean->ratio * 100);
   });
   page.family(catalog::kGpuTemperature.metric);
-  each_device(view, [&](const std::string& id, const fleet::Device& device) {
+  each_device(view, [&](const fleet::Node& node, const fleet::Device& device) {
     if (const auto celsius = device.readings[gpu::Reading::TemperatureCelsius])
-      page.add(page.labels(label_text({{"device_id", id}})), *celsius);
+      page.add(page.labels(device_labels(node, device)), *celsius);
   });
   add_allocation_ratios(page, view);
 }

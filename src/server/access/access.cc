@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/access/another_site.h"
 #include "server/access/api_access.h"
 #include "server/access/secret.h"
 
@@ -231,7 +232,16 @@ std::shared_ptr<const Viewer> Access::identify(const http::Request& request, std
   const Credential credential = credential_of(request);
   const auto keyring = keys();
   const bool open = open_to_everybody();
-  if (open && (credential.kind == Credential::Kind::None || (keyring->empty() && !oidc_))) return kEverybody;
+  if (open && (credential.kind == Credential::Kind::None || (keyring->empty() && !oidc_))) {
+    const std::string why = another_site(request, loopback_ && !settings_.insecure, settings_.public_url);
+    if (why.empty()) return kEverybody;
+    refusal = refuse(request, Refused::NoCredential,
+                     {403, "another-site",
+                      fmt::format("nobody is asked who he is here, so pages of other sites are refused, and {}: make an "
+                                  "API key ('tessera-server keys create') and send it",
+                                  why)});
+    return nullptr;
+  }
   if (oidc_ && credential.kind == Credential::Kind::Token) return identify(request, credential.text, refusal);
   const EpochMs now = now_epoch_ms();
   if (credential.kind == Credential::Kind::Key) {

@@ -8,13 +8,12 @@
 
 #include "base/text.h"
 #include "server/api_json.h"
+#include "server/json_body.h"
 #include "server/paging.h"
 #include "server/resource.h"
 
 namespace tessera::server {
 namespace {
-
-constexpr std::size_t kLongestBody = 64U << 10U;
 
 constexpr std::string_view kKeyColumns[] = {"id",      "name",      "state",   "scopes",  "namespaces", "teams",
                                             "created", "createdBy", "expires", "revoked", "lastUsed"};
@@ -98,16 +97,6 @@ http::Response show_key(const Access& access, const http::Request& request) {
   out.headers.emplace_back("ETag", etag);
   if (trim(request.header("If-None-Match")) == etag) out.status = 304;
   return out;
-}
-
-/// Nothing for a body that may be looked at.
-std::optional<http::Response> refused_body(const http::Request& request) {
-  // Any page of the web may have a browser post a form here; JSON it asks for first.
-  if (!lower(trim(request.header("Content-Type"))).starts_with("application/json"))
-    return reply({415, "unsupported-type", "Content-Type: application/json expected"}, request);
-  if (request.body.size() > kLongestBody)
-    return reply({413, "too-large", fmt::format("a body of at most {} bytes expected", kLongestBody)}, request);
-  return std::nullopt;
 }
 
 http::Response create_key(Access& access, const http::Request& request) {

@@ -58,10 +58,11 @@ Result<void> check(const KeyWish& wish) {
   TRY(check_words("namespaces", wish.namespaces));
   TRY(check_words("teams", wish.teams));
   const auto has = [&](std::string_view scope) { return std::ranges::count(wish.scopes, scope) > 0; };
-  if ((wish.namespaces || wish.teams) && (has("admin") || has("ingest")))
-    return fail(Code::Invalid,
-                "scopes: admin and ingest are for the whole fleet, so a key that has them cannot be restricted to "
-                "namespaces or teams");
+  if ((wish.namespaces || wish.teams) && (has("admin") || has("ingest") || has("node")))
+    return fail(
+        Code::Invalid,
+        "scopes: admin, ingest and node are for the whole fleet or a whole node, so a key that has them cannot be "
+        "restricted to namespaces or teams");
   if (wish.expires_in && *wish.expires_in <= Milliseconds(0))
     return fail(Code::Invalid, "expiresIn: more than 0s expected");
   return {};

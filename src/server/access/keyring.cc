@@ -30,8 +30,8 @@ Keyring::Keyring(std::vector<store::KeyRow> rows, const Teams& teams, const Keyr
     HeldKey held;
     const HeldKey* known = before ? before->of_id(row.id) : nullptr;
     held.used = known ? known->used : std::make_shared<std::atomic<EpochMs>>(row.last_used.value_or(0));
-    held.viewer =
-        viewer_of("key:" + row.id, fmt::format("key:{} {}", row.id, row.name), scopes, std::move(restriction), teams);
+    held.viewer = viewer_of("key:" + row.id, fmt::format("key:{} {}", row.id, row.name), scopes, std::move(restriction),
+                            teams, row.name);
     held.row = std::move(row);
     by_id_.emplace(held.row.id, keys_.size());
     keys_.push_back(std::move(held));

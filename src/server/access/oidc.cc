@@ -70,6 +70,7 @@ Result<void> check(const OidcSettings& settings) {
     const auto scopes = scopes_of(role.scopes);
     if (!scopes) return wrong(fmt::format("{}; there are {}", scopes.error().what, fmt::join(scope_names(), ", ")));
     if (scopes->empty()) return wrong(fmt::format("scopes: some of {} expected", fmt::join(scope_names(), ", ")));
+    if (scopes->has(Scope::Node)) return wrong("node is for machines, which have keys: no person signs in as one");
     if ((role.namespaces || role.teams) && (scopes->has(Scope::Admin) || scopes->has(Scope::Ingest)))
       return wrong("admin and ingest are for the whole fleet and cannot be restricted to namespaces or teams");
   }

@@ -6,7 +6,7 @@
 namespace tessera::server {
 namespace {
 
-constexpr std::array<std::string_view, kScopes> kNames = {"read", "write", "ingest", "operate", "admin"};
+constexpr std::array<std::string_view, kScopes> kNames = {"read", "write", "ingest", "operate", "admin", "node"};
 constexpr const char* kNoSpace = " ";  // no namespace has this name, and none is empty here
 
 }  // namespace
@@ -41,8 +41,8 @@ std::vector<std::string> Viewer::visible(const std::vector<std::string>& wanted)
 }
 
 std::shared_ptr<const Viewer> viewer_of(std::string caller, std::string actor, Scopes scopes,
-                                        std::optional<Restriction> restriction, const Teams& teams) {
-  Viewer out{std::move(caller), std::move(actor), scopes, std::move(restriction)};
+                                        std::optional<Restriction> restriction, const Teams& teams, std::string name) {
+  Viewer out{std::move(caller), std::move(actor), scopes, std::move(restriction), {}, std::move(name)};
   if (out.restriction) {
     out.spaces = out.restriction->namespaces;
     for (const auto& [space, team] : teams)
@@ -53,7 +53,7 @@ std::shared_ptr<const Viewer> viewer_of(std::string caller, std::string actor, S
 }
 
 const Viewer& everybody() {
-  static const Viewer kEverybody{"anonymous", "anonymous", {Scope::Admin}, std::nullopt};
+  static const Viewer kEverybody{"anonymous", "anonymous", {Scope::Admin}, std::nullopt, {}, {}};
   return kEverybody;
 }
 

@@ -15,9 +15,10 @@
 
 namespace tessera::server {
 
-/// What a route asks for. Admin has all others in it; write and operate have read.
-enum class Scope : std::uint8_t { Read, Write, Ingest, Operate, Admin };
-inline constexpr std::size_t kScopes = 5;
+/// What a route asks for. Admin has all others in it; write and operate have read. Node is for what carries out the
+/// layouts of one node: the key has its name.
+enum class Scope : std::uint8_t { Read, Write, Ingest, Operate, Admin, Node };
+inline constexpr std::size_t kScopes = 6;
 std::string_view scope_name(Scope scope);
 std::optional<Scope> scope_named(std::string_view name);
 std::vector<std::string_view> scope_names();
@@ -56,6 +57,7 @@ struct Viewer {
   Scopes scopes;
   std::optional<Restriction> restriction;         ///< absent: sees everything
   std::optional<std::set<std::string>> spaces{};  ///< the namespaces that the restriction comes to
+  std::string name{};                             ///< of the key; empty for others
 
   bool restricted() const { return spaces.has_value(); }
   bool sees(std::string_view space) const { return !spaces || spaces->contains(std::string(space)); }
@@ -65,7 +67,8 @@ struct Viewer {
 
 /// With `spaces` worked out.
 std::shared_ptr<const Viewer> viewer_of(std::string caller, std::string actor, Scopes scopes,
-                                        std::optional<Restriction> restriction, const Teams& teams);
+                                        std::optional<Restriction> restriction, const Teams& teams,
+                                        std::string name = {});
 
 /// One who may do and see everything: where nobody is asked who he is.
 const Viewer& everybody();

@@ -389,6 +389,7 @@ export const en = {
   'scope.ingest': 'send samples',
   'scope.operate': 'run the fleet, and see',
   'scope.admin': 'all of it',
+  'scope.node': 'cut the devices of the node whose name the key has',
   'audit.note': 'who changed what; each row is hashed over the one before',
   'audit.time': 'Time',
   'audit.actor': 'Who',

@@ -390,6 +390,7 @@ export const ko: Words = {
   'scope.ingest': '샘플 전송',
   'scope.operate': '운영과 조회',
   'scope.admin': '전체',
+  'scope.node': '키 이름과 같은 노드의 장치 분할',
   'audit.note': '누가 무엇을 바꾸었는지, 각 행은 앞 행과 해시로 연결됩니다',
   'audit.time': '시각',
   'audit.actor': '행위자',

@@ -138,7 +138,7 @@ function once(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('');
 }
 
-const scopes: Scope[] = ['read', 'write', 'ingest', 'operate', 'admin'];
+const scopes: Scope[] = ['read', 'write', 'ingest', 'operate', 'admin', 'node'];
 
 function MakeKey({ close }: { close: () => void }) {
   const [name, setName] = useState('');

@@ -1,0 +1,82 @@
+#pragma once
+// What devices are to be cut into, between who asks for it and the agents that carry it out. A node's agent asks what
+// is wanted of its devices and waits, without a thread, until something else is; what it tells of how far it has come
+// is kept here until it tells more.
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "http/server.h"
+#include "store/wanted_layouts.h"
+
+namespace tessera::server {
+
+/// How long a document is good for: an agent that cannot ask again keeps its hands off from then on.
+inline constexpr Milliseconds kLayoutLifetime{10 * 60'000};
+
+/// What an agent told of one device, as docs/mig-layout.md has it.
+struct LayoutReport {
+  std::string device_uuid;
+  std::int64_t generation = 0;
+  std::string state;         ///< "done", "working", "waiting", "failed", "dry-run", "hands-off"
+  std::string reason{};      ///< empty: none
+  std::string steps = "[]";  ///< JSON
+  EpochMs time = 0;          ///< when it was told
+};
+
+/// Thread-safe.
+class WantedLayouts {
+ public:
+  /// `epoch`: of the lease of this server; 0 where it has no other beside it. `known`: of the database.
+  WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known);
+  ~WantedLayouts();
+  WantedLayouts(const WantedLayouts&) = delete;
+  WantedLayouts& operator=(const WantedLayouts&) = delete;
+
+  /// It is in the database: from now on it is told to its node.
+  void want(store::WantedLayout layout);
+  /// Nothing is wanted of the device any longer.
+  void forget(std::string_view cluster, std::string_view device_uuid);
+
+  std::optional<store::WantedLayout> of(std::string_view cluster, std::string_view device_uuid) const;
+  std::optional<LayoutReport> report_of(std::string_view cluster, std::string_view device_uuid) const;
+
+  /// The reply to a node: at once where a wish is newer than what it has reported, else when there is one, or after
+  /// `wait`. A document in JSON, empty where nothing is wanted of the node.
+  http::Response ask(const std::string& cluster, const std::string& node, std::vector<LayoutReport> reports,
+                     Milliseconds wait);
+
+ private:
+  using Key = std::pair<std::string, std::string>;  ///< cluster, and device or node
+  struct Waiting {
+    Key node;
+    SteadyTime until;
+    std::shared_ptr<http::Stream> reply;
+  };
+
+  std::string document(const Key& node) const;
+  bool is_news(const Key& node) const;
+  void answer(const Key& node);
+  void answer_late(const std::stop_token& stop);
+
+  const std::int64_t epoch_;
+  mutable std::mutex mutex_;
+  std::map<Key, store::WantedLayout> wanted_;  // guarded by mutex_
+  std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
+  std::vector<Waiting> waiting_;               // guarded by mutex_
+  std::condition_variable_any changed_;
+  std::jthread thread_;  ///< last: it uses all of the above
+};
+
+}  // namespace tessera::server

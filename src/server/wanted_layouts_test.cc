@@ -1,0 +1,118 @@
+#include "server/wanted_layouts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "server/wanted_layouts_json.h"
+
+namespace tessera::server {
+namespace {
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr Milliseconds kLong{60'000};
+
+store::WantedLayout wish(const std::string& uuid, std::int64_t generation, const std::string& node = "worker-01") {
+  return {"c", uuid, node, generation, {{"2g.20gb", {0, 2}}}, {{"1g.10gb", {4, 1}}}, "key:a ada", 1000};
+}
+std::vector<LayoutReport> done(const std::string& uuid, std::int64_t generation) {
+  return {{.device_uuid = uuid, .generation = generation, .state = "done"}};
+}
+
+/// What has come of a reply that went on, once it has ended.
+std::string rest_of(const http::Response& reply) {
+  while (reply.stream->state() == http::Stream::State::Open) std::this_thread::yield();
+  std::string out;
+  for (const auto& piece : reply.stream->take().pieces) out += *piece;
+  return out;
+}
+
+TEST(WantedLayouts, AreToldAtOnceWhereTheyAreNews) {
+  WantedLayouts layouts(7, {wish("GPU-1", 3), wish("GPU-2", 4, "worker-02")});
+  const auto reply = layouts.ask("c", "worker-01", {}, kLong);
+  ASSERT_FALSE(reply.stream);
+  const Json told = Json::parse(reply.body);
+  EXPECT_EQ(told["node"], "worker-01");
+  EXPECT_EQ(told["epoch"], 7);
+  EXPECT_EQ(told["generation"], 3);
+  ASSERT_EQ(told["devices"].size(), 1U);
+  EXPECT_EQ(told["devices"][0]["instances"], Json::parse(R"([{"profile":"2g.20gb","start":0,"size":2}])"));
+  EXPECT_EQ(told["devices"][0]["plannedFrom"], Json::parse(R"([{"profile":"1g.10gb","start":4,"size":1}])"));
+  EXPECT_LT(told["issuedAt"].get<std::string>(), told["expiresAt"].get<std::string>());
+  EXPECT_THAT(layouts.ask("c", "worker-09", {}, Milliseconds(0)).body, IsEmpty());
+  EXPECT_THAT(layouts.ask("another", "worker-01", {}, Milliseconds(0)).body, IsEmpty());
+}
+
+TEST(WantedLayouts, AreWaitedForAndToldWhenTheyCome) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  const auto waiting = layouts.ask("c", "worker-01", done("GPU-1", 3), kLong);
+  const auto other = layouts.ask("c", "worker-02", {}, kLong);
+  ASSERT_TRUE(waiting.stream && other.stream);
+  EXPECT_EQ(layouts.report_of("c", "GPU-1")->state, "done");
+  layouts.want(wish("GPU-1", 4));
+  EXPECT_EQ(Json::parse(rest_of(waiting))["generation"], 4);
+  EXPECT_EQ(other.stream->state(), http::Stream::State::Open) << "that is none of its";
+
+  const auto again = layouts.ask("c", "worker-01", done("GPU-1", 4), kLong);
+  layouts.forget("c", "GPU-1");
+  EXPECT_THAT(rest_of(again), IsEmpty());
+  EXPECT_FALSE(layouts.of("c", "GPU-1"));
+  EXPECT_FALSE(layouts.report_of("c", "GPU-1"));
+}
+
+TEST(WantedLayouts, AreToldAgainBeforeTheyEnd) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  EXPECT_EQ(Json::parse(rest_of(layouts.ask("c", "worker-01", done("GPU-1", 3), Milliseconds(20))))["generation"], 3);
+  EXPECT_THAT(rest_of(layouts.ask("c", "worker-02", {}, Milliseconds(20))), IsEmpty());
+}
+
+TEST(WantedLayouts, LeaveNobodyWaitingAtTheEnd) {
+  std::vector<http::Response> waiting;
+  {
+    WantedLayouts layouts(1, {});
+    for (int i = 0; i < 100; ++i) waiting.push_back(layouts.ask("c", std::to_string(i), {}, kLong));
+  }
+  for (const auto& one : waiting) EXPECT_EQ(one.stream->state(), http::Stream::State::Closed);
+}
+
+TEST(WantedLayouts, KeepNoReportOfWhatIsNotWantedOfThatNode) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.ask("c", "worker-02", done("GPU-1", 3), Milliseconds(0));
+  layouts.ask("c", "worker-02", done("GPU-9", 3), Milliseconds(0));
+  EXPECT_FALSE(layouts.report_of("c", "GPU-1"));
+  EXPECT_FALSE(layouts.report_of("c", "GPU-9"));
+}
+
+TEST(LayoutReports, AreReadOrRefusedWithTheirPlace) {
+  const auto read = read_reports(
+      R"({"devices":[{"uuid":"GPU-1"},{"uuid":"GPU-2","report":{"generation":4,"state":"waiting","reason":"in use","steps":[{"action":"create"}]}}]})",
+      5);
+  ASSERT_TRUE(read) << read.error().what;
+  ASSERT_EQ(read->size(), 1U);
+  EXPECT_EQ((*read)[0].device_uuid, "GPU-2");
+  EXPECT_EQ((*read)[0].reason, "in use");
+  EXPECT_EQ((*read)[0].steps, R"([{"action":"create"}])");
+  EXPECT_EQ((*read)[0].time, 5);
+
+  static const struct {
+    std::string body;
+    const char* says;
+  } kCases[] = {{"", "no JSON object"},
+                {"[]", "no JSON object"},
+                {"{}", "devices"},
+                {R"({"devices":[{}]})", "devices[0].uuid"},
+                {R"({"devices":[{"uuid":"a","report":{"state":"done"}}]})", "devices[0].report.generation"},
+                {R"({"devices":[{"uuid":"a","report":{"generation":1,"state":"fine"}}]})", "'fine'"},
+                {R"({"devices":)" + std::string(30'000, '[') + std::string(30'000, ']') + "}", "levels"}};
+  for (const auto& c : kCases) {
+    const auto refused = read_reports(c.body, 5);
+    ASSERT_FALSE(refused) << c.body.substr(0, 80);
+    EXPECT_THAT(refused.error().what, HasSubstr(c.says));
+  }
+}
+
+}  // namespace
+}  // namespace tessera::server
