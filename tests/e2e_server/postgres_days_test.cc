@@ -209,5 +209,28 @@ TEST_F(PostgresOnASmallDisk, WhatIsTakenInWaitsForRoom) {
   EXPECT_TRUE(server.takes("last"));
 }
 
+TEST_F(PostgresDays, AServerOnOdbcKeepsWhatItTookAndLeadsAlone) {
+  const std::string by_odbc = postgres().fresh_odbc_url();
+  if (by_odbc.empty()) GTEST_SKIP() << "psqlodbc's driver is neither in TESSERA_PEERS nor in /usr/lib";
+  Replica server('"' + by_odbc + '"');
+  ASSERT_TRUE(eventually([&] { return server.takes("n1"); })) << server.process().output();
+  ASSERT_TRUE(server.takes("n2"));
+  EXPECT_TRUE(server.shows(2)) << server.process().output();
+  const auto in_it = [&] {
+    std::int64_t out = 0;
+    const auto database = store::Database::open(by_odbc, {.migrate = false});
+    if (database)
+      static_cast<void>((*database)->each("SELECT COUNT(*) FROM device_seen", {},
+                                          [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
+    return out;
+  };
+  EXPECT_TRUE(eventually([&] { return in_it() == 2; })) << server.process().output();
+  server.kill();
+  server.start();
+  EXPECT_TRUE(server.shows(2)) << server.process().output();
+  EXPECT_TRUE(eventually([&] { return server.takes("n3"); })) << server.process().output();
+  EXPECT_EQ(server.process().stop(), 0);
+}
+
 }  // namespace
 }  // namespace tessera::e2e

@@ -64,7 +64,9 @@ TEST_F(PostgresReplicas, AKilledLeaderIsReplacedAndHandsOverWhatItHad) {
   EXPECT_TRUE(first.process().says("server follows")) << first.process().output();
   EXPECT_TRUE(second.shows(2)) << first.process().output() << second.process().output();
   EXPECT_TRUE(first.shows(2));
-  EXPECT_EQ(first.write("n1").status, 503);
+  const auto refused = first.write("n1");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.header("Connection"), "close") << "the next try has to reach another server behind a Service";
 }
 
 TEST_F(PostgresReplicas, ALeaderThatIsCutOffStopsBeforeAnotherBegins) {
