@@ -8,6 +8,7 @@
 
 #include "base/grid.h"
 #include "base/text.h"
+#include "base/utc.h"
 
 namespace tessera::cli {
 namespace {
@@ -115,27 +116,9 @@ std::string instance_cell(const JsonValue& instance) {
                      text_cell(instance, "profile"));
 }
 
-std::optional<EpochMs> parse_time(std::string_view text) {
-  // 2026-01-31T09:30:00.250Z
-  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd.dddZ";
-  if (text.size() != kForm.size()) return std::nullopt;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (kForm[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != kForm[i]) return std::nullopt;
-  const auto number = [&](std::size_t at, std::size_t size) {
-    return static_cast<int>(parse_int(text.substr(at, size)).value_or(0));
-  };
-  using namespace std::chrono;
-  const year_month_day day{year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
-                           std::chrono::day(static_cast<unsigned>(number(8, 2)))};
-  if (!day.ok()) return std::nullopt;
-  const auto time = sys_days(day) + hours(number(11, 2)) + minutes(number(14, 2)) + seconds(number(17, 2)) +
-                    milliseconds(number(20, 3));
-  return duration_cast<milliseconds>(time.time_since_epoch()).count();
-}
-
 std::optional<EpochMs> time_of(const JsonValue& row, std::string_view path) {
   const JsonValue& value = member(row, path);
-  return value.is_string() ? parse_time(value.get_ref<const std::string&>()) : std::nullopt;
+  return value.is_string() ? parse_utc(value.get_ref<const std::string&>()) : std::nullopt;
 }
 
 std::string fitted(std::string_view line, std::size_t columns) {

@@ -31,8 +31,7 @@ std::string pod_cell(const JsonValue& row);
 /// "1/0 2g.20gb" of an instance's reference; empty for the whole device.
 std::string instance_cell(const JsonValue& instance);
 
-/// As format_time writes it.
-std::optional<EpochMs> parse_time(std::string_view text);
+/// The time that stands there; absent where there is none.
 std::optional<EpochMs> time_of(const JsonValue& row, std::string_view path);
 
 /// At most so many columns; what is cut ends in "…".
