@@ -30,6 +30,10 @@ class Collector {
   /// most every half minute.
   Observation collect();
 
+  /// The driver that the last collection read; null where there is none. Whoever takes it gives it back before the next
+  /// collection: a driver that was exchanged is unloaded only once all have.
+  std::shared_ptr<const nvml::Library> library() const { return reader_ ? reader_->library() : nullptr; }
+
  private:
   void open_driver(SteadyTime now);
   void read_driver(Observation& observation, SteadyTime now);

@@ -13,7 +13,8 @@ constexpr std::string_view kServing = "Serving";
 constexpr std::string_view kOnce = "Running once, and files";
 constexpr std::string_view kPage = "What the page shows";
 constexpr std::string_view kPods = "Pods";
-constexpr std::string_view kNode = "Where the node is";
+constexpr std::string_view kNode = "The node";
+constexpr std::string_view kLayout = "The layout";
 constexpr std::string_view kGeneral = "General";
 
 constexpr Milliseconds kLeastInterval{100};
@@ -27,6 +28,13 @@ template <std::string Options::* Member>
 Result<void> set_text(Options& options, std::string_view value) {
   if (value.empty()) return expected("a value");
   options.*Member = std::string(value);
+  return {};
+}
+
+template <std::string LayoutOptions::* Member>
+Result<void> set_layout_text(Options& options, std::string_view value) {
+  if (value.empty()) return expected("a value");
+  options.layout.*Member = std::string(value);
   return {};
 }
 
@@ -176,6 +184,27 @@ Result<void> set_log_level(Options& options, std::string_view value) {
   return choose(options.log_level, value,
                 {{"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}});
 }
+Result<void> set_dry_run(Options& options, std::string_view value) {
+  const auto on = parse_switch(value);
+  if (!on) return expected("true or false");
+  options.layout.dry_run = *on;
+  return {};
+}
+
+Result<void> set_windows(Options& options, std::string_view value) {
+  options.layout.windows = TRY(layout::parse_windows(value));
+  return {};
+}
+
+Result<void> set_pause(Options& options, std::string_view value) {
+  const auto pause = parse_duration(value);
+  if (!pause || *pause < kLeastInterval || *pause > kMostInterval)
+    return expected(fmt::format("a duration from {} to {}, such as 10s,", format_duration(kLeastInterval),
+                                format_duration(kMostInterval)));
+  options.layout.pause = *pause;
+  return {};
+}
+
 /// The file is read before all else, see parse_options.
 Result<void> take_no_effect(Options&, std::string_view) { return {}; }
 
@@ -214,8 +243,6 @@ const std::vector<Flag>& flags() {
        "Where to listen; :PORT is all interfaces. Default :9400."},
       {"interval", "c collect-interval", "DURATION", "DCGM_EXPORTER_INTERVAL", kServing, set_interval,
        "Time between two collections, as 15s or in whole milliseconds, from 100ms to 1h. Default 15s."},
-      {"deadline", "", "DURATION", "", kServing, set_deadline,
-       "How long a collection waits for a device that does not answer; at most the interval. Default 1s."},
       {"web-config-file", "", "FILE", "DCGM_EXPORTER_WEB_CONFIG_FILE", kServing, set_text<&Options::web_config>,
        "TLS and users, as in Prometheus' web configuration file."},
 
@@ -240,13 +267,28 @@ const std::vector<Flag>& flags() {
       {"replace-blanks-in-model-name", "rbmn", "", "DCGM_EXPORTER_REPLACE_BLANKS_IN_MODEL_NAME", kPage,
        set_switch<&Options::model_without_blanks>,
        "Models as NVIDIA-H100-80GB-HBM3, with - for blanks, in the labels modelName and model."},
-      {"node-name", "", "NAME", "NODE_NAME", kPage, set_text<&Options::node_name>,
-       "The node's name. Default: the variable NODE_NAME, else the host's name."},
       {"session-labels", "", "LIST", "", kPage, set_session_labels,
        "Which of pid,command the sessions show, or none; without pid they are summed per container. Default "
        "pid,command."},
       {"session-memory-label", "", "", "", kPage, set_switch<&Options::session_memory_label>,
        "The label gpu_memory on /metrics too; each change of it makes a new series. The textfile has it always."},
+
+      {"server", "", "URL", "", kLayout, set_layout_text<&LayoutOptions::server>,
+       "Where tessera-server answers, which says what is wanted; without a path, /k8s-monitor is meant. Needed."},
+      {"token-file", "", "FILE", "", kLayout, set_layout_text<&LayoutOptions::token_file>,
+       "The node's key, or its ServiceAccount token; read anew for each question. Default: none is shown."},
+      {"ca-file", "", "FILE", "", kLayout, set_layout_text<&LayoutOptions::ca_file>,
+       "The certificates (PEM) that an https server's own must come from. Default: the system's."},
+      {"cluster", "", "NAME", "", kLayout, set_layout_text<&LayoutOptions::cluster>,
+       "The cluster's name, as the server knows it. Default: default."},
+      {"data", "", "DIR", "", kLayout, set_layout_text<&LayoutOptions::data>,
+       "Where the newest document that was acted on is remembered, so that no older one is taken after a restart. "
+       "Default /var/lib/tessera-agent."},
+      {"window", "", "LIST", "", kLayout, set_windows,
+       "When layouts may be changed: times of the day in UTC, as 22:00-04:00,12:00-12:30. Default: always."},
+      {"dry-run", "", "", "", kLayout, set_dry_run, "Only tell the server what would be done; nothing is changed."},
+      {"pause", "", "DURATION", "", kLayout, set_pause,
+       "How long to wait before looking again at what could not be done, as an instance that is in use. Default 10s."},
 
       {"kubernetes", "k", "", "DCGM_EXPORTER_KUBERNETES", kPods, set_switch<&Options::kubernetes>,
        "Tell which pods use and hold what. On; --kubernetes=false switches it off."},
@@ -258,10 +300,14 @@ const std::vector<Flag>& flags() {
       {"pod-logs", "", "DIR", "", kPods, set_text<&Options::pod_logs>,
        "The folder that holds pods/ and containers/, which tell the pods' names. Default /var/log."},
 
+      {"node-name", "", "NAME", "NODE_NAME", kNode, set_text<&Options::node_name>,
+       "The node's name. Default: the variable NODE_NAME, else the host's name."},
       {"nvml", "", "PATH", "", kNode, set_text<&Options::nvml>,
        "The driver's library, a name or a path. Default libnvidia-ml.so.1."},
       {"proc", "", "DIR", "", kNode, set_text<&Options::proc>, "The host's /proc. Default /proc."},
       {"sys", "", "DIR", "", kNode, set_text<&Options::sys>, "The host's /sys. Default /sys."},
+      {"deadline", "", "DURATION", "", kNode, set_deadline,
+       "How long a collection waits for a device that does not answer; at most the interval. Default 1s."},
 
       {"config", "", "FILE", "", kGeneral, take_no_effect, "Settings from a YAML file."},
       {"log-format", "", "text|json", "DCGM_EXPORTER_LOG_FORMAT", kGeneral, set_log_format,
@@ -271,6 +317,11 @@ const std::vector<Flag>& flags() {
        "The least that is logged. Default info."},
   };
   return kFlags;
+}
+
+bool has(Command command, const Flag& flag) {
+  if (flag.group == kPods || flag.group == kNode || flag.group == kGeneral) return true;
+  return (command == Command::Layout) == (flag.group == kLayout);
 }
 
 const std::vector<ForeignFlag>& foreign_flags() {

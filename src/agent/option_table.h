@@ -19,7 +19,10 @@ struct Flag {
   Result<void> (*set)(Options& options, std::string_view value);  ///< its error says what is expected
   std::string_view help;
 };
+/// Of all commands.
 const std::vector<Flag>& flags();
+/// Whether the command has it.
+bool has(Command command, const Flag& flag);
 
 /// What becomes of a dcgm-exporter setting without a counterpart.
 enum class Foreign {

@@ -33,14 +33,20 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
-const std::vector<Known>& all_known() {
-  static const std::vector<Known> kAll = [] {
-    std::vector<Known> all{{"help", true}, {"version", true}};
-    for (const Flag& flag : flags()) all.push_back({flag.name, flag.argument.empty(), &flag});
+/// dcgm-exporter's settings are those of serving.
+std::vector<Known> make_known(Command command) {
+  std::vector<Known> all{{"help", true}, {"version", true}};
+  for (const Flag& flag : flags())
+    if (has(command, flag)) all.push_back({flag.name, flag.argument.empty(), &flag});
+  if (command == Command::Serve)
     for (const ForeignFlag& flag : foreign_flags()) all.push_back({flag.name, flag.is_switch, nullptr, &flag});
-    return all;
-  }();
-  return kAll;
+  return all;
+}
+
+const std::vector<Known>& all_known(Command command) {
+  static const std::vector<Known> kServe = make_known(Command::Serve);
+  static const std::vector<Known> kLayout = make_known(Command::Layout);
+  return command == Command::Serve ? kServe : kLayout;
 }
 
 std::string_view aliases_of(const Known& known) {
@@ -49,8 +55,8 @@ std::string_view aliases_of(const Known& known) {
   return known.flag ? known.flag->aliases : known.foreign ? known.foreign->aliases : "";
 }
 
-const Known* find_known(std::string_view name) {
-  for (const Known& known : all_known())
+const Known* find_known(Command command, std::string_view name) {
+  for (const Known& known : all_known(command))
     if (known.name == name || std::ranges::count(words_of(aliases_of(known)), name) > 0) return &known;
   return nullptr;
 }
@@ -80,7 +86,7 @@ std::string variable_of(std::string_view flag) {
 }
 
 Result<void> apply_environment(Options& options, const Environment& environment) {
-  for (const Known& known : all_known()) {
+  for (const Known& known : all_known(options.command)) {
     // Ours last, so that it wins.
     const std::string theirs(known.flag ? known.flag->environment : known.foreign ? known.foreign->environment : "");
     for (const std::string& name : {theirs, known.flag ? variable_of(known.name) : std::string()}) {
@@ -124,7 +130,7 @@ Result<std::string> value_of(const config::Node& node, const Known& known) {
 Result<void> apply_file(Options& options, const std::string& path) {
   const auto document = TRY(config::load_file(path));
   std::map<std::string, const Known*> known_keys;
-  for (const Known& known : all_known()) {
+  for (const Known& known : all_known(options.command)) {
     if (known.name == "help" || known.name == "version" || known.name == "config") continue;
     known_keys.emplace(camel_case(known.name), &known);
     for (const auto alias : words_of(aliases_of(known)))
@@ -146,13 +152,14 @@ Result<void> apply_file(Options& options, const std::string& path) {
 
 /// dcgm-exporter's parser takes -name and --name alike, and a value after `=` in both; ours is brought the form
 /// --name=value. A switch may also be followed by the word true or false.
-std::vector<std::string> in_one_form(const std::vector<std::string>& arguments) {
+std::vector<std::string> in_one_form(Command command, const std::vector<std::string>& arguments) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
     const auto name_at = std::min(argument.find_first_not_of('-'), argument.size());
     const auto equals = argument.find('=');
-    const auto* known = name_at == 1 || name_at == 2 ? find_known(argument.substr(name_at, equals - name_at)) : nullptr;
+    const auto* known =
+        name_at == 1 || name_at == 2 ? find_known(command, argument.substr(name_at, equals - name_at)) : nullptr;
     if (!known) {
       out.emplace_back(argument);
       continue;
@@ -186,35 +193,54 @@ std::string wrapped(std::string_view text, std::size_t width) {
   return out;
 }
 
+constexpr std::string_view kOrder =
+    "Every flag is also a variable and a key of the file: --log-format, TESSERA_LOG_FORMAT, logFormat.\n"
+    "A flag wins over a variable, a variable over the file.\n\n";
+
+std::string layout_footer() {
+  return fmt::format(
+      "{}Needs root on the node, the host's PID namespace, and in Kubernetes the kubelet's socket: an\n"
+      "instance is destroyed only where no process runs in it and no pod holds it, and nothing at all is\n"
+      "touched without a document of the server that is in force. docs/mig-layout.md tells all of it.\n\n"
+      "Examples:\n"
+      "  tessera-agent layout --server https://tessera.example.org --token-file /etc/node.key --dry-run\n"
+      "  tessera-agent layout --server http://tessera-server:8080 --window 22:00-04:00",
+      kOrder);
+}
+
 std::string footer() {
   std::string always;
   std::string refused;
   for (const ForeignFlag& flag : foreign_flags())
     (flag.treatment == Foreign::Refused ? refused : always) += fmt::format(" --{}", flag.name);
   return fmt::format(
-      "Every flag is also a variable and a key of the file: --log-format, TESSERA_LOG_FORMAT, logFormat.\n"
-      "A flag wins over a variable, a variable over the file.\n\n"
-      "dcgm-exporter's arguments and variables (DCGM_EXPORTER_LISTEN and so on) are taken as they are.\n"
+      "{}dcgm-exporter's arguments and variables (DCGM_EXPORTER_LISTEN and so on) are taken as they are.\n"
       "Of its flags these have no effect here:\n{}\nand these are refused, with a word on what to do instead:\n{}\n\n"
+      "`tessera-agent layout` is another program in this one: it cuts the node's GPUs into the MIG\n"
+      "instances that tessera-server wants; see `tessera-agent layout --help`.\n\n"
       "Examples:\n"
       "  tessera-agent --once --print table\n"
       "  tessera-agent --once --textfile /var/lib/node_exporter/textfile/gpu_sessions.prom\n"
       "  tessera-agent -f /etc/dcgm-exporter/dcp-metrics-included.csv -a :9400 -c 15000 -k",
-      wrapped(always, kWidth), wrapped(refused, kWidth));
+      kOrder, wrapped(always, kWidth), wrapped(refused, kWidth));
 }
 
 /// The flags that stand on the command line, in the order of the tables; or the text of --help or --version.
 using CommandLine = std::vector<std::pair<const Known*, std::string>>;
 class Parser {
  public:
-  Parser()
-      : app_("Serves what NVIDIA GPUs, their MIG instances and the processes on them do, to Prometheus.",
-             "tessera-agent") {
+  explicit Parser(Command command)
+      : command_(command),
+        app_(command == Command::Serve
+                 ? "Serves what NVIDIA GPUs, their MIG instances and the processes on them do, to Prometheus."
+                 : "Cuts this node's GPUs into the MIG instances that tessera-server wants,\n"
+                   "one after another, beside those that are in use.",
+             command == Command::Serve ? "tessera-agent" : "tessera-agent layout") {
     app_.get_formatter()->column_width(kColumn);
     app_.get_formatter()->label("REQUIRED", "");
     app_.allow_extras();
-    app_.footer(footer);
-    for (const Known& known : all_known())
+    app_.footer(command == Command::Serve ? footer() : layout_footer());
+    for (const Known& known : all_known(command_))
       if (known.flag || known.foreign) add(known);
     // Last, so that their group stands last in the text.
     app_.set_help_flag("-h,--help", "This text.")->group("General");
@@ -223,7 +249,7 @@ class Parser {
 
   Result<std::variant<CommandLine, Text>> parse(const std::vector<std::string>& arguments) {
     try {
-      std::vector<std::string> reversed = in_one_form(arguments);
+      std::vector<std::string> reversed = in_one_form(command_, arguments);
       std::ranges::reverse(reversed);
       app_.parse(reversed);
     } catch (const CLI::CallForHelp&) {
@@ -235,7 +261,7 @@ class Parser {
     }
     if (const auto rest = app_.remaining(); !rest.empty()) return unknown(rest.front());
     CommandLine line;
-    for (const Known& known : all_known()) {
+    for (const Known& known : all_known(command_)) {
       if (known.name == "help" || known.name == "version") continue;
       const auto* option = app_.get_option(fmt::format("--{}", known.name));
       if (option->count() > 0 && !option->results().back().empty()) line.emplace_back(&known, option->results().back());
@@ -264,18 +290,19 @@ class Parser {
     return text;
   }
 
-  static Error unknown(std::string_view argument) {
+  Error unknown(std::string_view argument) const {
     if (!argument.starts_with('-') || argument == "-") {
       return fail(Code::Invalid, "argument '{}': a flag expected; see --help", argument);
     }
     const std::string_view name = argument.substr(0, argument.find('='));
     std::vector<std::string> dashed;
-    for (const Known& known : all_known()) dashed.push_back(fmt::format("--{}", known.name));
+    for (const Known& known : all_known(command_)) dashed.push_back(fmt::format("--{}", known.name));
     const std::string_view near = nearest(name, {dashed.begin(), dashed.end()});
     return fail(Code::Invalid, "unknown flag {}{}", name,
                 near.empty() ? "; see --help" : fmt::format("; did you mean {}?", near));
   }
 
+  Command command_;
   CLI::App app_;
 };
 
@@ -286,6 +313,8 @@ std::string host_name() {
 
 /// What holds between settings.
 Result<void> complete(Options& options) {
+  if (options.command == Command::Layout && options.layout.server.empty())
+    return fail(Code::Invalid, "--server URL is needed: who says what is wanted; see tessera-agent layout --help");
   if (options.print != Print::None && !options.once) {
     return fail(Code::Invalid, "--print writes one collection and ends: add --once");
   }
@@ -301,7 +330,10 @@ Result<void> complete(Options& options) {
 
 Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>& arguments,
                                                   const Environment& environment) {
-  auto parsed = TRY(Parser().parse(arguments));
+  Options options;
+  const bool layout = !arguments.empty() && arguments.front() == "layout";
+  if (layout) options.command = Command::Layout;
+  auto parsed = TRY(Parser(options.command).parse({arguments.begin() + (layout ? 1 : 0), arguments.end()}));
   if (auto* text = std::get_if<Text>(&parsed)) return std::move(*text);
   const auto& line = std::get<CommandLine>(parsed);
   const auto config = std::ranges::find(line, "config", [](const auto& entry) { return entry.first->name; });
@@ -309,7 +341,6 @@ Result<std::variant<Options, Text>> parse_options(const std::vector<std::string>
   const std::string file = config != line.end()         ? config->second
                            : named != environment.end() ? named->second
                                                         : std::string();
-  Options options;
   if (!file.empty()) TRY(apply_file(options, file));
   TRY(apply_environment(options, environment));
   TRY(look_for_unknown_variables(options, environment));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/fields.h"
+#include "agent/layout/window.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -16,7 +17,24 @@ namespace tessera::agent {
 
 enum class Print { None, Table, Json, Prom };
 
+/// What the program was started for: to serve what is, or, as `tessera-agent layout`, to carry out what is wanted.
+enum class Command { Serve, Layout };
+
+/// Of Command::Layout alone.
+struct LayoutOptions {
+  std::string server;      ///< URL
+  std::string token_file;  ///< read anew at each request; empty: none is shown
+  std::string ca_file;     ///< empty: the system's
+  std::string cluster = "default";
+  std::string data = "/var/lib/tessera-agent";  ///< folder
+  std::vector<layout::Window> windows;          ///< empty: at any time
+  bool dry_run = false;
+  Milliseconds pause{10'000};  ///< between two looks at what could not be done
+};
+
 struct Options {
+  Command command = Command::Serve;
+  LayoutOptions layout;
   std::string address = ":9400";
   std::string nvml = "libnvidia-ml.so.1";
   std::string proc = "/proc";
@@ -53,6 +71,7 @@ struct Text {
 
 using Environment = std::map<std::string, std::string>;
 
+/// The first argument may be a command, `layout`; each has flags of its own beside those that both have.
 /// Invalid with the flag's or variable's name or the file's line, the value, what is expected and, for an unknown flag
 /// or TESSERA_ variable, the nearest known one; an unknown DCGM_EXPORTER_ variable is a warning, because there are
 /// versions of dcgm-exporter to come. An empty value counts as unset. Reads the file that --config names, and the

@@ -355,8 +355,44 @@ TEST(Options, HelpAndVersion) {
   EXPECT_THAT(text_of({"--version"}), StartsWith("tessera-agent "));
   EXPECT_THAT(text_of({"-v"}), StartsWith("tessera-agent "));
   const std::string help = text_of({"-h"});
-  for (const Flag& flag : flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
+  for (const Flag& flag : flags())
+    EXPECT_EQ(help.find("--" + std::string(flag.name)) != std::string::npos, has(Command::Serve, flag)) << flag.name;
   for (const ForeignFlag& flag : foreign_flags()) EXPECT_THAT(help, HasSubstr("--" + std::string(flag.name)));
+  for (const auto line : split(help, '\n')) EXPECT_LE(line.size(), 100U) << line;
+}
+
+TEST(LayoutOptions, AreThoseOfTheCommand) {
+  const Options options = options_of(
+      {"layout", "--server", "https://t.example.org", "--token-file", "/t", "--ca-file=/ca", "--cluster", "east",
+       "--data", "/d", "--window", "22:00-04:00,12:00-12:30", "--dry-run", "--pause", "2s", "--node-name", "worker-01"},
+      {{"TESSERA_NVML", "/x/libnvidia-ml.so.1"}});
+  EXPECT_EQ(options.command, Command::Layout);
+  EXPECT_EQ(options.layout.server, "https://t.example.org");
+  EXPECT_EQ(options.layout.token_file, "/t");
+  EXPECT_EQ(options.layout.ca_file, "/ca");
+  EXPECT_EQ(options.layout.cluster, "east");
+  EXPECT_EQ(options.layout.data, "/d");
+  EXPECT_EQ(options.layout.windows, (std::vector<layout::Window>{{22 * 60, 4 * 60}, {12 * 60, 12 * 60 + 30}}));
+  EXPECT_TRUE(options.layout.dry_run);
+  EXPECT_EQ(options.layout.pause, 2s);
+  EXPECT_EQ(options.node_name, "worker-01");
+  EXPECT_EQ(options.nvml, "/x/libnvidia-ml.so.1");
+  EXPECT_FALSE(options_of({"layout", "--server", "http://t"}).layout.dry_run);
+}
+
+TEST(LayoutOptions, SayWhatIsWrong) {
+  EXPECT_THAT(error_of({"layout"}), HasSubstr("--server URL is needed"));
+  EXPECT_THAT(error_of({"layout", "--address", ":9400"}), HasSubstr("unknown flag --address"));
+  EXPECT_THAT(error_of({"--dry-run"}), HasSubstr("unknown flag --dry-run"));
+  EXPECT_THAT(error_of({"layout", "--window", "22:00"}), HasSubstr("--window '22:00': '22:00': a time of the day"));
+  EXPECT_THAT(error_of({"layout", "--pause", "1ms"}), HasSubstr("a duration from 100ms"));
+}
+
+TEST(LayoutOptions, HaveAHelpOfTheirOwn) {
+  const std::string help = text_of({"layout", "--help"});
+  for (const Flag& flag : flags())
+    EXPECT_EQ(help.find("--" + std::string(flag.name)) != std::string::npos, has(Command::Layout, flag)) << flag.name;
+  EXPECT_THAT(help, HasSubstr("Usage: tessera-agent layout"));
   for (const auto line : split(help, '\n')) EXPECT_LE(line.size(), 100U) << line;
 }
 

@@ -1,16 +1,14 @@
 // The agent as one sentence: read the fields, find the driver, collect, serve the last collection until told to stop.
 #include "agent/run.h"
 
-#include <unistd.h>
-
 #include <cstdio>
-#include <thread>
 
 #include "agent/collector.h"
 #include "agent/expose.h"
 #include "agent/field_source.h"
 #include "agent/routes.h"
 #include "agent/shown_sessions.h"
+#include "agent/shutdown.h"
 #include "agent/snapshot_json.h"
 #include "agent/table.h"
 #include "base/every.h"
@@ -24,17 +22,7 @@ namespace tessera::agent {
 namespace {
 using namespace std::chrono_literals;
 
-constexpr Milliseconds kShutdown = 10s;
 constexpr Milliseconds kBetweenSamples = 1s;  // process utilization wants 0.9 s, GPM 100 ms
-
-/// A driver call that never returns must not keep the process: after ten seconds of shutdown it ends as it is.
-void exit_when_stuck() {
-  std::thread([] {
-    std::this_thread::sleep_for(kShutdown);
-    log::error("shutdown took too long, leaving", {{"after", format_duration(kShutdown)}});
-    _exit(EXIT_FAILURE);
-  }).detach();
-}
 
 ExposeOptions expose_options(const Options& options) {
   return {options.node_name,
@@ -172,7 +160,7 @@ Result<void> serve(const Options& options, Collector& collector, FieldSource& fi
 
 Result<void> run(const Options& options, std::stop_token stop, std::atomic<bool>& reload) {
   bound_heap(2, 4 << 20);  // a page of a megabyte or so is made anew each time
-  const std::stop_callback watchdog(stop, exit_when_stuck);
+  const std::stop_callback watchdog(stop, leave_when_stuck);
   const auto fields = TRY(FieldSource::open(options.collectors, options.dcgm_names));
   Collector collector(options);
   if (options.once) return run_once(options, collector, *fields, stop);

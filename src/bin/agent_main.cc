@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "agent/layout/run.h"
 #include "agent/run.h"
 #include "base/log.h"
 #include "base/stop.h"
@@ -39,7 +40,9 @@ int main(int argc, char** argv) {
   const auto& options = std::get<agent::Options>(*parsed);
   log::configure(options.log_level, options.log_format);
   for (const std::string& warning : options.warnings) log::warn("options", {{"what", warning}});
-  const Result<void> result = agent::run(options, stop.get_token(), reload);
+  const bool layout = options.command == agent::Command::Layout;
+  const Result<void> result =
+      layout ? agent::layout::run(options, stop.get_token()) : agent::run(options, stop.get_token(), reload);
   if (!result) log::error("agent stopped", {{"why", result.error().what}});
   return result ? EXIT_SUCCESS : EXIT_FAILURE;
 }

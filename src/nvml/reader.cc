@@ -102,7 +102,7 @@ class Reader::Impl {
     return devices_say_gone() || (crew_.finished(inventory_number_) && is_driver_gone(inventory_->code));
   }
 
-  const Library& library() const { return *library_; }
+  const std::shared_ptr<const Library>& library() const { return library_; }
 
  private:
   /// The inventory has answered: devices that are new get a worker and are asked in this very round; those that are
@@ -204,7 +204,8 @@ gpu::Snapshot Reader::collect() { return impl_->collect(); }
 
 bool Reader::driver_gone() const { return impl_->driver_gone(); }
 
-const std::string& Reader::library_path() const { return impl_->library().path(); }
-const gpu::Driver& Reader::driver() const { return impl_->library().driver(); }
+const std::string& Reader::library_path() const { return impl_->library()->path(); }
+const gpu::Driver& Reader::driver() const { return impl_->library()->driver(); }
+std::shared_ptr<const Library> Reader::library() const { return impl_->library(); }
 
 }  // namespace tessera::nvml

@@ -10,6 +10,8 @@
 
 namespace tessera::nvml {
 
+class Library;
+
 struct ReaderOptions {
   std::string library = "libnvidia-ml.so.1";  ///< a soname, or the path of a file
   Milliseconds deadline{1000};                ///< of one collection; a device that misses it is Health::Slow
@@ -45,6 +47,8 @@ class Reader {
   bool driver_gone() const;
 
   const gpu::Driver& driver() const;
+  /// The library that it reads by; it stays loaded while anybody has it.
+  std::shared_ptr<const Library> library() const;
   const std::string& library_path() const;  ///< of the file that was loaded
 
  private:
