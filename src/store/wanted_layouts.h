@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/duration.h"
-#include "gpu/device.h"
+#include "fleet/inventory/node.h"
 #include "store/database.h"
 
 namespace tessera::store {

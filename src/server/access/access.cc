@@ -235,11 +235,12 @@ std::shared_ptr<const Viewer> Access::identify(const http::Request& request, std
   if (open && (credential.kind == Credential::Kind::None || (keyring->empty() && !oidc_))) {
     const std::string why = another_site(request, loopback_ && !settings_.insecure, settings_.public_url);
     if (why.empty()) return kEverybody;
-    refusal = refuse(request, Refused::NoCredential,
-                     {403, "another-site",
-                      fmt::format("nobody is asked who he is here, so pages of other sites are refused, and {}: make an "
-                                  "API key ('tessera-server keys create') and send it",
-                                  why)});
+    refusal =
+        refuse(request, Refused::NoCredential,
+               {403, "another-site",
+                fmt::format("nobody is asked who he is here, so pages of other sites are refused, and {}: make an "
+                            "API key ('tessera-server keys create') and send it",
+                            why)});
     return nullptr;
   }
   if (oidc_ && credential.kind == Credential::Kind::Token) return identify(request, credential.text, refusal);
