@@ -141,7 +141,7 @@ TEST_F(WantedLayoutRoutes, SaysWhyNot) {
 
 TEST_F(WantedLayoutRoutes, ANodeHasItsOwnKey) {
   const auto viewer = viewer_of("key:1", "key:1 w-1", {Scope::Node}, std::nullopt, {}, "w-1");
-  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})", "", viewer).status, 200);
+  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})", "", viewer).status, 204);
   const auto refused = ask("POST", "/nodes/w-2/layout", R"({"devices":[]})", "", viewer);
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, AllOf(HasSubstr("w-1"), HasSubstr("w-2")));

@@ -14,6 +14,7 @@ constexpr std::size_t kLongestDocument = 1U << 20U;
 
 http::Response of_text(std::string text) {
   http::Response out;
+  if (text.empty()) out.status = 204;
   out.content_type = "application/json";
   out.body = std::move(text);
   return out;
@@ -80,7 +81,8 @@ http::Response WantedLayouts::ask(const std::string& cluster, const std::string&
         found != wanted_.end() && found->second.node == node)
       reports_.insert_or_assign(found->first, std::move(one));
   if (is_news(key) || wait <= Milliseconds(0)) return of_text(document(key));
-  http::Response out = of_text({});
+  http::Response out;  // its head goes out now: what is wanted, or nothing, follows
+  out.content_type = "application/json";
   out.stream = std::make_shared<http::Stream>(kLongestDocument);
   waiting_.push_back({key, std::chrono::steady_clock::now() + wait, out.stream});
   changed_.notify_one();
@@ -92,7 +94,8 @@ bool WantedLayouts::is_news(const Key& node) const {
     const auto& [key, layout] = one;
     if (Key(layout.cluster, layout.node) != node) return false;
     const auto told = reports_.find(key);
-    return told == reports_.end() || told->second.generation < layout.generation;
+    if (told == reports_.end() || told->second.generation < layout.generation) return true;
+    return told->second.state == "working" || told->second.state == "waiting";  // it asks again in its own time
   });
 }
 

@@ -52,8 +52,8 @@ class WantedLayouts {
   std::optional<store::WantedLayout> of(std::string_view cluster, std::string_view device_uuid) const;
   std::optional<LayoutReport> report_of(std::string_view cluster, std::string_view device_uuid) const;
 
-  /// The reply to a node: at once where a wish is newer than what it has reported, else when there is one, or after
-  /// `wait`. A document in JSON, empty where nothing is wanted of the node.
+  /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
+  /// after `wait`. A document in JSON; empty where nothing is wanted of the node, and 204 where that is known at once.
   http::Response ask(const std::string& cluster, const std::string& node, std::vector<LayoutReport> reports,
                      Milliseconds wait);
 

@@ -42,7 +42,7 @@ TEST(WantedLayouts, AreToldAtOnceWhereTheyAreNews) {
   EXPECT_EQ(told["devices"][0]["instances"], Json::parse(R"([{"profile":"2g.20gb","start":0,"size":2}])"));
   EXPECT_EQ(told["devices"][0]["plannedFrom"], Json::parse(R"([{"profile":"1g.10gb","start":4,"size":1}])"));
   EXPECT_LT(told["issuedAt"].get<std::string>(), told["expiresAt"].get<std::string>());
-  EXPECT_THAT(layouts.ask("c", "worker-09", {}, Milliseconds(0)).body, IsEmpty());
+  EXPECT_EQ(layouts.ask("c", "worker-09", {}, Milliseconds(0)).status, 204);
   EXPECT_THAT(layouts.ask("another", "worker-01", {}, Milliseconds(0)).body, IsEmpty());
 }
 
@@ -61,6 +61,18 @@ TEST(WantedLayouts, AreWaitedForAndToldWhenTheyCome) {
   EXPECT_THAT(rest_of(again), IsEmpty());
   EXPECT_FALSE(layouts.of("c", "GPU-1"));
   EXPECT_FALSE(layouts.report_of("c", "GPU-1"));
+}
+
+TEST(WantedLayouts, AreToldAtOnceToWhoIsNotThroughWithThem) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  for (const char* state : {"working", "waiting"})
+    EXPECT_FALSE(
+        layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = state}}, kLong).stream)
+        << state;
+  for (const char* state : {"done", "failed", "dry-run", "hands-off"})
+    EXPECT_TRUE(
+        layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = state}}, kLong).stream)
+        << state;
 }
 
 TEST(WantedLayouts, AreToldAgainBeforeTheyEnd) {
