@@ -152,6 +152,15 @@ TEST_F(Status, ARightThatIsMissingIsNamed) {
   })) << replica->output();
 }
 
+TEST_F(Status, WhatAsksForNothingMayGoAtOnce) {
+  auto replica = operated.start();
+  operated.ask({{"promql", {{"bundled", "none"}}}});
+  EXPECT_TRUE(eventually([&] { return operated.has_condition("Ready", "True", "NothingEnabled"); }))
+      << replica->output();
+  EXPECT_FALSE(operated.find("GpuMonitor", "", "gpus").at("metadata").contains("finalizers"))
+      << "helm's hook is such a one, and no operator may be left when it goes";
+}
+
 TEST_F(Status, AThousandNodesCostNoMoreWritesThanTwo) {
   auto replica = operated.start();
   operated.ask(kEverything);
