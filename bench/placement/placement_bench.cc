@@ -1,0 +1,169 @@
+// How much of a fleet's GPU a placement policy hands out before it is full, on published traces: the experiment of Weng
+// et al., "Beware of Fragmentation" (USENIX ATC 2023).
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "bench/placement/experiment.h"
+#include "fleet/placement/policy.h"
+
+namespace {
+
+using namespace tessera;
+
+constexpr std::string_view kHelp =
+    "usage: placement_bench --nodes FILE --pods FILE --policy NAME --seeds A-B [--inflate 1.3] [--copies 1] "
+    "[--summary]\n"
+    "\n"
+    "Lets the pods of a trace arrive at the empty nodes of a trace, in an order that the seed gives, and prints\n"
+    "\n"
+    "    policy,trace,seed,arrived_pct,alloc_pct\n"
+    "\n"
+    "a line for each whole percent of the fleet's GPU that the pods that have arrived ask for together: how many "
+    "percent\n"
+    "the accepted ones have. Of equally good nodes the first in an order wins that the seed gives too.\n"
+    "\n"
+    "  --nodes FILE     CSV with the columns cpu_milli, memory_mib, gpu, model\n"
+    "  --pods FILE      CSV with the columns name, cpu_milli, memory_mib, num_gpu, gpu_milli; gpu_spec may be there\n"
+    "  --policy NAME    {}\n"
+    "  --seeds A-B      or one seed\n"
+    "  --inflate X      how much the pods ask for together, as a part of the fleet's GPU\n"
+    "  --copies N       so many times the fleet\n"
+    "  --summary        a line for each seed instead: percent allocated at 95, 100 and 130 percent arrived, the "
+    "accepted\n"
+    "                   part of pods with several GPUs and of those without, microseconds for a decision, and the\n"
+    "                   process's largest size so far in MiB\n"
+    "  --policies       only name the policies, a line each\n"
+    "  --help           this text\n"
+    "  --version        the version\n";
+
+struct Wanted {
+  std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1";
+  bool summary = false;
+};
+
+struct Seeds {
+  std::int64_t first = 0, last = 0;
+};
+
+Result<Seeds> parse_seeds(std::string_view text) {
+  const auto parts = split(text, '-');
+  const auto first = parse_int(parts.front()), last = parse_int(parts.back());
+  if (parts.size() > 2 || !first || !last || *first > *last)
+    return fail(Code::Invalid, "--seeds '{}': A-B expected", text);
+  return Seeds{*first, *last};
+}
+
+Result<bench::Trace> read(const Wanted& wanted) {
+  const std::string nodes = TRY(read_file(wanted.nodes)), pods = TRY(read_file(wanted.pods));
+  bench::Trace trace = TRY(bench::read_trace(nodes, pods));
+  const auto copies = parse_int(wanted.copies);
+  if (!copies || *copies < 1)
+    return fail(Code::Invalid, "--copies '{}': a whole number from 1 expected", wanted.copies);
+  const auto once = trace.nodes;
+  for (std::int64_t copy = 1; copy < *copies; ++copy) trace.nodes.insert(trace.nodes.end(), once.begin(), once.end());
+  trace.capacity_milli *= *copies;
+  return trace;
+}
+
+double largest_mib() {
+  const auto status = read_file("/proc/self/status");
+  if (!status) return std::nan("");
+  for (const std::string_view line : split(*status, '\n'))
+    if (line.starts_with("VmHWM:"))
+      return static_cast<double>(parse_int(trim(line.substr(6, line.find("kB") - 6))).value_or(0)) / 1024;
+  return std::nan("");
+}
+
+void print_curve(std::string_view head, const bench::Outcome& outcome) {
+  for (std::size_t percent = 0; percent < outcome.allocated.size(); ++percent)
+    if (!std::isnan(outcome.allocated[percent]))
+      fmt::print("{},{},{:.4f}\n", head, percent, outcome.allocated[percent]);
+}
+
+void print_summary(std::string_view head, const bench::Outcome& outcome) {
+  const auto at = [&](std::size_t percent) {
+    return percent < outcome.allocated.size() ? outcome.allocated[percent] : std::nan("");
+  };
+  const auto part = [](const bench::Acceptance& kind) {
+    return static_cast<double>(kind.accepted) / static_cast<double>(kind.arrived);
+  };
+  auto us = outcome.decision_us;
+  std::ranges::sort(us);
+  double sum = 0;
+  for (const float one : us) sum += one;
+  fmt::print("{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.2f},{:.2f},{:.2f},{:.0f}\n", head, at(95), at(100), at(130),
+             part(outcome.multi_gpu), part(outcome.cpu_only), sum / static_cast<double>(us.size()), us[us.size() / 2],
+             us[us.size() * 99 / 100], largest_mib());
+}
+
+Result<void> compare(const Wanted& wanted) {
+  const Seeds seeds = TRY(parse_seeds(wanted.seeds));
+  const auto inflate = parse_double(wanted.inflate);
+  if (!inflate || !(*inflate > 0 && *inflate <= 100))
+    return fail(Code::Invalid, "--inflate '{}': a number above 0 expected", wanted.inflate);
+  const bench::Trace trace = TRY(read(wanted));
+  const std::string name = std::filesystem::path(wanted.pods).stem();
+  fmt::print("{}\n",
+             wanted.summary
+                 ? "policy,trace,seed,alloc_95_pct,alloc_100_pct,alloc_130_pct,accepted_multi_gpu,accepted_cpu_only,"
+                   "mean_us,p50_us,p99_us,largest_mib"
+                 : "policy,trace,seed,arrived_pct,alloc_pct");
+  for (auto seed = seeds.first; seed <= seeds.last; ++seed) {
+    const auto outcome = TRY(bench::run(trace, {wanted.policy, static_cast<std::uint64_t>(seed), *inflate}));
+    const std::string head = fmt::format("{},{},{}", wanted.policy, name, seed);
+    (wanted.summary ? print_summary : print_curve)(head, outcome);
+    std::fflush(stdout);
+  }
+  return {};
+}
+
+std::string help() { return fmt::format(kHelp, fmt::join(fleet::placement::policy_names(), ", ")); }
+
+int refuse_arguments(const std::string& what) {
+  fmt::print(stderr, "placement_bench: {}\n\n{}", what, help());
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Wanted wanted;
+  const struct {
+    std::string_view flag;
+    std::string* value;
+    bool needed = false;
+  } flags[] = {{"--nodes", &wanted.nodes, true}, {"--pods", &wanted.pods, true}, {"--policy", &wanted.policy, true},
+               {"--seeds", &wanted.seeds, true}, {"--inflate", &wanted.inflate}, {"--copies", &wanted.copies}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--help" || word == "-h") return fmt::print("{}", help()), 0;
+    if (word == "--version") return fmt::print("placement_bench {}\n", TESSERA_VERSION), 0;
+    if (word == "--policies") return fmt::print("{}\n", fmt::join(fleet::placement::policy_names(), "\n")), 0;
+    if (word == "--summary") {
+      wanted.summary = true;
+      continue;
+    }
+    const std::string_view name = word.substr(0, word.find('='));
+    const auto* const flag = std::ranges::find_if(flags, [&](const auto& f) { return f.flag == name; });
+    if (flag == std::end(flags)) return refuse_arguments(fmt::format("unexpected argument '{}'", word));
+    if (name != word) {
+      *flag->value = word.substr(name.size() + 1);
+    } else {
+      if (i + 1 == argc) return refuse_arguments(fmt::format("{} has no value", word));
+      *flag->value = argv[++i];
+    }
+  }
+  for (const auto& flag : flags)
+    if (flag.needed && flag.value->empty()) return refuse_arguments(fmt::format("{} is missing", flag.flag));
+  const auto compared = compare(wanted);
+  if (!compared) fmt::print(stderr, "placement_bench: {}\n", compared.error().what);
+  return compared ? 0 : 1;
+}
