@@ -99,7 +99,9 @@ Result<Outcome> run(const Trace& trace, const Setting& setting) {
   std::vector<Room> nodes = trace.nodes;
   std::mt19937_64 random(setting.seed);
   shuffle(nodes, random);  // the order in which nodes win ties
-  Engine engine(std::move(nodes), TRY(make_policy(setting.policy, {mix_of(trace), setting.seed})), setting.seed);
+  number_shapes(nodes);
+  auto policy = TRY(make_policy(setting.policy, {mix_of(trace), nodes, setting.seed}));
+  Engine engine(std::move(nodes), std::move(policy), setting.seed);
 
   Outcome outcome;
   Curve curve;

@@ -11,7 +11,11 @@ constexpr std::size_t kKindsKept = 1024;  // of requests; the one that was longe
 }  // namespace
 
 Engine::Engine(std::vector<Room> rooms, std::unique_ptr<Policy> policy, std::uint64_t seed)
-    : rooms_(std::move(rooms)), policy_(std::move(policy)), random_(seed), changed_(rooms_.size()) {}
+    : rooms_(std::move(rooms)),
+      first_rooms_(rooms_),
+      policy_(std::move(policy)),
+      random_(seed),
+      changed_(rooms_.size()) {}
 
 std::optional<Place> Engine::decide(const Request& request) {
   ++decisions_;
@@ -37,16 +41,19 @@ std::vector<Place> Engine::ranking(const Request& request) {
 
 void Engine::take(const Request& request, const Place& place) {
   assert(fits(rooms_[place.node], request));
-  placement::take(rooms_[place.node], request, place.devices);
-  changed(place.node);
+  Room room = rooms_[place.node];
+  placement::take(room, request, place.devices);
+  set_room(place.node, room);
 }
 
 void Engine::give_back(const Request& request, const Place& place) {
-  placement::give_back(rooms_[place.node], request, place.devices);
-  changed(place.node);
+  Room room = rooms_[place.node];
+  placement::give_back(room, request, place.devices);
+  set_room(place.node, room);
 }
 
 void Engine::set_room(std::uint32_t node, const Room& room) {
+  policy_->changed(rooms_[node], room);
   rooms_[node] = room;
   changed(node);
 }
@@ -82,8 +89,22 @@ Engine::Known& Engine::known(const Request& request) {
   return known;
 }
 
+// Of a large fleet many nodes are as they were in the beginning, and those of one shape are alike.
 void Engine::learn_all(const Request& request, Known& known) {
-  for (std::uint32_t node = 0; node < rooms_.size(); ++node) ask(request, known, node);
+  std::vector<std::optional<std::uint32_t>> alike;  // by shape
+  for (std::uint32_t node = 0; node < rooms_.size(); ++node) {
+    const Room& room = rooms_[node];
+    if (room == first_rooms_[node]) {
+      if (room.shape >= alike.size()) alike.resize(room.shape + std::size_t{1});
+      auto& asked = alike[room.shape];
+      if (asked && rooms_[*asked] == room) {
+        known.tournament.set(node, known.tournament.score(*asked));
+        continue;
+      }
+      asked = node;
+    }
+    ask(request, known, node);
+  }
   known.tournament.play_all();
 }
 

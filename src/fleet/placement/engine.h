@@ -60,6 +60,7 @@ class Engine {
   void changed(std::uint32_t node);
 
   std::vector<Room> rooms_;
+  std::vector<Room> first_rooms_;  ///< as they were given: of those that are still so one of each shape is asked about
   std::unique_ptr<Policy> policy_;
   std::mt19937_64 random_;
   std::map<Request, Known> known_;

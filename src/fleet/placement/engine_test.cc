@@ -42,7 +42,8 @@ void expect_conserved(const std::vector<Room>& before, const std::vector<Room>& 
 class EveryPolicy : public testing::TestWithParam<std::string_view> {
  protected:
   Engine engine(std::uint64_t seed) const {
-    return {test_fleet(40, seed), *make_policy(GetParam(), {test_mix(), seed}), seed};
+    const auto nodes = test_fleet(40, seed);
+    return {nodes, *make_policy(GetParam(), {test_mix(), nodes, seed}), seed};
   }
 };
 

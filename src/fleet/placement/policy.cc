@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include <fmt/ranges.h>
 #include "fleet/placement/baselines.h"
+#include "fleet/placement/default_policy.h"
 #include "fleet/placement/fragmentation.h"
 
 namespace tessera::fleet::placement {
@@ -22,6 +23,7 @@ constexpr Named kPolicies[] = {
     {"packing", [](const Knowledge&) { return make_packing(); }},
     {"bestfit", [](const Knowledge&) { return make_bestfit(); }},
     {"fgd", [](const Knowledge& knowledge) { return make_fgd(knowledge.mix); }},
+    {"default", [](const Knowledge& knowledge) { return make_default(knowledge.mix, knowledge.nodes); }},
 };
 
 constexpr auto kNames = [] {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "fleet/placement/room.h"
 
@@ -27,17 +28,21 @@ class Policy {
   /// Grows when what was said of nodes holds no more.
   virtual std::uint64_t revision() const { return 0; }
 
+  /// Told of each change of a node.
+  virtual void changed(const Room& /*before*/, const Room& /*after*/) {}
+
   /// Told of each request before it is decided on, placed or not.
   virtual void arrived(const Request&) {}
 };
 
-/// "random", "dotprod", "clustering", "packing", "bestfit", "fgd".
+/// "random", "dotprod", "clustering", "packing", "bestfit", "fgd", "default".
 std::span<const std::string_view> policy_names();
 
 /// What a policy may know beforehand.
 struct Knowledge {
-  Mix mix;                 ///< of the requests to come
-  std::uint64_t seed = 0;  ///< of the policy that draws
+  Mix mix;                  ///< of the requests to come
+  std::vector<Room> nodes;  ///< as they are when empty, with their shapes numbered
+  std::uint64_t seed = 0;   ///< of the policy that draws
 };
 
 /// NotFound if there is no policy of that name.

@@ -1,7 +1,9 @@
 #include "fleet/placement/room.h"
 
+#include <algorithm>
 #include <cassert>
 #include <optional>
+#include <vector>
 
 namespace tessera::fleet::placement {
 
@@ -23,6 +25,19 @@ unsigned Room::whole_devices() const {
   unsigned count = 0;
   for (unsigned i = 0; i < devices; ++i) count += milli[i] == kWholeMilli;
   return count;
+}
+
+void number_shapes(std::span<Room> nodes) {
+  std::vector<const Room*> shapes;
+  for (Room& node : nodes) {
+    const auto alike = std::ranges::find_if(shapes, [&](const Room* shape) {
+      node.shape = shape->shape;
+      return node == *shape;
+    });
+    if (alike != shapes.end()) continue;
+    node.shape = static_cast<std::uint16_t>(shapes.size());
+    shapes.push_back(&node);
+  }
 }
 
 bool fits(const Room& room, const Request& request) {

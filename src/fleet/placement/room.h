@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "fleet/placement/request.h"
 
@@ -23,6 +24,7 @@ Kind kind_of(const Request& request);
 struct Room {
   std::int64_t cpu_milli = kNoLimit;   ///< free; kNoLimit where nobody tells what the node has
   std::int64_t memory_mib = kNoLimit;  ///< free; as above
+  std::uint16_t shape = 0;             ///< nodes of one shape are alike when empty; by number_shapes()
   std::uint8_t devices = 0;
   std::array<std::uint8_t, kMaxDevices> model{};
   std::array<std::uint16_t, kMaxDevices> milli{};  ///< free on each device
@@ -32,6 +34,9 @@ struct Room {
   std::int64_t free_milli() const;
   unsigned whole_devices() const;  ///< on which nobody is
 };
+
+/// Numbers the shapes of empty nodes from 0 on.
+void number_shapes(std::span<Room> nodes);
 
 /// Whether the device alone would do.
 inline bool device_fits(const Room& room, unsigned device, const Request& request) {

@@ -13,15 +13,15 @@ RoomMemo::Key::Key(const Room& room) : cpu_milli(room.cpu_milli), memory_mib(roo
     for (unsigned j = i; j > 0 && devices[j - 1] > devices[j]; --j) std::swap(devices[j - 1], devices[j]);
 }
 
-std::size_t RoomMemo::Hash::operator()(const Key& key) const {
+std::size_t RoomMemo::Key::place() const {
   constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 by the golden ratio
-  std::uint64_t hash = static_cast<std::uint64_t>(key.cpu_milli) * kOdd ^ static_cast<std::uint64_t>(key.memory_mib);
-  for (std::size_t i = 0; i < key.devices.size(); i += 4) {
+  std::uint64_t hash = (static_cast<std::uint64_t>(cpu_milli) * kOdd ^ static_cast<std::uint64_t>(memory_mib)) * kOdd;
+  for (std::size_t i = 0; i < devices.size(); i += 4) {
     std::uint64_t four = 0;
-    for (std::size_t j = 0; j < 4; ++j) four = four << 16U | key.devices[i + j];
+    for (std::size_t j = 0; j < 4; ++j) four = four << 16U | devices[i + j];
     hash = (hash ^ hash >> 29U ^ four) * kOdd;
   }
-  return hash ^ hash >> 32U;
+  return (hash ^ hash >> 32U) % kEntries;
 }
 
 }  // namespace tessera::fleet::placement

@@ -3,41 +3,43 @@
 // the same, and a large fleet has many of them.
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <unordered_map>
+#include <vector>
 
 #include "fleet/placement/room.h"
 
 namespace tessera::fleet::placement {
 
+/// As large as it will ever be: each room has one place, and takes it from whoever had it.
 class RoomMemo {
  public:
-  /// Of `room`, by `worth` the first time; which workloads hold the rest, and in which order devices stand, does not
-  /// matter.
+  /// Of `room`, by `worth` where it is not remembered. Which workloads hold the rest, and in which order devices stand,
+  /// does not matter.
   template <class Worth>
   double value(const Room& room, const Worth& worth) {
     const Key key(room);
-    if (const auto known = values_.find(key); known != values_.end()) return known->second;
-    if (values_.size() == kLimit) values_.clear();  // what is asked for again comes back
-    return values_.emplace(key, worth(room)).first->second;
+    Entry& entry = entries_[key.place()];
+    if (!(entry.key == key)) entry = {key, worth(room)};
+    return entry.value;
   }
-  void clear() { values_.clear(); }
-  std::size_t size() const { return values_.size(); }
 
  private:
-  static constexpr std::size_t kLimit = 1U << 18U;
+  static constexpr std::size_t kEntries = 1U << 16U;
 
   struct Key {
+    Key() = default;
     explicit Key(const Room& room);
     bool operator==(const Key&) const = default;
-    std::int64_t cpu_milli, memory_mib;
+    std::size_t place() const;  ///< below kEntries
+
+    std::int64_t cpu_milli = -1, memory_mib = -1;      ///< of no room
     std::array<std::uint16_t, kMaxDevices> devices{};  ///< model and free milli of each, sorted
   };
-  struct Hash {
-    std::size_t operator()(const Key& key) const;
+  struct alignas(64) Entry {  // a line of the processor's cache
+    Key key;
+    double value = 0;
   };
 
-  std::unordered_map<Key, double, Hash> values_;
+  std::vector<Entry> entries_ = std::vector<Entry>(kEntries);
 };
 
 }  // namespace tessera::fleet::placement

@@ -24,6 +24,7 @@ inline std::vector<Room> test_fleet(std::size_t nodes, std::uint64_t seed) {
   std::vector<Room> rooms;
   for (std::size_t i = 0; i < nodes; ++i)
     rooms.push_back(test_room(static_cast<std::uint8_t>(1U << random() % 4), static_cast<std::uint8_t>(random() % 3)));
+  number_shapes(rooms);
   return rooms;
 }
 

@@ -1,0 +1,63 @@
+#include "fleet/placement/default_policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fleet/placement/scarcity.h"
+#include "fleet/placement/streams.h"
+
+namespace tessera::fleet::placement {
+namespace {
+
+constexpr double kScore = -1000;    // of a milli of GPU that a placement costs
+constexpr double kMostMilli = 1e6;  // a cost above is shown as this one, so that a score is always a number
+
+/// Whether a device before it on the same node is just like it.
+bool has_twin_before(const Room& room, unsigned device) {
+  for (unsigned i = 0; i < device; ++i)
+    if (room.milli[i] == room.milli[device] && room.model[i] == room.model[device]) return true;
+  return false;
+}
+
+class Default : public Policy {
+ public:
+  Default(const Mix& mix, const std::vector<Room>& nodes) : streams_(mix), scarcity_(mix, nodes) {}
+
+  Offer offer(const Room& room, const Request& request) override {
+    if (!request.shares()) return onto(room, request, first_fit(room, request));
+    Offer best;
+    for (unsigned i = 0; i < room.devices; ++i) {
+      if (!device_fits(room, i, request) || has_twin_before(room, i)) continue;
+      const Offer here = onto(room, request, static_cast<DeviceSet>(1U << i));
+      if (best.devices == 0 || here.score > best.score) best = here;
+    }
+    return best;
+  }
+
+  void changed(const Room& before, const Room& after) override {
+    scarcity_.changed(before, after);
+    if (scarcity_.reprice()) ++revision_;
+  }
+
+  std::uint64_t revision() const override { return revision_; }
+
+ private:
+  Offer onto(const Room& room, const Request& request, DeviceSet devices) {
+    Room after = room;
+    take(after, request, devices);
+    const double cost = streams_.filled_milli(room) - streams_.filled_milli(after) + scarcity_.cost(room, after);
+    return {static_cast<std::int32_t>(std::lround(kScore * std::clamp(cost, -kMostMilli, kMostMilli))), devices};
+  }
+
+  Streams streams_;
+  Scarcity scarcity_;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes) {
+  return std::make_unique<Default>(mix, nodes);
+}
+
+}  // namespace tessera::fleet::placement

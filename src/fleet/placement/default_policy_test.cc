@@ -1,0 +1,108 @@
+#include "fleet/placement/default_policy.h"
+
+#include <gtest/gtest.h>
+
+#include "fleet/placement/scarcity.h"
+#include "fleet/placement/streams.h"
+#include "fleet/placement/test_fleet.h"
+
+namespace tessera::fleet::placement {
+namespace {
+
+constexpr Request kHalf{.cpu_milli = 4'000, .devices = 1, .device_milli = 500};
+constexpr Request kOne{.cpu_milli = 12'000, .devices = 1, .device_milli = 1'000};
+constexpr Request kEight{.cpu_milli = 64'000, .devices = 8, .device_milli = 1'000};
+
+Room left(Room room, std::vector<std::uint16_t> milli, std::int64_t cpu_milli) {
+  std::ranges::copy(milli, room.milli.begin());
+  room.cpu_milli = cpu_milli;
+  return room;
+}
+
+TEST(PlacementStreams, FillWhatTheMixFits) {
+  Streams streams({{kHalf, 1}});
+  EXPECT_EQ(streams.filled_milli(test_room(2, 0)), 2000);
+  EXPECT_EQ(streams.filled_milli(left(test_room(2, 0), {700, 400}, 24'000)), 500);
+  EXPECT_EQ(streams.filled_milli(left(test_room(2, 0), {0, 0}, 24'000)), 0);
+}
+
+TEST(PlacementStreams, FillNoGpuThatHasNoCpuBesideIt) {
+  Streams streams({{kHalf, 1}});
+  EXPECT_EQ(streams.filled_milli(left(test_room(2, 0), {1000, 1000}, 4'000)), 500);
+  EXPECT_EQ(streams.filled_milli(left(test_room(2, 0), {1000, 1000}, 3'000)), 0);
+}
+
+TEST(PlacementStreams, AreNotFilledByRequestsForAnotherModel) {
+  Request other = kHalf;
+  other.models = 0b10;
+  Streams streams({{other, 1}});
+  EXPECT_EQ(streams.filled_milli(test_room(1, 0)), 0);
+  EXPECT_EQ(streams.filled_milli(test_room(1, 1)), 1000);
+}
+
+TEST(PlacementStreams, HaveEachKindAsOftenAsTheMix) {
+  // On one device either a whole one comes first and fills it, or a half does and then only another half can.
+  Streams streams({{kOne, 0.5}, {kHalf, 0.5}});
+  EXPECT_EQ(streams.filled_milli(test_room(1, 0)), 1000);
+  EXPECT_EQ(streams.filled_milli(left(test_room(1, 0), {999}, 12'000)), 500);
+}
+
+class PlacementScarcity : public testing::Test {
+ protected:
+  PlacementScarcity() {
+    for (int i = 0; i < 9; ++i) nodes.push_back(test_room(8, 0));
+    nodes.push_back(test_room(8, 1));
+    number_shapes(nodes);
+  }
+  Room less(const Room& room, const Request& request) const {
+    Room after = room;
+    take(after, request, first_fit(after, request));
+    return after;
+  }
+  std::vector<Room> nodes;
+};
+
+TEST_F(PlacementScarcity, PricesTheModelThatOthersNeed) {
+  Request bound = kOne;
+  bound.models = 0b10;
+  const Scarcity scarcity({{kOne, 0.8}, {bound, 0.2}}, nodes);
+  // All can use the first nine nodes: 0.1 * 0.8 of a milli. The tenth has a tenth of the room for a fifth of the
+  // demand.
+  EXPECT_NEAR(scarcity.cost(nodes[0], less(nodes[0], kOne)), 80, 1e-9);
+  EXPECT_NEAR(scarcity.cost(nodes[9], less(nodes[9], kOne)), 80 + 0.1 * 0.2 / 0.1 * 1000, 1e-9);
+}
+
+TEST_F(PlacementScarcity, PricesTheFirstDeviceOfAWholeNodeOnly) {
+  const Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes);  // half of the GPU each
+  const Room opened = less(nodes[0], kOne);
+  EXPECT_NEAR(scarcity.cost(nodes[0], opened), 0.1 * 0.5 * (1000 + 8000), 1e-9);
+  EXPECT_NEAR(scarcity.cost(opened, less(opened, kOne)), 0.1 * 0.5 * 1000, 1e-9);
+}
+
+TEST_F(PlacementScarcity, PricesTheCpuThatAWholeNodeNeeds) {
+  const Scarcity scarcity({{kEight, 1}}, nodes);
+  EXPECT_EQ(scarcity.cost(nodes[0], less(nodes[0], {.cpu_milli = 32'000})), 0);
+  EXPECT_NEAR(scarcity.cost(nodes[0], less(nodes[0], {.cpu_milli = 32'001})), 0.1 * 8000, 1e-9);
+}
+
+TEST_F(PlacementScarcity, RaisesThePriceOfWhatGetsScarcer) {
+  Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes);
+  const double before = scarcity.cost(nodes[0], less(nodes[0], kOne));
+  EXPECT_FALSE(scarcity.reprice());
+  for (int i = 1; i < 10; ++i) scarcity.changed(nodes[0], less(nodes[0], kOne));
+  scarcity.changed(nodes[0], less(nodes[0], kEight));
+  EXPECT_TRUE(scarcity.reprice());
+  EXPECT_GT(scarcity.cost(nodes[0], less(nodes[0], kOne)), 2 * before);
+}
+
+TEST(PlacementDefault, KeepsCpuBesideGpu) {
+  std::vector<Room> nodes(2, test_room(8, 0));
+  nodes[0].cpu_milli = 61'000;  // enough for five, and one more
+  number_shapes(nodes);
+  const auto policy = make_default({{kOne, 1}}, nodes);
+  const Request small{.cpu_milli = 1'000, .devices = 1, .device_milli = 1'000};
+  EXPECT_GT(policy->offer(nodes[0], small).score, policy->offer(nodes[1], small).score);
+}
+
+}  // namespace
+}  // namespace tessera::fleet::placement

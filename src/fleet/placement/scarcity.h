@@ -1,0 +1,43 @@
+#pragma once
+// Prices of room that some requests need and few nodes have: devices of a model, whole devices side by side, a node
+// with much CPU. Nobody names what is scarce: it follows from the mix and the nodes.
+#include <vector>
+
+#include "fleet/placement/room.h"
+
+namespace tessera::fleet::placement {
+
+/// Requests are one group if the same shapes of nodes can hold them and they need as many devices. Of room that a group
+/// could use a milli costs kPriceWeight times the group's part of the GPU asked for, over its part of the free GPU.
+class Scarcity {
+ public:
+  /// `nodes` as they are when empty, with their shapes numbered.
+  Scarcity(const Mix& mix, const std::vector<Room>& nodes);
+
+  void changed(const Room& before, const Room& after);
+
+  /// Brings the prices up to date where the fleet's free GPU has changed by kPriceStep since; true if it did.
+  bool reprice();
+
+  /// Milli of GPU that it costs, at the prices, to bring a node from `before` to `after`.
+  double cost(const Room& before, const Room& after) const;
+
+ private:
+  struct Group {
+    std::vector<bool> shapes;    ///< that can hold its requests when empty
+    unsigned devices = 1;        ///< side by side
+    std::int64_t cpu_milli = 0;  ///< the least that one of its requests needs
+    double demand = 0;           ///< part of the GPU asked for
+    double free_milli = 0;       ///< that it could use
+    double price = 0;            ///< of a milli of that
+  };
+  static double usable_milli(const Group& group, const Room& room);
+  void set_prices();
+
+  std::vector<Group> groups_;
+  double all_milli_ = 0, free_milli_ = 0;
+  double priced_at_milli_ = 0;       ///< free_milli_ then
+  std::vector<double> milli_price_;  ///< of a free milli, by shape of node: of all groups that need one device
+};
+
+}  // namespace tessera::fleet::placement
