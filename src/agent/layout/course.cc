@@ -5,8 +5,9 @@
 namespace tessera::agent::layout {
 namespace {
 
-// Steps told of one generation: what is taken away again and again would make it grow for ever.
-constexpr std::size_t kMostDone = 64;
+// Steps told of one generation: what is taken away again and again would make it grow for ever. With those that are
+// left they stay within the 8 KiB that the server takes.
+constexpr std::size_t kMostDone = 16;
 
 /// The server has its answer, so it sends no more of this generation.
 bool is_final(Progress progress) {
