@@ -33,6 +33,8 @@ TEST(HealthOf, IsWhatTheControllersSay) {
        "", 3, 3, false, ""},
       {"{kind: DaemonSet, metadata: {generation: 1}, status: {observedGeneration: 1, desiredNumberScheduled: 3}}",
        "exceeded quota", 3, 0, false, "PodsRefused"},
+      {"{kind: DaemonSet, metadata: {generation: 1}, status: {desiredNumberScheduled: 0, currentNumberScheduled: 0}}",
+       "exceeded quota", 0, 0, false, "PodsRefused"},
       // A refusal of before, when all pods are there by now.
       {"{kind: DaemonSet, metadata: {generation: 1}, status: {observedGeneration: 1, desiredNumberScheduled: 1, "
        "currentNumberScheduled: 1}}",

@@ -81,7 +81,8 @@ Health health_of(const Json& workload, const std::string& refusal, const std::ve
       number(part(workload, "status"), "observedGeneration") >= number(part(workload, "metadata"), "generation");
   Health out{pods.wanted, pods.ready, seen && pods.updated >= pods.wanted && pods.ready >= pods.wanted, {}};
   if (out.settled) return out;
-  if (pods.made < pods.wanted && !refusal.empty()) out.problem = Problem{"PodsRefused", refusal};
+  // The DaemonSets of older servers tell no number at all while a pod of theirs is refused.
+  if ((pods.made < pods.wanted || !seen) && !refusal.empty()) out.problem = Problem{"PodsRefused", refusal};
   if (!out.problem) out.problem = told_by_controller(workload);
   if (!out.problem) out.problem = most_common(troubles);
   return out;

@@ -87,6 +87,59 @@ TEST_F(ClusterResource, RefusesWhatCannotWork) {
   }
 }
 
+/// One of each rule of the definition, which only CEL can tell.
+TEST_F(ClusterResource, RefusesByItsRulesWithTheirMessages) {
+  const std::string definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gpumonitors.tessera.dev";
+  if (at(definition, "/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations").is_null())
+    GTEST_SKIP() << "this API server has no CEL: Kubernetes 1.25 and later have";
+  static constexpr struct {
+    const char *spec, *says;
+  } kCases[] = {
+      {"{server: {tolerations: [{value: x}]}}", "a toleration without key needs operator: Exists"},
+      {"{features: {openAgent: {targets: [{targetName: t, selector: {}, endpoints: [{port: a}], namespaceSelector: "
+       "{any: true, matchNames: [a]}}]}}}",
+       "any excludes matchNames"},
+      {"{features: {openAgent: {targets: [{targetName: t, selector: {}, endpoints: [{tlsConfig: {certSecret: {name: a, "
+       "key: b}}}]}]}}}",
+       "certSecret and keySecret belong together"},
+      {"{features: {openAgent: {targets: [{targetName: t, selector: {}, endpoints: [{basicAuth: {username: a, "
+       "passwordSecret: {name: a, key: b}}, authorization: {credentialsSecret: {name: a, key: b}}}]}]}}}",
+       "basicAuth excludes authorization"},
+      {"{features: {openAgent: {targets: [{targetName: t, endpoints: [{port: a}]}]}}}",
+       "a target of type PodMonitor needs selector: say which pods are meant, or {} for all"},
+      {"{features: {openAgent: {targets: [{targetName: t, selector: {}}]}}}",
+       "a target of type PodMonitor needs endpoints: say which port is meant"},
+      {"{features: {openAgent: {targets: [{targetName: t, type: Static}]}}}",
+       "a target of type Static needs addresses"},
+      {"{features: {openAgent: {targets: [{targetName: t, type: Static, addresses: ['a:1'], endpoints: [{port: "
+       "a}]}]}}}",
+       "endpoints of a target of type Static have no port and no addNodeLabel: its addresses have the port"},
+      {"{features: {openAgent: {targets: [{targetName: tessera-t, selector: {}, endpoints: [{port: a}]}]}}}",
+       "a targetName that begins with tessera- is the operator's own: choose another one"},
+      {"{features: {k8sAgent: {gpuMonitoring: {metricsCsv: a, configMapRef: {name: a}}}}}",
+       "metricsCsv excludes configMapRef"},
+      {"{features: {k8sAgent: {gpuMonitoring: {enabled: true}}}}",
+       "gpuMonitoring runs in the node agent: it needs nodeAgent.enabled: true"},
+      {"{overrides: [{nodeSelector: {}}]}", "an override needs a nodeSelector: say which nodes are meant"},
+      {"{storage: {type: postgresql}}", "storage of type postgresql needs urlSecret: the Secret with its URL"},
+      {"{remoteWrite: [{name: a, url: 'http://a', basicAuth: {username: a, passwordSecret: {name: a, key: b}}, "
+       "authorization: {credentialsSecret: {name: a, key: b}}}]}",
+       "basicAuth excludes authorization"},
+      {"{server: {replicas: 2}}", "server.replicas above 1 needs storage.type: postgresql"},
+      {"{alerting: {enabled: true}}", "alerting needs promql.bundled: prometheus"},
+      {"{remoteWrite: [{name: tessera-a, url: 'http://a'}]}",
+       "remoteWrite: a name that begins with tessera- is the operator's own: choose another one"},
+  };
+  for (const auto& c : kCases) {
+    const Finished refused = cluster().kubectl(
+        {"apply", "--server-side", "-f", "-"},
+        fmt::format("{{apiVersion: tessera.dev/v1alpha1, kind: GpuMonitor, metadata: {{name: bad}}, spec: {}}}",
+                    c.spec));
+    EXPECT_NE(refused.code, 0) << c.spec;
+    EXPECT_THAT(refused.output, testing::HasSubstr(c.says)) << c.spec;
+  }
+}
+
 TEST_F(ClusterResource, IsListedWithWhatItIsAbout) {
   cluster().done({"apply", "--filename", TESSERA_SOURCE_DIR "/src/operator/golden/minimal.yaml"});
   EXPECT_THAT(cluster().done({"get", "gpumonitors"}), testing::HasSubstr("gpus"));
