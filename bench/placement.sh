@@ -30,14 +30,16 @@ table() {
   awk -F, -v column="$1" -v digits="${3:-2}" '
     !($1 in policy) { policy[$1]; policies[++p] = $1 }
     !($2 in trace) { trace[$2]; traces[++t] = $2 }
-    { n[$1, $2]++; sum[$1, $2] += $column; squares[$1, $2] += $column ^ 2 }
+    $column != "" { n[$1, $2]++; sum[$1, $2] += $column; squares[$1, $2] += $column ^ 2 }
     END {
       printf "| trace |"; for (i = 1; i <= p; i++) printf " %s |", policies[i]
       printf "\n| --- |"; for (i = 1; i <= p; i++) printf " --- |"
       for (j = 1; j <= t; j++) {
         printf "\n| %s |", traces[j]
         for (i = 1; i <= p; i++) {
-          count = n[policies[i], traces[j]]; mean = sum[policies[i], traces[j]] / count
+          count = n[policies[i], traces[j]]
+          if (!count) { printf " – |"; continue }
+          mean = sum[policies[i], traces[j]] / count
           spread = squares[policies[i], traces[j]] / count - mean ^ 2
           printf " %." digits "f (%." digits "f) |", mean, sqrt(spread > 0 ? spread : 0)
         }

@@ -88,20 +88,26 @@ void print_curve(std::string_view head, const bench::Outcome& outcome) {
       fmt::print("{},{},{:.4f}\n", head, percent, outcome.allocated[percent]);
 }
 
+/// Empty where there is none.
+std::string number(double value, int digits) {
+  return std::isnan(value) ? std::string() : fmt::format("{:.{}f}", value, digits);
+}
+
 void print_summary(std::string_view head, const bench::Outcome& outcome) {
   const auto at = [&](std::size_t percent) {
-    return percent < outcome.allocated.size() ? outcome.allocated[percent] : std::nan("");
+    return number(percent < outcome.allocated.size() ? outcome.allocated[percent] : std::nan(""), 3);
   };
   const auto part = [](const bench::Acceptance& kind) {
-    return static_cast<double>(kind.accepted) / static_cast<double>(kind.arrived);
+    return number(
+        kind.arrived == 0 ? std::nan("") : static_cast<double>(kind.accepted) / static_cast<double>(kind.arrived), 4);
   };
   auto us = outcome.decision_us;
   std::ranges::sort(us);
   double sum = 0;
   for (const float one : us) sum += one;
-  fmt::print("{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.2f},{:.2f},{:.2f},{:.0f}\n", head, at(95), at(100), at(130),
-             part(outcome.multi_gpu), part(outcome.cpu_only), sum / static_cast<double>(us.size()), us[us.size() / 2],
-             us[us.size() * 99 / 100], largest_mib());
+  fmt::print("{},{},{},{},{},{},{:.2f},{:.2f},{:.2f},{}\n", head, at(95), at(100), at(130), part(outcome.multi_gpu),
+             part(outcome.cpu_only), sum / static_cast<double>(us.size()), us[us.size() / 2], us[us.size() * 99 / 100],
+             number(largest_mib(), 0));
 }
 
 Result<void> compare(const Wanted& wanted) {
