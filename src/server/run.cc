@@ -283,7 +283,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
   Events events(fleet, is_started);
   Proxy proxy(proxy_options(settings));
-  WantedLayouts layouts(epoch, TRY(store::wanted_layouts(database)));
+  WantedLayouts layouts(epoch, TRY(store::wanted_layouts(database)), TRY(store::last_layout_generation(database)));
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};

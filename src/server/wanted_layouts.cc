@@ -27,10 +27,11 @@ void finish(http::Stream& reply, std::string text) {
 
 }  // namespace
 
-WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known)
-    : epoch_(std::max<std::int64_t>(epoch, 1)) {
+WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation)
+    : epoch_(std::max<std::int64_t>(epoch, 1)), generation_(last_generation) {
   for (store::WantedLayout& one : known) {
     Key key{one.cluster, one.device_uuid};
+    generation_ = std::max(generation_, one.generation);
     wanted_.insert_or_assign(std::move(key), std::move(one));
   }
   thread_ = std::jthread([this](const std::stop_token& stop) { answer_late(stop); });
@@ -46,6 +47,7 @@ void WantedLayouts::want(store::WantedLayout layout) {
   const std::lock_guard lock(mutex_);
   const Key node{layout.cluster, layout.node};
   Key key{layout.cluster, layout.device_uuid};
+  generation_ = std::max(generation_, layout.generation);
   wanted_.insert_or_assign(std::move(key), std::move(layout));
   answer(node);
 }
@@ -104,7 +106,8 @@ std::string WantedLayouts::document(const Key& node) const {
   for (const auto& [key, layout] : wanted_)
     if (Key(layout.cluster, layout.node) == node) layouts.push_back(&layout);
   if (layouts.empty()) return {};
-  return json_text(layout_document(node.first, node.second, epoch_, layouts, now_epoch_ms(), kLayoutLifetime));
+  return json_text(
+      layout_document(node.first, node.second, generation_, epoch_, layouts, now_epoch_ms(), kLayoutLifetime));
 }
 
 void WantedLayouts::answer(const Key& node) {

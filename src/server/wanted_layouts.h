@@ -38,8 +38,9 @@ struct LayoutReport {
 /// Thread-safe.
 class WantedLayouts {
  public:
-  /// `epoch`: of the lease of this server; 0 where it has no other beside it. `known`: of the database.
-  WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known);
+  /// `epoch`: of the lease of this server; 0 where it has no other beside it. `known` and the last generation that was
+  /// given, be it of a wish that was taken back: of the database.
+  WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation = 0);
   ~WantedLayouts();
   WantedLayouts(const WantedLayouts&) = delete;
   WantedLayouts& operator=(const WantedLayouts&) = delete;
@@ -73,6 +74,7 @@ class WantedLayouts {
   const std::int64_t epoch_;
   mutable std::mutex mutex_;
   std::map<Key, store::WantedLayout> wanted_;  // guarded by mutex_
+  std::int64_t generation_;                    // guarded by mutex_: of documents, which never goes back
   std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
   std::vector<Waiting> waiting_;               // guarded by mutex_
   std::condition_variable_any changed_;

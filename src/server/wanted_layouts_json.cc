@@ -30,12 +30,10 @@ Json instances_json(const std::vector<store::WantedInstance>& instances) {
   return out;
 }
 
-Json layout_document(const std::string& cluster, const std::string& node, std::int64_t epoch,
+Json layout_document(const std::string& cluster, const std::string& node, std::int64_t generation, std::int64_t epoch,
                      const std::vector<const store::WantedLayout*>& layouts, EpochMs now, Milliseconds lifetime) {
-  std::int64_t newest = 0;
   Json devices = Json::array();
   for (const store::WantedLayout* one : layouts) {
-    newest = std::max(newest, one->generation);
     Json device = {{"uuid", one->device_uuid},
                    {"generation", one->generation},
                    {"plannedFrom", instances_json(one->planned_from)},
@@ -44,7 +42,7 @@ Json layout_document(const std::string& cluster, const std::string& node, std::i
     devices.push_back(std::move(device));
   }
   return {{"cluster", cluster},         {"node", node},
-          {"generation", newest},       {"epoch", epoch},
+          {"generation", generation},   {"epoch", epoch},
           {"issuedAt", time_json(now)}, {"expiresAt", time_json(now + lifetime.count())},
           {"devices", devices}};
 }

@@ -12,7 +12,7 @@ namespace tessera::server {
 using Json = nlohmann::ordered_json;
 
 /// What is wanted of a node's devices, good until `lifetime` after `now`.
-Json layout_document(const std::string& cluster, const std::string& node, std::int64_t epoch,
+Json layout_document(const std::string& cluster, const std::string& node, std::int64_t generation, std::int64_t epoch,
                      const std::vector<const store::WantedLayout*>& layouts, EpochMs now, Milliseconds lifetime);
 
 /// [{profile, start, size}]

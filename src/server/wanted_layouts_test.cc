@@ -81,6 +81,18 @@ TEST(WantedLayouts, AreToldAgainBeforeTheyEnd) {
   EXPECT_THAT(rest_of(layouts.ask("c", "worker-02", {}, Milliseconds(20))), IsEmpty());
 }
 
+TEST(WantedLayouts, NeverGoBackInGeneration) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3), wish("GPU-2", 5)}, 7);
+  const auto told = [&] {
+    return Json::parse(layouts.ask("c", "worker-01", {}, Milliseconds(0)).body)["generation"].get<int>();
+  };
+  EXPECT_EQ(told(), 7) << "a wish that was taken back had it";
+  layouts.want(wish("GPU-2", 8));
+  EXPECT_EQ(told(), 8);
+  layouts.forget("c", "GPU-2");
+  EXPECT_EQ(told(), 8);
+}
+
 TEST(WantedLayouts, LeaveNobodyWaitingAtTheEnd) {
   std::vector<http::Response> waiting;
   {

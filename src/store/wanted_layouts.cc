@@ -40,11 +40,16 @@ Result<std::vector<WantedLayout>> wanted_layouts(Database& database) {
   return out;
 }
 
+Result<std::int64_t> last_layout_generation(Database& database) {
+  std::int64_t out = 0;
+  TRY(database.each("SELECT last FROM layout_generation WHERE id = 1", {},
+                    [&](const Row& row) { out = row.integer(0).value_or(0); }));
+  return out;
+}
+
 Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout) {
   TRY(database.run("UPDATE layout_generation SET last = last + 1 WHERE id = 1"));
-  std::int64_t generation = 0;
-  TRY(database.each("SELECT last FROM layout_generation WHERE id = 1", {},
-                    [&](const Row& row) { generation = row.integer(0).value_or(0); }));
+  const std::int64_t generation = TRY(last_layout_generation(database));
   TRY(forget_wanted_layout(database, layout.cluster, layout.device_uuid));
   TRY(database.run("INSERT INTO wanted_layout VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                    {layout.cluster, layout.device_uuid, layout.node, generation, instances_text(layout.instances),

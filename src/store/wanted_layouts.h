@@ -32,6 +32,9 @@ struct WantedLayout {
 /// By cluster and device.
 Result<std::vector<WantedLayout>> wanted_layouts(Database& database);
 
+/// The last generation that was given; 0 before the first.
+Result<std::int64_t> last_layout_generation(Database& database);
+
 /// In a transaction of the caller's: takes the place of what was wanted of that device, and gets the next generation,
 /// which is returned.
 Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout);

@@ -48,6 +48,7 @@ TEST_P(WantedLayouts, TakeEachOthersPlaceAndGrowInGeneration) {
   EXPECT_THAT(all(), ElementsAre(one));
   other.generation = want(other);
   EXPECT_GT(other.generation, one.generation) << "a generation is given once";
+  EXPECT_EQ(*last_layout_generation(*database), other.generation);
 }
 
 INSTANTIATE_EACH_DOOR(WantedLayouts);
