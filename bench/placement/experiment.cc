@@ -100,7 +100,7 @@ Result<Outcome> run(const Trace& trace, const Setting& setting) {
   std::mt19937_64 random(setting.seed);
   shuffle(nodes, random);  // the order in which nodes win ties
   number_shapes(nodes);
-  auto policy = TRY(make_policy(setting.policy, {mix_of(trace), nodes, setting.seed}));
+  auto policy = TRY(make_policy(setting.policy, {setting.learned ? Mix{} : mix_of(trace), nodes, setting.seed}));
   Engine engine(std::move(nodes), std::move(policy), setting.seed);
 
   Outcome outcome;

@@ -12,6 +12,7 @@ namespace tessera::bench {
 struct Setting {
   std::string policy;
   std::uint64_t seed = 0;
+  bool learned = false;  ///< the policy is not told the mix
   double inflate = 1.3;  ///< how much GPU the pods ask for together, as a part of what there is
 };
 

@@ -36,6 +36,7 @@ constexpr std::string_view kHelp =
     "  --seeds A-B      or one seed\n"
     "  --inflate X      how much the pods ask for together, as a part of the fleet's GPU\n"
     "  --copies N       so many times the fleet\n"
+    "  --learned        the policy is not told the mix of the pods; only default can learn it\n"
     "  --summary        a line for each seed instead: percent allocated at 95, 100 and 130 percent arrived, the "
     "accepted\n"
     "                   part of pods with several GPUs and of those without, microseconds for a decision, and the\n"
@@ -46,7 +47,7 @@ constexpr std::string_view kHelp =
 
 struct Wanted {
   std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1";
-  bool summary = false;
+  bool summary = false, learned = false;
 };
 
 struct Seeds {
@@ -123,7 +124,8 @@ Result<void> compare(const Wanted& wanted) {
                    "mean_us,p50_us,p99_us,largest_mib"
                  : "policy,trace,seed,arrived_pct,alloc_pct");
   for (auto seed = seeds.first; seed <= seeds.last; ++seed) {
-    const auto outcome = TRY(bench::run(trace, {wanted.policy, static_cast<std::uint64_t>(seed), *inflate}));
+    const auto outcome =
+        TRY(bench::run(trace, {wanted.policy, static_cast<std::uint64_t>(seed), wanted.learned, *inflate}));
     const std::string head = fmt::format("{},{},{}", wanted.policy, name, seed);
     (wanted.summary ? print_summary : print_curve)(head, outcome);
     std::fflush(stdout);
@@ -153,6 +155,10 @@ int main(int argc, char** argv) {
     if (word == "--help" || word == "-h") return fmt::print("{}", help()), 0;
     if (word == "--version") return fmt::print("placement_bench {}\n", TESSERA_VERSION), 0;
     if (word == "--policies") return fmt::print("{}\n", fmt::join(fleet::placement::policy_names(), "\n")), 0;
+    if (word == "--learned") {
+      wanted.learned = true;
+      continue;
+    }
     if (word == "--summary") {
       wanted.summary = true;
       continue;

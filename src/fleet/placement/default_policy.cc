@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "fleet/placement/scarcity.h"
 #include "fleet/placement/streams.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr double kScore = -1000;    // of a milli of GPU that a placement costs
 constexpr double kMostMilli = 1e6;  // a cost above is shown as this one, so that a score is always a number
 
+constexpr std::uint64_t kLearnsFirstAt = 32;  // arrivals
+
 /// Whether a device before it on the same node is just like it.
 bool has_twin_before(const Room& room, unsigned device) {
   for (unsigned i = 0; i < device; ++i)
@@ -21,7 +24,8 @@ bool has_twin_before(const Room& room, unsigned device) {
 
 class Default : public Policy {
  public:
-  Default(const Mix& mix, const std::vector<Room>& nodes) : streams_(mix), scarcity_(mix, nodes) {}
+  Default(const Mix& mix, const std::vector<Room>& nodes)
+      : nodes_(nodes), learns_(mix.empty()), streams_(mix), scarcity_(mix, nodes, nodes) {}
 
   Offer offer(const Room& room, const Request& request) override {
     if (!request.shares()) return onto(room, request, first_fit(room, request));
@@ -32,6 +36,18 @@ class Default : public Policy {
       if (best.devices == 0 || here.score > best.score) best = here;
     }
     return best;
+  }
+
+  // Learned anew whenever twice as many have arrived: seldom, and soon after the beginning.
+  void arrived(const Request& request, std::span<const Room> now) override {
+    if (!learns_) return;
+    ++counts_[request];
+    if (++arrived_ < learns_at_) return;
+    learns_at_ *= 2;
+    const Mix mix = mix_of(counts_);
+    streams_ = Streams(mix);
+    scarcity_ = Scarcity(mix, nodes_, now);
+    ++revision_;
   }
 
   void changed(const Room& before, const Room& after) override {
@@ -49,6 +65,10 @@ class Default : public Policy {
     return {static_cast<std::int32_t>(std::lround(kScore * std::clamp(cost, -kMostMilli, kMostMilli))), devices};
   }
 
+  std::vector<Room> nodes_;
+  bool learns_;
+  std::map<Request, std::uint64_t> counts_;
+  std::uint64_t arrived_ = 0, learns_at_ = kLearnsFirstAt;
   Streams streams_;
   Scarcity scarcity_;
   std::uint64_t revision_ = 0;

@@ -11,7 +11,8 @@
 
 namespace tessera::fleet::placement {
 
-/// `nodes` as they are when empty, with their shapes numbered.
+/// `nodes` as they are when empty, with their shapes numbered. Without a mix it is learned from the requests that
+/// arrive.
 std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes);
 
 }  // namespace tessera::fleet::placement

@@ -65,7 +65,7 @@ class PlacementScarcity : public testing::Test {
 TEST_F(PlacementScarcity, PricesTheModelThatOthersNeed) {
   Request bound = kOne;
   bound.models = 0b10;
-  const Scarcity scarcity({{kOne, 0.8}, {bound, 0.2}}, nodes);
+  const Scarcity scarcity({{kOne, 0.8}, {bound, 0.2}}, nodes, nodes);
   // All can use the first nine nodes: 0.1 * 0.8 of a milli. The tenth has a tenth of the room for a fifth of the
   // demand.
   EXPECT_NEAR(scarcity.cost(nodes[0], less(nodes[0], kOne)), 80, 1e-9);
@@ -73,20 +73,20 @@ TEST_F(PlacementScarcity, PricesTheModelThatOthersNeed) {
 }
 
 TEST_F(PlacementScarcity, PricesTheFirstDeviceOfAWholeNodeOnly) {
-  const Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes);  // half of the GPU each
+  const Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes, nodes);  // half of the GPU each
   const Room opened = less(nodes[0], kOne);
   EXPECT_NEAR(scarcity.cost(nodes[0], opened), 0.1 * 0.5 * (1000 + 8000), 1e-9);
   EXPECT_NEAR(scarcity.cost(opened, less(opened, kOne)), 0.1 * 0.5 * 1000, 1e-9);
 }
 
 TEST_F(PlacementScarcity, PricesTheCpuThatAWholeNodeNeeds) {
-  const Scarcity scarcity({{kEight, 1}}, nodes);
+  const Scarcity scarcity({{kEight, 1}}, nodes, nodes);
   EXPECT_EQ(scarcity.cost(nodes[0], less(nodes[0], {.cpu_milli = 32'000})), 0);
   EXPECT_NEAR(scarcity.cost(nodes[0], less(nodes[0], {.cpu_milli = 32'001})), 0.1 * 8000, 1e-9);
 }
 
 TEST_F(PlacementScarcity, RaisesThePriceOfWhatGetsScarcer) {
-  Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes);
+  Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes, nodes);
   const double before = scarcity.cost(nodes[0], less(nodes[0], kOne));
   EXPECT_FALSE(scarcity.reprice());
   for (int i = 1; i < 10; ++i) scarcity.changed(nodes[0], less(nodes[0], kOne));
@@ -102,6 +102,23 @@ TEST(PlacementDefault, KeepsCpuBesideGpu) {
   const auto policy = make_default({{kOne, 1}}, nodes);
   const Request small{.cpu_milli = 1'000, .devices = 1, .device_milli = 1'000};
   EXPECT_GT(policy->offer(nodes[0], small).score, policy->offer(nodes[1], small).score);
+}
+
+TEST(PlacementDefault, LearnsTheMixFromWhatArrives) {
+  const auto nodes = test_fleet(20, 1);
+  const auto learning = make_default({}, nodes);
+  std::map<Request, std::uint64_t> counts;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 32; ++i) {
+    const Request request = test_request(random);
+    ++counts[request];
+    learning->arrived(request, nodes);
+  }
+  const auto told = make_default(mix_of(counts), nodes);
+  for (const Room& room : nodes)
+    for (const Request& request : test_requests())
+      if (fits(room, request)) EXPECT_EQ(learning->offer(room, request).score, told->offer(room, request).score);
+  EXPECT_EQ(learning->revision(), 1U);
 }
 
 }  // namespace

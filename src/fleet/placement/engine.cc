@@ -19,7 +19,7 @@ Engine::Engine(std::vector<Room> rooms, std::unique_ptr<Policy> policy, std::uin
 
 std::optional<Place> Engine::decide(const Request& request) {
   ++decisions_;
-  policy_->arrived(request);
+  policy_->arrived(request, rooms_);
   if (rooms_.empty()) return std::nullopt;
   const auto node = policy_->draws() ? draw(request) : known(request).tournament.winner();
   if (!node) return std::nullopt;

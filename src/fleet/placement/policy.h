@@ -32,7 +32,7 @@ class Policy {
   virtual void changed(const Room& /*before*/, const Room& /*after*/) {}
 
   /// Told of each request before it is decided on, placed or not.
-  virtual void arrived(const Request&) {}
+  virtual void arrived(const Request&, std::span<const Room> /*now*/) {}
 };
 
 /// "random", "dotprod", "clustering", "packing", "bestfit", "fgd", "default".
@@ -40,7 +40,7 @@ std::span<const std::string_view> policy_names();
 
 /// What a policy may know beforehand.
 struct Knowledge {
-  Mix mix;                  ///< of the requests to come
+  Mix mix;  ///< of the requests to come; empty: nobody knows, and "default" learns it from those that arrive
   std::vector<Room> nodes;  ///< as they are when empty, with their shapes numbered
   std::uint64_t seed = 0;   ///< of the policy that draws
 };

@@ -18,7 +18,7 @@ constexpr double kLastPart = 0.05;
 constexpr double kLeastPart = 0.002;
 
 /// An empty node of each shape.
-std::vector<const Room*> shapes_of(const std::vector<Room>& nodes) {
+std::vector<const Room*> shapes_of(std::span<const Room> nodes) {
   std::vector<const Room*> shapes;
   for (const Room& node : nodes) {
     if (node.shape >= shapes.size()) shapes.resize(node.shape + std::size_t{1});
@@ -29,7 +29,7 @@ std::vector<const Room*> shapes_of(const std::vector<Room>& nodes) {
 
 }  // namespace
 
-Scarcity::Scarcity(const Mix& mix, const std::vector<Room>& nodes) {
+Scarcity::Scarcity(const Mix& mix, std::span<const Room> nodes, std::span<const Room> now) {
   const auto shapes = shapes_of(nodes);
   std::map<std::pair<std::vector<bool>, unsigned>, Group> groups;
   double all = 0;
@@ -48,11 +48,11 @@ Scarcity::Scarcity(const Mix& mix, const std::vector<Room>& nodes) {
     group.demand /= all;
     groups_.push_back(group);
   }
-  for (const Room& node : nodes) {
-    all_milli_ += static_cast<double>(node.free_milli());
+  for (const Room& node : nodes) all_milli_ += static_cast<double>(node.free_milli());
+  for (const Room& node : now) {
+    free_milli_ += static_cast<double>(node.free_milli());
     for (Group& group : groups_) group.free_milli += usable_milli(group, node);
   }
-  free_milli_ = all_milli_;
   milli_price_.resize(shapes.size());
   set_prices();
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Prices of room that some requests need and few nodes have: devices of a model, whole devices side by side, a node
 // with much CPU. Nobody names what is scarce: it follows from the mix and the nodes.
+#include <span>
 #include <vector>
 
 #include "fleet/placement/room.h"
@@ -11,8 +12,8 @@ namespace tessera::fleet::placement {
 /// could use a milli costs kPriceWeight times the group's part of the GPU asked for, over its part of the free GPU.
 class Scarcity {
  public:
-  /// `nodes` as they are when empty, with their shapes numbered.
-  Scarcity(const Mix& mix, const std::vector<Room>& nodes);
+  /// `nodes` as they are when empty, with their shapes numbered, and `now`.
+  Scarcity(const Mix& mix, std::span<const Room> nodes, std::span<const Room> now);
 
   void changed(const Room& before, const Room& after);
 
