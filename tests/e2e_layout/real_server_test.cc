@@ -24,8 +24,10 @@ class LayoutWithServer : public testing::Test {
   }
 
   void start_server(const std::string& at) {
-    server = std::make_unique<Child>(
-        std::vector<std::string>{program("tessera-server"), "--data", folder("server"), "--address", at});
+    // A page names what is; what it names no longer ends by silence, after 2.5 intervals.
+    ASSERT_TRUE(write_file_atomically(folder("server.yaml"), "gpu.management.metrics.collection-interval: 1s\n"));
+    server = std::make_unique<Child>(std::vector<std::string>{
+        program("tessera-server"), "--config", folder("server.yaml"), "--data", folder("server"), "--address", at});
     const std::string rest = server->after("server ready address=");
     address = rest.substr(0, rest.find(' '));
     ASSERT_FALSE(address.empty()) << server->output();

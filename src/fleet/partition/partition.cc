@@ -4,7 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <optional>
 
 #include "base/text.h"
 #include "fleet/inventory/catalogue.h"
@@ -67,6 +68,16 @@ std::string who_has(const Device& device, unsigned gpu_instance) {
   return {};
 }
 
+/// The profile of the whole GPU instance: `3g.40gb` of `1c.3g.40gb`.
+std::optional<unsigned> profile_of(const Device& device, const InstanceFacts& facts) {
+  if (!device.facts->profiles) return std::nullopt;
+  auto name = gpu::parse_profile_name(facts.profile);
+  if (name) name->compute_slices = name->gpu_instance_slices;
+  const std::string whole = name ? gpu::format_profile_name(*name) : facts.profile;
+  const auto found = std::ranges::find(*device.facts->profiles, whole, &gpu::Profile::name);
+  return found == device.facts->profiles->end() ? std::nullopt : std::optional(found->id);
+}
+
 }  // namespace
 
 Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::span<const Standing> standing,
@@ -96,23 +107,22 @@ Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::sp
 }
 
 Result<std::vector<Standing>> standing_of(const Device& device) {
-  std::vector<Standing> out;
-  std::set<unsigned> seen;
+  // A GPU instance and each compute instance in it are told of on their own, and not all by whom knows the place.
+  std::map<unsigned, const InstanceFacts*> told;
   for (const Instance& one : device.instances) {
     if (!one.part.gpu_instance || !one.facts || one.facts->profile.empty()) continue;
-    if (!seen.insert(*one.part.gpu_instance).second) continue;
-    auto name = gpu::parse_profile_name(one.facts->profile);
-    if (name) name->compute_slices = name->gpu_instance_slices;
-    const std::string whole = name ? gpu::format_profile_name(*name) : one.facts->profile;
-    const auto& profiles = device.facts->profiles;
-    const auto found = profiles ? std::ranges::find(*profiles, whole, &gpu::Profile::name)
-                                : std::vector<gpu::Profile>::const_iterator();
-    if (!profiles || found == profiles->end() || !one.facts->placement)
+    const InstanceFacts*& best = told[*one.part.gpu_instance];
+    if (!best || (!best->placement && one.facts->placement)) best = one.facts.get();
+  }
+  std::vector<Standing> out;
+  for (const auto& [gpu_instance, facts] : told) {
+    const auto profile = profile_of(device, *facts);
+    if (!profile || !facts->placement)
       return fail(Code::Unavailable,
                   "where GPU instance {} ({}) stands is not known: the driver tells placements to root alone, so the "
                   "agent of this node must run as root",
-                  *one.part.gpu_instance, one.facts->profile);
-    out.push_back({{found->id, *one.facts->placement}, who_has(device, *one.part.gpu_instance)});
+                  gpu_instance, facts->profile);
+    out.push_back({{*profile, *facts->placement}, who_has(device, gpu_instance)});
   }
   std::ranges::sort(out, {}, [](const Standing& one) { return one.placed.placement; });
   return out;

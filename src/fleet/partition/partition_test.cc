@@ -130,6 +130,8 @@ TEST(Standing, IsHeldByWhoHoldsOrUsesItsPart) {
     out.facts = of;
     device.instances.push_back(out);
   };
+  instance(1, "1g.10gb", {});  // as dcgm-exporter tells of it, beside the agent
+  device.instances.back().part.compute_instance.reset();
   instance(1, "1g.10gb", gpu::Placement{6, 1});
   instance(2, "1c.3g.40gb", gpu::Placement{0, 4});
   Session session;
