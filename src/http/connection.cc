@@ -1,9 +1,11 @@
 #include "http/connection.h"
 
+#include <fmt/format.h>
 #include <openssl/ssl.h>
 
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -16,9 +18,12 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <deque>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
+#include "base/log.h"
 #include "http/reply.h"
 
 namespace tessera::http {
@@ -34,7 +39,8 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 using GoingOn = Stream;  // the class below calls something else so
 
 constexpr std::size_t kFirstRead = 2U << 10U;  // a scrape's header fits; the buffer grows for longer ones
-constexpr Milliseconds kLinger{1'000};         // for the other side to read our last words
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr Milliseconds kLinger{1'000};  // for the other side to read our last words
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -190,11 +196,18 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     request_.body = std::move(parser_->get().body());
     if (service_.handlers == nullptr) return reply(call(service_, *route_, request_), true);
     replying_ = true;
-    net::post(*service_.handlers, [self = this->shared_from_this()] {
-      net::post(self->stream_.get_executor(),
-                [self, response = call(self->service_, *self->route_, self->request_)]() mutable {
-                  self->reply(std::move(response), true);
-                });
+    // Work that is on its way: without it the threads that are to write the reply end with the last other connection.
+    auto coming = net::make_work_guard(stream_.get_executor());
+    // What throws in a pool ends the process: out of memory, this connection is lost, and no other.
+    net::post(*service_.handlers, [self = this->shared_from_this(), coming = std::move(coming)] {
+      try {
+        net::post(self->stream_.get_executor(),
+                  [self, response = call(self->service_, *self->route_, self->request_)]() mutable {
+                    self->reply(std::move(response), true);
+                  });
+      } catch (const std::exception& error) {
+        log::error("HTTP connection failed", {{"error", error.what()}});
+      }
     });
   }
 
@@ -204,6 +217,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     finish(service_, request_, response_);
     const auto ends = std::erase_if(response_.headers, [](const auto& header) { return is_close(header); });
     keep_ = read_whole && parser_->keep_alive() && !draining_ && !response_.stream && ends == 0;
+    // A client that is told where the end is knows a reply that was cut from one that has ended (RFC 9112, 7.1).
+    chunked_ = response_.stream && parser_->get().version() >= 11;
+    if (chunked_) response_.headers.emplace_back("Transfer-Encoding", "chunked");
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
     head_ = head_of(response_, options().headers, after, now_epoch_ms());
@@ -250,13 +266,13 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     if (writing_) return;
     GoingOn::Taken taken = response_.stream->take();
     if (taken.pieces.empty()) {
-      if (taken.state != GoingOn::State::Open) end_stream();
-      return;
+      if (taken.state == GoingOn::State::Open) return;
+      return chunked_ && taken.state == GoingOn::State::Closed ? write_end() : end_stream();
     }
     writing_ = true;
     pieces_ = std::move(taken.pieces);
-    std::vector<net::const_buffer> bytes;
-    for (const auto& piece : pieces_) bytes.push_back(net::buffer(*piece));
+    std::erase_if(pieces_, [](const auto& piece) { return piece->empty(); });  // of no length is the end
+    const std::vector<net::const_buffer> bytes = bytes_of_pieces();
     lowest().expires_after(options().write_timeout);  // of the write alone: the read is under way
     net::async_write(stream_, bytes, [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
       self->writing_ = false;
@@ -264,6 +280,25 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
       if (code == beast::error::timeout) ++self->service_.counters.cut_streams;
       code ? self->end_stream() : self->pump();
     });
+  }
+
+  std::vector<net::const_buffer> bytes_of_pieces() {
+    std::vector<net::const_buffer> out;
+    sizes_.clear();
+    for (const auto& piece : pieces_) {
+      if (chunked_) out.push_back(net::buffer(sizes_.emplace_back(fmt::format("{:x}\r\n", piece->size()))));
+      out.push_back(net::buffer(*piece));
+      if (chunked_) out.push_back(net::buffer(kLineEnd.data(), kLineEnd.size()));
+    }
+    return out;
+  }
+
+  void write_end() {
+    static constexpr std::string_view kEnd = "0\r\n\r\n";
+    writing_ = true;
+    lowest().expires_after(options().write_timeout);
+    net::async_write(stream_, net::buffer(kEnd.data(), kEnd.size()),
+                     [self = this->shared_from_this()](const ErrorCode&, std::size_t) { self->end_stream(); });
   }
 
   void end_stream() {
@@ -317,7 +352,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool replying_ = false;
   bool streaming_ = false;
   bool writing_ = false;  ///< a piece of a stream
+  bool chunked_ = false;  ///< the stream
   std::vector<std::shared_ptr<const std::string>> pieces_;
+  std::deque<std::string> sizes_;  ///< of the pieces, as chunks say them: they stay where they are
   std::atomic<bool> draining_{false};
 };
 

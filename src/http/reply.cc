@@ -93,7 +93,7 @@ std::string head_of(const Response& response, const Headers& common, After after
   const bool bodiless = response.status == 204 || response.status == 304;  // these never have one (RFC 9110, 8.6)
   if (!bodiless) {
     if (!response.content_type.empty()) out += fmt::format("Content-Type: {}\r\n", response.content_type);
-    // A reply that goes on ends with its connection (RFC 9112, 6.3).
+    // A reply that goes on comes in chunks, or ends with its connection (RFC 9112, 6.3).
     if (!response.stream) out += fmt::format("Content-Length: {}\r\n", body_of(response).size());
   }
   if (after == After::Close) out += "Connection: close\r\n";
