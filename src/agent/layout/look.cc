@@ -19,6 +19,10 @@ std::string who(const Workload& workload) { return workload.pod.empty() ? "" : w
 
 /// What the kubelet cannot tell, nobody may take for idle.
 std::string holders_unknown(const Observation& seen, const gpu::Device& device) {
+  if (!seen.sessions_known())
+    return "it is not known which processes run on this node, so nothing is taken away: give this program the host's "
+           "PID "
+           "namespace (hostPID: true)";
   if (!seen.kubernetes) return {};
   const AllocationState& state = seen.allocations;
   if (!state.known || !state.problem.empty())
