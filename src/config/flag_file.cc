@@ -10,9 +10,11 @@ namespace tessera::config {
 
 Result<void> apply_flag_file(const std::string& path, const std::vector<CLI::Option*>& options) {
   std::map<std::string, CLI::Option*> known;
-  for (auto* option : options)
+  for (auto* option : options) {
+    if (option->get_lnames().empty()) continue;
     if (const auto& name = option->get_lnames().front(); name != "help" && name != "version" && name != "config")
       known.emplace(camel_case(name), option);
+  }
   std::vector<std::string_view> keys;
   for (const auto& [key, option] : known) keys.push_back(key);
 

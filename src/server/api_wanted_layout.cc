@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/text.h"
 #include "fleet/inventory/catalogue.h"
@@ -19,16 +22,9 @@ namespace {
 
 constexpr std::size_t kMostProfiles = 16;
 constexpr Milliseconds kLongestWait{60'000};
+constexpr std::size_t kLongestReport = 1U << 20U;  // sixteen devices with their profiles are a tenth of it
 
 using Outcome = std::variant<Changed, Problem>;
-
-http::Response json_reply(const http::Request& request, const Json& value) {
-  http::Response out;
-  out.content_type = "application/json";
-  out.body = json_text(value);
-  out.headers.emplace_back("X-Request-Id", request_id(request));
-  return out;
-}
 
 /// `["H100_2G20GB"]`, or the same as `profiles` of an object with `dryRun`.
 struct Wish {
@@ -133,74 +129,94 @@ std::variant<Planned, Problem> plan(const FoundDevice& found, const Wish& wish, 
   return out;
 }
 
-/// The device that a request is about, as it is known now.
-std::optional<FoundDevice> device_of(const Published& known, Query& query) {
+/// What an earlier wish has made or was to take away is nobody else's, though the inventory does not show it yet.
+void add_own_work(std::vector<store::WantedInstance>& planned_from, const store::WantedLayout& before) {
+  for (const auto* instances : {&before.instances, &before.planned_from})
+    for (const store::WantedInstance& one : *instances)
+      if (std::ranges::find(planned_from, one) == planned_from.end()) planned_from.push_back(one);
+}
+
+/// The device that a request is about, and what it stands in.
+struct Asked {
+  std::shared_ptr<const Published> known;
+  FoundDevice found;
+};
+/// Or the reply that there is none. What else the query may have has been read.
+std::variant<Asked, http::Response> device_of(const Latest<Published>& fleet, Query& query) {
+  auto known = fleet.get();
+  if (!known) return starting(query.request());
   const auto cluster = query.text("cluster");
-  if (!query.finish()) return std::nullopt;
-  return find_device(*known.view, query, query.path("deviceId"), cluster);
+  if (!query.finish()) return reply(*query.problem(), query.request());
+  auto found = find_device(*known->view, query, query.path("deviceId"), cluster);
+  if (!found) return reply(*query.problem(), query.request());
+  return Asked{std::move(known), *std::move(found)};
+}
+
+/// What the layout of a node's key is asked by: nodes have names of their own within a cluster.
+std::string key_name_of(const std::string& cluster, const std::string& node) {
+  return cluster == "default" ? node : cluster + '/' + node;
 }
 
 class Routes {
  public:
-  Routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts)
-      : fleet_(fleet), access_(access), layouts_(layouts) {}
+  Routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts, bool enabled)
+      : fleet_(fleet), access_(access), layouts_(layouts), enabled_(enabled) {}
 
   http::Response want(const http::Request& request) const {
     if (auto refused = refused_body(request)) return *std::move(refused);
+    if (!enabled_)
+      return reply({403, "disabled", "gpu.management.mig.enabled is false: no device is cut by this server"}, request);
     Query query(request);
     const bool dry_run = query.flag("dryRun").value_or(false);
-    const auto known = fleet_.get();
-    if (!known) return starting(request);
-    const auto found = device_of(*known, query);
-    if (!found) return reply(*query.problem(), request);
+    auto asked = device_of(fleet_, query);
+    if (auto* refused = std::get_if<http::Response>(&asked)) return std::move(*refused);
+    const FoundDevice& found = std::get<Asked>(asked).found;
     const auto wish = read_wish(request, dry_run);
     if (!wish) return reply({400, "invalid-parameter", wish.error().what}, request);
-    auto planned = plan(*found, *wish, request);
+    if (!wish->dry_run) return want(request, found, *wish);
+    auto planned = plan(found, *wish, request);
     if (const auto* problem = std::get_if<Problem>(&planned)) return reply(*problem, request);
-    Planned& of = std::get<Planned>(planned);
-    if (wish->dry_run) return json_reply(request, of.shown);
-    const std::string object = "device:" + of.layout.device_uuid;
-    bool made = false;
-    http::Response out =
-        access_.changes().make(request, "layout.want", object, [&](store::Database& database) -> Result<Outcome> {
-          of.layout.generation = TRY(store::want_layout(database, of.layout));
-          of.shown["generation"] = of.layout.generation;
-          made = true;
-          return Outcome(Changed{202, object, json_text(of.shown), request.path, json_text(of.shown)});
-        });
-    if (made && out.status == 202) layouts_.want(of.layout);
-    return out;
+    return json_reply(request, std::get<Planned>(planned).shown);
   }
 
   http::Response forget(const http::Request& request) const {
     Query query(request);
-    const auto known = fleet_.get();
-    if (!known) return starting(request);
-    const auto found = device_of(*known, query);
-    if (!found) return reply(*query.problem(), request);
-    const std::string cluster = found->node->cluster, uuid = found->device->facts->uuid;
+    const auto cluster = query.text("cluster");
+    const auto gone = layouts_.of_device(request.param("deviceId"), cluster);  // of which the view may know no more
+    std::string of_cluster = gone ? gone->cluster : "", uuid = gone ? gone->device_uuid : "";
+    if (!gone) {
+      auto asked = device_of(fleet_, query);
+      if (auto* refused = std::get_if<http::Response>(&asked)) return std::move(*refused);
+      const FoundDevice& found = std::get<Asked>(asked).found;
+      of_cluster = found.node->cluster;
+      uuid = found.device->facts->uuid;
+    } else if (!query.finish()) {
+      return reply(*query.problem(), request);
+    }
+    const std::lock_guard lock(*changing_);
+    bool made = false;
     http::Response out = access_.changes().make(
         request, "layout.forget", "device:" + uuid, [&](store::Database& database) -> Result<Outcome> {
-          if (!TRY(store::forget_wanted_layout(database, cluster, uuid)))
+          if (!TRY(store::forget_wanted_layout(database, of_cluster, uuid)))
             return Outcome(Problem{404, "not-found", fmt::format("nothing is wanted of device {}", uuid)});
+          made = true;
           return Outcome(Changed{204, "device:" + uuid, "{}"});
         });
-    if (out.status == 204) layouts_.forget(cluster, uuid);
+    if (made && out.status == 204) layouts_.forget(of_cluster, uuid);
     return out;
   }
 
   http::Response show(const http::Request& request) const {
     Query query(request);
-    const auto known = fleet_.get();
-    if (!known) return starting(request);
-    const auto found = device_of(*known, query);
-    if (!found) return reply(*query.problem(), request);
-    const fleet::DeviceFacts& facts = *found->device->facts;
-    const auto wanted = layouts_.of(found->node->cluster, facts.uuid);
-    const auto report = layouts_.report_of(found->node->cluster, facts.uuid);
-    Json out = {{"deviceId", fleet::device_id(found->node->name, facts.index)},
+    auto asked = device_of(fleet_, query);
+    if (auto* refused = std::get_if<http::Response>(&asked)) return std::move(*refused);
+    const FoundDevice& found = std::get<Asked>(asked).found;
+    const fleet::DeviceFacts& facts = *found.device->facts;
+    const auto wanted = layouts_.of(found.node->cluster, facts.uuid);
+    const auto report = layouts_.report_of(found.node->cluster, facts.uuid);
+    Json out = {{"deviceId", fleet::device_id(found.node->name, facts.index)},
                 {"deviceUuid", facts.uuid},
-                {"cluster", found->node->cluster},
+                {"cluster", found.node->cluster},
                 {"wanted", nullptr},
                 {"reported", nullptr}};
     if (wanted)
@@ -219,34 +235,66 @@ class Routes {
 
   http::Response ask(const http::Request& request) const {
     const std::string node(request.param("node"));
-    const Viewer& viewer = viewer_of(request);
-    if (viewer.scopes.has(Scope::Node) && !viewer.scopes.has(Scope::Admin) && viewer.name != node)
-      return reply({403, "another-node",
-                    fmt::format("{} is the key of node '{}': it is told nothing of node '{}'", viewer.caller,
-                                viewer.name, valid_utf8(node))},
-                   request);
-    if (auto refused = refused_body(request)) return *std::move(refused);
     Query query(request);
     const std::string cluster = query.text("cluster").value_or("default");
+    const Viewer& viewer = viewer_of(request);
+    if (!viewer.scopes.has(Scope::Admin) && viewer.name != key_name_of(cluster, node))
+      return reply({403, "another-node",
+                    fmt::format("{} has the name '{}': node '{}' of cluster '{}' is told by the key named '{}' alone",
+                                viewer.caller, viewer.name, valid_utf8(node), valid_utf8(cluster),
+                                valid_utf8(key_name_of(cluster, node)))},
+                   request);
+    if (auto refused = refused_body(request, kLongestReport)) return *std::move(refused);
     const Milliseconds wait = query.duration("wait").value_or(Milliseconds(0));
     if (wait > kLongestWait) query.fault("wait", "60s at most");
     if (!query.finish()) return reply(*query.problem(), request);
+    const auto known = fleet_.get();
+    if (!known) return starting(request);
+    if (std::ranges::none_of(known->view->nodes, [&](const auto& one) { return one->cluster == cluster; }))
+      return reply({409, "unknown-cluster",
+                    fmt::format("nothing has been told of a cluster '{}': name the one that the node's metrics carry",
+                                valid_utf8(cluster))},
+                   request);
     auto reports = read_reports(request.body, now_epoch_ms());
     if (!reports) return reply({400, "invalid-parameter", reports.error().what}, request);
     return layouts_.ask(cluster, node, *std::move(reports), wait);
   }
 
  private:
+  http::Response want(const http::Request& request, const FoundDevice& found, const Wish& wish) const {
+    const std::string object = "device:" + found.device->facts->uuid;
+    const std::lock_guard lock(*changing_);
+    std::optional<store::WantedLayout> made;
+    http::Response out =
+        access_.changes().make(request, "layout.want", object, [&](store::Database& database) -> Result<Outcome> {
+          auto planned = plan(found, wish, request);
+          if (auto* problem = std::get_if<Problem>(&planned)) return Outcome(std::move(*problem));
+          Planned& of = std::get<Planned>(planned);
+          if (const auto before = layouts_.of(of.layout.cluster, of.layout.device_uuid))
+            add_own_work(of.layout.planned_from, *before);
+          of.layout.generation = TRY(store::want_layout(database, of.layout));
+          of.shown["generation"] = of.layout.generation;
+          made = of.layout;
+          const std::string shown = json_text(of.shown);
+          return Outcome(Changed{202, object, shown, request.path, shown});
+        });
+    if (made && out.status == 202) layouts_.want(*std::move(made));
+    return out;
+  }
+
   const Latest<Published>& fleet_;
   Access& access_;
   WantedLayouts& layouts_;
+  const bool enabled_;
+  /// What is in the database and what agents are told change in one order.
+  const std::unique_ptr<std::mutex> changing_ = std::make_unique<std::mutex>();
 };
 
 }  // namespace
 
 std::vector<http::Route> wanted_layout_routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts,
-                                              const std::string& api) {
-  const auto routes = std::make_shared<const Routes>(fleet, access, layouts);
+                                              bool enabled, const std::string& api) {
+  const auto routes = std::make_shared<const Routes>(fleet, access, layouts, enabled);
   const std::string mig = api + "/gpu/devices/{deviceId}/mig";
   using http::Request;
   return {{"GET", mig, [routes](const Request& r) { return routes->show(r); }},

@@ -11,8 +11,8 @@
 
 namespace tessera::server {
 
-/// All of what is given outlives the routes.
+/// All of what is given outlives the routes. Not `enabled`: what is wanted may be taken back, and nothing else.
 std::vector<http::Route> wanted_layout_routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts,
-                                              const std::string& api);
+                                              bool enabled, const std::string& api);
 
 }  // namespace tessera::server

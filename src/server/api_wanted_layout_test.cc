@@ -51,13 +51,15 @@ struct WantedLayoutRoutes : testing::Test {
   }
 
   http::Response ask(const std::string& method, const std::string& path, const std::string& body = "",
-                     const std::string& query = "", const std::shared_ptr<const Viewer>& viewer = nullptr) {
+                     const std::string& query = "", const std::shared_ptr<const Viewer>& viewer = nullptr,
+                     const std::vector<std::pair<std::string, std::string>>& more = {}) {
     http::Request request;
     request.method = method;
     request.path = "/api" + path;
     request.query = query;
     request.body = body;
     request.headers = {{"Content-Type", "application/json"}};
+    request.headers.insert(request.headers.end(), more.begin(), more.end());
     if (viewer) request.caller = std::make_shared<const Caller>(Caller{viewer, {}});
     auto match = std::get<http::Router::Match>(router->find(method, request.path));
     request.params = match.params;
@@ -74,8 +76,8 @@ struct WantedLayoutRoutes : testing::Test {
   std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
   std::unique_ptr<Access> access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
   WantedLayouts layouts{0, {}};
-  std::unique_ptr<http::Router> router =
-      std::make_unique<http::Router>(must(http::Router::build(wanted_layout_routes(fleet, *access, layouts, "/api"))));
+  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(
+      must(http::Router::build(wanted_layout_routes(fleet, *access, layouts, true, "/api"))));
 };
 
 TEST_F(WantedLayoutRoutes, PlanKeepsWhatIsHeldAndChangesNothing) {
@@ -116,6 +118,35 @@ TEST_F(WantedLayoutRoutes, AWishIsKeptToldReportedAndTakenBack) {
   EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig").status, 404);
 }
 
+TEST_F(WantedLayoutRoutes, WhatAnEarlierWishMadeIsNobodyElses) {
+  ASSERT_EQ(want(R"(["H100_2G20GB","H100_3G40GB"])").status, 202);
+  ASSERT_EQ(want(R"(["H100_2G20GB","H100_2G20GB"])").status, 202) << "before the inventory shows the first";
+  const Json document = Json::parse(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})").body);
+  EXPECT_EQ(document["devices"][0]["plannedFrom"],
+            Json::parse(R"([{"profile":"2g.20gb","start":0,"size":2},{"profile":"1g.10gb","start":2,"size":1},
+                            {"profile":"3g.40gb","start":4,"size":4}])"));
+}
+
+TEST_F(WantedLayoutRoutes, AWishIsTakenBackOfADeviceThatHasLeft) {
+  ASSERT_EQ(want(R"(["H100_2G20GB"])").status, 202);
+  Published none;
+  none.view = std::make_shared<const fleet::View>();
+  fleet.publish(std::move(none));
+  EXPECT_EQ(want(R"(["H100_2G20GB"])").status, 404);
+  EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig", "", "cluster=another").status, 404);
+  EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig").status, 204);
+  EXPECT_FALSE(layouts.of("default", "GPU-a1"));
+}
+
+TEST_F(WantedLayoutRoutes, ARepetitionOfATakingBackTakesNothingNewerBack) {
+  const std::vector<std::pair<std::string, std::string>> once = {{"Idempotency-Key", "k1"}};
+  ASSERT_EQ(want(R"(["H100_2G20GB"])").status, 202);
+  EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig", "", "", nullptr, once).status, 204);
+  ASSERT_EQ(want(R"(["H100_2G20GB"])").status, 202);
+  EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig", "", "", nullptr, once).status, 204) << "the kept reply";
+  EXPECT_FALSE(shown()["wanted"].is_null());
+}
+
 TEST_F(WantedLayoutRoutes, SaysWhyNot) {
   const struct {
     const char* device;
@@ -146,6 +177,8 @@ TEST_F(WantedLayoutRoutes, ANodeHasItsOwnKey) {
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, AllOf(HasSubstr("w-1"), HasSubstr("w-2")));
   EXPECT_EQ(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})", "wait=2h", viewer).status, 400);
+  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})", "cluster=b", viewer).status, 403);
+  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", R"({"devices":[]})", "cluster=b").status, 409) << "nobody knows it";
 }
 
 }  // namespace

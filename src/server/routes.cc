@@ -109,9 +109,9 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
 namespace {
 
 /// What changes something is the leader's alone.
-void leave_to_leader(std::vector<http::Route>& routes, const Leadership& leadership) {
+void leave_to_leader(std::vector<http::Route>& routes, const Leadership& leadership, bool reading_too = false) {
   for (http::Route& route : routes) {
-    if (route.method == "GET") continue;
+    if (route.method == "GET" && !reading_too) continue;
     route.handle = [&leadership, handle = std::move(route.handle)](const http::Request& request) {
       auto refused = leadership.refusal(request);
       return refused ? *std::move(refused) : handle(request);
@@ -154,9 +154,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
-  for (http::Route& one : wanted_layout_routes(told.fleet, told.access, told.layouts, api))
-    out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
+  // What agents report is told to the leader, which alone knows how far they are.
+  auto layouts = wanted_layout_routes(told.fleet, told.access, told.layouts, told.mig_enabled, api);
+  leave_to_leader(layouts, told.leadership, true);
+  for (http::Route& one : layouts) out.push_back(std::move(one));
   for (http::Route& one : sign_in_routes(told.access, context_path)) out.push_back(std::move(one));
   const std::string engine = context_path + "/prometheus";
   for (const char* method : {"GET", "POST"}) {

@@ -45,6 +45,7 @@ struct Told {
   std::vector<std::string> profiles{};           ///< that are active
   bool enabled = true;                           ///< gpu.management.enabled: whether samples are taken
   std::span<const WebFile> web{};                ///< the dashboard
+  bool mig_enabled = true;                       ///< gpu.management.mig.enabled: whether layouts may be wanted
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

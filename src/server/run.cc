@@ -283,7 +283,9 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
   Events events(fleet, is_started);
   Proxy proxy(proxy_options(settings));
-  WantedLayouts layouts(epoch, TRY(store::wanted_layouts(database)), TRY(store::last_layout_generation(database)));
+  WantedLayouts layouts(
+      epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
+      TRY(store::last_layout_generation(database)));
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
@@ -307,7 +309,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   url.substr(0, url.find(':')),
                   settings.profiles,
                   settings.enabled,
-                  web_files()};
+                  web_files(),
+                  settings.mig_enabled};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

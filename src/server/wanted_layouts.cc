@@ -11,6 +11,7 @@ namespace tessera::server {
 namespace {
 
 constexpr std::size_t kLongestDocument = 1U << 20U;
+constexpr std::size_t kMostWaiting = 1'000;  // each is a connection; beyond that nodes are answered at once
 
 http::Response of_text(std::string text) {
   http::Response out;
@@ -47,7 +48,8 @@ void WantedLayouts::want(store::WantedLayout layout) {
   const std::lock_guard lock(mutex_);
   const Key node{layout.cluster, layout.node};
   Key key{layout.cluster, layout.device_uuid};
-  generation_ = std::max(generation_, layout.generation);
+  if (layout.generation < generation_) return;
+  generation_ = layout.generation;
   wanted_.insert_or_assign(std::move(key), std::move(layout));
   answer(node);
 }
@@ -68,6 +70,14 @@ std::optional<store::WantedLayout> WantedLayouts::of(std::string_view cluster, s
   return found == wanted_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<store::WantedLayout> WantedLayouts::of_device(std::string_view uuid,
+                                                            const std::optional<std::string>& cluster) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(
+      wanted_, [&](const auto& one) { return one.first.second == uuid && (!cluster || one.first.first == *cluster); });
+  return found == wanted_.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::optional<LayoutReport> WantedLayouts::report_of(std::string_view cluster, std::string_view device_uuid) const {
   const std::lock_guard lock(mutex_);
   const auto found = reports_.find(Key(cluster, device_uuid));
@@ -82,13 +92,23 @@ http::Response WantedLayouts::ask(const std::string& cluster, const std::string&
     if (const auto found = wanted_.find(Key(cluster, one.device_uuid));
         found != wanted_.end() && found->second.node == node)
       reports_.insert_or_assign(found->first, std::move(one));
-  if (is_news(key) || wait <= Milliseconds(0)) return of_text(document(key));
+  make_room(key);
+  if (is_news(key) || wait <= Milliseconds(0) || waiting_.size() >= kMostWaiting) return of_text(document(key));
   http::Response out;  // its head goes out now: what is wanted, or nothing, follows
   out.content_type = "application/json";
   out.stream = std::make_shared<http::Stream>(kLongestDocument);
   waiting_.push_back({key, std::chrono::steady_clock::now() + wait, out.stream});
+  ++asked_;
   changed_.notify_one();
   return out;
+}
+
+/// A node waits once: one that asks again has given up its last question. Who has gone waits no longer.
+void WantedLayouts::make_room(const Key& node) {
+  std::erase_if(waiting_, [&](const Waiting& one) {
+    if (one.node == node) one.reply->close();
+    return one.node == node || one.reply->state() != http::Stream::State::Open;
+  });
 }
 
 bool WantedLayouts::is_news(const Key& node) const {
@@ -97,7 +117,8 @@ bool WantedLayouts::is_news(const Key& node) const {
     if (Key(layout.cluster, layout.node) != node) return false;
     const auto told = reports_.find(key);
     if (told == reports_.end() || told->second.generation < layout.generation) return true;
-    return told->second.state == "working" || told->second.state == "waiting";  // it asks again in its own time
+    // Who is not through with it asks again in its own time.
+    return told->second.state != "done" && told->second.state != "failed" && told->second.state != "dry-run";
   });
 }
 
@@ -123,8 +144,8 @@ void WantedLayouts::answer_late(const std::stop_token& stop) {
     if (first == waiting_.end()) {
       changed_.wait(lock, stop, [this] { return !waiting_.empty(); });
     } else if (const SteadyTime until = first->until; until > std::chrono::steady_clock::now()) {
-      const std::size_t known = waiting_.size();
-      changed_.wait_until(lock, stop, until, [&] { return waiting_.size() > known; });
+      const std::uint64_t known = asked_;
+      changed_.wait_until(lock, stop, until, [&] { return asked_ > known; });
     } else {
       // The document is told again in good time, so that it does not end while its node waits.
       finish(*first->reply, document(first->node));

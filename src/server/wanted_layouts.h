@@ -4,7 +4,6 @@
 // is kept here until it tells more.
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,12 +44,14 @@ class WantedLayouts {
   WantedLayouts(const WantedLayouts&) = delete;
   WantedLayouts& operator=(const WantedLayouts&) = delete;
 
-  /// It is in the database: from now on it is told to its node.
+  /// It is in the database: from now on it is told to its node, unless a newer one is already.
   void want(store::WantedLayout layout);
   /// Nothing is wanted of the device any longer.
   void forget(std::string_view cluster, std::string_view device_uuid);
 
   std::optional<store::WantedLayout> of(std::string_view cluster, std::string_view device_uuid) const;
+  /// Likewise by UUID, in any cluster where none is named: a device may have left the view.
+  std::optional<store::WantedLayout> of_device(std::string_view uuid, const std::optional<std::string>& cluster) const;
   std::optional<LayoutReport> report_of(std::string_view cluster, std::string_view device_uuid) const;
 
   /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
@@ -66,6 +67,7 @@ class WantedLayouts {
     std::shared_ptr<http::Stream> reply;
   };
 
+  void make_room(const Key& node);
   std::string document(const Key& node) const;
   bool is_news(const Key& node) const;
   void answer(const Key& node);
@@ -77,6 +79,7 @@ class WantedLayouts {
   std::int64_t generation_;                    // guarded by mutex_: of documents, which never goes back
   std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
   std::vector<Waiting> waiting_;               // guarded by mutex_
+  std::uint64_t asked_ = 0;                    // guarded by mutex_: that began to wait
   std::condition_variable_any changed_;
   std::jthread thread_;  ///< last: it uses all of the above
 };

@@ -37,8 +37,9 @@ TEST(WantedLayouts, AreToldAtOnceWhereTheyAreNews) {
   const Json told = Json::parse(reply.body);
   EXPECT_EQ(told["node"], "worker-01");
   EXPECT_EQ(told["epoch"], 7);
-  EXPECT_EQ(told["generation"], 3);
+  EXPECT_EQ(told["generation"], 4) << "of all nodes";
   ASSERT_EQ(told["devices"].size(), 1U);
+  EXPECT_EQ(told["devices"][0]["generation"], 3);
   EXPECT_EQ(told["devices"][0]["instances"], Json::parse(R"([{"profile":"2g.20gb","start":0,"size":2}])"));
   EXPECT_EQ(told["devices"][0]["plannedFrom"], Json::parse(R"([{"profile":"1g.10gb","start":4,"size":1}])"));
   EXPECT_LT(told["issuedAt"].get<std::string>(), told["expiresAt"].get<std::string>());
@@ -65,11 +66,11 @@ TEST(WantedLayouts, AreWaitedForAndToldWhenTheyCome) {
 
 TEST(WantedLayouts, AreToldAtOnceToWhoIsNotThroughWithThem) {
   WantedLayouts layouts(1, {wish("GPU-1", 3)});
-  for (const char* state : {"working", "waiting"})
+  for (const char* state : {"working", "waiting", "hands-off"})
     EXPECT_FALSE(
         layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = state}}, kLong).stream)
         << state;
-  for (const char* state : {"done", "failed", "dry-run", "hands-off"})
+  for (const char* state : {"done", "failed", "dry-run"})
     EXPECT_TRUE(
         layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = state}}, kLong).stream)
         << state;
@@ -81,6 +82,28 @@ TEST(WantedLayouts, AreToldAgainBeforeTheyEnd) {
   EXPECT_THAT(rest_of(layouts.ask("c", "worker-02", {}, Milliseconds(20))), IsEmpty());
 }
 
+TEST(WantedLayouts, AreWaitedForAsLongAsEachAskedFor) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  const auto first = layouts.ask("c", "worker-01", done("GPU-1", 3), kLong);
+  layouts.want(wish("GPU-1", 4));
+  rest_of(first);  // as many wait as before, and for another time
+  EXPECT_THAT(rest_of(layouts.ask("c", "worker-02", {}, Milliseconds(20))), IsEmpty());
+}
+
+TEST(WantedLayouts, KeepOneQuestionOfANodeAndNoneOfWhoHasGone) {
+  WantedLayouts layouts(1, {});
+  const auto first = layouts.ask("c", "worker-01", {}, kLong);
+  const auto gone = layouts.ask("c", "worker-02", {}, kLong);
+  gone.stream->leave();
+  const auto second = layouts.ask("c", "worker-01", {}, kLong);
+  EXPECT_THAT(rest_of(first), IsEmpty());
+  EXPECT_EQ(second.stream->state(), http::Stream::State::Open);
+  std::vector<http::Response> many;
+  for (int i = 0; i < 1'100; ++i) many.push_back(layouts.ask("c", "node-" + std::to_string(i), {}, kLong));
+  EXPECT_FALSE(many.back().stream) << "there is an end to how many wait";
+  EXPECT_TRUE(many.front().stream);
+}
+
 TEST(WantedLayouts, NeverGoBackInGeneration) {
   WantedLayouts layouts(1, {wish("GPU-1", 3), wish("GPU-2", 5)}, 7);
   const auto told = [&] {
@@ -89,6 +112,8 @@ TEST(WantedLayouts, NeverGoBackInGeneration) {
   EXPECT_EQ(told(), 7) << "a wish that was taken back had it";
   layouts.want(wish("GPU-2", 8));
   EXPECT_EQ(told(), 8);
+  layouts.want(wish("GPU-2", 6));
+  EXPECT_EQ(layouts.of("c", "GPU-2")->generation, 8) << "an older wish that comes late";
   layouts.forget("c", "GPU-2");
   EXPECT_EQ(told(), 8);
 }

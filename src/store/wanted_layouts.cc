@@ -62,9 +62,7 @@ Result<bool> forget_wanted_layout(Database& database, std::string_view cluster, 
   const std::vector<Value> key = {std::string(cluster), std::string(device_uuid)};
   TRY(database.each("SELECT generation FROM wanted_layout WHERE cluster = ? AND device_uuid = ?", key,
                     [&](const Row&) { there = true; }));
-  if (there)
-    TRY(database.run("DELETE FROM wanted_layout WHERE cluster = ? AND device_uuid = ?",
-                     {std::string(cluster), std::string(device_uuid)}));
+  if (there) TRY(database.run("DELETE FROM wanted_layout WHERE cluster = ? AND device_uuid = ?", key));
   return there;
 }
 

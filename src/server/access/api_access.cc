@@ -50,14 +50,6 @@ std::string key_etag(const HeldKey& key) {
   return etag_of(json_text(shown));
 }
 
-http::Response json_reply(const http::Request& request, const Json& value) {
-  http::Response out;
-  out.content_type = "application/json";
-  out.body = json_text(value);
-  out.headers.emplace_back("X-Request-Id", request_id(request));
-  return out;
-}
-
 Problem no_key(std::string_view id) {
   return {404, "not-found", fmt::format("no API key has the id '{}'; /access/keys lists them", valid_utf8(id))};
 }
