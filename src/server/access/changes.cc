@@ -58,7 +58,8 @@ http::Response Changes::make(const http::Request& request, std::string_view acti
         request);
   store::AuditEntry entry = entry_of(request, action);
   const std::string caller = viewer_of(request).caller;
-  const std::string hash = sha256_hex(fmt::format("{} {}?{}\n{}", request.method, request.path, request.query, request.body));
+  const std::string hash =
+      sha256_hex(fmt::format("{} {}?{}\n{}", request.method, request.path, request.query, request.body));
   std::optional<Problem> refused;
   http::Response out;
   const std::lock_guard lock(mutex_);
