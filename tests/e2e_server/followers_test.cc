@@ -30,7 +30,7 @@ int follow(const std::string& address, int receive) {
   to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-  constexpr std::string_view kAsk = "GET /k8s-monitor/api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+  constexpr std::string_view kAsk = "GET /k8s-monitor/api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
   EXPECT_EQ(::send(fd, kAsk.data(), kAsk.size(), MSG_NOSIGNAL), std::ssize(kAsk));
   return fd;
 }
