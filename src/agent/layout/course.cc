@@ -54,7 +54,7 @@ void Course::take_nothing() {
   std::erase_if(settled_, [](const auto& entry) { return !entry.second.holds; });
 }
 
-void Course::drop(std::string why) {
+void Course::drop(const std::string& why) {
   if (!document_) return;
   document_.reset();
   for (auto& [uuid, report] : reports_) {

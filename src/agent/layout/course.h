@@ -71,7 +71,7 @@ class Course {
   Report report_of(const DeviceState& device, const WantedDevice& wanted, SteadyTime now, EpochMs wall);
   void look_without_document(std::span<const DeviceState> devices);
   void report_refusal(std::span<const DeviceState> devices);
-  void drop(std::string why);
+  void drop(const std::string& why);
 
   CourseOptions options_;
   std::optional<Document> document_;
