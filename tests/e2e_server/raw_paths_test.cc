@@ -27,7 +27,8 @@ std::string reply_to(const std::string& address, const std::string& target, cons
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
   const std::string shown = key.empty() ? "" : "Authorization: Bearer " + key + "\r\n";
-  const std::string asked = fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}Connection: close\r\n\r\n", target, shown);
+  const std::string asked =
+      fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}Connection: close\r\n\r\n", target, shown);
   EXPECT_EQ(::send(fd, asked.data(), asked.size(), MSG_NOSIGNAL), std::ssize(asked));
   std::string out;
   char buffer[16U << 10U];
