@@ -152,7 +152,7 @@ std::variant<Asked, http::Response> device_of(const Latest<Published>& fleet, Qu
   return Asked{std::move(known), *std::move(found)};
 }
 
-/// What the layout of a node's key is asked by: nodes have names of their own within a cluster.
+/// The name of the key by which a node's layout is asked: nodes have names of their own within a cluster.
 std::string key_name_of(const std::string& cluster, const std::string& node) {
   return cluster == "default" ? node : cluster + '/' + node;
 }

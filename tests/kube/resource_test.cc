@@ -37,6 +37,14 @@ class ClusterResource : public OnCluster {
   static void TearDownTestSuite() {
     if (auto* cluster = ControlPlane::shared()) cluster->done({"delete", "crd", "gpumonitors.tessera.dev"});
   }
+  /// Applies a resource with this spec, which the server must refuse in these words.
+  void is_refused(const char* how, const char* spec, const char* says) {
+    const Finished refused = cluster().kubectl(
+        {"apply", how, "-f", "-"},
+        fmt::format("{{apiVersion: tessera.dev/v1alpha1, kind: GpuMonitor, metadata: {{name: bad}}, spec: {}}}", spec));
+    EXPECT_NE(refused.code, 0) << spec;
+    EXPECT_THAT(refused.output, testing::HasSubstr(says)) << spec;
+  }
   /// Applies a file with one GpuMonitor; what the server keeps of it must hold all that it says.
   void expect_kept(const fs::path& file) {
     SCOPED_TRACE(file.string());
@@ -77,14 +85,7 @@ TEST_F(ClusterResource, RefusesWhatCannotWork) {
       {"{server: {replicas: 99}}", "spec.server.replicas"},
       {"{features: {openAgent: {targets: [{type: PodMonitor}]}}}", "targetName"},
   };
-  for (const auto& c : kCases) {
-    const Finished refused = cluster().kubectl(
-        {"apply", "--validate=false", "-f", "-"},
-        fmt::format("{{apiVersion: tessera.dev/v1alpha1, kind: GpuMonitor, metadata: {{name: bad}}, spec: {}}}",
-                    c.spec));
-    EXPECT_NE(refused.code, 0) << c.spec;
-    EXPECT_THAT(refused.output, testing::HasSubstr(c.says)) << c.spec;
-  }
+  for (const auto& c : kCases) is_refused("--validate=false", c.spec, c.says);
 }
 
 /// One of each rule of the definition, which only CEL can tell.
@@ -130,14 +131,7 @@ TEST_F(ClusterResource, RefusesByItsRulesWithTheirMessages) {
       {"{remoteWrite: [{name: tessera-a, url: 'http://a'}]}",
        "remoteWrite: a name that begins with tessera- is the operator's own: choose another one"},
   };
-  for (const auto& c : kCases) {
-    const Finished refused = cluster().kubectl(
-        {"apply", "--server-side", "-f", "-"},
-        fmt::format("{{apiVersion: tessera.dev/v1alpha1, kind: GpuMonitor, metadata: {{name: bad}}, spec: {}}}",
-                    c.spec));
-    EXPECT_NE(refused.code, 0) << c.spec;
-    EXPECT_THAT(refused.output, testing::HasSubstr(c.says)) << c.spec;
-  }
+  for (const auto& c : kCases) is_refused("--server-side", c.spec, c.says);
 }
 
 TEST_F(ClusterResource, IsListedWithWhatItIsAbout) {

@@ -64,7 +64,7 @@ class Packing : public Policy {
     if (request.devices == 0) return {};
     const DeviceSet devices = best_fit(room, request);
     const int whole = static_cast<int>(room.whole_devices());
-    if (whole == room.devices) return {std::max(33 - whole, whole), devices};
+    if (whole == room.devices) return {33 - whole, devices};
     int free_percent = 0, opened = 0;
     for (unsigned i = 0; i < room.devices; ++i) {
       if ((devices >> i & 1U) == 0) continue;
