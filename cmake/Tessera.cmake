@@ -77,8 +77,9 @@ function(room name)
 endfunction()
 
 # room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e|kube] [TOGETHER word] SOURCES files...):
-# NAME_test, each TEST a ctest of its own. Those with the word in their name (in any case) share one, NAME/word: what
-# they need takes long to start.
+# NAME_test. Those of one process (unit) share a few processes, NAME/1of4: under a sanitizer a process takes longer to
+# start than most tests do. Of the others each TEST is a ctest of its own. Those with the word in their name (in any
+# case) are one, NAME/word: what they need takes long to start. tools/read_junit counts each TEST by itself.
 function(room_test name)
   if(NOT TESSERA_TESTS)
     return()
@@ -97,23 +98,43 @@ function(room_test name)
   if(NOT ROOM_LABEL)
     set(ROOM_LABEL unit)  # one only: gtest_discover_tests would take a second for a property's name
   endif()
-  set(apart "")
+  set(but_those "")
   if(ROOM_TOGETHER)
     string(SUBSTRING ${ROOM_TOGETHER} 1 -1 rest)  # Postgres or postgres: gtest's patterns know ?, and no more
-    set(apart TEST_FILTER "-*?${rest}*")
+    set(but_those -*?${rest}*)
     add_test(NAME ${name}/${ROOM_TOGETHER} COMMAND ${name}_test --gtest_filter=*?${rest}*)
     # They begin first, because they are the longest: at the end they would run alone.
-    # Skipped where the list of skipped tests is the last that is said: behind it those that failed would stand.
-    set_tests_properties(${name}/${ROOM_TOGETHER} PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL} COST 1000
-                         SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\] [^\n]*\n?$")
+    set_tests_properties(${name}/${ROOM_TOGETHER} PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL} COST 1000)
   endif()
-  gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ ${apart} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
   if(ROOM_LABEL STREQUAL unit)
+    room_shards(${name} ${ROOM_TIMEOUT} "${but_those}" ${ROOM_SOURCES})
     add_dependencies(unit_tests ${name}_test)
   else()
+    if(but_those)
+      set(but_those TEST_FILTER ${but_those})
+    endif()
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ ${but_those} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         PROPERTIES TIMEOUT ${ROOM_TIMEOUT} LABELS ${ROOM_LABEL})
     add_dependencies(e2e_tests ${name}_test)
   endif()
+endfunction()
+
+# Enough processes that two cores are busy to the end, the more the larger the room is.
+function(room_shards name timeout but_those)
+  list(LENGTH ARGN files)
+  math(EXPR shards "(${files} + 2) / 3")
+  if(shards GREATER 12)
+    set(shards 12)
+  endif()
+  math(EXPR last "${shards} - 1")
+  math(EXPR timeout "${timeout} * 5")
+  foreach(shard RANGE ${last})
+    math(EXPR number "${shard} + 1")
+    set(test ${name}/${number}of${shards})
+    add_test(NAME ${test} COMMAND ${name}_test --gtest_filter=*${but_those})
+    set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS unit
+                         ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard}")
+  endforeach()
 endfunction()
 
 # room_fuzz(NAME_fuzz [USES rooms...] [LIBS libraries...] SOURCES file): with libFuzzer, or with a plain main that replays tests/corpus/NAME_fuzz.
