@@ -1,5 +1,5 @@
-// The API's document as a stranger uses it: curl fetches it from a running server, then every GET that it names, and
-// what comes back is what it says.
+// The API's document as a stranger uses it: curl fetches it from a running server, then asks for everything that it
+// names, and what comes back is what it says.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,6 +41,8 @@ struct Reply {
   std::string status, type, body;
 };
 
+constexpr std::string_view kStream = "text/event-stream", kEngine = "/k8s-monitor/prometheus/";
+
 struct Contract : testing::Test {
   void SetUp() override {
     if (peer("curl").empty()) GTEST_SKIP() << "no curl on this machine";
@@ -60,13 +62,15 @@ struct Contract : testing::Test {
     check.emplace(*read);
   }
 
-  /// As `type`; empty: whatever the server likes.
-  Reply curl(const std::string& url, const std::string& type, const std::string& with) const {
+  /// As `type`; empty: whatever the server likes. `more`: words of the command.
+  Reply curl(const std::string& url, const std::string& type, const std::string& with,
+             const std::vector<std::string>& more = {}) const {
     const std::string file = (folder.path() / "body").string();
     std::vector<std::string> words{
         peer("curl"), "-s", "-g", "-m", "30", "-o", file, "-w", "%{http_code} %{content_type}"};
     if (!type.empty()) words.insert(words.end(), {"-H", "Accept: " + type});
     if (!with.empty()) words.insert(words.end(), {"-H", "Authorization: Bearer " + with});
+    words.insert(words.end(), more.begin(), more.end());
     words.push_back(url);
     const std::string said = run(words).output;
     const auto body = read_file(file, 64U << 20U);
@@ -83,16 +87,19 @@ struct Contract : testing::Test {
     EXPECT_EQ(path.find('{'), std::string::npos) << "no example for " << path;
     return at_root ? server.url(path) : server.api(path);
   }
-  std::vector<std::string> gets() const {
+  std::vector<std::string> paths_with(const std::string& method) const {
     std::vector<std::string> out;
     for (const auto& [path, item] : *check->at({"paths"}).entries())
-      if (item.find("get")) out.push_back(path);
+      if (item.find(method)) out.push_back(path);
     return out;
   }
-  /// Media types and schemas that a GET may answer with under a status; none where the document does not have it.
-  std::map<std::string, Node> documented(const std::string& path, const std::string& status) const {
+  std::vector<std::string> gets() const { return paths_with("get"); }
+  /// Media types and schemas that a request may be answered with under a status; none where the document does not have
+  /// it, or where it says that there is no body.
+  std::map<std::string, Node> documented(const std::string& path, const std::string& status,
+                                         const std::string& method = "get") const {
     std::map<std::string, Node> out;
-    const auto reply = check->at({"paths", path, "get", "responses"}).find(status);
+    const auto reply = check->at({"paths", path, method, "responses"}).find(status);
     if (!reply) return out;
     if (const auto content = check->resolved(*reply).find("content"))
       for (const auto& [type, media] : *content->entries()) out.emplace(type, *media.find("schema"));
@@ -109,13 +116,31 @@ struct Contract : testing::Test {
     EXPECT_THAT(check->wrong_in(body, schema), IsEmpty()) << path << ": " << reply.body;
   }
 
+  /// A request that changes something, and that its reply is one of the document's.
+  Reply change(const std::string& method, const std::string& path, const std::string& type, const std::string& body,
+               const std::string& with) const {
+    const std::string sent = (folder.path() / "sent").string();
+    EXPECT_TRUE(write_file_atomically(sent, body));
+    std::vector<std::string> more{"-X", method, "--data-binary", "@" + sent, "-H", "Content-Type: " + type};
+    const std::string engine = path.starts_with(kEngine) ? "?query=up&match[]=up&start=1&end=2&step=1" : "";
+    const Reply reply = curl(url_of(path) + engine, "", with, more);
+    const std::string what = method + " " + path + " " + body.substr(0, 60);
+    EXPECT_TRUE(check->at({"paths", path, lower(method), "responses"}).find(reply.status))
+        << what << " answers " << reply.status << ": " << reply.body;
+    const auto types = documented(path, reply.status, lower(method));
+    if (types.empty()) {
+      EXPECT_EQ(reply.body, "") << what;
+    } else {
+      hold(path, reply, types.begin()->first, types.begin()->second);
+    }
+    return reply;
+  }
+
   TempDir folder;
-  Server server;
+  Server server{"gpu: {management: {mig: {enabled: true}}}\n"};
   std::string key;
   std::optional<SchemaCheck> check;
 };
-
-constexpr std::string_view kStream = "text/event-stream", kEngine = "/k8s-monitor/prometheus/";
 
 TEST_F(Contract, EveryGetAnswersWhatTheDocumentSays) {
   std::set<std::string> held;
@@ -137,6 +162,51 @@ TEST_F(Contract, EveryGetAnswersWhatTheDocumentSays) {
   for (const char* list : {"/gpu/nodes", "/gpu/devices", "/gpu/instances", "/gpu/sessions", "/gpu/pods", "/gpu/health",
                            "/gpu/serving", "/access/keys", "/audit"})
     EXPECT_FALSE(Json::parse(curl(server.api(list), "", key).body)["items"].empty()) << list << ": nothing was held";
+}
+
+struct Change {
+  const char* method;
+  const char* path;
+  const char* type;
+  std::string body;
+  const char* status;
+};
+constexpr const char* kJson = "application/json";
+const std::string kEmptyWrite(1, '\0');  // no series, by snappy
+/// In their order: the key goes last.
+const std::vector<Change> kChanges = {
+    {"POST", "/write", "application/x-protobuf", kEmptyWrite, "204"},
+    {"POST", "/import/prometheus", "text/plain", "up 1\n", "204"},
+    {"POST", "/gpu/devices/{deviceId}/mig", kJson, R"({"profiles": ["2g.20gb"], "dryRun": true})", "200"},
+    {"POST", "/gpu/devices/{deviceId}/mig", kJson, R"(["H100_2G20GB", "H100_2G20GB"])", "202"},
+    {"DELETE", "/gpu/devices/{deviceId}/mig", kJson, "", "204"},
+    {"POST", "/access/keys", kJson, R"({"name": "w-1", "scopes": ["node"]})", "201"},
+    {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "204"},
+    {"POST", "/access/oidc/token", kJson, R"({"code": "c"})", "404"},
+    {"POST", "/k8s-monitor/prometheus/api/v1/query", "application/x-www-form-urlencoded", "", "404"},
+    {"POST", "/k8s-monitor/prometheus/api/v1/query_range", "application/x-www-form-urlencoded", "", "404"},
+    {"POST", "/k8s-monitor/prometheus/api/v1/series", "application/x-www-form-urlencoded", "", "404"},
+    {"POST", "/k8s-monitor/prometheus/api/v1/labels", "application/x-www-form-urlencoded", "", "404"},
+    {"POST", "/k8s-monitor/prometheus/api/v1/label/{name}/values", "application/x-www-form-urlencoded", "", "404"},
+    {"DELETE", "/access/keys/{id}", kJson, "", "204"},
+};
+
+TEST_F(Contract, EveryChangeAnswersWhatTheDocumentSays) {
+  std::set<std::pair<std::string, std::string>> asked;
+  std::string node_key;
+  for (const Change& one : kChanges) {
+    const bool of_node = std::string_view(one.path).starts_with("/nodes/");
+    // What no request can mean is refused before anything is done.
+    if (std::string_view(one.type) == kJson && !one.body.empty())
+      EXPECT_EQ(change(one.method, one.path, one.type, "]", key).status.substr(0, 1), "4") << one.path;
+    const Reply reply = change(one.method, one.path, one.type, one.body, of_node ? node_key : key);
+    EXPECT_EQ(reply.status, one.status) << one.method << ' ' << one.path << ": " << reply.body;
+    asked.emplace(lower(one.method), one.path);
+    if (std::string_view(one.path) == "/access/keys") node_key = Json::parse(reply.body).value("secret", "");
+  }
+  for (const char* method : {"POST", "put", "patch", "delete"})
+    for (const std::string& path : paths_with(method))
+      EXPECT_TRUE(asked.contains({method, path})) << method << ' ' << path << " has no example";
 }
 
 TEST_F(Contract, EventsAreAStream) {
