@@ -100,6 +100,10 @@ inline constexpr Described kIgnored{
      "exemplar and histogram, of a kind that is not kept."},
     "reason",
     "intake and keeper"};
+inline constexpr Described kClamped{{"tessera_server_values_clamped_total", Type::Counter, "values",
+                                     "Ratios above 1 and percentages above 100 that were taken as 1 and 100."},
+                                    "",
+                                    "the fleet"};
 inline constexpr Described kQueuedBytes{
     {"tessera_server_queued_bytes", Type::Gauge, "bytes", "Memory of what was accepted and is not yet in the fleet."},
     "",
@@ -252,6 +256,7 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kRefused,
                                     &kSamples,
                                     &kIgnored,
+                                    &kClamped,
                                     &kQueuedBytes,
                                     &kUsageRows,
                                     &kUsageTooLate,

@@ -94,6 +94,7 @@ void add_intake(Page& page, const IntakeStats& intake, const KeeperStats& keeper
               {"unknown_metric", keeper.ignored},
               {"exemplar", intake.exemplars},
               {"histogram", intake.histograms}});
+  append_single(page, catalog::kClamped.metric, number(keeper.clamped));
   append_single(page, catalog::kQueuedBytes.metric, number(keeper.queued_bytes));
   append_single(page, catalog::kUsageRows.metric, number(keeper.usage_rows));
   append_single(page, catalog::kUsageTooLate.metric, number(keeper.usage_too_late));

@@ -173,6 +173,27 @@ double factor_of(Scale scale) {
   return kFactors[static_cast<std::size_t>(scale)];
 }
 
+std::optional<double> most_of(Reading reading) {
+  switch (reading) {
+    case Reading::GraphicsEngineActiveRatio:
+    case Reading::SmActiveRatio:
+    case Reading::SmOccupancyRatio:
+    case Reading::TensorActiveRatio:
+    case Reading::DramActiveRatio:
+    case Reading::Fp64ActiveRatio:
+    case Reading::Fp32ActiveRatio:
+    case Reading::Fp16ActiveRatio:
+      return 1;
+    case Reading::GpuUtilPercent:
+    case Reading::MemoryCopyUtilPercent:
+    case Reading::EncoderUtilPercent:
+    case Reading::DecoderUtilPercent:
+      return 100;
+    default:
+      return std::nullopt;
+  }
+}
+
 bool is_per_instance(Reading reading) {
   switch (reading) {
     case Reading::MemoryTotalBytes:

@@ -44,6 +44,9 @@ enum class Origin : std::uint8_t { DcgmExporter, Agent };
 enum class Scale : std::uint8_t { One, Hundred, Thousand, Mebi, Millionth };
 double factor_of(Scale scale);
 
+/// 1 of a ratio, 100 of a percentage: what is told above it is taken as that. Absent of what has no such end.
+std::optional<double> most_of(gpu::Reading reading);
+
 struct Meaning {
   Says says = Says::Nothing;
   gpu::Reading reading{};  ///< of Says::Reading
