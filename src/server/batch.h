@@ -19,6 +19,14 @@ struct BatchSample {
   EpochMs time;
 };
 
+/// Where a server that led before had accepted a batch, and hands it over.
+struct OfAnother {
+  std::string journal;  ///< its id
+  bool last = false;    ///< it has no more
+  /// Nothing was counted between then and what this server was told first: what the batch tells lasts up to there.
+  bool direct = false;
+};
+
 struct Batch {
   wire::Protocol protocol = wire::Protocol::V1;
   std::string message;  ///< decompressed: labels of series that are new are read from it
@@ -28,6 +36,7 @@ struct Batch {
   std::size_t histograms = 0;
   std::uint64_t sequence = 0;  ///< its record in the journal
   EpochMs arrived = 0;         ///< the clock when it was put there
+  std::optional<OfAnother> of_another{};
 };
 
 /// What a request may hold.

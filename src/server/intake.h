@@ -53,13 +53,13 @@ class Intake {
   Result<Replayed> replay(journal::Sequence position);
 
   /// A record that another server had accepted: it is this one's when this returns. What cannot be read is left out.
-  Result<void> take_over(std::uint8_t kind, const std::string& body);
+  Result<void> take_over(const OfAnother& from, std::uint8_t kind, const std::string& body);
 
   IntakeStats stats() const;
   const Senders& senders() const { return senders_; }
 
  private:
-  Result<Batch> read_again(std::uint8_t kind, const std::string& body, EpochMs arrived) const;
+  Result<Batch> read_again(std::uint8_t kind, std::string_view body, EpochMs arrived) const;
   http::Response refuse(const http::Request& request, Refusal why, std::string detail);
   std::optional<http::Response> too_much(const http::Request& request);
   /// Kept and counted, or the reply that says why not.

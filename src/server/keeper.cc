@@ -5,15 +5,13 @@
 #include <utility>
 
 #include "base/log.h"
-#include "wire/series_walk.h"
-#include "wire/staleness.h"
 
 namespace tessera::server {
 namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kEpoch = 300s;  // how finely the index knows when a series was last seen
+constexpr auto kLookEvery = 300s;  // for what is to be forgotten
 constexpr EpochMs kArrivalEvery = 1'000;
 // A device's last_seen in the database may be behind by this much: what vanished while the server was down is missed by
 // what the journal tells of it, which is exact.
@@ -26,12 +24,6 @@ constexpr int kSessionsIntervals = 2;
 
 // Messages wait one after the other, so a few are enough; a large one is given back.
 constexpr std::size_t kSpare = 8, kMostSpare = 1U << 20U;
-
-constexpr std::size_t kAhead = 16;  // samples whose place in the index is on its way from memory
-
-/// In the index, slots of serving engines are told from those of the fleet by this bit.
-constexpr std::uint32_t kServing = 1U << 25U;
-static_assert(kServing * 2 > fleet::SeriesIndex::kSlots);
 
 std::string_view bounded_name(fleet::Bounded what) {
   constexpr std::array<std::string_view, fleet::kBounded> kNames = {"node", "device", "instance", "session"};
@@ -52,6 +44,8 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       fleet_(options_.fleet),
       serving_(options_.serving),
       cluster_nodes_(options_.cluster_nodes),
+      router_(fleet_, serving_, options_.max_series),
+      inheritance_(options_.fleet, fleet_),
       session_notes_(std::min(kSessionsEvery, kSessionsIntervals * options_.fleet.interval)),
       archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
       saved_(options_.resumed.progress),
@@ -117,14 +111,12 @@ KeeperStats Keeper::stats() const {
   return out;
 }
 
-std::uint32_t Keeper::epoch() const { return static_cast<std::uint32_t>((Clock::now() - started_) / kEpoch) + 1; }
-
 void Keeper::run(const std::stop_token& stop) {
   auto due = Clock::now() + options_.publish_every;
   auto save_at = Clock::now() + options_.save_every;
   const Milliseconds count_every = fleet::span_for(options_.fleet.interval);
   auto count_at = Clock::now() + count_every;
-  auto look = Clock::now() + kEpoch;
+  auto look = Clock::now() + kLookEvery;
   for (;;) {
     std::unique_lock lock(mutex_);
     queued_.wait_until(lock, stop, due, [this] { return !queue_.empty() || (caught_up_ && recalling_); });
@@ -156,11 +148,8 @@ void Keeper::run(const std::stop_token& stop) {
       if (now >= count_at) count_at = Clock::now() + count_every;
     }
     if (now >= look) {
-      look = now + kEpoch;
-      index_.drop_old(epoch(), static_cast<std::uint32_t>(options_.forget_series_after / kEpoch) + 1,
-                      [this](std::uint32_t slot) {
-                        (slot & kServing) != 0 ? serving_.forget(slot & ~kServing) : fleet_.forget(slot);
-                      });
+      look = now + kLookEvery;
+      router_.forget_silent(options_.forget_series_after);
       if (!recalling_ && !pending_)
         for (const auto& [cluster, uuid] : fleet_.drop_gone(clock_.now())) known_devices_.erase(cluster + '/' + uuid);
     }
@@ -197,50 +186,19 @@ void Keeper::end_recall() {
 }
 
 void Keeper::apply(const Batch& batch) {
-  const std::uint32_t now = epoch();
-  const auto find_all = [&] {
-    slots_.clear();
-    bool all = true;
-    const std::size_t count = batch.samples.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      if (i + kAhead < count) index_.prefetch(batch.samples[i + kAhead].series);
-      slots_.push_back(index_.find(batch.samples[i].series, now));
-      all &= slots_.back() != fleet::SeriesIndex::kUnknown;
-    }
-    return all;
-  };
-  if (!find_all()) {
-    learn_new(batch);
-    find_all();
-  }
+  fleet_.meter().tell_of_before(batch.of_another.has_value());
+  const Routed routed = router_.apply(batch);
+  // What is read again has been counted.
+  if (batch.of_another && !recalling_) inheritance_.apply(batch);
   say_what_is_full();
-  KeeperStats seen;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const BatchSample& sample = batch.samples[i];
-    if (slots_[i] == fleet::kNothing || slots_[i] == fleet::SeriesIndex::kUnknown) {
-      ++seen.ignored;
-    } else if ((slots_[i] & kServing) != 0) {
-      const fleet::Slot slot = slots_[i] & ~kServing;
-      if (wire::is_stale(sample.value)) {
-        serving_.end(slot, sample.time);
-        ++seen.samples;
-      } else {
-        ++(serving_.apply(slot, sample.value, sample.time) ? seen.samples : seen.not_newer);
-      }
-    } else if (wire::is_stale(sample.value)) {
-      fleet_.end(slots_[i], sample.time);
-      ++seen.samples;
-    } else {
-      ++(fleet_.apply(slots_[i], sample.value, sample.time) ? seen.samples : seen.not_newer);
-    }
-  }
   const std::lock_guard lock(mutex_);
-  stats_.samples += seen.samples;
-  stats_.ignored += seen.ignored;
-  stats_.not_newer += seen.not_newer;
-  stats_.series = index_.size();
+  stats_.samples += routed.samples;
+  stats_.ignored += routed.ignored;
+  stats_.not_newer += routed.not_newer;
+  stats_.clamped = fleet_.clamped();
+  stats_.series = router_.series();
   stats_.refused = fleet_.refused();
-  stats_.refused_keys = refused_keys_;
+  stats_.refused_keys = router_.refused();
   stats_.serving_refused = serving_.refused_series();
 }
 
@@ -254,33 +212,7 @@ void Keeper::say_what_is_full() {
   };
   for (std::size_t i = 0; i < fleet::kBounded; ++i)
     say(bounded_name(static_cast<fleet::Bounded>(i)), fleet_.refused()[i], said_full_[i]);
-  say("series", refused_keys_, said_full_.back());
-}
-
-std::uint32_t Keeper::learn(fleet::Labels labels, EpochMs time) {
-  if (!fleet::serving_meaning(fleet::label(labels, "__name__"))) return fleet_.learn(labels, time);
-  const fleet::Slot slot = serving_.learn(labels, time);
-  return slot == fleet::kNothing ? slot : slot | kServing;
-}
-
-/// The labels are read only where a series is met for the first time.
-void Keeper::learn_new(const Batch& batch) {
-  wire::SeriesWalk walk(batch.protocol, batch.message);
-  std::size_t at = 0;  // samples stand in the message's order, without those that were left out
-  for (auto more = walk.next(); more && *more; more = walk.next()) {
-    const fleet::SeriesKey key{walk.key().low, walk.key().high};
-    const std::size_t begin = at;
-    while (at < batch.samples.size() && batch.samples[at].series == key) ++at;
-    if (begin == at || index_.find(key, epoch()) != fleet::SeriesIndex::kUnknown) continue;
-    if (index_.size() >= std::min<std::size_t>(options_.max_series, kServing)) {
-      ++refused_keys_;
-      continue;
-    }
-    const BatchSample& first = batch.samples[begin];
-    if (wire::is_stale(first.value)) continue;  // something that was never known has ended
-    const auto labels = walk.labels();
-    if (labels) index_.insert(key, learn(*labels, first.time), epoch());
-  }
+  say("series", router_.refused(), said_full_.back());
 }
 
 /// What usage has come to by now is the work of all that has been applied.
@@ -295,8 +227,10 @@ void Keeper::gather(EpochMs now) {
   if (arrivals_.empty()) recall_from_ = applied_;
   // What a restart may not read again is noted, with room for how coarse arrivals are.
   fleet::Usage usage = fleet_.meter().take(now - known_for + 2 * kArrivalEvery);
-  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty() || !usage.silent.empty())
-    pending_ = Pending{std::move(usage), {applied_, recall_from_, now}};
+  std::vector<fleet::Usage> inherited = inheritance_.take(now);
+  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty() || !usage.silent.empty() ||
+      !inherited.empty())
+    pending_ = Pending{std::move(usage), std::move(inherited), {applied_, recall_from_, now}};
 }
 
 /// Those that are not in the database as they are.
@@ -333,9 +267,10 @@ void Keeper::save(bool usage, bool all_sessions) {
   if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_xids_.empty() && unsaved_devices_.empty() &&
       running.empty() && !pending_)
     return;
-  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}, &running};
+  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}, &running, {}};
   if (pending_) {
     kept.usage = &pending_->usage;
+    kept.more_usage = pending_->inherited;
     kept.progress = pending_->progress;
   }
   // The position is that of what the disk has: behind a loss of power, a journal that ends before it is another one's.

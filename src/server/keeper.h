@@ -16,12 +16,13 @@
 #include "base/latest.h"
 #include "fleet/inventory/fleet.h"
 #include "fleet/inventory/overview.h"
-#include "fleet/inventory/series_index.h"
 #include "fleet/serving/serving.h"
 #include "journal/journal.h"
 #include "server/batch.h"
 #include "server/fleet_clock.h"
+#include "server/inheritance.h"
 #include "server/list_heads.h"
+#include "server/sample_router.h"
 #include "server/session_notes.h"
 #include "store/archive.h"
 #include "store/cluster_nodes.h"
@@ -44,6 +45,7 @@ struct KeeperStats {
   std::uint64_t samples = 0;          ///< that told something of the fleet
   std::uint64_t ignored = 0;          ///< of series that say nothing here
   std::uint64_t not_newer = 0;        ///< double, or older than what is known
+  std::uint64_t clamped = 0;          ///< ratios above 1 and percentages above 100 that were taken as that
   std::uint64_t series = 0;           ///< known now
   fleet::RefusedSeries refused{};     ///< series, by what there was no room for
   std::uint64_t refused_keys = 0;     ///< times that a series came which there was no room for at all
@@ -104,8 +106,6 @@ class Keeper {
   void run(const std::stop_token& stop);
   void spare(std::string message);
   void apply(const Batch& batch);
-  void learn_new(const Batch& batch);
-  std::uint32_t learn(fleet::Labels labels, EpochMs time);
   void publish();
   Result<void> save_cluster_nodes();
   struct KnownDevice {
@@ -121,11 +121,11 @@ class Keeper {
   void go_on_with(const store::RunningSession& one);
   void save(bool usage, bool all_sessions);
   void note_saved(SteadyTime begin);
-  std::uint32_t epoch() const;
 
   /// What is being kept of usage: it stays until it is in the database, whose state its position is.
   struct Pending {
     fleet::Usage usage;
+    std::vector<fleet::Usage> inherited;
     store::Progress progress;
   };
   struct Arrival {
@@ -150,11 +150,10 @@ class Keeper {
   fleet::Fleet fleet_;
   fleet::Serving serving_;
   store::ClusterNodes cluster_nodes_;  ///< as they are in the database
-  fleet::SeriesIndex index_;
+  SampleRouter router_;
+  Inheritance inheritance_;
   fleet::OverviewFold fold_;
-  std::uint64_t refused_keys_ = 0;
-  std::array<bool, fleet::kBounded + 1> said_full_{};  ///< of `refused_keys_` last
-  std::vector<std::uint32_t> slots_;                   ///< of one batch's samples
+  std::array<bool, fleet::kBounded + 1> said_full_{};  ///< of series that there is no room for at all last
   std::vector<fleet::Ended> unsaved_;                  ///< sessions
   std::vector<fleet::LayoutSeen> unsaved_layouts_;
   std::vector<fleet::XidsSeen> unsaved_xids_;

@@ -55,9 +55,9 @@ void Leadership::hold() {
     return;
   }
   failing_ = false;
-  const State now = lease->ours
-                        ? State{lease->epoch, lease->address, false}
-                        : State{0, lease->address, !lease->holder.empty() && lease->holder != candidate.journal};
+  const bool elsewhere = !lease->ours && !lease->holder.empty() && lease->holder != candidate.journal;
+  State now{lease->ours ? lease->epoch : 0, lease->address, elsewhere};
+  if (lease->ours) now.before = lease->epoch == before.epoch ? before.before : lease->before;
   if (now.epoch > 0 && now.epoch != before.epoch)
     log::info("this server leads", {{"epoch", std::to_string(now.epoch)}});
   else if (before.epoch > 0 && now.epoch == 0)

@@ -23,6 +23,7 @@ class Leadership {
     std::int64_t epoch = 0;  ///< of its own lease; 0: another one leads, or nobody
     std::string leader;      ///< address of who leads; empty: nobody known
     bool elsewhere = false;  ///< another one leads
+    std::string before{};    ///< of its own lease: the journal of who led until then; its own after a restart
     bool operator==(const State&) const = default;
   };
 

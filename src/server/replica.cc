@@ -93,13 +93,16 @@ Result<void> Follower::hand_over(const std::stop_token& stop) {
   if (!record_) return {};
   const auto position = TRY(store::position_of(*database_, journal_id_)).value_or(0);
   std::uint64_t waiting = TRY(store::handed_over_count(*database_)), count = 0;
-  for (; record_ && !stop.stop_requested() && elsewhere_(); record_ = TRY(journal_.next({}, {}))) {
-    if (record_->sequence > position) {
-      if (waiting++ >= kMostWaiting) break;
-      TRY(store::hand_over(*database_, {journal_id_, record_->sequence, record_->kind, record_->body}));
+  while (record_ && !stop.stop_requested() && elsewhere_()) {
+    const bool counted = record_->sequence <= position;
+    if (!counted && waiting++ >= kMostWaiting) break;
+    if (!next_) next_ = TRY(journal_.next({}, {}));
+    if (!counted) {
+      TRY(store::hand_over(*database_, {journal_id_, record_->sequence, record_->kind, record_->body, !next_}));
       ++count;
     }
     TRY(journal_.acknowledge(record_->sequence));
+    record_ = std::exchange(next_, std::nullopt);
   }
   if (count > 0)
     log::info("what was accepted and not worked off is handed to the leader", {{"records", std::to_string(count)}});

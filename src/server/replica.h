@@ -59,7 +59,7 @@ class Follower {
   const std::function<bool()> elsewhere_;
   store::LiveReader reader_;
   fleet::OverviewFold fold_;
-  std::optional<journal::Record> record_;  ///< read and not yet handed over
+  std::optional<journal::Record> record_, next_;  ///< read and not yet handed over
   std::atomic<bool> sees_ = false;
   std::jthread thread_;  ///< last
 };

@@ -326,9 +326,10 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
     log::info("server follows", {{"address", address}, {"leader", leadership.state().leader}});
   }
   if (writing.others)
-    teller = std::make_unique<Teller>(std::move(writing.others), epoch, fleet, [&intake](const store::HandedOver& one) {
-      return intake.take_over(one.kind, one.body);
-    });
+    teller = std::make_unique<Teller>(
+        std::move(writing.others), epoch, fleet, [&intake, before = leadership.state().before](const auto& one) {
+          return intake.take_over({one.journal, one.last, one.journal == before}, one.kind, one.body);
+        });
   leadership.wait_while(epoch, stop);
   return {};
 }

@@ -44,6 +44,7 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
     if (!kept.usage || TRY(is_kept(database_, kept.progress))) return {};
     TRY(partitions_.prepare(database_, now));
     left_out = TRY(usage_.write(database_, *kept.usage, subject_of, now));
+    for (const fleet::Usage& more : kept.more_usage) left_out += TRY(usage_.write(database_, more, subject_of, now));
     return database_.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?, counted_at = ?",
                          {static_cast<std::int64_t>(kept.progress.counted),
                           static_cast<std::int64_t>(kept.progress.recall_from), kept.progress.counted_at});

@@ -38,8 +38,9 @@ struct Kept {
   std::span<const fleet::Remembered> devices;
   /// Null where only the above is kept, which may be kept twice.
   const fleet::Usage* usage = nullptr;
-  Progress progress;                        ///< of `usage`
-  const RunningChanges* running = nullptr;  ///< null: none
+  Progress progress;                           ///< of `usage`
+  const RunningChanges* running = nullptr;     ///< null: none
+  std::span<const fleet::Usage> more_usage{};  ///< beside `usage`; it may have rows of the same subjects and times
 };
 
 /// For the one that writes. A database that is not its own in the meantime is none.

@@ -59,7 +59,7 @@ Result<Lease> hold_lease(Database& database, const Candidate& candidate, std::in
     if (epoch > 0 && TRY(database.change(
                          fmt::format("UPDATE leader SET expires = {}, address = ? WHERE id = 1 AND epoch = ?", until),
                          {candidate.address, epoch})) == 1) {
-      out = {epoch, candidate.journal, candidate.address, true};
+      out = {epoch, candidate.journal, candidate.address, true, {}};
       return {};
     }
     const Seen seen = TRY(look(database, candidate));
@@ -72,7 +72,7 @@ Result<Lease> hold_lease(Database& database, const Candidate& candidate, std::in
             until),
         {candidate.journal, candidate.address, seen.lease.epoch}));
     if (taken == 0) return {};
-    out = {seen.lease.epoch + 1, candidate.journal, candidate.address, true};
+    out = {seen.lease.epoch + 1, candidate.journal, candidate.address, true, seen.lease.holder};
     return change_journal(database, seen.lease.holder, candidate.journal);
   }));
   return out;

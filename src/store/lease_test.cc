@@ -41,6 +41,8 @@ TEST_P(LeaseTest, OneHasItUntilItsTermEnds) {
   expire();
   const Lease second = hold(b, 0);
   EXPECT_TRUE(second.ours);
+  EXPECT_EQ(second.before, "journal-a") << "who may still hand something over";
+  EXPECT_EQ(hold(b, second.epoch).before, "");
   EXPECT_GT(second.epoch, first.epoch);
   EXPECT_FALSE(hold(a, first.epoch).ours);
 }

@@ -150,9 +150,10 @@ Result<std::optional<std::uint64_t>> position_of(Database& database, const std::
 
 Result<void> hand_over(Database& database, const HandedOver& record) {
   return database.run(
-      "INSERT INTO handed_over (journal, sequence, kind, body) VALUES (?, ?, ?, ?) ON CONFLICT (journal, sequence) DO "
-      "NOTHING",
-      {record.journal, static_cast<std::int64_t>(record.sequence), std::int64_t{record.kind}, Blob{record.body}});
+      "INSERT INTO handed_over (journal, sequence, kind, body, is_last) VALUES (?, ?, ?, ?, ?) ON CONFLICT (journal, "
+      "sequence) DO NOTHING",
+      {record.journal, static_cast<std::int64_t>(record.sequence), std::int64_t{record.kind}, Blob{record.body},
+       std::int64_t{record.last ? 1 : 0}});
 }
 
 Result<std::uint64_t> handed_over_count(Database& database) {
@@ -165,10 +166,11 @@ Result<std::uint64_t> handed_over_count(Database& database) {
 Result<std::vector<HandedOver>> handed_over(Database& database, std::size_t most) {
   std::vector<HandedOver> out;
   const std::array<Value, 1> limit = {static_cast<std::int64_t>(most)};
-  TRY(database.each("SELECT journal, sequence, kind, body FROM handed_over ORDER BY journal, sequence LIMIT ?", limit,
-                    [&](const Row& row) {
+  TRY(database.each("SELECT journal, sequence, kind, body, is_last FROM handed_over ORDER BY journal, sequence LIMIT ?",
+                    limit, [&](const Row& row) {
                       out.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1).value_or(0)),
-                                     static_cast<std::uint8_t>(row.integer(2).value_or(0)), row.bytes(3)});
+                                     static_cast<std::uint8_t>(row.integer(2).value_or(0)), row.bytes(3),
+                                     row.integer(4) == 1});
                     }));
   return out;
 }

@@ -66,6 +66,7 @@ struct HandedOver {
   std::uint64_t sequence = 0;
   std::uint8_t kind = 0;
   std::string body;
+  bool last = false;  ///< the journal has no more, until its server leads again
 };
 
 /// Of a journal whose server does not lead: up to here its records were worked off. Nothing where it has never led, or

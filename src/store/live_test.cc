@@ -115,12 +115,15 @@ TEST_P(LiveTest, EnginesComeAndGoAsNodesDo) {
 TEST_P(LiveTest, RecordsAreHandedOverOnceAndInOrder) {
   EXPECT_EQ(*position_of(*database, "j"), std::nullopt);
   const std::string body = std::string("\0\x01", 2) + "body";
-  for (const std::uint64_t sequence : {7U, 5U, 7U}) ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body}));
+  for (const std::uint64_t sequence : {7U, 5U, 7U})
+    ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body, sequence == 7}));
   EXPECT_EQ(*handed_over_count(*database), 2U);
   const auto records = handed_over(*database, 10);
   ASSERT_TRUE(records);
   ASSERT_EQ(records->size(), 2U);
   EXPECT_EQ((*records)[0].sequence, 5U);
+  EXPECT_FALSE((*records)[0].last);
+  EXPECT_TRUE((*records)[1].last);
   EXPECT_EQ((*records)[1].kind, 0x11);
   EXPECT_EQ((*records)[1].body, body);
   ASSERT_TRUE(drop_handed_over(*database, *records));

@@ -1,4 +1,5 @@
 // Two servers on one PostgreSQL: one leads, and when it is killed or cut off the other does.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -47,16 +48,22 @@ TEST_F(PostgresReplicas, OneLeadsAndBothShowTheSame) {
 }
 
 TEST_F(PostgresReplicas, AKilledLeaderIsReplacedAndHandsOverWhatItHad) {
-  Replica first(gated_url), second(url);
+  constexpr std::int64_t kInterval = 10'000;
+  const std::string settings = "gpu: {management: {metrics: {collection-interval: 10s}}}\n";
+  Replica first(gated_url, settings), second(url, settings);
   ASSERT_TRUE(eventually([&] { return first.takes("n1"); })) << first.process().output();
   ASSERT_TRUE(second.shows(1));
   gate->block();  // what it accepts from now on stays in its journal
   ASSERT_TRUE(first.takes("only-there"));
+  const EpochMs told_last = now_epoch_ms();
+  ASSERT_TRUE(first.takes("n1"));
   first.kill();
   const auto killed = std::chrono::steady_clock::now();
   ASSERT_TRUE(eventually([&] { return second.takes("n1"); })) << second.process().output();
   const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - killed);
   RecordProperty("replaced_after_ms", static_cast<int>(took.count()));
+  const EpochMs begun = now_epoch_ms() / kInterval * kInterval;  // of the span in which the second was told first
+  EXPECT_LE(took, Milliseconds(15'000)) << "the lease's 10 s, and two tries of a second each";
   EXPECT_EQ(epoch(), 2);
   gate->cut();
   gate->unblock();
@@ -64,6 +71,14 @@ TEST_F(PostgresReplicas, AKilledLeaderIsReplacedAndHandsOverWhatItHad) {
   EXPECT_TRUE(first.process().says("server follows")) << first.process().output();
   EXPECT_TRUE(second.shows(2)) << first.process().output() << second.process().output();
   EXPECT_TRUE(first.shows(2));
+  const auto observed = [&] {
+    return ask(
+        fmt::format("SELECT CAST(COALESCE(SUM(u.observed_ms), 0) AS BIGINT) FROM usage_raw u JOIN usage_subject s "
+                    "ON s.id = u.subject WHERE s.device_uuid = 'GPU-n1' AND u.bucket >= {} AND u.bucket < {}",
+                    told_last / kInterval * kInterval / 1'000, begun / 1'000));
+  };
+  EXPECT_TRUE(eventually([&] { return observed() >= begun - told_last - 1'000; }))
+      << observed() << " ms of " << begun - told_last << ": what the first had accepted holds until the second is told";
   const auto refused = first.write("n1");
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.header("Connection"), "close") << "the next try has to reach another server behind a Service";

@@ -23,7 +23,14 @@ bool is_replaced(const Node& node, const Device& device) {
 Fleet::Fleet(FleetOptions options)
     : options_(std::move(options)),
       silence_(options_.interval * 5 / 2),
-      meter_({span_for(options_.interval), silence_}) {}
+      meter_({span_for(options_.interval), silence_, meter_ends()}) {}
+
+std::function<EpochMs(std::uint32_t)> Fleet::meter_ends() const {
+  if (!options_.counted_elsewhere_from) return {};
+  return [this](std::uint32_t subject) {
+    return options_.counted_elsewhere_from(usage_subject(subject)).value_or(std::numeric_limits<EpochMs>::max());
+  };
+}
 
 Node& Fleet::edit(std::uint32_t node) {
   NodeState& state = nodes_[node];
@@ -197,6 +204,12 @@ UsageSubject Fleet::usage_subject(std::uint32_t number) const {
     if (facts.sm_count) out.sm_count = out.sm_count.value_or(0) + *facts.sm_count;
   }
   return out;
+}
+
+std::optional<std::uint32_t> Fleet::usage_number(const UsageSubject& subject) const {
+  const auto known =
+      subject_by_name_.find(subject_name(subject.cluster, subject.device_uuid, {subject.gpu_instance, {}}));
+  return known == subject_by_name_.end() ? std::nullopt : std::optional(known->second);
 }
 
 /// What stands at the end of everything that was told for one time is a layout; what stands in between is not.

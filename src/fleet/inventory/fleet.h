@@ -35,12 +35,24 @@ enum class Bounded : std::uint8_t { Node, Device, Instance, Row };
 inline constexpr std::size_t kBounded = 4;
 using RefusedSeries = std::array<std::uint64_t, kBounded>;  ///< by Bounded
 
+/// What a number of usage stands for.
+struct UsageSubject {
+  std::string_view cluster;
+  std::string_view device_uuid;
+  std::optional<unsigned> gpu_instance;  ///< absent: the whole device
+  std::string_view profile;
+  std::optional<unsigned> compute_slices;
+  std::optional<unsigned> sm_count;
+};
+
 struct FleetOptions {
   Milliseconds interval{30'000};             ///< the longest that a source is expected to leave between two samples
   Milliseconds missing_after{300'000};       ///< silence after which a device is missing
   std::vector<std::string> nodes{};          ///< only these are known; empty: all
   std::optional<std::size_t> max_devices{};  ///< more are not known
   FleetLimits limits{};
+  /// From here on another fleet counts the subject's usage; absent: it does not know it. Null: there is no other.
+  std::function<std::optional<EpochMs>(const UsageSubject&)> counted_elsewhere_from{};
 };
 
 /// All nodes at one time, sorted by cluster and name. Immutable, so any thread may hold it for as long as it likes.
@@ -95,16 +107,6 @@ struct CountedBefore {
   std::string device_uuid;
   std::optional<unsigned> gpu_instance;  ///< absent: the whole device
   Counted counted;
-};
-
-/// What a number of usage stands for.
-struct UsageSubject {
-  std::string_view cluster;
-  std::string_view device_uuid;
-  std::optional<unsigned> gpu_instance;  ///< absent: the whole device
-  std::string_view profile;
-  std::optional<unsigned> compute_slices;
-  std::optional<unsigned> sm_count;
 };
 
 /// Where the samples of a series go. Slot 0 is for series that say nothing here.
@@ -175,6 +177,11 @@ class Fleet {
   Meter& meter() { return meter_; }
   /// Of a number in the meter's rows. Views into the fleet, until it is written to.
   UsageSubject usage_subject(std::uint32_t subject) const;
+  /// The number of a subject by its name alone; absent where it is not known.
+  std::optional<std::uint32_t> usage_number(const UsageSubject& subject) const;
+
+  /// Ratios above 1 and percentages above 100 that were taken as that.
+  std::uint64_t clamped() const { return clamped_; }
 
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
@@ -236,6 +243,7 @@ class Fleet {
     std::vector<Heard> heard{};             ///< by source
   };
 
+  std::function<EpochMs(std::uint32_t)> meter_ends() const;
   Node& edit(std::uint32_t node);
   Device& device_of(const Place& place) { return edit(place.node).devices[place.device]; }
 
@@ -329,6 +337,7 @@ class Fleet {
   ByName<std::vector<Counted>> counted_before_;                             ///< of subjects that are not known yet
   std::vector<std::shared_ptr<const std::vector<gpu::Profile>>> profiles_;  ///< each list once
   RefusedSeries refused_{};
+  std::uint64_t clamped_ = 0;
   EpochMs arrived_ = 0;               ///< 0: each sample at its time
   std::size_t devices_ = 0;           ///< known
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name

@@ -157,7 +157,11 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     readings = &instance.readings;
     quiet_since = &instance.quiet_since;
   }
-  const double told = value * factor_of(state.scale);
+  double told = value * factor_of(state.scale);
+  if (const auto most = most_of(state.reading); most && told > *most) {
+    told = *most;
+    ++clamped_;
+  }
   measure(state, told, time);
   if (state.reading == gpu::Reading::XidLast && !subject.part.gpu_instance) note_last_xid(subject, told, time);
   if (std::isfinite(value))

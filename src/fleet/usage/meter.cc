@@ -65,8 +65,18 @@ Meter::OwnerDelta& Meter::owner_delta(Tenure tenure, EpochMs bucket) {
   return owner_deltas_.back();
 }
 
-EpochMs Meter::held_until(const State& state, EpochMs time) const {
-  return std::min(time, state.since + options_.hold.count());
+std::optional<EpochMs> Meter::begins(std::uint32_t number) const {
+  if (number >= subjects_.size() || subjects_[number].begins == 0) return std::nullopt;
+  return subjects_[number].begins;
+}
+
+bool Meter::is_of_before(std::uint32_t number, EpochMs time) const {
+  return of_before_ && number < subjects_.size() && subjects_[number].told_here && time < subjects_[number].begins;
+}
+
+EpochMs Meter::held_until(std::uint32_t number, const State& state, EpochMs time) const {
+  const EpochMs held = std::min(time, state.since + options_.hold.count());
+  return options_.ends ? std::min(held, options_.ends(number)) : held;
 }
 
 /// add(bucket, ms) for each span that a part of [from, to) lies in.
@@ -122,30 +132,34 @@ void Meter::count_owners(std::uint32_t number, EpochMs to) {
       if (tenures_[at].states[having].on) all.push_back({tenures_[at].states[having].since, at, having});
   std::ranges::sort(all, {}, [](const One& one) { return std::tie(one.since, one.tenure, one.having); });
   for (const One& one : all)
-    count_having(one.tenure, one.having, held_until(tenures_[one.tenure].states[one.having], to));
+    count_having(one.tenure, one.having, held_until(number, tenures_[one.tenure].states[one.having], to));
 }
 
 void Meter::seen(std::uint32_t number, EpochMs time) {
+  if (is_of_before(number, time)) return;
   Subject& of = subject(number);
   of.arrived = arrived_;
+  of.told_here |= !of_before_;
+  of.begins = of.begins == 0 ? time : std::min(of.begins, time);
   if (time < of.seen.since) return;
-  if (of.seen.on && time > of.seen.since) count_seen(number, held_until(of.seen, time));
+  if (of.seen.on && time > of.seen.since) count_seen(number, held_until(number, of.seen, time));
   of.seen = told(time, true);
 }
 
 void Meter::gone(std::uint32_t number, EpochMs time) {
   Subject& of = subject(number);
   if (!of.seen.on || time <= of.seen.since) return;
-  count_seen(number, held_until(of.seen, time));
+  count_seen(number, held_until(number, of.seen, time));
   of.seen = told(time, false);
 }
 
 void Meter::read(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
+  if (is_of_before(number, time)) return;
   if (value) seen(number, time);
   Subject& of = subject(number);
   Told& known = of.fields[static_cast<std::size_t>(field)];
   if (time < known.since || (time == known.since && known.on)) return;
-  if (known.on) count_field(number, static_cast<std::size_t>(field), held_until(known, time));
+  if (known.on) count_field(number, static_cast<std::size_t>(field), held_until(number, known, time));
   known = {told(time, value.has_value()), value ? scaled(*value, field) : 0};
   if (value && field == Field::Utilization) of.better_until = time + options_.hold.count();
 }
@@ -190,18 +204,19 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
 }
 
 void Meter::have(Tenure tenure, Having having, EpochMs time) {
+  const std::uint32_t of = tenures_[tenure].subject;
   Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
-  if (time < state.since || (time == state.since && state.on)) return;
-  seen(tenures_[tenure].subject, time);
-  if (!state.on || held_until(state, time) < time) count_owners(tenures_[tenure].subject, time);
-  if (state.on) count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
+  if (time < state.since || (time == state.since && state.on) || is_of_before(of, time)) return;
+  seen(of, time);
+  if (!state.on || held_until(of, state, time) < time) count_owners(of, time);
+  if (state.on) count_having(tenure, static_cast<std::size_t>(having), held_until(of, state, time));
   state = {told(time, true), 0};
 }
 
 void Meter::leave(Tenure tenure, Having having, EpochMs time) {
   Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
   if (!state.on || time <= state.since) return;
-  count_having(tenure, static_cast<std::size_t>(having), held_until(state, time));
+  count_having(tenure, static_cast<std::size_t>(having), held_until(tenures_[tenure].subject, state, time));
   state = {told(time, false), 0};
 }
 
@@ -221,7 +236,7 @@ void Meter::settle(EpochMs now) {
     for (std::size_t having = 0; having < owner.states.size(); ++having) {
       State& state = owner.states[having];
       if (!is_over(state, subject(owner.subject))) continue;
-      count_having(tenure, having, state.since + hold);
+      count_having(tenure, having, held_until(owner.subject, state, state.since + hold));
       end(state);
     }
   }
@@ -230,11 +245,11 @@ void Meter::settle(EpochMs now) {
     for (std::size_t field = 0; field < kFields; ++field) {
       Told& told = of.fields[field];
       if (!is_over(told, of)) continue;
-      count_field(number, field, told.since + hold);
+      count_field(number, field, held_until(number, told, told.since + hold));
       end(told);
     }
     if (!of.seen.on || !is_silent(of)) continue;
-    count_seen(number, of.seen.since + hold);
+    count_seen(number, held_until(number, of.seen, of.seen.since + hold));
     end(of.seen);
   }
 }

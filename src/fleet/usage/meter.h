@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ Milliseconds span_for(Milliseconds interval);
 struct MeterOptions {
   Milliseconds span;
   Milliseconds hold;  ///< how long a state lasts that is not told again
+  /// From here on another meter counts the subject; null: none does.
+  std::function<EpochMs(std::uint32_t subject)> ends{};
 };
 
 /// What was added to one span since the last time that it was taken.
@@ -69,10 +72,16 @@ class Meter {
   enum class Having : std::uint8_t { Holds, Uses };
   using Tenure = std::uint32_t;  ///< of an owner in a subject
 
-  explicit Meter(MeterOptions options) : options_(options) {}
+  explicit Meter(MeterOptions options) : options_(std::move(options)) {}
 
   /// The caller's clock: when what is told from now on has arrived.
   void arrived(EpochMs time) { arrived_ = time; }
+
+  /// Whether what is told from now on is somebody else's, who counts it up to where this meter begins: of a subject
+  /// that has been told of here itself, nothing of before counts.
+  void tell_of_before(bool before) { of_before_ = before; }
+  /// The earliest time that the subject was told of here; absent where it was not.
+  std::optional<EpochMs> begins(std::uint32_t subject) const;
 
   /// The subject is there.
   void seen(std::uint32_t subject, EpochMs time);
@@ -124,6 +133,8 @@ class Meter {
   struct Subject {
     State seen;
     EpochMs arrived = 0;
+    EpochMs begins = 0;      ///< the earliest time that was told; 0: none
+    bool told_here = false;  ///< see tell_of_before()
     EpochMs owned_until = 0;
     EpochMs better_until = 0;  ///< of Utilization: until then the better source is believed
     std::array<Told, kFields> fields{};
@@ -159,7 +170,8 @@ class Meter {
   Totals& totals(std::uint32_t subject, EpochMs bucket);
   OwnerDelta& owner_delta(Tenure tenure, EpochMs bucket);
   State told(EpochMs time, bool on) const { return {time, on, false, static_cast<std::uint32_t>(arrived_ / 1000)}; }
-  EpochMs held_until(const State& state, EpochMs time) const;
+  bool is_of_before(std::uint32_t subject, EpochMs time) const;
+  EpochMs held_until(std::uint32_t subject, const State& state, EpochMs time) const;
   template <class Add>
   void spread(EpochMs from, EpochMs to, const Add& add) const;
   void count_seen(std::uint32_t number, EpochMs to);
@@ -174,6 +186,7 @@ class Meter {
 
   const MeterOptions options_;
   EpochMs arrived_ = 0;
+  bool of_before_ = false;
   std::deque<Subject>
       subjects_;  ///< like all of these: grows without a copy of all, and without room for twice as many
   std::deque<Delta> deltas_;

@@ -16,7 +16,7 @@ using Having = Meter::Having;
 constexpr EpochMs kStart = 1'800'000'000'000;  // a multiple of every span
 constexpr EpochMs kInterval = 30'000;
 constexpr EpochMs kKnownFor = 5 * kInterval;
-constexpr MeterOptions kOptions{30s, 75s};
+const MeterOptions kOptions{30s, 75s};
 
 struct Told {
   EpochMs arrived = 0;

@@ -15,7 +15,7 @@ using Having = Meter::Having;
 
 constexpr EpochMs kStart = 1'800'000'000'000;  // a multiple of every span
 constexpr EpochMs kSecond = 1'000;
-constexpr MeterOptions kOptions{30s, 75s};
+const MeterOptions kOptions{30s, 75s};
 
 using Key = std::pair<EpochMs, std::uint32_t>;
 using ByBucket = std::map<Key, Totals>;
