@@ -54,6 +54,16 @@ std::string holders(std::span<const gpu::Profile> profiles, std::span<const Stan
   return fmt::format("{}", fmt::join(out, ", "));
 }
 
+/// What goes first, then what comes: so each step is legal.
+Partition towards(gpu::Layout layout, std::span<const Standing> standing) {
+  Partition out{std::move(layout), {}};
+  for (const Standing& one : standing)
+    if (std::ranges::count(out.layout, one.placed) == 0) out.steps.push_back({false, one.placed});
+  for (const gpu::Placed& one : out.layout)
+    if (std::ranges::count(standing, one, &Standing::placed) == 0) out.steps.push_back({true, one});
+  return out;
+}
+
 std::string who_has(const Device& device, unsigned gpu_instance) {
   for (const Allocation& one : device.allocations)
     if (one.part.gpu_instance == gpu_instance || !one.part.gpu_instance) {
@@ -98,12 +108,29 @@ Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::sp
                   shown);
     return fail(Code::Unavailable, "{} would be legal on an idle device, but {}", shown, holders(profiles, standing));
   }
-  Partition out{*found, {}};
+  return towards(*found, standing);
+}
+
+Result<Partition> make_room(std::span<const gpu::Profile> profiles, std::span<const Standing> standing,
+                            gpu::Placed placed) {
+  const auto profile = std::ranges::find(profiles, placed.profile, &gpu::Profile::id);
+  if (profile == profiles.end() || std::ranges::count(profile->placements, placed.placement) == 0)
+    return fail(Code::Invalid, "{} at {}+{} is no place that the driver of this device offers",
+                name_of(profiles, placed.profile), placed.placement.start, placed.placement.size);
+  gpu::Layout layout;
   for (const Standing& one : standing)
-    if (std::ranges::count(out.layout, one.placed) == 0) out.steps.push_back({false, one.placed});
-  for (const gpu::Placed& one : out.layout)
-    if (std::ranges::count(standing, one, &Standing::placed) == 0) out.steps.push_back({true, one});
-  return out;
+    if (!one.held_by.empty()) layout.push_back(one.placed);
+  if (!gpu::fits(profiles, layout, *profile, placed.placement))
+    return fail(Code::Unavailable, "{} at {} has no room: {}", profile->name, placed.placement.start,
+                holders(profiles, standing));
+  layout.push_back(placed);
+  for (const Standing& one : standing) {
+    const auto of = std::ranges::find(profiles, one.placed.profile, &gpu::Profile::id);
+    if (one.held_by.empty() && of != profiles.end() && gpu::fits(profiles, layout, *of, one.placed.placement))
+      layout.push_back(one.placed);
+  }
+  std::ranges::sort(layout, {}, &gpu::Placed::placement);
+  return towards(std::move(layout), standing);
 }
 
 Result<std::vector<Standing>> standing_of(const Device& device) {

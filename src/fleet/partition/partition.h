@@ -36,6 +36,12 @@ struct Partition {
 Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::span<const Standing> standing,
                                  std::vector<unsigned> wanted);
 
+/// Room for one instance at one place: of the instances that nobody has, those go that it cannot stand beside, and no
+/// others. No steps where it stands already and nobody has it. Invalid where the driver offers no such place;
+/// Unavailable, naming who is in the way, where somebody is.
+Result<Partition> make_room(std::span<const gpu::Profile> profiles, std::span<const Standing> standing,
+                            gpu::Placed placed);
+
 /// The GPU instances of a device, with who has them. Unavailable where a placement or a profile is not known: the
 /// driver tells placements to root alone, and other exporters tell none.
 Result<std::vector<Standing>> standing_of(const Device& device);

@@ -1,0 +1,111 @@
+#pragma once
+// What of the fleet a workload gets, and why; or why it gets nothing, and what would help. Legal placements are those
+// that the device's driver offers (gpu/geometry.h), and needs are compared with the memory that it reports. Without a
+// clock and without I/O: the same question has the same answer.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "fleet/decision/need.h"
+#include "fleet/decision/policy.h"
+#include "fleet/decision/supply.h"
+
+namespace tessera::fleet::decision {
+
+enum class Kind : std::uint8_t {
+  Instance,   ///< that stands, and that nobody has
+  Placement,  ///< of an instance that is to be created, with its compute instance
+  Device,     ///< whole, not cut
+  Share       ///< of a time-sliced device
+};
+std::string_view kind_name(Kind kind);  ///< "instance"
+
+/// What one of the need's devices becomes.
+struct Grant {
+  std::size_t candidate = 0;  ///< its position in the supply
+  std::string cluster, node, device_id, device_uuid, model;
+  Kind kind = Kind::Device;
+  std::string profile{};                        ///< "2g.20gb"; of Instance and Placement
+  std::optional<gpu::Placed> placed{};          ///< likewise
+  std::optional<unsigned> gpu_instance{};       ///< of Instance, where it is known
+  std::string instance_uuid{};                  ///< likewise
+  std::optional<unsigned> share_milli{};        ///< of Share
+  std::optional<std::uint64_t> memory_bytes{};  ///< that it has; of a share, that is promised to it
+  std::optional<unsigned> compute_slices{};
+  std::optional<unsigned> sm_count{};
+  std::optional<std::int64_t> price_micros{};  ///< per hour: the device's, by compute slices
+  std::optional<Partition> partition{};        ///< of Placement: what idle instances go, what comes, what stands then
+};
+
+/// One of the reasons that made a place better or worse, as the policy counts it.
+struct Factor {
+  std::string key;   ///< "room_lost"
+  std::string text;  ///< "blocks 3 of 18 placements that were possible"
+  double value = 0;  ///< in the policy's unit; the lower, the better
+};
+
+struct Reason {
+  std::string policy;
+  std::vector<Factor> factors;
+  std::string sentence;
+};
+
+struct RunnerUp {
+  Grant grant;
+  std::string why_not;  ///< one sentence
+};
+
+struct Decision {
+  std::vector<Grant> grants;                 ///< as many as devices were asked for
+  std::optional<std::int64_t> price_micros;  ///< of all of it per hour; absent where one's is not known
+  Reason reason;
+  std::vector<RunnerUp> runners_up;  ///< at most three, of other devices; the best first
+};
+
+/// The first thing that a device fails by, in this order.
+enum class Cause : std::uint8_t { Unhealthy, Model, Mig, Memory, Compute, Price, Held, NoRoom, Together };
+inline constexpr std::size_t kCauses = 9;
+std::string_view cause_name(Cause cause);  ///< "no_room"
+
+struct Nearest {
+  std::string device_id;
+  std::string what;  ///< "2g.20gb has 19,968 MiB"
+};
+
+struct Miss {
+  Cause cause{};
+  std::size_t devices = 0;  ///< that fail by it first; over all misses: all of the fleet
+  std::string sentence;
+  std::vector<Nearest> nearest;  ///< at most three
+};
+
+/// What would make it fit.
+enum class RemedyKind : std::uint8_t { AskForLess, Wait, Move, SwitchMigOn, Repair, PayMore, OtherModel };
+std::string_view remedy_kind_name(RemedyKind kind);  ///< "ask_for_less"
+
+struct Remedy {
+  RemedyKind kind{};
+  std::string device_id;  ///< empty where it is about no device in particular
+  std::string sentence;
+};
+
+struct Refusal {
+  std::string sentence;
+  std::vector<Miss> misses;      ///< by cause
+  std::vector<Remedy> remedies;  ///< the easiest first
+};
+
+using Verdict = std::variant<Decision, Refusal>;
+
+/// `need` has passed check(). Ties: the lower cost; then what stands before what is to be created, then fewer idle
+/// instances that go, then the device that comes first, then the profile with fewer memory slices, then the lower
+/// start.
+Verdict decide(const Supply& supply, const Need& need, Policy& policy);
+
+}  // namespace tessera::fleet::decision

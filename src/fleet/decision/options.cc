@@ -1,0 +1,227 @@
+#include "fleet/decision/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fleet/decision/text.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+constexpr std::uint64_t kMib = 1024 * 1024;
+
+bool has_memory(std::uint64_t bytes, const Need& need) { return bytes >= need.memory_mib.value_or(0) * kMib; }
+
+std::uint64_t missing_mib(std::uint64_t bytes, const Need& need) {
+  return need.memory_mib.value_or(0) - std::min(need.memory_mib.value_or(0), bytes / kMib);
+}
+
+unsigned device_slices(std::span<const gpu::Profile> profiles) {
+  unsigned most = 1;
+  for (const gpu::Profile& one : profiles) most = std::max(most, one.compute_slices);
+  return most;
+}
+
+unsigned wanted_milli(const Need& need) { return need.whole() ? 1000 : need.compute_milli.value_or(0); }
+
+/// Media engines that nobody asks for are left to who does: +me and its kind come last among equals.
+bool comes_before(const gpu::Profile& a, const gpu::Profile& b) {
+  const auto key = [](const gpu::Profile& one) {
+    return std::tuple(size_of(one), one.compute_slices, one.name.find_first_of("+-") != std::string::npos, one.id);
+  };
+  return key(a) < key(b);
+}
+
+bool is_of_model(const Candidate& candidate, const Need& need) {
+  return need.models.empty() || std::ranges::count(need.models, candidate.model) > 0;
+}
+
+bool may_cut(const Candidate& candidate, const Need& need) {
+  return candidate.mig == MigMode::On && need.devices == 1 && need.mig != MigUse::Never;
+}
+
+bool may_share(const Candidate& candidate, const Need& need) {
+  return candidate.shares && need.devices == 1 && need.mig != MigUse::Required && need.compute_milli &&
+         *need.compute_milli < 1000 && !need.compute_slices && need.type != WorkloadType::Training;
+}
+
+std::optional<Failure> fails_by_kind(const Candidate& candidate, const Need& need) {
+  if (!candidate.unfit.empty()) return Failure{Cause::Unhealthy, candidate.unfit};
+  if (!is_of_model(candidate, need)) return Failure{Cause::Model, fmt::format("it is a {}", candidate.model)};
+  if (need.mig == MigUse::Required && candidate.mig != MigMode::On)
+    return Failure{Cause::Mig, candidate.mig == MigMode::Off ? "MIG is off on it" : "it cannot be cut"};
+  if (candidate.mig == MigMode::On && !may_cut(candidate, need))
+    return Failure{Cause::Mig, need.devices > 1 ? "MIG is on, and between instances there is no peer-to-peer"
+                                                : "MIG is on, and the workload is to have none"};
+  if (candidate.mig == MigMode::On && candidate.offered().empty())
+    return Failure{Cause::Mig, "nobody tells of its MIG profiles: tessera-agent does"};
+  if (candidate.shares && !may_share(candidate, need))
+    return Failure{Cause::Held, "it is time-sliced, and the workload is not to share"};
+  return std::nullopt;
+}
+
+std::optional<Failure> fails_by_price(const Candidate& candidate, const Need& need, const Option& option) {
+  if (!need.most_price_micros) return std::nullopt;
+  const auto price = price_of(option);
+  if (!price) return Failure{Cause::Price, "nobody has told its price", ~std::uint64_t{0}};
+  if (*price * need.devices <= *need.most_price_micros) return std::nullopt;
+  const std::string of = option.profile ? option.profile->name : candidate.model;
+  return Failure{Cause::Price, fmt::format("{} costs {} an hour", of, money_text(*price * need.devices)),
+                 static_cast<std::uint64_t>(*price * need.devices - *need.most_price_micros)};
+}
+
+std::variant<std::vector<Option>, Failure> whole(const Candidate& candidate, const Need& need) {
+  const std::uint64_t memory = candidate.memory_bytes.value_or(0);
+  if (!has_memory(memory, need))
+    return Failure{
+        Cause::Memory,
+        candidate.memory_bytes ? fmt::format("it has {} MiB", number_text(memory / kMib)) : "nobody tells its memory",
+        missing_mib(memory, need)};
+  const Option option{.candidate = &candidate};
+  if (auto failure = fails_by_price(candidate, need, option)) return *std::move(failure);
+  if (!candidate.held_by.empty()) return Failure{Cause::Held, fmt::format("{} has it", candidate.held_by)};
+  if (!candidate.pieces.empty()) return Failure{Cause::Held, "it is cut into instances"};
+  return std::vector{option};
+}
+
+std::variant<std::vector<Option>, Failure> share(const Candidate& candidate, const Need& need) {
+  const Shares& shares = *candidate.shares;
+  const unsigned replicas = (*need.compute_milli * shares.replicas + 999) / 1000;
+  const Option option{.candidate = &candidate, .share_milli = 1000 * replicas / shares.replicas};
+  if (!has_memory(candidate.memory_bytes.value_or(0), need))
+    return Failure{Cause::Memory, fmt::format("it has {} MiB", number_text(candidate.memory_bytes.value_or(0) / kMib)),
+                   missing_mib(candidate.memory_bytes.value_or(0), need)};
+  if (auto failure = fails_by_price(candidate, need, option)) return *std::move(failure);
+  if (!has_memory(shares.left_memory_bytes, need))
+    return Failure{Cause::Held, fmt::format("{} MiB of it are left", number_text(shares.left_memory_bytes / kMib)),
+                   missing_mib(shares.left_memory_bytes, need)};
+  if (shares.left_milli < option.share_milli)
+    return Failure{Cause::Held, fmt::format("{} thousandths of it are left", shares.left_milli),
+                   option.share_milli - shares.left_milli};
+  return std::vector{option};
+}
+
+Failure too_small(const Candidate& candidate, const Need& need) {
+  const gpu::Profile* largest = nullptr;
+  for (const gpu::Profile& one : candidate.offered())
+    if (!largest || one.memory_bytes > largest->memory_bytes) largest = &one;
+  if (has_memory(largest->memory_bytes, need)) return Failure{Cause::Compute, "no profile has that much compute"};
+  return Failure{Cause::Memory, fmt::format("{} has {} MiB", largest->name, number_text(largest->memory_bytes / kMib)),
+                 missing_mib(largest->memory_bytes, need)};
+}
+
+/// What is in the way of `profile`: too little is free, or what is free is not in one piece.
+Failure no_room(const Candidate& candidate, const gpu::Profile& profile) {
+  unsigned axis = 0, held = 0, slices_held = 0;
+  std::vector<std::string> holders;
+  for (const gpu::Profile& one : candidate.offered())
+    for (const gpu::Placement at : one.placements) axis = std::max(axis, at.start + at.size);
+  for (const Piece& piece : candidate.pieces) {
+    if (piece.held_by.empty()) continue;
+    held += piece.placed.placement.size;
+    const gpu::Profile* of = candidate.profile(piece.placed.profile);
+    slices_held += of ? of->compute_slices : 0;
+    holders.push_back(fmt::format("{} at {}", piece.held_by, piece.placed.placement.start));
+  }
+  const unsigned slices = device_slices(candidate.offered());
+  const bool enough = held + size_of(profile) <= axis && slices_held + profile.compute_slices <= slices;
+  return {enough ? Cause::NoRoom : Cause::Held,
+          enough ? fmt::format("{} of {} memory slices are free, but not where a {} may stand: {}", axis - held, axis,
+                               profile.name, join(holders))
+                 : fmt::format("{} of {} memory slices are free: {}", axis - held, axis, join(holders)),
+          holders.size()};
+}
+
+/// An instance that stands at `at` and is as it should be; null where there is none.
+const Piece* standing_at(const Candidate& candidate, const gpu::Placed& at) {
+  const auto found = std::ranges::find(candidate.pieces, at, &Piece::placed);
+  return found == candidate.pieces.end() || !found->stands || found->parted ? nullptr : &*found;
+}
+
+std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate, const Need& need) {
+  const auto profiles = candidate.offered();
+  const auto enough = smallest_enough(profiles, need);
+  if (enough.empty()) return too_small(candidate, need);
+  if (auto failure = fails_by_price(candidate, need, {.candidate = &candidate, .profile = enough.front()}))
+    return *std::move(failure);
+  if (!candidate.held_by.empty()) return Failure{Cause::Held, fmt::format("{} has it", candidate.held_by)};
+  std::vector<Option> out;
+  // A larger one that stands and that nobody has is given as it is, too.
+  for (const Piece& piece : candidate.pieces) {
+    const gpu::Profile* of = candidate.profile(piece.placed.profile);
+    if (!piece.held_by.empty() || !piece.stands || piece.parted || !of) continue;
+    const Option option{.candidate = &candidate, .profile = of, .placement = piece.placed.placement, .piece = &piece};
+    if (is_enough(*of, device_slices(profiles), need) && !fails_by_price(candidate, need, option))
+      out.push_back(option);
+  }
+  const gpu::Layout fixed = fixed_layout(candidate);
+  for (const gpu::Profile* profile : enough)
+    for (const gpu::Placement at : profile->placements) {
+      if (standing_at(candidate, {profile->id, at}) || !gpu::fits(profiles, fixed, *profile, at)) continue;
+      Option option{.candidate = &candidate, .profile = profile, .placement = at};
+      if (fails_by_price(candidate, need, option)) continue;
+      if (!candidate.pieces.empty())
+        option.destroyed =
+            static_cast<unsigned>(make_room(profiles, standing_of(candidate), {profile->id, at})->steps.size() - 1);
+      out.push_back(option);
+    }
+  if (out.empty()) return no_room(candidate, *enough.front());
+  return out;
+}
+
+}  // namespace
+
+unsigned size_of(const gpu::Profile& profile) { return profile.placements.empty() ? 0 : profile.placements[0].size; }
+
+bool is_enough(const gpu::Profile& profile, unsigned device_slices, const Need& need) {
+  return !profile.placements.empty() && has_memory(profile.memory_bytes, need) &&
+         profile.compute_slices >= need.compute_slices.value_or(0) &&
+         std::uint64_t{profile.compute_slices} * 1000 >= std::uint64_t{wanted_milli(need)} * device_slices;
+}
+
+std::vector<const gpu::Profile*> smallest_enough(std::span<const gpu::Profile> profiles, const Need& need) {
+  const unsigned slices = device_slices(profiles);
+  std::vector<const gpu::Profile*> enough, out;
+  for (const gpu::Profile& one : profiles)
+    if (is_enough(one, slices, need)) enough.push_back(&one);
+  std::ranges::sort(enough, [](const auto* a, const auto* b) { return comes_before(*a, *b); });
+  for (const gpu::Profile* one : enough)
+    if (std::ranges::none_of(out, [&](const gpu::Profile* smaller) {
+          return size_of(*smaller) <= size_of(*one) && smaller->compute_slices <= one->compute_slices;
+        }))
+      out.push_back(one);
+  return out;
+}
+
+gpu::Layout fixed_layout(const Candidate& candidate) {
+  gpu::Layout out;
+  for (const Piece& one : candidate.pieces)
+    if (!one.held_by.empty()) out.push_back(one.placed);
+  return out;
+}
+
+std::vector<Standing> standing_of(const Candidate& candidate) {
+  std::vector<Standing> out;
+  for (const Piece& one : candidate.pieces) out.push_back({one.placed, one.held_by});
+  return out;
+}
+
+std::optional<std::int64_t> price_of(const Option& option) {
+  const auto& whole = option.candidate->price_micros;
+  if (!whole) return std::nullopt;
+  if (option.profile) return *whole * option.profile->compute_slices / device_slices(option.candidate->offered());
+  return option.share_milli > 0 ? *whole * option.share_milli / 1000 : *whole;
+}
+
+std::string place_text(const gpu::Profile& profile, gpu::Placement placement) {
+  return fmt::format("{} at {}", profile.name, placement.start);
+}
+
+std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need) {
+  if (auto failure = fails_by_kind(candidate, need)) return *std::move(failure);
+  if (may_cut(candidate, need)) return instances(candidate, need);
+  return may_share(candidate, need) ? share(candidate, need) : whole(candidate, need);
+}
+
+}  // namespace tessera::fleet::decision

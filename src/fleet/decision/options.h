@@ -1,0 +1,43 @@
+#pragma once
+// What could be done on one device for a need, by its driver's placements; or by what it fails.
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "fleet/decision/decide.h"
+
+namespace tessera::fleet::decision {
+
+/// Why one device cannot serve a need.
+struct Failure {
+  Cause cause{};
+  std::string what;       ///< "2g.20gb has 19,968 MiB"
+  std::uint64_t far = 0;  ///< how far it is from serving it, among devices that fail by the same cause
+};
+
+/// Not empty where the device serves it.
+std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need);
+
+/// Whether an instance of `profile` is as large as `need` asks for.
+bool is_enough(const gpu::Profile& profile, unsigned device_slices, const Need& need);
+
+/// Of those that are enough: those beside which no smaller one is.
+std::vector<const gpu::Profile*> smallest_enough(std::span<const gpu::Profile> profiles, const Need& need);
+
+/// Memory slices that an instance takes.
+unsigned size_of(const gpu::Profile& profile);
+
+/// The pieces that must not be touched: those that somebody has, and those that are promised.
+gpu::Layout fixed_layout(const Candidate& candidate);
+std::vector<Standing> standing_of(const Candidate& candidate);
+
+/// Per hour: the device's price by the option's compute slices, or by its share.
+std::optional<std::int64_t> price_of(const Option& option);
+
+/// "4g.40gb at 0"
+std::string place_text(const gpu::Profile& profile, gpu::Placement placement);
+
+}  // namespace tessera::fleet::decision

@@ -1,0 +1,131 @@
+#include "fleet/decision/policy.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "fleet/decision/options.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+/// Of `total`, in thousandths.
+double milli(double part, double total) { return total > 0 ? 1000 * part / total : 0; }
+
+unsigned axis_of(std::span<const gpu::Profile> profiles) {
+  unsigned end = 0;
+  for (const gpu::Profile& one : profiles)
+    for (const gpu::Placement at : one.placements) end = std::max(end, at.start + at.size);
+  return end;
+}
+
+/// What is free on the device beside what the option takes.
+double left_milli(const Option& option) {
+  const Candidate& on = *option.candidate;
+  if (!option.profile) return option.share_milli == 0 ? 0 : on.shares->left_milli - option.share_milli;
+  unsigned taken = size_of(*option.profile);
+  for (const gpu::Placed& one : fixed_layout(on)) taken += one.placement.size;
+  const unsigned axis = axis_of(on.offered());
+  return milli(axis - std::min(axis, taken), axis);
+}
+
+/// What is given beyond what was asked for, as a part of the device's memory.
+double surplus_milli(const Option& option, const Need& need) {
+  if (need.whole() || option.share_milli > 0) return 0;
+  const double device = static_cast<double>(option.candidate->memory_bytes.value_or(0));
+  const double given = option.profile ? static_cast<double>(option.profile->memory_bytes) : device;
+  const double asked = static_cast<double>(need.memory_mib.value_or(0)) * 1024 * 1024;
+  return milli(std::max(0.0, given - asked), device);
+}
+
+/// How many places for instances the driver still offers beside `taken`.
+std::size_t open_places(std::span<const gpu::Profile> profiles, std::span<const gpu::Placed> taken) {
+  std::size_t count = 0;
+  for (const gpu::Profile& one : profiles)
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(one.placements, [&](gpu::Placement at) { return gpu::fits(profiles, taken, one, at); }));
+  return count;
+}
+
+double blocked(const Option& option) {
+  const auto profiles = option.candidate->offered();
+  gpu::Layout layout = fixed_layout(*option.candidate);
+  const auto before = open_places(profiles, layout);
+  if (!option.profile) return option.share_milli > 0 ? 0 : static_cast<double>(before);
+  layout.push_back({option.profile->id, option.placement});
+  return static_cast<double>(before) - static_cast<double>(open_places(profiles, layout));
+}
+
+Cost first_fit(const Option&, const Need&) { return {}; }
+
+Cost best_fit(const Option& option, const Need& need) {
+  const double left = left_milli(option), surplus = surplus_milli(option, need);
+  return {left + surplus, {{"left", left}, {"surplus", surplus}}};
+}
+
+Cost fragmentation(const Option& option, const Need& need) {
+  const double more = blocked(option), surplus = surplus_milli(option, need);
+  return {more + surplus, {{"blocked", more}, {"surplus", surplus}}};
+}
+
+/// A price that nobody has told comes after those that are told.
+Cost cheapest(const Option& option, const Need&) {
+  const auto price = price_of(option);
+  const double micros = price ? static_cast<double>(*price) : 1e18;
+  return {micros, {{price ? "price" : "no_price", micros}}};
+}
+
+Cost emptiest(const Option& option, const Need& need) {
+  const double left = left_milli(option), surplus = surplus_milli(option, need);
+  return {surplus - left, {{"left", left}, {"surplus", surplus}}};
+}
+
+struct Named {
+  std::string_view name;
+  Cost (*cost)(const Option&, const Need&);
+};
+constexpr Named kPolicies[] = {{"firstfit", first_fit},          {"bestfit", best_fit}, {"cost", cheapest},
+                               {"fragmentation", fragmentation}, {"spread", emptiest},  {"default", fragmentation}};
+
+class ByRule : public Policy {
+ public:
+  explicit ByRule(const Named& rule) : rule_(rule) {}
+  std::string_view name() const override { return rule_.name; }
+  Cost cost(const Option& option, const Need& need) override { return rule_.cost(option, need); }
+  std::string explain(const Term& term) const override { return fmt::format("{} {:.0f}", term.key, term.value); }
+
+ private:
+  const Named& rule_;
+};
+
+}  // namespace
+
+std::span<const std::string_view> policy_names() {
+  static constexpr auto kNames = [] {
+    std::array<std::string_view, std::size(kPolicies)> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = kPolicies[i].name;
+    return names;
+  }();
+  return kNames;
+}
+
+Mix mix_of(std::span<const Need> needs) {
+  std::map<Need, std::size_t> counts;
+  for (const Need& one : needs) ++counts[one];
+  Mix out;
+  for (const auto& [need, count] : counts)
+    out.push_back({need, static_cast<double>(count) / static_cast<double>(needs.size())});
+  return out;
+}
+
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix /*mix*/) {
+  const auto* found = std::ranges::find(kPolicies, name, &Named::name);
+  if (found == std::end(kPolicies))
+    return fail(Code::NotFound, "there is no policy '{}'; there are {}", name, fmt::join(policy_names(), ", "));
+  return std::unique_ptr<Policy>(std::make_unique<ByRule>(*found));
+}
+
+}  // namespace tessera::fleet::decision

@@ -1,0 +1,62 @@
+#pragma once
+// A policy says what it costs the fleet to put a workload at a place. It is asked only about what is possible.
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fleet/decision/need.h"
+#include "fleet/decision/supply.h"
+
+namespace tessera::fleet::decision {
+
+/// One way to serve a need on one device.
+struct Option {
+  const Candidate* candidate = nullptr;
+  const gpu::Profile* profile = nullptr;  ///< null: the whole device, or a share of it
+  gpu::Placement placement{};
+  const Piece* piece = nullptr;  ///< the instance that stands there and is given as it is
+  unsigned share_milli = 0;      ///< of a share; 0: none
+  unsigned destroyed = 0;        ///< idle instances that have to go
+};
+
+/// One of the things that a cost is made of.
+struct Term {
+  std::string_view key;  ///< "blocked"
+  double value = 0;
+};
+
+/// The lower the better.
+struct Cost {
+  double value = 0;
+  std::vector<Term> terms{};
+};
+
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  virtual std::string_view name() const = 0;
+  virtual Cost cost(const Option& option, const Need& need) = 0;
+  /// What a term means, for a person: "{:.1f} of 18 placements that were possible are blocked".
+  virtual std::string explain(const Term& term) const = 0;
+};
+
+/// A kind of need, and how much of all it is.
+struct Typical {
+  Need need;
+  double share = 0;
+};
+/// Shares add up to 1.
+using Mix = std::vector<Typical>;
+Mix mix_of(std::span<const Need> needs);
+
+/// "firstfit", "bestfit", "fragmentation", "cost", "spread", "default".
+std::span<const std::string_view> policy_names();
+
+/// NotFound if there is none of that name. `mix` is of what is expected to come; where it is empty, "default" takes
+/// every profile to be asked for as often as another.
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix mix);
+
+}  // namespace tessera::fleet::decision

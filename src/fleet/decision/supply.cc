@@ -1,0 +1,151 @@
+#include "fleet/decision/supply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/fleet.h"
+#include "fleet/inventory/health.h"
+#include "fleet/inventory/parts.h"
+#include "gpu/profile_name.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+std::string who(const Workload& of, unsigned pid) {
+  if (of.is_pod()) return fmt::format("{}/{}", of.space, of.pod);
+  return pid > 0 ? fmt::format("process {}", pid) : "a holder without a name";
+}
+
+/// Who has the device where it is not cut; several who share it are several.
+std::vector<std::string> holders_of(const Device& device) {
+  std::vector<std::string> out;
+  for (const Allocation& one : device.allocations) out.push_back(who(one.facts->workload, 0));
+  for (const Session& one : device.sessions) out.push_back(who(one.facts->workload, one.facts->pid));
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+std::optional<Milliseconds> idle_of(const Device& device, const UseSince& use) {
+  if (use.use != Use::Idle || !use.idle_since) return std::nullopt;
+  return Milliseconds(device.last_seen - *use.idle_since);
+}
+
+std::string unfit(const Device& device) {
+  if (device.presence != Presence::Present) return fmt::format("it is {}", presence_name(device.presence));
+  if (health_of(device) == Health::Unhealthy) return std::string(problems_of(device).front().what);
+  if (!tells_sessions(device)) return "nobody tells which processes it has: tessera-agent does";
+  return {};
+}
+
+/// What is known of one GPU instance beside where it stands and who has it.
+void tell_more(const Device& device, Piece& piece) {
+  for (const DevicePart& part : parts_of(device)) {
+    if (!part.instance || !part.part.gpu_instance) continue;
+    const InstanceFacts& facts = *part.instance->facts;
+    if (facts.placement != piece.placed.placement) continue;
+    piece.gpu_instance = part.part.gpu_instance;
+    piece.uuid = facts.uuid;
+    const auto name = gpu::parse_profile_name(facts.profile);
+    piece.parted |= name && name->compute_slices != name->gpu_instance_slices;
+    const auto idle = idle_of(device, use_of(device, part));
+    if (!piece.held_by.empty()) piece.idle = idle;
+  }
+}
+
+/// A time-sliced device is known by who holds a replica of it.
+std::optional<Shares> shares_of(const Device& device) {
+  std::optional<unsigned> replicas;
+  for (const Allocation& one : device.allocations)
+    if (one.facts->shared && one.facts->replicas.value_or(0) > 1) replicas = one.facts->replicas;
+  if (!replicas || !device.facts->memory_bytes) return std::nullopt;
+  const auto held = static_cast<unsigned>(std::min<std::size_t>(device.allocations.size(), *replicas));
+  const auto used = static_cast<std::uint64_t>(memory_used_bytes(device).value_or(0));
+  return Shares{*replicas, 1000 - 1000 * held / *replicas,
+                *device.facts->memory_bytes - std::min(used, *device.facts->memory_bytes)};
+}
+
+Candidate candidate_of(const Node& node, const Device& device) {
+  const DeviceFacts& facts = *device.facts;
+  Candidate out;
+  out.cluster = node.cluster;
+  out.node = node.name;
+  out.id = device_id(node.name, facts.index);
+  out.uuid = facts.uuid;
+  out.model = model_key_of(facts.name);
+  out.memory_bytes = facts.memory_bytes;
+  out.sm_count = facts.sm_count;
+  out.profiles = facts.profiles;
+  out.unfit = unfit(device);
+  if (facts.mig_enabled) out.mig = *facts.mig_enabled ? MigMode::On : MigMode::Off;
+  if (is_cut(device)) {
+    out.mig = MigMode::On;
+    const auto standing = fleet::standing_of(device);
+    if (!standing) {
+      if (out.unfit.empty()) out.unfit = standing.error().what;
+      return out;
+    }
+    for (const Standing& one : *standing) {
+      out.pieces.push_back({.placed = one.placed, .held_by = one.held_by});
+      tell_more(device, out.pieces.back());
+    }
+    if (!out.pieces.empty()) return out;
+  }
+  out.shares = shares_of(device);
+  const auto holders = holders_of(device);
+  if (out.shares || holders.empty()) return out;
+  out.held_by = holders.front();
+  out.idle = idle_of(device, use_of(device));
+  return out;
+}
+
+bool has_told_of(const Device& device, const Promise& promise) {
+  return std::ranges::count(holders_of(device), promise.holder) > 0;
+}
+
+void promise_piece(Candidate& candidate, const Promise& promise) {
+  auto found = std::ranges::find(candidate.pieces, *promise.placed, &Piece::placed);
+  if (found == candidate.pieces.end()) {
+    candidate.pieces.push_back({.placed = *promise.placed, .stands = false});
+    std::ranges::sort(candidate.pieces, {}, [](const Piece& one) { return one.placed; });
+    found = std::ranges::find(candidate.pieces, *promise.placed, &Piece::placed);
+  }
+  if (found->held_by.empty()) found->held_by = promise.holder;
+  found->may_move = promise.may_move;
+}
+
+void keep(Candidate& candidate, const Promise& promise, bool told) {
+  if (promise.placed) return promise_piece(candidate, promise);
+  // A share of what nobody tells to be shared is taken for the whole, to be safe.
+  if (!promise.share_milli || !candidate.shares) {
+    if (candidate.held_by.empty()) candidate.held_by = promise.holder;
+    candidate.may_move = promise.may_move;
+    return;
+  }
+  if (told) return;
+  Shares& shares = *candidate.shares;
+  shares.left_milli -= std::min(shares.left_milli, *promise.share_milli);
+  shares.left_memory_bytes -= std::min(shares.left_memory_bytes, promise.memory_mib.value_or(0) * 1024 * 1024);
+}
+
+}  // namespace
+
+Supply candidates_of(const View& view, std::span<const Promise> promises) {
+  std::multimap<std::string_view, const Promise*> by_device;
+  for (const Promise& one : promises) by_device.emplace(one.device_uuid, &one);
+  Supply out{view.time, {}};
+  for (const auto& node : view.nodes)
+    for (const Device& device : node->devices) {
+      if (device.presence == Presence::Retired) continue;
+      Candidate candidate = candidate_of(*node, device);
+      const auto [first, last] = by_device.equal_range(candidate.uuid);
+      for (auto one = first; one != last; ++one) keep(candidate, *one->second, has_told_of(device, *one->second));
+      out.candidates.push_back(std::move(candidate));
+    }
+  return out;
+}
+
+}  // namespace tessera::fleet::decision

@@ -1,0 +1,91 @@
+#pragma once
+// The fleet as a decision sees it: what each device is, what stands on it, who has it, and what is promised. Plain
+// values; candidates_of() makes them of the inventory, and whoever asks "what if" makes them up.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "fleet/partition/partition.h"
+#include "gpu/geometry.h"
+
+namespace tessera::fleet {
+struct View;
+}
+
+namespace tessera::fleet::decision {
+
+/// A GPU instance that stands, or one that is promised and does not stand yet.
+struct Piece {
+  gpu::Placed placed;
+  std::string held_by{};  ///< "namespace/pod", "process 4711"; empty: nobody has it
+  bool stands = true;
+  bool parted = false;    ///< into several compute instances: it may go, but is given to nobody as it is
+  bool may_move = false;  ///< who has it may be put elsewhere
+  std::optional<unsigned> gpu_instance{};
+  std::string uuid{};  ///< "MIG-…"; empty where nobody tells
+  /// For how long nothing has been done on it, as of the supply's time; absent where it is busy or nobody knows.
+  std::optional<Milliseconds> idle{};
+  auto operator<=>(const Piece&) const = default;
+};
+
+enum class MigMode : std::uint8_t { None /* it cannot be cut */, Off, On };
+
+/// Time-sliced: what it gives are parts of its time; its memory is nobody's own.
+struct Shares {
+  unsigned replicas = 1;
+  unsigned left_milli = 0;              ///< thousandths that nobody has
+  std::uint64_t left_memory_bytes = 0;  ///< that is neither promised nor in use
+  auto operator<=>(const Shares&) const = default;
+};
+
+struct Candidate {
+  std::string cluster, node;
+  std::string id;     ///< "worker-01-GPU-00"
+  std::string uuid;   ///< "GPU-…"
+  std::string model;  ///< "H100_80GB"
+  std::optional<std::uint64_t> memory_bytes{};
+  std::optional<unsigned> sm_count{};
+  MigMode mig = MigMode::None;
+  std::shared_ptr<const std::vector<gpu::Profile>> profiles{};  ///< null where nobody tells
+  std::vector<Piece> pieces{};                                  ///< by start
+  std::string held_by{};                                        ///< who has the whole device; empty: nobody
+  bool may_move = false;                                        ///< who has the whole device may be put elsewhere
+  std::optional<Milliseconds> idle{};                           ///< of who has the whole device, as of a Piece
+  std::optional<Shares> shares{};
+  std::string unfit{};                         ///< why nothing is to be placed on it; empty: it is well
+  std::optional<std::int64_t> price_micros{};  ///< of the whole device per hour
+
+  std::span<const gpu::Profile> offered() const {
+    return profiles ? std::span<const gpu::Profile>(*profiles) : std::span<const gpu::Profile>();
+  }
+  /// By its id; null where it has no such profile.
+  const gpu::Profile* profile(unsigned number) const;
+  /// Of the whole device: its largest profile's; absent where it has none.
+  std::optional<unsigned> compute_slices() const;
+  bool is_empty() const;  ///< nobody has it or a part of it
+};
+
+struct Supply {
+  EpochMs as_of = 0;                    ///< the inventory's time
+  std::vector<Candidate> candidates{};  ///< by cluster, node and index: of equal ones the first wins
+};
+
+/// What was promised to a workload and is not told of by the inventory yet, or not in full.
+struct Promise {
+  std::string device_uuid;
+  std::string holder;  ///< "namespace/pod"; the inventory's word of the same holder is not counted again
+  std::optional<gpu::Placed> placed{};        ///< of an instance; without it and without a share: the whole device
+  std::optional<unsigned> share_milli{};      ///< of a time-sliced device
+  std::optional<std::uint64_t> memory_mib{};  ///< of a share
+  bool may_move = false;
+};
+
+/// Pure. A device that is not present, critical, or whose placements or holders are not known has `unfit`. Prices are
+/// the caller's to add.
+Supply candidates_of(const View& view, std::span<const Promise> promises);
+
+}  // namespace tessera::fleet::decision
