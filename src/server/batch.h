@@ -19,10 +19,13 @@ struct BatchSample {
   EpochMs time;
 };
 
-/// Where a server that led before had accepted a batch, and hands it over.
+/// Of a batch that a server which led before had accepted, and hands over: it is in no journal of this one's.
 struct OfAnother {
-  std::string journal;  ///< its id
-  bool last = false;    ///< it has no more
+  std::string journal;         ///< its id
+  std::uint64_t sequence = 0;  ///< in that journal
+  bool counted = false;        ///< it is in usage already, and tells only what had not ended
+  EpochMs counted_at = 0;      ///< the clock when that was so of all that is counted
+  bool last = false;           ///< the journal has no more
   /// Nothing was counted between then and what this server was told first: what the batch tells lasts up to there.
   bool direct = false;
 };

@@ -18,52 +18,63 @@ constexpr Milliseconds kMostSilence = 600s;
 Inheritance::Journal::Journal(fleet::FleetOptions options)
     : fleet(std::move(options)), router(fleet, serving, std::numeric_limits<std::size_t>::max()) {}
 
+/// Here its own server had counted everything: what that came to is dropped, and the states that had not ended are
+/// known.
+void Inheritance::Journal::end_recall(EpochMs counted_at) {
+  if (std::exchange(counts, true)) return;
+  fleet.meter().settle(counted_at);
+  fleet.meter().take();
+}
+
 std::optional<EpochMs> Inheritance::begins(const fleet::UsageSubject& subject) const {
   const auto number = heir_.usage_number(subject);
-  return number ? heir_.meter().begins(*number) : std::nullopt;
+  return number ? heir_.usage_begins(*number) : std::nullopt;
+}
+
+Inheritance::Journal& Inheritance::journal_of(const OfAnother& from) {
+  auto& journal = journals_[from.journal];
+  if (journal) return *journal;
+  fleet::FleetOptions options = options_;
+  options.counted_elsewhere_from = [this](const fleet::UsageSubject& subject) { return begins(subject); };
+  journal = std::make_shared<Journal>(std::move(options));
+  if (from.direct)
+    for (const fleet::CountedBefore& one : counted_) journal->fleet.remember(one);
+  return *journal;
 }
 
 void Inheritance::apply(const Batch& batch) {
-  auto& journal = journals_[batch.of_another->journal];
-  if (!journal) {
-    fleet::FleetOptions options = options_;
-    options.counted_elsewhere_from = [this](const fleet::UsageSubject& subject) { return begins(subject); };
-    journal = std::make_unique<Journal>(std::move(options));
-  }
-  journal->fleet.arrived(batch.arrived);
-  journal->router.apply(batch);
-  journal->heard = batch.arrived;
-  journal->holds = batch.of_another->direct;
-  journal->ended |= batch.of_another->last;
+  const OfAnother& from = *batch.of_another;
+  Journal& journal = journal_of(from);
+  if (from.sequence <= journal.sequence) return;
+  if (!from.counted) journal.end_recall(from.counted_at);
+  journal.fleet.arrived(batch.arrived);
+  journal.router.apply(batch);
+  // Live state is the heir's.
+  journal.fleet.take_ended();
+  journal.fleet.take_layouts();
+  journal.fleet.take_xids();
+  journal.sequence = from.sequence;
+  journal.heard = std::max(journal.heard, batch.arrived);
+  journal.holds = from.direct;
+  journal.ended |= from.last;
 }
 
-std::vector<fleet::Usage> Inheritance::take(EpochMs now) {
-  std::vector<fleet::Usage> out;
+std::vector<Inheritance::Share> Inheritance::take(EpochMs now) {
+  std::vector<Share> out;
   std::erase_if(journals_, [&](const auto& entry) {
-    Journal& journal = *entry.second;
-    const bool over = journal.ended || now - journal.heard > kMostSilence.count();
-    // By now all are silent: what was told last has lasted to where the heir's begins, or for a hold.
-    if (journal.ended && journal.holds) journal.fleet.meter().settle(journal.heard + options_.interval.count() * 5 / 2);
-    fleet::Usage usage = journal.fleet.meter().take();
-    by_number_of_heir(usage, journal);
-    if (!usage.subjects.empty() || !usage.owners.empty()) out.push_back(std::move(usage));
-    return over;
+    const auto& [id, journal] = entry;
+    if (journal->sequence == journal->told) return now - journal->came > kMostSilence.count();
+    // What was told last has lasted to where the heir's begins, or for a hold.
+    if (journal->ended && journal->holds && journal->counts)
+      journal->fleet.meter().settle(journal->heard + options_.interval.count() * 5 / 2);
+    fleet::Usage usage = journal->counts ? journal->fleet.meter().take() : fleet::Usage{};
+    usage.silent.clear();  // the heir knows what it has been told of
+    out.push_back({id, journal->sequence, {journal, &journal->fleet}, std::move(usage)});
+    journal->told = journal->sequence;
+    journal->came = now;
+    return journal->ended;
   });
   return out;
-}
-
-void Inheritance::by_number_of_heir(fleet::Usage& usage, const Journal& of) const {
-  const auto renumber = [&](auto& rows) {
-    std::erase_if(rows, [&](auto& row) {
-      const auto number = heir_.usage_number(of.fleet.usage_subject(row.subject));
-      if (number) row.subject = *number;
-      return !number;
-    });
-    std::ranges::sort(rows, {}, [](const auto& row) { return std::pair(row.bucket, row.subject); });
-  };
-  renumber(usage.subjects);
-  renumber(usage.owners);
-  usage.silent.clear();  // the heir knows what it has been told of
 }
 
 }  // namespace tessera::server

@@ -35,26 +35,6 @@ std::optional<Form> form_of(std::uint8_t kind) {
               (kind & 0x10U) != 0 ? wire::Compression::Zstd : wire::Compression::Snappy};
 }
 
-// Of the tag too: a record that another server had accepted begins with the id of that one's journal and its length.
-constexpr std::uint8_t kOfAnother = 0x20, kLast = 0x40, kDirect = 0x80;
-
-std::uint8_t kind_of(std::uint8_t kind, const OfAnother& from) {
-  return static_cast<std::uint8_t>(kind | kOfAnother | (from.last ? kLast : 0) | (from.direct ? kDirect : 0));
-}
-
-std::string body_of(const std::string& body, const OfAnother& from) {
-  return static_cast<char>(from.journal.size()) + from.journal + body;
-}
-
-/// Takes it off `body`. Invalid for one that has none.
-Result<OfAnother> take_of_another(std::uint8_t kind, std::string_view& body) {
-  const std::size_t size = body.empty() ? 0 : static_cast<unsigned char>(body[0]);
-  if (body.size() <= size) return fail(Code::Invalid, "a record that was handed over without where it comes from");
-  OfAnother out{std::string(body.substr(1, size)), (kind & kLast) != 0, (kind & kDirect) != 0};
-  body.remove_prefix(1 + size);
-  return out;
-}
-
 /// Which message a request carries; an error says what is taken. A sender that names no type sends version 1, as the
 /// first receivers had it.
 Result<Form> form_of(const http::Request& request) {
@@ -279,24 +259,22 @@ Result<void> Intake::wait_until_synced(journal::Sequence sequence) {
 Result<Batch> Intake::read_again(std::uint8_t kind, std::string_view body, EpochMs arrived) const {
   const auto form = form_of(kind);
   if (!form) return fail(Code::Invalid, "a record of kind {}", kind);
-  std::optional<OfAnother> from;
-  if ((kind & kOfAnother) != 0) from = TRY(take_of_another(kind, body));
   auto message = TRY(wire::decompress(form->compression, body, limits_.message_bytes));
   LeftOut left_out;
   Batch out = TRY(read_batch(form->protocol, std::move(message), limits_, arrived, judged_, left_out));
-  out.of_another = std::move(from);
+  out.arrived = arrived;
   return out;
 }
 
-Result<void> Intake::take_over(const OfAnother& from, std::uint8_t kind, const std::string& body) {
-  // One that was handed on before is of the server that had accepted it first.
-  const bool again = (kind & kOfAnother) != 0;
-  const auto kept_kind = static_cast<std::uint8_t>(again ? kind & ~kDirect : kind_of(kind, from));
-  const std::string kept_body = again ? body : body_of(body, from);
-  auto batch = read_again(kept_kind, kept_body, keeper_.clock().now());
-  if (batch) return keep(*std::move(batch), kept_kind, kept_body);
-  log::error("a record that was handed over cannot be read and is left out", {{"why", batch.error().what}});
-  return {};
+void Intake::take_over(const OfAnother& from, std::uint8_t kind, std::string_view body, EpochMs arrived) {
+  auto batch = read_again(kind, body, arrived);
+  if (!batch)
+    log::error("a record that was handed over cannot be read and is left out",
+               {{"journal", from.journal}, {"sequence", std::to_string(from.sequence)}, {"why", batch.error().what}});
+  if (!batch) batch = Batch{};
+  batch->of_another = from;
+  keeper_.wait_for_room();
+  keeper_.take(*std::move(batch));
 }
 
 Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
@@ -315,10 +293,7 @@ Result<Intake::Replayed> Intake::replay(journal::Sequence position) {
                  {{"sequence", std::to_string(record->sequence)}, {"why", batch.error().what}});
       continue;
     }
-    // What this server was told first, and when, is not known any more.
-    if (batch->of_another) batch->of_another->direct = false;
     batch->sequence = out.last = record->sequence;
-    batch->arrived = record->time;
     keeper_.wait_for_room();
     keeper_.take(*std::move(batch));
   }

@@ -52,8 +52,8 @@ class Intake {
   /// of it has been counted.
   Result<Replayed> replay(journal::Sequence position);
 
-  /// A record that another server had accepted: it is this one's when this returns. What cannot be read is left out.
-  Result<void> take_over(const OfAnother& from, std::uint8_t kind, const std::string& body);
+  /// A record that another server had accepted goes to the keeper. Waits for room. What cannot be read says nothing.
+  void take_over(const OfAnother& from, std::uint8_t kind, std::string_view body, EpochMs arrived);
 
   IntakeStats stats() const;
   const Senders& senders() const { return senders_; }

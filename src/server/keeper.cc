@@ -45,7 +45,7 @@ Keeper::Keeper(KeeperOptions options, Latest<Published>& published, store::Datab
       serving_(options_.serving),
       cluster_nodes_(options_.cluster_nodes),
       router_(fleet_, serving_, options_.max_series),
-      inheritance_(options_.fleet, fleet_),
+      inheritance_(options_.fleet, fleet_, options_.resumed.counted),
       session_notes_(std::min(kSessionsEvery, kSessionsIntervals * options_.fleet.interval)),
       archive_(database, fleet::span_for(options_.fleet.interval), options_.retention),
       saved_(options_.resumed.progress),
@@ -128,7 +128,7 @@ void Keeper::run(const std::stop_token& stop) {
       lock.unlock();
       room_.notify_all();
       if (recalling_ && batch.sequence > saved_.counted) end_recall();
-      note_arrival(batch);
+      if (!batch.of_another) note_arrival(batch);
       apply(batch);
       applied_ = std::max(applied_, batch.sequence);
       spare(std::move(batch.message));
@@ -141,6 +141,7 @@ void Keeper::run(const std::stop_token& stop) {
     if (now >= due) {
       publish();
       due = Clock::now() + options_.publish_every;
+      save_inherited();
     }
     if (!recalling_ && (now >= save_at || now >= count_at)) {
       save(now >= count_at, false);
@@ -186,10 +187,11 @@ void Keeper::end_recall() {
 }
 
 void Keeper::apply(const Batch& batch) {
+  if (batch.of_another) inheritance_.apply(batch);
+  if (batch.of_another && batch.of_another->counted)
+    return;  // what is in the database, sessions too, is known from there
   fleet_.meter().tell_of_before(batch.of_another.has_value());
   const Routed routed = router_.apply(batch);
-  // What is read again has been counted.
-  if (batch.of_another && !recalling_) inheritance_.apply(batch);
   say_what_is_full();
   const std::lock_guard lock(mutex_);
   stats_.samples += routed.samples;
@@ -227,10 +229,8 @@ void Keeper::gather(EpochMs now) {
   if (arrivals_.empty()) recall_from_ = applied_;
   // What a restart may not read again is noted, with room for how coarse arrivals are.
   fleet::Usage usage = fleet_.meter().take(now - known_for + 2 * kArrivalEvery);
-  std::vector<fleet::Usage> inherited = inheritance_.take(now);
-  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty() || !usage.silent.empty() ||
-      !inherited.empty())
-    pending_ = Pending{std::move(usage), std::move(inherited), {applied_, recall_from_, now}};
+  if (applied_ > saved_.counted || !usage.subjects.empty() || !usage.owners.empty() || !usage.silent.empty())
+    pending_ = Pending{std::move(usage), {applied_, recall_from_, now}};
 }
 
 /// Those that are not in the database as they are.
@@ -267,10 +267,9 @@ void Keeper::save(bool usage, bool all_sessions) {
   if (unsaved_.empty() && unsaved_layouts_.empty() && unsaved_xids_.empty() && unsaved_devices_.empty() &&
       running.empty() && !pending_)
     return;
-  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}, &running, {}};
+  store::Kept kept{unsaved_, unsaved_layouts_, unsaved_xids_, unsaved_devices_, nullptr, {}, &running};
   if (pending_) {
     kept.usage = &pending_->usage;
-    kept.more_usage = pending_->inherited;
     kept.progress = pending_->progress;
   }
   // The position is that of what the disk has: behind a loss of power, a journal that ends before it is another one's.
@@ -290,6 +289,24 @@ void Keeper::save(bool usage, bool all_sessions) {
   stats_.failing = !done;
   if (done) stats_.saved_at = now;
   stats_.unsaved = unsaved_.size();
+}
+
+/// What other servers have handed over is no more where it came from when it is in the database. What cannot be saved
+/// now stays.
+void Keeper::save_inherited() {
+  const EpochMs now = clock_.now();
+  if (inherited_.empty()) inherited_ = inheritance_.take(now);
+  while (!inherited_.empty()) {
+    const Inheritance::Share& share = inherited_.front();
+    const auto subject_of = [&](std::uint32_t subject) { return share.fleet->usage_subject(subject); };
+    const auto done = archive_.keep_handed_over(share.journal, share.sequence, share.usage, subject_of, now);
+    if (!done && !inheriting_failed_)
+      log::error("what another server has handed over cannot be saved; it is tried again",
+                 {{"journal", share.journal}, {"why", done.error().what}});
+    inheriting_failed_ = !done;
+    if (!done) return;
+    inherited_.erase(inherited_.begin());
+  }
 }
 
 void Keeper::note_saved(SteadyTime begin) {

@@ -120,12 +120,12 @@ class Keeper {
   void gather_devices();
   void go_on_with(const store::RunningSession& one);
   void save(bool usage, bool all_sessions);
+  void save_inherited();
   void note_saved(SteadyTime begin);
 
   /// What is being kept of usage: it stays until it is in the database, whose state its position is.
   struct Pending {
     fleet::Usage usage;
-    std::vector<fleet::Usage> inherited;
     store::Progress progress;
   };
   struct Arrival {
@@ -152,6 +152,8 @@ class Keeper {
   store::ClusterNodes cluster_nodes_;  ///< as they are in the database
   SampleRouter router_;
   Inheritance inheritance_;
+  std::vector<Inheritance::Share> inherited_;  ///< that is not in the database yet
+  bool inheriting_failed_ = false;             ///< at the last try: said once
   fleet::OverviewFold fold_;
   std::array<bool, fleet::kBounded + 1> said_full_{};  ///< of series that there is no room for at all last
   std::vector<fleet::Ended> unsaved_;                  ///< sessions

@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kPeriod = 1s;
-constexpr std::size_t kMostWaiting = 16;  // records handed over and not yet taken: each may be as large as a request
+constexpr std::uint64_t kMostWaiting = 32U << 20U;  // bytes handed over and not yet counted
+constexpr std::size_t kAtOnce = 16;                 // records in memory: each may be as large as a request
 
 /// Says it when something begins to fail, and when it works again.
 class Failing {
@@ -28,17 +29,25 @@ class Failing {
   bool failed_ = false;
 };
 
+store::HandedOver handed(const std::string& journal, const journal::Record& record, std::uint64_t counted, bool last) {
+  return {journal, record.sequence, record.kind, record.body, record.time, record.sequence <= counted, last};
+}
+
 }  // namespace
 
 Teller::Teller(std::unique_ptr<store::Database> database, std::int64_t epoch, const Latest<Published>& published,
-               Take take)
+               Take take, SteadyTime take_from)
     : database_(std::move(database)),
       published_(published),
       take_(std::move(take)),
+      take_from_(take_from),
       writer_(*database_, epoch),
       thread_([this](const std::stop_token& stop) {
-        Failing failing("telling other servers what the fleet is");
-        every(kPeriod, stop, [&] { failing.note(tell()); });
+        Failing telling("telling other servers what the fleet is"), passing("taking what was handed over");
+        every(kPeriod, stop, [&] {
+          telling.note(tell());
+          if (std::chrono::steady_clock::now() >= take_from_) passing.note(pass_on());
+        });
       }) {}
 
 Result<void> Teller::tell() {
@@ -46,12 +55,20 @@ Result<void> Teller::tell() {
     TRY(writer_.write({published->view, published->serving}));
     told_ = published;
   }
-  const auto records = TRY(store::handed_over(*database_, kMostWaiting));
-  if (records.empty()) return {};
-  for (const store::HandedOver& one : records) TRY(take_(one));
-  TRY(store::drop_handed_over(*database_, records));
-  log::info("records that another server had accepted are taken in", {{"records", std::to_string(records.size())}});
   return {};
+}
+
+Result<void> Teller::pass_on() {
+  for (;;) {
+    const auto records = TRY(store::handed_over(*database_, passed_on_, kAtOnce));
+    if (records.empty()) return {};
+    for (const store::HandedOver& one : records) {
+      const auto before = TRY(store::position_of(*database_, one.journal));
+      take_(one, before.value_or(store::Position{}));
+      passed_on_[one.journal] = one.sequence;
+    }
+    log::info("records that another server had accepted are taken in", {{"records", std::to_string(records.size())}});
+  }
 }
 
 Follower::Follower(std::unique_ptr<store::Database> database, std::string journal_id, journal::Journal& journal,
@@ -91,22 +108,45 @@ Result<void> Follower::hand_over(const std::stop_token& stop) {
   if (!elsewhere_()) return {};
   if (!record_) record_ = TRY(journal_.next({}, {}));
   if (!record_) return {};
-  const auto position = TRY(store::position_of(*database_, journal_id_)).value_or(0);
-  std::uint64_t waiting = TRY(store::handed_over_count(*database_)), count = 0;
-  while (record_ && !stop.stop_requested() && elsewhere_()) {
-    const bool counted = record_->sequence <= position;
-    if (!counted && waiting++ >= kMostWaiting) break;
+  const std::uint64_t counted = TRY(store::position_of(*database_, journal_id_)).value_or(store::Position{}).counted;
+  const bool lacks = journal_.last() > counted;  // else nothing is missing, and what had not ended then is over
+  std::uint64_t waiting = TRY(store::handed_over_bytes(*database_)), count = 0;
+  while (record_ && !stop.stop_requested() && elsewhere_() && waiting < kMostWaiting) {
     if (!next_) next_ = TRY(journal_.next({}, {}));
-    if (!counted) {
-      TRY(store::hand_over(*database_, {journal_id_, record_->sequence, record_->kind, record_->body, !next_}));
+    if (lacks) {
+      TRY(store::hand_over(*database_, handed(journal_id_, *record_, counted, !next_)));
+      waiting += record_->body.size();
       ++count;
     }
-    TRY(journal_.acknowledge(record_->sequence));
+    const std::uint64_t done = record_->sequence;
     record_ = std::exchange(next_, std::nullopt);
+    TRY(journal_.acknowledge(done));
   }
   if (count > 0)
     log::info("what was accepted and not worked off is handed to the leader", {{"records", std::to_string(count)}});
   return {};
+}
+
+Result<void> set_aside(store::Database& database, const std::string& journal_id, journal::Journal& journal) {
+  const std::uint64_t counted = TRY(store::position_of(database, journal_id)).value_or(store::Position{}).counted;
+  const bool lacks = journal.last() > counted;
+  std::uint64_t last = 0, count = 0;
+  TRY(database.atomically([&]() -> Result<void> {
+    auto record = TRY(journal.next({}, {}));
+    while (record) {
+      auto next = TRY(journal.next({}, {}));
+      if (lacks) TRY(store::hand_over(database, handed(journal_id, *record, counted, !next)));
+      last = record->sequence;
+      record = std::move(next);
+      ++count;
+    }
+    return lacks && last > 0 ? store::skip_to(database, last) : Result<void>();
+  }));
+  if (count == 0) return {};
+  if (lacks)
+    log::info("what this server had accepted when it led before is counted beside what others have counted since",
+              {{"records", std::to_string(count)}});
+  return journal.acknowledge(last);
 }
 
 }  // namespace tessera::server

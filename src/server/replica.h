@@ -2,6 +2,7 @@
 // What servers that share a database tell each other through it: the leader what the fleet is, followers what they had
 // accepted while they led.
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,26 +14,35 @@
 
 namespace tessera::server {
 
-/// The leader's side, a thread: each second it writes what has changed in the published view, and takes what was handed
-/// over.
+/// The leader's side, a thread: each second it writes what has changed in the published view, and passes on what was
+/// handed over.
 class Teller {
  public:
-  using Take = std::function<Result<void>(const store::HandedOver&)>;
-  /// `database` is the teller's alone, and guarded. `take` returns when the record is safe.
-  Teller(std::unique_ptr<store::Database> database, std::int64_t epoch, const Latest<Published>& published, Take take);
+  using Take = std::function<void(const store::HandedOver&, const store::Position& before)>;
+  /// `database` is the teller's alone, and guarded. `take` gets each record once, from `take_from` on: whatever speaks
+  /// has been heard by then. The keeper drops them.
+  Teller(std::unique_ptr<store::Database> database, std::int64_t epoch, const Latest<Published>& published, Take take,
+         SteadyTime take_from);
   Teller(const Teller&) = delete;
   Teller& operator=(const Teller&) = delete;
 
  private:
   Result<void> tell();
+  Result<void> pass_on();
 
   const std::unique_ptr<store::Database> database_;
   const Latest<Published>& published_;
   const Take take_;
+  const SteadyTime take_from_;
+  std::map<std::string, std::uint64_t> passed_on_;  ///< by journal, the last
   store::LiveWriter writer_;
   std::shared_ptr<const Published> told_;
   std::jthread thread_;  ///< last
 };
+
+/// On the way to leading behind another server: what this one's own journal still holds of when it led is handed over
+/// too, to itself, and so counted beside what the other has.
+Result<void> set_aside(store::Database& database, const std::string& journal_id, journal::Journal& journal);
 
 /// The follower's side, a thread: each second it publishes what the leader has told, and hands over what its own
 /// journal still holds.

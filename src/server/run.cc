@@ -263,6 +263,10 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto watch = TRY(watch_cluster(settings, cluster, fleet, keeping.cluster_nodes));
   keeping.follows = !leads;
   keeping.epoch = epoch;
+  const std::string id = leadership.shared() ? TRY(journal_id(options.data)) : std::string();
+  journal.rewind();
+  if (leads && !leadership.state().before.empty() && leadership.state().before != id)
+    TRY(set_aside(*writing.others, id, journal));
   if (leads) keeping.resumed = TRY(resume(database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, database, journal);
@@ -272,8 +276,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   std::unique_ptr<Follower> follower;
   journal.rewind();
   if (!leads)
-    follower = std::make_unique<Follower>(std::move(writing.others), TRY(journal_id(options.data)), journal, fleet,
-                                          cluster, [&leadership] { return leadership.state().elsewhere; });
+    follower = std::make_unique<Follower>(std::move(writing.others), id, journal, fleet, cluster,
+                                          [&leadership] { return leadership.state().elsewhere; });
   std::atomic<bool> started = false;                   // what was accepted before is in the fleet again
   std::atomic<const http::Server*> serving = nullptr;  // the routes come before the server that they tell of
   const auto served = [&serving] {
@@ -327,9 +331,13 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   }
   if (writing.others)
     teller = std::make_unique<Teller>(
-        std::move(writing.others), epoch, fleet, [&intake, before = leadership.state().before](const auto& one) {
-          return intake.take_over({one.journal, one.last, one.journal == before}, one.kind, one.body);
-        });
+        std::move(writing.others), epoch, fleet,
+        [&intake, before = leadership.state().before](const store::HandedOver& one, const store::Position& counted) {
+          intake.take_over(
+              {one.journal, one.sequence, one.counted, counted.counted_at, one.last, one.journal == before}, one.kind,
+              one.body, one.arrived);
+        },
+        std::chrono::steady_clock::now() + settings.collection_interval * 5 / 2);
   leadership.wait_while(epoch, stop);
   return {};
 }

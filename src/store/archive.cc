@@ -1,5 +1,7 @@
 #include "store/archive.h"
 
+#include <array>
+
 #include "store/counted.h"
 #include "store/devices.h"
 #include "store/dialect.h"
@@ -44,7 +46,6 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
     if (!kept.usage || TRY(is_kept(database_, kept.progress))) return {};
     TRY(partitions_.prepare(database_, now));
     left_out = TRY(usage_.write(database_, *kept.usage, subject_of, now));
-    for (const fleet::Usage& more : kept.more_usage) left_out += TRY(usage_.write(database_, more, subject_of, now));
     return database_.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?, counted_at = ?",
                          {static_cast<std::int64_t>(kept.progress.counted),
                           static_cast<std::int64_t>(kept.progress.recall_from), kept.progress.counted_at});
@@ -55,6 +56,26 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
     usage_.forget();
     partitions_.forget();
   }
+  return done;
+}
+
+Result<void> Archive::keep_handed_over(const std::string& journal, std::uint64_t sequence, const fleet::Usage& usage,
+                                       const SubjectOf& subject_of, EpochMs now) {
+  const auto up_to = static_cast<std::int64_t>(sequence);
+  UsageWriter writer(span_, retention_);  // its subjects have other numbers
+  auto done = database_.atomically([&]() -> Result<void> {
+    std::int64_t there = 0;
+    const std::array<Value, 2> key = {journal, up_to};
+    TRY(database_.each("SELECT COUNT(*) FROM handed_over WHERE journal = ? AND sequence <= ?", key,
+                       [&](const Row& row) { there = row.integer(0).value_or(0); }));
+    if (there == 0) return {};
+    TRY(partitions_.prepare(database_, now));
+    TRY(writer.write(database_, usage, subject_of, now));
+    TRY(database_.run("DELETE FROM handed_over WHERE journal = ? AND sequence <= ?", {journal, up_to}));
+    return database_.run("UPDATE journal_progress SET journal_sequence = ? WHERE journal = ? AND journal_sequence < ?",
+                         {up_to, journal, up_to});
+  });
+  if (!done) partitions_.forget();
   return done;
 }
 

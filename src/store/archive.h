@@ -38,19 +38,23 @@ struct Kept {
   std::span<const fleet::Remembered> devices;
   /// Null where only the above is kept, which may be kept twice.
   const fleet::Usage* usage = nullptr;
-  Progress progress;                           ///< of `usage`
-  const RunningChanges* running = nullptr;     ///< null: none
-  std::span<const fleet::Usage> more_usage{};  ///< beside `usage`; it may have rows of the same subjects and times
+  Progress progress;                        ///< of `usage`
+  const RunningChanges* running = nullptr;  ///< null: none
 };
 
 /// For the one that writes. A database that is not its own in the meantime is none.
 class Archive {
  public:
   Archive(Database& database, Milliseconds span, UsageRetention retention)
-      : database_(database), usage_(span, retention), partitions_(retention), retention_(retention) {}
+      : database_(database), span_(span), usage_(span, retention), partitions_(retention), retention_(retention) {}
 
   using SubjectOf = std::function<fleet::UsageSubject(std::uint32_t)>;
   Result<void> keep(const Kept& kept, const SubjectOf& subject_of, EpochMs now);
+
+  /// What the records of another server's journal come to, up to and with `sequence`, of those that were handed over:
+  /// they are no more then. Nothing where that has been done.
+  Result<void> keep_handed_over(const std::string& journal, std::uint64_t sequence, const fleet::Usage& usage,
+                                const SubjectOf& subject_of, EpochMs now);
 
   /// A bounded step of dropping what is older than it is kept.
   Result<void> drop_old(EpochMs now);
@@ -60,6 +64,7 @@ class Archive {
 
  private:
   Database& database_;
+  const Milliseconds span_;
   UsageWriter usage_;
   Partitions partitions_;
   const UsageRetention retention_;

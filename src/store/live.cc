@@ -140,48 +140,59 @@ Result<std::optional<Live>> LiveReader::read() {
 
 std::int64_t LiveReader::epoch() const { return version_ >> kEpochShift; }
 
-Result<std::optional<std::uint64_t>> position_of(Database& database, const std::string& journal) {
-  std::optional<std::uint64_t> out;
+Result<std::optional<Position>> position_of(Database& database, const std::string& journal) {
+  std::optional<Position> out;
   const std::array<Value, 1> values = {journal};
-  TRY(database.each("SELECT journal_sequence FROM journal_progress WHERE journal = ?", values,
-                    [&](const Row& row) { out = static_cast<std::uint64_t>(row.integer(0).value_or(0)); }));
+  TRY(database.each("SELECT journal_sequence, counted_at FROM journal_progress WHERE journal = ?", values,
+                    [&](const Row& row) {
+                      out = {static_cast<std::uint64_t>(row.integer(0).value_or(0)), row.integer(1).value_or(0)};
+                    }));
   return out;
 }
 
 Result<void> hand_over(Database& database, const HandedOver& record) {
   return database.run(
-      "INSERT INTO handed_over (journal, sequence, kind, body, is_last) VALUES (?, ?, ?, ?, ?) ON CONFLICT (journal, "
-      "sequence) DO NOTHING",
+      "INSERT INTO handed_over (journal, sequence, kind, body, arrived, is_counted, is_last) VALUES (?, ?, ?, ?, ?, ?, "
+      "?) ON CONFLICT (journal, sequence) DO NOTHING",
       {record.journal, static_cast<std::int64_t>(record.sequence), std::int64_t{record.kind}, Blob{record.body},
-       std::int64_t{record.last ? 1 : 0}});
+       record.arrived, std::int64_t{record.counted ? 1 : 0}, std::int64_t{record.last ? 1 : 0}});
 }
 
-Result<std::uint64_t> handed_over_count(Database& database) {
+Result<void> skip_to(Database& database, std::uint64_t sequence) {
+  const auto at = static_cast<std::int64_t>(sequence);
+  return database.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?", {at, at});
+}
+
+Result<std::uint64_t> handed_over_bytes(Database& database) {
   std::uint64_t out = 0;
-  TRY(database.each("SELECT COUNT(*) FROM handed_over", {},
+  TRY(database.each("SELECT CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM handed_over", {},
                     [&](const Row& row) { out = static_cast<std::uint64_t>(row.integer(0).value_or(0)); }));
   return out;
 }
 
-Result<std::vector<HandedOver>> handed_over(Database& database, std::size_t most) {
+Result<std::vector<HandedOver>> handed_over(Database& database, const std::map<std::string, std::uint64_t>& known,
+                                            std::size_t most) {
   std::vector<HandedOver> out;
-  const std::array<Value, 1> limit = {static_cast<std::int64_t>(most)};
-  TRY(database.each("SELECT journal, sequence, kind, body, is_last FROM handed_over ORDER BY journal, sequence LIMIT ?",
-                    limit, [&](const Row& row) {
-                      out.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1).value_or(0)),
-                                     static_cast<std::uint8_t>(row.integer(2).value_or(0)), row.bytes(3),
-                                     row.integer(4) == 1});
-                    }));
+  TRY(database.each("SELECT journal, sequence FROM handed_over ORDER BY journal, sequence", {}, [&](const Row& row) {
+    HandedOver one;
+    one.journal = row.text(0);
+    one.sequence = static_cast<std::uint64_t>(row.integer(1).value_or(0));
+    const auto before = known.find(one.journal);
+    if (out.size() < most && (before == known.end() || before->second < one.sequence)) out.push_back(std::move(one));
+  }));
+  for (HandedOver& one : out) {
+    const std::array<Value, 2> key = {one.journal, static_cast<std::int64_t>(one.sequence)};
+    TRY(database.each(
+        "SELECT kind, body, arrived, is_counted, is_last FROM handed_over WHERE journal = ? AND sequence = ?", key,
+        [&](const Row& row) {
+          one.kind = static_cast<std::uint8_t>(row.integer(0).value_or(0));
+          one.body = row.bytes(1);
+          one.arrived = row.integer(2).value_or(0);
+          one.counted = row.integer(3) == 1;
+          one.last = row.integer(4) == 1;
+        }));
+  }
   return out;
-}
-
-Result<void> drop_handed_over(Database& database, const std::vector<HandedOver>& records) {
-  return database.atomically([&]() -> Result<void> {
-    for (const HandedOver& one : records)
-      TRY(database.run("DELETE FROM handed_over WHERE journal = ? AND sequence = ?",
-                       {one.journal, static_cast<std::int64_t>(one.sequence)}));
-    return {};
-  });
 }
 
 }  // namespace tessera::store

@@ -66,16 +66,26 @@ struct HandedOver {
   std::uint64_t sequence = 0;
   std::uint8_t kind = 0;
   std::string body;
-  bool last = false;  ///< the journal has no more, until its server leads again
+  EpochMs arrived = 0;   ///< when that server had accepted it
+  bool counted = false;  ///< it is in usage already, and tells only what had not ended
+  bool last = false;     ///< the journal has no more, until its server leads again
 };
 
-/// Of a journal whose server does not lead: up to here its records were worked off. Nothing where it has never led, or
-/// leads now.
-Result<std::optional<std::uint64_t>> position_of(Database& database, const std::string& journal);
+/// How far a journal whose server does not lead was worked off.
+struct Position {
+  std::uint64_t counted = 0;  ///< up to and with this record
+  EpochMs counted_at = 0;     ///< the clock at the last commit of its own server
+};
+/// Nothing where it has never led, or leads now.
+Result<std::optional<Position>> position_of(Database& database, const std::string& journal);
 
 Result<void> hand_over(Database& database, const HandedOver& record);
-Result<std::uint64_t> handed_over_count(Database& database);
-Result<std::vector<HandedOver>> handed_over(Database& database, std::size_t most);
-Result<void> drop_handed_over(Database& database, const std::vector<HandedOver>& records);
+/// Of the journal whose server leads: it goes on behind this record.
+Result<void> skip_to(Database& database, std::uint64_t sequence);
+/// Of the bodies of all that are there.
+Result<std::uint64_t> handed_over_bytes(Database& database);
+/// The first `most` behind those that are known of each journal, in the order of journal and sequence.
+Result<std::vector<HandedOver>> handed_over(Database& database, const std::map<std::string, std::uint64_t>& known,
+                                            std::size_t most);
 
 }  // namespace tessera::store

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "store/archive.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -113,21 +114,53 @@ TEST_P(LiveTest, EnginesComeAndGoAsNodesDo) {
 }
 
 TEST_P(LiveTest, RecordsAreHandedOverOnceAndInOrder) {
-  EXPECT_EQ(*position_of(*database, "j"), std::nullopt);
+  EXPECT_FALSE(position_of(*database, "j")->has_value());
   const std::string body = std::string("\0\x01", 2) + "body";
   for (const std::uint64_t sequence : {7U, 5U, 7U})
-    ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body, sequence == 7}));
-  EXPECT_EQ(*handed_over_count(*database), 2U);
-  const auto records = handed_over(*database, 10);
+    ASSERT_TRUE(hand_over(*database, {"j", sequence, 0x11, body, 1'000, sequence == 5, sequence == 7}));
+  EXPECT_EQ(*handed_over_bytes(*database), 2 * body.size());
+  const auto records = handed_over(*database, {}, 10);
   ASSERT_TRUE(records);
   ASSERT_EQ(records->size(), 2U);
   EXPECT_EQ((*records)[0].sequence, 5U);
+  EXPECT_TRUE((*records)[0].counted);
   EXPECT_FALSE((*records)[0].last);
-  EXPECT_TRUE((*records)[1].last);
   EXPECT_EQ((*records)[1].kind, 0x11);
   EXPECT_EQ((*records)[1].body, body);
-  ASSERT_TRUE(drop_handed_over(*database, *records));
-  EXPECT_EQ(*handed_over_count(*database), 0U);
+  EXPECT_EQ((*records)[1].arrived, 1'000);
+  EXPECT_FALSE((*records)[1].counted);
+  EXPECT_TRUE((*records)[1].last);
+  const auto behind = handed_over(*database, {{"j", 5}, {"k", 9}}, 10);
+  ASSERT_TRUE(behind);
+  ASSERT_EQ(behind->size(), 1U);
+  EXPECT_EQ(behind->front().sequence, 7U);
+}
+
+TEST_P(LiveTest, WhatIsHandedOverGoesWithWhatItCameTo) {
+  constexpr EpochMs kNow = 1'800'000'000'000;
+  ASSERT_TRUE(prepare_usage(*database, Milliseconds(30'000)));
+  ASSERT_TRUE(database->run("INSERT INTO journal_progress VALUES ('j', 4, 1, 77)"));
+  for (const std::uint64_t sequence : {5U, 6U, 7U})
+    ASSERT_TRUE(hand_over(*database, {"j", sequence, 1, "body", kNow, false, sequence == 7}));
+  Archive archive(*database, Milliseconds(30'000), {});
+  fleet::Usage usage;
+  usage.subjects.push_back({3, kNow, {}});
+  usage.subjects.back().totals.observed_ms = 20'000;
+  const auto subject_of = [](std::uint32_t) { return fleet::UsageSubject{"c", "GPU-1", {}, {}, {}, {}}; };
+  const auto observed = [&] {
+    std::int64_t out = 0;
+    EXPECT_TRUE(database->each("SELECT COALESCE(SUM(observed_ms), 0) FROM usage_raw", {},
+                               [&](const Row& row) { out = row.integer(0).value_or(-1); }));
+    return out;
+  };
+  for (int again = 0; again < 2; ++again) {  // where the answer to COMMIT was lost, the same is asked for again
+    const auto kept = archive.keep_handed_over("j", 6, usage, subject_of, kNow);
+    ASSERT_TRUE(kept) << kept.error().what;
+    EXPECT_EQ(observed(), 20'000);
+    EXPECT_EQ(handed_over(*database, {}, 10)->size(), 1U);
+    EXPECT_EQ((*position_of(*database, "j"))->counted, 6U);
+    EXPECT_EQ((*position_of(*database, "j"))->counted_at, 77);
+  }
 }
 
 }  // namespace

@@ -204,7 +204,7 @@ TEST_F(Contract, EveryChangeAnswersWhatTheDocumentSays) {
     asked.emplace(lower(one.method), one.path);
     if (std::string_view(one.path) == "/access/keys") node_key = Json::parse(reply.body).value("secret", "");
   }
-  for (const char* method : {"POST", "put", "patch", "delete"})
+  for (const char* method : {"post", "put", "patch", "delete"})
     for (const std::string& path : paths_with(method))
       EXPECT_TRUE(asked.contains({method, path})) << method << ' ' << path << " has no example";
 }

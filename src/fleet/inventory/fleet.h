@@ -180,6 +180,9 @@ class Fleet {
   /// The number of a subject by its name alone; absent where it is not known.
   std::optional<std::uint32_t> usage_number(const UsageSubject& subject) const;
 
+  /// The earliest time of it that counts here; absent where there is none.
+  std::optional<EpochMs> usage_begins(std::uint32_t subject) const { return meter_.begins(subject); }
+
   /// Ratios above 1 and percentages above 100 that were taken as that.
   std::uint64_t clamped() const { return clamped_; }
 
@@ -290,6 +293,7 @@ class Fleet {
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   bool speaks_for(const SlotState& state) const;
   Part instance_of(const SlotState& state) const;
+  double at_most(double most, double told);
   void apply_reading(const SlotState& state, double value, EpochMs time);
   void measure(const SlotState& state, std::optional<double> value, EpochMs time);
   void leave(const SlotState& state, Meter::Having having, EpochMs time);

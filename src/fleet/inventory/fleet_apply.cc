@@ -146,6 +146,12 @@ void Fleet::leave(const SlotState& state, Meter::Having having, EpochMs time) {
   if (state.has_row()) meter_.leave(rows_[state.detail].tenure, having, time);
 }
 
+double Fleet::at_most(double most, double told) {
+  if (!(told > most)) return told;
+  ++clamped_;
+  return most;
+}
+
 void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
   const Subject& subject = subjects_[state.subject];
   Device& device = device_of(subject);
@@ -157,11 +163,8 @@ void Fleet::apply_reading(const SlotState& state, double value, EpochMs time) {
     readings = &instance.readings;
     quiet_since = &instance.quiet_since;
   }
-  double told = value * factor_of(state.scale);
-  if (const auto most = most_of(state.reading); most && told > *most) {
-    told = *most;
-    ++clamped_;
-  }
+  const auto most = most_of(state.reading);
+  const double told = at_most(most.value_or(std::numeric_limits<double>::infinity()), value * factor_of(state.scale));
   measure(state, told, time);
   if (state.reading == gpu::Reading::XidLast && !subject.part.gpu_instance) note_last_xid(subject, told, time);
   if (std::isfinite(value))
@@ -308,14 +311,14 @@ void Fleet::apply_session(const SlotState& state, double value, EpochMs time) {
       return;
     case Says::SessionUtilPercent:
       if (!std::isfinite(value)) return running->util_percent.reset();
-      running->util_percent = value;
+      running->util_percent = at_most(100, value);
       if (time <= running->util_until) return;
-      running->util_sum += value;
+      running->util_sum += *running->util_percent;
       ++running->util_samples;
       running->util_until = time;
       return;
     case Says::SessionMemoryUtilPercent:
-      running->memory_util_percent = std::isfinite(value) ? std::optional(value) : std::nullopt;
+      running->memory_util_percent = std::isfinite(value) ? std::optional(at_most(100, value)) : std::nullopt;
       return;
     default:
       return;

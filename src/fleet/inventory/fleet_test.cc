@@ -114,6 +114,27 @@ TEST(Fleet, LearnsADeviceFromTheAgentsPage) {
   EXPECT_EQ(device.allocations[0].used, true);
 }
 
+TEST(Fleet, WhatIsAboveTheWholeIsTheWhole) {
+  constexpr const char* kAbove = R"(
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-1",Hostname="x"} 103
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",UUID="GPU-1",Hostname="x"} 1.0004
+DCGM_FI_PROF_SM_ACTIVE{gpu="0",UUID="GPU-1",Hostname="x"} 1
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",Hostname="x"} 103
+gpu_process_info{gpu="0",pid="4101",command="python3",status="active",type="C",attribution="host",UUID="GPU-1",Hostname="x"} 1
+gpu_process_utilization{gpu="0",pid="4101",command="python3",UUID="GPU-1",Hostname="x"} 120
+)";
+  ToldPages told;
+  told.scrape(kStart, kAgent, kAbove);
+  const auto view = told.fleet.publish(kStart);
+  const Device& device = device_of(*view, 0);
+  EXPECT_EQ(device.readings[Reading::GpuUtilPercent], 100);
+  EXPECT_EQ(device.readings[Reading::GraphicsEngineActiveRatio], 1);
+  EXPECT_EQ(device.readings[Reading::TemperatureCelsius], 103);
+  ASSERT_THAT(device.sessions, SizeIs(1));
+  EXPECT_EQ(device.sessions[0].util_percent, 100);
+  EXPECT_EQ(told.fleet.clamped(), 3U);
+}
+
 TEST(Fleet, KeepsInstancesApartFromTheirDevice) {
   ToldPages told;
   told.scrape(kStart, kAgent, kCut);

@@ -70,10 +70,6 @@ std::optional<EpochMs> Meter::begins(std::uint32_t number) const {
   return subjects_[number].begins;
 }
 
-bool Meter::is_of_before(std::uint32_t number, EpochMs time) const {
-  return of_before_ && number < subjects_.size() && subjects_[number].told_here && time < subjects_[number].begins;
-}
-
 EpochMs Meter::held_until(std::uint32_t number, const State& state, EpochMs time) const {
   const EpochMs held = std::min(time, state.since + options_.hold.count());
   return options_.ends ? std::min(held, options_.ends(number)) : held;
@@ -136,10 +132,9 @@ void Meter::count_owners(std::uint32_t number, EpochMs to) {
 }
 
 void Meter::seen(std::uint32_t number, EpochMs time) {
-  if (is_of_before(number, time)) return;
+  if (of_before_) return;
   Subject& of = subject(number);
   of.arrived = arrived_;
-  of.told_here |= !of_before_;
   of.begins = of.begins == 0 ? time : std::min(of.begins, time);
   if (time < of.seen.since) return;
   if (of.seen.on && time > of.seen.since) count_seen(number, held_until(number, of.seen, time));
@@ -147,6 +142,7 @@ void Meter::seen(std::uint32_t number, EpochMs time) {
 }
 
 void Meter::gone(std::uint32_t number, EpochMs time) {
+  if (of_before_) return;
   Subject& of = subject(number);
   if (!of.seen.on || time <= of.seen.since) return;
   count_seen(number, held_until(number, of.seen, time));
@@ -154,7 +150,7 @@ void Meter::gone(std::uint32_t number, EpochMs time) {
 }
 
 void Meter::read(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
-  if (is_of_before(number, time)) return;
+  if (of_before_) return;
   if (value) seen(number, time);
   Subject& of = subject(number);
   Told& known = of.fields[static_cast<std::size_t>(field)];
@@ -165,7 +161,7 @@ void Meter::read(std::uint32_t number, Field field, std::optional<double> value,
 }
 
 void Meter::read_second_best(std::uint32_t number, Field field, std::optional<double> value, EpochMs time) {
-  if (time < subject(number).better_until) return;
+  if (of_before_ || time < subject(number).better_until) return;
   const EpochMs before = subject(number).better_until;
   read(number, field, value, time);
   subject(number).better_until = before;
@@ -206,7 +202,7 @@ Meter::Tenure Meter::tenure(std::uint32_t number, std::optional<unsigned> comput
 void Meter::have(Tenure tenure, Having having, EpochMs time) {
   const std::uint32_t of = tenures_[tenure].subject;
   Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
-  if (time < state.since || (time == state.since && state.on) || is_of_before(of, time)) return;
+  if (of_before_ || time < state.since || (time == state.since && state.on)) return;
   seen(of, time);
   if (!state.on || held_until(of, state, time) < time) count_owners(of, time);
   if (state.on) count_having(tenure, static_cast<std::size_t>(having), held_until(of, state, time));
@@ -215,7 +211,7 @@ void Meter::have(Tenure tenure, Having having, EpochMs time) {
 
 void Meter::leave(Tenure tenure, Having having, EpochMs time) {
   Had& state = tenures_[tenure].states[static_cast<std::size_t>(having)];
-  if (!state.on || time <= state.since) return;
+  if (of_before_ || !state.on || time <= state.since) return;
   count_having(tenure, static_cast<std::size_t>(having), held_until(tenures_[tenure].subject, state, time));
   state = {told(time, false), 0};
 }

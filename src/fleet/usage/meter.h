@@ -77,10 +77,9 @@ class Meter {
   /// The caller's clock: when what is told from now on has arrived.
   void arrived(EpochMs time) { arrived_ = time; }
 
-  /// Whether what is told from now on is somebody else's, who counts it up to where this meter begins: of a subject
-  /// that has been told of here itself, nothing of before counts.
+  /// What is told while this is set is somebody else's to count (see MeterOptions::ends): nothing of it counts here.
   void tell_of_before(bool before) { of_before_ = before; }
-  /// The earliest time that the subject was told of here; absent where it was not.
+  /// The earliest time of the subject that counts here; absent where there is none.
   std::optional<EpochMs> begins(std::uint32_t subject) const;
 
   /// The subject is there.
@@ -133,8 +132,7 @@ class Meter {
   struct Subject {
     State seen;
     EpochMs arrived = 0;
-    EpochMs begins = 0;      ///< the earliest time that was told; 0: none
-    bool told_here = false;  ///< see tell_of_before()
+    EpochMs begins = 0;  ///< the earliest time that was told; 0: none
     EpochMs owned_until = 0;
     EpochMs better_until = 0;  ///< of Utilization: until then the better source is believed
     std::array<Told, kFields> fields{};
@@ -170,7 +168,6 @@ class Meter {
   Totals& totals(std::uint32_t subject, EpochMs bucket);
   OwnerDelta& owner_delta(Tenure tenure, EpochMs bucket);
   State told(EpochMs time, bool on) const { return {time, on, false, static_cast<std::uint32_t>(arrived_ / 1000)}; }
-  bool is_of_before(std::uint32_t subject, EpochMs time) const;
   EpochMs held_until(std::uint32_t subject, const State& state, EpochMs time) const;
   template <class Add>
   void spread(EpochMs from, EpochMs to, const Add& add) const;

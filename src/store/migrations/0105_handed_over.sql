@@ -1,2 +1,5 @@
--- Behind which record a journal has no more: what its samples told lasts no longer than to where the next leader's begin.
+-- What a record that is handed over needs to be counted as its first server would have: when it had arrived there; whether
+-- it is in usage already, and only tells what had not ended; and whether the journal has no more behind it.
+ALTER TABLE handed_over ADD COLUMN arrived BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE handed_over ADD COLUMN is_counted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE handed_over ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;
