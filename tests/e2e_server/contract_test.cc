@@ -21,8 +21,8 @@ using testing::StartsWith;
 using Json = nlohmann::ordered_json;
 
 /// A board whole and a board cut, as an agent tells them, and an engine.
-constexpr const char* kPage = R"(gpu_up{gpu="0",UUID="GPU-0"} 1
-gpu_up{gpu="1",UUID="GPU-1"} 1
+constexpr const char* kPage = R"(tessera_agent_device_up{gpu="0",UUID="GPU-0"} 1
+tessera_agent_device_up{gpu="1",UUID="GPU-1"} 1
 gpu_device_info{gpu="0",UUID="GPU-0",model="NVIDIA H100 80GB HBM3",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
 gpu_device_info{gpu="1",UUID="GPU-1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
 gpu_device_compute_slices{gpu="1",UUID="GPU-1"} 7
@@ -197,8 +197,9 @@ TEST_F(Contract, EveryChangeAnswersWhatTheDocumentSays) {
   for (const Change& one : kChanges) {
     const bool of_node = std::string_view(one.path).starts_with("/nodes/");
     // What no request can mean is refused before anything is done.
-    if (std::string_view(one.type) == kJson && !one.body.empty())
+    if (std::string_view(one.type) == kJson && !one.body.empty()) {
       EXPECT_EQ(change(one.method, one.path, one.type, "]", key).status.substr(0, 1), "4") << one.path;
+    }
     const Reply reply = change(one.method, one.path, one.type, one.body, of_node ? node_key : key);
     EXPECT_EQ(reply.status, one.status) << one.method << ' ' << one.path << ": " << reply.body;
     asked.emplace(lower(one.method), one.path);

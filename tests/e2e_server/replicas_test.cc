@@ -88,7 +88,8 @@ TEST_F(PostgresReplicas, AKilledLeaderIsReplacedAndHandsOverWhatItHad) {
 }
 
 TEST_F(PostgresReplicas, ALeaderThatIsCutOffStopsBeforeAnotherBegins) {
-  Replica first(gated_url), second(url);
+  const std::string settings = "gpu: {management: {metrics: {collection-interval: 2s}}}\n";
+  Replica first(gated_url, settings), second(url, settings);
   ASSERT_TRUE(eventually([&] { return first.takes("n1"); })) << first.process().output();
   ASSERT_TRUE(second.shows(1));
   gate->block();
