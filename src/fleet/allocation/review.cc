@@ -1,0 +1,186 @@
+#include "fleet/allocation/review.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fleet/inventory/health.h"
+
+namespace tessera::fleet {
+namespace {
+using enum AllocationState;
+
+constexpr std::string_view kWho = "tessera-server";
+
+/// One look at the scene: turns are made on a copy of the book, so that each is made of what the one before has left.
+class Look {
+ public:
+  Look(const AllocationBook& book, const Scene& scene) : before_(book), scene_(scene) {}
+
+  const AllocationBook& book() const { return after_ ? *after_ : before_; }
+  void take(Result<PodAllocation> turned) {
+    if (!turned) return;  // what is not open to it is not done
+    if (!after_) after_ = before_;
+    if (after_->put(*turned)) out_.push_back(*std::move(turned));
+  }
+  Cause cause(std::string why) const { return {std::move(why), std::string(kWho), scene_.view.time}; }
+
+  /// Null where it is not seen, or another one of its name is.
+  const SeenPod* seen(const PodAllocation& one) const {
+    const SeenPod* pod = scene_.pods.of(one.cluster, one.space, one.pod);
+    return pod && (one.pod_uid.empty() || pod->uid.empty() || pod->uid == one.pod_uid) ? pod : nullptr;
+  }
+  /// By the cluster's word; absent where it is not watched.
+  std::optional<bool> is_there(const PodAllocation& one) const {
+    if (!scene_.cluster.synced || scene_.cluster.cluster != one.cluster) return std::nullopt;
+    const ClusterPod* pod = scene_.cluster.pod(one.cluster, one.space, one.pod);
+    return pod && !pod->deleting && (one.pod_uid.empty() || pod->uid == one.pod_uid);
+  }
+  const Device* device(const PodAllocation& of, const PromisedPart& part) const {
+    return find_device(scene_.view, of.cluster, part.node, part.device_uuid);
+  }
+
+  /// It has come: it has what it holds, be it something else than what was promised.
+  void bind(const PodAllocation& one, const SeenPod& pod) {
+    std::vector<PromisedPart> has;
+    for (PromisedPart part : pod.parts) {
+      const PodAllocation* owner = book().owner_of(one.cluster, part, one.id);
+      if (owner && owner->state == Bound) continue;  // both have it: a device that is shared
+      const auto promise = std::ranges::find_if(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
+      part.made = promise != one.parts.end() && promise->made;
+      has.push_back(std::move(part));
+    }
+    if (has.empty()) has = one.parts;
+    const bool as_promised = std::ranges::all_of(has, [&](const PromisedPart& part) {
+      return std::ranges::any_of(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
+    });
+    if (one.state == Bound && has == one.parts) return;
+    const std::vector<std::string> displaced = displace(one, has);
+    take(bound(one, has, pod.uid,
+               cause(one.state == Waiting ? "the pod came by itself, and has this already"
+                     : as_promised        ? "the pod is on what was promised to it"
+                                          : "the pod is on something else than what was promised to it")));
+    for (const std::string& id : displaced) resettle(id, one.parts, has);
+  }
+
+  /// Ready, or never to be.
+  void keep_promise(const PodAllocation& one) {
+    bool all_stand = true;
+    for (const PromisedPart& part : one.parts) {
+      const Device* on = device(one, part);
+      if (const auto why = unfit(on, part)) return take(taken_back(one, cause(*why)));
+      if (const auto why = scene_.refused ? scene_.refused(one.cluster, part.device_uuid) : std::nullopt;
+          why && part.made && !stands(*on, part))
+        return take(
+            taken_back(one, cause(fmt::format("{} at {} was not cut: {}", part.profile, part.placement.start, *why))));
+      all_stand = all_stand && stands(*on, part);
+    }
+    if (all_stand && !one.ready_since) take(ready(one, scene_.view.time));
+  }
+
+  std::vector<PodAllocation> finish() { return std::move(out_); }
+  EpochMs now() const { return scene_.view.time; }
+
+ private:
+  /// Whose promises `has` is over: they wait, so that the pod that is there can be bound.
+  std::vector<std::string> displace(const PodAllocation& by, const std::vector<PromisedPart>& has) {
+    std::vector<std::string> out;
+    for (const PromisedPart& part : has)
+      while (const PodAllocation* owner = book().owner_of(by.cluster, part, by.id)) {
+        const std::string id = owner->id;
+        take(taken_back(*owner, cause(fmt::format("pod {}/{} is on what was promised to it", by.space, by.pod))));
+        if (const auto* after = book().find(id); after->state != Waiting) break;
+        out.push_back(id);
+      }
+    return out;
+  }
+
+  /// Who was displaced by a pod that the kubelet gave the one of two equal instances has the other.
+  void resettle(const std::string& id, const std::vector<PromisedPart>& left, const std::vector<PromisedPart>& has) {
+    const PodAllocation* one = book().find(id);
+    for (const PromisedPart& part : left) {
+      const bool equal = std::ranges::any_of(
+          has, [&](const PromisedPart& h) { return h.profile == part.profile && h.node == part.node; });
+      if (!equal || book().owner_of(one->cluster, part)) continue;
+      return take(
+          promised(*one, {part}, "",
+                   cause("its promise was exchanged for an equal one: the pod of that one is on what this had")));
+    }
+  }
+
+  static std::optional<std::string> unfit(const Device* device, const PromisedPart& part) {
+    if (!device) return fmt::format("device {} has left", part.device_uuid);
+    if (device->presence == Presence::Missing || device->presence == Presence::Retired)
+      return fmt::format("device {} of {} is {}", device->facts->index, part.node, presence_name(device->presence));
+    if (health_of(*device) == Health::Unhealthy)
+      return fmt::format("device {} of {} is unhealthy", device->facts->index, part.node);
+    // An instance that stood and is told of no longer was taken by somebody; one that is to be made comes again.
+    if (!part.made && !part.profile.empty() && device->presence == Presence::Present && device->up != false &&
+        !stands(*device, part))
+      return fmt::format("{} at {} of device {} of {} does not stand any longer", part.profile, part.placement.start,
+                         device->facts->index, part.node);
+    return std::nullopt;
+  }
+
+  const AllocationBook& before_;
+  std::optional<AllocationBook> after_;  ///< once something has changed
+  const Scene& scene_;
+  std::vector<PodAllocation> out_;
+};
+
+/// Whether a device that it is on would tell of it: none that is silent does.
+bool would_be_told(const Look& look, const PodAllocation& one, EpochMs since) {
+  return std::ranges::all_of(one.parts, [&](const PromisedPart& part) {
+    const Device* device = look.device(one, part);
+    return device && device->presence == Presence::Present && device->up != false && device->last_seen >= since;
+  });
+}
+
+bool has_left(const Look& look, const PodAllocation& one) {
+  return std::ranges::any_of(one.parts, [&](const PromisedPart& part) {
+    const Device* device = look.device(one, part);
+    return !device || device->presence == Presence::Retired;
+  });
+}
+
+}  // namespace
+
+std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, const Scene& scene) {
+  std::vector<std::string> open;
+  for (const auto& [id, one] : book.all())
+    if (!is_over(one.state)) open.push_back(id);
+  std::erase_if(last_seen_, [&](const auto& one) {
+    const PodAllocation* known = book.find(one.first);
+    return !known || known->state != Bound;
+  });
+  if (open.empty()) return {};
+  Look look(book, scene);
+  const EpochMs now = look.now();
+  for (const std::string& id : open) {
+    const PodAllocation one = *look.book().find(id);
+    const auto there = look.is_there(one);
+    if (const SeenPod* pod = look.seen(one); pod && there != false) {
+      look.bind(one, *pod);
+      last_seen_[id] = now;
+      continue;
+    }
+    if (one.state == Bound) {
+      const EpochMs seen = last_seen_.try_emplace(id, now).first->second;
+      if (there == false)
+        look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
+      else if (has_left(look, one))
+        look.take(over(one, AllocationState::Ended, look.cause("the device that the pod was on has left")));
+      else if (!there && would_be_told(look, one, seen + gone_after_.count()))
+        look.take(
+            over(one, AllocationState::Ended, look.cause("nothing of the pod is seen any longer on what it had")));
+    } else if (one.expires && *one.expires <= now && there != true) {
+      look.take(over(one, Expired, look.cause("the pod did not come in time")));
+    } else if (one.state == Promised) {
+      look.keep_promise(one);
+    }
+  }
+  return look.finish();
+}
+
+}  // namespace tessera::fleet

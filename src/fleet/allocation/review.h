@@ -1,0 +1,41 @@
+#pragma once
+// What allocations become by what is seen of pods and devices, and by time: a promise is ready, a pod has come, is
+// gone, or did not come. Pure.
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/allocation/book.h"
+#include "fleet/allocation/sightings.h"
+#include "fleet/cluster/cluster.h"
+
+namespace tessera::fleet {
+
+/// What allocations are held against.
+struct Scene {
+  const View& view;
+  const ClusterView& cluster;
+  const PodSightings& pods;  ///< of this view
+  /// Why a device will never be cut as it was promised ("failed: …"), by cluster and UUID; absent: nobody says so.
+  std::function<std::optional<std::string>(const std::string&, const std::string&)> refused{};
+};
+
+class AllocationReview {
+ public:
+  static constexpr Milliseconds kGoneAfter{60'000};
+  /// A pod of which nothing has been seen for so long, on devices that are told of, has gone. Where the cluster is
+  /// watched, its word is enough.
+  explicit AllocationReview(Milliseconds gone_after = kGoneAfter) : gone_after_(gone_after) {}
+
+  /// What has changed, in an order in which the book takes it; one may turn several times.
+  std::vector<PodAllocation> turns(const AllocationBook& book, const Scene& scene);
+
+ private:
+  const Milliseconds gone_after_;
+  std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
+};
+
+}  // namespace tessera::fleet

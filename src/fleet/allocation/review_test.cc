@@ -1,0 +1,174 @@
+#include "fleet/allocation/review.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/inventory/told_pages.h"
+
+namespace tessera::fleet {
+namespace {
+using enum AllocationState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr EpochMs kStart = 1'800'000'000'000;
+
+constexpr std::string_view kDevice = R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-1"} 1
+gpu_device_info{gpu="0",UUID="GPU-1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
+gpu_profile_info{gpu="0",UUID="GPU-1",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2"} 1
+)";
+
+std::string instance(unsigned gi, unsigned start) {
+  return R"(gpu_instance_info{gpu="0",UUID="GPU-1",GPU_I_ID=")" + std::to_string(gi) +
+         R"(",GPU_CI_ID="0",GPU_I_PROFILE="2g.20gb",mig_uuid="MIG-)" + std::to_string(gi) + R"(",start=")" +
+         std::to_string(start) + "\",size=\"2\"} 1\n";
+}
+std::string held(unsigned gi, const std::string& pod, const std::string& uid = "u1") {
+  return R"(gpu_allocation_info{gpu="0",UUID="GPU-1",GPU_I_ID=")" + std::to_string(gi) +
+         R"(",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",share="exclusive",container="c",namespace="ml",pod=")" +
+         pod + R"(",pod_uid=")" + uid + "\"} 1\n";
+}
+PromisedPart part(unsigned start, bool made = false) { return {"w-1", "GPU-1", "2g.20gb", {start, 2}, made}; }
+
+struct Review : testing::Test {
+  /// A scrape, and what comes of it.
+  void look(const std::string& page, EpochMs seconds) {
+    told.scrape(kStart + seconds * 1000, R"(node="w-1",job="agent")", std::string(kDevice) + page);
+    look(seconds);
+  }
+  /// Without one: silence.
+  void look(EpochMs seconds) {
+    told.fleet.advance(kStart + seconds * 1000);
+    view = told.fleet.publish(kStart + seconds * 1000);
+    sightings.take(*view);
+    for (PodAllocation& one : review.turns(book, {*view, cluster, sightings, refused})) {
+      const auto put = book.put(std::move(one));
+      EXPECT_TRUE(put) << put.error().what;
+    }
+  }
+  void ask(const std::string& id, const std::string& pod, std::vector<PromisedPart> parts, bool waits = false) {
+    PodAllocation one;
+    one.id = id;
+    one.cluster = "default";
+    one.space = "ml";
+    one.pod = pod;
+    one.lease = Milliseconds(120'000);
+    one.waits = waits;
+    one.asked_at = kStart;
+    const auto made = parts.empty() ? Result<PodAllocation>(one) : promised(one, parts, "{}", {"", "ada", kStart});
+    ASSERT_TRUE(made && book.put(*made));
+  }
+  const PodAllocation& of(const std::string& id) { return *book.find(id); }
+
+  ToldPages told;
+  std::shared_ptr<const View> view;
+  ClusterView cluster;
+  PodSightings sightings;
+  AllocationBook book;
+  AllocationReview review;
+  std::function<std::optional<std::string>(const std::string&, const std::string&)> refused;
+};
+
+TEST_F(Review, APromiseIsReadyThenBoundThenEnded) {
+  ask("a", "p", {part(0, true)});
+  look("", 0);
+  EXPECT_EQ(of("a").state, Promised);
+  EXPECT_FALSE(of("a").ready_since);
+  look(instance(1, 0), 5);
+  EXPECT_EQ(of("a").ready_since, kStart + 5'000);
+  look(instance(1, 0) + held(1, "p"), 10);
+  EXPECT_EQ(of("a").state, Bound);
+  EXPECT_EQ(of("a").pod_uid, "u1");
+  EXPECT_THAT(of("a").parts, ElementsAre(part(0, true))) << "that it was made for it is not forgotten";
+  look(instance(1, 0), 40);
+  EXPECT_EQ(of("a").state, Bound) << "a container that starts anew is nowhere for a while";
+  look(instance(1, 0), 69);
+  EXPECT_EQ(of("a").state, Bound);
+  look(instance(1, 0), 70);
+  EXPECT_EQ(of("a").state, AllocationState::Ended);
+}
+
+TEST_F(Review, ASilentDeviceEndsNothing) {
+  ask("a", "p", {part(0)});
+  look(instance(1, 0) + held(1, "p"), 0);
+  ASSERT_EQ(of("a").state, Bound);
+  for (EpochMs at = 10; at < 1'000; at += 30) look(at);
+  EXPECT_EQ(of("a").state, Bound);
+}
+
+TEST_F(Review, APodThatDoesNotComeLosesItsPromise) {
+  ask("a", "p", {part(0)});
+  look(instance(1, 0), 10);
+  EXPECT_EQ(of("a").expires, kStart + 130'000);
+  look(instance(1, 0), 129);
+  EXPECT_EQ(of("a").state, Promised);
+  look(instance(1, 0), 130);
+  EXPECT_EQ(of("a").state, Expired);
+}
+
+TEST_F(Review, APodThatTheClusterKnowsHasTime) {
+  cluster.watched = cluster.synced = true;
+  cluster.cluster = "default";
+  auto pod = std::make_shared<ClusterPod>();
+  pod->space = "ml";
+  pod->name = "p";
+  pod->uid = "u1";
+  cluster.pods["ml/p"] = pod;
+  ask("a", "p", {part(0)});
+  look(instance(1, 0), 0);
+  look(instance(1, 0), 500);
+  EXPECT_EQ(of("a").state, Promised);
+  look(instance(1, 0) + held(1, "p"), 510);
+  EXPECT_EQ(of("a").state, Bound);
+  look(instance(1, 0), 800);
+  EXPECT_EQ(of("a").state, Bound) << "it is there, by the cluster's word";
+  cluster.pods.clear();
+  look(instance(1, 0), 801);
+  EXPECT_EQ(of("a").state, AllocationState::Ended);
+}
+
+TEST_F(Review, EqualInstancesAreExchanged) {
+  ask("a", "p", {part(0)});
+  ask("b", "q", {part(2)});
+  look(instance(1, 0) + instance(2, 2) + held(2, "p"), 0);
+  EXPECT_EQ(of("a").state, Bound);
+  EXPECT_THAT(of("a").parts, ElementsAre(part(2)));
+  EXPECT_EQ(of("b").state, Promised);
+  EXPECT_THAT(of("b").parts, ElementsAre(part(0)));
+}
+
+TEST_F(Review, APodWithoutAllocationTakesAPromiseAndIsTheReasonTold) {
+  ask("a", "p", {}, true);
+  ask("b", "q", {part(0)});
+  look(instance(1, 0) + held(1, "p"), 0);
+  EXPECT_EQ(of("a").state, Bound) << "it came by itself";
+  EXPECT_EQ(of("b").state, Waiting);
+  EXPECT_THAT(of("b").why, HasSubstr("ml/p"));
+  EXPECT_TRUE(of("b").expires);
+}
+
+TEST_F(Review, WhatCannotBeKeptIsTakenBack) {
+  ask("made", "p", {part(0, true)}, true);
+  ask("found", "q", {part(2)});
+  refused = [](const std::string&, const std::string&) { return std::optional<std::string>("no permission"); };
+  look("", 0);
+  EXPECT_EQ(of("made").state, Waiting);
+  EXPECT_THAT(of("made").why, HasSubstr("no permission"));
+  EXPECT_FALSE(of("made").expires) << "it waits by its own wish";
+  EXPECT_EQ(of("found").state, Waiting);
+  EXPECT_THAT(of("found").why, HasSubstr("does not stand any longer"));
+}
+
+TEST_F(Review, AnotherPodOfTheNameIsNotTheOne) {
+  ask("a", "p", {part(0)});
+  look(instance(1, 0) + held(1, "p", "u1"), 0);
+  ASSERT_EQ(of("a").pod_uid, "u1");
+  look(instance(1, 0) + held(1, "p", "u2"), 30);
+  EXPECT_EQ(of("a").state, Bound);
+  look(instance(1, 0) + held(1, "p", "u2"), 60);
+  EXPECT_EQ(of("a").state, AllocationState::Ended);
+}
+
+}  // namespace
+}  // namespace tessera::fleet

@@ -1,0 +1,27 @@
+#pragma once
+// Allocations, as fleet/allocation/ has them. That a slice has one owner, and a pod one allocation that is not over, is
+// the database's to see to as well: a second writer fails, whatever it believes.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/allocation/allocation.h"
+#include "store/database.h"
+
+namespace tessera::store {
+
+/// By id.
+Result<std::vector<fleet::PodAllocation>> allocations(Database& database);
+
+/// In a transaction of the caller's: takes the place of what was there by its id.
+Result<void> put_allocation(Database& database, const fleet::PodAllocation& one);
+
+/// Those that have been over since before `time`.
+Result<void> drop_allocations_before(Database& database, EpochMs time);
+
+/// `w-1 GPU-… 2g.20gb 0+2 made|w-1 GPU-… - 0+8 found`; empty for none.
+std::string parts_text(const std::vector<fleet::PromisedPart>& parts);
+/// Of what parts_text() has written; what is not of its form is left out.
+std::vector<fleet::PromisedPart> read_parts(std::string_view text);
+
+}  // namespace tessera::store

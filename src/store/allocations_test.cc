@@ -1,0 +1,100 @@
+#include "store/allocations.h"
+
+#include <gmock/gmock.h>
+
+#include "fleet/allocation/book.h"
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+using fleet::AllocationState;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Allocations : EachDatabase {
+  std::vector<fleet::PodAllocation> all() {
+    auto out = allocations(*database);
+    EXPECT_TRUE(out) << (out ? "" : out.error().what);
+    return out ? *std::move(out) : std::vector<fleet::PodAllocation>();
+  }
+  static bool put(Database& into, const fleet::PodAllocation& one) {
+    return bool(into.atomically([&] { return put_allocation(into, one); }));
+  }
+  static fleet::PodAllocation promised(const std::string& id, const std::string& pod, unsigned start, unsigned size) {
+    fleet::PodAllocation out;
+    out.id = id;
+    out.cluster = "c";
+    out.space = "ml";
+    out.pod = pod;
+    out.request = R"({"requiredMemoryGb":20})";
+    out.team = "vision";
+    out.priority = -3;
+    out.waits = true;
+    out.lease = Milliseconds(600'000);
+    out.asked_by = "key:a ada";
+    out.asked_at = 1'000;
+    out.state = AllocationState::Promised;
+    out.why = "2g.20gb at 0 is idle";
+    out.who = "key:a ada";
+    out.since = 2'000;
+    out.parts = {{"w-1", "GPU-1", "2g.20gb", {start, size}, true}};
+    out.expires = 602'000;
+    out.decision = R"({"policy":"default"})";
+    return out;
+  }
+};
+
+TEST_P(Allocations, AreReadAsTheyWereWritten) {
+  fleet::PodAllocation one = promised("a", "p", 0, 2);
+  ASSERT_TRUE(put(*database, one));
+  EXPECT_THAT(all(), ElementsAre(one));
+  one.state = AllocationState::Bound;
+  one.pod_uid = "u1";
+  one.ready_since = 3'000;
+  one.expires = {};
+  one.parts.push_back({"w-1", "GPU-2", "", {0, 8}});
+  ASSERT_TRUE(put(*database, one));
+  fleet::PodAllocation other = promised("b", "q", 2, 2);
+  ASSERT_TRUE(put(*database, other));
+  EXPECT_THAT(all(), ElementsAre(one, other));
+  const auto book = fleet::AllocationBook::of(all());
+  ASSERT_TRUE(book);
+  EXPECT_EQ(book->owner_of("c", {"w-1", "GPU-2", "", {7, 1}})->id, "a");
+}
+
+TEST_P(Allocations, ASliceIsWrittenForOneAlone) {
+  ASSERT_TRUE(put(*database, promised("a", "p", 0, 2)));
+  const auto second = open();
+  EXPECT_FALSE(put(*second, promised("b", "q", 1, 1)));
+  EXPECT_FALSE(put(*second, promised("b", "p", 4, 2))) << "the pod has an allocation that is not over";
+  EXPECT_THAT(all(), ElementsAre(promised("a", "p", 0, 2))) << "nothing of it stays";
+  fleet::PodAllocation gone = promised("a", "p", 0, 2);
+  gone.state = AllocationState::Released;
+  ASSERT_TRUE(put(*database, gone));
+  EXPECT_TRUE(put(*second, promised("b", "p", 1, 1)));
+}
+
+TEST_P(Allocations, ThoseThatHaveLongBeenOverAreDropped) {
+  ASSERT_TRUE(put(*database, promised("a", "p", 0, 2)));
+  fleet::PodAllocation gone = promised("b", "q", 2, 2);
+  gone.state = AllocationState::Expired;
+  ASSERT_TRUE(put(*database, gone));
+  ASSERT_TRUE(drop_allocations_before(*database, gone.since));
+  EXPECT_EQ(all().size(), 2U);
+  ASSERT_TRUE(drop_allocations_before(*database, gone.since + 1));
+  EXPECT_THAT(all(), ElementsAre(promised("a", "p", 0, 2)));
+}
+
+INSTANTIATE_EACH_DOOR(Allocations);
+
+TEST(AllocationsText, LeavesOutWhatIsNotOfItsForm) {
+  const std::vector<fleet::PromisedPart> some = {{"w-1", "GPU-1", "2g.20gb", {0, 2}, true},
+                                                 {"w-1", "GPU-2", "", {0, 8}}};
+  EXPECT_EQ(parts_text(some), "w-1 GPU-1 2g.20gb 0+2 made|w-1 GPU-2 - 0+8 found");
+  EXPECT_EQ(read_parts(parts_text(some)), some);
+  EXPECT_THAT(read_parts(""), IsEmpty());
+  EXPECT_THAT(read_parts("w-1 GPU-1 2g.20gb|a b c 1+ made|a b c x+2 made|a b c 0+0 made"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tessera::store
