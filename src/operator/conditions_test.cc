@@ -72,6 +72,13 @@ TEST(TroubleOfPod, IsOneThingForEachWayToFail) {
        "image x:1 cannot be pulled"},
       {"{containerStatuses: [{name: a, state: {waiting: {reason: CrashLoopBackOff, message: back-off 20s}}}]}",
        "Crashing", "container a ends again and again: see its log"},
+      // Between two pauses it runs for a while.
+      {"{containerStatuses: [{name: a, restartCount: 2, ready: false, state: {running: {startedAt: "
+       "'2026-01-31T09:30:00Z'}}}], conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+       "'2026-01-31T09:29:00Z'}]}",
+       "Crashing", "container a ends again and again: see its log"},
+      {"{containerStatuses: [{name: a, restartCount: 3, ready: false, state: {terminated: {exitCode: 1}}}]}",
+       "Crashing", "container a ends again and again: see its log"},
       {"{initContainerStatuses: [{name: a, state: {waiting: {reason: CreateContainerConfigError, message: no "
        "secret}}}]}",
        "ContainerNotMade", "container a is not made: CreateContainerConfigError: no secret"},
@@ -87,7 +94,13 @@ TEST(TroubleOfPod, IsOneThingForEachWayToFail) {
     EXPECT_EQ((*trouble)["component"], "relay");
   }
   for (const auto* fine : {"{}", "{status: {}}", "{status: {containerStatuses: [{state: {running: {}}}]}}",
-                           "{status: {containerStatuses: [{state: {waiting: {reason: ContainerCreating}}}]}}"})
+                           "{status: {containerStatuses: [{state: {waiting: {reason: ContainerCreating}}}]}}",
+                           "{status: {containerStatuses: [{restartCount: 1, ready: false, state: {running: {}}}]}}",
+                           "{status: {containerStatuses: [{restartCount: 9, ready: true, state: {running: {}}}]}}",
+                           // Ready after its last start, and then no more: its own matter.
+                           "{status: {containerStatuses: [{restartCount: 9, ready: false, state: {running: {startedAt: "
+                           "'2026-01-31T09:30:00Z'}}}], conditions: [{type: Ready, status: 'False', "
+                           "lastTransitionTime: '2026-01-31T09:40:00Z'}]}}"})
     EXPECT_FALSE(trouble_of_pod(json_of(fine))) << fine;
 }
 

@@ -55,9 +55,28 @@ Json trouble(const Json& pod, std::string_view reason, std::string message) {
           {"message", message.substr(0, kLongestMessage)}};
 }
 
+/// When the pod became ready, or ceased to be, as RFC 3339; empty where it does not say.
+std::string ready_since(const Json& pod) {
+  for (const Json& one : part(part(pod, "status"), "conditions"))
+    if (text_at(one, "type") == "Ready") return text_at(one, "lastTransitionTime");
+  return {};
+}
+
+/// Started anew more than once, and not ready since: the pause before the next start comes and goes, and it is one
+/// thing.
+bool ends_again_and_again(const Json& pod, const Json& status) {
+  constexpr int kRestarts = 2;
+  const Json &restarts = part(status, "restartCount"), &ready = part(status, "ready");
+  if (!restarts.is_number_integer() || restarts.get<std::int64_t>() < kRestarts) return false;
+  if (!ready.is_boolean() || ready.get<bool>()) return false;
+  const std::string started = text_at(part(part(status, "state"), "running"), "startedAt");
+  return started.empty() || ready_since(pod) <= started;  // else it was ready meanwhile
+}
+
 std::optional<Json> trouble_of_container(const Json& pod, const Json& status) {
   const Json& waiting = part(part(status, "state"), "waiting");
-  const std::string reason = text_at(waiting, "reason");
+  std::string reason = text_at(waiting, "reason");
+  if (reason.empty() && ends_again_and_again(pod, status)) reason = "CrashLoopBackOff";
   const auto* const row = std::ranges::find(kWaiting, reason, &Waiting::reason);
   if (row == std::end(kWaiting)) return std::nullopt;
   const std::string container = text_at(status, "name");
