@@ -1,0 +1,94 @@
+#include "fleet/forecast/capacity.h"
+
+#include <gtest/gtest.h>
+
+namespace tessera::fleet::forecast {
+namespace {
+
+constexpr EpochMs kDay = 86'400'000, kEnd = 20'000 * kDay;
+using Daily = std::vector<std::optional<double>>;
+
+Daily line(std::size_t days, double first, double a_day) {
+  Daily daily;
+  for (std::size_t i = 0; i < days; ++i) daily.push_back(first + a_day * static_cast<double>(i));
+  return daily;
+}
+
+TEST(Capacity, AStraightLineIsFullOnItsDay) {
+  const Trend trend = *trend_of(line(30, 50, 1));  // 79 on the last day
+  EXPECT_DOUBLE_EQ(trend.level, 79);
+  EXPECT_DOUBLE_EQ(trend.a_day, 1);
+  const Exhaustion full = exhaustion(trend, kEnd, 100);
+  EXPECT_EQ(full.full, kEnd + 21 * kDay);
+  EXPECT_EQ(full.earliest, full.full);
+  EXPECT_EQ(full.latest, full.full);
+  EXPECT_DOUBLE_EQ(capacity_for(trend, 30), 109);
+}
+
+TEST(Capacity, StrangeDaysDoNotTurnTheLine) {
+  auto daily = line(30, 50, 1);
+  daily[3] = 900;
+  daily[20] = 0;
+  daily[11].reset();
+  const Trend trend = *trend_of(daily);
+  EXPECT_NEAR(trend.a_day, 1, 0.01);
+  EXPECT_NEAR(trend.level, 79, 0.2);
+  EXPECT_EQ(trend.days, 29U);
+  EXPECT_LE(trend.a_day_low, trend.a_day);
+  EXPECT_GE(trend.a_day_high, trend.a_day);
+}
+
+TEST(Capacity, WhatIsNotReachedHasNoDate) {
+  static constexpr struct {
+    const char* what;
+    double a_day, capacity;
+    bool full;
+  } kCases[] = {{"falling", -1, 100, false},
+                {"level", 0, 100, false},
+                {"in 299 days of 30 observed", 0.1, 82.8, true},
+                {"in more", 0.1, 83.9, false},
+                {"full already", -1, 20, true}};
+  for (const auto& c : kCases)
+    EXPECT_EQ(exhaustion(*trend_of(line(30, 50, c.a_day)), kEnd, c.capacity).full.has_value(), c.full) << c.what;
+  EXPECT_EQ(exhaustion(*trend_of(line(30, 50, 1)), kEnd, 70).full, kEnd);
+}
+
+TEST(Capacity, MoreLastsLonger) {
+  const auto rows = what_if(*trend_of(line(30, 50, 1)), kEnd, 100, std::vector{8.0, 16.0});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1].full, *rows[0].full + 8 * kDay);
+  EXPECT_EQ(rows[2].full, *rows[0].full + 16 * kDay);
+  EXPECT_DOUBLE_EQ(rows[2].capacity, 116);
+}
+
+TEST(Capacity, TwoWeeksAreTheLeast) {
+  EXPECT_FALSE(trend_of(line(13, 1, 1)));
+  auto daily = line(14, 1, 1);
+  EXPECT_TRUE(trend_of(daily));
+  daily[5].reset();
+  EXPECT_EQ(trend_of(daily).error().what, "trend: too little history: 13 days, 14 needed");
+}
+
+TEST(Capacity, AProjectionAddsUp) {
+  Forecast forecast;
+  forecast.steps = {{10, 8, 13}, {20, 15, 26}, {30, 25, 40}};
+  const auto sum = project(100, forecast, 2);
+  ASSERT_TRUE(sum);
+  EXPECT_DOUBLE_EQ(sum->value, 130);
+  EXPECT_DOUBLE_EQ(sum->low, 123);
+  EXPECT_DOUBLE_EQ(sum->high, 139);
+  EXPECT_FALSE(project(100, forecast, 4));
+}
+
+TEST(Capacity, APatternHasMeanAndPeakOfWhatWasObserved) {
+  const std::vector<std::optional<double>> history{1, 2, std::nullopt, 3, 6, std::nullopt};
+  const auto pattern = usage_pattern(history, 1, 3);  // hours 1 2 0 1 2 0
+  EXPECT_FALSE(pattern[0]);
+  EXPECT_DOUBLE_EQ(pattern[1]->mean, 2);
+  EXPECT_DOUBLE_EQ(pattern[2]->mean, 4);
+  EXPECT_DOUBLE_EQ(pattern[2]->peak, 6);
+  EXPECT_EQ(pattern[2]->values, 2U);
+}
+
+}  // namespace
+}  // namespace tessera::fleet::forecast

@@ -1,0 +1,83 @@
+#include "fleet/forecast/methods.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tessera::fleet::forecast {
+namespace {
+
+constexpr Method kMethods[] = {
+    {"naive", Needs::Value, Scale::AsIs, naive, true},
+    {"mean of a day", Needs::Value, Scale::AsIs, mean_of_day, false},
+    {"mean of a week", Needs::Value, Scale::AsIs, mean_of_week, false},
+    {"exponential smoothing", Needs::Value, Scale::AsIs, exponential_smoothing, false},
+    {"damped Holt", Needs::Value, Scale::AsIs, damped_holt, false},
+    {"Theta", Needs::Value, Scale::AsIs, theta, false},
+    {"seasonal naive, day", Needs::TwoDays, Scale::AsIs, repeat_day, true},
+    {"seasonal naive, week", Needs::TwoWeeks, Scale::AsIs, repeat_week, true},
+    {"day profile and Theta", Needs::TwoDays, Scale::AsIs, day_profile_theta, false},
+    {"week profile and Theta", Needs::TwoWeeks, Scale::Roots, week_profile_theta, true},
+    {"week profile and level", Needs::TwoWeeks, Scale::Logarithms, week_profile_reverting, false},
+    {"double seasonal smoothing", Needs::TwoWeeks, Scale::Logarithms, double_seasonal, true},
+    {"regression on lags", Needs::TwoWeeks, Scale::Logarithms, lag_regression, true},
+    {"analogues of a day", Needs::TwoDays, Scale::Roots, analogues_of_day, true},
+    {"analogues of three days", Needs::TwoWeeks, Scale::AsIs, analogues_of_three_days, true},
+};
+
+struct Transform {
+  double (*there)(double);
+  double (*back)(double);
+};
+
+constexpr Transform kRoots{[](double value) { return std::sqrt(value); },
+                           [](double value) { return value > 0 ? value * value : 0; }};
+constexpr Transform kLogarithms{[](double value) { return std::log(value); },
+                                [](double value) { return std::exp(value); }};
+
+const Transform* transform_of(Scale scale, double least) {
+  if (scale == Scale::Roots && least >= 0) return &kRoots;
+  if (scale == Scale::Logarithms && least > 0) return &kLogarithms;
+  return nullptr;
+}
+
+Paths run_on(const Transform& transform, const Method& method, const Question& question) {
+  Values values(question.history.begin(), question.history.end());
+  for (double& value : values) value = transform.there(value);
+  const auto [low, high] = std::ranges::minmax(values);
+  const double spread = high - low;
+  Paths paths = method.run({values, question.origins, question.horizon, question.seasons});
+  // Before the way back, because there a little too far is without bounds.
+  for (Values& path : paths)
+    for (double& value : path) value = transform.back(std::clamp(value, low - spread, high + spread));
+  return paths;
+}
+
+}  // namespace
+
+std::span<const Method> methods() { return kMethods; }
+
+std::size_t needed(Needs needs, const Seasons& seasons) {
+  switch (needs) {
+    case Needs::Value:
+      return 1;
+    case Needs::TwoDays:
+      return 2 * seasons.day;
+    case Needs::TwoWeeks:
+      return 2 * seasons.week;
+  }
+  return 1;
+}
+
+Paths run(const Method& method, const Question& question) {
+  constexpr double kSpreads = 10;
+  const auto [low, high] = std::ranges::minmax(question.history);
+  const Transform* const transform = transform_of(method.scale, low);
+  Paths paths = transform ? run_on(*transform, method, question) : method.run(question);
+  const double most = high + kSpreads * (high - low);
+  const double least = low >= 0 ? 0 : low - kSpreads * (high - low);
+  for (Values& path : paths)
+    for (double& value : path) value = std::clamp(value, least, most);
+  return paths;
+}
+
+}  // namespace tessera::fleet::forecast
