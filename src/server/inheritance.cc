@@ -56,7 +56,24 @@ void Inheritance::apply(const Batch& batch) {
   journal.sequence = from.sequence;
   journal.heard = std::max(journal.heard, batch.arrived);
   journal.holds = from.direct;
-  journal.ended |= from.last;
+  journal.ended = from.last;
+}
+
+/// What was told last has lasted to where the heir's begins, or for a hold: of that the heir is to count nothing again
+/// that it may yet be told of.
+fleet::Usage Inheritance::end(Journal& journal) {
+  if (!journal.holds) return journal.fleet.meter().take();
+  journal.fleet.meter().settle(journal.heard + options_.interval.count() * 5 / 2);
+  fleet::Usage usage = journal.fleet.meter().take(std::numeric_limits<EpochMs>::max());
+  std::erase_if(usage.silent, [&](const fleet::Counted& one) {
+    const auto number = heir_.usage_number(journal.fleet.usage_subject(one.subject));
+    if (!number || heir_.usage_begins(*number)) return true;
+    fleet::Counted own = one;
+    own.subject = *number;
+    heir_.meter().remember(own);
+    return false;
+  });
+  return usage;
 }
 
 std::vector<Inheritance::Share> Inheritance::take(EpochMs now) {
@@ -64,11 +81,8 @@ std::vector<Inheritance::Share> Inheritance::take(EpochMs now) {
   std::erase_if(journals_, [&](const auto& entry) {
     const auto& [id, journal] = entry;
     if (journal->sequence == journal->told) return now - journal->came > kMostSilence.count();
-    // What was told last has lasted to where the heir's begins, or for a hold.
-    if (journal->ended && journal->holds && journal->counts)
-      journal->fleet.meter().settle(journal->heard + options_.interval.count() * 5 / 2);
-    fleet::Usage usage = journal->counts ? journal->fleet.meter().take() : fleet::Usage{};
-    usage.silent.clear();  // the heir knows what it has been told of
+    fleet::Usage usage;
+    if (journal->counts) usage = journal->ended ? end(*journal) : journal->fleet.meter().take();
     out.push_back({id, journal->sequence, {journal, &journal->fleet}, std::move(usage)});
     journal->told = journal->sequence;
     journal->came = now;

@@ -21,7 +21,7 @@ namespace tessera::server {
 class Inheritance {
  public:
   /// `heir` and `counted` outlive it. `counted`: what had fallen silent when the heir began.
-  Inheritance(fleet::FleetOptions options, const fleet::Fleet& heir, std::span<const fleet::CountedBefore> counted)
+  Inheritance(fleet::FleetOptions options, fleet::Fleet& heir, std::span<const fleet::CountedBefore> counted)
       : options_(std::move(options)), heir_(heir), counted_(counted) {}
 
   /// `batch` has `of_another`; of each journal they come in its order, and one that comes again is passed over.
@@ -53,10 +53,11 @@ class Inheritance {
     bool holds = false;  ///< see OfAnother::direct
   };
   Journal& journal_of(const OfAnother& from);
+  fleet::Usage end(Journal& journal);
   std::optional<EpochMs> begins(const fleet::UsageSubject& subject) const;
 
   const fleet::FleetOptions options_;
-  const fleet::Fleet& heir_;
+  fleet::Fleet& heir_;
   const std::span<const fleet::CountedBefore> counted_;
   std::map<std::string, std::shared_ptr<Journal>> journals_;  ///< by id
 };

@@ -209,6 +209,19 @@ TEST(Inheritance, WhatTheHeirIsNotToldOfEndsWhereItBegins) {
   EXPECT_EQ(known, 40'000);
 }
 
+TEST(Inheritance, ABacklogOfTheHeirsThatComesLaterIsNotCountedAgain) {
+  Server heir;
+  heir.tell(handed({0, kStart, 100, 0}, {"dead", 1, false, kStart, true, true}));
+  Sums sums;
+  heir.inherit(kStart + 10 * kInterval, sums);
+  for (const EpochMs late : {kInterval, 2 * kInterval})
+    heir.tell(batch_of({0, kStart + late, 100, 0}, kStart + 400'000));
+  heir.count(kStart + 600'000, sums);
+  std::int64_t observed = 0;
+  for (const auto& [key, of] : sums.subjects) observed += of[0];
+  EXPECT_EQ(observed, kHold) << "which both lie in";
+}
+
 TEST(Inheritance, OfAJournalThatDoesNotEndWhatIsCertainCounts) {
   Server heir;
   heir.tell(batch_of({0, kStart + 300'000, 100, 0}, kStart + 300'000));

@@ -267,7 +267,8 @@ Result<Batch> Intake::read_again(std::uint8_t kind, std::string_view body, Epoch
 }
 
 void Intake::take_over(const OfAnother& from, std::uint8_t kind, std::string_view body, EpochMs arrived) {
-  auto batch = read_again(kind, body, arrived);
+  // One of a version that does not tell when it had arrived.
+  auto batch = read_again(kind, body, arrived > 0 ? arrived : keeper_.clock().now());
   if (!batch)
     log::error("a record that was handed over cannot be read and is left out",
                {{"journal", from.journal}, {"sequence", std::to_string(from.sequence)}, {"why", batch.error().what}});

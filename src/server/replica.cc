@@ -46,7 +46,7 @@ Teller::Teller(std::unique_ptr<store::Database> database, std::int64_t epoch, co
         Failing telling("telling other servers what the fleet is"), passing("taking what was handed over");
         every(kPeriod, stop, [&] {
           telling.note(tell());
-          if (std::chrono::steady_clock::now() >= take_from_) passing.note(pass_on());
+          if (std::chrono::steady_clock::now() >= take_from_) passing.note(pass_on(stop));
         });
       }) {}
 
@@ -58,17 +58,26 @@ Result<void> Teller::tell() {
   return {};
 }
 
-Result<void> Teller::pass_on() {
-  for (;;) {
+/// For a period at most: others wait for what is told.
+Result<void> Teller::pass_on(const std::stop_token& stop) {
+  const SteadyTime until = std::chrono::steady_clock::now() + kPeriod;
+  std::size_t count = 0;
+  for (bool more = true; more;) {
     const auto records = TRY(store::handed_over(*database_, passed_on_, kAtOnce));
-    if (records.empty()) return {};
-    for (const store::HandedOver& one : records) {
-      const auto before = TRY(store::position_of(*database_, one.journal));
-      take_(one, before.value_or(store::Position{}));
+    more = !records.empty();
+    for (store::HandedOver one : records) {
+      more = !stop.stop_requested() && std::chrono::steady_clock::now() < until;
+      if (stop.stop_requested()) break;
+      const store::Position before = TRY(store::position_of(*database_, one.journal)).value_or(store::Position{});
+      one.counted |= one.sequence <= before.counted;  // it comes again
+      take_(one, before);
       passed_on_[one.journal] = one.sequence;
+      ++count;
     }
-    log::info("records that another server had accepted are taken in", {{"records", std::to_string(records.size())}});
   }
+  if (count > 0)
+    log::info("records that another server had accepted are taken in", {{"records", std::to_string(count)}});
+  return {};
 }
 
 Follower::Follower(std::unique_ptr<store::Database> database, std::string journal_id, journal::Journal& journal,
@@ -127,26 +136,28 @@ Result<void> Follower::hand_over(const std::stop_token& stop) {
   return {};
 }
 
-Result<void> set_aside(store::Database& database, const std::string& journal_id, journal::Journal& journal) {
+Result<void> set_aside(store::Database& database, const std::string& journal_id, std::int64_t epoch,
+                       journal::Journal& journal, const std::stop_token& stop) {
+  // Of a lead that is over: another than the one that begins, whose journal has the same id.
+  const std::string name = journal_id + '@' + std::to_string(epoch);
   const std::uint64_t counted = TRY(store::position_of(database, journal_id)).value_or(store::Position{}).counted;
   const bool lacks = journal.last() > counted;
-  std::uint64_t last = 0, count = 0;
+  std::optional<std::uint64_t> last;
   TRY(database.atomically([&]() -> Result<void> {
     auto record = TRY(journal.next({}, {}));
     while (record) {
+      if (stop.stop_requested()) return fail(Code::Unavailable, "the server stops");
       auto next = TRY(journal.next({}, {}));
-      if (lacks) TRY(store::hand_over(database, handed(journal_id, *record, counted, !next)));
+      if (lacks) TRY(store::hand_over(database, handed(name, *record, counted, !next)));
       last = record->sequence;
       record = std::move(next);
-      ++count;
     }
-    return lacks && last > 0 ? store::skip_to(database, last) : Result<void>();
+    return store::set_aside(database, journal_id, name, lacks ? last : std::nullopt);
   }));
-  if (count == 0) return {};
+  if (!last) return {};
   if (lacks)
-    log::info("what this server had accepted when it led before is counted beside what others have counted since",
-              {{"records", std::to_string(count)}});
-  return journal.acknowledge(last);
+    log::info("what this server had accepted when it led before is counted beside what others have counted since", {});
+  return journal.acknowledge(*last);
 }
 
 }  // namespace tessera::server

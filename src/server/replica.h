@@ -28,7 +28,7 @@ class Teller {
 
  private:
   Result<void> tell();
-  Result<void> pass_on();
+  Result<void> pass_on(const std::stop_token& stop);
 
   const std::unique_ptr<store::Database> database_;
   const Latest<Published>& published_;
@@ -42,7 +42,9 @@ class Teller {
 
 /// On the way to leading behind another server: what this one's own journal still holds of when it led is handed over
 /// too, to itself, and so counted beside what the other has.
-Result<void> set_aside(store::Database& database, const std::string& journal_id, journal::Journal& journal);
+/// Unavailable at the stop.
+Result<void> set_aside(store::Database& database, const std::string& journal_id, std::int64_t epoch,
+                       journal::Journal& journal, const std::stop_token& stop);
 
 /// The follower's side, a thread: each second it publishes what the leader has told, and hands over what its own
 /// journal still holds.

@@ -266,7 +266,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const std::string id = leadership.shared() ? TRY(journal_id(options.data)) : std::string();
   journal.rewind();
   if (leads && !leadership.state().before.empty() && leadership.state().before != id)
-    TRY(set_aside(*writing.others, id, journal));
+    TRY(set_aside(*writing.others, id, epoch, journal, stop));
   if (leads) keeping.resumed = TRY(resume(database, journal, settings));
   const journal::Sequence position = keeping.resumed.progress.recall_from;
   Keeper keeper(keeping, fleet, database, journal);

@@ -11,6 +11,7 @@ namespace tessera::store {
 namespace {
 
 constexpr EpochMs kDevicesEvery = 3'600'000;
+constexpr std::size_t kMostOthers = 8;  // journals of other servers whose subjects are known
 
 /// Where the answer to COMMIT was lost, the same is given once more, and adding it up twice would be wrong.
 Result<bool> is_kept(Database& database, const Progress& progress) {
@@ -62,7 +63,8 @@ Result<void> Archive::keep(const Kept& kept, const SubjectOf& subject_of, EpochM
 Result<void> Archive::keep_handed_over(const std::string& journal, std::uint64_t sequence, const fleet::Usage& usage,
                                        const SubjectOf& subject_of, EpochMs now) {
   const auto up_to = static_cast<std::int64_t>(sequence);
-  UsageWriter writer(span_, retention_);  // its subjects have other numbers
+  if (others_.size() > kMostOthers) others_.clear();
+  UsageWriter& writer = others_.try_emplace(journal, span_, retention_).first->second;
   auto done = database_.atomically([&]() -> Result<void> {
     std::int64_t there = 0;
     const std::array<Value, 2> key = {journal, up_to};
@@ -75,7 +77,10 @@ Result<void> Archive::keep_handed_over(const std::string& journal, std::uint64_t
     return database_.run("UPDATE journal_progress SET journal_sequence = ? WHERE journal = ? AND journal_sequence < ?",
                          {up_to, journal, up_to});
   });
-  if (!done) partitions_.forget();
+  if (!done) {
+    partitions_.forget();
+    others_.erase(journal);
+  }
   return done;
 }
 

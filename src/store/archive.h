@@ -4,6 +4,7 @@
 // that states which had not ended are known again; of those that had, `counted` tells.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -68,6 +69,7 @@ class Archive {
   UsageWriter usage_;
   Partitions partitions_;
   const UsageRetention retention_;
+  std::map<std::string, UsageWriter> others_;  ///< by journal: its subjects have other numbers
   std::uint64_t left_out_ = 0;
   EpochMs devices_dropped_ = 0;
   bool unnamed_ = false;  ///< there may be subjects and owners that nothing names

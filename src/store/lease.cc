@@ -12,16 +12,18 @@ namespace {
 struct Seen {
   Lease lease;
   bool over = false;
+  std::string predecessor;
 };
 
 Result<Seen> look(Database& database, const Candidate& candidate) {
   Seen out;
-  TRY(database.each(fmt::format("SELECT epoch, holder, address, CASE WHEN expires <= {} THEN 1 ELSE 0 END FROM leader "
-                                "WHERE id = 1",
+  TRY(database.each(fmt::format("SELECT epoch, holder, address, CASE WHEN expires <= {} THEN 1 ELSE 0 END, "
+                                "predecessor FROM leader WHERE id = 1",
                                 database.dialect().now_ms),
                     {}, [&](const Row& row) {
                       out.lease = {row.integer(0).value_or(0), row.text(1), row.text(2), false};
                       out.over = row.integer(3) == 1;
+                      out.predecessor = row.text(4);
                     }));
   // Its own process of before has ended: the folder of a journal has one server at a time.
   out.over |= out.lease.holder == candidate.journal;
@@ -66,13 +68,15 @@ Result<Lease> hold_lease(Database& database, const Candidate& candidate, std::in
     out = seen.lease;
     if (!seen.over) return {};
     // A transaction of the last holder that has checked its epoch is waited for; of two candidates one changes the row.
-    const std::uint64_t taken = TRY(database.change(
-        fmt::format(
-            "UPDATE leader SET epoch = epoch + 1, holder = ?, address = ?, expires = {} WHERE id = 1 AND epoch = ?",
-            until),
-        {candidate.journal, candidate.address, seen.lease.epoch}));
+    const std::string predecessor = seen.lease.holder == candidate.journal ? seen.predecessor : seen.lease.holder;
+    const std::uint64_t taken = TRY(
+        database.change(fmt::format("UPDATE leader SET epoch = epoch + 1, holder = ?, address = ?, predecessor = ?, "
+                                    "expires = {} WHERE id = 1 AND epoch = ?",
+                                    until),
+                        {candidate.journal, candidate.address, predecessor, seen.lease.epoch}));
     if (taken == 0) return {};
-    out = {seen.lease.epoch + 1, candidate.journal, candidate.address, true, seen.lease.holder};
+    out = {seen.lease.epoch + 1, candidate.journal, candidate.address, true,
+           predecessor.empty() ? seen.lease.holder : predecessor};
     return change_journal(database, seen.lease.holder, candidate.journal);
   }));
   return out;

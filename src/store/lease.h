@@ -17,10 +17,12 @@ struct Candidate {
 
 struct Lease {
   std::int64_t epoch = 0;
-  std::string holder;    ///< its journal
-  std::string address;   ///< of the holder
-  bool ours = false;     ///< for a whole term from when it was asked for
-  std::string before{};  ///< where it has just been taken: the journal of who had it last; empty: nobody
+  std::string holder;   ///< its journal
+  std::string address;  ///< of the holder
+  bool ours = false;    ///< for a whole term from when it was asked for
+  /// Where it has just been taken: the journal of who led before, its own where that one has been dealt with; see
+  /// set_aside().
+  std::string before{};
 };
 
 /// Renews the lease of `epoch` (0: none), or takes it where nobody has one: then the epoch is a new one, and `progress`

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "store/archive.h"
+#include "store/live.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -52,6 +53,34 @@ TEST_P(LeaseTest, ARestartTakesItsOwnAtOnce) {
   const Lease again = hold(a, 0);
   EXPECT_TRUE(again.ours);
   EXPECT_GT(again.epoch, first.epoch) << "what the process of before may still have under way is refused";
+}
+
+TEST_P(LeaseTest, WhoWasBeforeIsKnownUntilItsOwnPastIsSetAside) {
+  const Lease first = hold(a, 0);
+  ASSERT_TRUE(release_lease(*database, first.epoch));
+  const Lease heir = hold(b, 0);
+  EXPECT_EQ(heir.before, "journal-a");
+  EXPECT_EQ(hold(b, 0).before, "journal-a") << "a process that died on the way";
+  ASSERT_TRUE(set_aside(*database, "journal-b", "journal-b@2", std::nullopt));
+  EXPECT_EQ(hold(b, 0).before, "journal-b");
+}
+
+TEST_P(LeaseTest, WhatASecondLeadDoesNotKnowIsNamedApart) {
+  ASSERT_TRUE(hold(a, 0).ours);
+  ASSERT_TRUE(work_off(7));
+  expire();
+  ASSERT_TRUE(hold(b, 0).ours);
+  ASSERT_TRUE(hand_over(*database, {"journal-a", 8, 1, "body", 1, false, false}));
+  expire();
+  ASSERT_TRUE(hold(a, 0).ours);
+  ASSERT_TRUE(hand_over(*database, {"journal-a@3", 9, 1, "body", 1, false, true}));
+  ASSERT_TRUE(set_aside(*database, "journal-a", "journal-a@3", 9));
+  EXPECT_EQ(position(), 9U) << "the journal goes on behind what is handed over";
+  EXPECT_EQ((*position_of(*database, "journal-a@3"))->counted, 7U);
+  const auto records = handed_over(*database, {}, 10);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 2U);
+  for (const HandedOver& one : *records) EXPECT_EQ(one.journal, "journal-a@3");
 }
 
 TEST_P(LeaseTest, WhatIsReleasedIsFree) {

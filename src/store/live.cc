@@ -158,8 +158,17 @@ Result<void> hand_over(Database& database, const HandedOver& record) {
        record.arrived, std::int64_t{record.counted ? 1 : 0}, std::int64_t{record.last ? 1 : 0}});
 }
 
-Result<void> skip_to(Database& database, std::uint64_t sequence) {
-  const auto at = static_cast<std::int64_t>(sequence);
+Result<void> set_aside(Database& database, const std::string& journal, const std::string& name,
+                       std::optional<std::uint64_t> sequence) {
+  TRY(database.run("DELETE FROM journal_progress WHERE journal = ?", {name}));
+  TRY(database.run(
+      "INSERT INTO journal_progress (journal, journal_sequence, recall_sequence, counted_at) SELECT CAST(? "
+      "AS TEXT), journal_sequence, recall_sequence, counted_at FROM journal_progress WHERE journal = ?",
+      {name, journal}));
+  TRY(database.run("UPDATE handed_over SET journal = ? WHERE journal = ?", {name, journal}));
+  TRY(database.run("UPDATE leader SET predecessor = '' WHERE id = 1", {}));
+  if (!sequence) return {};
+  const auto at = static_cast<std::int64_t>(*sequence);
   return database.run("UPDATE progress SET journal_sequence = ?, recall_sequence = ?", {at, at});
 }
 

@@ -80,8 +80,10 @@ struct Position {
 Result<std::optional<Position>> position_of(Database& database, const std::string& journal);
 
 Result<void> hand_over(Database& database, const HandedOver& record);
-/// Of the journal whose server leads: it goes on behind this record.
-Result<void> skip_to(Database& database, std::uint64_t sequence);
+/// Of the server that leads, and led before another one: what is handed over of its journal has this name from now on,
+/// and its position of then; the journal goes on behind `sequence`, where that is given. In a transaction.
+Result<void> set_aside(Database& database, const std::string& journal, const std::string& name,
+                       std::optional<std::uint64_t> sequence);
 /// Of the bodies of all that are there.
 Result<std::uint64_t> handed_over_bytes(Database& database);
 /// The first `most` behind those that are known of each journal, in the order of journal and sequence.

@@ -3,3 +3,5 @@
 ALTER TABLE handed_over ADD COLUMN arrived BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE handed_over ADD COLUMN is_counted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE handed_over ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;
+-- Whom the one who leads has taken over from, until what it had accepted itself when it led before has been set aside.
+ALTER TABLE leader ADD COLUMN predecessor TEXT NOT NULL DEFAULT '';
