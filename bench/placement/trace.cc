@@ -73,6 +73,12 @@ Result<Models> read_models(std::string_view spec, ModelNumbers& models) {
   return set;
 }
 
+Result<std::optional<std::int64_t>> read_time(const Table& table, std::string_view column) {
+  using Time = std::optional<std::int64_t>;
+  if (!table.has(column) || TRY(table.text(column)).empty()) return Time{};
+  return Time{TRY(table.number(column, kMost))};
+}
+
 Result<Pod> read_pod(const Table& table, ModelNumbers& models) {
   Pod pod;
   pod.name = TRY(table.text("name"));
@@ -83,12 +89,26 @@ Result<Pod> read_pod(const Table& table, ModelNumbers& models) {
     pod.request.device_milli = static_cast<unsigned>(TRY(table.number("gpu_milli", kWholeMilli)));
     if (table.has("gpu_spec")) pod.request.models = TRY(read_models(TRY(table.text("gpu_spec")), models));
   }
+  pod.created_s = TRY(read_time(table, "creation_time"));
+  pod.deleted_s = TRY(read_time(table, "deletion_time"));
   if (const auto checked = check(pod.request); !checked)
     return fail(Code::Invalid, "table of pods, {}: {}", pod.name, checked.error().what);
   return pod;
 }
 
+Result<std::vector<Pod>> pods_of(std::string_view text, ModelNumbers& models) {
+  std::vector<Pod> pods;
+  for (Table table("pods", text); table.next();) pods.push_back(TRY(read_pod(table, models)));
+  if (pods.empty()) return fail(Code::Invalid, "table of pods: there is none");
+  return pods;
+}
+
 }  // namespace
+
+Result<std::vector<Pod>> read_pods(std::string_view pods) {
+  ModelNumbers models;
+  return pods_of(pods, models);
+}
 
 Result<Trace> read_trace(std::string_view nodes, std::string_view pods) {
   Trace trace;
@@ -97,9 +117,8 @@ Result<Trace> read_trace(std::string_view nodes, std::string_view pods) {
     trace.nodes.push_back(TRY(read_node(table, models)));
     trace.capacity_milli += trace.nodes.back().free_milli();
   }
-  for (Table table("pods", pods); table.next();) trace.pods.push_back(TRY(read_pod(table, models)));
+  trace.pods = TRY(pods_of(pods, models));
   if (trace.capacity_milli == 0) return fail(Code::Invalid, "table of nodes: no node has a GPU");
-  if (trace.pods.empty()) return fail(Code::Invalid, "table of pods: there is none");
   return trace;
 }
 

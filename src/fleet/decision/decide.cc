@@ -14,6 +14,7 @@ namespace tessera::fleet::decision {
 namespace {
 
 constexpr std::size_t kRunnersUp = 3;
+constexpr std::size_t kNeedsKept = 256;  // of a kind of device
 
 struct Choice {
   std::size_t candidate = 0;
@@ -22,51 +23,12 @@ struct Choice {
 
   /// By which the stated order of ties goes.
   auto rank() const {
-    return std::tuple(cost.value, option.piece == nullptr, option.destroyed, candidate,
+    return std::tuple(cost.value, !option.piece, option.destroyed, candidate,
                       option.profile ? size_of(*option.profile) : 0, option.placement.start,
                       option.profile ? option.profile->id : 0);
   }
   bool operator<(const Choice& other) const { return rank() < other.rank(); }
 };
-
-Kind kind_of(const Option& option) {
-  if (option.piece) return Kind::Instance;
-  if (option.profile) return Kind::Placement;
-  return option.share_milli > 0 ? Kind::Share : Kind::Device;
-}
-
-Grant grant_of(const Choice& choice, const Need& need) {
-  const Option& option = choice.option;
-  const Candidate& on = *option.candidate;
-  Grant out{.candidate = choice.candidate,
-            .cluster = on.cluster,
-            .node = on.node,
-            .device_id = on.id,
-            .device_uuid = on.uuid,
-            .model = on.model,
-            .kind = kind_of(option),
-            .price_micros = price_of(option)};
-  if (!option.profile) {
-    out.memory_bytes = on.memory_bytes;
-    out.sm_count = on.sm_count;
-    if (option.share_milli == 0) return out;
-    out.share_milli = option.share_milli;
-    out.memory_bytes = need.memory_mib ? std::optional(*need.memory_mib * 1024 * 1024) : std::nullopt;
-    return out;
-  }
-  out.profile = option.profile->name;
-  out.placed = gpu::Placed{option.profile->id, option.placement};
-  out.memory_bytes = option.profile->memory_bytes;
-  out.compute_slices = option.profile->compute_slices;
-  out.sm_count = option.profile->sm_count;
-  if (option.piece) {
-    out.gpu_instance = option.piece->gpu_instance;
-    out.instance_uuid = option.piece->uuid;
-  } else {
-    out.partition = *make_room(on.offered(), standing_of(on), *out.placed);
-  }
-  return out;
-}
 
 /// "a new 2g.20gb at 4 on w-01-GPU-00"
 std::string what(const Grant& grant) {
@@ -119,7 +81,7 @@ std::vector<RunnerUp> runners_up(const std::vector<Choice>& ways, std::span<cons
     if (out.size() == kRunnersUp) break;
     if (std::ranges::count(shown, one.candidate) > 0) continue;
     shown.push_back(one.candidate);
-    out.push_back({grant_of(one, need), why_not(one, ways.front(), policy)});
+    out.push_back({grant_of(one.candidate, one.option, need), why_not(one, ways.front(), policy)});
   }
   return out;
 }
@@ -143,6 +105,67 @@ std::vector<Choice> together(const std::vector<Choice>& ways, unsigned devices) 
   return best;
 }
 
+std::vector<Choice> choose(const std::vector<Choice>& ways, const Need& need) {
+  if (need.devices > 1 && need.same_node) return together(ways, need.devices);
+  if (ways.size() < need.devices) return {};
+  return {ways.begin(), ways.begin() + need.devices};
+}
+
+/// As long as what is given is larger than what was nearly enough.
+std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision) {
+  const auto miss = near_miss(supply, need);
+  const auto given = decision.grants.front().memory_bytes;
+  const bool much_larger = given && need.memory_mib && *given > *need.memory_mib * 5 / 4 * 1024 * 1024;
+  return miss && much_larger ? miss->sentence : std::string();
+}
+
+Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const std::vector<Choice>& ways,
+                     const Need& need, const Policy& policy) {
+  Decision out;
+  std::optional<std::int64_t> sum = 0;
+  for (const Choice& one : chosen) {
+    out.grants.push_back(grant_of(one.candidate, one.option, need));
+    const auto price = out.grants.back().price_micros;
+    sum = sum && price ? std::optional(*sum + *price) : std::nullopt;
+  }
+  out.price_micros = sum;
+  out.reason = reason_of(chosen.front(), out.grants, ways.size(), policy);
+  out.near_miss = near_miss_of(supply, need, out);
+  out.runners_up = runners_up(ways, out.grants, need, policy);
+  return out;
+}
+
+const std::vector<std::pair<Option, Cost>>& known(Stock::Alike& alike, const Candidate& one, const Need& need,
+                                                  Policy& policy) {
+  const auto found = alike.known.find(need);
+  if (found != alike.known.end()) return found->second;
+  if (alike.known.size() >= kNeedsKept) alike.known.clear();
+  auto& out = alike.known[need];
+  const auto ways = examine(one, need);
+  if (const auto* options = std::get_if<0>(&ways))
+    for (const Option& option : *options) out.emplace_back(option, policy.cost(option, need));
+  return out;
+}
+
+/// The best first; on one device of each kind.
+std::vector<Choice> ways_of(Stock& stock, Need need, Policy& policy) {
+  need.owner.clear();  // whoever asks, what is possible is the same
+  need.priority = 0;
+  stock.believe(policy);
+  std::vector<Choice> out;
+  for (auto& [in_common, alike] : stock.kinds()) {
+    if (alike.members.empty()) continue;
+    const std::size_t first = *alike.members.begin();
+    const Candidate& one = stock.supply().candidates[first];
+    for (const auto& [option, cost] : known(alike, one, need, policy)) {
+      out.push_back({first, option, cost});
+      out.back().option.candidate = &one;
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 }  // namespace
 
 std::string_view kind_name(Kind kind) {
@@ -163,27 +186,59 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy) {
     }
   }
   std::sort(ways.begin(), ways.end());
-  std::vector<Choice> chosen;
-  if (need.devices == 1) {
-    if (!ways.empty()) chosen = {ways.front()};
-  } else if (need.same_node) {
-    chosen = together(ways, need.devices);
-  } else if (ways.size() >= need.devices) {
-    chosen.assign(ways.begin(), ways.begin() + need.devices);
-  }
+  const std::vector<Choice> chosen = choose(ways, need);
   if (chosen.empty()) return refuse(supply, need, failures);
-  Decision out;
-  for (const Choice& one : chosen) {
-    out.grants.push_back(grant_of(one, need));
-    const auto price = out.grants.back().price_micros;
-    if (out.grants.size() == 1)
-      out.price_micros = price;
-    else
-      out.price_micros = out.price_micros && price ? std::optional(*out.price_micros + *price) : std::nullopt;
+  return decision_of(supply, chosen, ways, need, policy);
+}
+
+Verdict decide(Stock& stock, const Need& need, Policy& policy) {
+  const auto ways = need.devices == 1 ? ways_of(stock, need, policy) : std::vector<Choice>{};
+  if (ways.empty()) return decide(stock.supply(), need, policy);
+  return decision_of(stock.supply(), {ways.front()}, ways, need, policy);
+}
+
+std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy) {
+  const auto ways = ways_of(stock, need, policy);
+  return ways.empty() ? std::nullopt : std::optional(grant_of(ways.front().candidate, ways.front().option, need));
+}
+
+Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move) {
+  if (grant.kind == Kind::Share) {
+    candidate.shares->left_milli -= *grant.share_milli;
+    candidate.shares->left_memory_bytes -=
+        std::min(candidate.shares->left_memory_bytes, grant.memory_bytes.value_or(0));
+    return candidate;
   }
-  out.reason = reason_of(chosen.front(), out.grants, ways.size(), policy);
-  out.runners_up = runners_up(ways, out.grants, need, policy);
-  return out;
+  if (!grant.placed) {
+    candidate.held_by = std::move(holder);
+    candidate.may_move = may_move;
+    return candidate;
+  }
+  if (grant.partition)
+    std::erase_if(candidate.pieces,
+                  [&](const Piece& one) { return std::ranges::count(grant.partition->layout, one.placed) == 0; });
+  auto found = std::ranges::find(candidate.pieces, *grant.placed, &Piece::placed);
+  if (found == candidate.pieces.end()) {
+    const auto after = std::ranges::find_if(
+        candidate.pieces, [&](const Piece& one) { return one.placed.placement > grant.placed->placement; });
+    found = candidate.pieces.insert(after, {.placed = *grant.placed});
+  }
+  found->held_by = std::move(holder);
+  found->may_move = may_move;
+  return candidate;
+}
+
+Candidate without(Candidate candidate, std::string_view holder, bool destroy) {
+  if (candidate.held_by == holder) candidate.held_by.clear();
+  for (Piece& one : candidate.pieces)
+    if (one.held_by == holder) {
+      one.held_by.clear();
+      one.may_move = false;
+      one.idle.reset();
+      if (destroy) one.stands = false;
+    }
+  std::erase_if(candidate.pieces, [](const Piece& one) { return one.held_by.empty() && !one.stands; });
+  return candidate;
 }
 
 }  // namespace tessera::fleet::decision

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "fleet/decision/need.h"
 #include "fleet/decision/policy.h"
+#include "fleet/decision/stock.h"
 #include "fleet/decision/supply.h"
 
 namespace tessera::fleet::decision {
@@ -65,6 +66,7 @@ struct Decision {
   std::vector<Grant> grants;                 ///< as many as devices were asked for
   std::optional<std::int64_t> price_micros;  ///< of all of it per hour; absent where one's is not known
   Reason reason;
+  std::string near_miss;             ///< a little less memory would have done with something smaller; empty: no
   std::vector<RunnerUp> runners_up;  ///< at most three, of other devices; the best first
 };
 
@@ -107,5 +109,17 @@ using Verdict = std::variant<Decision, Refusal>;
 /// instances that go, then the device that comes first, then the profile with fewer memory slices, then the lower
 /// start.
 Verdict decide(const Supply& supply, const Need& need, Policy& policy);
+
+/// The same verdict from a stock. One device is found without looking at those that are alike; `policy` is the same
+/// from call to call, else what was remembered is lost.
+Verdict decide(Stock& stock, const Need& need, Policy& policy);
+
+/// Only what decide() would grant, for a need of one device.
+std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy);
+
+/// The candidate with the grant carried out: `holder` has it. What has to go for it is gone.
+Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move = false);
+/// Without what `holder` has of it; where `destroy`, an instance goes with who had it.
+Candidate without(Candidate candidate, std::string_view holder, bool destroy);
 
 }  // namespace tessera::fleet::decision

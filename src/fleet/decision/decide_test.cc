@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fleet/decision/test_supply.h"
+#include "fleet/decision/samples.h"
 
 namespace tessera::fleet::decision {
 namespace {
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 Verdict decided(const Supply& supply, const Need& need, std::string_view policy = "default") {
   return decide(supply, need, **make_policy(policy, {}));
@@ -72,6 +75,14 @@ TEST(Decide, TakesWhatStandsBeforeItCutsAndLeavesIdleNeighboursAlone) {
   EXPECT_EQ(larger.partition->steps[0].placed, (gpu::Placed{k1g, {6, 1}}));
 }
 
+TEST(Decide, GivesNobodyWhatHasToGoForWhatIsPromised) {
+  Candidate device = h100(0);
+  device.pieces = {piece(k3g, 0, 4, "ml/waits"), piece(k2g, 2, 2)};
+  device.pieces[0].stands = false;
+  const auto verdict = decided(supply_of({device}), {.memory_mib = 15'000, .compute_slices = 2});
+  EXPECT_EQ(std::get<Decision>(verdict).grants[0].placed, (gpu::Placed{k2g, {4, 2}}));
+}
+
 TEST(Decide, SaysOnAFullDeviceWhoHasItAndOnAScatteredOneThatRoomIsInPieces) {
   Candidate full = h100(0), scattered = h100(1);
   full.pieces = {piece(k7g, 0, 8, "ml/train")};
@@ -96,6 +107,86 @@ TEST(Decide, GivesSeveralWholeDevicesOfOneNode) {
   const auto refused = decided(supply_of(fleet), {.devices = 4});
   EXPECT_EQ(std::get<Refusal>(refused).misses.back().cause, Cause::Together);
   EXPECT_TRUE(std::holds_alternative<Decision>(decided(supply_of(fleet), {.devices = 4, .same_node = false})));
+}
+
+std::vector<std::string> remedies_of(const Verdict& verdict, RemedyKind kind) {
+  std::vector<std::string> out;
+  if (const auto* refusal = std::get_if<Refusal>(&verdict))
+    for (const Remedy& one : refusal->remedies)
+      if (one.kind == kind) out.push_back(one.sentence);
+  return out;
+}
+
+TEST(Refusal, TellsOfANearMiss) {
+  Candidate device = a100(0);
+  device.profiles = profile_table({{k2g, "2g.20gb", 2, 19'968, 3, 2, {0, 2, 4}}});
+  EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 20'480}), RemedyKind::AskForLess),
+              ElementsAre("20,480 MiB are asked for and 2g.20gb has 19,968: ask for 20G (19,074 MiB)"));
+  EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 20'000}), RemedyKind::AskForLess),
+              ElementsAre(HasSubstr("ask for at most 19,968 MiB")));
+  EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 40'000}), RemedyKind::AskForLess), IsEmpty());
+  // It is served, by what is twice as large.
+  EXPECT_THAT(std::get<Decision>(decided(supply_of({a100(0)}), {.memory_mib = 20'480})).near_miss,
+              HasSubstr("ask for 20G"));
+}
+
+TEST(Refusal, NamesWhoIsIdleInTheWay) {
+  Candidate device = h100(0);
+  device.pieces = {piece(k3g, 0, 4, "ml/busy"), piece(k2g, 4, 2, "ml/idle")};
+  device.pieces[1].idle = Milliseconds(40 * 60'000);
+  EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 30'000}), RemedyKind::Wait),
+              ElementsAre(AllOf(HasSubstr("the 2g.20gb at 4 on w-00-GPU-00"), HasSubstr("ml/idle"),
+                                HasSubstr("idle for 40 min"))));
+}
+
+TEST(Refusal, SaysWhatElseWouldHelp) {
+  Candidate off = h100(0), sick = h100(1), dear = h100(2);
+  off.mig = MigMode::Off;
+  sick.unfit = "the driver does not answer for it";
+  dear.price_micros = 7'000'000;
+  const Need need{.memory_mib = 9'000, .mig = MigUse::Required, .most_price_micros = 500'000};
+  const auto verdict = decided(supply_of({off, sick, dear}), need);
+  EXPECT_THAT(remedies_of(verdict, RemedyKind::PayMore), ElementsAre(HasSubstr("1g.10gb costs 1.00 an hour")));
+  const auto free = decided(supply_of({off, sick}), {.memory_mib = 9'000, .mig = MigUse::Required});
+  EXPECT_THAT(remedies_of(free, RemedyKind::SwitchMigOn), ElementsAre(HasSubstr("w-00-GPU-00")));
+  EXPECT_THAT(remedies_of(free, RemedyKind::Repair), ElementsAre(HasSubstr("does not answer")));
+  const auto other = decided(supply_of({t4(0)}), {.models = {"H100_80GB"}});
+  EXPECT_THAT(remedies_of(other, RemedyKind::OtherModel), ElementsAre(HasSubstr("T4")));
+}
+
+TEST(Decide, SharesTimeWithWhoMayAndOnlyAsMuchAsIsLeft) {
+  Candidate device = t4(0);
+  device.shares = Shares{4, 500, 8'000 * kMib};
+  const Need batch{.memory_mib = 4'000, .compute_milli = 300, .type = WorkloadType::Batch};
+  const auto verdict = decided(supply_of({device}), batch);
+  const Grant& grant = std::get<Decision>(verdict).grants[0];
+  EXPECT_EQ(grant.kind, Kind::Share);
+  EXPECT_EQ(grant.share_milli, 500U) << "two of four replicas";
+  EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({with(device, grant, "ml/a")}), batch)));
+  Need training = batch;
+  training.type = WorkloadType::Training;
+  EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({device}), training)));
+}
+
+TEST(Decide, GivesAReasonAndRunnersUp) {
+  Candidate cheap = a100(0), dear = h100(1);
+  cheap.price_micros = 1'400'000;
+  dear.price_micros = 2'800'000;
+  const auto verdict = decided(supply_of({dear, cheap}), {.memory_mib = 9'000});
+  const auto& decision = std::get<Decision>(verdict);
+  EXPECT_EQ(decision.grants[0].model, "A100_80GB");
+  EXPECT_EQ(decision.price_micros, 200'000) << "a seventh";
+  EXPECT_THAT(decision.reason.sentence, AllOf(HasSubstr("a new 1g.10gb at "), HasSubstr("costs the fleet least")));
+  ASSERT_EQ(decision.runners_up.size(), 1U);
+  EXPECT_THAT(decision.runners_up[0].why_not, HasSubstr("it costs more"));
+}
+
+TEST(Check, RefusesWhatNoFleetCouldServe) {
+  EXPECT_THAT(check({.devices = 2, .mig = MigUse::Required}).error().what, HasSubstr("NVLink"));
+  EXPECT_FALSE(check({.devices = 0}));
+  EXPECT_FALSE(check({.compute_milli = 1'001}));
+  EXPECT_FALSE(check({.compute_slices = 1, .mig = MigUse::Never}));
+  EXPECT_TRUE(check({.devices = 8}));
 }
 
 }  // namespace

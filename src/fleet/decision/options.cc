@@ -133,41 +133,60 @@ Failure no_room(const Candidate& candidate, const gpu::Profile& profile) {
           holders.size()};
 }
 
-/// An instance that stands at `at` and is as it should be; null where there is none.
-const Piece* standing_at(const Candidate& candidate, const gpu::Placed& at) {
+bool stands_at(const Candidate& candidate, const gpu::Placed& at) {
   const auto found = std::ranges::find(candidate.pieces, at, &Piece::placed);
-  return found == candidate.pieces.end() || !found->stands || found->parted ? nullptr : &*found;
+  return found != candidate.pieces.end() && found->stands && !found->parted;
+}
+
+/// What stands and nobody has, also where it is larger than asked for; but not what has to go for what is promised.
+void add_standing(const Candidate& candidate, const Need& need, std::vector<Option>& out) {
+  const gpu::Layout fixed = fixed_layout(candidate);
+  for (std::size_t i = 0; i < candidate.pieces.size(); ++i) {
+    const Piece& piece = candidate.pieces[i];
+    const gpu::Profile* of = candidate.profile(piece.placed.profile);
+    if (!piece.held_by.empty() || !piece.stands || piece.parted || !of) continue;
+    if (!gpu::fits(candidate.offered(), fixed, *of, piece.placed.placement)) continue;
+    const Option option{.candidate = &candidate, .profile = of, .placement = piece.placed.placement, .piece = i};
+    if (is_enough(*of, device_slices(candidate.offered()), need) && !fails_by_price(candidate, need, option))
+      out.push_back(option);
+  }
+}
+
+void add_new(const Candidate& candidate, const Need& need, std::span<const gpu::Profile* const> enough,
+             std::vector<Option>& out) {
+  const auto profiles = candidate.offered();
+  const gpu::Layout fixed = fixed_layout(candidate);
+  for (const gpu::Profile* profile : enough)
+    for (const gpu::Placement at : profile->placements) {
+      if (stands_at(candidate, {profile->id, at}) || !gpu::fits(profiles, fixed, *profile, at)) continue;
+      Option option{.candidate = &candidate, .profile = profile, .placement = at};
+      if (fails_by_price(candidate, need, option)) continue;
+      if (fixed.size() < candidate.pieces.size())
+        option.destroyed =
+            static_cast<unsigned>(make_room(profiles, standing_of(candidate), {profile->id, at})->steps.size() - 1);
+      out.push_back(option);
+    }
 }
 
 std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate, const Need& need) {
-  const auto profiles = candidate.offered();
-  const auto enough = smallest_enough(profiles, need);
+  const auto enough = smallest_enough(candidate.offered(), need);
   if (enough.empty()) return too_small(candidate, need);
   if (auto failure = fails_by_price(candidate, need, {.candidate = &candidate, .profile = enough.front()}))
     return *std::move(failure);
   if (!candidate.held_by.empty()) return Failure{Cause::Held, fmt::format("{} has it", candidate.held_by)};
   std::vector<Option> out;
-  // A larger one that stands and that nobody has is given as it is, too.
-  for (const Piece& piece : candidate.pieces) {
-    const gpu::Profile* of = candidate.profile(piece.placed.profile);
-    if (!piece.held_by.empty() || !piece.stands || piece.parted || !of) continue;
-    const Option option{.candidate = &candidate, .profile = of, .placement = piece.placed.placement, .piece = &piece};
-    if (is_enough(*of, device_slices(profiles), need) && !fails_by_price(candidate, need, option))
-      out.push_back(option);
-  }
-  const gpu::Layout fixed = fixed_layout(candidate);
-  for (const gpu::Profile* profile : enough)
-    for (const gpu::Placement at : profile->placements) {
-      if (standing_at(candidate, {profile->id, at}) || !gpu::fits(profiles, fixed, *profile, at)) continue;
-      Option option{.candidate = &candidate, .profile = profile, .placement = at};
-      if (fails_by_price(candidate, need, option)) continue;
-      if (!candidate.pieces.empty())
-        option.destroyed =
-            static_cast<unsigned>(make_room(profiles, standing_of(candidate), {profile->id, at})->steps.size() - 1);
-      out.push_back(option);
-    }
-  if (out.empty()) return no_room(candidate, *enough.front());
-  return out;
+  add_standing(candidate, need, out);
+  if (candidate.may_cut) add_new(candidate, need, enough, out);
+  if (!out.empty()) return out;
+  if (!candidate.may_cut)
+    return Failure{Cause::NoRoom, "no idle instance on it is large enough, and it is not to be cut"};
+  return no_room(candidate, *enough.front());
+}
+
+Kind kind_of(const Option& option) {
+  if (option.piece) return Kind::Instance;
+  if (option.profile) return Kind::Placement;
+  return option.share_milli > 0 ? Kind::Share : Kind::Device;
 }
 
 }  // namespace
@@ -214,8 +233,36 @@ std::optional<std::int64_t> price_of(const Option& option) {
   return option.share_milli > 0 ? *whole * option.share_milli / 1000 : *whole;
 }
 
-std::string place_text(const gpu::Profile& profile, gpu::Placement placement) {
-  return fmt::format("{} at {}", profile.name, placement.start);
+Grant grant_of(std::size_t number, const Option& option, const Need& need) {
+  const Candidate& on = *option.candidate;
+  Grant out{.candidate = number,
+            .cluster = on.cluster,
+            .node = on.node,
+            .device_id = on.id,
+            .device_uuid = on.uuid,
+            .model = on.model,
+            .kind = kind_of(option),
+            .price_micros = price_of(option)};
+  if (!option.profile) {
+    out.memory_bytes = on.memory_bytes;
+    out.sm_count = on.sm_count;
+    if (option.share_milli == 0) return out;
+    out.share_milli = option.share_milli;
+    out.memory_bytes = need.memory_mib ? std::optional(*need.memory_mib * 1024 * 1024) : std::nullopt;
+    return out;
+  }
+  out.profile = option.profile->name;
+  out.placed = gpu::Placed{option.profile->id, option.placement};
+  out.memory_bytes = option.profile->memory_bytes;
+  out.compute_slices = option.profile->compute_slices;
+  out.sm_count = option.profile->sm_count;
+  if (option.piece) {
+    out.gpu_instance = on.pieces[*option.piece].gpu_instance;
+    out.instance_uuid = on.pieces[*option.piece].uuid;
+  } else {
+    out.partition = *make_room(on.offered(), standing_of(on), *out.placed);
+  }
+  return out;
 }
 
 std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need) {

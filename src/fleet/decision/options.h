@@ -37,7 +37,7 @@ std::vector<Standing> standing_of(const Candidate& candidate);
 /// Per hour: the device's price by the option's compute slices, or by its share.
 std::optional<std::int64_t> price_of(const Option& option);
 
-/// "4g.40gb at 0"
-std::string place_text(const gpu::Profile& profile, gpu::Placement placement);
+/// `number` is the position of the option's candidate.
+Grant grant_of(std::size_t number, const Option& option, const Need& need);
 
 }  // namespace tessera::fleet::decision

@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 
+#include "fleet/decision/default_policy.h"
 #include "fleet/decision/options.h"
 
 namespace tessera::fleet::decision {
@@ -85,17 +86,31 @@ Cost emptiest(const Option& option, const Need& need) {
 
 struct Named {
   std::string_view name;
-  Cost (*cost)(const Option&, const Need&);
+  Cost (*cost)(const Option&, const Need&);  ///< null of the one that has a file of its own
 };
-constexpr Named kPolicies[] = {{"firstfit", first_fit},          {"bestfit", best_fit}, {"cost", cheapest},
-                               {"fragmentation", fragmentation}, {"spread", emptiest},  {"default", fragmentation}};
+constexpr Named kPolicies[] = {{"firstfit", first_fit}, {"bestfit", best_fit}, {"fragmentation", fragmentation},
+                               {"cost", cheapest},      {"spread", emptiest},  {"default", nullptr}};
+
+struct Text {
+  std::string_view key, before, after;
+  double per = 1;  ///< of the value in one that is shown
+};
+constexpr Text kTexts[] = {{"left", "beside it ", " thousandths of the device stay free"},
+                           {"surplus", "it has ", " thousandths of the device's memory more than asked for"},
+                           {"blocked", "it blocks ", " places at which an instance could stand"},
+                           {"price", "it costs ", " an hour", 1e6},
+                           {"no_price", "nobody has told its price", ""}};
 
 class ByRule : public Policy {
  public:
   explicit ByRule(const Named& rule) : rule_(rule) {}
   std::string_view name() const override { return rule_.name; }
   Cost cost(const Option& option, const Need& need) override { return rule_.cost(option, need); }
-  std::string explain(const Term& term) const override { return fmt::format("{} {:.0f}", term.key, term.value); }
+  std::string explain(const Term& term) const override {
+    const auto* text = std::ranges::find(kTexts, term.key, &Text::key);
+    if (text->after.empty()) return std::string(text->before);
+    return fmt::format("{}{:.{}f}{}", text->before, term.value / text->per, text->per > 1 ? 2 : 0, text->after);
+  }
 
  private:
   const Named& rule_;
@@ -121,10 +136,11 @@ Mix mix_of(std::span<const Need> needs) {
   return out;
 }
 
-Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix /*mix*/) {
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix mix) {
   const auto* found = std::ranges::find(kPolicies, name, &Named::name);
   if (found == std::end(kPolicies))
     return fail(Code::NotFound, "there is no policy '{}'; there are {}", name, fmt::join(policy_names(), ", "));
+  if (!found->cost) return default_policy(std::move(mix));
   return std::unique_ptr<Policy>(std::make_unique<ByRule>(*found));
 }
 

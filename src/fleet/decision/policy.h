@@ -1,6 +1,8 @@
 #pragma once
 // A policy says what it costs the fleet to put a workload at a place. It is asked only about what is possible.
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,9 +19,9 @@ struct Option {
   const Candidate* candidate = nullptr;
   const gpu::Profile* profile = nullptr;  ///< null: the whole device, or a share of it
   gpu::Placement placement{};
-  const Piece* piece = nullptr;  ///< the instance that stands there and is given as it is
-  unsigned share_milli = 0;      ///< of a share; 0: none
-  unsigned destroyed = 0;        ///< idle instances that have to go
+  std::optional<std::size_t> piece{};  ///< of the candidate: it stands there, and is given as it is
+  unsigned share_milli = 0;            ///< of a share; 0: none
+  unsigned destroyed = 0;              ///< idle instances that have to go
 };
 
 /// One of the things that a cost is made of.
@@ -41,6 +43,8 @@ class Policy {
   virtual Cost cost(const Option& option, const Need& need) = 0;
   /// What a term means, for a person: "{:.1f} of 18 placements that were possible are blocked".
   virtual std::string explain(const Term& term) const = 0;
+  /// Grows when what was said of places holds no more.
+  virtual std::uint64_t revision() const { return 0; }
 };
 
 /// A kind of need, and how much of all it is.

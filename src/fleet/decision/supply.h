@@ -51,10 +51,11 @@ struct Candidate {
   std::optional<unsigned> sm_count{};
   MigMode mig = MigMode::None;
   std::shared_ptr<const std::vector<gpu::Profile>> profiles{};  ///< null where nobody tells
-  std::vector<Piece> pieces{};                                  ///< by start
-  std::string held_by{};                                        ///< who has the whole device; empty: nobody
-  bool may_move = false;                                        ///< who has the whole device may be put elsewhere
-  std::optional<Milliseconds> idle{};                           ///< of who has the whole device, as of a Piece
+  bool may_cut = true;                 ///< false: what stands is given, and nothing is created or destroyed
+  std::vector<Piece> pieces{};         ///< by start
+  std::string held_by{};               ///< who has the whole device; empty: nobody
+  bool may_move = false;               ///< who has the whole device may be put elsewhere
+  std::optional<Milliseconds> idle{};  ///< of who has the whole device, as of a Piece
   std::optional<Shares> shares{};
   std::string unfit{};                         ///< why nothing is to be placed on it; empty: it is well
   std::optional<std::int64_t> price_micros{};  ///< of the whole device per hour
@@ -67,6 +68,7 @@ struct Candidate {
   /// Of the whole device: its largest profile's; absent where it has none.
   std::optional<unsigned> compute_slices() const;
   bool is_empty() const;  ///< nobody has it or a part of it
+  auto operator<=>(const Candidate&) const = default;
 };
 
 struct Supply {

@@ -41,6 +41,16 @@ inline std::shared_ptr<const std::vector<gpu::Profile>> h100_profiles() {
   return kTable;
 }
 
+/// The same without the variants.
+inline std::shared_ptr<const std::vector<gpu::Profile>> plain_h100_profiles() {
+  static const auto kTable = profile_table({{k1g, "1g.10gb", 1, 9'984, 7, 1, {0, 1, 2, 3, 4, 5, 6}},
+                                            {k2g, "2g.20gb", 2, 20'096, 3, 2, {0, 2, 4}},
+                                            {k3g, "3g.40gb", 3, 40'448, 2, 4, {0, 4}},
+                                            {k4g, "4g.40gb", 4, 40'448, 1, 4, {0}},
+                                            {k7g, "7g.80gb", 7, 81'152, 1, 8, {0}}});
+  return kTable;
+}
+
 /// Of 80 GB, without the variants.
 inline std::shared_ptr<const std::vector<gpu::Profile>> a100_profiles() {
   static const auto kTable = profile_table({{k1g, "1g.10gb", 1, 9'856, 7, 1, {0, 1, 2, 3, 4, 5, 6}},

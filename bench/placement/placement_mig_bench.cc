@@ -1,0 +1,173 @@
+// How many MIG instances a placement policy finds room for on a fleet of H100, on published traces, and what moving a
+// few of them adds.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "bench/placement/mig_experiment.h"
+#include "fleet/decision/policy.h"
+
+namespace {
+
+using namespace tessera;
+
+constexpr std::string_view kHelp =
+    "usage: placement_mig_bench --pods FILE --policy NAME --seeds A-B (--devices N | --accepted PERCENT)\n"
+    "                           [--mapping compute] [--load X] [--migrations 0]\n"
+    "\n"
+    "The pods of a trace come to N empty H100 of 80 GB, as MIG instances, and leave after their own time; "
+    "who\n"
+    "finds no room at once is lost. The seed deals profiles and times to live out to the arrivals. Ties: the lower "
+    "cost, "
+    "then\n"
+    "the first device, then the lower start. Prints\n"
+    "\n"
+    "    policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,accepted_slices_pct,"
+    "active_devices,moves\n"
+    "\n"
+    "  --pods FILE        CSV with name, cpu_milli, memory_mib, num_gpu, gpu_milli, creation_time, deletion_time\n"
+    "  --policy NAME      {}\n"
+    "  --seeds A-B        or one seed\n"
+    "  --devices N        of the fleet, eight to a node\n"
+    "  --accepted PERCENT instead of N: the fewest on which firstfit accepts so many, on the mean of the seeds\n"
+    "  --mapping NAME     compute: the trace's GPU is an H100, and a part of it the smallest profile with as many of "
+    "its "
+    "seven\n"
+    "                     slices; memory: it has 20,000 MiB, and a part of it, or several, the smallest with as much\n"
+    "  --load X           arrivals are a Poisson process, such that so many memory slices are asked for at a time, as "
+    "a "
+    "part\n"
+    "                     of the fleet's; nobody stays longer than a day\n"
+    "  --migrations X     so many moves at most, as a part of the accepted; up to three for one pod\n"
+    "  --help, --version\n";
+
+struct Wanted {
+  std::string pods, policy, seeds, devices, accepted, mapping = "compute", load = "0", migrations = "0";
+};
+
+struct Setup {
+  std::vector<bench::Pod> pods;
+  std::int64_t first_seed = 0, last_seed = 0;
+  bench::MigSetting setting;
+};
+
+Result<double> number(std::string_view flag, std::string_view text, double most) {
+  const auto value = parse_double(text);
+  if (!value || !(*value >= 0 && *value <= most))
+    return fail(Code::Invalid, "{} '{}': a number from 0 to {} expected", flag, text, most);
+  return *value;
+}
+
+Result<double> mean_accepted(const Setup& setup, unsigned devices) {
+  double sum = 0;
+  for (auto seed = setup.first_seed; seed <= setup.last_seed; ++seed) {
+    const auto outcome = TRY(bench::run(setup.pods, {"firstfit", static_cast<std::uint64_t>(seed),
+                                                     setup.setting.mapping, devices, setup.setting.load, 0}));
+    sum += 100.0 * static_cast<double>(outcome.accepted) / static_cast<double>(outcome.arrived);
+  }
+  return sum / static_cast<double>(setup.last_seed - setup.first_seed + 1);
+}
+
+/// More devices accept more, but for chance.
+Result<unsigned> devices_for(const Setup& setup, double percent) {
+  unsigned below = 0, enough = 1;
+  while (TRY(mean_accepted(setup, enough)) < percent) {
+    below = enough;
+    enough *= 2;
+    if (enough > 65'536) return fail(Code::Invalid, "--accepted {}: no fleet accepts so many", percent);
+  }
+  while (enough - below > 1) {
+    const unsigned middle = below + (enough - below) / 2;
+    (TRY(mean_accepted(setup, middle)) < percent ? below : enough) = middle;
+  }
+  return enough;
+}
+
+Result<Setup> set_up(const Wanted& wanted) {
+  Setup out;
+  const auto seeds = split(wanted.seeds, '-');
+  const auto first = parse_int(seeds.front()), last = parse_int(seeds.back());
+  if (seeds.size() > 2 || !first || !last || *first < 0 || *first > *last)
+    return fail(Code::Invalid, "--seeds '{}': A-B expected", wanted.seeds);
+  out.first_seed = *first;
+  out.last_seed = *last;
+  if (wanted.mapping != "compute" && wanted.mapping != "memory")
+    return fail(Code::Invalid, "--mapping '{}': compute or memory expected", wanted.mapping);
+  out.setting.policy = wanted.policy;
+  out.setting.mapping = wanted.mapping == "compute" ? bench::Mapping::Compute : bench::Mapping::Memory;
+  out.setting.load = TRY(number("--load", wanted.load, 100));
+  out.setting.migrations = TRY(number("--migrations", wanted.migrations, 1));
+  const std::string text = TRY(read_file(wanted.pods));
+  out.pods = TRY(bench::read_pods(text));
+  if (wanted.devices.empty() == wanted.accepted.empty())
+    return fail(Code::Invalid, "one of --devices and --accepted expected");
+  out.setting.devices = wanted.devices.empty()
+                            ? TRY(devices_for(out, TRY(number("--accepted", wanted.accepted, 99.9))))
+                            : static_cast<unsigned>(TRY(number("--devices", wanted.devices, 65'536)));
+  if (out.setting.devices == 0) return fail(Code::Invalid, "--devices '{}': at least one expected", wanted.devices);
+  return out;
+}
+
+std::string percent(double part, double whole) {
+  return whole > 0 ? fmt::format("{:.2f}", 100 * part / whole) : std::string();
+}
+
+Result<void> compare(const Wanted& wanted) {
+  Setup setup = TRY(set_up(wanted));
+  fmt::print(
+      "policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,accepted_slices_pct,"
+      "active_devices,moves\n");
+  const std::string trace = std::filesystem::path(wanted.pods).stem();
+  for (auto seed = setup.first_seed; seed <= setup.last_seed; ++seed) {
+    setup.setting.seed = static_cast<std::uint64_t>(seed);
+    const auto out = TRY(bench::run(setup.pods, setup.setting));
+    fmt::print("{},{},{},{},{},{},{},{},{},{},{},{:.2f},{}\n", wanted.policy, trace, wanted.mapping,
+               setup.setting.devices, wanted.load, wanted.migrations, seed,
+               percent(static_cast<double>(out.accepted), static_cast<double>(out.arrived)),
+               percent(static_cast<double>(out.accepted_whole), static_cast<double>(out.arrived_whole)),
+               out.arrived_whole - out.accepted_whole, percent(out.accepted_slices, out.arrived_slices),
+               out.active_devices, out.moves);
+    std::fflush(stdout);
+  }
+  return {};
+}
+
+std::string help() { return fmt::format(kHelp, fmt::join(fleet::decision::policy_names(), ", ")); }
+
+int refuse_arguments(const std::string& what) {
+  fmt::print(stderr, "placement_mig_bench: {}\n\n{}", what, help());
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Wanted wanted;
+  const struct {
+    std::string_view flag;
+    std::string* value;
+    bool needed = false;
+  } flags[] = {{"--pods", &wanted.pods, true}, {"--policy", &wanted.policy, true},  {"--seeds", &wanted.seeds, true},
+               {"--devices", &wanted.devices}, {"--accepted", &wanted.accepted},    {"--mapping", &wanted.mapping},
+               {"--load", &wanted.load},       {"--migrations", &wanted.migrations}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--help" || word == "-h") return fmt::print("{}", help()), 0;
+    if (word == "--version") return fmt::print("placement_mig_bench {}\n", TESSERA_VERSION), 0;
+    const auto* const flag = std::ranges::find_if(flags, [&](const auto& f) { return f.flag == word; });
+    if (flag == std::end(flags)) return refuse_arguments(fmt::format("unexpected argument '{}'", word));
+    if (i + 1 == argc) return refuse_arguments(fmt::format("{} has no value", word));
+    *flag->value = argv[++i];
+  }
+  for (const auto& flag : flags)
+    if (flag.needed && flag.value->empty()) return refuse_arguments(fmt::format("{} is missing", flag.flag));
+  const auto compared = compare(wanted);
+  if (!compared) fmt::print(stderr, "placement_mig_bench: {}\n", compared.error().what);
+  return compared ? 0 : 1;
+}

@@ -1,0 +1,189 @@
+#include "fleet/decision/defragment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fleet/decision/options.h"
+#include "fleet/decision/text.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+constexpr std::size_t kTargetsTried = 16;
+
+/// What has to be moved for a place, and how much that is.
+struct Target {
+  std::size_t candidate = 0;
+  const gpu::Profile* profile = nullptr;
+  gpu::Placement placement;
+  std::vector<std::size_t> blockers{};  ///< pieces
+  unsigned slices = 0;
+  auto rank() const { return std::tuple(blockers.size(), slices, candidate, placement, profile->id); }
+};
+
+bool may_leave(const Piece& piece) { return piece.stands && piece.may_move && !piece.held_by.empty(); }
+
+std::optional<Target> target_at(const Candidate& on, const gpu::Profile& profile, gpu::Placement placement) {
+  Target out{.profile = &profile, .placement = placement};
+  gpu::Layout rest;
+  for (std::size_t i = 0; i < on.pieces.size(); ++i) {
+    const Piece& piece = on.pieces[i];
+    if (piece.held_by.empty()) continue;
+    if (!gpu::overlap(piece.placed.placement, placement)) {
+      rest.push_back(piece.placed);
+      continue;
+    }
+    if (!may_leave(piece)) return std::nullopt;
+    out.blockers.push_back(i);
+    out.slices += piece.placed.placement.size;
+  }
+  return gpu::fits(on.offered(), rest, profile, placement) ? std::optional(out) : std::nullopt;
+}
+
+/// The best first.
+std::vector<Target> targets(const Stock& stock, const Need& need, unsigned most_moves) {
+  std::vector<Target> out;
+  for (const auto& [in_common, alike] : stock.kinds()) {
+    if (alike.members.empty()) continue;
+    const std::size_t first = *alike.members.begin();
+    const Candidate& on = stock.supply().candidates[first];
+    const bool of_model = need.models.empty() || std::ranges::count(need.models, on.model) > 0;
+    if (!on.unfit.empty() || on.mig != MigMode::On || !on.may_cut || !on.held_by.empty() || !of_model) continue;
+    for (const gpu::Profile* profile : smallest_enough(on.offered(), need))
+      for (const gpu::Placement at : profile->placements)
+        if (auto target = target_at(on, *profile, at); target && target->blockers.size() <= most_moves) {
+          target->candidate = first;
+          out.push_back(*std::move(target));
+        }
+  }
+  std::ranges::sort(out, {}, &Target::rank);
+  if (out.size() > kTargetsTried) out.resize(kTargetsTried);
+  return out;
+}
+
+Need need_of(const Candidate& on, const gpu::Profile& profile) {
+  return {.memory_mib = profile.memory_bytes / (1024 * 1024),
+          .compute_slices = profile.compute_slices,
+          .models = {on.model},
+          .mig = MigUse::Required};
+}
+
+/// Moves one piece to the best place that there is now; `from` is a candidate as it was before.
+std::optional<Move> move_away(Stock& trial, std::size_t at, const Candidate& from, const Piece& piece, Policy& policy) {
+  const gpu::Profile* profile = from.profile(piece.placed.profile);
+  if (!profile) return std::nullopt;
+  auto to = place(trial, need_of(from, *profile), policy);
+  if (!to) return std::nullopt;
+  trial.set(to->candidate, with(trial.supply().candidates[to->candidate], *to, piece.held_by, true));
+  Move out{piece.held_by, at, piece.placed, *std::move(to), {}};
+  out.sentence = fmt::format("{} goes from the {} at {} on {} to {} at {} on {}", out.holder, profile->name,
+                             piece.placed.placement.start, from.id, out.to.profile, out.to.placed->placement.start,
+                             out.to.device_id);
+  return out;
+}
+
+Candidate without_pieces(Candidate candidate, std::span<const gpu::Placed> gone) {
+  std::erase_if(candidate.pieces, [&](const Piece& one) { return std::ranges::count(gone, one.placed) > 0; });
+  return candidate;
+}
+
+/// `trial` is as the fleet is; what it is like afterwards does not matter.
+std::optional<Way> way_to(Stock trial, const Target& target, Policy& policy) {
+  const Candidate before = trial.supply().candidates[target.candidate];
+  Candidate reserved = before;
+  reserved.pieces.push_back(
+      {.placed = {target.profile->id, target.placement}, .held_by = "who waits", .stands = false});
+  trial.set(target.candidate, reserved);
+  Way out;
+  std::vector<gpu::Placed> gone;
+  for (const std::size_t i : target.blockers) {
+    auto move = move_away(trial, target.candidate, before, before.pieces[i], policy);
+    if (!move) return std::nullopt;
+    gone.push_back(move->placed);
+    out.moves.push_back(*std::move(move));
+  }
+  // What was moved within the device stands there now, and what was reserved is what is to be created.
+  Candidate after = without_pieces(trial.supply().candidates[target.candidate], gone);
+  std::erase_if(after.pieces, [&](const Piece& one) { return one.held_by == "who waits"; });
+  const Option option{.candidate = &after, .profile = target.profile, .placement = target.placement};
+  out.grant = grant_of(target.candidate, option, {});
+  std::vector<std::string> moves;
+  for (const Move& one : out.moves) moves.push_back(one.sentence);
+  out.sentence = fmt::format("If {}, there is room for a {} at {} on {}", join(moves), target.profile->name,
+                             target.placement.start, before.id);
+  return out;
+}
+
+/// Those whose holders all may move, with the fewest memory slices to move first.
+std::vector<std::size_t> freeable(const Supply& supply) {
+  std::vector<std::pair<unsigned, std::size_t>> found;
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
+    const Candidate& on = supply.candidates[i];
+    if (!on.unfit.empty() || on.mig != MigMode::On || !on.held_by.empty() || on.is_empty()) continue;
+    unsigned slices = 0;
+    bool all = true;
+    for (const Piece& piece : on.pieces) {
+      if (piece.held_by.empty()) continue;
+      all &= may_leave(piece);
+      slices += piece.placed.placement.size;
+    }
+    if (all) found.emplace_back(slices, i);
+  }
+  std::ranges::sort(found);
+  std::vector<std::size_t> out;
+  for (const auto& [slices, i] : found) out.push_back(i);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves) {
+  if (need.devices != 1 || need.mig == MigUse::Never) return std::nullopt;
+  for (const Target& target : targets(stock, need, most_moves)) {
+    auto way = way_to(stock, target, policy);
+    if (!way) continue;
+    if (need.most_price_micros && (!way->grant.price_micros || *way->grant.price_micros > *need.most_price_micros))
+      continue;
+    return way;
+  }
+  return std::nullopt;
+}
+
+Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves) {
+  Stock trial = stock;
+  const auto& candidates = trial.supply().candidates;
+  const auto keep_free = [&](std::size_t i) {
+    Candidate closed = candidates[i];
+    closed.unfit = "it is kept free";
+    trial.set(i, std::move(closed));
+  };
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (candidates[i].is_empty()) keep_free(i);
+  Consolidation out;
+  for (const std::size_t i : freeable(stock.supply())) {
+    const Candidate from = candidates[i];
+    if (from != stock.supply().candidates[i]) continue;  // what has moved here does not move again
+    Stock attempt = trial;
+    Candidate closed = from;
+    closed.unfit = "it is being freed";
+    attempt.set(i, closed);
+    std::vector<Move> moves;
+    bool all = true;
+    for (const Piece& piece : from.pieces) {
+      if (piece.held_by.empty()) continue;
+      auto move = move_away(attempt, i, from, piece, policy);
+      all = move && out.moves.size() + moves.size() < most_moves;
+      if (!all) break;
+      moves.push_back(*std::move(move));
+    }
+    if (!all) continue;
+    trial = std::move(attempt);
+    out.freed.push_back(i);
+    out.moves.insert(out.moves.end(), moves.begin(), moves.end());
+  }
+  out.sentence = fmt::format("{} moves free {} devices", out.moves.size(), out.freed.size());
+  return out;
+}
+
+}  // namespace tessera::fleet::decision

@@ -1,0 +1,55 @@
+#include "fleet/decision/stock.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+constexpr std::size_t kKindsKept = 4096;  // beyond them those without a member are forgotten
+
+/// Without what tells one device from another: names, who has a part of it, and for how long that was idle.
+Candidate in_common(Candidate one) {
+  const auto somebody = [](std::string& holder) {
+    if (!holder.empty()) holder = "x";
+  };
+  one.cluster.clear();
+  one.node.clear();
+  one.id.clear();
+  one.uuid.clear();
+  one.idle.reset();
+  somebody(one.held_by);
+  for (Piece& piece : one.pieces) {
+    somebody(piece.held_by);
+    piece.gpu_instance.reset();
+    piece.uuid.clear();
+    piece.idle.reset();
+  }
+  return one;
+}
+
+}  // namespace
+
+Stock::Stock(Supply supply) : supply_(std::move(supply)) {
+  for (std::uint32_t at = 0; at < supply_.candidates.size(); ++at)
+    kinds_[in_common(supply_.candidates[at])].members.insert(at);
+}
+
+void Stock::set(std::size_t at, Candidate candidate) {
+  const auto number = static_cast<std::uint32_t>(at);
+  kinds_[in_common(supply_.candidates[at])].members.erase(number);
+  kinds_[in_common(candidate)].members.insert(number);
+  supply_.candidates[at] = std::move(candidate);
+  ++version_;
+  if (kinds_.size() > kKindsKept) forget_unused();
+}
+
+void Stock::forget_unused() {
+  std::erase_if(kinds_, [](const auto& kind) { return kind.second.members.empty(); });
+}
+
+void Stock::believe(const Policy& policy) {
+  if (policy_ == &policy && revision_ == policy.revision()) return;
+  for (auto& [in_common, alike] : kinds_) alike.known.clear();
+  policy_ = &policy;
+  revision_ = policy.revision();
+}
+
+}  // namespace tessera::fleet::decision

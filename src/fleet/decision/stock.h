@@ -1,0 +1,49 @@
+#pragma once
+// A supply that changes a device at a time, and in which devices that are alike are one: a decision asks about one of
+// each kind, and remembers what its policy said of the kind. There are some hundred kinds, however large the fleet.
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "fleet/decision/policy.h"
+#include "fleet/decision/supply.h"
+
+namespace tessera::fleet::decision {
+
+/// Not for several threads.
+class Stock {
+ public:
+  explicit Stock(Supply supply);
+
+  const Supply& supply() const { return supply_; }
+  /// Grows with each change.
+  std::uint64_t version() const { return version_; }
+
+  /// What is known of the candidate at this position now.
+  void set(std::size_t at, Candidate candidate);
+
+  /// Devices of which one is as good as another. Of a kind the first is given.
+  struct Alike {
+    std::set<std::uint32_t> members;  ///< positions; may be empty
+    /// What could be done on one of them for a need, with its cost; the pointers in it are of one that was a member.
+    std::map<Need, std::vector<std::pair<Option, Cost>>> known;
+  };
+  /// By what they have in common.
+  std::map<Candidate, Alike>& kinds() { return kinds_; }
+  const std::map<Candidate, Alike>& kinds() const { return kinds_; }
+
+  /// Forgets what was said by another policy, or before it has changed its mind.
+  void believe(const Policy& policy);
+
+ private:
+  void forget_unused();
+
+  Supply supply_;
+  std::map<Candidate, Alike> kinds_;
+  std::uint64_t version_ = 0;
+  const Policy* policy_ = nullptr;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace tessera::fleet::decision

@@ -1,0 +1,127 @@
+#include "fleet/decision/supply.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/decision/decide.h"
+#include "fleet/decision/samples.h"
+#include "fleet/inventory/fleet.h"
+
+namespace tessera::fleet::decision {
+namespace {
+using testing::HasSubstr;
+
+constexpr EpochMs kNow = 1'700'000'000'000;
+
+Device device(unsigned index, bool mig) {
+  auto facts = std::make_shared<DeviceFacts>();
+  facts->uuid = fmt::format("GPU-{}", index);
+  facts->index = index;
+  facts->name = mig ? "NVIDIA H100 80GB HBM3" : "Tesla T4";
+  facts->memory_bytes = (mig ? 81'559 : 15'360) * kMib;
+  if (mig) {
+    facts->mig_enabled = true;
+    facts->profiles = h100_profiles();
+  }
+  Device out;
+  out.facts = facts;
+  out.up = true;
+  out.last_seen = kNow;
+  return out;
+}
+
+void add_instance(Device& to, unsigned gi, const char* profile, gpu::Placement at) {
+  auto facts = std::make_shared<InstanceFacts>();
+  facts->uuid = fmt::format("MIG-{}", gi);
+  facts->profile = profile;
+  facts->placement = at;
+  Instance instance;
+  instance.part = {gi, 0};
+  instance.facts = facts;
+  to.instances.push_back(instance);
+}
+
+void hold(Device& on, Part part, std::string pod, std::optional<unsigned> replicas = {}) {
+  Allocation one;
+  one.part = part;
+  one.facts = std::make_shared<AllocationFacts>(
+      AllocationFacts{.workload = {.space = "ml", .pod = std::move(pod), .container = {}, .pod_uid = {}},
+                      .resource = "nvidia.com/gpu",
+                      .shared = replicas.has_value(),
+                      .replicas = replicas});
+  one.first_seen = kNow;
+  on.allocations.push_back(one);
+}
+
+Supply supply_of(std::vector<Device> devices, const std::vector<Promise>& promises = {}) {
+  auto node = std::make_shared<Node>();
+  node->cluster = "c";
+  node->name = "w";
+  node->devices = std::move(devices);
+  View view;
+  view.time = kNow;
+  view.nodes = {node};
+  return candidates_of(view, promises);
+}
+
+TEST(Supply, SeesWhatStandsAndWhoHasIt) {
+  Device cut = device(0, true);
+  add_instance(cut, 1, "1g.10gb", {6, 1});
+  add_instance(cut, 2, "1c.3g.40gb", {0, 4});
+  hold(cut, {1U, 0U}, "a");
+  const Supply supply = supply_of({cut, device(1, false)});
+  ASSERT_EQ(supply.candidates.size(), 2U);
+  const Candidate& one = supply.candidates[0];
+  EXPECT_EQ(one.unfit, "");
+  EXPECT_EQ(one.model, "H100_80GB");
+  EXPECT_EQ(one.mig, MigMode::On);
+  ASSERT_EQ(one.pieces.size(), 2U);
+  EXPECT_EQ(one.pieces[0].placed, (gpu::Placed{k3g, {0, 4}}));
+  EXPECT_TRUE(one.pieces[0].parted);
+  EXPECT_EQ(one.pieces[1].held_by, "ml/a");
+  EXPECT_EQ(one.pieces[1].uuid, "MIG-1");
+  EXPECT_EQ(supply.candidates[1].id, "w-GPU-01");
+  EXPECT_TRUE(supply.candidates[1].is_empty());
+}
+
+TEST(Supply, WhatIsPromisedIsHeldAndNotTwice) {
+  Device whole = device(1, false), shared = device(2, false);
+  hold(shared, {}, "b", 4);
+  const auto told = [&](const std::vector<Promise>& promises) {
+    return supply_of({device(0, true), whole, shared}, promises).candidates;
+  };
+  const auto none = told({});
+  EXPECT_EQ(none[2].shares->left_milli, 750U);
+  const auto all = told({{.device_uuid = "GPU-0", .holder = "ml/x", .placed = gpu::Placed{k2g, {4, 2}}},
+                         {.device_uuid = "GPU-1", .holder = "ml/y"},
+                         {.device_uuid = "GPU-2", .holder = "ml/z", .share_milli = 250, .memory_mib = 1'000},
+                         {.device_uuid = "GPU-2", .holder = "ml/b", .share_milli = 250}});
+  ASSERT_EQ(all[0].pieces.size(), 1U);
+  EXPECT_FALSE(all[0].pieces[0].stands);
+  EXPECT_EQ(all[0].pieces[0].held_by, "ml/x");
+  EXPECT_EQ(all[1].held_by, "ml/y");
+  EXPECT_EQ(all[2].shares->left_milli, 500U) << "that of ml/b is told of by the inventory";
+  const auto policy = *make_policy("default", {});
+  const auto verdict = decide(Supply{0, {all[0]}}, {.memory_mib = 30'000}, *policy);
+  EXPECT_EQ(std::get<Decision>(verdict).grants[0].placed, (gpu::Placed{k3g, {0, 4}}))
+      << "not where something is promised";
+}
+
+TEST(Supply, WhatIsNotWellOrNotKnownIsUnfit) {
+  Device silent = device(0, true), lost = device(1, true), unwatched = device(2, true), blind = device(3, true);
+  silent.presence = Presence::Stale;
+  lost.up = false;
+  unwatched.up.reset();
+  add_instance(blind, 1, "1g.10gb", {6, 1});
+  auto facts = std::make_shared<InstanceFacts>(*blind.instances[0].facts);
+  facts->placement.reset();
+  blind.instances[0].facts = facts;
+  const auto candidates = supply_of({silent, lost, unwatched, blind}).candidates;
+  EXPECT_THAT(candidates[0].unfit, HasSubstr("stale"));
+  EXPECT_THAT(candidates[1].unfit, HasSubstr("does not answer"));
+  EXPECT_THAT(candidates[2].unfit, HasSubstr("processes"));
+  EXPECT_THAT(candidates[3].unfit, HasSubstr("root"));
+}
+
+}  // namespace
+}  // namespace tessera::fleet::decision
