@@ -12,6 +12,9 @@ void make_promql(Making& making);         // promql.cc: the engine with the raw 
 void make_server(Making& making);         // server.cc: API and dashboard
 void make_relay(Making& making);          // relay.cc: what is scraped, and where it goes
 
+/// What carries out wanted MIG layouts, beside the node agent: its container, and what it mounts of the pod.
+void add_layout_container(const Making& making, nlohmann::ordered_json& pod);  // mig_layout.cc
+
 // ---- What one has to know of another
 
 Part node_agent_part(const Making& making);
@@ -29,6 +32,9 @@ int promql_port(const Making& making);
 inline constexpr std::string_view kKeys = "tessera-keys";
 inline constexpr std::string_view kAdminKey = "admin-key";
 inline constexpr std::string_view kIngestKey = "ingest-key";
+
+/// Whom the node agents' tokens are made for.
+inline constexpr std::string_view kTokenAudience = "tessera";
 
 /// The base of a Service's URLs inside the cluster.
 std::string url_of(const Part& part, int port);

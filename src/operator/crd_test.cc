@@ -122,7 +122,7 @@ TEST(Crd, ItsDefaultsAreTheReaders) {
   const std::string text = resource(R"({features: {openAgent: {enabled: true, queue: {}, targets: [
           {targetName: a, selector: {}, endpoints: [{port: 1, tlsConfig: {}}]}]},
         k8sAgent: {masterAgent: {enabled: true}, nodeAgent: {enabled: true, nodeMetrics: {}},
-                   gpuMonitoring: {enabled: true, sessions: {}, mig: {}}}},
+                   gpuMonitoring: {enabled: true, sessions: {}, mig: {layout: {}}}}},
         images: {}, server: {}, storage: {volume: {}}, promql: {volume: {}}, alerting: {}})");
   Json object = json_of(text);
   Json filled = object;

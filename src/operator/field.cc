@@ -51,6 +51,20 @@ bool is_retention(std::string_view text) {
   return text.front() != '0' && std::ranges::all_of(text, is_digit);
 }
 
+/// "04:30"
+bool is_clock_time(std::string_view text) {
+  if (text.size() != 5 || text[2] != ':') return false;
+  const auto hour = text.substr(0, 2), minute = text.substr(3);
+  return std::ranges::all_of(hour, is_digit) && std::ranges::all_of(minute, is_digit) && hour < "24" && minute < "60";
+}
+
+bool is_window(std::string_view text) {
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos) return false;
+  const auto from = text.substr(0, dash), to = text.substr(dash + 1);
+  return is_clock_time(from) && is_clock_time(to) && from != to;
+}
+
 bool is_quantity(std::string_view text) {
   const auto value = kube::parse_quantity(text);
   return value && *value >= 0;
@@ -74,6 +88,8 @@ constexpr FormRow kForms[] = {
     {Form::Duration, "^([0-9]+(ms|s|m|h|d))+$", "a duration above 0 such as 15s or 1h30m", is_duration, false},
     {Form::Retention, "^[1-9][0-9]*[hdwy]$", "a duration such as 30d, of hours, days, weeks or years", is_retention,
      false},
+    {Form::Window, "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of the day as 22:00-04:00",
+     is_window, false},
 };
 
 }  // namespace

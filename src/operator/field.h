@@ -25,6 +25,7 @@ enum class Form : std::uint8_t {
   Quantity,  ///< "500m", "2Gi", a number
   Duration,
   Retention,  ///< "30d": a duration of one unit, as both engines take it
+  Window,     ///< "22:00-04:00": a time of the day
 };
 
 struct FormRow {

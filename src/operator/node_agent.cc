@@ -176,6 +176,7 @@ Json pod_of(const Making& making, const Group& group) {
   mount(out, container, "metrics", "/etc/tessera/metrics", true,
         {{"configMap", {{"name", config_map_of(making, group)}}}});
   out["containers"] = Json::array({std::move(container)});
+  if (has_layouts(making.spec())) add_layout_container(making, out);
   return out;
 }
 

@@ -133,6 +133,40 @@ TEST(Plan, NoCapabilityIsAddedButWhereItIsAskedFor) {
   EXPECT_EQ(added("exporter: dcgm"), Json::parse(R"(["SYS_ADMIN"])"));
 }
 
+TEST(Plan, MigLayoutsAreCarriedOutBesideTheAgentOnlyWhereItIsSaid) {
+  const auto plan = [](std::string_view layout) {
+    return plan_of(
+        fmt::format("{{features: {{openAgent: {{enabled: true}}, k8sAgent: {{nodeAgent: {{enabled: true}}, "
+                    "gpuMonitoring: {{enabled: true, mig: {{layout: {{{}}}}}}}}}}}}}",
+                    layout));
+  };
+  const auto settings = [](const Plan& one) {
+    return json_of(find(one, "ConfigMap", "tessera-server")["data"]["server.yaml"].get<std::string>());
+  };
+  const Plan off = plan("");
+  EXPECT_EQ(pod_of(off, "DaemonSet", "tessera-node-agent")["containers"].size(), 1U);
+  EXPECT_EQ(settings(off)["gpu"]["management"]["mig"]["enabled"], false);
+  EXPECT_TRUE(find(off, "ClusterRole", "tessera-server").is_null());
+
+  const Plan on = plan("enabled: true, dryRun: true, windows: ['22:00-04:00', '12:00-12:30']");
+  const Json pod = pod_of(on, "DaemonSet", "tessera-node-agent");
+  const Json container = pod["containers"][1];
+  EXPECT_THAT(container["args"].get<std::vector<std::string>>(),
+              testing::ElementsAre("layout", "--server=http://tessera-server.tessera.svc:8080",
+                                   "--token-file=/var/run/secrets/tessera/token", "--cluster=default",
+                                   "--window=22:00-04:00,12:00-12:30", "--dry-run"));
+  EXPECT_EQ(container["securityContext"]["privileged"], true);
+  EXPECT_FALSE(container.contains("ports"));
+  EXPECT_FALSE(pod["containers"][0]["securityContext"].contains("privileged")) << "the agent keeps its few rights";
+  EXPECT_EQ(pod["automountServiceAccountToken"], false) << "it asks the API server for nothing";
+  EXPECT_EQ(settings(on)["gpu"]["management"]["mig"]["enabled"], true);
+  EXPECT_EQ(settings(on)["server"]["access"]["node-accounts"], Json::parse(R"(["tessera/tessera-node-agent"])"));
+  EXPECT_EQ(find(on, "ClusterRole", "tessera-server")["rules"], Json::parse(R"([
+      {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+      {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}])"));
+  EXPECT_EQ(pod_of(on, "Deployment", "tessera-server")["automountServiceAccountToken"], true);
+}
+
 TEST(Plan, DcgmExporterIsRunAsItWantsToBe) {
   const Plan plan = plan_of(R"({features: {k8sAgent: {nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true,
       exporter: dcgm, interval: 30s, metricsCsv: "DCGM_FI_DEV_GPU_TEMP, gauge, t",

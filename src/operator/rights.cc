@@ -54,6 +54,7 @@ Json rights() {
   // Granted to the server.
   rules.push_back(rule("", Json::array({"nodes"}), read));
   rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));
+  rules.push_back(rule("authentication.k8s.io", Json::array({"tokenreviews"}), Json::array({"create"})));
   return rules;
 }
 

@@ -25,7 +25,7 @@ TEST(Rights, HaveAllThatTheOperatorGrants) {
   for (const unsigned minor : {20U, 30U})
     for (const Json& object :
          plan_of("{features: {openAgent: {enabled: true, replicas: 2}, k8sAgent: {masterAgent: {enabled: true}, "
-                 "nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true}}}}",
+                 "nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, mig: {layout: {enabled: true}}}}}}",
                  {.minor = minor, .foreign_namespaces = {}})
              .objects)
       for (const Json& rule : object.value("rules", Json::array()))

@@ -31,23 +31,39 @@ Json settings(const Making& making) {
          {{"admin-key-file", fmt::format("{}/{}", kKeysFolder, admin_key(spec).key)},
           {"ingest-key-file", fmt::format("{}/{}", kIngestFolder, kIngestKey)},
           {"open-metrics", spec.server.open_metrics}}}}},
+      {"gpu", {{"management", {{"mig", {{"enabled", has_layouts(spec)}}}}}}},
       {"cluster-metadata",
        {{"enabled", spec.features.k8s_agent.master_agent.enabled ? "true" : "false"}, {"cluster", spec.cluster_name}}}};
+  if (has_layouts(spec)) {
+    const Part agent = node_agent_part(making);
+    out["server"]["access"]["node-accounts"] = Json::array({fmt::format("{}/{}", agent.home, agent.name)});
+  }
   if (const std::string url = promql_url(making); !url.empty()) out["prometheus"]["url"] = url;
   if (spec.server.settings.given()) out.merge_patch(raw(spec.server.settings));
   return out;
 }
 
+/// Whether it asks the API server for anything.
+bool asks_cluster(const Spec& spec) { return spec.features.k8s_agent.master_agent.enabled || has_layouts(spec); }
+
 /// What rows of nodes and pods show beside the GPUs, and no right to change anything.
 void add_rights(Making& making, const Part& part) {
-  if (!making.spec().features.k8s_agent.master_agent.enabled) return;
+  const Spec& spec = making.spec();
   const auto rule = [](std::string_view group, Json resources, Json verbs) -> Json {
     return {{"apiGroups", Json::array({group})}, {"resources", std::move(resources)}, {"verbs", std::move(verbs)}};
   };
-  add_role(making, part, true,
-           Json::array({rule("", Json::array({"nodes", "namespaces", "pods"}), Json::array({"get", "list", "watch"})),
-                        // CPU and memory in use, where there is a metrics server.
-                        rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"}))}));
+  Json rules = Json::array();
+  if (spec.features.k8s_agent.master_agent.enabled) {
+    rules.push_back(rule("", Json::array({"nodes", "namespaces", "pods"}), Json::array({"get", "list", "watch"})));
+    // CPU and memory in use, where there is a metrics server.
+    rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));
+  } else if (has_layouts(spec)) {
+    rules.push_back(rule("", Json::array({"pods"}), Json::array({"get"})));
+  }
+  // Which node asks for its layout.
+  if (has_layouts(spec))
+    rules.push_back(rule("authentication.k8s.io", Json::array({"tokenreviews"}), Json::array({"create"})));
+  if (!rules.empty()) add_role(making, part, true, rules);
 }
 
 Json key_volume(const SecretKey& key) {
@@ -79,7 +95,7 @@ Json data_volume(const Making& making, const Part& part) {
 Json pod_of(const Making& making, const Part& part) {
   const Spec& spec = making.spec();
   Json out = pod_spec(making, part, spec.server.workload);
-  out["automountServiceAccountToken"] = spec.features.k8s_agent.master_agent.enabled;
+  out["automountServiceAccountToken"] = asks_cluster(spec);
   make_plain(out);
   Json container = container_of(making);
   out["volumes"] = Json::array();

@@ -204,6 +204,8 @@ bool has_gpu_agent(const Spec& spec) {
 
 bool has_server(const Spec& spec) { return spec.server.enabled.value_or(has_relay(spec)); }
 
+bool has_layouts(const Spec& spec) { return has_gpu_agent(spec) && spec.features.k8s_agent.gpu.mig.layout.enabled; }
+
 std::string_view bundled_engine(const Spec& spec) {
   const bool wanted = has_relay(spec) && spec.promql.url.empty() && spec.promql.bundled != "none";
   return wanted ? std::string_view(spec.promql.bundled) : std::string_view();

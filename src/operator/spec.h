@@ -176,8 +176,17 @@ struct Sessions {
   bool show_pid = true, show_command = true;
 };
 
+/// Who cuts MIG devices anew while they are in use: docs/mig-layout.md.
+struct MigLayout {
+  bool enabled = false;
+  bool dry_run = false;
+  std::vector<std::string> windows;  ///< "22:00-04:00", UTC; empty: at any time
+  Resources resources;
+};
+
 struct Mig {
   bool monitor_devices = false;
+  MigLayout layout;
 };
 
 struct GpuMonitoring {
@@ -294,6 +303,7 @@ const std::string& agent_namespace(const Spec& spec);
 bool has_relay(const Spec& spec);
 bool has_gpu_agent(const Spec& spec);
 bool has_server(const Spec& spec);
+bool has_layouts(const Spec& spec);
 /// "victoria-metrics" or "prometheus" where one is made, else empty.
 std::string_view bundled_engine(const Spec& spec);
 

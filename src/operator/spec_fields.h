@@ -259,11 +259,25 @@ void describe(V& v, Sessions& x) {
 }
 
 template <class V>
+void describe(V& v, MigLayout& x) {
+  v.field({"enabled",
+           "Cut devices anew while they are in use, as the server's API is asked to: a second, privileged container "
+           "beside the agent. Without it, no device is changed."},
+          x.enabled);
+  v.field({"dryRun", "Only tell the server what would be done."}, x.dry_run);
+  v.field({"windows", "Times of the day (UTC) at which devices may be cut, as 22:00-04:00; without one, always.",
+           Form::Window},
+          x.windows);
+  v.field({"resources", "Requests and limits of its container, in place of all defaults."}, x.resources);
+}
+
+template <class V>
 void describe(V& v, Mig& x) {
   v.field({"monitorDevices",
            "Ask the container toolkit for the MIG monitor devices, which newer versions give only to "
            "containers with CAP_SYS_ADMIN: for nodes whose agent reports insufficient permissions."},
           x.monitor_devices);
+  v.field({"layout", "Who changes how devices are cut."}, x.layout);
 }
 
 template <class V>
@@ -290,6 +304,9 @@ void describe(V& v, GpuMonitoring& x) {
   v.field({"mig", "MIG instances."}, x.mig);
   v.rule("!has(self.metricsCsv) || !has(self.configMapRef)", "metricsCsv excludes configMapRef",
          x.metrics_csv.empty() || !x.config_map);
+  v.rule("!has(self.mig) || !has(self.mig.layout) || !self.mig.layout.enabled || self.exporter == 'tessera'",
+         "mig.layout needs exporter: tessera, which tells how devices are cut",
+         !x.mig.layout.enabled || x.exporter == "tessera");
 }
 
 template <class V>
@@ -427,6 +444,13 @@ void describe(V& v, Spec& x) {
   v.rule("!has(self.remoteWrite) || self.remoteWrite.all(r, !r.name.startsWith('tessera-'))",
          "remoteWrite: a name that begins with tessera- is the operator's own: choose another one",
          std::ranges::none_of(x.remote_write, [](const RemoteWrite& one) { return one.name.starts_with("tessera-"); }));
+  v.rule(
+      "!has(self.features) || !has(self.features.k8sAgent) || !has(self.features.k8sAgent.gpuMonitoring) || "
+      "!has(self.features.k8sAgent.gpuMonitoring.mig) || !has(self.features.k8sAgent.gpuMonitoring.mig.layout) || "
+      "!self.features.k8sAgent.gpuMonitoring.mig.layout.enabled || (has(self.server) && has(self.server.enabled) ? "
+      "self.server.enabled : has(self.features.openAgent) && self.features.openAgent.enabled)",
+      "gpuMonitoring.mig.layout needs the server, which says what is wanted: server.enabled: true",
+      !x.features.k8s_agent.gpu.mig.layout.enabled || has_server(x));
   v.check(check_label_names(x.external_labels));
   v.check(check_overrides(x.overrides));
 }

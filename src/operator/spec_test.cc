@@ -97,6 +97,14 @@ TEST(Spec, RefusesWhatCannotWork) {
        "operator's own"},
       {"{features: {k8sAgent: {gpuMonitoring: {enabled: true}}}}", "nodeAgent.enabled: true"},
       {"{features: {k8sAgent: {gpuMonitoring: {metricsCsv: x, configMapRef: {name: y}}}}}", "excludes configMapRef"},
+      {"{features: {k8sAgent: {nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, mig: {layout: {enabled: "
+       "true}}}}}}",
+       "needs the server, which says what is wanted"},
+      {"{features: {openAgent: {enabled: true}, k8sAgent: {nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, "
+       "exporter: dcgm, mig: {layout: {enabled: true}}}}}}",
+       "mig.layout needs exporter: tessera"},
+      {"{features: {k8sAgent: {gpuMonitoring: {mig: {layout: {windows: ['22:00-24:00']}}}}}}",
+       "a time of the day as 22:00-04:00"},
       {"{features: {k8sAgent: {nodeAgent: {tolerations: [{effect: NoSchedule}]}}}}", "operator: Exists"},
       {"{features: {k8sAgent: {nodeAgent: {resources: {limits: {memory: 1 GiB}}}}}}", "an amount such as"},
       {"{overrides: [{interval: 5s}]}", "spec.overrides[0]: nodeSelector is missing"},

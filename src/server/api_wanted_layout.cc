@@ -11,6 +11,7 @@
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
 #include "fleet/partition/partition.h"
+#include "server/access/node_tokens.h"
 #include "server/api_rows.h"
 #include "server/json_body.h"
 #include "server/query.h"
@@ -152,11 +153,6 @@ std::variant<Asked, http::Response> device_of(const Latest<Published>& fleet, Qu
   return Asked{std::move(known), *std::move(found)};
 }
 
-/// The name of the key by which a node's layout is asked: nodes have names of their own within a cluster.
-std::string key_name_of(const std::string& cluster, const std::string& node) {
-  return cluster == "default" ? node : cluster + '/' + node;
-}
-
 class Routes {
  public:
   Routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts, bool enabled)
@@ -238,12 +234,13 @@ class Routes {
     Query query(request);
     const std::string cluster = query.text("cluster").value_or("default");
     const Viewer& viewer = viewer_of(request);
-    if (!viewer.scopes.has(Scope::Admin) && viewer.name != key_name_of(cluster, node))
-      return reply({403, "another-node",
-                    fmt::format("{} has the name '{}': node '{}' of cluster '{}' is told by the key named '{}' alone",
-                                viewer.caller, viewer.name, valid_utf8(node), valid_utf8(cluster),
-                                valid_utf8(key_name_of(cluster, node)))},
-                   request);
+    if (!viewer.scopes.has(Scope::Admin) && viewer.name != node_key_name(cluster, node))
+      return reply(
+          {403, "another-node",
+           fmt::format("{} has the name '{}': node '{}' of cluster '{}' is told by the key or the token of '{}' alone",
+                       viewer.caller, viewer.name, valid_utf8(node), valid_utf8(cluster),
+                       valid_utf8(node_key_name(cluster, node)))},
+          request);
     if (auto refused = refused_body(request, kLongestReport)) return *std::move(refused);
     const Milliseconds wait = query.duration("wait").value_or(Milliseconds(0));
     if (wait > kLongestWait) query.fault("wait", "60s at most");

@@ -6,6 +6,9 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
+#include <set>
 #include <thread>
 
 #include "base/every.h"
@@ -14,6 +17,7 @@
 #include "base/log.h"
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
+#include "server/access/node_tokens.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
@@ -67,8 +71,29 @@ Teams teams_in(const fleet::ClusterView& cluster) {
   return out;
 }
 
-AccessSettings access_settings(const Settings& settings, const Options& options,
-                               const Latest<fleet::ClusterView>& cluster) {
+/// The API server of the cluster that the server runs in.
+Result<kube::ApiServer> own_cluster(const Settings& settings) {
+  auto api = TRY(kube::in_cluster(settings.service_account.empty() ? kube::kServiceAccount : settings.service_account));
+  api.user_agent = "tessera-server/" TESSERA_VERSION;
+  return api;
+}
+
+using NodeOfToken = std::function<Result<std::string>(const std::string&)>;
+
+/// The nodes of the tokens that their agents show.
+Result<NodeOfToken> nodes_of_tokens(const Settings& settings) {
+  auto api = own_cluster(settings);
+  if (!api) return fail(api.error().code, "server.access.node-accounts: {}", api.error().what);
+  const auto tokens = std::make_shared<NodeTokens>(
+      *std::move(api), std::set<std::string>(settings.node_accounts.begin(), settings.node_accounts.end()));
+  NodeOfToken out = [tokens, cluster = settings.cluster_name](const std::string& token) -> Result<std::string> {
+    return node_key_name(cluster, TRY(tokens->node_of(token, std::chrono::steady_clock::now())));
+  };
+  return out;
+}
+
+Result<AccessSettings> access_settings(const Settings& settings, const Options& options,
+                                       const Latest<fleet::ClusterView>& cluster) {
   AccessSettings out;
   out.insecure = settings.insecure_no_auth || options.insecure_no_auth;
   out.open_metrics = settings.open_metrics;
@@ -79,6 +104,7 @@ AccessSettings access_settings(const Settings& settings, const Options& options,
     return known ? teams_in(*known) : Teams();
   };
   out.oidc = settings.oidc;
+  if (!settings.node_accounts.empty()) out.node_of_token = TRY(nodes_of_tokens(settings));
   out.public_url = settings.public_url;
   const auto rate = [](const auto& limit) { return limit ? std::optional(static_cast<double>(*limit)) : std::nullopt; };
   out.requests_per_second = rate(settings.requests_per_second);
@@ -109,10 +135,9 @@ Result<std::unique_ptr<ClusterWatch>> watch_cluster(const Settings& settings, La
                                                     const Latest<Published>& fleet,
                                                     const store::ClusterNodes& known_nodes) {
   if (settings.cluster_metadata == "false") return std::unique_ptr<ClusterWatch>();
-  auto api = kube::in_cluster(settings.service_account.empty() ? kube::kServiceAccount : settings.service_account);
+  auto api = own_cluster(settings);
   if (!api && settings.cluster_metadata == "auto") return std::unique_ptr<ClusterWatch>();
   if (!api) return fail(api.error().code, "cluster-metadata.enabled: {}", api.error().what);
-  api->user_agent = "tessera-server/" TESSERA_VERSION;
   log::info("watching the cluster", {{"cluster", settings.cluster_name}, {"api", api->url}});
   ClusterWatchOptions options;
   options.cluster = settings.cluster_name;
@@ -255,8 +280,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   Latest<fleet::ClusterView> cluster;
   http::ServerOptions serving_at = server_options(settings, options, {});
   serving_at.address = place.address;
-  const auto access =
-      TRY(Access::open(std::move(writing.access), access_settings(settings, options, cluster), serving_at.address));
+  const auto access = TRY(
+      Access::open(std::move(writing.access), TRY(access_settings(settings, options, cluster)), serving_at.address));
   Latest<Published> fleet;
   KeeperOptions keeping = keeper_options(settings, cluster);
   keeping.cluster_nodes = TRY(store::cluster_nodes(database, settings.cluster_name));

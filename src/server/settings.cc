@@ -160,6 +160,10 @@ const Row kRows[] = {
      take<&Settings::admin_key_file>},
     {{"server.access.ingest-key-file", "", "likewise, of a key that may send samples and nothing else: a relay's"},
      take<&Settings::ingest_key_file>},
+    {{"server.access.node-accounts", "none",
+      "service accounts, as NAMESPACE/NAME, of the cluster that the server runs in: their pods ask for the layout of "
+      "their node by a token of the audience `tessera`"},
+     take<&Settings::node_accounts>},
     {{"server.access.teams", "", "the team of a namespace, as a map; keys may be restricted to teams"},
      take<&Settings::teams>},
     {{"server.access.oidc.issuer", "", "URL of an OpenID Connect issuer whose bearer tokens are taken"},
@@ -313,6 +317,9 @@ Result<void> check(const Settings& settings) {
     return wrong("server.tls", "certificate and key belong together");
   if (!settings.tls_client_ca.empty() && settings.tls_certificate.empty())
     return wrong("server.tls.client-ca", "it needs server.tls.certificate and server.tls.private-key");
+  for (const std::string& one : settings.node_accounts)
+    if (std::ranges::count(one, '/') != 1 || one.starts_with('/') || one.ends_with('/'))
+      return wrong("server.access.node-accounts", fmt::format("'{}': NAMESPACE/NAME expected", one));
   if (settings.oidc)
     if (const auto checked = check(*settings.oidc); !checked) return checked;
   if (!settings.prometheus_url.empty() && !settings.prometheus_url.starts_with("http://") &&

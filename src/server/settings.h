@@ -45,6 +45,7 @@ struct Settings {
   bool open_metrics = false;
   std::string admin_key_file;
   std::string ingest_key_file;
+  std::vector<std::string> node_accounts;  ///< "namespace/name"; empty: tokens of nodes are not taken
   std::optional<OidcSettings> oidc;
   std::map<std::string, std::string> teams;  ///< of namespaces
   std::optional<std::int64_t> requests_per_second{1'000};

@@ -50,7 +50,7 @@ constexpr struct {
     {".*[sS]elector\\.matchLabels.*|Service/[^.]*\\.spec\\.selector.*", "and finds its own by that"},
     {".*metadata\\.(labels|annotations\\.(checksum|tessera)).*", "a hash of the settings, by two ways"},
     {"NetworkPolicy/tessera-agent\\.spec\\.policyTypes\\.1", "the chart closes the agents' way out too"},
-    {"DaemonSet/.*\\.args\\.1", "--interval, which the operator always says"},
+    {"DaemonSet/.*\\.agent\\.args\\.1", "--interval, which the operator always says"},
     {".*\\.env\\.DB_(USERNAME|PASSWORD).*", "the operator takes a URL with both"},
     {".*\\.env\\.DATABASE_URL\\.valueFrom\\.secretKeyRef\\.optional", "false, as without it"},
     {"ServiceAccount/.*|.*\\.automountServiceAccountToken", "true, as without it"},
@@ -105,7 +105,8 @@ const std::map<std::string, std::string>& rows() {
            "image: {{registry: 'reg.example:5000/gpu/', tag: '9', pullPolicy: Always, pullSecrets: [{{name: mine}}]}}\n"
            "nodeSelector: {{accelerator: nvidia}}\n"
            "agent:\n  {}  env: [{{name: TESSERA_DCGM_NAMES, value: '4.9'}}]\n  runtimeClassName: nvidia\n"
-           "  migMonitor: true\n  resources: {{requests: {{cpu: 5m}}, limits: {{memory: 1Gi}}}}\n"
+           "  migMonitor: true\n  layout: {{enabled: true, dryRun: true, windows: ['22:00-04:00', '12:00-12:30']}}\n  "
+           "resources: {{requests: {{cpu: 5m}}, limits: {{memory: 1Gi}}}}\n"
            "relay: {{replicas: 2, storage: {{size: 7Gi, className: fast}}, nodeSelector: {{disk: fast}},\n"
            "  tolerations: [{{key: infra, operator: Exists}}],\n"
            "  remoteWrite: [{{name: store, url: 'https://x.example/write', headers: {{X-Scope-OrgID: gpu}},\n"

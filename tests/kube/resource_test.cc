@@ -119,6 +119,11 @@ TEST_F(ClusterResource, RefusesByItsRulesWithTheirMessages) {
        "a targetName that begins with tessera- is the operator's own: choose another one"},
       {"{features: {k8sAgent: {gpuMonitoring: {metricsCsv: a, configMapRef: {name: a}}}}}",
        "metricsCsv excludes configMapRef"},
+      {"{features: {k8sAgent: {gpuMonitoring: {exporter: dcgm, mig: {layout: {enabled: true}}}}}, server: {enabled: "
+       "true}}",
+       "mig.layout needs exporter: tessera, which tells how devices are cut"},
+      {"{features: {k8sAgent: {gpuMonitoring: {mig: {layout: {enabled: true}}}}}}",
+       "gpuMonitoring.mig.layout needs the server, which says what is wanted: server.enabled: true"},
       {"{features: {k8sAgent: {gpuMonitoring: {enabled: true}}}}",
        "gpuMonitoring runs in the node agent: it needs nodeAgent.enabled: true"},
       {"{overrides: [{nodeSelector: {}}]}", "an override needs a nodeSelector: say which nodes are meant"},

@@ -106,6 +106,23 @@ void Stub::ask_for_rights(std::map<std::string, std::string> users_by_token) {
   users_ = std::move(users_by_token);
 }
 
+void Stub::know_tokens(std::map<std::string, KnownToken> tokens) {
+  store_.add_resource({.group = "authentication.k8s.io",
+                       .version = "v1",
+                       .plural = "tokenreviews",
+                       .kind = "TokenReview",
+                       .namespaced = false});
+  const std::lock_guard lock(mutex_);
+  tokens_ = std::move(tokens);
+}
+
+Answer Stub::answered(const Target& target, const http::Request& request,
+                      const std::map<std::string, std::string>& query, const std::string& user) {
+  if (target.resource.plural != "tokenreviews") return answers_.answer(target, request, query, user);
+  const std::lock_guard lock(mutex_);
+  return review_token(tokens_, request);
+}
+
 std::vector<Logged> Stub::log() const {
   const std::lock_guard lock(mutex_);
   return log_;
@@ -166,7 +183,7 @@ bool Stub::answer(int fd, const http::Request& request) {
   if (!target) return send_all(fd, reply_bytes(404, "404 page not found\n", "text/plain", {}), {});
   if (const auto refused = denied(*user, *target, request, query, watching)) return say(*refused);
   lists_ += listing ? 1 : 0;
-  if (!watching) return say(answers_.answer(*target, request, query, *user));
+  if (!watching) return say(answered(*target, request, query, *user));
 
   WatchRequest watch{*target, query, bookmark_every_};
   if (!target->name.empty()) watch.query["fieldSelector"] = "metadata.name=" + target->name;

@@ -16,6 +16,7 @@
 #include "tests/kube_stub/answers.h"
 #include "tests/kube_stub/faults.h"
 #include "tests/kube_stub/store.h"
+#include "tests/kube_stub/token_reviews.h"
 
 namespace tessera::kube_stub {
 
@@ -47,6 +48,8 @@ class Stub {
   /// From now on each request has a token and the rights that roles among the objects give its user; of any other token
   /// none is taken. No tokens: anybody may do anything.
   void ask_for_rights(std::map<std::string, std::string> users_by_token);
+  /// What TokenReviews say from now on.
+  void know_tokens(std::map<std::string, KnownToken> tokens);
   /// All requests since the start.
   std::vector<Logged> log() const;
   /// 1.MINOR, as /version tells it.
@@ -71,6 +74,8 @@ class Stub {
   bool refuse(int fd, const RefusedRequest& fault);
   std::optional<Answer> denied(const std::string& user, const Target& target, const http::Request& request,
                                const std::map<std::string, std::string>& query, bool watching) const;
+  Answer answered(const Target& target, const http::Request& request, const std::map<std::string, std::string>& query,
+                  const std::string& user);
   std::optional<std::string> user_of(const http::Request& request) const;
   void note(const http::Request& request, const std::string& user, int code);
 
@@ -83,6 +88,7 @@ class Stub {
   std::atomic<unsigned> minor_{31};
   mutable std::mutex mutex_;
   std::map<std::string, std::string> users_;  // guarded by mutex_
+  std::map<std::string, KnownToken> tokens_;  // guarded by mutex_
   std::vector<Logged> log_;                   // guarded by mutex_
   std::atomic<std::uint64_t> lists_{0}, watches_{0}, open_watches_{0}, refused_{0};
   std::list<std::unique_ptr<Connection>> connections_;  // of the accepting thread; else only while it does not run

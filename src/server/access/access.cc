@@ -209,7 +209,8 @@ std::optional<http::Response> Access::admit(http::Request& request, const Rule& 
   if (!rule.scope) return std::nullopt;
   std::optional<http::Response> refusal;
   auto caller = std::make_shared<Caller>();
-  caller->viewer = identify(request, refusal);
+  if (rule.scope == Scope::Node) caller->viewer = identify_node(request, refusal);
+  if (!caller->viewer && !refusal) caller->viewer = identify(request, refusal);
   if (refusal) return refusal;
   const Viewer& viewer = *caller->viewer;
   if (!viewer.scopes.allow(*rule.scope))
@@ -281,6 +282,26 @@ std::shared_ptr<const Viewer> Access::identify(const http::Request& request, con
     refusal = reply({503, "issuer-unavailable", viewer.error().what}, request);
   else
     refusal = unauthorized(request, Refused::Wrong, viewer.error().what);
+  return nullptr;
+}
+
+std::shared_ptr<const Viewer> Access::identify_node(const http::Request& request,
+                                                    std::optional<http::Response>& refusal) {
+  const Credential credential = credential_of(request);
+  if (!settings_.node_of_token || credential.kind != Credential::Kind::Token) return nullptr;
+  // The API server is not asked for whoever guesses.
+  if (!failures_.take(request.peer, 0, std::chrono::steady_clock::now(), true).given) {
+    refusal = unauthorized(request, Refused::Wrong, {});
+    return nullptr;
+  }
+  const auto node = settings_.node_of_token(credential.text);
+  if (node) return viewer_of("node:" + *node, "node:" + *node, {Scope::Node}, std::nullopt, {}, *node);
+  if (node.error().code == Code::Denied)
+    refusal = refuse(request, Refused::Scope, {403, "out-of-scope", node.error().what});
+  else if (node.error().code == Code::Unavailable)
+    refusal = reply({503, "cluster-unavailable", node.error().what}, request);
+  else if (!oidc_)  // whose it may be
+    refusal = unauthorized(request, Refused::Wrong, node.error().what);
   return nullptr;
 }
 

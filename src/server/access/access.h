@@ -35,6 +35,8 @@ struct AccessSettings {
   Teams teams;
   std::function<Teams()> teams_told{};  ///< more of them, asked each second; `teams` has the last word
   std::optional<OidcSettings> oidc;
+  /// The node, as node_key_name() has it, of a token that node agents show; see NodeTokens::node_of().
+  std::function<Result<std::string>(const std::string& token)> node_of_token{};
   std::string public_url{};                   ///< where browsers reach this server; empty: as they ask
   std::optional<double> requests_per_second;  ///< of one caller
   std::optional<double> samples_per_second;   ///< likewise, that it sends
@@ -92,6 +94,8 @@ class Access {
   /// Who a token is of; null with the refusal.
   std::shared_ptr<const Viewer> identify(const http::Request& request, const std::string& token,
                                          std::optional<http::Response>& refusal);
+  /// The node whose token it is; null without a refusal where it is no such token, or none is taken here.
+  std::shared_ptr<const Viewer> identify_node(const http::Request& request, std::optional<http::Response>& refusal);
   http::Response unauthorized(const http::Request& request, Refused why, std::string detail);
   http::Response refuse(const http::Request& request, Refused why, const Problem& problem);
   std::optional<http::Response> limit(const http::Request& request, const Rule& rule, Caller& caller);

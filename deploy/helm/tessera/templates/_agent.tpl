@@ -141,3 +141,93 @@ seccompProfile:
 {{- define "tessera.sessions" -}}
 {{- if index .Values "gpu-session-monitoring" "enabled" }}{{ .Values.collection.mode }}{{ end -}}
 {{- end }}
+
+{{/* Whether MIG layouts are carried out: "true", or nothing. Values of an older release (--reuse-values) have nothing of it. */}}
+{{- define "tessera.layout" -}}
+{{- if and .Values.agent.enabled (.Values.agent.layout).enabled }}true{{ end -}}
+{{- end }}
+
+{{/* What carries them out: a container beside the agent. */}}
+{{- define "tessera.layout.container" -}}
+{{- $tls := .Values.server.tls.existingSecret -}}
+- name: layout
+  image: {{ include "tessera.image" (list . .Values.agent.image) }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args:
+    - layout
+    - --server={{ $tls | empty | ternary "http" "https" }}://{{ include "tessera.fullname" . }}-server.{{ .Release.Namespace }}:{{ .Values.server.service.port }}
+    - --token-file=/var/run/secrets/tessera/token
+    - {{ print "--cluster=" .Values.cluster | quote }}
+    {{- with .Values.agent.layout.windows }}
+    - --window={{ join "," . }}
+    {{- end }}
+    {{- if .Values.agent.layout.dryRun }}
+    - --dry-run
+    {{- end }}
+    {{- if $tls }}
+    - --ca-file=/etc/tessera-server-ca/ca.crt
+    {{- end }}
+  env:
+    - name: NODE_NAME
+      valueFrom:
+        fieldRef:
+          fieldPath: spec.nodeName
+    - name: NVIDIA_VISIBLE_DEVICES
+      value: all
+    - name: NVIDIA_DRIVER_CAPABILITIES
+      value: utility
+    - name: NVIDIA_MIG_CONFIG_DEVICES
+      value: all
+  {{- with .Values.agent.layout.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    # The driver lets only root with SYS_ADMIN change MIG, and device nodes of new instances come while it runs.
+    privileged: true
+    readOnlyRootFilesystem: true
+    runAsUser: 0
+    runAsGroup: 0
+  volumeMounts:
+    - name: pod-resources
+      mountPath: /var/lib/kubelet/pod-resources
+      readOnly: true
+    - name: dev
+      mountPath: /dev
+    - name: layout
+      mountPath: /var/lib/tessera-agent
+    - name: layout-token
+      mountPath: /var/run/secrets/tessera
+      readOnly: true
+    {{- if $tls }}
+    - name: server-ca
+      mountPath: /etc/tessera-server-ca
+      readOnly: true
+    {{- end }}
+{{- end }}
+
+{{- define "tessera.layout.volumes" -}}
+- name: dev
+  hostPath:
+    path: /dev
+    type: Directory
+# The newest document that was acted on, so that no older one is taken after a restart.
+- name: layout
+  hostPath:
+    path: /var/lib/tessera-agent
+    type: DirectoryOrCreate
+# Made for the server alone: the API server tells it which node the pod is on.
+- name: layout-token
+  projected:
+    sources:
+      - serviceAccountToken:
+          audience: tessera
+          expirationSeconds: 3600
+          path: token
+{{- with .Values.server.tls.existingSecret }}
+- name: server-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- end }}

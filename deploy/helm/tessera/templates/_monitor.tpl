@@ -57,6 +57,10 @@ gpuMonitoring:
   enabled: {{ .enabled }}
   mig:
     monitorDevices: {{ .migMonitor }}
+    {{- with .layout }}
+    layout:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
   {{- with .metricsCsv }}
   metricsCsv: |
     {{- . | nindent 4 }}

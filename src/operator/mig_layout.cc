@@ -1,0 +1,58 @@
+// What changes GPUs (docs/mig-layout.md): a second container beside the node agent, without a port.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/components.h"
+
+namespace tessera::operate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kTokenFolder = "/var/run/secrets/tessera";
+constexpr int kTokenSeconds = 3'600;
+
+Json arguments(const Making& making, const MigLayout& layout) {
+  Json out = Json::array({"layout", fmt::format("--server={}", url_of(server_part(making), kServerPort)),
+                          fmt::format("--token-file={}/token", kTokenFolder),
+                          fmt::format("--cluster={}", making.spec().cluster_name)});
+  if (!layout.windows.empty()) out.push_back(fmt::format("--window={}", fmt::join(layout.windows, ",")));
+  if (layout.dry_run) out.push_back("--dry-run");
+  return out;
+}
+
+/// Of the pod's account, made for the server alone: the API server tells it which node the pod is on.
+Json token_volume() {
+  Json token;
+  token["serviceAccountToken"] = {
+      {"audience", kTokenAudience}, {"expirationSeconds", kTokenSeconds}, {"path", "token"}};
+  Json out;
+  out["projected"]["sources"].push_back(std::move(token));
+  return out;
+}
+
+}  // namespace
+
+void add_layout_container(const Making& making, Json& pod) {
+  const K8sAgent& agent = making.spec().features.k8s_agent;
+  Workload workload = agent.node_agent.workload;
+  workload.resources = agent.gpu.mig.layout.resources;
+  Json out = container(making, "layout", "tessera-agent", workload,
+                       {{{"cpu", "10m"}, {"memory", "32Mi"}}, {{"memory", "128Mi"}}});
+  out["args"] = arguments(making, agent.gpu.mig.layout);
+  out["env"] = Json::array({env_field("NODE_NAME", "spec.nodeName"), env("NVIDIA_VISIBLE_DEVICES", "all"),
+                            env("NVIDIA_DRIVER_CAPABILITIES", "utility"), env("NVIDIA_MIG_CONFIG_DEVICES", "all")});
+  // The driver lets only root with SYS_ADMIN change MIG, and device nodes of new instances come while it runs.
+  out["securityContext"] = {
+      {"privileged", true}, {"readOnlyRootFilesystem", true}, {"runAsUser", 0}, {"runAsGroup", 0}};
+  mount(pod, out, "pod-resources", "/var/lib/kubelet/pod-resources", true, nullptr);  // the agent's
+  mount(pod, out, "dev", "/dev", false, {{"hostPath", {{"path", "/dev"}, {"type", "Directory"}}}});
+  mount(pod, out, "layout", "/var/lib/tessera-agent", false,
+        {{"hostPath", {{"path", "/var/lib/tessera-agent"}, {"type", "DirectoryOrCreate"}}}});
+  mount(pod, out, "layout-token", kTokenFolder, true, token_volume());
+  pod["containers"].push_back(std::move(out));
+}
+
+}  // namespace tessera::operate
