@@ -194,6 +194,7 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   fleet.add_lists(*get);
   fleet.add_top(app);
   fleet.add_demo(app);
+  fleet.add_explain(app);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first

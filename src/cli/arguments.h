@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "cli/demo.h"
+#include "cli/explain.h"
 #include "cli/get_resource.h"
 #include "cli/kubeconfig.h"
 #include "cli/node.h"
@@ -37,7 +38,8 @@ struct GetTargetsCommand {
 struct Text {
   std::string text;
 };
-using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, Text>;
+using Command =
+    std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

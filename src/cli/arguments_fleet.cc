@@ -122,8 +122,26 @@ void FleetArguments::add_demo(CLI::App& app) {
   demo_->add_flag("--check", check_, "look once that all of it works, and end");
 }
 
+void FleetArguments::add_explain(CLI::App& app) {
+  auto* explain = app.add_subcommand("explain", "Say why something is as it is");
+  explain->require_subcommand(1);
+  explain->fallthrough();
+  explain_ = explain->add_subcommand("pod", "What a pod gets of the fleet's GPUs and why, or why it waits");
+  explain_->fallthrough();
+  add_asked_server(*explain_);
+  explain_->add_option("pod", pod_, "which")
+      ->type_name("NAMESPACE/NAME")
+      ->required()
+      ->check([](const std::string& text) {
+        const auto slash = text.find('/');
+        const bool fine = slash != std::string::npos && slash > 0 && slash + 1 < text.size();
+        return fine ? std::string() : fmt::format("'{}', but NAMESPACE/NAME is expected", text);
+      });
+  explain_->footer("Example:\n  tessera explain pod serving/llm-7b-0");
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_};
+  std::vector<CLI::App*> out{top_, demo_, explain_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -158,6 +176,7 @@ Result<Command> FleetArguments::command() const {
     out.interval = TRY(parse_duration(interval_));
     return Command(std::move(out));
   }
+  if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});
   if (demo_->parsed()) {
     DemoCommand out;
     out.address = address_;

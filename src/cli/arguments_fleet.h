@@ -25,6 +25,7 @@ class FleetArguments {
   void add_lists(CLI::App& get);
   void add_top(CLI::App& app);
   void add_demo(CLI::App& app);
+  void add_explain(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -44,6 +45,8 @@ class FleetArguments {
   std::vector<Listed> lists_;
   CLI::App* top_ = nullptr;
   CLI::App* demo_ = nullptr;
+  CLI::App* explain_ = nullptr;  ///< `explain pod`
+  std::string pod_;
   std::string address_ = DemoCommand().address;
   bool check_ = false;
   std::map<std::string, std::string> filters_;  ///< by parameter; nodes of a map stay in place

@@ -52,6 +52,15 @@ constexpr FilterFlag kPodFilters[] = {kNode, kCluster, kNamespace, kDevice,
                                       kUse,  kSearch,  kSort,      {"--pod", "pod", "only this pod, by name or UID"}};
 constexpr FilterFlag kNodeFilters[] = {kCluster, kSelector, kModel, kPresence, kSearch, kSort};
 
+constexpr FilterFlag kAllocationFilters[] = {
+    kNode,
+    kCluster,
+    {"-n,--namespace", "namespace", "only of these namespaces (a,b)"},
+    kSort,
+    {"--pod", "podName", "only of these pods (a,b)"},
+    {"--team", "team", "only of these teams (a,b)"},
+    {"--state", "state", "waiting, promised, bound, ended, expired, released (a,b)"}};
+
 constexpr Resource kResources[] = {
     {"devices", "/gpu/devices", "GPUs: use, utilization, memory, health, holders", "id", kDeviceFilters,
      "id, node, model, utilization, memoryUsedBytes, powerWatts, temperatureCelsius, sessionCount, idleSince…"},
@@ -62,7 +71,9 @@ constexpr Resource kResources[] = {
     {"pods", "/gpu/pods", "pods that hold or use GPUs", "name", kPodFilters,
      "namespace, name, node, utilization, memoryUsedBytes, idleSince…"},
     {"nodes", "/gpu/nodes", "nodes that have GPUs", "name", kNodeFilters,
-     "name, deviceCount, sessionCount, utilization, powerWatts, lastSeen…"}};
+     "name, deviceCount, sessionCount, utilization, powerWatts, lastSeen…"},
+    {"allocations", "/gpu/allocations", "what pods have asked for, and what became of it", "id", kAllocationFilters,
+     "askedAt, since, priority, namespace, podName, team, state"}};
 
 enum class Align { Left, Right };
 enum class Shown { Always, Wide };
@@ -91,6 +102,16 @@ std::string pod_parts(const JsonValue& row) {
     out += (out.empty() ? "" : ", ") + text_cell(part, "deviceId") + (instance.empty() ? "" : ":" + instance);
   }
   return out;
+}
+
+std::string allocated_parts(const JsonValue& row) {
+  std::string out;
+  for (const JsonValue& part : member(row, "parts")) {
+    const std::string profile = text_cell(part, "profile");
+    out += fmt::format("{}{}{}", out.empty() ? "" : ", ", text_cell(part, "deviceId"),
+                       profile == kAbsent ? "" : fmt::format(":{}@{}", profile, text_cell(part, "start")));
+  }
+  return out.empty() ? std::string(kAbsent) : out;
 }
 
 std::string models_of(const JsonValue& row) {
@@ -191,8 +212,20 @@ constexpr Column kNodes[] = {
     {"SEEN", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs now) { return age_cell(r, "lastSeen", now); }},
     {"MODELS", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return models_of(r); }}};
 
+constexpr Column kAllocations[] = {
+    {"ID", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "id"); }},
+    {"NAMESPACE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "namespace"); }},
+    {"POD", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "podName"); }},
+    {"TEAM", Align::Left, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "team"); }},
+    {"STATE", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "state"); }},
+    {"READY", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "ready"); }},
+    {"SINCE", Align::Right, Shown::Always, [](const JsonValue& r, EpochMs now) { return age_cell(r, "since", now); }},
+    {"PRIORITY", Align::Right, Shown::Wide, [](const JsonValue& r, EpochMs) { return text_cell(r, "priority"); }},
+    {"HAS", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return allocated_parts(r); }},
+    {"WHY", Align::Left, Shown::Always, [](const JsonValue& r, EpochMs) { return text_cell(r, "reason"); }}};
+
 // In the order of kResources.
-constexpr std::span<const Column> kTables[] = {kDevices, kInstances, kSessions, kPods, kNodes};
+constexpr std::span<const Column> kTables[] = {kDevices, kInstances, kSessions, kPods, kNodes, kAllocations};
 static_assert(std::size(kTables) == std::size(kResources));
 
 std::string id_of(const Resource& resource, const JsonValue& row) {

@@ -14,6 +14,7 @@
 #include "cli/audit_verify.h"
 #include "cli/cluster_doctor.h"
 #include "cli/doctor.h"
+#include "cli/explain.h"
 #include "cli/get_targets.h"
 #include "cli/report.h"
 #include "cli/server_doctor.h"
@@ -89,6 +90,11 @@ int run_demo_command(const DemoCommand& command) {
   return stop.stop_requested() ? EXIT_SUCCESS : said(result);
 }
 
+Result<void> show_explanation(const ExplainCommand& command) {
+  const std::string text = TRY(explain(command));
+  return print(text) ? Result<void>() : fail(Code::Unavailable, "the output takes no more");
+}
+
 int run_get_targets(const GetTargetsCommand& command) {
   const auto text = get_targets(command);
   if (text) return print(*text) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -109,6 +115,7 @@ int run(const std::vector<std::string>& arguments) {
   if (const auto* get = std::get_if<GetTargetsCommand>(&*command)) return run_get_targets(*get);
   if (const auto* list = std::get_if<GetCommand>(&*command)) return said(show_list(*list));
   if (const auto* top = std::get_if<TopCommand>(&*command)) return run_top_command(*top);
+  if (const auto* why = std::get_if<ExplainCommand>(&*command)) return said(show_explanation(*why));
   if (const auto* demo = std::get_if<DemoCommand>(&*command)) return run_demo_command(*demo);
   return run_doctor(std::get<DoctorCommand>(*command));
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "fleet/allocation/book.h"
 #include "server/access/viewer.h"
 #include "server/history.h"
 #include "server/keeper.h"
@@ -31,7 +32,8 @@ struct Known {
   const Viewer& viewer;
   const History& history;
   NodeTexts& texts;
-  ListHeads& heads;  ///< of this view, as this viewer sees it
+  ListHeads& heads;                          ///< of this view, as this viewer sees it
+  const fleet::AllocationBook& allocations;  ///< of all: whoever reads it asks Viewer::sees()
 };
 
 /// A page of a list. A row is made when it is written, so that a long table is never in memory as JSON.

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
+#include "server/allocations.h"
 #include "server/api.h"
 #include "server/openapi.h"
 #include "server/routes.h"
@@ -143,6 +144,8 @@ struct HistoryTest : testing::Test {
   Events events{published, [] { return false; }};
   Proxy proxy{{}};
   WantedLayouts wanted{0, {}};
+  std::unique_ptr<Allocations> allocations =
+      must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -155,7 +158,8 @@ struct HistoryTest : testing::Test {
                                          {&readers, 30s, {}},
                                          events,
                                          proxy,
-                                         wanted},
+                                         wanted,
+                                         *allocations},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

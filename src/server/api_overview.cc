@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/api.h"
+#include "server/api_allocations.h"
 #include "server/api_rows.h"
 
 namespace tessera::server {
@@ -41,7 +42,7 @@ Json show_overview(const Known& known, Query& query) {
       !cluster ? known.overviews.all : (found == known.overviews.clusters.end() ? none : found->second);
   return {{"time", time_json(known.view.time)},
           {"totalGpuDevices", of.devices},
-          {"activeAllocations", of.allocations},
+          {"activeAllocations", of.allocations + promised_count(known.allocations, known.view, cluster, known.viewer)},
           {"totalMigInstances", of.mig_instances},
           {"overallGpuUtilization", percent_of(of.utilization.device())},
           {"devicesByModel", of.devices_by_model},

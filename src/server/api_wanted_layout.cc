@@ -93,7 +93,22 @@ struct Planned {
   store::WantedLayout layout;
   Json shown;
 };
-std::variant<Planned, Problem> plan(const FoundDevice& found, const Wish& wish, const http::Request& request) {
+/// What is promised on a device is held, be it that it does not stand yet.
+void hold_promised(std::vector<fleet::Standing>& standing, const fleet::AllocationBook& book,
+                   const FoundDevice& found) {
+  for (const auto& taken : book.taken(found.node->cluster, found.device->facts->uuid)) {
+    const auto profile = std::ranges::find(*found.device->facts->profiles, taken.part->profile, &gpu::Profile::name);
+    if (profile == found.device->facts->profiles->end()) continue;
+    const gpu::Placed placed{profile->id, taken.part->placement};
+    auto at = std::ranges::find(standing, placed, &fleet::Standing::placed);
+    if (at == standing.end()) at = standing.insert(standing.end(), {placed});
+    if (at->held_by.empty())
+      at->held_by = fmt::format("allocation {} for {}/{}", taken.by->id, taken.by->space, taken.by->pod);
+  }
+}
+
+std::variant<Planned, Problem> plan(const FoundDevice& found, const fleet::AllocationBook& book, const Wish& wish,
+                                    const http::Request& request) {
   const fleet::Device& device = *found.device;
   const std::string id = fleet::device_id(found.node->name, device.facts->index);
   if (const auto why = unfit(device))
@@ -105,8 +120,9 @@ std::variant<Planned, Problem> plan(const FoundDevice& found, const Wish& wish, 
     if (!profile) return Problem{400, "unknown-profile", fmt::format("device {}: {}", id, profile.error().what)};
     wanted.push_back(*profile);
   }
-  const auto standing = fleet::standing_of(device);
+  auto standing = fleet::standing_of(device);
   if (!standing) return Problem{409, "layout-unknown", fmt::format("device {}: {}", id, standing.error().what)};
+  hold_promised(*standing, book, found);
   const auto partition = fleet::plan_partition(profiles, *standing, wanted);
   if (!partition) {
     const bool never = partition.error().code == Code::Invalid;
@@ -155,8 +171,8 @@ std::variant<Asked, http::Response> device_of(const Latest<Published>& fleet, Qu
 
 class Routes {
  public:
-  Routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts, bool enabled)
-      : fleet_(fleet), access_(access), layouts_(layouts), enabled_(enabled) {}
+  Routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts, Promised promised, bool enabled)
+      : fleet_(fleet), access_(access), layouts_(layouts), promised_(std::move(promised)), enabled_(enabled) {}
 
   http::Response want(const http::Request& request) const {
     if (auto refused = refused_body(request)) return *std::move(refused);
@@ -170,7 +186,7 @@ class Routes {
     const auto wish = read_wish(request, dry_run);
     if (!wish) return reply({400, "invalid-parameter", wish.error().what}, request);
     if (!wish->dry_run) return want(request, found, *wish);
-    auto planned = plan(found, *wish, request);
+    auto planned = plan(found, *promised_(), *wish, request);
     if (const auto* problem = std::get_if<Problem>(&planned)) return reply(*problem, request);
     return json_reply(request, std::get<Planned>(planned).shown);
   }
@@ -189,7 +205,7 @@ class Routes {
     } else if (!query.finish()) {
       return reply(*query.problem(), request);
     }
-    const std::lock_guard lock(*changing_);
+    const std::lock_guard lock(layouts_.changing());
     bool made = false;
     http::Response out = access_.changes().make(
         request, "layout.forget", "device:" + uuid, [&](store::Database& database) -> Result<Outcome> {
@@ -260,11 +276,11 @@ class Routes {
  private:
   http::Response want(const http::Request& request, const FoundDevice& found, const Wish& wish) const {
     const std::string object = "device:" + found.device->facts->uuid;
-    const std::lock_guard lock(*changing_);
+    const std::lock_guard lock(layouts_.changing());
     std::optional<store::WantedLayout> made;
     http::Response out =
         access_.changes().make(request, "layout.want", object, [&](store::Database& database) -> Result<Outcome> {
-          auto planned = plan(found, wish, request);
+          auto planned = plan(found, *promised_(), wish, request);
           if (auto* problem = std::get_if<Problem>(&planned)) return Outcome(std::move(*problem));
           Planned& of = std::get<Planned>(planned);
           if (const auto before = layouts_.of(of.layout.cluster, of.layout.device_uuid))
@@ -282,16 +298,15 @@ class Routes {
   const Latest<Published>& fleet_;
   Access& access_;
   WantedLayouts& layouts_;
+  const Promised promised_;
   const bool enabled_;
-  /// What is in the database and what agents are told change in one order.
-  const std::unique_ptr<std::mutex> changing_ = std::make_unique<std::mutex>();
 };
 
 }  // namespace
 
 std::vector<http::Route> wanted_layout_routes(const Latest<Published>& fleet, Access& access, WantedLayouts& layouts,
-                                              bool enabled, const std::string& api) {
-  const auto routes = std::make_shared<const Routes>(fleet, access, layouts, enabled);
+                                              Promised promised, bool enabled, const std::string& api) {
+  const auto routes = std::make_shared<const Routes>(fleet, access, layouts, std::move(promised), enabled);
   const std::string mig = api + "/gpu/devices/{deviceId}/mig";
   using http::Request;
   return {{"GET", mig, [routes](const Request& r) { return routes->show(r); }},

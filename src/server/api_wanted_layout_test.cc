@@ -76,8 +76,8 @@ struct WantedLayoutRoutes : testing::Test {
   std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
   std::unique_ptr<Access> access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
   WantedLayouts layouts{0, {}};
-  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(
-      must(http::Router::build(wanted_layout_routes(fleet, *access, layouts, true, "/api"))));
+  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(wanted_layout_routes(
+      fleet, *access, layouts, [] { return std::make_shared<const fleet::AllocationBook>(); }, true, "/api"))));
 };
 
 TEST_F(WantedLayoutRoutes, PlanKeepsWhatIsHeldAndChangesNothing) {

@@ -23,10 +23,11 @@ inline constexpr Described kGpuTemperature{
     {"gpu_temperature", Type::Gauge, "celsius", "Temperature of the GPU core. Absent where it is not known."},
     "device_id",
     "temperature of the device"};
-inline constexpr Described kMigAllocationRatio{{"mig_allocation_ratio", Type::Gauge, "ratio",
-                                                "Part of the profile's instances that somebody holds or uses, 0 to 1."},
-                                               "profile",
-                                               "instances and their holders"};
+inline constexpr Described kMigAllocationRatio{
+    {"mig_allocation_ratio", Type::Gauge, "ratio",
+     "Part of the profile's instances that somebody holds, uses or is promised, 0 to 1."},
+    "profile",
+    "instances, their holders and allocations"};
 
 // Of the server.
 inline constexpr Described kBuildInfo{

@@ -48,6 +48,8 @@ constexpr Title kTitles[] = {{"invalid-parameter", "Invalid parameter"},
                              {"unsupported-type", "Unsupported media type"},
                              {"disabled", "Switched off"},
                              {"upstream", "No reply from the metrics engine"},
+                             {"no-room", "No room"},
+                             {"already-allocated", "Allocated otherwise"},
                              {"starting", "Starting"},
                              {"busy", "Too much at once"},
                              {"journal-full", "Nothing can be written"}};

@@ -84,6 +84,7 @@ http::Response make_answer(const Source& source, const std::shared_ptr<const Pub
   Query query(request);
   const Viewer& viewer = viewer_of(request);
   const auto seen = viewer.restricted() ? source.sight->of(published, viewer) : nullptr;
+  const auto allocations = source.allocations();
   const Known known{seen ? *seen->view : *published->view,
                     seen ? seen->overviews : published->overviews,
                     seen ? *seen->cluster : *published->cluster,
@@ -92,7 +93,8 @@ http::Response make_answer(const Source& source, const std::shared_ptr<const Pub
                     viewer,
                     source.history,
                     *source.texts,
-                    seen ? *seen->heads : *published->heads};
+                    seen ? *seen->heads : *published->heads,
+                    *allocations};
   http::Response out = make(known, query);
   return query.problem() ? reply(*query.problem(), request) : packed(std::move(out), request);
 }

@@ -21,6 +21,9 @@ struct Source {
   History history{};
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<NodeTexts> texts = std::make_shared<NodeTexts>();
+  std::function<std::shared_ptr<const fleet::AllocationBook>()> allocations = [] {
+    return std::make_shared<const fleet::AllocationBook>();
+  };
 };
 
 using Show = Json (*)(const Known& known, Query& query);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/access/api_access.h"
+#include "server/api_allocations.h"
 #include "server/api_json.h"
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
@@ -85,7 +86,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   const auto published = told.fleet.get();
   if (!published) return starting(request);
   metrics::Page page;
-  add_fleet_metrics(page, *published->view);
+  add_fleet_metrics(page, *published->view, *told.allocations.book());
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   add_self_metrics(
       page, *published,
@@ -139,11 +140,13 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
        }},
       {"GET", api + "/status", [told](const http::Request& request) { return status(told, request); }},
   };
-  const auto source = std::make_shared<const Source>(Source{.fleet = told.fleet,
-                                                            .supported_models = told.supported_models,
-                                                            .started = told.started,
-                                                            .history = told.history,
-                                                            .answers = told.answers});
+  const auto source =
+      std::make_shared<const Source>(Source{.fleet = told.fleet,
+                                            .supported_models = told.supported_models,
+                                            .started = told.started,
+                                            .history = told.history,
+                                            .answers = told.answers,
+                                            .allocations = [&of = told.allocations] { return of.book(); }});
   for (const Shown& one : kShown)
     out.push_back({"GET", api + one.path,
                    [source, one](const http::Request& request) { return show(*source, one.resource, request); }});
@@ -154,9 +157,11 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
+  for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.
-  auto layouts = wanted_layout_routes(told.fleet, told.access, told.layouts, told.mig_enabled, api);
+  auto layouts = wanted_layout_routes(
+      told.fleet, told.access, told.layouts, [&of = told.allocations] { return of.book(); }, told.mig_enabled, api);
   leave_to_leader(layouts, told.leadership, true);
   for (http::Route& one : layouts) out.push_back(std::move(one));
   for (http::Route& one : sign_in_routes(told.access, context_path)) out.push_back(std::move(one));

@@ -22,6 +22,8 @@
 
 namespace tessera::server {
 
+class Allocations;
+
 /// What the routes tell of. All of it outlives the server.
 struct Told {
   const Latest<Published>& fleet;
@@ -37,6 +39,7 @@ struct Told {
   Events& events;
   Proxy& proxy;
   WantedLayouts& layouts;
+  Allocations& allocations;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
   const SharedCache* cache = nullptr;            ///< null: servers share none

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -15,9 +16,11 @@
 #include "base/files.h"
 #include "base/heap.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
 #include "server/access/node_tokens.h"
+#include "server/allocations.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
@@ -230,6 +233,22 @@ KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::Clust
   return out;
 }
 
+Result<AllocationOptions> allocation_options(const Settings& settings, bool leads) {
+  AllocationOptions out;
+  out.leads = leads;
+  out.may_cut = settings.mig_enabled;
+  out.cleanup = settings.mig_auto_cleanup;
+  out.cleanup_after = settings.mig_cleanup_after;
+  out.gone_after = 2 * settings.collection_interval;
+  for (const auto& [model, rate] : settings.default_rates) {
+    const auto amount = parse_double(rate);
+    if (!amount || *amount < 0)
+      return fail(Code::Invalid, "gpu.management.cost.default-rates: {}: '{}' is no amount of money", model, rate);
+    out.prices[model] = static_cast<std::int64_t>(std::llround(*amount * 1e6));
+  }
+  return out;
+}
+
 struct Place {
   std::string address;  ///< where to serve, then where it was served
   bool served = false;
@@ -315,6 +334,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   WantedLayouts layouts(
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
       TRY(store::last_layout_generation(database)));
+  const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
+                                                 TRY(allocation_options(settings, leads))));
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
@@ -331,6 +352,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   events,
                   proxy,
                   layouts,
+                  *allocations,
                   std::make_shared<Answers>(cache.get()),
                   std::make_shared<RouteCounts>(),
                   cache.get(),

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <map>
 
+#include "fleet/allocation/sightings.h"
 #include "fleet/inventory/catalogue.h"
 #include "metrics/own.h"
 #include "server/catalog.h"
@@ -49,19 +50,21 @@ std::string device_labels(const fleet::Node& node, const fleet::Device& device) 
   return label_text({{"cluster", node.cluster}, {"device_id", id}});
 }
 
-void add_allocation_ratios(Page& page, const fleet::View& view) {
+void add_allocation_ratios(Page& page, const fleet::View& view, const fleet::AllocationBook& allocations) {
   struct Instances {
     std::uint64_t all = 0, had = 0;
   };
   std::map<std::string, Instances> by_profile;
-  each_device(view, [&](const fleet::Node&, const fleet::Device& device) {
+  each_device(view, [&](const fleet::Node& node, const fleet::Device& device) {
     if (device.instances.empty()) return;
     for (const fleet::DevicePart& part : fleet::parts_of(device)) {
       if (part.instance->facts->profile.empty()) continue;
       Instances& of = by_profile[part.instance->facts->profile];
       ++of.all;
       const auto use = fleet::use_of(device, part).use;
-      if (use == fleet::Use::Active || use == fleet::Use::Idle) ++of.had;
+      const auto place = fleet::place_of(node, device, part.part);
+      const bool promised = place && allocations.owner_of(node.cluster, *place);
+      if (use == fleet::Use::Active || use == fleet::Use::Idle || promised) ++of.had;
     }
   });
   page.family(catalog::kMigAllocationRatio.metric);
@@ -148,7 +151,7 @@ void add_edges(Page& page, const SelfSeen& seen) {
 
 }  // namespace
 
-void add_fleet_metrics(Page& page, const fleet::View& view) {
+void add_fleet_metrics(Page& page, const fleet::View& view, const fleet::AllocationBook& allocations) {
   page.family(catalog::kGpuUtilization.metric);
   each_device(view, [&](const fleet::Node& node, const fleet::Device& device) {
     fleet::UtilizationSum sum;
@@ -163,7 +166,7 @@ void add_fleet_metrics(Page& page, const fleet::View& view) {
     if (const auto celsius = device.readings[gpu::Reading::TemperatureCelsius])
       page.add(page.labels(device_labels(node, device)), *celsius);
   });
-  add_allocation_ratios(page, view);
+  add_allocation_ratios(page, view, allocations);
 }
 
 void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists) {

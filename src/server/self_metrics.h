@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/footprint.h"
+#include "fleet/allocation/book.h"
 #include "http/server.h"
 #include "journal/journal.h"
 #include "metrics/page.h"
@@ -33,7 +34,7 @@ struct SelfSeen {
   std::optional<SharedCacheStats> cache;     ///< absent: none is used
 };
 
-void add_fleet_metrics(metrics::Page& page, const fleet::View& view);
+void add_fleet_metrics(metrics::Page& page, const fleet::View& view, const fleet::AllocationBook& allocations);
 void add_cluster_metrics(metrics::Page& page, const std::vector<ClusterListStats>& lists);
 void add_self_metrics(metrics::Page& page, const Published& published, const SelfSeen& seen);
 

@@ -20,6 +20,7 @@ struct Settings {
   std::vector<std::string> supported_models;  ///< model keys; empty: all. The others are marked, not hidden
   bool mig_enabled = true;
   bool mig_auto_cleanup = false;
+  Milliseconds mig_cleanup_after{5 * 60'000};
   Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
   std::int64_t retention_days = 30;
   std::int64_t batch_size = 500;

@@ -76,9 +76,9 @@ TEST(Settings, WarnOfModelsThatNobodyKnows) {
 }
 
 TEST(Settings, TellWhatHasNoEffect) {
-  const auto settings = parse_settings("gpu.management.mig.auto-cleanup: true\n", "s.yaml", none());
+  const auto settings = parse_settings("gpu.management.cost.enabled: true\n", "s.yaml", none());
   ASSERT_TRUE(settings);
-  EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("gpu.management.mig.auto-cleanup has no effect")));
+  EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("gpu.management.cost.enabled has no effect")));
 }
 
 TEST(Settings, TellGroupsWhatTheyMay) {

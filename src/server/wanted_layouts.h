@@ -44,6 +44,10 @@ class WantedLayouts {
   WantedLayouts(const WantedLayouts&) = delete;
   WantedLayouts& operator=(const WantedLayouts&) = delete;
 
+  /// Who changes what is wanted holds this from before it is in the database until it is told here, so that both change
+  /// in one order.
+  std::mutex& changing() { return changing_; }
+
   /// It is in the database: from now on it is told to its node, unless a newer one is already.
   void want(store::WantedLayout layout);
   /// Nothing is wanted of the device any longer.
@@ -73,6 +77,7 @@ class WantedLayouts {
   void answer(const Key& node);
   void answer_late(const std::stop_token& stop);
 
+  std::mutex changing_;
   const std::int64_t epoch_;
   mutable std::mutex mutex_;
   std::map<Key, store::WantedLayout> wanted_;  // guarded by mutex_

@@ -20,8 +20,9 @@ enum class ChangeKind : std::uint8_t {
   SessionEnded,
   AllocationStarted,  ///< a container holds it
   AllocationEnded,
+  AllocationState,  ///< one that was asked for is in another state: waiting, promised, bound, over
 };
-inline constexpr std::size_t kChangeKinds = 8;
+inline constexpr std::size_t kChangeKinds = 9;
 std::string_view change_name(ChangeKind kind);  ///< "device.appeared"
 
 struct Change {
@@ -32,7 +33,7 @@ struct Change {
   std::string device_id;
   std::string uuid;
   std::string model;                   ///< the driver's name
-  std::string from, to;                ///< presence, health; layouts as "2g.20gb@0,1g.10gb@2"
+  std::string from, to;                ///< presence, health, state; layouts as "2g.20gb@0,1g.10gb@2"
   std::optional<Part> part{};          ///< of a session or an allocation
   std::string profile;                 ///< of the part
   std::optional<Workload> workload{};  ///< whose session or allocation

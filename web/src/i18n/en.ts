@@ -443,4 +443,5 @@ export const en = {
   'event.session.ended': 'session ended',
   'event.allocation.started': 'GPU taken',
   'event.allocation.ended': 'GPU given back',
+  'event.allocation.state': 'allocation changed state',
 } as const;

@@ -444,4 +444,5 @@ export const ko: Words = {
   'event.session.ended': '세션 종료',
   'event.allocation.started': 'GPU 점유 시작',
   'event.allocation.ended': 'GPU 반납',
+  'event.allocation.state': '할당 상태 변경',
 };

@@ -1,0 +1,205 @@
+#include "server/allocation_choice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fleet/allocation/sightings.h"
+#include "fleet/decision/text.h"
+#include "gpu/geometry.h"
+
+namespace tessera::server {
+namespace {
+namespace decision = fleet::decision;
+
+/// What of a device's profiles is called so; null where none is.
+const gpu::Profile* profile_named(std::span<const gpu::Profile> profiles, std::string_view name) {
+  const auto found = std::ranges::find(profiles, name, &gpu::Profile::name);
+  return found == profiles.end() ? nullptr : &*found;
+}
+
+std::vector<decision::Promise> promises_of(const Ground& ground) {
+  std::vector<decision::Promise> out;
+  for (const auto& [id, one] : ground.book.all()) {
+    if (fleet::is_over(one.state)) continue;
+    for (const fleet::PromisedPart& part : one.parts) {
+      const fleet::Device* device = fleet::find_device(ground.view, one.cluster, part.node, part.device_uuid);
+      if (!device) continue;
+      decision::Promise promise{.device_uuid = part.device_uuid, .holder = fmt::format("{}/{}", one.space, one.pod)};
+      if (!part.profile.empty() && device->facts->profiles) {
+        const gpu::Profile* profile = profile_named(*device->facts->profiles, part.profile);
+        if (!profile) continue;
+        promise.placed = gpu::Placed{profile->id, part.placement};
+      }
+      out.push_back(std::move(promise));
+    }
+  }
+  return out;
+}
+
+/// An idle instance that a promise is in the way of is going.
+void leave_out_what_goes(decision::Candidate& candidate) {
+  const std::vector<decision::Piece> all = candidate.pieces;
+  std::erase_if(candidate.pieces, [&](const decision::Piece& one) {
+    return one.stands && one.held_by.empty() && std::ranges::any_of(all, [&](const decision::Piece& other) {
+             return !other.stands && gpu::overlap(one.placed.placement, other.placed.placement);
+           });
+  });
+}
+
+/// Somebody's wish is under way where what it wants does not stand and is not promised.
+bool is_being_cut(const decision::Candidate& candidate, const store::WantedLayout& wanted) {
+  return std::ranges::any_of(wanted.instances, [&](const store::WantedInstance& one) {
+    const gpu::Profile* profile = profile_named(candidate.offered(), one.profile);
+    return profile && std::ranges::none_of(candidate.pieces, [&](const decision::Piece& piece) {
+             return piece.placed == gpu::Placed{profile->id, one.placement};
+           });
+  });
+}
+
+/// Without leave to cut, what stands is all that there is.
+void keep_as_it_is_cut(decision::Candidate& candidate) {
+  std::vector<gpu::Profile> profiles(candidate.offered().begin(), candidate.offered().end());
+  for (gpu::Profile& profile : profiles)
+    std::erase_if(profile.placements, [&](const gpu::Placement& place) {
+      return std::ranges::none_of(candidate.pieces, [&](const decision::Piece& piece) {
+        return piece.placed == gpu::Placed{profile.id, place};
+      });
+    });
+  if (candidate.profiles) candidate.profiles = std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles));
+}
+
+std::vector<store::WantedInstance> named(std::span<const gpu::Profile> profiles, const gpu::Layout& layout) {
+  std::vector<store::WantedInstance> out;
+  for (const gpu::Placed& one : layout)
+    out.push_back({std::ranges::find(profiles, one.profile, &gpu::Profile::id)->name, one.placement});
+  return out;
+}
+
+void add(std::vector<store::WantedInstance>& into, const std::vector<store::WantedInstance>& more) {
+  for (const store::WantedInstance& one : more)
+    if (std::ranges::find(into, one) == into.end()) into.push_back(one);
+}
+
+/// A wish for `instances`, planned from what stands now and from what an earlier wish has made or was to take away.
+std::optional<store::WantedLayout> wish(const Ground& ground, const std::string& cluster, const std::string& node,
+                                        const fleet::Device& device, std::vector<store::WantedInstance> instances,
+                                        const std::string& by) {
+  const auto standing = fleet::standing_of(device);
+  if (!standing || !device.facts->profiles) return std::nullopt;
+  gpu::Layout from;
+  for (const fleet::Standing& one : *standing) from.push_back(one.placed);
+  store::WantedLayout out{cluster, device.facts->uuid,   node,
+                          0,       std::move(instances), named(*device.facts->profiles, from),
+                          by,      ground.view.time};
+  if (const auto before = ground.wanted(cluster, out.device_uuid)) {
+    add(out.planned_from, before->instances);
+    add(out.planned_from, before->planned_from);
+  }
+  return out;
+}
+
+}  // namespace
+
+decision::Supply supply_of(const Ground& ground) {
+  const std::vector<decision::Promise> promises = promises_of(ground);
+  decision::Supply out = decision::candidates_of(ground.view, promises);
+  for (decision::Candidate& one : out.candidates) {
+    if (const auto price = ground.prices.find(one.model); price != ground.prices.end())
+      one.price_micros = price->second;
+    if (const auto wanted = ground.wanted(one.cluster, one.uuid);
+        wanted && one.unfit.empty() && is_being_cut(one, *wanted))
+      one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
+    if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
+    if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
+    leave_out_what_goes(one);
+    if (!ground.may_cut) keep_as_it_is_cut(one);
+  }
+  return out;
+}
+
+decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish) {
+  const auto policy = decision::make_policy("default", {});
+  if (!wish.cluster && wish.node.empty()) return decision::decide(supply, wish.need, **policy);
+  decision::Supply some{supply.as_of, {}};
+  for (const decision::Candidate& one : supply.candidates)
+    if ((!wish.cluster || *wish.cluster == one.cluster) && (wish.node.empty() || wish.node == one.node))
+      some.candidates.push_back(one);
+  return decision::decide(some, wish.need, **policy);
+}
+
+std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::Decision& decision) {
+  std::vector<fleet::PromisedPart> out;
+  for (const decision::Grant& one : decision.grants) {
+    fleet::PromisedPart part{one.node, one.device_uuid, one.profile, {}, one.kind == decision::Kind::Placement};
+    if (one.placed)
+      part.placement = one.placed->placement;
+    else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid))
+      part.placement = fleet::whole_of(*device);
+    out.push_back(std::move(part));
+  }
+  return out;
+}
+
+std::vector<store::WantedLayout> layouts_for(const Ground& ground, const decision::Decision& decision,
+                                             const std::string& by) {
+  std::vector<store::WantedLayout> out;
+  for (const decision::Grant& one : decision.grants) {
+    const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid);
+    if (!device || !one.placed || !device->facts->profiles) continue;
+    const auto before = ground.wanted(one.cluster, one.device_uuid);
+    const store::WantedInstance own{one.profile, one.placed->placement};
+    std::vector<store::WantedInstance> instances;
+    if (one.kind == decision::Kind::Placement && one.partition) {
+      instances = named(*device->facts->profiles, one.partition->layout);
+    } else if (before && std::ranges::find(before->instances, own) == before->instances.end()) {
+      // It stands, but an earlier wish is that it goes.
+      instances = before->instances;
+      std::erase_if(instances, [&](const auto& i) { return gpu::overlap(i.placement, own.placement); });
+      instances.push_back(own);
+    } else {
+      continue;
+    }
+    if (auto made = wish(ground, one.cluster, one.node, *device, std::move(instances), by))
+      out.push_back(*std::move(made));
+  }
+  return out;
+}
+
+std::optional<store::WantedLayout> layout_without(const Ground& ground, const std::string& cluster,
+                                                  const std::string& node, const fleet::Device& device,
+                                                  const std::vector<store::WantedInstance>& gone,
+                                                  const std::string& by) {
+  const auto standing = fleet::standing_of(device);
+  if (!standing || !device.facts->profiles) return std::nullopt;
+  gpu::Layout from;
+  for (const fleet::Standing& one : *standing) from.push_back(one.placed);
+  std::vector<store::WantedInstance> instances = named(*device.facts->profiles, from);
+  // What is promised and does not stand yet is wanted, whoever else is about to go.
+  for (const auto& taken : ground.book.taken(cluster, device.facts->uuid))
+    if (!taken.part->profile.empty()) add(instances, {{taken.part->profile, taken.part->placement}});
+  std::erase_if(instances, [&](const auto& one) { return std::ranges::find(gone, one) != gone.end(); });
+  std::ranges::sort(instances, {}, &store::WantedInstance::placement);
+  const auto before = ground.wanted(cluster, device.facts->uuid);
+  if (before ? before->instances == instances : instances == named(*device.facts->profiles, from)) return std::nullopt;
+  return wish(ground, cluster, node, device, std::move(instances), by);
+}
+
+std::string near_miss(const decision::Supply& supply, const decision::Need& need) {
+  if (!need.memory_mib) return {};
+  const gpu::Profile* best = nullptr;
+  for (const decision::Candidate& candidate : supply.candidates)
+    for (const gpu::Profile& one : candidate.offered()) {
+      const std::uint64_t mib = one.memory_bytes >> 20U;
+      if (mib < *need.memory_mib && mib * 20 >= *need.memory_mib * 19 &&
+          (!best || one.memory_bytes > best->memory_bytes))
+        best = &one;
+    }
+  if (!best) return {};
+  return fmt::format("{} MiB are asked for, and {} has {} MiB: with that it would fit a smaller instance",
+                     decision::number_text(*need.memory_mib), best->name,
+                     decision::number_text(best->memory_bytes >> 20U));
+}
+
+}  // namespace tessera::server

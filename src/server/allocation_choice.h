@@ -1,0 +1,51 @@
+#pragma once
+// From what a pod asks to what it gets: the engine's verdict on the fleet as it is and as it is promised, and what that
+// verdict means in promises and in layouts to be wanted. Without a clock and without I/O.
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleet/allocation/book.h"
+#include "fleet/decision/decide.h"
+#include "fleet/inventory/fleet.h"
+#include "server/allocation_wish.h"
+#include "store/wanted_layouts.h"
+
+namespace tessera::server {
+
+/// What is known when something is decided.
+struct Ground {
+  const fleet::View& view;
+  const fleet::AllocationBook& book;
+  /// What is wanted of a device, by cluster and UUID.
+  std::function<std::optional<store::WantedLayout>(const std::string&, const std::string&)> wanted;
+  std::map<std::string, std::int64_t> prices{};  ///< of a whole device per hour in micro-units, by model key
+  bool may_cut = true;                           ///< whether layouts may be wanted
+  /// Why nothing is promised on a device for a while, by cluster and UUID; empty: something may be.
+  std::function<std::string(const std::string&, const std::string&)> avoided{};
+};
+
+/// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.
+fleet::decision::Supply supply_of(const Ground& ground);
+/// Of a wish: in its cluster and on its node alone.
+fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish);
+
+/// What a decision promises.
+std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const fleet::decision::Decision& decision);
+/// What is to be wanted of devices for it, without their generations; empty where all of it stands already.
+std::vector<store::WantedLayout> layouts_for(const Ground& ground, const fleet::decision::Decision& decision,
+                                             const std::string& by);
+
+/// What stands and what is promised, without `gone`. Absent where that is wanted already, or is there without a wish.
+std::optional<store::WantedLayout> layout_without(const Ground& ground, const std::string& cluster,
+                                                  const std::string& node, const fleet::Device& device,
+                                                  const std::vector<store::WantedInstance>& gone,
+                                                  const std::string& by);
+
+/// "20Gi is 20,480 MiB; 2g.20gb has 19,968 MiB …": a profile that the need misses by less than a twentieth; empty:
+/// none.
+std::string near_miss(const fleet::decision::Supply& supply, const fleet::decision::Need& need);
+
+}  // namespace tessera::server

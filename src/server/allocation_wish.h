@@ -1,0 +1,39 @@
+#pragma once
+// The body of POST /gpu/allocations, read and checked.
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/duration.h"
+#include "base/result.h"
+#include "fleet/decision/need.h"
+
+namespace tessera::server {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr Milliseconds kAllocationLease{10 * 60'000};
+
+struct AllocationWish {
+  std::optional<std::string> cluster{};  ///< absent: the only one that there is
+  std::string space;                     ///< namespace
+  std::string pod;
+  fleet::decision::Need need;
+  std::string node{};  ///< only on this one; empty: any
+  std::string team{};
+  bool waits = false;
+  bool dry_run = false;
+  Milliseconds lease = kAllocationLease;
+  std::string assumed{};  ///< how a model's memory was reckoned; empty: none was named
+  std::string asked{};    ///< the members as they were given, in a fixed order, without dryRun: JSON
+};
+
+/// Invalid with the member that is wrong and what is expected.
+Result<AllocationWish> parse_allocation_wish(std::string_view body);
+
+/// MiB, rounded up, of "20G" (decimal), "20Gi" (binary), "512Mi", "20000M", "1T", "1Ti".
+Result<std::uint64_t> parse_memory(std::string_view text);
+
+}  // namespace tessera::server

@@ -1,0 +1,94 @@
+#include "server/allocation_wish.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tessera::server {
+namespace {
+using fleet::decision::MigUse;
+using fleet::decision::WorkloadType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string with(const std::string& more) {
+  return R"({"namespace":"ml","podName":"p-0")" + (more.empty() ? "" : "," + more) + "}";
+}
+
+TEST(AllocationWish, MemoryIsExact) {
+  const std::pair<const char*, std::uint64_t> rows[] = {
+      {R"("requiredMemoryGb":20)", 19'074},  // decimal: it fits 2g.20gb, which has 19,968 MiB
+      {R"("requiredMemoryGb":0.5)", 477},    // rounded up
+      {R"("requiredMemory":"20G")", 19'074},   {R"("requiredMemory":"20Gi")", 20'480},  // binary: it does not
+      {R"("requiredMemory":"512Mi")", 512},    {R"("requiredMemory":"1.5Gi")", 1'536},
+      {R"("requiredMemoryMib":19968)", 19'968}};
+  for (const auto& [member, mib] : rows) {
+    const auto wish = parse_allocation_wish(with(member));
+    ASSERT_TRUE(wish) << member << ": " << wish.error().what;
+    EXPECT_EQ(wish->need.memory_mib, mib) << member;
+  }
+  EXPECT_FALSE(parse_allocation_wish(with(""))->need.memory_mib) << "a whole device";
+}
+
+TEST(AllocationWish, ReadsAllOfIt) {
+  const auto wish = parse_allocation_wish(
+      with(R"("cluster":"c","workloadType":"Training","useMig":false,"requiredMemoryGb":40,"devices":2,
+              "models":["H100_80GB"],"nodeName":"w-1","team":"vision","priority":-5,"maxPricePerHour":"2.50",
+              "leaseSeconds":60,"wait":true,"dryRun":true)"));
+  ASSERT_TRUE(wish) << wish.error().what;
+  EXPECT_EQ(wish->cluster, "c");
+  EXPECT_EQ(wish->need.type, WorkloadType::Training);
+  EXPECT_EQ(wish->need.mig, MigUse::Never);
+  EXPECT_EQ(wish->need.devices, 2U);
+  EXPECT_THAT(wish->need.models, ElementsAre("H100_80GB"));
+  EXPECT_EQ(wish->need.owner, "ml/p-0");
+  EXPECT_EQ(wish->need.priority, -5);
+  EXPECT_EQ(wish->need.most_price_micros, 2'500'000);
+  EXPECT_EQ(wish->node, "w-1");
+  EXPECT_EQ(wish->team, "vision");
+  EXPECT_EQ(wish->lease, Milliseconds(60'000));
+  EXPECT_TRUE(wish->waits && wish->dry_run);
+  const auto again = parse_allocation_wish(wish->asked);
+  ASSERT_TRUE(again) << "what is kept is read again";
+  EXPECT_EQ(again->asked, wish->asked);
+  EXPECT_EQ(again->need, wish->need);
+  EXPECT_FALSE(again->dry_run);
+}
+
+TEST(AllocationWish, AModelIsSized) {
+  const auto wish = parse_allocation_wish(with(R"("model":"meta-llama/Llama-3.1-8B-Instruct","maxModelLen":8192)"));
+  ASSERT_TRUE(wish) << wish.error().what;
+  EXPECT_GT(wish->need.memory_mib, 19'000U);
+  EXPECT_THAT(wish->assumed, HasSubstr("MiB of weights"));
+}
+
+TEST(AllocationWish, SaysWhatIsWrong) {
+  const std::pair<std::string, const char*> rows[] = {
+      {"[]", "no JSON object"},
+      {R"({"podName":"p"})", "namespace: it is missing"},
+      {R"({"namespace":"ml"})", "podName: it is missing"},
+      {R"({"namespace":"ml","podName":"a/b"})", "podName"},
+      {with(R"("requiredMemoryGB":20)"), "requiredMemoryGB: there is no such member"},
+      {with(R"("requiredMemoryGb":"20")"), "a number of GB"},
+      {with(R"("requiredMemoryGb":-1)"), "more than nothing"},
+      {with(R"("requiredMemoryGb":1e300)"), "at most"},
+      {with(R"("requiredMemory":"20")"), "a number with its unit"},
+      {with(R"("requiredMemory":"nanGi")"), "a number with its unit"},
+      {with(R"("requiredMemoryGb":20,"requiredMemoryMib":20)"), "give one of them"},
+      {with(R"("workloadType":"inference")"), "Training, Inference, Batch or Interactive"},
+      {with(R"("useMig":"yes")"), "true or false"},
+      {with(R"("devices":0)"), "a whole number from 1"},
+      {with(R"("devices":2,"useMig":true)"), "NVLink"},
+      {with(R"("model":"qwen3-8b","devices":2,"useMig":true)"), "tensor parallelism"},
+      {with(R"("model":"nobody/knows")"), "is not known here"},
+      {with(R"("maxModelLen":100)"), "belong to a model"},
+      {with(R"("leaseSeconds":0)"), "leaseSeconds"},
+      {with(R"("maxPricePerHour":"free")"), "an amount of money"}};
+  for (const auto& [body, what] : rows) {
+    const auto wish = parse_allocation_wish(body);
+    ASSERT_FALSE(wish) << body;
+    EXPECT_THAT(wish.error().what, HasSubstr(what)) << body;
+  }
+}
+
+}  // namespace
+}  // namespace tessera::server

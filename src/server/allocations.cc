@@ -1,0 +1,340 @@
+#include "server/allocations.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <utility>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "server/access/viewer.h"
+#include "server/allocations_json.h"
+#include "server/api_json.h"
+#include "server/json_body.h"
+#include "server/resource.h"
+#include "store/allocations.h"
+
+namespace tessera::server {
+namespace {
+namespace decision = fleet::decision;
+using fleet::AllocationState;
+using Outcome = std::variant<Changed, Problem>;
+
+/// What could not be cut is not tried again at once.
+constexpr Milliseconds kAvoided{10 * 60'000};
+
+std::string new_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, EpochMs time) {
+  fleet::PodAllocation out;
+  out.id = new_id();
+  out.cluster = *wish.cluster;
+  out.space = wish.space;
+  out.pod = wish.pod;
+  out.request = wish.asked;
+  out.team = wish.team;
+  out.priority = wish.need.priority;
+  out.waits = wish.waits;
+  out.lease = wish.lease;
+  out.asked_by = out.who = who;
+  out.asked_at = out.since = time;
+  return out;
+}
+
+/// What a decision is explained by, with what its need was reckoned from.
+Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish) {
+  decided["requiredMib"] = wish.need.memory_mib ? Json(*wish.need.memory_mib) : Json(nullptr);
+  decided["hint"] = text_or_null(near_miss(supply, wish.need));
+  decided["assumed"] = text_or_null(wish.assumed);
+  return decided;
+}
+
+http::Response refused(const http::Request& request, const decision::Refusal& refusal, const Json& shown) {
+  http::Response out = reply({409, "no-room", refusal.sentence}, request);
+  Json body = Json::parse(out.body);
+  body["refusal"] = shown;
+  out.body = json_text(body);
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Allocations>> Allocations::open(const Latest<Published>& fleet, Changes& changes,
+                                                       WantedLayouts& layouts, Events& events,
+                                                       std::function<bool()> started, AllocationOptions options) {
+  const auto known = TRY(changes.read([](store::Database& database) { return store::allocations(database); }));
+  auto book = fleet::AllocationBook::of(known);
+  if (!book)
+    return fail(Code::Internal, "the allocations in the database contradict each other: {}", book.error().what);
+  return std::unique_ptr<Allocations>(
+      new Allocations(fleet, changes, layouts, events, std::move(started), std::move(options), *std::move(book)));
+}
+
+Allocations::Allocations(const Latest<Published>& fleet, Changes& changes, WantedLayouts& layouts, Events& events,
+                         std::function<bool()> started, AllocationOptions options, fleet::AllocationBook book)
+    : fleet_(fleet),
+      changes_(changes),
+      layouts_(layouts),
+      events_(events),
+      started_(std::move(started)),
+      options_(std::move(options)),
+      changing_(layouts.changing()),
+      review_(options_.gone_after) {
+  book_.publish(std::move(book));
+  if (options_.leads && options_.look_every > Milliseconds(0))
+    thread_ =
+        std::jthread([this](const std::stop_token& stop) { every(options_.look_every, stop, [this] { look(); }); });
+}
+
+Allocations::~Allocations() { thread_ = {}; }
+
+std::shared_ptr<const fleet::AllocationBook> Allocations::book() const {
+  if (options_.leads) return book_.get();
+  const auto known = changes_.read([](store::Database& database) { return store::allocations(database); });
+  auto book = known ? fleet::AllocationBook::of(*known) : Result<fleet::AllocationBook>(known.error());
+  return book ? std::make_shared<const fleet::AllocationBook>(*std::move(book)) : book_.get();
+}
+
+Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook& book) const {
+  return {view,
+          book,
+          [this](const std::string& cluster, const std::string& uuid) { return layouts_.of(cluster, uuid); },
+          options_.prices,
+          options_.may_cut,
+          [this, time = view.time](const std::string& cluster, const std::string& uuid) -> std::string {
+            const auto found = avoided_.find({cluster, uuid});
+            return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
+          }};
+}
+
+std::variant<Allocations::Turns, decision::Refusal> Allocations::settle(const Ground& ground,
+                                                                        const AllocationWish& wish,
+                                                                        const fleet::PodAllocation& one,
+                                                                        const std::string& who) const {
+  const decision::Supply supply = supply_of(ground);
+  const decision::Verdict verdict = server::decide(supply, wish);
+  if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) return *refusal;
+  const auto& decided = std::get<decision::Decision>(verdict);
+  auto next =
+      fleet::promised(one, parts_of(ground, decided), json_text(explained(decision_json(decided), supply, wish)),
+                      {decided.reason.sentence, who, ground.view.time});
+  if (!next) return decision::Refusal{next.error().what, {}, {}};
+  const bool all_stand = std::ranges::all_of(next->parts, [&](const fleet::PromisedPart& part) {
+    const fleet::Device* device = fleet::find_device(ground.view, one.cluster, part.node, part.device_uuid);
+    return device && fleet::stands(*device, part);
+  });
+  Turns out{{*std::move(next)}, layouts_for(ground, decided, who)};
+  if (all_stand)
+    if (auto ready = fleet::ready(out.turned.front(), ground.view.time)) out.turned.front() = *std::move(ready);
+  return out;
+}
+
+Result<void> Allocations::keep(store::Database& database, Turns& turns) {
+  for (const fleet::PodAllocation& one : turns.turned) TRY(store::put_allocation(database, one));
+  for (store::WantedLayout& one : turns.layouts) one.generation = TRY(store::want_layout(database, one));
+  return {};
+}
+
+void Allocations::take(const Turns& turns, EpochMs time) {
+  fleet::AllocationBook next = *book_.get();
+  for (const fleet::PodAllocation& one : turns.turned) {
+    const fleet::PodAllocation* known = next.find(one.id);
+    const std::optional<fleet::PodAllocation> before = known ? std::optional(*known) : std::nullopt;
+    if (const auto put = next.put(one); !put)
+      log::error("an allocation that is in the database contradicts another one", {{"why", put.error().what}});
+    else
+      tell(before ? &*before : nullptr, one, time);
+  }
+  book_.publish(std::move(next));
+  for (const store::WantedLayout& one : turns.layouts) layouts_.want(one);
+}
+
+void Allocations::tell(const fleet::PodAllocation* before, const fleet::PodAllocation& after, EpochMs time) {
+  if (before && before->state == after.state) return;
+  fleet::Change change;
+  change.kind = fleet::ChangeKind::AllocationState;
+  change.time = time;
+  change.cluster = after.cluster;
+  change.from = before ? fleet::allocation_state_name(before->state) : "";
+  change.to = fleet::allocation_state_name(after.state);
+  change.workload = fleet::Workload{after.space, after.pod, "", after.pod_uid};
+  change.spaces = {after.space};
+  if (!after.parts.empty()) {
+    const fleet::PromisedPart& part = after.parts.front();
+    change.node = part.node;
+    change.uuid = part.device_uuid;
+    change.profile = part.profile;
+    const auto known = fleet_.get();
+    if (const fleet::Device* device =
+            known ? fleet::find_device(*known->view, after.cluster, part.node, part.device_uuid) : nullptr) {
+      change.device_id = fleet::device_id(part.node, device->facts->index);
+      change.model = device->facts->name;
+    }
+  }
+  events_.publish({std::move(change)});
+}
+
+void Allocations::read_again() {
+  const auto known = changes_.read([](store::Database& database) { return store::allocations(database); });
+  const auto wanted = changes_.read([](store::Database& database) { return store::wanted_layouts(database); });
+  auto book = known ? fleet::AllocationBook::of(*known) : Result<fleet::AllocationBook>(known.error());
+  if (!book || !wanted) return;  // as long as the database is away nothing is promised either
+  book_.publish(*std::move(book));
+  for (const store::WantedLayout& one : *wanted)
+    if (const auto told = layouts_.of(one.cluster, one.device_uuid); !told || told->generation < one.generation)
+      layouts_.want(one);
+}
+
+http::Response Allocations::preview(const http::Request& request, const AllocationWish& wish) const {
+  const auto known = fleet_.get();
+  const std::lock_guard lock(changing_);
+  const auto book = book_.get();
+  const decision::Supply supply = supply_of(ground(*known->view, *book));
+  const decision::Verdict verdict = server::decide(supply, wish);
+  if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
+    return refused(request, *refusal, explained(refusal_json(*refusal), supply, wish));
+  return json_reply(
+      request,
+      {{"dryRun", true}, {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), supply, wish)}});
+}
+
+http::Response Allocations::ask(const http::Request& request, const AllocationWish& wish) {
+  const auto known = fleet_.get();
+  if (!known || !started_()) return starting(request);
+  if (wish.dry_run) return preview(request, wish);
+  const std::string object = fmt::format("pod:{}/{}", wish.space, wish.pod);
+  const std::string who = viewer_of(request).actor;
+  const std::lock_guard lock(changing_);
+  std::optional<Turns> turns;
+  std::optional<http::Response> no_room;
+  http::Response out =
+      changes_.make(request, "allocation.ask", object, [&](store::Database& database) -> Result<Outcome> {
+        const auto book = book_.get();
+        if (const auto* own = book->of_pod(*wish.cluster, wish.space, wish.pod)) {
+          if (own->request != wish.asked)
+            return Outcome(Problem{409, "already-allocated",
+                                   fmt::format("pod {}/{} has allocation {}, which was asked for otherwise: release it "
+                                               "first (DELETE), or ask the same",
+                                               wish.space, wish.pod, own->id)});
+          return Outcome(Changed{200, "allocation:" + own->id, "{}", request.path + "/" + own->id,
+                                 json_text(allocation_json(*own, *known->view))});
+        }
+        const Ground on = ground(*known->view, *book);
+        const fleet::PodAllocation one = asked(wish, who, known->view->time);
+        auto settled = settle(on, wish, one, who);
+        int status = 201;
+        if (const auto* refusal = std::get_if<decision::Refusal>(&settled)) {
+          const Json shown = explained(refusal_json(*refusal), supply_of(on), wish);
+          if (!wish.waits) {
+            no_room = refused(request, *refusal, shown);
+            return Outcome(Problem{409, "no-room", refusal->sentence});
+          }
+          status = 202;
+          settled =
+              Turns{{TRY(fleet::still_waiting(one, json_text(shown), {refusal->sentence, who, known->view->time}))}};
+        }
+        turns = std::get<Turns>(std::move(settled));
+        TRY(keep(database, *turns));
+        const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));
+        return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});
+      });
+  if (out.status == 409 && no_room) return *std::move(no_room);
+  if (turns && out.status < 300)
+    take(*turns, known->view->time);
+  else if (turns)
+    read_again();
+  return out;
+}
+
+std::optional<std::string> Allocations::why_not_cut(const std::string& cluster, const std::string& uuid, EpochMs time) {
+  const auto wanted = layouts_.of(cluster, uuid);
+  if (!wanted) return "nobody wants that layout any longer";
+  const auto report = layouts_.report_of(cluster, uuid);
+  if (!report || report->generation < wanted->generation) return std::nullopt;
+  constexpr std::string_view kNever[] = {"failed", "hands-off", "dry-run"};
+  if (std::ranges::find(kNever, report->state) == std::end(kNever)) return std::nullopt;
+  const std::string why =
+      fmt::format("its agent reports {}{}{}", report->state, report->reason.empty() ? "" : ": ", report->reason);
+  avoided_[{cluster, uuid}] = {time + kAvoided.count(), why};
+  return why;
+}
+
+void Allocations::stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who,
+                               Turns& into) const {
+  for (const fleet::PromisedPart& part : of.parts) {
+    const fleet::Device* device = fleet::find_device(after.view, of.cluster, part.node, part.device_uuid);
+    if (!part.made || !device || fleet::stands(*device, part) || !layouts_.of(of.cluster, part.device_uuid)) continue;
+    if (auto less = layout_without(after, of.cluster, part.node, *device, {{part.profile, part.placement}}, who))
+      into.layouts.push_back(*std::move(less));
+  }
+}
+
+http::Response Allocations::release(const http::Request& request, const std::string& id) {
+  const auto known = fleet_.get();
+  if (!known || !started_()) return starting(request);
+  const Viewer& viewer = viewer_of(request);
+  const std::lock_guard lock(changing_);
+  std::optional<Turns> turns;
+  http::Response out = changes_.make(
+      request, "allocation.release", "allocation:" + id, [&](store::Database& database) -> Result<Outcome> {
+        const auto book = book_.get();
+        const fleet::PodAllocation* one = book->find(id);
+        if (!one || !viewer.sees(one->space))
+          return Outcome(Problem{404, "not-found", fmt::format("no allocation has the id '{}'", id)});
+        if (fleet::is_over(one->state)) return Outcome(Changed{204, "allocation:" + id, "{}"});
+        turns = Turns{{TRY(
+            fleet::over(*one, AllocationState::Released, {"it was taken back", viewer.actor, known->view->time}))}};
+        fleet::AllocationBook after = *book;
+        TRY(after.put(turns->turned.front()));
+        stop_cutting(ground(*known->view, after), *one, viewer.actor, *turns);
+        TRY(keep(database, *turns));
+        return Outcome(Changed{204, "allocation:" + id, one->request});
+      });
+  if (turns && out.status < 300)
+    take(*turns, known->view->time);
+  else if (turns)
+    read_again();
+  return out;
+}
+
+http::Response Allocations::drop_instance(const http::Request& request, const fleet::Node& node,
+                                          const fleet::Device& device, const fleet::Part& part) {
+  const auto known = fleet_.get();
+  const std::string id = fleet::device_id(node.name, device.facts->index) + fleet::part_name(part);
+  const std::string object = "instance:" + device.facts->uuid + fleet::part_name(part);
+  const std::string who = viewer_of(request).actor;
+  const std::lock_guard lock(changing_);
+  std::optional<Turns> turns;
+  http::Response out =
+      changes_.make(request, "instance.drop", object, [&](store::Database& database) -> Result<Outcome> {
+        const auto book = book_.get();
+        const auto place = fleet::place_of(node, device, part);
+        const auto standing = fleet::standing_of(device);
+        if (!place || !standing)
+          return Outcome(Problem{409, "layout-unknown", fmt::format("instance {}: nobody tells where it stands", id)});
+        for (const fleet::Standing& one : *standing)
+          if (one.placed.placement == place->placement && !one.held_by.empty())
+            return Outcome(Problem{409, "device-in-use", fmt::format("instance {} is held by {}", id, one.held_by)});
+        if (const auto* owner = book->owner_of(node.cluster, *place))
+          return Outcome(Problem{409, "device-in-use",
+                                 fmt::format("instance {} is promised to {}/{} by allocation {}", id, owner->space,
+                                             owner->pod, owner->id)});
+        auto less = layout_without(ground(*known->view, *book), node.cluster, node.name, device,
+                                   {{place->profile, place->placement}}, who);
+        if (!less) return Outcome(Changed{202, object, "{}"});  // it is going already
+        turns = Turns{{}, {*std::move(less)}};
+        TRY(keep(database, *turns));
+        return Outcome(Changed{202, object, "{}"});
+      });
+  if (turns && out.status < 300)
+    take(*turns, known->view->time);
+  else if (turns)
+    read_again();
+  return out;
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,121 @@
+#pragma once
+// Allocations of devices and MIG instances to pods, between who asks for them, the engine that decides, the database
+// that keeps them and the agents that cut. A decision is made, kept and told in one order, so that no slice is promised
+// twice, whoever asks at the same time; the database holds against it too (store/allocations.h). A thread sees to what
+// pods and time make of them.
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/latest.h"
+#include "fleet/allocation/book.h"
+#include "fleet/allocation/review.h"
+#include "http/server.h"
+#include "server/access/changes.h"
+#include "server/allocation_choice.h"
+#include "server/events.h"
+#include "server/keeper.h"
+#include "server/wanted_layouts.h"
+
+namespace tessera::server {
+
+struct AllocationOptions {
+  bool leads = true;                       ///< false: another server does, and this one only tells
+  bool may_cut = true;                     ///< gpu.management.mig.enabled
+  bool cleanup = false;                    ///< gpu.management.mig.auto-cleanup
+  Milliseconds cleanup_after{5 * 60'000};  ///< an instance has been idle, and its allocation over
+  Milliseconds gone_after = fleet::AllocationReview::kGoneAfter;
+  std::map<std::string, std::int64_t> prices{};  ///< see Ground
+  Milliseconds look_every{500};
+};
+
+/// Thread-safe. What is given outlives it.
+class Allocations {
+ public:
+  /// `started`: whether the fleet is what it was before a restart.
+  static Result<std::unique_ptr<Allocations>> open(const Latest<Published>& fleet, Changes& changes,
+                                                   WantedLayouts& layouts, Events& events,
+                                                   std::function<bool()> started, AllocationOptions options);
+  ~Allocations();
+  Allocations(const Allocations&) = delete;
+  Allocations& operator=(const Allocations&) = delete;
+
+  /// POST and DELETE, whose rights have been looked at.
+  http::Response ask(const http::Request& request, const AllocationWish& wish);
+  http::Response release(const http::Request& request, const std::string& id);
+  /// DELETE of an instance that nobody has.
+  http::Response drop_instance(const http::Request& request, const fleet::Node& node, const fleet::Device& device,
+                               const fleet::Part& part);
+
+  /// As of now; of a server that does not lead, as the database has it.
+  std::shared_ptr<const fleet::AllocationBook> book() const;
+  /// One round of the thread; for tests, too.
+  void look();
+
+ private:
+  Allocations(const Latest<Published>& fleet, Changes& changes, WantedLayouts& layouts, Events& events,
+              std::function<bool()> started, AllocationOptions options, fleet::AllocationBook book);
+
+  /// What is to be kept, then told.
+  struct Turns {
+    std::vector<fleet::PodAllocation> turned{};
+    std::vector<store::WantedLayout> layouts{};
+    bool empty() const { return turned.empty() && layouts.empty(); }
+  };
+  Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
+  /// A promise for `one`, which is as it was asked; or why not.
+  std::variant<Turns, fleet::decision::Refusal> settle(const Ground& ground, const AllocationWish& wish,
+                                                       const fleet::PodAllocation& one, const std::string& who) const;
+  http::Response preview(const http::Request& request, const AllocationWish& wish) const;
+  /// What is no longer to be made for one that is over or waits again.
+  void stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who, Turns& into) const;
+  /// Why its agent will not cut it as it is wanted; it is avoided from then on for a while.
+  std::optional<std::string> why_not_cut(const std::string& cluster, const std::string& uuid, EpochMs time);
+
+  static Result<void> keep(store::Database& database, Turns& turns);
+  void take(const Turns& turns, EpochMs time);
+  void tell(const fleet::PodAllocation* before, const fleet::PodAllocation& after, EpochMs time);
+  /// After a transaction of which nobody knows whether it came to be.
+  void read_again();
+
+  // The thread's rounds.
+  void review(const Published& known);
+  void serve_queue(const Published& known);
+  void clean_up(const Published& known);
+  void drop_old(EpochMs now);
+  /// Keeps and takes them, with a line of the audit log for each new state; false where the database takes nothing.
+  bool keep_and_take(Turns turns, EpochMs time);
+
+  const Latest<Published>& fleet_;
+  Changes& changes_;
+  WantedLayouts& layouts_;
+  Events& events_;
+  const std::function<bool()> started_;
+  const AllocationOptions options_;
+  std::mutex& changing_;                ///< WantedLayouts::changing()
+  Latest<fleet::AllocationBook> book_;  ///< written under changing_
+  struct Avoided {
+    EpochMs until = 0;
+    std::string why;
+  };
+  std::map<std::pair<std::string, std::string>, Avoided> avoided_;  ///< devices, by cluster and UUID; under changing_
+  // Below: the thread's own.
+  std::shared_ptr<const fleet::View> looked_at_;
+  std::shared_ptr<const fleet::AllocationBook> queued_for_;
+  fleet::PodSightings sightings_;
+  fleet::AllocationReview review_;
+  std::map<std::string, EpochMs> told_why_;    ///< when it was last written why one waits, by id
+  std::map<std::string, EpochMs> idle_since_;  ///< instances whose allocation is over, by id and place
+  EpochMs dropped_at_ = 0;
+  bool failing_ = false;  ///< the database: said once
+  std::jthread thread_;   ///< last: it uses all of the above
+};
+
+}  // namespace tessera::server

@@ -1,0 +1,19 @@
+#pragma once
+// Allocations, decisions and refusals in JSON: docs/allocation.md has them.
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "fleet/allocation/allocation.h"
+#include "fleet/decision/decide.h"
+#include "fleet/inventory/fleet.h"
+
+namespace tessera::server {
+
+using Json = nlohmann::ordered_json;
+
+/// As it is now; devices are named by what the view says of them.
+Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
+Json decision_json(const fleet::decision::Decision& decision);
+Json refusal_json(const fleet::decision::Refusal& refusal);
+
+}  // namespace tessera::server

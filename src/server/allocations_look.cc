@@ -1,0 +1,172 @@
+// What the thread of Allocations sees to: pods that come and go, leases, the queue, and what is left over.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "server/allocations.h"
+#include "server/allocations_json.h"
+#include "server/api_json.h"
+#include "store/allocations.h"
+#include "store/audit.h"
+
+namespace tessera::server {
+namespace {
+namespace decision = fleet::decision;
+
+constexpr std::string_view kWho = "tessera-server";
+constexpr Milliseconds kWhyAgain{60'000};
+constexpr Milliseconds kOverKept{std::chrono::hours(7 * 24)};
+constexpr Milliseconds kDropEvery{std::chrono::hours(1)};
+
+Result<void> note(store::Database& database, const fleet::PodAllocation& one, EpochMs time) {
+  store::AuditEntry entry;
+  entry.time = time;
+  entry.actor = kWho;
+  entry.action = fmt::format("allocation.{}", fleet::allocation_state_name(one.state));
+  entry.object = "allocation:" + one.id;
+  entry.result = "done";
+  entry.detail = json_text(Json{{"namespace", one.space}, {"podName", one.pod}, {"reason", one.why}});
+  return store::append_audit(database, entry);
+}
+
+}  // namespace
+
+void Allocations::look() {
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_()) return;
+  const std::lock_guard lock(changing_);
+  if (known->view == looked_at_ && book_.get() == queued_for_) return;
+  review(*known);
+  serve_queue(*known);
+  clean_up(*known);
+  drop_old(known->view->time);
+  looked_at_ = known->view;
+  queued_for_ = book_.get();
+}
+
+bool Allocations::keep_and_take(Turns turns, EpochMs time) {
+  const auto book = book_.get();
+  const auto done = changes_.read([&](store::Database& database) {
+    return database.atomically([&]() -> Result<void> {
+      TRY(keep(database, turns));
+      for (const fleet::PodAllocation& one : turns.turned)
+        if (const auto* before = book->find(one.id); !before || before->state != one.state)
+          TRY(note(database, one, time));
+      return {};
+    });
+  });
+  if (done) {
+    take(turns, time);
+  } else {
+    if (!failing_)
+      log::error("what became of allocations is not kept; it is tried again", {{"why", done.error().what}});
+    read_again();
+  }
+  failing_ = !done;
+  return bool(done);
+}
+
+void Allocations::review(const Published& known) {
+  sightings_.take(*known.view);
+  const auto book = book_.get();
+  Turns turns;
+  turns.turned =
+      review_.turns(*book, {*known.view, *known.cluster, sightings_,
+                            [this, now = known.view->time](const std::string& cluster, const std::string& uuid) {
+                              return why_not_cut(cluster, uuid, now);
+                            }});
+  if (turns.empty()) return;
+  fleet::AllocationBook after = *book;
+  for (const fleet::PodAllocation& one : turns.turned)
+    if (const auto put = after.put(one); !put)
+      log::error("a turn of an allocation contradicts another one", {{"why", put.error().what}});
+  for (const fleet::PodAllocation& one : turns.turned)
+    if (const auto* before = book->find(one.id); before && one.state != before->state && !before->ready_since)
+      stop_cutting(ground(*known.view, after), *before, std::string(kWho), turns);
+  keep_and_take(std::move(turns), known.view->time);
+}
+
+void Allocations::serve_queue(const Published& known) {
+  const EpochMs now = known.view->time;
+  std::vector<std::string> waiting;
+  for (const fleet::PodAllocation* one : book_.get()->queue()) waiting.push_back(one->id);
+  std::erase_if(told_why_, [&](const auto& one) { return std::ranges::find(waiting, one.first) == waiting.end(); });
+  for (const std::string& id : waiting) {
+    const auto book = book_.get();
+    const fleet::PodAllocation one = *book->find(id);
+    auto wish = parse_allocation_wish(one.request);
+    if (!wish) continue;  // of a version that knew more members
+    wish->cluster = one.cluster;
+    const Ground on = ground(*known.view, *book);
+    auto settled = settle(on, *wish, one, std::string(kWho));
+    if (auto* turns = std::get_if<Turns>(&settled)) {
+      if (!keep_and_take(std::move(*turns), now)) return;
+      continue;
+    }
+    const auto& refusal = std::get<decision::Refusal>(settled);
+    EpochMs& told = told_why_[id];
+    if (refusal.sentence == one.why || told + kWhyAgain.count() > now) continue;
+    told = now;
+    auto still =
+        fleet::still_waiting(one, json_text(refusal_json(refusal)), {refusal.sentence, std::string(kWho), now});
+    if (still && !keep_and_take({{*std::move(still)}}, now)) return;
+  }
+}
+
+void Allocations::clean_up(const Published& known) {
+  if (!options_.cleanup || !options_.may_cut) return;
+  const EpochMs now = known.view->time;
+  const auto book = book_.get();
+  std::map<std::string, EpochMs> idle;
+  Turns turns;
+  for (const auto& [id, one] : book->all()) {
+    if (!fleet::is_over(one.state)) continue;
+    fleet::PodAllocation next = one;
+    for (fleet::PromisedPart& part : next.parts) {
+      if (!part.made || book->owner_of(one.cluster, part)) continue;
+      const fleet::Device* device = fleet::find_device(*known.view, one.cluster, part.node, part.device_uuid);
+      const auto standing =
+          device ? fleet::standing_of(*device) : Result<std::vector<fleet::Standing>>(fail(Code::NotFound, "gone"));
+      if (!standing || device->presence != fleet::Presence::Present) continue;
+      const auto held = std::ranges::find_if(
+          *standing, [&](const fleet::Standing& s) { return s.placed.placement == part.placement; });
+      if (held == standing->end() || !fleet::stands(*device, part)) {
+        part.made = false;  // somebody else has taken it away, and what stands there later is not of our making
+        continue;
+      }
+      if (!held->held_by.empty()) continue;
+      const std::string key = fmt::format("{}@{}", id, part.placement.start);
+      const auto before = idle_since_.find(key);
+      const EpochMs since = idle[key] = before == idle_since_.end() ? now : before->second;
+      // One device is cut anew at a time, so that each wish is made of the one before.
+      if (since + options_.cleanup_after.count() > now || !turns.layouts.empty()) continue;
+      if (auto less = layout_without(ground(*known.view, *book), one.cluster, part.node, *device,
+                                     {{part.profile, part.placement}}, std::string(kWho)))
+        turns.layouts.push_back(*std::move(less));
+      part.made = false;
+    }
+    if (!(next == one)) turns.turned.push_back(std::move(next));
+  }
+  idle_since_ = std::move(idle);
+  if (!turns.empty()) keep_and_take(std::move(turns), now);
+}
+
+void Allocations::drop_old(EpochMs now) {
+  if (now - dropped_at_ < kDropEvery.count()) return;
+  const EpochMs before = now - kOverKept.count();
+  const auto done = changes_.read([&](store::Database& database) {
+    return database.atomically([&] { return store::drop_allocations_before(database, before); });
+  });
+  if (!done) return;  // it is tried again with the next look
+  dropped_at_ = now;
+  fleet::AllocationBook next = *book_.get();
+  std::vector<std::string> old;
+  for (const auto& [id, one] : next.all())
+    if (fleet::is_over(one.state) && one.since < before) old.push_back(id);
+  for (const std::string& id : old) next.drop(id);
+  if (!old.empty()) book_.publish(std::move(next));
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,324 @@
+#include "server/allocations.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/files.h"
+#include "fleet/inventory/told_pages.h"
+#include "http/router.h"
+#include "server/access/access.h"
+#include "server/allocations_json.h"
+#include "server/api_allocations.h"
+#include "server/api_json.h"
+#include "server/api_wanted_layout.h"
+#include "store/allocations.h"
+
+namespace tessera::server {
+namespace {
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+constexpr EpochMs kStart = 1'800'000'000'000;
+
+/// One board in MIG mode, on which three 2g have room.
+constexpr std::string_view kBoard = R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-a"} 1
+gpu_device_info{gpu="0",UUID="GPU-a",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
+gpu_profile_info{gpu="0",UUID="GPU-a",profile="3g.40gb",profile_id="9",compute_slices="3",sm_count="60",memory_mib="40448",max_instances="2",placements="0:4,4:4"} 1
+gpu_profile_info{gpu="0",UUID="GPU-a",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2"} 1
+gpu_profile_info{gpu="0",UUID="GPU-a",profile="1g.10gb",profile_id="19",compute_slices="1",sm_count="16",memory_mib="9984",max_instances="7",placements="0:1,1:1,2:1,3:1,4:1,5:1,6:1"} 1
+)";
+
+std::string instance(unsigned gi, unsigned start, const std::string& profile = "2g.20gb", unsigned size = 2) {
+  return R"(gpu_instance_info{gpu="0",UUID="GPU-a",GPU_I_ID=")" + std::to_string(gi) +
+         R"(",GPU_CI_ID="0",GPU_I_PROFILE=")" + profile + R"(",mig_uuid="MIG-)" + std::to_string(gi) + R"(",start=")" +
+         std::to_string(start) + "\",size=\"" + std::to_string(size) + "\"} 1\n";
+}
+std::string held(unsigned gi, const std::string& pod) {
+  return R"(gpu_allocation_info{gpu="0",UUID="GPU-a",GPU_I_ID=")" + std::to_string(gi) +
+         R"(",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",share="exclusive",container="c",namespace="ml",pod=")" +
+         pod + "\",pod_uid=\"u-" + pod + "\"} 1\n";
+}
+std::string body(const std::string& pod, const std::string& more = "") {
+  return R"({"namespace":"ml","podName":")" + pod +
+         R"(","workloadType":"Inference","useMig":true,"requiredMemoryGb":20)" + more + "}";
+}
+
+struct AllocationsTest : testing::Test {
+  AllocationsTest() {
+    look("", 0);
+    open();
+  }
+
+  template <class T>
+  static T must(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().what);
+    return *std::move(result);
+  }
+
+  void open() {
+    allocations = must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; }, options));
+    auto routes = allocation_routes(fleet, *allocations, "/api");
+    for (http::Route& one :
+         wanted_layout_routes(fleet, *access, layouts, [this] { return allocations->book(); }, true, "/api"))
+      routes.push_back(std::move(one));
+    router = std::make_unique<http::Router>(must(http::Router::build(std::move(routes))));
+  }
+
+  /// A scrape, and what the thread would do then.
+  void look(const std::string& page, EpochMs seconds) {
+    const EpochMs now = kStart + seconds * 1'000;
+    told.scrape(now, R"(node="w-1",job="agent")", std::string(kBoard) + page);
+    told.fleet.advance(now);
+    Published next;
+    next.view = told.fleet.publish(now);
+    fleet.publish(std::move(next));
+    if (allocations) allocations->look();
+  }
+
+  http::Response send(const std::string& method, const std::string& path, const std::string& content = "",
+                      const std::string& query = "", const std::shared_ptr<const Viewer>& viewer = nullptr,
+                      const std::string& key = "") {
+    http::Request request;
+    request.method = method;
+    request.path = "/api" + path;
+    request.query = query;
+    request.body = content;
+    request.headers = {{"Content-Type", "application/json"}};
+    if (!key.empty()) request.headers.emplace_back("Idempotency-Key", key);
+    if (viewer) request.caller = std::make_shared<const Caller>(Caller{viewer, {}});
+    auto match = std::get<http::Router::Match>(router->find(method, request.path));
+    request.params = match.params;
+    return match.route->handle(request);
+  }
+  http::Response ask(const std::string& content, const std::string& query = "") {
+    return send("POST", "/gpu/allocations", content, query);
+  }
+  Json asked(const std::string& content, int status = 201) {
+    const auto reply = ask(content);
+    EXPECT_EQ(reply.status, status) << reply.body;
+    return Json::parse(reply.body, nullptr, false);
+  }
+  Json shown(const Json& one) {
+    return Json::parse(send("GET", "/gpu/allocations/" + one["id"].get<std::string>()).body, nullptr, false);
+  }
+  std::vector<store::WantedInstance> wanted() {
+    const auto of = layouts.of("default", "GPU-a");
+    return of ? of->instances : std::vector<store::WantedInstance>();
+  }
+  /// What is in memory is what the database has.
+  void expect_kept() {
+    const auto known = must(store::allocations(*must(store::Database::open(url))));
+    EXPECT_EQ(must(fleet::AllocationBook::of(known)), *allocations->book());
+  }
+
+  fleet::ToldPages told;
+  Latest<Published> fleet;
+  TempDir folder;
+  std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
+  std::unique_ptr<Access> access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
+  WantedLayouts layouts{0, {}};
+  Events events{fleet, [] { return false; }};
+  AllocationOptions options{
+      .cleanup = true, .cleanup_after = Milliseconds(30'000), .gone_after = Milliseconds(20'000), .look_every = {}};
+  std::unique_ptr<Allocations> allocations;
+  std::unique_ptr<http::Router> router;
+};
+
+TEST_F(AllocationsTest, ASliceIsCutHeldGivenBackAndCleanedUp) {
+  const Json made = asked(body("p"));
+  EXPECT_EQ(made["state"], "promised");
+  EXPECT_EQ(made["ready"], false);
+  EXPECT_EQ(made["parts"][0]["profileKey"], "H100_2G20GB");
+  EXPECT_EQ(made["parts"][0]["resource"], "nvidia.com/mig-2g.20gb");
+  EXPECT_EQ(made["decision"]["requiredMib"], 19'074);
+  ASSERT_EQ(wanted().size(), 1U);
+  const unsigned start = wanted().front().placement.start;
+
+  look(instance(3, start), 5);
+  EXPECT_EQ(shown(made)["ready"], true);
+  look(instance(3, start) + held(3, "p"), 10);
+  EXPECT_EQ(shown(made)["state"], "bound");
+  EXPECT_EQ(shown(made)["podUid"], "u-p");
+  EXPECT_EQ(shown(made)["parts"][0]["instanceUuid"], "MIG-3");
+  expect_kept();
+
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  EXPECT_EQ(shown(made)["state"], "released");
+  look(instance(3, start) + held(3, "p"), 60);
+  EXPECT_EQ(wanted().size(), 1U) << "the pod has it still";
+  look(instance(3, start), 70);
+  look(instance(3, start), 99);
+  EXPECT_EQ(wanted().size(), 1U);
+  look(instance(3, start), 100);
+  EXPECT_TRUE(wanted().empty()) << "it has been idle for its grace";
+  ASSERT_TRUE(layouts.of("default", "GPU-a"));
+  look("", 110);
+  look(instance(4, start), 200);
+  look(instance(4, start), 300);
+  EXPECT_TRUE(layouts.of("default", "GPU-a")->instances.empty());
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, ThePodThatAsksAgainGetsItsOwn) {
+  const Json made = asked(body("p"));
+  const Json again = asked(body("p"), 200);
+  EXPECT_EQ(again["id"], made["id"]);
+  EXPECT_EQ(allocations->book()->all().size(), 1U);
+  const auto otherwise = ask(body("p", R"(,"priority":3)"));
+  EXPECT_EQ(otherwise.status, 409);
+  EXPECT_THAT(otherwise.body, HasSubstr("already-allocated"));
+  const auto first = send("POST", "/gpu/allocations", body("q"), "", nullptr, "k1");
+  const auto second = send("POST", "/gpu/allocations", body("q"), "", nullptr, "k1");
+  EXPECT_EQ(first.status, 201);
+  EXPECT_EQ(second.body, first.body);
+}
+
+TEST_F(AllocationsTest, OfAHundredAtOnceAsManyAreServedAsFit) {
+  std::atomic<int> served = 0, refused = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < 100; ++i)
+      callers.emplace_back([&, i] {
+        const auto reply = ask(body("p-" + std::to_string(i)));
+        ++(reply.status == 201 ? served : refused);
+        if (reply.status != 201) {
+          EXPECT_EQ(reply.status, 409) << reply.body;
+          EXPECT_THAT(reply.body, HasSubstr("\"refusal\":{"));
+        }
+      });
+  }
+  EXPECT_EQ(served, 3);
+  EXPECT_EQ(refused, 97);
+  std::vector<unsigned> starts;
+  for (const store::WantedInstance& one : wanted()) starts.push_back(one.placement.start);
+  EXPECT_THAT(starts, UnorderedElementsAre(0, 2, 4));
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, AServerThatBelievesSomethingElseIsHeldBackByTheDatabase) {
+  WantedLayouts other_layouts{0, {}};
+  const auto other_access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
+  const auto other =
+      must(Allocations::open(fleet, other_access->changes(), other_layouts, events, [] { return true; }, options));
+  ASSERT_EQ(asked(body("p"))["parts"][0]["start"], asked(body("p"), 200)["parts"][0]["start"]);
+  http::Request request;
+  request.method = "POST";
+  request.path = "/api/gpu/allocations";
+  auto wish = must(parse_allocation_wish(body("q")));
+  wish.cluster = "default";
+  EXPECT_EQ(other->ask(request, wish).status, 503) << "its book is of before";
+  EXPECT_EQ(*other->book(), *allocations->book()) << "it has read what there is";
+  EXPECT_EQ(other->ask(request, wish).status, 201);
+}
+
+TEST_F(AllocationsTest, WhoWaitsIsServedWhenRoomComes) {
+  const Json first = asked(body("p-0"));
+  asked(body("p-1"));
+  asked(body("p-2"));
+  const auto refused = ask(body("p-3"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(Json::parse(refused.body)["refusal"]["misses"].size(), testing::Ge(1U));
+  const Json late = asked(body("late", R"(,"wait":true)"), 202);
+  EXPECT_EQ(late["state"], "waiting");
+  EXPECT_FALSE(late["reason"].get<std::string>().empty());
+  const Json urgent = asked(body("urgent", R"(,"wait":true,"priority":10)"), 202);
+  look("", 5);
+  EXPECT_EQ(shown(urgent)["state"], "waiting");
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + first["id"].get<std::string>()).status, 204);
+  allocations->look();
+  EXPECT_EQ(shown(urgent)["state"], "promised");
+  EXPECT_EQ(shown(late)["state"], "waiting");
+  EXPECT_EQ(wanted().size(), 3U);
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {
+  const Json made = asked(body("p"));
+  asked(body("q"));
+  const fleet::AllocationBook before = *allocations->book();
+  allocations.reset();
+  open();
+  EXPECT_EQ(*allocations->book(), before);
+  EXPECT_EQ(asked(body("p"), 200)["id"], made["id"]);
+}
+
+TEST_F(AllocationsTest, ThePodThatDoesNotComeLosesWhatWasToBeCut) {
+  const Json made = asked(body("p", R"(,"leaseSeconds":20)"));
+  EXPECT_EQ(wanted().size(), 1U);
+  look("", 19);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", 20);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  EXPECT_TRUE(wanted().empty());
+}
+
+TEST_F(AllocationsTest, WhatCannotBeCutIsTakenBackAndNotTriedAgainAtOnce) {
+  const Json made = asked(body("p", R"(,"wait":true)"));
+  const auto generation = layouts.of("default", "GPU-a")->generation;
+  layouts.ask("default", "w-1", {{"GPU-a", generation, "failed", "insufficient permissions"}}, Milliseconds(0));
+  look("", 5);
+  EXPECT_EQ(shown(made)["state"], "waiting");
+  EXPECT_TRUE(wanted().empty());
+  const auto after = layouts.of("default", "GPU-a")->generation;
+  look("", 300);
+  EXPECT_THAT(shown(made)["decision"].dump(), HasSubstr("insufficient permissions"));
+  EXPECT_EQ(layouts.of("default", "GPU-a")->generation, after) << "nothing new is wanted of it";
+  look("", 606);
+  EXPECT_EQ(shown(made)["state"], "promised");
+}
+
+TEST_F(AllocationsTest, ALayoutThatSomebodyWantsKeepsWhatIsPromised) {
+  asked(body("p"));
+  const auto all = send("POST", "/gpu/devices/GPU-a/mig", R"(["3g.40gb","3g.40gb"])");
+  EXPECT_EQ(all.status, 409) << all.body;
+  EXPECT_THAT(all.body, HasSubstr("ml/p"));
+  const auto beside = send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb","1g.10gb"])");
+  EXPECT_EQ(beside.status, 202) << beside.body;
+  EXPECT_EQ(wanted().size(), 2U);
+}
+
+TEST_F(AllocationsTest, APreviewChangesNothing) {
+  const auto reply = ask(body("p"), "dryRun=true");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(Json::parse(reply.body)["decision"]["grants"][0]["profile"], "2g.20gb");
+  EXPECT_TRUE(allocations->book()->all().empty());
+  EXPECT_TRUE(wanted().empty());
+  const auto near = ask(R"({"namespace":"ml","podName":"p","useMig":true,"requiredMemory":"20Gi","dryRun":true})");
+  EXPECT_EQ(near.status, 200) << near.body;
+  EXPECT_EQ(Json::parse(near.body)["decision"]["grants"][0]["profile"], "3g.40gb");
+  EXPECT_THAT(Json::parse(near.body)["decision"]["hint"].get<std::string>(),
+              AllOf(HasSubstr("20,480"), HasSubstr("2g.20gb")));
+}
+
+TEST_F(AllocationsTest, AnInstanceThatNobodyHasIsTakenAway) {
+  look(instance(3, 0) + instance(4, 2) + held(4, "x"), 1);
+  EXPECT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/4").status, 409);
+  EXPECT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/9").status, 404);
+  EXPECT_EQ(send("DELETE", "/gpu/devices/w-1-GPU-00/mig/MIG-3").status, 202);
+  EXPECT_THAT(wanted(), ElementsAre(store::WantedInstance{"2g.20gb", {2, 2}}));
+}
+
+TEST_F(AllocationsTest, WhoIsRestrictedAsksAndSeesHisOwn) {
+  auto viewer = std::make_shared<Viewer>();
+  viewer->caller = viewer->actor = "key:b bob";
+  viewer->spaces = {"other"};
+  const Json made = asked(body("p"));
+  const std::string own = "/gpu/allocations/" + made["id"].get<std::string>();
+  EXPECT_EQ(send("POST", "/gpu/allocations", body("q"), "", viewer).status, 403);
+  EXPECT_EQ(send("GET", own, "", "", viewer).status, 404);
+  EXPECT_EQ(send("DELETE", own, "", "", viewer).status, 404);
+  EXPECT_EQ(Json::parse(send("GET", "/gpu/allocations", "", "", viewer).body)["total"], 0);
+  EXPECT_EQ(Json::parse(send("GET", "/gpu/allocations").body)["total"], 1);
+  EXPECT_EQ(Json::parse(send("GET", "/gpu/allocations", "", "state=bound").body)["total"], 0);
+  EXPECT_EQ(promised_count(*allocations->book(), *fleet.get()->view, std::nullopt, everybody()), 1U);
+  EXPECT_EQ(promised_count(*allocations->book(), *fleet.get()->view, std::nullopt, *viewer), 0U);
+}
+
+}  // namespace
+}  // namespace tessera::server

@@ -1,0 +1,23 @@
+#pragma once
+// The routes of allocations: asked for, listed, shown, taken back; and of instances that nobody has, taken away.
+#include <string>
+#include <vector>
+
+#include "base/latest.h"
+#include "http/server.h"
+#include "server/access/viewer.h"
+#include "server/allocations.h"
+#include "server/keeper.h"
+
+namespace tessera::server {
+
+/// All of what is given outlives the routes.
+std::vector<http::Route> allocation_routes(const Latest<Published>& fleet, Allocations& allocations,
+                                           const std::string& api);
+
+/// Allocations that have no holder in the fleet's inventory: promised, or bound by a process alone. Of what a viewer
+/// sees.
+std::size_t promised_count(const fleet::AllocationBook& book, const fleet::View& view,
+                           const std::optional<std::string>& cluster, const Viewer& viewer);
+
+}  // namespace tessera::server
