@@ -12,6 +12,7 @@ namespace tessera::fleet::decision {
 namespace {
 
 constexpr std::size_t kNearest = 3;
+constexpr std::uint64_t kMib = 1024 * 1024;
 
 std::string devices_text(std::size_t count) { return count == 1 ? "1 device" : fmt::format("{} devices", count); }
 
