@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/text.h"
+#include "base/grid.h"
 #include "cli/cells.h"
 
 namespace tessera::cli {
