@@ -80,7 +80,7 @@ struct ClusterApi : testing::Test {
     request.query = query;
     Query asked(request);
     const Page page =
-        list({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads}, asked);
+        list({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads, allocations}, asked);
     problem = asked.problem();
     EXPECT_FALSE(problem) << query;
     Json out = Json::array();
@@ -108,6 +108,7 @@ struct ClusterApi : testing::Test {
   std::vector<std::string> supported;
   History history;
   NodeTexts texts;
+  fleet::AllocationBook allocations;
   std::unique_ptr<ListHeads> heads;
   std::optional<Problem> problem;
 };
@@ -148,7 +149,8 @@ TEST_F(ClusterApi, AWrongSelectorAndOneWithoutAClusterAreRefused) {
     http::Request request;
     request.query = query;
     Query asked(request);
-    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads}, asked);
+    list_devices({*view, overviews, *cluster, serving, supported, everybody(), history, texts, *heads, allocations},
+                 asked);
     return asked.problem() && !asked.problem()->faults.empty() ? asked.problem()->faults[0].detail : "";
   };
   EXPECT_THAT(detail("labelSelector=a+b"), HasSubstr("expected"));

@@ -13,6 +13,7 @@
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
 #include "server/access/api_access.h"
+#include "server/allocations.h"
 #include "server/openapi.h"
 #include "server/routes.h"
 #include "store/archive.h"
@@ -287,6 +288,8 @@ struct RoutesTest : testing::Test {
   Events events{published, [] { return false; }};
   Proxy proxy{{}};
   WantedLayouts wanted{0, {}};
+  std::unique_ptr<Allocations> allocations =
+      must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
   std::unique_ptr<http::Router> router =
       std::make_unique<http::Router>(must(http::Router::build(routes({published,
                                                                       intake,
@@ -300,7 +303,8 @@ struct RoutesTest : testing::Test {
                                                                       History{&readers, 30s, {}},
                                                                       events,
                                                                       proxy,
-                                                                      wanted},
+                                                                      wanted,
+                                                                      *allocations},
                                                                      std::string(kContext)))));
   std::string last;
   int peers = 0;
