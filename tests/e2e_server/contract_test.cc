@@ -57,6 +57,11 @@ struct Contract : testing::Test {
     ASSERT_TRUE(eventually([&] { return curl(server.api("/access/keys"), "", "").status == "401"; }));
     const Reply fetched = curl(server.url("/openapi.yaml"), "", "");
     ASSERT_EQ(fetched.status, "200");
+    const Reply asked = curl(server.api("/gpu/allocations"), "", key,
+                             {"-H", "Content-Type: application/json", "-d",
+                              R"({"namespace": "ml", "podName": "p", "requiredMemoryGb": 500, "wait": true})"});
+    ASSERT_EQ(asked.status, "202") << asked.body;
+    allocation = Json::parse(asked.body).value("id", "");
     auto read = config::load(fetched.body, "/openapi.yaml");
     ASSERT_TRUE(read) << read.error().what;
     check.emplace(*read);
@@ -80,7 +85,8 @@ struct Contract : testing::Test {
   /// `{deviceId}` and its like as the fleet above has them.
   std::string url_of(std::string path) const {
     const std::map<std::string, std::string> kNames = {
-        {"{node}", "w-1"}, {"{deviceId}", "w-1-GPU-01"}, {"{id}", key.substr(4, 8)}, {"{name}", "job"}};
+        {"{node}", "w-1"}, {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
+        {"{name}", "job"}, {"{allocationId}", allocation}, {"{instance}", "3"}};
     const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
     for (const auto& [name, value] : kNames)
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
@@ -138,7 +144,7 @@ struct Contract : testing::Test {
 
   TempDir folder;
   Server server{"gpu: {management: {mig: {enabled: true}}}\n"};
-  std::string key;
+  std::string key, allocation;
   std::optional<SchemaCheck> check;
 };
 
@@ -160,7 +166,7 @@ TEST_F(Contract, EveryGetAnswersWhatTheDocumentSays) {
                            "/access/keys/{id}", "/access/oidc", "/audit", "/status", "/metrics"})
     EXPECT_TRUE(held.contains(path)) << path;
   for (const char* list : {"/gpu/nodes", "/gpu/devices", "/gpu/instances", "/gpu/sessions", "/gpu/pods", "/gpu/health",
-                           "/gpu/serving", "/access/keys", "/audit"})
+                           "/gpu/serving", "/gpu/allocations", "/access/keys", "/audit"})
     EXPECT_FALSE(Json::parse(curl(server.api(list), "", key).body)["items"].empty()) << list << ": nothing was held";
 }
 
@@ -180,6 +186,9 @@ const std::vector<Change> kChanges = {
     {"POST", "/gpu/devices/{deviceId}/mig", kJson, R"({"profiles": ["2g.20gb"], "dryRun": true})", "200"},
     {"POST", "/gpu/devices/{deviceId}/mig", kJson, R"(["H100_2G20GB", "H100_2G20GB"])", "202"},
     {"DELETE", "/gpu/devices/{deviceId}/mig", kJson, "", "204"},
+    {"DELETE", "/gpu/devices/{deviceId}/mig/{instance}", kJson, "", "409"},
+    {"POST", "/gpu/allocations", kJson, R"({"namespace": "ml", "podName": "q", "requiredMemoryGb": 20})", "201"},
+    {"DELETE", "/gpu/allocations/{allocationId}", kJson, "", "204"},
     {"POST", "/access/keys", kJson, R"({"name": "w-1", "scopes": ["node"]})", "201"},
     {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "204"},
     {"POST", "/access/oidc/token", kJson, R"({"code": "c"})", "404"},
