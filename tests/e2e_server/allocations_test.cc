@@ -30,7 +30,7 @@ std::string boards() {
   return out;
 }
 
-http::ClientResponse ask(http::Client& client, const std::string& address, const std::string& pod) {
+http::ClientResponse allocate(http::Client& client, const std::string& address, const std::string& pod) {
   http::ClientRequest request;
   request.method = "POST";
   request.url = "http://" + address + "/k8s-monitor/api/v1/gpu/allocations";
@@ -68,8 +68,8 @@ TEST_F(Allocations, WhatOneServerHasPromisedTheNextOneKeeps) {
       callers.emplace_back([&, i] {
         http::Client own;
         for (int n = 0; !over; ++n) {
-          const auto reply = ask(own, n % 2 == 0 ? first.address() : second.address(),
-                                 std::to_string(i) + "-" + std::to_string(n / 2));
+          const auto reply = allocate(own, n % 2 == 0 ? first.address() : second.address(),
+                                      std::to_string(i) + "-" + std::to_string(n / 2));
           if (reply.status != 200 && reply.status != 201) continue;
           ++served;
           const std::lock_guard lock(mutex);
@@ -85,7 +85,7 @@ TEST_F(Allocations, WhatOneServerHasPromisedTheNextOneKeeps) {
   const auto known = ids_of(second);
   EXPECT_EQ(known.size(), 36U) << "as many as there is room for";
   for (const std::string& id : answered) EXPECT_TRUE(known.contains(id)) << id;
-  EXPECT_EQ(OnPostgres::ask("SELECT COUNT(*) FROM promised_slice"), 72);
+  EXPECT_EQ(ask("SELECT COUNT(*) FROM promised_slice"), 72);
 }
 
 }  // namespace
