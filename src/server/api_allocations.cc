@@ -88,6 +88,13 @@ std::optional<Problem> settle_cluster(AllocationWish& wish, const fleet::View& v
   return Problem{400, "invalid-parameter", fmt::format("cluster: there are {}, so one has to be named", known.size())};
 }
 
+/// What is in the way of an allocation, and what came next to it, names devices and pods of others.
+void keep_from_others(Json& told) {
+  for (const char* decided : {"decision", "refusal"})
+    if (told.contains(decided) && told[decided].is_object())
+      for (const char* names : {"misses", "remedies", "runnersUp"}) told[decided].erase(names);
+}
+
 class Routes {
  public:
   Routes(const Latest<Published>& fleet, Allocations& allocations) : fleet_(fleet), allocations_(allocations) {}
@@ -108,7 +115,13 @@ class Routes {
     const auto known = fleet_.get();
     if (!known) return starting(request);
     if (const auto problem = settle_cluster(*wish, *known->view)) return reply(*problem, request);
-    return allocations_.ask(request, *wish);
+    http::Response out = allocations_.ask(request, *wish);
+    if (viewer_of(request).restricted() && !out.body.empty()) {
+      Json body = Json::parse(out.body);
+      keep_from_others(body);
+      out.body = json_text(body);
+    }
+    return out;
   }
 
   http::Response list(const http::Request& request) const {
@@ -126,7 +139,10 @@ class Routes {
     page.total = rows.size();
     page.next_cursor = pager.cut(rows);
     page.rows = rows.size();
-    page.row = [&](std::size_t at, Json& into) { into = allocation_json(*rows[at].one, *known->view); };
+    page.row = [&](std::size_t at, Json& into) {
+      into = allocation_json(*rows[at].one, *known->view);
+      if (viewer_of(request).restricted()) keep_from_others(into);
+    };
     return paged(page, kColumns, query, known->view->time);
   }
 
@@ -142,7 +158,9 @@ class Routes {
                     fmt::format("no allocation has the id '{}'; /gpu/allocations lists them",
                                 valid_utf8(request.param("allocationId")))},
                    request);
-    return json_reply(request, allocation_json(*one, *known->view));
+    Json out = allocation_json(*one, *known->view);
+    if (viewer_of(request).restricted()) keep_from_others(out);
+    return json_reply(request, out);
   }
 
   http::Response release(const http::Request& request) const {

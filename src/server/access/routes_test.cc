@@ -13,6 +13,7 @@
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
 #include "server/access/api_access.h"
+#include "server/allocation_wish.h"
 #include "server/allocations.h"
 #include "server/openapi.h"
 #include "server/routes.h"
@@ -346,11 +347,23 @@ TEST_F(RoutesTest, NoRouteIsReachedWithoutItsScope) {
 TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
   const std::string all = key({.name = "t", .scopes = {"read"}});
   const std::string ml = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
+  // What waits says what is in its way, which is not for everybody.
+  const auto waits = [&](const std::string& space) {
+    auto wish = must(
+        parse_allocation_wish(R"({"namespace":")" + space + R"(","podName":"p","requiredMemoryGb":500,"wait":true})"));
+    wish.cluster = "default";
+    return Json::parse(allocations->ask({}, wish).body).value("id", "");
+  };
+  const std::string own = waits("ml"), others = waits("hidden");
+  std::vector<Sample> samples(std::begin(kSamples), std::end(kSamples));
+  const std::string nobody(own.size(), 'x');
+  samples.push_back({"/gpu/allocations", "", "", "", {"state=waiting", "namespace=hidden"}});
+  samples.push_back({"/gpu/allocations/{allocationId}", own, others, nobody});
   for (const Operation& one : operations()) {
     if (one.method != "GET" || one.refused) continue;
-    const bool listed = std::ranges::any_of(kSamples, [&](const Sample& sample) { return sample.path == one.path; });
+    const bool listed = std::ranges::any_of(samples, [&](const Sample& sample) { return sample.path == one.path; });
     EXPECT_TRUE(listed) << one.path << ": a route that a restricted caller may use has no row in this test";
-    for (const Sample& sample : kSamples) {
+    for (const Sample& sample : samples) {
       if (sample.path != one.path || one.path == "/openapi.yaml") continue;
       std::vector<std::string_view> queries = sample.queries;
       queries.emplace_back("");
@@ -365,9 +378,10 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
         }
       if (sample.others.empty()) continue;
       EXPECT_EQ(ask(filled(one.full, sample.others), all).status, 200) << "the sample is wrong: " << sample.others;
-      const auto others = ask(filled(one.full, sample.others), ml), nobody = ask(filled(one.full, sample.nobody), ml);
-      EXPECT_EQ(others.status, 404) << sample.others;
-      Json a = Json::parse(others.body), b = Json::parse(nobody.body);
+      const auto not_his = ask(filled(one.full, sample.others), ml),
+                 not_there = ask(filled(one.full, sample.nobody), ml);
+      EXPECT_EQ(not_his.status, 404) << sample.others;
+      Json a = Json::parse(not_his.body), b = Json::parse(not_there.body);
       EXPECT_EQ(a["type"], b["type"]);
       const auto known = a["detail"].get<std::string>(), unknown = b["detail"].get<std::string>();
       EXPECT_EQ(known.size() - sample.others.size(), unknown.size() - sample.nobody.size())
