@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "fleet/allocation/sightings.h"
@@ -47,6 +48,14 @@ Json kept(const std::string& text) {
   return out.is_discarded() ? Json(nullptr) : out;
 }
 
+/// As NVIDIA's device plugin writes it: "nvidia.com/mig-1g.10gb.me".
+std::string resource_name(const std::string& profile) {
+  if (profile.empty()) return "nvidia.com/gpu";
+  std::string out = "nvidia.com/mig-" + profile;
+  std::ranges::replace(out, '+', '.');
+  return out;
+}
+
 Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, const fleet::View& view) {
   const fleet::Device* device = fleet::find_device(view, of.cluster, part.node, part.device_uuid);
   Json out = {{"node", part.node},
@@ -56,14 +65,10 @@ Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, 
               {"profileKey", nullptr},
               {"start", part.placement.start},
               {"size", part.placement.size},
-              {"resource", part.profile.empty() ? std::string("nvidia.com/gpu") : "nvidia.com/mig-" + part.profile},
+              {"resource", resource_name(part.profile)},
               {"stands", nullptr},
               {"instanceUuid", nullptr},
               {"made", part.made}};
-  if (auto text = out["resource"].get<std::string>(); text.find('+') != std::string::npos) {
-    text.replace(text.find('+'), 1, ".");  // as NVIDIA's device plugin writes it
-    out["resource"] = text;
-  }
   if (!device) return out;
   out["deviceId"] = fleet::device_id(part.node, device->facts->index);
   out["stands"] = fleet::stands(*device, part);
