@@ -27,7 +27,8 @@ std::string called(const YAML::Node& item, std::size_t index) {
 std::string canonical(const std::string& text) {
   static const std::regex kOctal("0[0-7]+"), kService("\\.svc:");
   if (std::regex_match(text, kOctal)) return std::to_string(std::stoi(text, nullptr, 8));
-  return text == "tessera-node-agent" ? "tessera-agent" : std::regex_replace(text, kService, ":");
+  static const std::regex kAgent("^([a-z0-9-]+/)?tessera-node-agent$");
+  return std::regex_replace(std::regex_replace(text, kAgent, "$1tessera-agent"), kService, ":");
 }
 
 void flatten(const YAML::Node& node, const std::string& path, Flat& out) {

@@ -12,7 +12,7 @@ namespace {
 
 std::string body(const std::string& pod, const std::string& more = "") {
   return R"({"namespace":"serving","podName":")" + pod +
-         R"(","workloadType":"Inference","useMig":true,"requiredMemoryGb":20)" + more + "}";
+         R"(","workloadType":"Inference","useMig":true,"requiredMemoryGb":20,"computeSlices":2)" + more + "}";
 }
 
 class Allocated : public LayoutWithServer {

@@ -190,7 +190,7 @@ const std::vector<Change> kChanges = {
     {"POST", "/gpu/allocations", kJson, R"({"namespace": "ml", "podName": "q", "requiredMemoryGb": 20})", "201"},
     {"DELETE", "/gpu/allocations/{allocationId}", kJson, "", "204"},
     {"POST", "/access/keys", kJson, R"({"name": "w-1", "scopes": ["node"]})", "201"},
-    {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "204"},
+    {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "200"},  // the allocation wants something
     {"POST", "/access/oidc/token", kJson, R"({"code": "c"})", "404"},
     {"POST", "/k8s-monitor/prometheus/api/v1/query", "application/x-www-form-urlencoded", "", "404"},
     {"POST", "/k8s-monitor/prometheus/api/v1/query_range", "application/x-www-form-urlencoded", "", "404"},
