@@ -131,12 +131,9 @@ std::vector<std::string> ControlPlane::ours() {
   constexpr const char* kKinds =
       "serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,secrets,persistentvolumeclaims,"
       "services,networkpolicies,poddisruptionbudgets,daemonsets,deployments,statefulsets,cronjobs,jobs,pods";
-  constexpr const char* kNames =
-      "go-template={{range .items}}{{if not "
-      ".metadata.deletionTimestamp}}{{.kind}}/{{.metadata.name}}{{\"\\n\"}}{{end}}{{end}}";
   std::vector<std::string> out;
   const std::string listed =
-      done({"get", kKinds, "--all-namespaces", "--selector", "app.kubernetes.io/part-of=tessera", "--output", kNames});
+      done({"get", kKinds, "--all-namespaces", "--selector", "app.kubernetes.io/part-of=tessera", "--output", "name"});
   for (const auto line : split(listed, '\n'))
     if (line.find('/') != std::string_view::npos && line.find(' ') == std::string_view::npos) out.emplace_back(line);
   return out;
@@ -165,26 +162,10 @@ fs::path ControlPlane::service_account(const std::string& space, const std::stri
   const fs::path folder = folder_.path() / "accounts" / space / name;
   fs::create_directories(folder);
   fs::copy_file(folder_.path() / "k" / "ca.crt", folder / "ca.crt", fs::copy_options::overwrite_existing);
-  const std::string token = token_bound_to(name + "-token-0", space, name);
-  if (!write_file_atomically(folder / "token", token) || !write_file_atomically(folder / "namespace", space))
+  const std::string token = done({"create", "token", name, "--namespace", space});
+  if (!write_file_atomically(folder / "token", trim(token)) || !write_file_atomically(folder / "namespace", space))
     throw std::runtime_error("cannot write " + folder.string());
   return folder;
-}
-
-std::string ControlPlane::token_bound_to(const std::string& secret, const std::string& space, const std::string& name) {
-  if (!has(fmt::format("/api/v1/namespaces/{}/secrets/{}", space, secret)))
-    done({"create", "secret", "generic", secret, "--namespace", space});
-  return std::string(trim(done({"create", "token", name, "--namespace", space, "--bound-object-kind", "Secret",
-                                "--bound-object-name", secret})));
-}
-
-void ControlPlane::renew_token(const std::string& space, const std::string& name) {
-  const std::string before = fmt::format("{}-token-{}", name, renewed_),
-                    now = fmt::format("{}-token-{}", name, ++renewed_);
-  const std::string token = token_bound_to(now, space, name);
-  const fs::path file = folder_.path() / "accounts" / space / name / "token";
-  if (!write_file_atomically(file, token)) throw std::runtime_error("cannot write " + file.string());
-  done({"delete", "secret", before, "--namespace", space});
 }
 
 std::map<std::string, std::string> ControlPlane::environment() const {

@@ -38,8 +38,7 @@ class ControlPlane {
   Finished helm_alone(std::vector<std::string> words);
   /// A line of a shell, in the folder of the sources, where kubectl and helm are this cluster's.
   Finished shell(const std::string& line);
-  /// Everything with the label app.kubernetes.io/part-of=tessera, "Deployment/tessera-server", but for what is being
-  /// deleted: kubelets take their time.
+  /// Everything with the label app.kubernetes.io/part-of=tessera: "deployment.apps/tessera-server".
   std::vector<std::string> ours();
 
   /// The object or list at a path of the API; null where there is none. Throws where the API server is away.
@@ -52,8 +51,6 @@ class ControlPlane {
 
   /// What a pod of this account finds in its folder of the service account: token, ca.crt, namespace.
   std::filesystem::path service_account(const std::string& space, const std::string& name);
-  /// Puts a new token into that folder, as a kubelet does; from the API server's next start on, the one before is none.
-  void renew_token(const std::string& space, const std::string& name);
   /// What a pod finds in its environment.
   std::map<std::string, std::string> environment() const;
   const std::string& url() const { return url_; }
@@ -77,13 +74,10 @@ class ControlPlane {
 
  private:
   std::map<std::string, std::string> client_environment() const;
-  /// A token that is good as long as the Secret of that name is there.
-  std::string token_bound_to(const std::string& secret, const std::string& space, const std::string& name);
 
   TempDir folder_;
   std::unique_ptr<Child> process_;
   std::string url_, port_;
-  int renewed_ = 0;
   std::unique_ptr<kube::Api> api_;
 };
 
