@@ -1,13 +1,14 @@
 #include "server/allocation_wish.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "fleet/allocation/model_memory.h"
+#include "fleet/decision/model_size.h"
 #include "server/api_json.h"
 
 namespace tessera::server {
@@ -22,6 +23,7 @@ constexpr std::size_t kLongestName = 253;
 constexpr std::int64_t kMostDevices = 1'024;
 constexpr std::int64_t kLongestLease = 7 * 24 * 3'600;
 constexpr std::size_t kMostModels = 64;
+constexpr std::int64_t kModelLen = 8'192;  // where a model's longest sequence is not said
 
 std::string shown(const Json& value) { return valid_utf8(json_text(value).substr(0, 100)); }
 
@@ -214,16 +216,28 @@ Result<void> size_model(Read& of) {
       return fail(Code::Invalid, "dtype and maxModelLen belong to a model, and none is named");
     return {};
   }
-  const auto memory = fleet::memory_of_model(of.model, of.dtype, static_cast<std::uint64_t>(of.model_len),
-                                             static_cast<std::uint64_t>(of.concurrency), of.wish.need.devices);
-  if (!memory) return fail(Code::Invalid, "model: {}", memory.error().what);
-  of.wish.need.memory_mib = memory->mib;
-  of.wish.assumed = memory->assumed;
   if (of.wish.need.devices > 1 && of.wish.need.mig == MigUse::Required)
     return fail(
         Code::Invalid,
         "devices: tensor parallelism over MIG instances has no peer-to-peer and no NVLink between them: ask for "
         "whole devices (useMig false), or for one instance that holds the model");
+  const auto* shape = fleet::decision::find_model_shape(of.model);
+  if (shape == nullptr) {
+    std::vector<std::string_view> known;
+    for (const auto& one : fleet::decision::model_shapes()) known.push_back(one.name);
+    return fail(Code::Invalid,
+                "model: '{}' is not known here, so its memory has to be given (requiredMemoryGb); known are {}",
+                valid_utf8(of.model.substr(0, 100)), fmt::join(known, ", "));
+  }
+  fleet::decision::Serving serving{.max_model_len = static_cast<unsigned>(of.model_len > 0 ? of.model_len : kModelLen),
+                                   .concurrency = static_cast<unsigned>(of.concurrency),
+                                   .tensor_parallel = of.wish.need.devices};
+  if (!of.dtype.empty()) serving.dtype = lower(of.dtype);
+  const auto size = fleet::decision::size_of_model(*shape, serving);
+  if (!size) return fail(Code::Invalid, "model: {}", size.error().what);
+  of.wish.need.memory_mib = size->memory_mib;
+  if (!size->may_be_mig) of.wish.need.mig = MigUse::Never;
+  of.wish.assumed = fmt::format("{}: {}", shape->name, fmt::join(size->assumed, "; "));
   return {};
 }
 

@@ -58,7 +58,13 @@ TEST(AllocationWish, AModelIsSized) {
   const auto wish = parse_allocation_wish(with(R"("model":"meta-llama/Llama-3.1-8B-Instruct","maxModelLen":8192)"));
   ASSERT_TRUE(wish) << wish.error().what;
   EXPECT_GT(wish->need.memory_mib, 19'000U);
-  EXPECT_THAT(wish->assumed, HasSubstr("MiB of weights"));
+  EXPECT_THAT(wish->assumed, HasSubstr("8.03 billion parameters of 2 bytes"));
+  // A latent is on each device whole, and its weights are published in one byte.
+  const auto spread = parse_allocation_wish(with(R"("model":"deepseek-ai/DeepSeek-V3","devices":16)"));
+  ASSERT_TRUE(spread) << spread.error().what;
+  EXPECT_EQ(spread->need.mig, MigUse::Never) << "no tensor parallelism over instances";
+  EXPECT_LT(spread->need.memory_mib, 60'000U);
+  EXPECT_GT(spread->need.memory_mib, 40'000U);
 }
 
 TEST(AllocationWish, SaysWhatIsWrong) {
@@ -80,6 +86,7 @@ TEST(AllocationWish, SaysWhatIsWrong) {
       {with(R"("devices":2,"useMig":true)"), "NVLink"},
       {with(R"("model":"qwen3-8b","devices":2,"useMig":true)"), "tensor parallelism"},
       {with(R"("model":"nobody/knows")"), "is not known here"},
+      {with(R"("model":"qwen3-8b","dtype":"float7")"), "dtype 'float7'"},
       {with(R"("maxModelLen":100)"), "belong to a model"},
       {with(R"("leaseSeconds":0)"), "leaseSeconds"},
       {with(R"("maxPricePerHour":"free")"), "an amount of money"}};

@@ -50,15 +50,28 @@ Result<double> bytes_of(std::string_view dtype, double when_auto) {
   return found->bytes;
 }
 
+/// Whether `words` are in `name` and no part of longer words.
+bool has_words(std::string_view name, std::string_view words) {
+  const auto parts = [](char c) { return c == '-' || c == '_' || c == '.'; };
+  for (auto at = name.find(words); at != std::string_view::npos; at = name.find(words, at + 1)) {
+    const std::string_view behind = name.substr(at + words.size());
+    if ((at == 0 || parts(name[at - 1])) && (behind.empty() || parts(behind.front()))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::span<const ModelShape> model_shapes() { return kShapes; }
 
 const ModelShape* find_model_shape(std::string_view model) {
-  const std::string name = lower(model.substr(model.rfind('/') + 1));
+  std::string name = lower(model.substr(model.rfind('/') + 1));
+  // A distilled model has the shape of what it was distilled into, which is named last.
+  constexpr std::string_view kInto = "distill-";
+  if (const auto at = name.find(kInto); at != std::string::npos) name.erase(0, at + kInto.size());
   const ModelShape* best = nullptr;
   for (const ModelShape& one : kShapes)
-    if (name.starts_with(lower(one.name)) && (!best || one.name.size() > best->name.size())) best = &one;
+    if (has_words(name, lower(one.name)) && (!best || one.name.size() > best->name.size())) best = &one;
   return best;
 }
 

@@ -14,7 +14,7 @@ namespace tessera::fleet::decision {
 
 /// As a model's config.json says.
 struct ModelShape {
-  std::string_view name;     ///< "Llama-3.1-8B": what names of it begin with, behind the owner's
+  std::string_view name;     ///< "Llama-3.1-8B": what its name has in it, behind the publisher's
   double parameters_e9 = 0;  ///< all of them, also of experts that are not active
   unsigned layers = 0;
   unsigned kv_heads = 0;    ///< 0: latent attention (MLA)
@@ -23,7 +23,7 @@ struct ModelShape {
 };
 
 std::span<const ModelShape> model_shapes();
-/// "meta-llama/Llama-3.1-8B-Instruct" finds Llama-3.1-8B; null where it is not in the table.
+/// "meta-llama/Meta-Llama-3.1-8B-Instruct" finds Llama-3.1-8B; null where it is not in the table.
 const ModelShape* find_model_shape(std::string_view model);
 
 struct Serving {

@@ -55,6 +55,23 @@ TEST(ModelSize, SpreadsAModelOverDevicesButNotOverInstances) {
       << "a latent is on every rank";
 }
 
+TEST(ModelSize, FindsAModelByItsName) {
+  static constexpr std::pair<std::string_view, std::string_view> kCases[] = {
+      {"meta-llama/Meta-Llama-3.1-8B-Instruct", "Llama-3.1-8B"},
+      {"NousResearch/Nous-Hermes-2-Mixtral-8x7B-DPO", "Mixtral-8x7B"},
+      {"qwen3-30b-a3b-fp8", "Qwen3-30B-A3B"},
+      {"deepseek-ai/DeepSeek-R1-0528", "DeepSeek-R1"},
+      {"deepseek-ai/DeepSeek-R1-Distill-Qwen3-8B", "Qwen3-8B"},
+      {"deepseek-ai/DeepSeek-R1-Distill-Llama-8B", ""},  // of which there are several
+      {"qwen3-8bit", ""},
+      {"xqwen3-8b", ""},
+      {"", ""}};
+  for (const auto& [name, shape] : kCases) {
+    const ModelShape* found = find_model_shape(name);
+    EXPECT_EQ(found ? found->name : "", shape) << name;
+  }
+}
+
 TEST(ModelSize, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(find_model_shape("somebody/else-7b"), nullptr);
   const ModelShape& shape = *find_model_shape("Qwen3-8B");
