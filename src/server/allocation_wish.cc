@@ -204,6 +204,11 @@ constexpr Member kMembers[] = {{"cluster",
                                   r.wish.waits = TRY(flag_of(n, v));
                                   return {};
                                 }},
+                               {"mayMove",
+                                [](Read& r, std::string_view n, const Json& v) -> Result<void> {
+                                  r.wish.may_move = TRY(flag_of(n, v));
+                                  return {};
+                                }},
                                {"dryRun", [](Read& r, std::string_view n, const Json& v) -> Result<void> {
                                   r.wish.dry_run = TRY(flag_of(n, v));
                                   return {};

@@ -24,6 +24,7 @@ struct AllocationWish {
   std::string node{};  ///< only on this one; empty: any
   std::string team{};
   bool waits = false;
+  bool may_move = false;  ///< its owner will have it put elsewhere
   bool dry_run = false;
   Milliseconds lease = kAllocationLease;
   std::string assumed{};  ///< how a model's memory was reckoned; empty: none was named

@@ -33,7 +33,7 @@ TEST(AllocationWish, ReadsAllOfIt) {
   const auto wish = parse_allocation_wish(
       with(R"("cluster":"c","workloadType":"Training","useMig":false,"requiredMemoryGb":40,"devices":2,
               "models":["H100_80GB"],"nodeName":"w-1","team":"vision","priority":-5,"maxPricePerHour":"2.50",
-              "leaseSeconds":60,"wait":true,"dryRun":true)"));
+              "leaseSeconds":60,"wait":true,"mayMove":true,"dryRun":true)"));
   ASSERT_TRUE(wish) << wish.error().what;
   EXPECT_EQ(wish->cluster, "c");
   EXPECT_EQ(wish->need.type, WorkloadType::Training);
@@ -46,7 +46,7 @@ TEST(AllocationWish, ReadsAllOfIt) {
   EXPECT_EQ(wish->node, "w-1");
   EXPECT_EQ(wish->team, "vision");
   EXPECT_EQ(wish->lease, Milliseconds(60'000));
-  EXPECT_TRUE(wish->waits && wish->dry_run);
+  EXPECT_TRUE(wish->waits && wish->may_move && wish->dry_run);
   const auto again = parse_allocation_wish(wish->asked);
   ASSERT_TRUE(again) << "what is kept is read again";
   EXPECT_EQ(again->asked, wish->asked);

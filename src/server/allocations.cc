@@ -133,6 +133,12 @@ std::variant<Allocations::Turns, decision::Refusal> Allocations::settle(const Gr
   return out;
 }
 
+decision::Supply Allocations::supply(const fleet::View& view) const {
+  const auto known = book();
+  const std::lock_guard lock(changing_);
+  return supply_of(ground(view, *known));
+}
+
 Result<void> Allocations::keep(store::Database& database, Turns& turns) {
   for (const fleet::PodAllocation& one : turns.turned) TRY(store::put_allocation(database, one));
   for (store::WantedLayout& one : turns.layouts) one.generation = TRY(store::want_layout(database, one));

@@ -56,6 +56,8 @@ class Allocations {
 
   /// As of now; of a server that does not lead, as the database has it.
   std::shared_ptr<const fleet::AllocationBook> book() const;
+  /// The fleet's devices as they are decided about: with what is promised, and without what is being cut.
+  fleet::decision::Supply supply(const fleet::View& view) const;
   /// One round of the thread; for tests, too.
   void look();
 

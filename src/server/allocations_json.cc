@@ -19,28 +19,6 @@ Json money_or_null(const std::optional<std::int64_t>& micros) {
   return fmt::format("{}.{:06}", *micros / 1'000'000, *micros % 1'000'000);
 }
 
-Json grant_json(const decision::Grant& one) {
-  Json out = {{"cluster", one.cluster},
-              {"node", one.node},
-              {"deviceId", one.device_id},
-              {"deviceUuid", one.device_uuid},
-              {"modelKey", one.model},
-              {"kind", decision::kind_name(one.kind)},
-              {"profile", text_or_null(one.profile)},
-              {"start", nullptr},
-              {"size", nullptr},
-              {"memoryMib", nullptr},
-              {"computeSlices", or_null(one.compute_slices)},
-              {"smCount", or_null(one.sm_count)},
-              {"pricePerHour", money_or_null(one.price_micros)}};
-  if (one.placed) {
-    out["start"] = one.placed->placement.start;
-    out["size"] = one.placed->placement.size;
-  }
-  if (one.memory_bytes) out["memoryMib"] = *one.memory_bytes >> 20U;
-  return out;
-}
-
 /// JSON that was kept as text; null where there is none.
 Json kept(const std::string& text) {
   if (text.empty()) return nullptr;
@@ -81,6 +59,28 @@ Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, 
 }
 
 }  // namespace
+
+Json grant_json(const decision::Grant& one) {
+  Json out = {{"cluster", one.cluster},
+              {"node", one.node},
+              {"deviceId", one.device_id},
+              {"deviceUuid", one.device_uuid},
+              {"modelKey", one.model},
+              {"kind", decision::kind_name(one.kind)},
+              {"profile", text_or_null(one.profile)},
+              {"start", nullptr},
+              {"size", nullptr},
+              {"memoryMib", nullptr},
+              {"computeSlices", or_null(one.compute_slices)},
+              {"smCount", or_null(one.sm_count)},
+              {"pricePerHour", money_or_null(one.price_micros)}};
+  if (one.placed) {
+    out["start"] = one.placed->placement.start;
+    out["size"] = one.placed->placement.size;
+  }
+  if (one.memory_bytes) out["memoryMib"] = *one.memory_bytes >> 20U;
+  return out;
+}
 
 Json decision_json(const decision::Decision& of) {
   Json grants = Json::array(), factors = Json::array(), others = Json::array();

@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 
 /// As it is now; devices are named by what the view says of them.
 Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
+Json grant_json(const fleet::decision::Grant& grant);
 Json decision_json(const fleet::decision::Decision& decision);
 Json refusal_json(const fleet::decision::Refusal& refusal);
 

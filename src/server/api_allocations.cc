@@ -75,19 +75,6 @@ Filter read_filter(Query& query, const Viewer& viewer) {
   return out;
 }
 
-/// The cluster of a wish that names none: the only one that there is.
-std::optional<Problem> settle_cluster(AllocationWish& wish, const fleet::View& view) {
-  std::set<std::string> known;
-  for (const auto& node : view.nodes) known.insert(node->cluster);
-  if (!wish.cluster && known.size() == 1) wish.cluster = *known.begin();
-  if (wish.cluster && known.contains(*wish.cluster)) return std::nullopt;
-  if (wish.cluster || known.empty())
-    return Problem{409, "unknown-cluster",
-                   wish.cluster ? fmt::format("nothing has been told of a cluster '{}'", *wish.cluster)
-                                : std::string("nothing has been told of any device yet")};
-  return Problem{400, "invalid-parameter", fmt::format("cluster: there are {}, so one has to be named", known.size())};
-}
-
 /// What is in the way of an allocation, and what came next to it, names devices and pods of others.
 void keep_from_others(Json& told) {
   for (const char* decided : {"decision", "refusal"})
@@ -114,7 +101,7 @@ class Routes {
           request);
     const auto known = fleet_.get();
     if (!known) return starting(request);
-    if (const auto problem = settle_cluster(*wish, *known->view)) return reply(*problem, request);
+    if (const auto problem = settle_cluster(wish->cluster, *known->view)) return reply(*problem, request);
     http::Response out = allocations_.ask(request, *wish);
     if (viewer_of(request).restricted() && !out.body.empty()) {
       Json body = Json::parse(out.body);
@@ -195,6 +182,18 @@ class Routes {
 };
 
 }  // namespace
+
+std::optional<Problem> settle_cluster(std::optional<std::string>& cluster, const fleet::View& view) {
+  std::set<std::string> known;
+  for (const auto& node : view.nodes) known.insert(node->cluster);
+  if (!cluster && known.size() == 1) cluster = *known.begin();
+  if (cluster && known.contains(*cluster)) return std::nullopt;
+  if (cluster || known.empty())
+    return Problem{409, "unknown-cluster",
+                   cluster ? fmt::format("nothing has been told of a cluster '{}'", *cluster)
+                           : std::string("nothing has been told of any device yet")};
+  return Problem{400, "invalid-parameter", fmt::format("cluster: there are {}, so one has to be named", known.size())};
+}
 
 std::vector<http::Route> allocation_routes(const Latest<Published>& fleet, Allocations& allocations,
                                            const std::string& api) {

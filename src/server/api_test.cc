@@ -209,7 +209,7 @@ TEST_F(ApiTest, RepliesAreWhatTheDocumentSays) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 24U);
+  EXPECT_EQ(checked, 26U);
   const auto groups = schema_of("/gpu/utilization", "200", "application/json");
   for (const char* by : {"fleet", "cluster", "model", "node", "namespace", "pod", "profile", "team"})
     for (const char* more : {"", "&weight=sm", "&over=allocated"})

@@ -5,6 +5,7 @@
 #include "server/access/api_access.h"
 #include "server/api_allocations.h"
 #include "server/api_json.h"
+#include "server/api_plans.h"
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
 #include "server/openapi.h"
@@ -158,6 +159,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
   for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
+  for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.
   auto layouts = wanted_layout_routes(

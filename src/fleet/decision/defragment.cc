@@ -186,4 +186,14 @@ Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_mov
   return out;
 }
 
+Supply moved(Supply supply, std::span<const Move> moves) {
+  for (const Move& one : moves) {
+    Candidate& to = supply.candidates[one.to.candidate];
+    to = with(std::move(to), one.to, one.holder, true);
+    Candidate& from = supply.candidates[one.from];
+    from = without_pieces(std::move(from), {&one.placed, 1});
+  }
+  return supply;
+}
+
 }  // namespace tessera::fleet::decision

@@ -2,6 +2,7 @@
 // Moves of what may move: such that a workload that waits is let in, or that whole devices are free. A move is made
 // safe by its order: the new place is made and taken before the old one is given up, and each is legal when it is made.
 // So a plan may stop after any of its moves, and what has moved is as well off as before.
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,5 +36,8 @@ struct Consolidation {
 
 /// Frees whole devices, those first that take the fewest slices to move; none is begun that cannot be freed.
 Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves);
+
+/// As it is once these have moved, one after the other.
+Supply moved(Supply supply, std::span<const Move> moves);
 
 }  // namespace tessera::fleet::decision

@@ -53,6 +53,8 @@ constexpr Rule kRules[] = {
     {"POST", "/gpu/allocations", Operate, Filtered},
     {"GET", "/gpu/allocations/{allocationId}", Read, Filtered},
     {"DELETE", "/gpu/allocations/{allocationId}", Operate, Filtered},
+    {"GET", "/gpu/defragmentation", Read, Refused},
+    {"GET", "/gpu/what-if", Read, Refused},
     {"POST", "/nodes/{node}/layout", Node, Refused},
     {"GET", "/gpu/serving", Read, Filtered},
     {"GET", "/events", Read, Filtered},

@@ -1,0 +1,190 @@
+#include "server/api_plans.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "fleet/inventory/told_pages.h"
+#include "http/router.h"
+#include "server/access/access.h"
+#include "server/api_allocations.h"
+#include "server/api_json.h"
+
+namespace tessera::server {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr EpochMs kStart = 1'800'000'000'000;
+
+std::string board(const std::string& gpu) {
+  const std::string of = "gpu=\"" + gpu + "\",UUID=\"GPU-" + gpu + "\"";
+  return "tessera_agent_device_up{" + of + "} 1\ngpu_device_info{" + of +
+         ",model=\"NVIDIA H100 80GB HBM3\",DCGM_FI_DEV_MIG_MODE=\"1\"} 1\ngpu_profile_info{" + of +
+         ",profile=\"3g.40gb\",profile_id=\"9\",compute_slices=\"3\",sm_count=\"60\",memory_mib=\"40448\","
+         "max_instances=\"2\",placements=\"0:4,4:4\"} 1\ngpu_profile_info{" +
+         of +
+         ",profile=\"1g.10gb\",profile_id=\"19\",compute_slices=\"1\",sm_count=\"16\",memory_mib=\"9984\","
+         "max_instances=\"7\",placements=\"0:1,1:1,2:1,3:1,4:1,5:1,6:1\"} 1\n";
+}
+/// A 1g that a pod of the namespace ml holds.
+std::string held(const std::string& gpu, unsigned gi, unsigned start, const std::string& pod) {
+  const std::string of =
+      "gpu=\"" + gpu + "\",UUID=\"GPU-" + gpu + "\",GPU_I_ID=\"" + std::to_string(gi) + "\",GPU_CI_ID=\"0\"";
+  return "gpu_instance_info{" + of + ",GPU_I_PROFILE=\"1g.10gb\",mig_uuid=\"MIG-" + gpu + std::to_string(gi) +
+         "\",start=\"" + std::to_string(start) + "\",size=\"1\"} 1\ngpu_allocation_info{" + of +
+         ",resource=\"nvidia.com/mig-1g.10gb\",share=\"exclusive\",container=\"c\",namespace=\"ml\",pod=\"" + pod +
+         "\",pod_uid=\"u-" + pod + "\"} 1\n";
+}
+
+/// Two boards, on each of which two 1g are in the way of both 3g.
+struct PlansTest : testing::Test {
+  PlansTest() { look({}); }
+
+  template <class T>
+  static T must(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().what);
+    return *std::move(result);
+  }
+
+  void look(const std::vector<std::string>& may_move) {
+    told.scrape(kStart, R"(node="w-1",job="agent")",
+                board("0") + board("1") + held("0", 3, 1, "a") + held("0", 4, 5, "b") + held("1", 3, 0, "c") +
+                    held("1", 4, 4, "d"));
+    told.fleet.advance(kStart);
+    Published next;
+    next.view = told.fleet.publish(kStart);
+    fleet::ClusterView cluster;
+    cluster.cluster = "default";
+    for (const std::string& name : may_move)
+      cluster.pods["ml/" + name] = std::make_shared<const fleet::ClusterPod>(
+          fleet::ClusterPod{.space = "ml", .name = name, .labels = {{"tessera.dev/may-move", "true"}}});
+    next.cluster = std::make_shared<const fleet::ClusterView>(std::move(cluster));
+    fleet.publish(std::move(next));
+  }
+
+  Json send(const std::string& method, const std::string& path, const std::string& query, const std::string& body,
+            int status) {
+    http::Request request;
+    request.method = method;
+    request.path = "/api" + path;
+    request.query = query;
+    request.body = body;
+    request.headers = {{"Content-Type", "application/json"}};
+    const auto reply = std::get<http::Router::Match>(router->find(method, request.path)).route->handle(request);
+    EXPECT_EQ(reply.status, status) << reply.body;
+    return Json::parse(reply.body, nullptr, false);
+  }
+  Json get(const std::string& path, const std::string& query = "", int status = 200) {
+    return send("GET", path, query, "", status);
+  }
+  /// For a 3g, for which there is no room.
+  std::string wait(const std::string& pod, const std::string& more = "") {
+    return send("POST", "/gpu/allocations", "",
+                R"({"namespace":"ml","podName":")" + pod + R"(","useMig":true,"requiredMemoryGb":40,"wait":true)" +
+                    more + "}",
+                202)
+        .value("id", "");
+  }
+  std::vector<http::Route> all_routes() {
+    auto out = allocation_routes(fleet, *allocations, "/api");
+    for (http::Route& one : plan_routes(fleet, *allocations, "/api")) out.push_back(std::move(one));
+    return out;
+  }
+
+  fleet::ToldPages told;
+  Latest<Published> fleet;
+  TempDir folder;
+  std::unique_ptr<Access> access =
+      must(Access::open(must(store::Database::open("sqlite:" + (folder.path() / "t.db").string())), {}, "127.0.0.1:0"));
+  WantedLayouts layouts{0, {}};
+  Events events{fleet, [] { return false; }};
+  std::unique_ptr<Allocations> allocations =
+      must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; }, {.look_every = {}}));
+  std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all_routes())));
+};
+
+/// Nothing overlaps.
+void expect_apart(const Json& places) {
+  for (std::size_t i = 0; i + 1 < places.size(); ++i)
+    EXPECT_LE(places[i]["start"].get<int>() + places[i]["size"].get<int>(), places[i + 1]["start"].get<int>())
+        << places.dump();
+}
+
+TEST_F(PlansTest, AMoveLetsInWhoWaits) {
+  const std::string id = wait("big");
+  const Json none = get("/gpu/defragmentation");
+  EXPECT_EQ(none["movable"], 0);
+  EXPECT_TRUE(none["waiting"][0]["moves"].is_null());
+  EXPECT_THAT(none["waiting"][0]["sentence"].get<std::string>(), HasSubstr("tessera.dev/may-move=true"));
+
+  look({"a"});
+  const Json plan = get("/gpu/defragmentation");
+  EXPECT_EQ(plan["movable"], 1);
+  const Json& way = plan["waiting"][0];
+  EXPECT_EQ(way["allocationId"], id);
+  ASSERT_EQ(way["moves"].size(), 1U) << way.dump(2);
+  EXPECT_EQ(way["moves"][0]["holder"], "ml/a");
+  EXPECT_EQ(way["moves"][0]["start"], 1);
+  EXPECT_EQ(way["grant"]["profile"], "3g.40gb");
+  EXPECT_EQ(way["grant"]["start"], 0);
+  bool is_in = false;
+  for (const Json& device : way["devices"]) {
+    expect_apart(device["before"]);
+    expect_apart(device["after"]);
+    for (const Json& place : device["after"]) is_in |= place["holder"] == "ml/big" && place["size"] == 4;
+  }
+  EXPECT_TRUE(is_in) << way.dump(2);
+}
+
+TEST_F(PlansTest, WholeDevicesAreFreedWithinTheBudget) {
+  look({"a", "b"});
+  const Json plan = get("/gpu/defragmentation")["consolidation"];
+  EXPECT_THAT(plan["freedDevices"], ElementsAre("w-1-GPU-00"));
+  EXPECT_EQ(plan["moves"].size(), 2U);
+  for (const Json& device : plan["devices"]) {
+    expect_apart(device["after"]);
+    EXPECT_EQ(device["after"].size(), device["deviceId"] == "w-1-GPU-00" ? 0U : 4U) << device.dump(2);
+  }
+  EXPECT_THAT(get("/gpu/defragmentation", "mostMoves=1")["consolidation"]["freedDevices"], IsEmpty());
+}
+
+TEST_F(PlansTest, AnAllocationMayBeAskedSoThatItMayMove) {
+  send("POST", "/gpu/allocations", "",
+       R"({"namespace":"ml","podName":"a","useMig":true,"requiredMemoryGb":5,"mayMove":true})", 201);
+  EXPECT_EQ(get("/gpu/defragmentation")["movable"], 1);
+}
+
+TEST_F(PlansTest, MoreDevicesServeWhoWaits) {
+  const std::string first = wait("big-0"), second = wait("big-1"), third = wait("big-2");
+  wait("elsewhere", R"(,"nodeName":"w-9")");
+  const Json same = get("/gpu/what-if");
+  EXPECT_EQ(same["waiting"], 4);
+  EXPECT_EQ(same["boundToNode"], 1);
+  EXPECT_EQ(same["now"], same["then"]);
+  EXPECT_THAT(same["now"]["served"], IsEmpty());
+  const Json more = get("/gpu/what-if", "add=1xH100_80GB");
+  EXPECT_THAT(more["then"]["served"], ElementsAre(first, second)) << "one board has room for two";
+  EXPECT_EQ(more["then"]["emptyDevices"], 0);
+  EXPECT_THAT(get("/gpu/what-if", "add=1xH100_80GB&add=1xH100")["then"]["served"], ElementsAre(first, second, third));
+  EXPECT_THAT(get("/gpu/what-if", "add=2xH100&cut=H100_80GB:1g.10gb")["then"]["served"],
+              ElementsAre(first, second, third))
+      << "what is added is not cut";
+}
+
+TEST_F(PlansTest, SaysWhatIsWrongWithAQuestion) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"add=4", "such as 4xH100_80GB"},          {"add=0xH100", "such as 4xH100_80GB"},
+      {"add=99999xH100", "at most 10000"},       {"add=2xB200", "no device of model 'B200'"},
+      {"cut=H100", "such as A100_80GB:2g.20gb"}, {"cut=H100:9g.90gb", "offers the profile '9g.90gb'"}};
+  for (const auto& [query, what] : rows)
+    EXPECT_THAT(get("/gpu/what-if", query, 400)["errors"][0]["detail"].get<std::string>(), HasSubstr(what)) << query;
+  get("/gpu/defragmentation", "mostMoves=101", 400);
+  get("/gpu/what-if", "cluster=other", 409);
+}
+
+}  // namespace
+}  // namespace tessera::server
