@@ -1,6 +1,7 @@
 // How good forecasts are on published series, in the measures of the M competitions.
 #include <sys/resource.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -9,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "bench/arguments.h"
 #include "bench/forecast/wide_csv.h"
 #include "fleet/forecast/forecast.h"
 
@@ -17,23 +19,15 @@ namespace {
 using namespace tessera;
 using fleet::forecast::Values;
 
-constexpr std::string_view kHelp =
-    "usage: forecast_bench --train FILE --test FILE [--season 24] [--horizon 48] [--methods]\n"
-    "\n"
-    "Forecasts every series of a table from its history and prints how far that was from what came:\n"
-    "\n"
-    "    sMAPE X     mean over series and steps, percent\n"
-    "    MASE X      mean over series\n"
-    "    OWA X       both as a part of what Naive2 has on the same series, averaged\n"
-    "\n"
-    "  --train FILE     histories: M4's wide CSV (a header; a series a line, its name first)\n"
-    "  --test FILE      what came, the same series by name\n"
-    "  --season N       steps of the shorter season; the longer one is seven of them\n"
-    "  --horizon N      steps\n"
-    "  --methods        a table instead, for every single method too, with the share of values within the interval\n"
-    "  --coverage P     of the interval (0.9)\n"
-    "  --help           this text\n"
-    "  --version        the version\n";
+constexpr const char* kAbout =
+    "forecast_bench: forecasts every series of a table from its history and prints how far that was from what came: "
+    "the "
+    "means over series of sMAPE (percent) and MASE, and OWA, both as a part of what Naive2 has on the same series, "
+    "averaged.";
+constexpr const char* kFooter =
+    "Tables are M4's wide CSV: a header, then a series a line, its name first. Exit status: 0, 1 for a failure, 2 for "
+    "a wrong "
+    "command line.";
 
 struct Wanted {
   std::string train, test, season = "24", horizon = "48", coverage = "0.9";
@@ -167,45 +161,22 @@ Result<void> compare(const Wanted& wanted) {
   return {};
 }
 
-int refuse_arguments(const std::string& what) {
-  fmt::print(stderr, "forecast_bench: {}\n\n{}", what, kHelp);
-  return 2;
+void add_flags(CLI::App& app, Wanted& wanted) {
+  app.add_option("--train", wanted.train, "histories")->type_name("FILE")->required();
+  app.add_option("--test", wanted.test, "what came, the same series by name")->type_name("FILE")->required();
+  app.add_option("--season", wanted.season, "steps of the shorter season; the longer one is seven of them [24]")
+      ->type_name("N");
+  app.add_option("--horizon", wanted.horizon, "steps [48]")->type_name("N");
+  app.add_flag("--methods", wanted.methods,
+               "a table instead, for every single method too, with the share of values within the interval");
+  app.add_option("--coverage", wanted.coverage, "of the interval [0.9]")->type_name("P");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Wanted wanted;
-  const struct {
-    std::string_view flag;
-    std::string* value;
-    bool needed = false;
-  } flags[] = {{"--train", &wanted.train, true},
-               {"--test", &wanted.test, true},
-               {"--season", &wanted.season},
-               {"--horizon", &wanted.horizon},
-               {"--coverage", &wanted.coverage}};
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--help" || word == "-h") return fmt::print("{}", kHelp), 0;
-    if (word == "--version") return fmt::print("forecast_bench {}\n", TESSERA_VERSION), 0;
-    if (word == "--methods") {
-      wanted.methods = true;
-      continue;
-    }
-    const std::string_view name = word.substr(0, word.find('='));
-    const auto* const flag = std::ranges::find_if(flags, [&](const auto& f) { return f.flag == name; });
-    if (flag == std::end(flags)) return refuse_arguments(fmt::format("unexpected argument '{}'", word));
-    if (name != word) {
-      *flag->value = word.substr(name.size() + 1);
-    } else {
-      if (i + 1 == argc) return refuse_arguments(fmt::format("{} has no value", word));
-      *flag->value = argv[++i];
-    }
-  }
-  for (const auto& flag : flags)
-    if (flag.needed && flag.value->empty()) return refuse_arguments(fmt::format("{} is missing", flag.flag));
-  const auto compared = compare(wanted);
-  if (!compared) fmt::print(stderr, "forecast_bench: {}\n", compared.error().what);
-  return compared ? 0 : 1;
+  config::CommandLine command("forecast_bench", TESSERA_VERSION, kAbout, kFooter);
+  add_flags(command.app(), wanted);
+  return bench::main_of(command, argc, argv, "forecast_bench", [&] { return compare(wanted); });
 }

@@ -2,15 +2,18 @@
 // et al., "Beware of Fragmentation" (USENIX ATC 2023).
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "bench/arguments.h"
 #include "bench/placement/experiment.h"
 #include "fleet/placement/policy.h"
 
@@ -18,32 +21,16 @@ namespace {
 
 using namespace tessera;
 
-constexpr std::string_view kHelp =
-    "usage: placement_bench --nodes FILE --pods FILE --policy NAME --seeds A-B [--inflate 1.3] [--copies 1] "
-    "[--summary]\n"
-    "\n"
-    "Lets the pods of a trace arrive at the empty nodes of a trace, in an order that the seed gives, and prints\n"
-    "\n"
-    "    policy,trace,seed,arrived_pct,alloc_pct\n"
-    "\n"
-    "a line for each whole percent of the fleet's GPU that the pods that have arrived ask for together: how many "
-    "percent\n"
-    "the accepted ones have. Of equally good nodes the first in an order wins that the seed gives too.\n"
-    "\n"
-    "  --nodes FILE     CSV with the columns cpu_milli, memory_mib, gpu, model\n"
-    "  --pods FILE      CSV with the columns name, cpu_milli, memory_mib, num_gpu, gpu_milli; gpu_spec may be there\n"
-    "  --policy NAME    {}\n"
-    "  --seeds A-B      or one seed\n"
-    "  --inflate X      how much the pods ask for together, as a part of the fleet's GPU\n"
-    "  --copies N       so many times the fleet\n"
-    "  --learned        the policy is not told the mix of the pods; only default can learn it\n"
-    "  --summary        a line for each seed instead: percent allocated at 95, 100 and 130 percent arrived, the "
-    "accepted\n"
-    "                   part of pods with several GPUs and of those without, microseconds for a decision, and the\n"
-    "                   process's largest size so far in MiB\n"
-    "  --policies       only name the policies, a line each\n"
-    "  --help           this text\n"
-    "  --version        the version\n";
+constexpr const char* kAbout =
+    "placement_bench: lets the pods of a trace arrive at the empty nodes of a trace, in an order that the seed gives. "
+    "Of "
+    "equally good nodes the first in an order wins that the seed gives too.";
+constexpr const char* kFooter =
+    "Prints policy,trace,seed,arrived_pct,alloc_pct, a line for each whole percent of the fleet's GPU that the pods "
+    "that "
+    "have arrived ask for together: how many percent the accepted ones have. Exit status: 0, 1 for a failure, 2 for a "
+    "wrong "
+    "command line.";
 
 struct Wanted {
   std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1";
@@ -133,49 +120,39 @@ Result<void> compare(const Wanted& wanted) {
   return {};
 }
 
-std::string help() { return fmt::format(kHelp, fmt::join(fleet::placement::policy_names(), ", ")); }
-
-int refuse_arguments(const std::string& what) {
-  fmt::print(stderr, "placement_bench: {}\n\n{}", what, help());
-  return 2;
+void add_flags(CLI::App& app, Wanted& wanted) {
+  app.add_option("--nodes", wanted.nodes, "CSV with the columns cpu_milli, memory_mib, gpu, model")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--pods", wanted.pods,
+                 "CSV with the columns name, cpu_milli, memory_mib, num_gpu, gpu_milli; gpu_spec may be there")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--policy", wanted.policy, fmt::format("{}", fmt::join(fleet::placement::policy_names(), ", ")))
+      ->type_name("NAME")
+      ->required();
+  app.add_option("--seeds", wanted.seeds, "or one seed")->type_name("A-B")->required();
+  app.add_option("--inflate", wanted.inflate, "how much the pods ask for together, as a part of the fleet's GPU [1.3]")
+      ->type_name("X");
+  app.add_option("--copies", wanted.copies, "so many times the fleet [1]")->type_name("N");
+  app.add_flag("--learned", wanted.learned, "the policy is not told the mix of the pods; only default can learn it");
+  app.add_flag(
+      "--summary", wanted.summary,
+      "a line for each seed instead: percent allocated at 95, 100 and 130 percent arrived, the accepted part of "
+      "pods with several GPUs and of those without, microseconds for a decision, and the process's largest size "
+      "so far in MiB");
+  const auto name_policies = [] {
+    fmt::print("{}\n", fmt::join(fleet::placement::policy_names(), "\n"));
+    std::exit(0);  // before it is looked for what else is needed
+  };
+  app.add_flag_callback("--policies", name_policies, "only name the policies, a line each")->trigger_on_parse();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Wanted wanted;
-  const struct {
-    std::string_view flag;
-    std::string* value;
-    bool needed = false;
-  } flags[] = {{"--nodes", &wanted.nodes, true}, {"--pods", &wanted.pods, true}, {"--policy", &wanted.policy, true},
-               {"--seeds", &wanted.seeds, true}, {"--inflate", &wanted.inflate}, {"--copies", &wanted.copies}};
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--help" || word == "-h") return fmt::print("{}", help()), 0;
-    if (word == "--version") return fmt::print("placement_bench {}\n", TESSERA_VERSION), 0;
-    if (word == "--policies") return fmt::print("{}\n", fmt::join(fleet::placement::policy_names(), "\n")), 0;
-    if (word == "--learned") {
-      wanted.learned = true;
-      continue;
-    }
-    if (word == "--summary") {
-      wanted.summary = true;
-      continue;
-    }
-    const std::string_view name = word.substr(0, word.find('='));
-    const auto* const flag = std::ranges::find_if(flags, [&](const auto& f) { return f.flag == name; });
-    if (flag == std::end(flags)) return refuse_arguments(fmt::format("unexpected argument '{}'", word));
-    if (name != word) {
-      *flag->value = word.substr(name.size() + 1);
-    } else {
-      if (i + 1 == argc) return refuse_arguments(fmt::format("{} has no value", word));
-      *flag->value = argv[++i];
-    }
-  }
-  for (const auto& flag : flags)
-    if (flag.needed && flag.value->empty()) return refuse_arguments(fmt::format("{} is missing", flag.flag));
-  const auto compared = compare(wanted);
-  if (!compared) fmt::print(stderr, "placement_bench: {}\n", compared.error().what);
-  return compared ? 0 : 1;
+  config::CommandLine command("placement_bench", TESSERA_VERSION, kAbout, kFooter);
+  add_flags(command.app(), wanted);
+  return bench::main_of(command, argc, argv, "placement_bench", [&] { return compare(wanted); });
 }

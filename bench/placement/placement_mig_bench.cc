@@ -2,6 +2,7 @@
 // few of them adds.
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "bench/arguments.h"
 #include "bench/placement/mig_experiment.h"
 #include "fleet/decision/policy.h"
 
@@ -17,35 +19,17 @@ namespace {
 
 using namespace tessera;
 
-constexpr std::string_view kHelp =
-    "usage: placement_mig_bench --pods FILE --policy NAME --seeds A-B (--devices N | --accepted PERCENT)\n"
-    "                           [--mapping compute] [--load X] [--migrations 0]\n"
-    "\n"
-    "The pods of a trace come to N empty H100 of 80 GB, as MIG instances, and leave after their own time; "
-    "who\n"
-    "finds no room at once is lost. The seed deals profiles and times to live out to the arrivals. Ties: the lower "
-    "cost, "
-    "then\n"
-    "the first device, then the lower start. Prints\n"
-    "\n"
-    "    policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,accepted_slices_pct,"
-    "active_devices,moves\n"
-    "\n"
-    "  --pods FILE        CSV with name, cpu_milli, memory_mib, num_gpu, gpu_milli, creation_time, deletion_time\n"
-    "  --policy NAME      {}\n"
-    "  --seeds A-B        or one seed\n"
-    "  --devices N        of the fleet, eight to a node\n"
-    "  --accepted PERCENT instead of N: the fewest on which firstfit accepts so many, on the mean of the seeds\n"
-    "  --mapping NAME     compute: the trace's GPU is an H100, and a part of it the smallest profile with as many of "
-    "its "
-    "seven\n"
-    "                     slices; memory: it has 20,000 MiB, and a part of it, or several, the smallest with as much\n"
-    "  --load X           arrivals are a Poisson process, such that so many memory slices are asked for at a time, as "
-    "a "
-    "part\n"
-    "                     of the fleet's; nobody stays longer than a day\n"
-    "  --migrations X     so many moves at most, as a part of the accepted; up to three for one pod\n"
-    "  --help, --version\n";
+constexpr const char* kAbout =
+    "placement_mig_bench: the pods of a trace come to empty H100 of 80 GB, as MIG instances, and leave after their own "
+    "time; who finds no room at once is lost. The seed deals profiles and times to live out to the arrivals.";
+constexpr const char* kFooter =
+    "Prints policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,"
+    "accepted_slices_pct,active_devices,moves. Ties: the lower cost, then the first device, then the lower start. With "
+    "--mapping compute the trace's GPU is an H100, and a part of it the smallest profile with as many of its seven "
+    "slices; "
+    "with memory it has 20,000 MiB, and a part of it, or several, the smallest profile with as much. Arrivals are a "
+    "Poisson "
+    "process; nobody stays longer than a day. Exit status: 0, 1 for a failure, 2 for a wrong command line.";
 
 struct Wanted {
   std::string pods, policy, seeds, devices, accepted, mapping = "compute", load = "0", migrations = "0";
@@ -138,36 +122,32 @@ Result<void> compare(const Wanted& wanted) {
   return {};
 }
 
-std::string help() { return fmt::format(kHelp, fmt::join(fleet::decision::policy_names(), ", ")); }
-
-int refuse_arguments(const std::string& what) {
-  fmt::print(stderr, "placement_mig_bench: {}\n\n{}", what, help());
-  return 2;
+void add_flags(CLI::App& app, Wanted& wanted) {
+  app.add_option("--pods", wanted.pods,
+                 "CSV with name, cpu_milli, memory_mib, num_gpu, gpu_milli, creation_time, deletion_time")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--policy", wanted.policy, fmt::format("{}", fmt::join(fleet::decision::policy_names(), ", ")))
+      ->type_name("NAME")
+      ->required();
+  app.add_option("--seeds", wanted.seeds, "or one seed")->type_name("A-B")->required();
+  app.add_option("--devices", wanted.devices, "of the fleet, eight to a node")->type_name("N");
+  app.add_option("--accepted", wanted.accepted,
+                 "instead of --devices: the fewest on which firstfit accepts so many, on the mean of the seeds")
+      ->type_name("PERCENT");
+  app.add_option("--mapping", wanted.mapping, "what a pod asks for [compute]")->type_name("compute|memory");
+  app.add_option("--load", wanted.load, "so many memory slices are asked for at a time, as a part of the fleet's")
+      ->type_name("X");
+  app.add_option("--migrations", wanted.migrations,
+                 "so many moves at most, as a part of the accepted; up to three for one pod [0]")
+      ->type_name("X");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Wanted wanted;
-  const struct {
-    std::string_view flag;
-    std::string* value;
-    bool needed = false;
-  } flags[] = {{"--pods", &wanted.pods, true}, {"--policy", &wanted.policy, true},  {"--seeds", &wanted.seeds, true},
-               {"--devices", &wanted.devices}, {"--accepted", &wanted.accepted},    {"--mapping", &wanted.mapping},
-               {"--load", &wanted.load},       {"--migrations", &wanted.migrations}};
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--help" || word == "-h") return fmt::print("{}", help()), 0;
-    if (word == "--version") return fmt::print("placement_mig_bench {}\n", TESSERA_VERSION), 0;
-    const auto* const flag = std::ranges::find_if(flags, [&](const auto& f) { return f.flag == word; });
-    if (flag == std::end(flags)) return refuse_arguments(fmt::format("unexpected argument '{}'", word));
-    if (i + 1 == argc) return refuse_arguments(fmt::format("{} has no value", word));
-    *flag->value = argv[++i];
-  }
-  for (const auto& flag : flags)
-    if (flag.needed && flag.value->empty()) return refuse_arguments(fmt::format("{} is missing", flag.flag));
-  const auto compared = compare(wanted);
-  if (!compared) fmt::print(stderr, "placement_mig_bench: {}\n", compared.error().what);
-  return compared ? 0 : 1;
+  config::CommandLine command("placement_mig_bench", TESSERA_VERSION, kAbout, kFooter);
+  add_flags(command.app(), wanted);
+  return bench::main_of(command, argc, argv, "placement_mig_bench", [&] { return compare(wanted); });
 }

@@ -160,6 +160,22 @@ std::string_view first_of(Labels labels, std::initializer_list<std::string_view>
   return {};
 }
 
+bool is_ratio(Reading reading) {
+  switch (reading) {
+    case Reading::GraphicsEngineActiveRatio:
+    case Reading::SmActiveRatio:
+    case Reading::SmOccupancyRatio:
+    case Reading::TensorActiveRatio:
+    case Reading::DramActiveRatio:
+    case Reading::Fp64ActiveRatio:
+    case Reading::Fp32ActiveRatio:
+    case Reading::Fp16ActiveRatio:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Meaning meaning_of(std::string_view metric) {
@@ -174,16 +190,8 @@ double factor_of(Scale scale) {
 }
 
 std::optional<double> most_of(Reading reading) {
+  if (is_ratio(reading)) return 1;
   switch (reading) {
-    case Reading::GraphicsEngineActiveRatio:
-    case Reading::SmActiveRatio:
-    case Reading::SmOccupancyRatio:
-    case Reading::TensorActiveRatio:
-    case Reading::DramActiveRatio:
-    case Reading::Fp64ActiveRatio:
-    case Reading::Fp32ActiveRatio:
-    case Reading::Fp16ActiveRatio:
-      return 1;
     case Reading::GpuUtilPercent:
     case Reading::MemoryCopyUtilPercent:
     case Reading::EncoderUtilPercent:
@@ -201,17 +209,9 @@ bool is_per_instance(Reading reading) {
     case Reading::MemoryUsedBytes:
     case Reading::MemoryReservedBytes:
     case Reading::XidLast:
-    case Reading::GraphicsEngineActiveRatio:
-    case Reading::SmActiveRatio:
-    case Reading::SmOccupancyRatio:
-    case Reading::TensorActiveRatio:
-    case Reading::DramActiveRatio:
-    case Reading::Fp64ActiveRatio:
-    case Reading::Fp32ActiveRatio:
-    case Reading::Fp16ActiveRatio:
       return true;
     default:
-      return false;
+      return is_ratio(reading);
   }
 }
 
