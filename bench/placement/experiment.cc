@@ -2,34 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
-#include <random>
+#include <map>
 
+#include "bench/placement/cpu_time.h"
+#include "bench/placement/random.h"
 #include "fleet/placement/engine.h"
 
 namespace tessera::bench {
 namespace {
 
 using namespace fleet::placement;
-
-// Of this thread: what others do on the machine meanwhile does not count.
-double cpu_us() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
-}
-
-// The standard library's shuffle and distributions differ between libraries; these do not.
-template <class T>
-void shuffle(std::vector<T>& values, std::mt19937_64& random) {
-  for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
-}
-
-Mix mix_of(const Trace& trace) {
-  std::map<Request, std::uint64_t> counts;
-  for (const Pod& pod : trace.pods) ++counts[pod.request];
-  return fleet::placement::mix_of(counts);
-}
 
 /// The mean of what is allocated, by percent arrived.
 class Curve {
@@ -65,6 +47,12 @@ void count(Outcome& outcome, const Request& request, bool accepted) {
 }
 
 }  // namespace
+
+Mix mix_of(const Trace& trace) {
+  std::map<Request, std::uint64_t> counts;
+  for (const Pod& pod : trace.pods) ++counts[pod.request];
+  return fleet::placement::mix_of(counts);
+}
 
 std::vector<std::size_t> arrivals(const Trace& trace, std::uint64_t seed, double inflate) {
   std::vector<std::size_t> by_name(trace.pods.size());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/placement/trace.h"
+#include "fleet/placement/policy.h"
 
 namespace tessera::bench {
 
@@ -27,6 +28,9 @@ struct Outcome {
   Acceptance multi_gpu, cpu_only;
   std::vector<float> decision_us;  ///< of CPU time for each pod, in the order of arrival
 };
+
+/// What the trace asks for, each kind as often as it does.
+fleet::placement::Mix mix_of(const Trace& trace);
 
 /// The pods in the order of arrival: shuffled by the seed, then with copies of random ones up to `inflate`, or without
 /// random ones down to it.

@@ -1,4 +1,4 @@
-// Both experiments on a trace that is made here: the published ones are no part of this project.
+// The experiments on a trace that is made here: the published ones are no part of this project.
 #include "bench/placement/experiment.h"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "bench/placement/departures.h"
 #include "bench/placement/mig_experiment.h"
 
 namespace tessera::bench {
@@ -53,6 +54,30 @@ TEST(PlacementExperiment, HandsOutNoMoreThanArrivedAndNoMoreThanThereIs) {
     }
     EXPECT_GT(curve.rbegin()->first, 130U - 13) << "130 percent arrive, but for less than one pod";
   }
+}
+
+TEST(PlacementDepartures, WaitsGrowWithTheLoadAndWhatIsInUseIsWhatIsAskedFor) {
+  const auto trace = read_trace(kNodes, pods());
+  ASSERT_TRUE(trace) << trace.error().what;
+  for (const char* policy : {"bestfit", "fgd", "default"}) {
+    const auto at = [&](double load) {
+      const auto out = run_with_departures(*trace, {.policy = policy, .seed = 1, .load = load, .arrivals = 4'000});
+      EXPECT_TRUE(out) << out.error().what;
+      return out ? *out : DeparturesOutcome();
+    };
+    const auto low = at(0.3), high = at(0.7), over = at(1.5);
+    EXPECT_EQ(low.all.arrived, 3'200U);
+    EXPECT_EQ(low.all.seconds.size(), low.all.arrived);
+    EXPECT_GE(low.all.at_once, high.all.at_once) << policy;
+    EXPECT_GT(high.all.at_once, over.all.at_once) << policy;
+    EXPECT_NEAR(low.allocated, 0.3, 0.05) << "who is served is served in full: " << policy;
+    EXPECT_GT(over.allocated, high.allocated) << policy;
+    EXPECT_LE(over.allocated, 1) << policy;
+    EXPECT_GT(over.unserved, 0U) << "more is asked for than there is: " << policy;
+    EXPECT_EQ(over.all.seconds, at(1.5).all.seconds) << policy;
+  }
+  const auto none = read_trace(kNodes, "name,cpu_milli,memory_mib,num_gpu,gpu_milli\np,1,1,1,1000\n");
+  EXPECT_THAT(run_with_departures(*none, {.policy = "bestfit"}).error().what, HasSubstr("deletion_time"));
 }
 
 TEST(PlacementExperiment, SaysWhereATraceIsWrong) {

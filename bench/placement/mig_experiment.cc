@@ -4,8 +4,9 @@
 #include <cmath>
 #include <map>
 #include <queue>
-#include <random>
 
+#include "bench/placement/cpu_time.h"
+#include "bench/placement/random.h"
 #include "fleet/decision/defragment.h"
 #include "fleet/decision/samples.h"
 
@@ -62,7 +63,9 @@ class Run {
     ++out_.arrived;
     out_.arrived_whole += whole;
     out_.arrived_slices += slices;
+    const double before = cpu_us();
     auto grant = place(stock_, need, *policy_);
+    out_.decision_us.push_back(static_cast<float>(cpu_us() - before));
     if (!grant) grant = after_moves(need);
     if (!grant) return;
     ++out_.accepted;
@@ -139,16 +142,6 @@ class Run {
   std::int64_t active_ = 0;
   double active_seconds_ = 0;
 };
-
-template <class T>
-void shuffle(std::vector<T>& values, std::mt19937_64& random) {
-  for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
-}
-
-/// The standard library's distributions differ between libraries; this does not.
-double exponential(std::mt19937_64& random) {
-  return -std::log1p(-static_cast<double>(random() >> 11) / static_cast<double>(std::uint64_t{1} << 53));
-}
 
 void arrive_steadily(std::vector<MigPod>& pods, const MigSetting& setting, std::mt19937_64& random) {
   constexpr std::int64_t kDaySeconds = 86'400;

@@ -35,6 +35,7 @@ struct MigOutcome {
   double arrived_slices = 0, accepted_slices = 0;       ///< memory slices
   double active_devices = 0;                            ///< with an instance on them, the mean over time
   std::uint64_t moves = 0;
+  std::vector<float> decision_us{};  ///< of CPU time for each pod, without looking for moves
 };
 
 /// A pod as it comes.

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "bench/arguments.h"
+#include "bench/placement/departures.h"
 #include "bench/placement/experiment.h"
 #include "fleet/placement/policy.h"
 
@@ -33,7 +34,7 @@ constexpr const char* kFooter =
     "command line.";
 
 struct Wanted {
-  std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1";
+  std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1", load, arrivals = "60000";
   bool summary = false, learned = false;
 };
 
@@ -98,6 +99,43 @@ void print_summary(std::string_view head, const bench::Outcome& outcome) {
              number(largest_mib(), 0));
 }
 
+double mean(const std::vector<double>& of) {
+  double sum = 0;
+  for (const double one : of) sum += one;
+  return of.empty() ? std::nan("") : sum / static_cast<double>(of.size());
+}
+
+double percentile(std::vector<double> of, double part) {
+  if (of.empty()) return std::nan("");
+  std::ranges::sort(of);
+  return of[static_cast<std::size_t>(part * static_cast<double>(of.size() - 1))];
+}
+
+/// A line for each seed, of a fleet that pods leave.
+Result<void> compare_waits(const Wanted& wanted, const bench::Trace& trace, const Seeds& seeds,
+                           const std::string& name) {
+  const auto load = parse_double(wanted.load);
+  const auto arrivals = parse_int(wanted.arrivals);
+  if (!load || !(*load > 0 && *load <= 10))
+    return fail(Code::Invalid, "--load '{}': a number above 0 expected", wanted.load);
+  if (!arrivals || *arrivals < 100 || *arrivals > 10'000'000)
+    return fail(Code::Invalid, "--arrivals '{}': a whole number from 100 expected", wanted.arrivals);
+  fmt::print(
+      "policy,trace,load,seed,at_once_pct,mean_wait_s,p99_wait_s,mean_wait_multi_gpu_s,mean_wait_whole_s,"
+      "mean_wait_part_s,unserved,allocated_pct\n");
+  for (auto seed = seeds.first; seed <= seeds.last; ++seed) {
+    const auto out = TRY(bench::run_with_departures(
+        trace, {wanted.policy, static_cast<std::uint64_t>(seed), *load, static_cast<std::uint64_t>(*arrivals)}));
+    fmt::print("{},{},{},{},{},{},{},{},{},{},{},{}\n", wanted.policy, name, *load, seed,
+               number(100 * static_cast<double>(out.all.at_once) / static_cast<double>(out.all.arrived), 3),
+               number(mean(out.all.seconds), 1), number(percentile(out.all.seconds, 0.99), 0),
+               number(mean(out.multi_gpu.seconds), 1), number(mean(out.whole.seconds), 1),
+               number(mean(out.part.seconds), 1), out.unserved, number(100 * out.allocated, 3));
+    std::fflush(stdout);
+  }
+  return {};
+}
+
 Result<void> compare(const Wanted& wanted) {
   const Seeds seeds = TRY(parse_seeds(wanted.seeds));
   const auto inflate = parse_double(wanted.inflate);
@@ -105,6 +143,7 @@ Result<void> compare(const Wanted& wanted) {
     return fail(Code::Invalid, "--inflate '{}': a number above 0 expected", wanted.inflate);
   const bench::Trace trace = TRY(read(wanted));
   const std::string name = std::filesystem::path(wanted.pods).stem();
+  if (!wanted.load.empty()) return compare_waits(wanted, trace, seeds, name);
   fmt::print("{}\n",
              wanted.summary
                  ? "policy,trace,seed,alloc_95_pct,alloc_100_pct,alloc_130_pct,accepted_multi_gpu,accepted_cpu_only,"
@@ -135,6 +174,13 @@ void add_flags(CLI::App& app, Wanted& wanted) {
   app.add_option("--inflate", wanted.inflate, "how much the pods ask for together, as a part of the fleet's GPU [1.3]")
       ->type_name("X");
   app.add_option("--copies", wanted.copies, "so many times the fleet [1]")->type_name("N");
+  app.add_option(
+         "--load", wanted.load,
+         "pods leave again, and wait where there is no room: so much GPU is asked for at a time, as a part of the "
+         "fleet's; a line for each seed instead, with waits in seconds")
+      ->type_name("X");
+  app.add_option("--arrivals", wanted.arrivals, "with --load: so many random pods of the trace come [60000]")
+      ->type_name("N");
   app.add_flag("--learned", wanted.learned, "the policy is not told the mix of the pods; only default can learn it");
   app.add_flag(
       "--summary", wanted.summary,

@@ -24,7 +24,8 @@ constexpr const char* kAbout =
     "time; who finds no room at once is lost. The seed deals profiles and times to live out to the arrivals.";
 constexpr const char* kFooter =
     "Prints policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,"
-    "accepted_slices_pct,active_devices,moves. Ties: the lower cost, then the first device, then the lower start. With "
+    "accepted_slices_pct,active_devices,moves,mean_us,p99_us (CPU time for a decision). Ties: the lower cost, then the "
+    "first device, then the lower start. With "
     "--mapping compute the trace's GPU is an H100, and a part of it the smallest profile with as many of its seven "
     "slices; "
     "with memory it has 20,000 MiB, and a part of it, or several, the smallest profile with as much. Arrivals are a "
@@ -93,7 +94,7 @@ Result<Setup> set_up(const Wanted& wanted) {
     return fail(Code::Invalid, "one of --devices and --accepted expected");
   out.setting.devices = wanted.devices.empty()
                             ? TRY(devices_for(out, TRY(number("--accepted", wanted.accepted, 99.9))))
-                            : static_cast<unsigned>(TRY(number("--devices", wanted.devices, 65'536)));
+                            : static_cast<unsigned>(TRY(number("--devices", wanted.devices, 1'000'000)));
   if (out.setting.devices == 0) return fail(Code::Invalid, "--devices '{}': at least one expected", wanted.devices);
   return out;
 }
@@ -102,21 +103,29 @@ std::string percent(double part, double whole) {
   return whole > 0 ? fmt::format("{:.2f}", 100 * part / whole) : std::string();
 }
 
+double mean_us(const std::vector<float>& of) {
+  double sum = 0;
+  for (const float one : of) sum += one;
+  return sum / static_cast<double>(of.size());
+}
+
 Result<void> compare(const Wanted& wanted) {
   Setup setup = TRY(set_up(wanted));
   fmt::print(
       "policy,trace,mapping,devices,load,migrations,seed,accepted_pct,accepted_7g_pct,blocked_7g,accepted_slices_pct,"
-      "active_devices,moves\n");
+      "active_devices,moves,mean_us,p99_us\n");
   const std::string trace = std::filesystem::path(wanted.pods).stem();
   for (auto seed = setup.first_seed; seed <= setup.last_seed; ++seed) {
     setup.setting.seed = static_cast<std::uint64_t>(seed);
     const auto out = TRY(bench::run(setup.pods, setup.setting));
-    fmt::print("{},{},{},{},{},{},{},{},{},{},{},{:.2f},{}\n", wanted.policy, trace, wanted.mapping,
+    auto us = out.decision_us;
+    std::ranges::sort(us);
+    fmt::print("{},{},{},{},{},{},{},{},{},{},{},{:.2f},{},{:.2f},{:.2f}\n", wanted.policy, trace, wanted.mapping,
                setup.setting.devices, wanted.load, wanted.migrations, seed,
                percent(static_cast<double>(out.accepted), static_cast<double>(out.arrived)),
                percent(static_cast<double>(out.accepted_whole), static_cast<double>(out.arrived_whole)),
                out.arrived_whole - out.accepted_whole, percent(out.accepted_slices, out.arrived_slices),
-               out.active_devices, out.moves);
+               out.active_devices, out.moves, mean_us(us), us[us.size() * 99 / 100]);
     std::fflush(stdout);
   }
   return {};
