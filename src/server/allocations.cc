@@ -8,6 +8,8 @@
 
 #include "base/every.h"
 #include "base/log.h"
+#include "fleet/decision/keep_room.h"
+#include "fleet/decision/text.h"
 #include "server/access/viewer.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
@@ -111,11 +113,27 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
           }};
 }
 
+decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodAllocation& one) const {
+  decision::Supply out = supply_of(ground);
+  std::erase_if(out.candidates, [&](const decision::Candidate& device) { return device.cluster != one.cluster; });
+  const EpochMs long_ago = ground.view.time - options_.keep_room_after.count();
+  for (const fleet::PodAllocation* first : ground.book.queue()) {
+    if (first->id == one.id || first->priority < one.priority) break;
+    if (first->asked_at > long_ago || first->cluster != one.cluster) continue;
+    const auto wish = parse_allocation_wish(first->request);
+    if (!wish || !wish->node.empty()) continue;  // of one node there is not much to be kept
+    return decision::keep_room(std::move(out), wish->need,
+                               fmt::format("it is kept for {}/{}, which has waited for {}", first->space, first->pod,
+                                           decision::time_text(Milliseconds(ground.view.time - first->asked_at))));
+  }
+  return out;
+}
+
 std::variant<Allocations::Turns, decision::Refusal> Allocations::settle(const Ground& ground,
                                                                         const AllocationWish& wish,
                                                                         const fleet::PodAllocation& one,
                                                                         const std::string& who) const {
-  const decision::Supply supply = supply_of(ground);
+  const decision::Supply supply = supply_for(ground, one);
   const decision::Verdict verdict = server::decide(supply, wish);
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) return *refusal;
   const auto& decided = std::get<decision::Decision>(verdict);
@@ -199,7 +217,8 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const auto known = fleet_.get();
   const std::lock_guard lock(changing_);
   const auto book = book_.get();
-  const decision::Supply supply = supply_of(ground(*known->view, *book));
+  const decision::Supply supply =
+      supply_for(ground(*known->view, *book), asked(wish, viewer_of(request).actor, known->view->time));
   const decision::Verdict verdict = server::decide(supply, wish);
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
     return refused(request, *refusal, explained(refusal_json(*refusal), supply, wish));

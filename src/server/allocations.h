@@ -32,6 +32,7 @@ struct AllocationOptions {
   bool cleanup = false;                    ///< gpu.management.mig.auto-cleanup
   Milliseconds cleanup_after{5 * 60'000};  ///< an instance has been idle, and its allocation over
   Milliseconds gone_after = fleet::AllocationReview::kGoneAfter;
+  Milliseconds keep_room_after{10 * 60'000};     ///< for who has waited so long
   std::map<std::string, std::int64_t> prices{};  ///< see Ground
   Milliseconds look_every{500};
 };
@@ -72,6 +73,8 @@ class Allocations {
     bool empty() const { return turned.empty() && layouts.empty(); }
   };
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
+  /// The fleet's devices for `one`, without the room that is kept for who has waited long before it.
+  fleet::decision::Supply supply_for(const Ground& ground, const fleet::PodAllocation& one) const;
   /// A promise for `one`, which is as it was asked; or why not.
   std::variant<Turns, fleet::decision::Refusal> settle(const Ground& ground, const AllocationWish& wish,
                                                        const fleet::PodAllocation& one, const std::string& who) const;

@@ -238,6 +238,38 @@ TEST_F(AllocationsTest, WhoWaitsIsServedWhenRoomComes) {
   expect_kept();
 }
 
+TEST_F(AllocationsTest, RoomIsKeptForWhoHasWaitedLong) {
+  std::vector<Json> made;
+  for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod)));
+  const Json big = asked(R"({"namespace":"ml","podName":"big","useMig":true,"requiredMemoryGb":40,"wait":true})", 202);
+  const auto bound = [&](std::initializer_list<unsigned> which) {
+    std::string page;
+    for (const unsigned i : which)
+      page += instance(i + 3, made[i]["parts"][0]["start"].get<unsigned>()) + held(i + 3, "p-" + std::to_string(i));
+    return page;
+  };
+  const auto give_back = [&](unsigned i) {
+    EXPECT_EQ(send("DELETE", "/gpu/allocations/" + made[i]["id"].get<std::string>()).status, 204);
+  };
+  look(bound({0, 1, 2}), 5);
+  give_back(0);
+  look(bound({1, 2}), 20);
+  EXPECT_EQ(Json::parse(ask(body("soon"), "dryRun=true").body)["decision"]["grants"].size(), 1U)
+      << "until then who comes first has it";
+  look(bound({1, 2}), 610);
+  const auto refused = ask(body("small"));
+  EXPECT_EQ(refused.status, 409) << "it would be in the way of who has waited longer";
+  const Json small = asked(body("small", R"(,"wait":true)"), 202);
+  EXPECT_EQ(ask(body("urgent", R"(,"priority":5)"), "dryRun=true").status, 200) << "who has priority waits for nobody";
+  look(bound({1, 2}), 615);
+  EXPECT_EQ(shown(small)["state"], "waiting");
+  const unsigned in_the_way = made[1]["parts"][0]["start"] < 4 ? 1 : 2;
+  give_back(in_the_way);
+  look(bound({3 - in_the_way}), 630);
+  EXPECT_EQ(shown(big)["state"], "promised");
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {
   const Json made = asked(body("p"));
   asked(body("q"));

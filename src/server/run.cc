@@ -240,6 +240,7 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   out.cleanup = settings.mig_auto_cleanup;
   out.cleanup_after = settings.mig_cleanup_after;
   out.gone_after = 2 * settings.collection_interval;
+  out.keep_room_after = settings.keep_room_after;
   for (const auto& [model, rate] : settings.default_rates) {
     const auto amount = parse_double(rate);
     if (!amount || *amount < 0)

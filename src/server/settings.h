@@ -21,6 +21,7 @@ struct Settings {
   bool mig_enabled = true;
   bool mig_auto_cleanup = false;
   Milliseconds mig_cleanup_after{5 * 60'000};
+  Milliseconds keep_room_after{10 * 60'000};
   Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
   std::int64_t retention_days = 30;
   std::int64_t batch_size = 500;

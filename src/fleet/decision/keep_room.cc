@@ -1,0 +1,95 @@
+#include "fleet/decision/keep_room.h"
+
+#include <algorithm>
+#include <map>
+
+#include "fleet/decision/options.h"
+#include "gpu/geometry.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+/// Somewhere on one device that would serve, were nobody there.
+struct Spot {
+  std::size_t candidate = 0;
+  const gpu::Profile* profile = nullptr;  ///< null: the whole device
+  gpu::Placement placement{};
+  unsigned held = 0;  ///< memory slices that somebody has
+  auto rank() const { return std::tuple(held, candidate, placement); }
+};
+
+unsigned held_at(const Candidate& on, const Option& option) {
+  constexpr unsigned kWholeDevice = 64;  // more than any axis has: who has all of it is the last to be waited for
+  unsigned out = on.held_by.empty() ? 0 : kWholeDevice;
+  for (const Piece& piece : on.pieces)
+    if (!piece.held_by.empty() && (!option.profile || gpu::overlap(piece.placed.placement, option.placement)))
+      out += piece.placed.placement.size;
+  return out;
+}
+
+/// The nearest one on a device.
+std::optional<Spot> spot_on(const Supply& supply, std::size_t at, const Need& need) {
+  const Candidate& on = supply.candidates[at];
+  Candidate bare = on;
+  bare.held_by.clear();
+  bare.pieces.clear();
+  const auto possible = examine(bare, need);
+  const auto* options = std::get_if<std::vector<Option>>(&possible);
+  if (!options) return std::nullopt;
+  std::optional<Spot> best;
+  for (const Option& option : *options) {
+    // The profile outlives `bare`: both candidates share the table.
+    const Spot spot{at, option.profile, option.placement, held_at(on, option)};
+    if (!best || spot.rank() < best->rank()) best = spot;
+  }
+  return best;
+}
+
+std::vector<Spot> nearest(const Supply& supply, const Need& need) {
+  std::map<std::pair<std::string, std::string>, std::vector<Spot>> by_node;
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
+    if (const auto spot = spot_on(supply, i, need))
+      by_node[{supply.candidates[i].cluster, supply.candidates[i].node}].push_back(*spot);
+  std::vector<Spot> best;
+  std::pair<unsigned, std::size_t> rank{};
+  for (auto& [node, spots] : by_node) {
+    if (spots.size() < need.devices) continue;
+    std::ranges::sort(spots, {}, &Spot::rank);
+    spots.resize(need.devices);
+    unsigned held = 0;
+    for (const Spot& one : spots) held += one.held;
+    if (const std::pair own(held, spots.front().candidate); best.empty() || own < rank) {
+      rank = own;
+      best = spots;
+    }
+  }
+  return best;
+}
+
+/// Nothing new is to stand at `kept`, and what stands there idle is given to nobody.
+void close(Candidate& candidate, gpu::Placement kept) {
+  std::vector<gpu::Profile> profiles(candidate.offered().begin(), candidate.offered().end());
+  const gpu::Layout held = fixed_layout(candidate);
+  for (gpu::Profile& profile : profiles)
+    std::erase_if(profile.placements, [&](gpu::Placement at) {
+      return gpu::overlap(at, kept) && std::ranges::count(held, gpu::Placed{profile.id, at}) == 0;
+    });
+  candidate.profiles = std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles));
+  for (Piece& piece : candidate.pieces)
+    if (piece.held_by.empty() && gpu::overlap(piece.placed.placement, kept)) piece.parted = true;
+}
+
+}  // namespace
+
+Supply keep_room(Supply supply, const Need& need, std::string_view why) {
+  for (const Spot& spot : nearest(supply, need)) {
+    Candidate& on = supply.candidates[spot.candidate];
+    if (spot.profile)
+      close(on, spot.placement);
+    else
+      on.unfit = why;
+  }
+  return supply;
+}
+
+}  // namespace tessera::fleet::decision

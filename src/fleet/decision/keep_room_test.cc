@@ -1,0 +1,102 @@
+#include "fleet/decision/keep_room.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "fleet/decision/samples.h"
+
+namespace tessera::fleet::decision {
+namespace {
+
+const Need kBig{.memory_mib = 81'000, .mig = MigUse::Required}, kHalf{.memory_mib = 40'000, .mig = MigUse::Required},
+    kSmall{.memory_mib = 9'000, .mig = MigUse::Required};
+
+Candidate device(unsigned number, std::initializer_list<unsigned> ones = {}) {
+  Candidate out = test_candidate(number, "H100_80GB", 81'559, plain_h100_profiles());
+  for (const unsigned at : ones) out.pieces.push_back({.placed = {k1g, {at, 1}}, .held_by = "ml/small"});
+  return out;
+}
+
+std::optional<Grant> granted(const Supply& supply, const Need& need) {
+  const auto policy = make_policy("firstfit", {});
+  const auto verdict = decide(supply, need, **policy);
+  const auto* decision = std::get_if<Decision>(&verdict);
+  return decision ? std::optional(decision->grants.front()) : std::nullopt;
+}
+
+TEST(KeepRoom, TheDeviceThatIsNearestToBeingFreeIsKept) {
+  const Supply supply{0, {device(0, {0, 3, 5}), device(1, {2}), device(2, {1, 4})}};
+  const Supply kept = keep_room(supply, kBig, "it is kept for ml/big");
+  EXPECT_EQ(granted(supply, kSmall)->candidate, 0U);
+  Supply only = kept;
+  only.candidates[0].unfit = only.candidates[2].unfit = "ill";
+  EXPECT_FALSE(granted(only, kSmall)) << "a 7g takes all of it";
+  EXPECT_TRUE(granted(kept, kSmall));
+}
+
+TEST(KeepRoom, BesideWhatIsKeptOthersFindRoom) {
+  const Supply kept = keep_room({0, {device(0, {1, 5, 6})}}, kHalf, "it is kept for ml/half");
+  const auto grant = granted(kept, kSmall);
+  ASSERT_TRUE(grant);
+  EXPECT_EQ(grant->placed->placement.start, 4U) << "a 3g at 0 has one in its way, and one at 4 has two";
+}
+
+TEST(KeepRoom, WhatStandsThereIdleIsGivenToNobody) {
+  Supply supply{0, {device(0, {1})}};
+  supply.candidates[0].pieces.push_back({.placed = {k1g, {2, 1}}});
+  ASSERT_EQ(granted(supply, kSmall)->placed->placement.start, 2U);
+  const auto grant = granted(keep_room(supply, kBig, "it is kept"), kSmall);
+  EXPECT_FALSE(grant);
+}
+
+TEST(KeepRoom, SeveralDevicesAreKeptOnOneNode) {
+  Supply supply;
+  for (unsigned i = 0; i < 16; ++i) {  // two nodes of eight
+    supply.candidates.push_back(test_candidate(i, "H100_80GB", 81'559));
+    if (i % 8 < 6 || i >= 8) supply.candidates.back().held_by = "ml/other";
+  }
+  const Supply kept = keep_room(supply, {.devices = 4}, "it is kept for ml/four");
+  std::size_t closed = 0;
+  for (std::size_t i = 0; i < 16; ++i) {
+    const bool is_kept = !kept.candidates[i].unfit.empty();
+    closed += is_kept;
+    EXPECT_TRUE(!is_kept || i < 8) << i;
+    if (i == 6 || i == 7) EXPECT_TRUE(is_kept) << i;
+  }
+  EXPECT_EQ(closed, 4U);
+}
+
+TEST(KeepRoom, NothingIsKeptForWhatCanNeverBeServed) {
+  const Supply supply{0, {device(0, {0}), device(1)}};
+  EXPECT_EQ(keep_room(supply, {.memory_mib = 500'000}, "it is kept").candidates, supply.candidates);
+  EXPECT_EQ(keep_room(supply, {.devices = 3, .mig = MigUse::Never}, "it is kept").candidates, supply.candidates);
+}
+
+/// Whatever others take of what is left to them, once those have gone who were there before, the one who waits fits.
+TEST(KeepRoom, WhoWaitsFitsOnceThoseHaveGoneWhoWereThereBefore) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(seed);
+    Supply supply;
+    for (unsigned i = 0; i < 3; ++i) {
+      supply.candidates.push_back(device(i));
+      for (unsigned at = 0; at < 7; ++at)
+        if (random() % 2 == 0)
+          supply.candidates.back().pieces.push_back({.placed = {k1g, {at, 1}}, .held_by = "ml/old"});
+    }
+    const Need& need = random() % 2 == 0 ? kBig : kHalf;
+    if (granted(supply, need)) continue;
+    Supply others = keep_room(supply, need, "it is kept");
+    for (;;) {
+      const auto grant = granted(others, kSmall);
+      if (!grant) break;
+      others.candidates[grant->candidate] = with(others.candidates[grant->candidate], *grant, "ml/new");
+      supply.candidates[grant->candidate] = with(supply.candidates[grant->candidate], *grant, "ml/new");
+    }
+    for (Candidate& one : supply.candidates) one = without(one, "ml/old", true);
+    EXPECT_TRUE(granted(supply, need)) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace tessera::fleet::decision
