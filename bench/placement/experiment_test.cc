@@ -59,14 +59,14 @@ TEST(PlacementExperiment, HandsOutNoMoreThanArrivedAndNoMoreThanThereIs) {
 TEST(PlacementDepartures, WaitsGrowWithTheLoadAndWhatIsInUseIsWhatIsAskedFor) {
   const auto trace = read_trace(kNodes, pods());
   ASSERT_TRUE(trace) << trace.error().what;
-  for (const char* policy : {"bestfit", "fgd", "default"}) {
+  for (const char* policy : {"bestfit", "default"}) {
     const auto at = [&](double load) {
-      const auto out = run_with_departures(*trace, {.policy = policy, .seed = 1, .load = load, .arrivals = 4'000});
+      const auto out = run_with_departures(*trace, {.policy = policy, .seed = 1, .load = load, .arrivals = 1'000});
       EXPECT_TRUE(out) << out.error().what;
       return out ? *out : DeparturesOutcome();
     };
     const auto low = at(0.3), high = at(0.7), over = at(1.5);
-    EXPECT_EQ(low.all.arrived, 3'200U);
+    EXPECT_EQ(low.all.arrived, 800U);
     EXPECT_EQ(low.all.seconds.size(), low.all.arrived);
     EXPECT_GE(low.all.at_once, high.all.at_once) << policy;
     EXPECT_GT(high.all.at_once, over.all.at_once) << policy;

@@ -162,26 +162,21 @@ Result<std::pair<std::string, std::string>> read_cut(std::string_view text) {
   return std::pair(std::string(text.substr(0, at)), std::string(text.substr(at + 1)));
 }
 
-/// The fleet that the query asks about; what is wrong is noted in it.
-decision::Supply other_fleet(decision::Supply supply, Query& query) {
-  const auto apply = [&](std::string_view name, auto change) {
-    for (const std::string& text : query.each(name)) {
-      auto changed = change(supply, text);
-      if (changed)
-        supply = *std::move(changed);
-      else
-        query.fault(name, changed.error().what);
-    }
-  };
-  apply("cut", [](const decision::Supply& of, const std::string& text) -> Result<decision::Supply> {
+/// The fleet that is asked about: what is cut otherwise, then what is added to it, as it comes.
+Result<decision::Supply> other_fleet(const decision::Supply& supply, const std::vector<std::string>& cuts,
+                                     const std::vector<std::string>& more) {
+  decision::Supply cut = supply, grown = supply;
+  for (const std::string& text : cuts) {
     const auto [model, profile] = TRY(read_cut(text));
-    return decision::cut_as(of, model, profile);
-  });
-  apply("add", [](const decision::Supply& of, const std::string& text) -> Result<decision::Supply> {
+    cut = TRY(decision::cut_as(std::move(cut), model, profile));
+  }
+  for (const std::string& text : more) {
     const auto [count, model] = TRY(read_more(text));
-    return decision::with_more(of, count, model);
-  });
-  return supply;
+    grown = TRY(decision::with_more(std::move(grown), count, model));
+  }
+  const auto added = grown.candidates.begin() + static_cast<std::ptrdiff_t>(supply.candidates.size());
+  cut.candidates.insert(cut.candidates.end(), added, grown.candidates.end());
+  return cut;
 }
 
 class Routes {
@@ -227,10 +222,12 @@ class Routes {
     if (!known) return starting(request);
     Query query(request);
     auto cluster = query.text("cluster");
+    const auto cuts = query.each("cut"), more = query.each("add");
+    if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     const Scene scene = scene_of(*known, allocations_, *cluster);
-    decision::Supply other = other_fleet(scene.supply, query);
-    if (!query.finish()) return reply(*query.problem(), request);
+    auto other = other_fleet(scene.supply, cuts, more);
+    if (!other) return reply({400, "invalid-parameter", other.error().what}, request);
     std::vector<decision::Need> needs;
     std::vector<std::string> ids;
     for (const Waiting& one : scene.waiting) {
@@ -250,7 +247,7 @@ class Routes {
                                 {"waiting", scene.waiting.size()},
                                 {"boundToNode", scene.waiting.size() - needs.size()},
                                 {"now", served(scene.supply)},
-                                {"then", served(std::move(other))}});
+                                {"then", served(*std::move(other))}});
   }
 
  private:

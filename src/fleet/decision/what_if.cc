@@ -34,7 +34,9 @@ Result<Supply> with_more(Supply supply, unsigned count, std::string_view model) 
   one.unfit.clear();
   if (one.shares) one.shares = Shares{one.shares->replicas, 1000, one.memory_bytes.value_or(0)};
   constexpr unsigned kOfNode = 8;
-  for (unsigned i = 0; i < count; ++i) {
+  const auto before = static_cast<unsigned>(std::ranges::count_if(
+      supply.candidates, [](const Candidate& other) { return other.node.starts_with("what-if-"); }));
+  for (unsigned i = before; i < before + count; ++i) {
     one.node = fmt::format("what-if-{}", i / kOfNode + 1);
     one.id = fmt::format("{}-GPU-{:02}", one.node, i % kOfNode);
     one.uuid = fmt::format("what-if-{}", i + 1);
