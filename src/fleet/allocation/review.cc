@@ -16,7 +16,9 @@ constexpr std::string_view kWho = "tessera-server";
 /// One look at the scene: turns are made on a copy of the book, so that each is made of what the one before has left.
 class Look {
  public:
-  Look(const AllocationBook& book, const Scene& scene) : before_(book), scene_(scene) {}
+  /// `all_told`: a device that the view does not have has left; else it may not have been told of yet.
+  Look(const AllocationBook& book, const Scene& scene, bool all_told)
+      : before_(book), scene_(scene), all_told_(all_told) {}
 
   const AllocationBook& book() const { return after_ ? *after_ : before_; }
   void take(Result<PodAllocation> turned) {
@@ -69,6 +71,7 @@ class Look {
     bool all_stand = true;
     for (const PromisedPart& part : one.parts) {
       const Device* on = device(one, part);
+      if (!on && !all_told_) return;
       if (const auto why = unfit(on, part)) return take(taken_back(one, cause(*why)));
       if (const auto why = scene_.refused ? scene_.refused(one.cluster, part.device_uuid) : std::nullopt;
           why && part.made && !stands(*on, part))
@@ -81,6 +84,7 @@ class Look {
 
   std::vector<PodAllocation> finish() { return std::move(out_); }
   EpochMs now() const { return scene_.view.time; }
+  bool all_told() const { return all_told_; }
 
  private:
   /// Whose promises `has` is over: they wait, so that the pod that is there can be bound.
@@ -126,6 +130,7 @@ class Look {
   const AllocationBook& before_;
   std::optional<AllocationBook> after_;  ///< once something has changed
   const Scene& scene_;
+  const bool all_told_;
   std::vector<PodAllocation> out_;
 };
 
@@ -140,13 +145,20 @@ bool would_be_told(const Look& look, const PodAllocation& one, EpochMs since) {
 bool has_left(const Look& look, const PodAllocation& one) {
   return std::ranges::any_of(one.parts, [&](const PromisedPart& part) {
     const Device* device = look.device(one, part);
-    return !device || device->presence == Presence::Retired;
+    return device ? device->presence == Presence::Retired : look.all_told();
   });
+}
+
+/// Whether something is known of each device that was promised.
+bool is_told_of(const Look& look, const PodAllocation& one) {
+  return look.all_told() ||
+         std::ranges::all_of(one.parts, [&](const PromisedPart& part) { return look.device(one, part) != nullptr; });
 }
 
 }  // namespace
 
 std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, const Scene& scene) {
+  if (!began_) began_ = scene.view.time;
   std::vector<std::string> open;
   for (const auto& [id, one] : book.all())
     if (!is_over(one.state)) open.push_back(id);
@@ -155,7 +167,7 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
     return !known || known->state != Bound;
   });
   if (open.empty()) return {};
-  Look look(book, scene);
+  Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
   const EpochMs now = look.now();
   for (const std::string& id : open) {
     const PodAllocation one = *look.book().find(id);
@@ -174,7 +186,7 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
       else if (!there && would_be_told(look, one, seen + gone_after_.count()))
         look.take(
             over(one, AllocationState::Ended, look.cause("nothing of the pod is seen any longer on what it had")));
-    } else if (one.expires && *one.expires <= now && there != true) {
+    } else if (one.expires && *one.expires <= now && there != true && is_told_of(look, one)) {
       look.take(over(one, Expired, look.cause("the pod did not come in time")));
     } else if (one.state == Promised) {
       look.keep_promise(one);

@@ -26,6 +26,8 @@ struct Scene {
 class AllocationReview {
  public:
   static constexpr Milliseconds kGoneAfter{60'000};
+  /// After a start nothing has been told yet: what is not known then has not left.
+  static constexpr Milliseconds kToldWithin{5 * 60'000};
   /// A pod of which nothing has been seen for so long, on devices that are told of, has gone. Where the cluster is
   /// watched, its word is enough.
   explicit AllocationReview(Milliseconds gone_after = kGoneAfter) : gone_after_(gone_after) {}
@@ -35,6 +37,7 @@ class AllocationReview {
 
  private:
   const Milliseconds gone_after_;
+  std::optional<EpochMs> began_;  ///< the first look
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
 };
 

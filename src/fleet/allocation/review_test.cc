@@ -160,6 +160,31 @@ TEST_F(Review, WhatCannotBeKeptIsTakenBack) {
   EXPECT_THAT(of("found").why, HasSubstr("does not stand any longer"));
 }
 
+TEST_F(Review, WhatHasNotBeenToldSinceTheStartHasNotLeft) {
+  ask("a", "p", {part(0)});
+  ask("b", "q", {part(2)});
+  look(instance(1, 0) + instance(2, 2) + held(2, "q"), 0);
+  ASSERT_EQ(of("b").state, Bound);
+  // The next server knows what was promised, and nothing of the fleet yet.
+  ToldPages next;
+  AllocationReview of_next;
+  const auto later = [&](EpochMs seconds) {
+    next.fleet.advance(kStart + seconds * 1000);
+    const auto seen = next.fleet.publish(kStart + seconds * 1000);
+    sightings.take(*seen);
+    for (PodAllocation& one : of_next.turns(book, {*seen, cluster, sightings, refused}))
+      EXPECT_TRUE(book.put(std::move(one)));
+  };
+  later(5);
+  later(140);
+  EXPECT_EQ(of("a").state, Promised) << "nor is it known whether the pod has come in time";
+  EXPECT_EQ(of("b").state, Bound);
+  later(305);
+  EXPECT_EQ(of("a").state, Expired);
+  EXPECT_EQ(of("b").state, AllocationState::Ended);
+  EXPECT_THAT(of("b").why, HasSubstr("has left"));
+}
+
 TEST_F(Review, AnotherPodOfTheNameIsNotTheOne) {
   ask("a", "p", {part(0)});
   look(instance(1, 0) + held(1, "p", "u1"), 0);
