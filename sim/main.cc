@@ -16,6 +16,7 @@
 #include "sim/faults.h"
 #include "sim/mig.h"
 #include "sim/play.h"
+#include "sim/pods.h"
 #include "sim/settings.h"
 #include "sim/units.h"
 
@@ -34,7 +35,8 @@ Examples:
   tessera-sim fault hang --gpu 0 --for 60s
   tessera-sim fault xid --gpu 1 --code 79 --gi 2
   tessera-sim mig create --gpu 1 --profile 2g.20gb --start 4
-  tessera-sim mig destroy --gpu 1 --gi 5)";
+  tessera-sim mig destroy --gpu 1 --gi 5
+  tessera-sim pod come serving/llm-7b-9 --gpu 1 --gi 3)";
 
 constexpr int kWrongCommandLine = 2;
 
@@ -116,7 +118,7 @@ std::function<void()> run_into(int& code, std::function<int()> body) {
 
 // Values that the commands' flags fill in. They live as long as the parser.
 struct Flags {
-  std::string root, file, reason, toggle, symbol, profile, out = ".";
+  std::string root, file, reason, toggle, symbol, profile, pod, out = ".";
   std::string duration = "60s";
   std::optional<unsigned> gpu, gi, ci, start;
   unsigned one_gpu = 0, replays = 1;
@@ -262,6 +264,23 @@ void add_mig(CLI::App& app, const Common& common, Flags& f, int& code) {
   mode->add_option("state", f.toggle, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
 }
 
+void add_pods(CLI::App& app, const Common& common, Flags& f, int& code) {
+  CLI::App* pods =
+      app.add_subcommand("pod", "Let a pod come, and go; the kubelet's socket then says what it was given");
+  pods->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, std::function<Outcome<std::string>(Node&)> body) {
+    CLI::App* command = pods->add_subcommand(name, help);
+    command->add_option("pod", f.pod, "NAMESPACE/NAME")->required();
+    command->callback(run_into(code, [&common, body = std::move(body)] { return on_node(common, body); }));
+    return command;
+  };
+  CLI::App* come = add("come", "It comes, and is given a GPU or a GPU instance",
+                       [&](Node& node) { return pod_comes(node, f.pod, f.one_gpu, f.gi); });
+  add_gpu(come, f);
+  come->add_option("--gi", f.gi, "GPU instance id (default: the whole GPU)");
+  add("go", "It goes, and gives back what it had", [&](Node& node) { return pod_goes(node, f.pod); });
+}
+
 void add_node_commands(CLI::App& app, const Common& common, Flags& f, int& code) {
   app.add_subcommand("show", "What the node looks like now")->callback(run_into(code, [&] {
     return on_library(common, show);
@@ -359,6 +378,7 @@ int run(int argc, char** argv) {
   add_node_commands(app, common, flags, code);
   add_faults(app, common, flags, code);
   add_mig(app, common, flags, code);
+  add_pods(app, common, flags, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -161,6 +161,18 @@ TEST(SimPlayer, AnswersAnHttp2ClientAsTheKubeletDoes) {
   EXPECT_NE(list.find(mig), std::string::npos);
   EXPECT_NE(list.find("nvidia.com/mig-1g.10gb"), std::string::npos);
   EXPECT_NE(call("/v1.PodResourcesLister/GetAllocatableResources").find(mig), std::string::npos);
+  // Nothing but what comes is listed, and nothing is given twice.
+  EXPECT_EQ(run_tool("pod come web/late --gpu 0 --gi 99").code, 1);
+  EXPECT_EQ(run_tool("pod come late --gpu 0").code, 1);
+  EXPECT_EQ(run_tool("pod come web/late --gpu 0").code, 0);
+  EXPECT_EQ(run_tool("pod come web/later --gpu 0").code, 1);
+  const std::string with = call("/v1.PodResourcesLister/List");
+  EXPECT_NE(with.find("late"), std::string::npos);
+  EXPECT_EQ(with.find("later"), std::string::npos);
+  EXPECT_GT(with.size(), list.size());
+  EXPECT_EQ(run_tool("pod go web/late").code, 0);
+  EXPECT_EQ(run_tool("pod go web/late").code, 1);
+  EXPECT_EQ(call("/v1.PodResourcesLister/List"), list);
   call("/v1.PodResourcesLister/Nonsense");
   EXPECT_NE(read(root.path() + "/headers").find("grpc-status: 12"), std::string::npos);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "sim/kubelet.h"
 
@@ -32,6 +34,19 @@ std::string device_id(const Node& node, const State& state, const HoldSpec& hold
   return id;
 }
 
+// What a pod that came later was given: the resource, and its id; nothing when the MIG instance is gone.
+std::optional<std::pair<std::string, std::string>> given(const Node& node, const State& state, const HeldByPod& held) {
+  const GpuSpec& spec = node.spec().gpus[held.gpu];
+  if (!held.gi) return std::pair(std::string("nvidia.com/gpu"), spec.uuid);
+  for (const InstanceState& gi : state.gpus[held.gpu].instances)
+    if (gi.id == *held.gi && !gi.compute.empty()) {
+      std::string resource = "nvidia.com/mig-" + compute_name(profile_of(spec, gi), gi.compute.front().profile);
+      std::ranges::replace(resource, '+', '.');
+      return std::pair(resource, node.mig_uuid(held.gpu, gi, gi.compute.front()));
+    }
+  return std::nullopt;
+}
+
 std::string container_devices(const std::string& resource, const std::vector<std::string>& ids) {
   std::string out;
   put_field(out, 1, resource);
@@ -58,6 +73,17 @@ std::string list_pod_resources(const Node& node, const State& state, std::int64_
       for (const auto& [resource, ids] : by_resource) put_field(inner, 2, container_devices(resource, ids));
       put_field(message, 3, inner);
     }
+    put_field(out, 1, message);
+  }
+  for (const HeldByPod& held : state.held) {
+    const std::size_t slash = held.pod.find('/');
+    std::string message, inner;
+    put_field(message, 1, held.pod.substr(slash + 1));
+    put_field(message, 2, held.pod.substr(0, slash));
+    put_field(inner, 1, "main");
+    if (const auto device = given(node, state, held))
+      put_field(inner, 2, container_devices(device->first, {device->second}));
+    put_field(message, 3, inner);
     put_field(out, 1, message);
   }
   return out;

@@ -92,6 +92,11 @@ bool read_line(std::istream& in, const std::string& word, State& state) {
   } else if (word == "spawned") {
     Spawned& child = state.spawned.emplace_back();
     in >> child.pid >> child.started >> child.ended >> child.id;
+  } else if (word == "held") {
+    HeldByPod& held = state.held.emplace_back();
+    long long gi = -1;
+    in >> held.gpu >> gi >> held.pod;
+    if (gi >= 0) held.gi = static_cast<unsigned>(gi);
   } else {
     return false;
   }
@@ -145,6 +150,8 @@ std::string write_state(const State& state) {
     fmt::format_to(std::back_inserter(out), "forced {} {} {}\n", f.symbol, f.gpu, f.code);
   for (const Spawned& s : state.spawned)
     fmt::format_to(std::back_inserter(out), "spawned {} {} {} {}\n", s.pid, s.started, s.ended, s.id);
+  for (const HeldByPod& h : state.held)
+    fmt::format_to(std::back_inserter(out), "held {} {} {}\n", h.gpu, h.gi ? static_cast<long long>(*h.gi) : -1, h.pod);
   out += "end\n";  // a cut file is noticed
   return out;
 }

@@ -76,6 +76,14 @@ struct Spawned {
   bool operator==(const Spawned&) const = default;
 };
 
+// A pod that came while the scenario ran, and what the device plugin gave it.
+struct HeldByPod {
+  std::string pod;  // "namespace/name"
+  unsigned gpu = 0;
+  std::optional<unsigned> gi;  // GPU instance; none: the whole GPU
+  bool operator==(const HeldByPod&) const = default;
+};
+
 struct State {
   std::uint64_t scenario = 0;  // Scenario::hash
   std::int64_t started = 0;
@@ -85,6 +93,7 @@ struct State {
   std::vector<Event> events;  // the newest kKeptEvents
   std::vector<ForcedReturn> forced;
   std::vector<Spawned> spawned;
+  std::vector<HeldByPod> held;
   bool operator==(const State&) const = default;
 
   static constexpr std::size_t kKeptEvents = 256, kKeptSpawned = 4096;
