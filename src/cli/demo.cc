@@ -37,13 +37,20 @@ Result<Programs> find_programs() {
 
 std::string first_word(std::string_view text) { return std::string(text.substr(0, text.find(' '))); }
 
+struct SimulatedNode {
+  std::string name;
+  std::vector<std::string> flags;  ///< that point a program at it
+  std::map<std::string, std::string> environment;
+};
+
 /// Everything that runs; ends in the reverse order.
 struct Demo {
   Programs programs;
   TempDir folder{};
   std::vector<Spawned> children{};
   std::vector<std::string> agents{};  ///< addresses
-  std::string server{};               ///< URL
+  std::vector<SimulatedNode> nodes{};
+  std::string server{};  ///< URL
 
   ~Demo() {
     for (const Spawned& one : children) one.ask_to_end();  // at once, so that they end side by side
@@ -68,10 +75,13 @@ Result<void> start_node(Demo& demo, const std::string& name, const DemoCommand& 
   std::filesystem::create_directories(here, error);
   Spawned* player = TRY(
       demo.start("play-" + name, {demo.programs("tessera-sim"), "play", "--root", (here / "n").string()}, simulated));
-  const std::string flags = "--nvml" + TRY(player->after("--nvml", command.patience, stop));
+  const std::string text = "--nvml" + TRY(player->after("--nvml", command.patience, stop));
+  std::vector<std::string> flags;
+  for (const std::string_view word : split(text, ' '))
+    if (!word.empty()) flags.emplace_back(word);
   std::vector<std::string> arguments{demo.programs("tessera-agent"), "--address", "127.0.0.1:0", "--interval", "2s"};
-  for (const std::string_view word : split(flags, ' '))
-    if (!word.empty()) arguments.emplace_back(word);
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  demo.nodes.push_back({name, flags, simulated});
   Spawned* agent = TRY(demo.start("agent-" + name, arguments, simulated));
   demo.agents.push_back(first_word(TRY(agent->after("agent ready address=", command.patience, stop))));
   return {};
@@ -80,8 +90,31 @@ Result<void> start_node(Demo& demo, const std::string& name, const DemoCommand& 
 Result<void> start_server(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   // Nothing of the user's own settings belongs here.
   Spawned* server = TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address},
-                                   {{"TESSERA_PROFILE", "development"}, {"DATABASE_URL", "sqlite::memory:"}}));
+                                   {{"TESSERA_PROFILE", "development"},
+                                    {"DATABASE_URL", "sqlite::memory:"},
+                                    {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
+                                    {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"}}));
   demo.server = "http://" + first_word(TRY(server->after("server ready address=", command.patience, stop)));
+  return {};
+}
+
+/// What cuts the nodes' devices anew where an allocation or a person asks for it. Nobody is asked for a key here.
+Result<void> start_layouts(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  for (const SimulatedNode& node : demo.nodes) {
+    std::vector<std::string> arguments{demo.programs("tessera-agent"),
+                                       "layout",
+                                       "--server",
+                                       demo.server,
+                                       "--cluster",
+                                       "demo",
+                                       "--data",
+                                       (demo.folder.path() / node.name / "layout").string(),
+                                       "--pause",
+                                       "2s"};
+    arguments.insert(arguments.end(), node.flags.begin(), node.flags.end());
+    TRY(TRY(demo.start("layout-" + node.name, arguments, node.environment))
+            ->after("layout ready", command.patience, stop));
+  }
   return {};
 }
 
@@ -121,28 +154,34 @@ Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, cons
 void tell(const Demo& demo, const JsonValue& overview) {
   fmt::print(
       "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
-      "dashboard: {}/k8s-monitor\n"
-      "server:    {}/k8s-monitor/api/v1/gpu/overview   (described at {}/openapi.yaml)\n"
-      "agents:    http://{}/metrics …\n\n"
-      "Try:       curl -s {}/k8s-monitor/api/v1/gpu/overview\n"
-      "           curl -sN {}/k8s-monitor/api/v1/events\n"
-      "           tessera top --server {}\n"
-      "           tessera get devices --server {}\n\n"
-      "Nothing is kept: database in memory, files in {}.\n",
+      "dashboard: {server}/k8s-monitor\n"
+      "server:    {server}/k8s-monitor/api/v1/gpu/overview   (described at {server}/openapi.yaml)\n"
+      "agents:    http://{agent}/metrics …\n\n"
+      "Try:       curl -s {server}/k8s-monitor/api/v1/gpu/overview\n"
+      "           curl -sN {server}/k8s-monitor/api/v1/events\n"
+      "           tessera top --server {server}\n"
+      "           tessera get devices --server {server}\n"
+      "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
+      "             -d "
+      "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20}}'\n"
+      "           tessera-sim --scenario {folder}/fleet.yaml --state {folder}/worker-02/state --node worker-02 \\\n"
+      "             pod come serving/llm-7b-9 --gpu 2 --gi …   (where it was promised; 'pod go' ends it)\n\n"
+      "Nothing is kept: database in memory, files in {folder}.\n",
       text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
       text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
-      percent_cell(overview, "overallGpuUtilization"), demo.server, demo.server, demo.server, demo.agents.front(),
-      demo.server, demo.server, demo.server, demo.server, demo.folder.path().string());
+      percent_cell(overview, "overallGpuUtilization"), fmt::arg("server", demo.server),
+      fmt::arg("agent", demo.agents.front()), fmt::arg("folder", demo.folder.path().string()));
 }
 
 }  // namespace
 
 Result<void> run_demo(const DemoCommand& command, const std::stop_token& stop) {
   Demo demo{TRY(find_programs())};
-  demo.children.reserve(2 * std::size(kDemoNodes) + 2);
+  demo.children.reserve(3 * std::size(kDemoNodes) + 2);
   TRY(write_file_atomically(demo.folder.path() / "fleet.yaml", kDemoScenario));
   for (const char* name : kDemoNodes) TRY(start_node(demo, name, command, stop));
   TRY(start_server(demo, command, stop));
+  TRY(start_layouts(demo, command, stop));
   TRY(start_relay(demo, command, stop));
   tell(demo, TRY(await_fleet(demo, command, stop)));
   if (command.check) return {};
