@@ -22,6 +22,8 @@ constexpr std::string_view kPages[] = {"",
                                        "/pods/{namespace}/{pod}",
                                        "/sessions",
                                        "/serving",
+                                       "/allocations",
+                                       "/allocations/new",
                                        "/settings",
                                        "/signin"};
 

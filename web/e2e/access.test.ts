@@ -65,6 +65,20 @@ describe.skipIf(!chromiumAt)('a server that asks for keys', () => {
     await context.close();
   });
 
+  it('lets a reader look at allocations, and says what asking needs', async () => {
+    const { context, page, wrong } = await signedIn(tenant);
+    await page.locator('.tile.lead').waitFor();
+    wrong.length = 0;
+    await page.goto(`${fleet.url}/k8s-monitor/allocations`);
+    await page.getByText('a key needs the scope operate').waitFor();
+    expect(await page.getByRole('link', { name: 'Allocate' }).count()).toBe(0);
+    await page.goto(`${fleet.url}/k8s-monitor/allocations/new`);
+    await page.getByText('Not for this key').waitFor();
+    expect(await page.getByRole('button', { name: 'Allocate' }).count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it('makes a key that works and takes it back', async () => {
     const { context, page, wrong } = await signedIn(admin);
     await page.locator('.tile.lead').waitFor();

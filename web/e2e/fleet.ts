@@ -45,6 +45,7 @@ export class Fleet {
   private server: ChildProcess | undefined;
   private pushing: ReturnType<typeof setInterval> | undefined;
   private readonly node: Record<string, string>;
+  private flags: string[] = [];
   url = '';
 
   constructor(scenario: string) {
@@ -64,7 +65,8 @@ export class Fleet {
 
   async startNode(): Promise<void> {
     const player = await start('tessera-sim', ['play', '--root', join(this.folder, 'n')], /(--nvml.*)\n/, this.node);
-    const agent = await start('tessera-agent', ['--address', '127.0.0.1:0', '--interval', '1s', ...player.said[1]!.trim().split(' ')], /agent ready address=(\S+)/, this.node);
+    this.flags = player.said[1]!.trim().split(' ');
+    const agent = await start('tessera-agent', ['--address', '127.0.0.1:0', '--interval', '1s', ...this.flags], /agent ready address=(\S+)/, this.node);
     const config = join(this.folder, 'relay.yaml');
     writeFileSync(config, `remoteWrite:
 - {name: server, url: "${this.url}/k8s-monitor/api/v1/write"}
@@ -79,6 +81,12 @@ targets:
 `);
     const relay = await start('tessera-relay', ['--config', config, '--data', join(this.folder, 'relay'), '--address', '127.0.0.1:0'], /relay ready/);
     this.children.push(player.child, agent.child, relay.child);
+  }
+
+  /** What cuts the node's devices anew. */
+  async startLayout(): Promise<void> {
+    const flags = ['layout', '--server', this.url, '--cluster', 'demo', '--data', join(this.folder, 'layout'), '--pause', '500ms', ...this.flags];
+    this.children.push((await start('tessera-agent', flags, /layout ready/, this.node)).child);
   }
 
   /** Tells of another cluster, again and again. */

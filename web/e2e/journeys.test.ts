@@ -278,7 +278,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
           shifts.push([one.value, one.sources.map((source) => source.node?.className ?? '').join(' ')]);
       }).observe({ type: 'layout-shift', buffered: true });
     });
-    for (const path of ['/', '/inventory', `/inventory/worker-01/${mig}`, '/pods', '/serving']) {
+    for (const path of ['/', '/inventory', `/inventory/worker-01/${mig}`, '/pods', '/serving', '/allocations']) {
       await page.goto(app + path);
       await settled(page);
       const shifts = await page.evaluate(() => (window as unknown as { shifts: [number, string][] }).shifts);
@@ -301,7 +301,8 @@ describe.skipIf(!chromiumAt)('journeys', () => {
 });
 
 const pages = ['/', '/?metric=owner', '/inventory', '/inventory?view=devices', '/inventory?view=instances', '/inventory/worker-01', `/inventory/worker-01/${mig}`,
-  '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/settings', '/settings?tab=keys',
+  '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/allocations', '/allocations?view=plans&cluster=demo', '/allocations/new?cluster=demo',
+  `/inventory/worker-01/${mig}?edit=1`, '/settings', '/settings?tab=keys',
   '/settings?tab=audit', '/settings?tab=models', '/settings?tab=profiles', '/pods/ml/nowhere', '/inventory/nowhere'];
 
 async function fits(page: Page, path: string): Promise<void> {
@@ -341,7 +342,7 @@ describe.skipIf(!chromiumAt)('every page', () => {
 
   it('lets the tab key come to every control', async () => {
     const { page } = await visit('/');
-    for (const path of ['/', '/inventory?view=devices', `/inventory/worker-01/${mig}`, '/settings?tab=keys']) {
+    for (const path of ['/', '/inventory?view=devices', `/inventory/worker-01/${mig}`, '/settings?tab=keys', '/allocations/new?cluster=demo', `/inventory/worker-01/${mig}?edit=1`]) {
       await page.goto(app + path);
       await settled(page);
       await page.keyboard.press('.'); // nothing comes and goes meanwhile

@@ -22,6 +22,8 @@ constexpr Rule kRules[] = {
     {"GET", "/pods/{namespace}/{pod}", std::nullopt, Filtered},
     {"GET", "/sessions", std::nullopt, Filtered},
     {"GET", "/serving", std::nullopt, Filtered},
+    {"GET", "/allocations", std::nullopt, Filtered},
+    {"GET", "/allocations/new", std::nullopt, Filtered},
     {"GET", "/settings", std::nullopt, Filtered},
     {"GET", "/signin", std::nullopt, Filtered},
     // How one comes by a credential.

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { context } from '../frame/url';
 import { credential, expire, expired, tokenUntil } from '../frame/settings';
-import type { Path, Problem } from './schema';
+import type { Decision, Path, Problem } from './schema';
 
 export class Failure extends Error {
   constructor(
@@ -11,6 +11,8 @@ export class Failure extends Error {
     readonly title: string,
     readonly detail: string,
     readonly requestId: string | null,
+    /** As the server wrote it, where it was the server. */
+    readonly problem: (Problem & { refusal?: Decision }) | null = null,
   ) {
     super(detail);
   }
@@ -56,7 +58,7 @@ async function failureOf(reply: Response): Promise<Failure> {
   try {
     const problem = JSON.parse(text) as Problem;
     if (typeof problem.detail === 'string')
-      return new Failure(reply.status, problem.title, problem.detail, problem.requestId ?? id);
+      return new Failure(reply.status, problem.title, problem.detail, problem.requestId ?? id, problem);
   } catch {
     // not of the server itself: a proxy's page, say
   }
@@ -91,6 +93,18 @@ export async function get<T>(url: string, stop?: AbortSignal): Promise<T> {
   const signal = stop ? AbortSignal.any([stop, late]) : late;
   const reply = await ask(url, { headers: { Accept: 'application/json' }, signal });
   return (await reply.json()) as T;
+}
+
+/** A name for one request. (randomUUID is there over TLS and on localhost only.) */
+export function once(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('');
+}
+
+/** Changes something; sent again under the same `key` it is done once. Null: the reply has no body. */
+export async function send<T>(method: 'POST' | 'DELETE', url: string, body?: object, key = once(), signal?: AbortSignal): Promise<T | null> {
+  const reply = await ask(url, { method, signal, body: body && JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key } });
+  const text = await reply.text();
+  return text ? (JSON.parse(text) as T) : null;
 }
 
 /** All pages of a list, up to `most` rows. */

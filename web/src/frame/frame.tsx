@@ -138,7 +138,7 @@ export function Frame() {
       <Navigation under={under} />
       <div class="body">
         <header class="top no-print">
-          <button type="button" class="search-open" onClick={() => (searchOpen.value = true)}>
+          <button type="button" class="search-open" aria-label={t('search.title')} onClick={() => (searchOpen.value = true)}>
             <Icon name="search" /> <span>{t('search.title')}</span> <kbd>/</kbd>
           </button>
           <div class="tools">

@@ -44,6 +44,8 @@ export const pages: Page[] = [
   other('/pods/:namespace/:pod', '/pods', (all) => all.PodPage),
   other('/sessions', '/sessions', (all) => all.Sessions),
   other('/serving', '/serving', (all) => all.Serving),
+  other('/allocations', '/allocations', (all) => all.Allocations),
+  other('/allocations/new', '/allocations', (all) => all.Allocate),
   other('/settings', '/settings', (all) => all.Settings),
   { path: '/signin', show: () => SigningIn, under: '/', ready: async () => {} },
 ];
@@ -63,5 +65,6 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/pods', name: 'nav.pods', icon: 'pods', key: 'p' },
   { to: '/sessions', name: 'nav.sessions', icon: 'sessions', key: 's' },
   { to: '/serving', name: 'nav.serving', icon: 'serving', key: 'v' },
+  { to: '/allocations', name: 'nav.allocations', icon: 'allocations', key: 'a' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },
 ];

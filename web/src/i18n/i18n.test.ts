@@ -46,7 +46,7 @@ describe('messages', () => {
 
 describe('values of the API', () => {
   const schemas = parse(readFileSync(join(process.cwd(), '../docs/api/openapi.yaml'), 'utf8')).components.schemas;
-  const kinds = { health: 'Health', presence: 'Presence', use: 'Use', severity: 'Severity', attribution: 'Attribution', event: 'EventType', weight: 'Weight', scope: 'Scope' };
+  const kinds = { health: 'Health', presence: 'Presence', use: 'Use', severity: 'Severity', attribution: 'Attribution', event: 'EventType', weight: 'Weight', scope: 'Scope', allocation: 'AllocationState' };
   it.each(Object.entries(kinds))('has a word for every %s', (kind, schema) => {
     for (const value of schemas[schema].enum) if (value !== null) expect(en, `${kind}.${value}`).toHaveProperty([`${kind}.${value}`]);
   });

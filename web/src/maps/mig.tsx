@@ -1,14 +1,12 @@
 // The MIG map: what stands where on the memory-slice axis, what still fits, and what is lost.
-import type { DeviceDetail, DeviceProfile, Holder, Instance, LayoutInterval } from '../api/schema';
+import type { DeviceDetail, DeviceProfile, Holder, Instance, LayoutInterval, Placement } from '../api/schema';
 import { axisOf, type Block, type Hole } from './placement';
+import { place } from './strips';
 import { t, word } from '../i18n';
 import { bytesOf, duration, moment, percent } from '../ui/format';
 import { Meter, Nothing, PodLink } from '../ui/parts';
 import { clock } from '../api/live';
 
-function place(start: number, size: number, row = 1): { gridColumn: string; gridRow: string } {
-  return { gridColumn: `${start + 1} / span ${size}`, gridRow: String(row) };
-}
 
 function holderOf(device: DeviceDetail, one: Instance): Holder | undefined {
   return device.holders.find((holder) => holder.instance?.gi === one.gi && (holder.instance?.ci ?? null) === one.ci) ??
@@ -49,15 +47,14 @@ function FitRow({ profile, slices }: { profile: DeviceProfile; slices: number })
     <div class="mig-fit">
       <span class="mig-fit-name num">{profile.profile} <span class="quiet">×{profile.remaining ?? '–'}</span></span>
       <div class="mig-grid thin" style={{ gridTemplateColumns: `repeat(${slices}, minmax(0, 1fr))` }}>
-        {profile.freePlacements!.map((one, i) => <span key={i} class="mig-ghost" style={place(one.start, one.size, overlapRow(profile, i))} />)}
+        {profile.freePlacements!.map((one, i) => <span key={i} class="mig-ghost" style={place(one.start, one.size, overlapRow(profile.freePlacements!, i))} />)}
       </div>
     </div>
   );
 }
 
 /** Places that overlap stand below each other. */
-function overlapRow(profile: DeviceProfile, index: number): number {
-  const all = profile.freePlacements!;
+export function overlapRow(all: readonly Placement[], index: number): number {
   const size = all[index]!.size;
   const step = all.length > 1 ? Math.min(...all.slice(1).map((one, i) => one.start - all[i]!.start).filter((gap) => gap > 0), size) : size;
   return 1 + (index % Math.max(1, Math.ceil(size / step)));

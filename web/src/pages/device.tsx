@@ -14,6 +14,8 @@ import { ApiTable, CsvButton, Rows, RowsCsv, type Column } from '../ui/table';
 import { Badge, Coverage, Facts, nodeHref, Notice, Nothing, PageHead, Panel, PodLink, Shown, Tile } from '../ui/parts';
 import { absent, bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, since, watts } from '../ui/format';
 import { idleFor } from './overview';
+import { EditButton, Repartition } from './repartition';
+import { useWho } from './who';
 
 export function DevicePage({ named }: { named: Record<string, string> }) {
   const deviceId = named['device']!;
@@ -43,6 +45,7 @@ function State({ of }: { of: DeviceDetail }) {
 
 function Inside({ device }: { device: DeviceDetail }) {
   const cut = device.migEnabled === true;
+  const who = useWho();
   return (
     <>
       {device.why && <Notice icon="warn" title={device.why} kind={device.health === 'unhealthy' ? 'bad' : 'warn'} />}
@@ -56,9 +59,10 @@ function Inside({ device }: { device: DeviceDetail }) {
         <Tile label={t('device.clock')} value={device.readings['smClockMhz'] === undefined ? absent : <>{count(device.readings['smClockMhz'])}<small> MHz</small></>} note={device.readings['performanceState'] === undefined ? undefined : `P${device.readings['performanceState']}`} />
       </div>
       {device.migEnabled !== null && (
-        <Panel title={t('mig.title')} note={cut ? undefined : t('device.whole')}>
+        <Panel title={t('mig.title')} note={cut ? undefined : t('device.whole')} tools={who && <EditButton device={device} who={who} />}>
           <MigMap device={device} />
           {cut && <UsageByProfile device={device} />}
+          {who && <Repartition device={device} who={who} />}
         </Panel>
       )}
       <Charts device={device} />

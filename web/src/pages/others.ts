@@ -7,3 +7,5 @@ export { PodPage } from './pod';
 export { Sessions } from './sessions';
 export { Serving } from './serving';
 export { Settings } from './settings';
+export { Allocations } from './allocations';
+export { Allocate } from './allocate';

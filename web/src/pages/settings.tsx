@@ -1,6 +1,6 @@
 // The server itself: where its data comes from, who may ask, who changed what.
 import { useState } from 'preact/hooks';
-import { address, ask, Failure } from '../api/client';
+import { address, Failure, send } from '../api/client';
 import { clock, refresh } from '../api/live';
 import { useApi } from '../api/use';
 import type { AuditRow, Key, KeyWish, MigProfile, Model, NewKey, Node, Scope, Sender, Status, WhoAmI } from '../api/schema';
@@ -8,7 +8,7 @@ import { Dialog } from '../frame/dialog';
 import { query, setQuery } from '../frame/url';
 import { t, word } from '../i18n';
 import { ApiTable, Rows, RowsCsv, type Column } from '../ui/table';
-import { Badge, Choice, Coverage, Facts, FailureNotice, nodeHref, Notice, PageHead, Panel, Shown } from '../ui/parts';
+import { Badge, Choice, Coverage, Facts, FailureNotice, nodeHref, Notice, PageHead, Panel, Shown, Sure } from '../ui/parts';
 import { absent, bytes, count, duration, moment, percent, since } from '../ui/format';
 
 type Tab = 'sources' | 'keys' | 'audit' | 'models' | 'profiles';
@@ -104,7 +104,7 @@ function Keys() {
     { title: t('key.created'), num: true, rest: true, cell: (one) => moment(one.created, false) },
     { title: t('key.expires'), num: true, cell: (one) => one.expires ? moment(one.expires, false) : t('key.never') },
     { title: t('key.used'), num: true, rest: true, cell: (one) => one.lastUsed ? since(one.lastUsed, clock.value) : absent },
-    { title: t('key.change'), cell: (one) => one.state === 'active' ? <Revoke of={one} fail={setFailure} /> : absent },
+    { title: t('key.change'), cell: (one) => one.state === 'active' ? <Sure name={t('key.revoke')} sure={t('key.revokeSure')} act={() => send('DELETE', address('/access/keys/{id}', {}, { id: one.id }))} fail={setFailure} /> : absent },
   ];
   return (
     <>
@@ -116,26 +116,6 @@ function Keys() {
       {adding && <MakeKey close={() => add(false)} />}
     </>
   );
-}
-
-function Revoke({ of, fail }: { of: Key; fail: (failure: Failure | null) => void }) {
-  const [sure, setSure] = useState(false);
-  const revoke = () => {
-    fail(null);
-    ask(address('/access/keys/{id}', {}, { id: of.id }), { method: 'DELETE' }).then(refresh, (error: unknown) => fail(error as Failure));
-  };
-  if (!sure) return <button type="button" class="button small" onClick={() => setSure(true)}>{t('key.revoke')}</button>;
-  return (
-    <span class="actions">
-      <button type="button" class="button small danger" onClick={revoke}>{t('key.revokeSure')}</button>
-      <button type="button" class="button small" onClick={() => setSure(false)}>{t('frame.cancel')}</button>
-    </span>
-  );
-}
-
-/** A name for one request. (randomUUID is there over TLS and on localhost only.) */
-function once(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('');
 }
 
 const scopes: Scope[] = ['read', 'write', 'ingest', 'operate', 'admin', 'node'];
@@ -154,8 +134,7 @@ function MakeKey({ close }: { close: () => void }) {
     if (spaces.length) wish.namespaces = spaces;
     if (expiresIn.trim()) wish.expiresIn = expiresIn.trim();
     try {
-      const reply = await ask(address('/access/keys'), { method: 'POST', body: JSON.stringify(wish), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': once() } });
-      setMade((await reply.json()) as NewKey);
+      setMade(await send<NewKey>('POST', address('/access/keys'), wish));
       refresh();
     } catch (error) {
       setFailure(error as Failure);

@@ -6,10 +6,10 @@ import { t } from '../i18n';
 import { Icon } from './icons';
 import { Select } from './parts';
 
-export function Filters({ children, keys }: { children: ComponentChildren; keys: string[] }) {
+export function Filters({ children, keys, label = t('filter.title') }: { children: ComponentChildren; keys: string[]; label?: string }) {
   const set = keys.filter((key) => query.value.get(key));
   return (
-    <div class="filters no-print" role="search" aria-label={t('filter.title')}>
+    <div class="filters no-print" role="search" aria-label={label}>
       {children}
       {set.length > 0 && <button type="button" class="button small" onClick={() => setQuery(Object.fromEntries(set.map((key) => [key, null])))}><Icon name="close" /> {t('filter.clear')}</button>}
     </div>
@@ -33,10 +33,11 @@ export function TextFilter({ name, label }: { name: string; label: string }) {
   );
 }
 
-export function PickFilter({ name, label, of }: { name: string; label: string; of: [string, string][] }) {
+/** `none`: what it is where nothing is picked. */
+export function PickFilter({ name, label, of, none = t('filter.all') }: { name: string; label: string; of: [string, string][]; none?: string }) {
   const now = query.value.get(name) ?? '';
   const known = of.some(([value]) => value === now) || now === '';
-  return <Select label={label} value={now} of={[['', t('filter.all')], ...of, ...(known ? [] : [[now, now.replaceAll(',', ', ')] as [string, string]])]} pick={(value) => setQuery({ [name]: value })} />;
+  return <Select label={label} value={now} of={[['', none], ...of, ...(known ? [] : [[now, now.replaceAll(',', ', ')] as [string, string]])]} pick={(value) => setQuery({ [name]: value })} />;
 }
 
 export function asked(...names: string[]): Record<string, string | null> {

@@ -5,6 +5,7 @@ const shapes = {
   pods: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM12 12l8-4.5M12 12v9M12 12L4 7.5',
   sessions: 'M4 6h16M4 12h10M4 18h13',
   serving: 'M4 5h16v11H9l-5 4z',
+  allocations: 'M4 5h7v14H4zM21 12h-7M17 8l-4 4 4 4',
   settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4',
   search: 'M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5',
   pause: 'M8 5v14M16 5v14',

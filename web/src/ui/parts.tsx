@@ -1,5 +1,6 @@
 // The small things that pages are made of.
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { t, word, type Word } from '../i18n';
 import type { Told } from '../api/use';
 import type { Failure } from '../api/client';
@@ -62,7 +63,7 @@ export function FailureNotice({ failure }: { failure: Failure }) {
   const { icon, title } = titleOf(failure);
   return (
     <div role="alert">
-      <Notice icon={icon} title={t(title)} kind={failure.status === 404 ? '' : 'bad'}>
+      <Notice icon={icon} title={failure.problem?.type.endsWith(':disabled') ? failure.title : t(title)} kind={failure.status === 404 ? '' : 'bad'}>
         {failure.status === 0 ? <p>{t('state.retrying')}</p> : <p class="breakable">{failure.detail}</p>}
         {failure.requestId && <p class="quiet">{t('state.requestId')} <code>{failure.requestId}</code></p>}
         <p class="actions">
@@ -71,6 +72,23 @@ export function FailureNotice({ failure }: { failure: Failure }) {
         </p>
       </Notice>
     </div>
+  );
+}
+
+/** A button that asks once more before it does something that is not taken back. */
+export function Sure({ name, sure, act, fail }: { name: string; sure: string; act: () => Promise<unknown>; fail: (failure: Failure | null) => void }) {
+  const [asks, setAsks] = useState(false);
+  const go = () => {
+    fail(null);
+    setAsks(false);
+    act().then(refresh, (error: unknown) => fail(error as Failure));
+  };
+  if (!asks) return <button type="button" class="button small" onClick={() => setAsks(true)}>{name}</button>;
+  return (
+    <span class="actions">
+      <button type="button" class="button small danger" autoFocus onClick={go}>{sure}</button>
+      <button type="button" class="button small" onClick={() => setAsks(false)}>{t('frame.cancel')}</button>
+    </span>
   );
 }
 
@@ -134,6 +152,7 @@ export function Meter(props: { value: number | null | undefined; label?: string;
 const marks: Record<string, string> = {
   healthy: '●', degraded: '▲', unhealthy: '✕', unknown: '?', critical: '✕', warning: '▲', info: 'i',
   active: '●', idle: '◐', free: '○', present: '●', stale: '◌', missing: '✕', retired: '–',
+  waiting: '◌', promised: '◐', bound: '●', ended: '–', released: '–',
   revoked: '–', expired: '–', pod: '●', holder: '●', unnamed: '◐', host: '○', gone: '○', no_access: '✕', conflict: '▲',
 };
 
