@@ -12,8 +12,8 @@ namespace tessera::bench {
 struct DeparturesSetting {
   std::string policy;
   std::uint64_t seed = 0;
-  double load = 1;                  ///< GPU asked for at a time, as a part of the fleet's
-  std::uint64_t arrivals = 60'000;  ///< random pods of the trace; the first fifth fills the fleet and is not counted
+  double load = 1;                     ///< GPU asked for at a time, as a part of the fleet's
+  std::uint64_t arrivals = 1'000'000;  ///< random pods of the trace; the first fifth fills the fleet and is not counted
 };
 
 /// Of the pods that are counted. One that waits still when the last has come counts with its wait so far.

@@ -34,7 +34,7 @@ constexpr const char* kFooter =
     "command line.";
 
 struct Wanted {
-  std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1", load, arrivals = "60000";
+  std::string nodes, pods, policy, seeds, inflate = "1.3", copies = "1", load, arrivals = "1000000";
   bool summary = false, learned = false;
 };
 
@@ -179,7 +179,7 @@ void add_flags(CLI::App& app, Wanted& wanted) {
          "pods leave again, and wait where there is no room: so much GPU is asked for at a time, as a part of the "
          "fleet's; a line for each seed instead, with waits in seconds")
       ->type_name("X");
-  app.add_option("--arrivals", wanted.arrivals, "with --load: so many random pods of the trace come [60000]")
+  app.add_option("--arrivals", wanted.arrivals, "with --load: so many random pods of the trace come [1000000]")
       ->type_name("N");
   app.add_flag("--learned", wanted.learned, "the policy is not told the mix of the pods; only default can learn it");
   app.add_flag(
