@@ -192,7 +192,7 @@ Result<void> set_dry_run(Options& options, std::string_view value) {
 }
 
 Result<void> set_windows(Options& options, std::string_view value) {
-  options.layout.windows = TRY(layout::parse_windows(value));
+  options.layout.windows = TRY(parse_windows(value));
   return {};
 }
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "agent/fields.h"
-#include "agent/layout/window.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/window.h"
 
 namespace tessera::agent {
 
@@ -27,7 +27,7 @@ struct LayoutOptions {
   std::string ca_file;     ///< empty: the system's
   std::string cluster = "default";
   std::string data = "/var/lib/tessera-agent";  ///< folder
-  std::vector<layout::Window> windows;          ///< empty: at any time
+  std::vector<Window> windows;                  ///< empty: at any time
   bool dry_run = false;
   Milliseconds pause{10'000};  ///< between two looks at what could not be done
 };

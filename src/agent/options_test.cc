@@ -372,7 +372,7 @@ TEST(LayoutOptions, AreThoseOfTheCommand) {
   EXPECT_EQ(options.layout.ca_file, "/ca");
   EXPECT_EQ(options.layout.cluster, "east");
   EXPECT_EQ(options.layout.data, "/d");
-  EXPECT_EQ(options.layout.windows, (std::vector<layout::Window>{{22 * 60, 4 * 60}, {12 * 60, 12 * 60 + 30}}));
+  EXPECT_EQ(options.layout.windows, (std::vector<Window>{{22 * 60, 4 * 60}, {12 * 60, 12 * 60 + 30}}));
   EXPECT_TRUE(options.layout.dry_run);
   EXPECT_EQ(options.layout.pause, 2s);
   EXPECT_EQ(options.node_name, "worker-01");

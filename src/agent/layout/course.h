@@ -11,7 +11,7 @@
 #include "agent/layout/acceptance.h"
 #include "agent/layout/plan.h"
 #include "agent/layout/report.h"
-#include "agent/layout/window.h"
+#include "base/window.h"
 
 namespace tessera::agent::layout {
 

@@ -177,12 +177,6 @@ TEST_F(CourseTest, TouchesNoDeviceThatIsNotNamed) {
   EXPECT_EQ(course->reports().size(), 1U);
 }
 
-TEST(Windows, AreReadAndWritten) {
-  EXPECT_EQ(text_of(*parse_windows("22:00-04:00, 12:00-12:30")), "22:00-04:00,12:00-12:30");
-  for (const char* bad : {"", "22:00", "22:00-22:00", "24:00-01:00", "1:00-02:00", "+1:00-02:00", "22:00-04:00-05:00"})
-    EXPECT_FALSE(parse_windows(bad)) << bad;
-}
-
 TEST(MemoryOfDocuments, LastsOverARestart) {
   const TempDir folder;
   const Ourselves us{"default", "worker-01"};

@@ -1,5 +1,5 @@
 #pragma once
-// Maintenance windows: times of the day in which layouts may be changed.
+// Maintenance windows: times of the day in which something may be changed.
 #include <span>
 #include <string>
 #include <string_view>
@@ -7,7 +7,7 @@
 
 #include "base/duration.h"
 
-namespace tessera::agent::layout {
+namespace tessera {
 
 /// Minutes since midnight, UTC; one that ends before it begins goes over midnight.
 struct Window {
@@ -23,4 +23,4 @@ std::string text_of(std::span<const Window> windows);
 /// Whether that time is in one of them; always where there are none.
 bool is_open(std::span<const Window> windows, EpochMs time);
 
-}  // namespace tessera::agent::layout
+}  // namespace tessera

@@ -1,10 +1,10 @@
-#include "agent/layout/window.h"
+#include "base/window.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace tessera::agent::layout {
+namespace tessera {
 namespace {
 
 constexpr unsigned kHour = 60;
@@ -52,4 +52,4 @@ bool is_open(std::span<const Window> windows, EpochMs time) {
          });
 }
 
-}  // namespace tessera::agent::layout
+}  // namespace tessera
