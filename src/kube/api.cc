@@ -101,6 +101,23 @@ Result<http::ClientResponse> Api::send(const ApiRequest& request) {
   return with_token(request, [&](const http::ClientRequest& out) { return client_->send(out); });
 }
 
+Result<http::ClientResponse> Api::send(const ApiRequest& request, const std::stop_token& stop) {
+  ApiRequest bounded = request;
+  bounded.stall_limit = request.deadline;
+  std::string body;
+  auto reply = TRY(stream(
+      bounded,
+      [&](std::string_view chunk) {
+        body += chunk;
+        return body.size() <= request.max_body_bytes;
+      },
+      stop));
+  if (body.size() > request.max_body_bytes)
+    return fail(Code::Invalid, "{}: the reply is longer than {} bytes", tried(request), request.max_body_bytes);
+  if (reply.status / 100 == 2) reply.body = std::move(body);
+  return reply;
+}
+
 Result<http::ClientResponse> Api::stream(const ApiRequest& request,
                                          const std::function<bool(std::string_view)>& on_chunk,
                                          const std::stop_token& stop) {

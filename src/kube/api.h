@@ -60,6 +60,9 @@ class Api {
   /// Any HTTP status is a reply; a 401 only after the token was read again and the request was sent once more.
   Result<http::ClientResponse> send(const ApiRequest& request);
 
+  /// As send, and ends at a stop, at once. The head has the deadline, and so has each silence after it.
+  Result<http::ClientResponse> send(const ApiRequest& request, const std::stop_token& stop);
+
   /// As send, with the body as http::Client::stream gives it.
   Result<http::ClientResponse> stream(const ApiRequest& request, const std::function<bool(std::string_view)>& on_chunk,
                                       const std::stop_token& stop);

@@ -17,20 +17,13 @@ std::string dumped(const Json& object) { return object.dump(-1, ' ', false, Json
 
 Client::Client(kube::ApiServer server, Counts& counts) : api_(std::move(server)), counts_(counts) {}
 
-/// As a stream, because that can be stopped.
 Result<Reply> Client::call(kube::ApiRequest request, const std::stop_token& stop) {
-  request.deadline = request.stall_limit = kDeadline;
-  std::string body;
-  const auto reply = api_.stream(
-      request,
-      [&](std::string_view chunk) {
-        body += chunk;
-        return body.size() <= kMaxBytes;
-      },
-      stop);
+  request.deadline = kDeadline;
+  request.max_body_bytes = kMaxBytes;
+  auto reply = api_.send(request, stop);
   counts_.note_call(request.method, reply ? reply->status : 0);
   if (!reply) return reply.error();
-  if (reply->status / 100 == 2) return Reply{{.code = reply->status}, std::move(body), {}};
+  if (reply->status / 100 == 2) return Reply{{.code = reply->status}, std::move(reply->body), {}};
   Reply out{kube::read_status(reply->status, reply->body, reply->header("retry-after")), {}, {}};
   out.trouble =
       kube::refusal(out.status, api_.tried(request), kube::needed_right(request.method, request.path, false)).what;
