@@ -278,6 +278,12 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
 std::optional<std::string> Allocations::why_not_cut(const std::string& cluster, const std::string& uuid, EpochMs time) {
   const auto wanted = layouts_.of(cluster, uuid);
   if (!wanted) return "nobody wants that layout any longer";
+  if (const auto node = layouts_.course_of(cluster, wanted->node);
+      node && (node->state == "stopped" || node->state == "stuck")) {
+    const std::string why = fmt::format("its node is {}: {}", node->state, node->reason);
+    avoided_[{cluster, uuid}] = {time + kAvoided.count(), why};
+    return why;
+  }
   const auto report = layouts_.report_of(cluster, uuid);
   if (!report || report->generation < wanted->generation) return std::nullopt;
   constexpr std::string_view kNever[] = {"failed", "hands-off", "dry-run"};

@@ -8,6 +8,7 @@
 #include "fleet/allocation/sightings.h"
 #include "fleet/inventory/catalogue.h"
 #include "server/api_json.h"
+#include "server/node_changes/listing.h"
 
 namespace tessera::server {
 namespace {
@@ -29,9 +30,7 @@ Json kept(const std::string& text) {
 /// As NVIDIA's device plugin writes it: "nvidia.com/mig-1g.10gb.me".
 std::string resource_name(const std::string& profile) {
   if (profile.empty()) return "nvidia.com/gpu";
-  std::string out = "nvidia.com/mig-" + profile;
-  std::ranges::replace(out, '+', '.');
-  return out;
+  return nodes::mig_resource(profile);
 }
 
 Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, const fleet::View& view) {

@@ -230,7 +230,8 @@ class Routes {
                 {"deviceUuid", facts.uuid},
                 {"cluster", found.node->cluster},
                 {"wanted", nullptr},
-                {"reported", nullptr}};
+                {"reported", nullptr},
+                {"node", nullptr}};
     if (wanted)
       out["wanted"] = {{"generation", wanted->generation},
                        {"instances", instances_json(wanted->instances)},
@@ -242,6 +243,9 @@ class Routes {
                          {"reason", text_or_null(report->reason)},
                          {"steps", Json::parse(report->steps, nullptr, false)},
                          {"time", time_json(report->time)}};
+    if (const auto course = layouts_.course_of(found.node->cluster, found.node->name); course && !course->state.empty())
+      out["node"] = {
+          {"state", course->state}, {"reason", text_or_null(course->reason)}, {"since", time_json(course->since)}};
     return json_reply(request, out);
   }
 
@@ -268,9 +272,11 @@ class Routes {
                     fmt::format("nothing has been told of a cluster '{}': name the one that the node's metrics carry",
                                 valid_utf8(cluster))},
                    request);
-    auto reports = read_reports(request.body, now_epoch_ms());
-    if (!reports) return reply({400, "invalid-parameter", reports.error().what}, request);
-    return layouts_.ask(cluster, node, *std::move(reports), wait);
+    auto told = read_told(request.body, now_epoch_ms());
+    if (!told) return reply({400, "invalid-parameter", told.error().what}, request);
+    std::vector<LayoutReport> reports = told->reports;
+    layouts_.hear(cluster, node, *std::move(told));
+    return layouts_.ask(cluster, node, std::move(reports), wait);
   }
 
  private:

@@ -203,6 +203,24 @@ inline constexpr Described kClusterErrors{{"tessera_server_cluster_watch_errors_
                                            "Failures of lists and watches of the cluster's API, by kind."},
                                           "resource, kind",
                                           "the watches"};
+inline constexpr Described kNodeChanges{
+    {"tessera_server_node_changes", Type::Gauge, "nodes",
+     "Nodes whose devices are to be cut: waiting; changing, cordoned; listing, until the device plugin lists them; "
+     "stopped, not as it should be; stuck, likewise and still cordoned; dry-run. Absent where no nodes are changed."},
+    "state",
+    "the changes of nodes"};
+inline constexpr Described kNodeActs{{"tessera_server_node_acts_total", Type::Counter, "acts",
+                                      "What was done to nodes: cordon, uncordon; restart-plugin, a pod deleted; list, "
+                                      "its wait begun; stop; configure and "
+                                      "label, mig-manager's file and label. Absent where no nodes are changed."},
+                                     "act",
+                                     "the changes of nodes"};
+inline constexpr Described kNodeFailures{{"tessera_server_node_failures_total", Type::Counter, "rounds",
+                                          "Rounds of the changes of nodes that ended early because the API server "
+                                          "refused or did not answer. Absent where no "
+                                          "nodes are changed."},
+                                         "",
+                                         "the changes of nodes"};
 inline constexpr Described kServingEngines{
     {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
 inline constexpr Described kRefusedSeries{
@@ -285,6 +303,9 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kClusterObjects,
                                     &kClusterConnected,
                                     &kClusterErrors,
+                                    &kNodeChanges,
+                                    &kNodeActs,
+                                    &kNodeFailures,
                                     &kServingEngines,
                                     &kRefusedSeries,
                                     &kServingRefused,

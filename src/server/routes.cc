@@ -89,6 +89,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   metrics::Page page;
   add_fleet_metrics(page, *published->view, *told.allocations.book());
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
+  if (told.node_changes) add_node_metrics(page, told.node_changes());
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),

@@ -15,6 +15,7 @@
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
+#include "server/node_changes/node_changes.h"
 #include "server/proxy.h"
 #include "server/route_counts.h"
 #include "server/wanted_layouts.h"
@@ -42,13 +43,14 @@ struct Told {
   Allocations& allocations;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
-  const SharedCache* cache = nullptr;            ///< null: servers share none
-  std::function<ClusterWatchStats()> cluster{};  ///< empty: none is watched
-  std::string database{};                        ///< "sqlite"
-  std::vector<std::string> profiles{};           ///< that are active
-  bool enabled = true;                           ///< gpu.management.enabled: whether samples are taken
-  std::span<const WebFile> web{};                ///< the dashboard
-  bool mig_enabled = true;                       ///< gpu.management.mig.enabled: whether layouts may be wanted
+  const SharedCache* cache = nullptr;               ///< null: servers share none
+  std::function<ClusterWatchStats()> cluster{};     ///< empty: none is watched
+  std::string database{};                           ///< "sqlite"
+  std::vector<std::string> profiles{};              ///< that are active
+  bool enabled = true;                              ///< gpu.management.enabled: whether samples are taken
+  std::span<const WebFile> web{};                   ///< the dashboard
+  bool mig_enabled = true;                          ///< gpu.management.mig.enabled: whether layouts may be wanted
+  std::function<NodeChangeStats()> node_changes{};  ///< empty: no nodes are changed
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

@@ -27,6 +27,7 @@
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
+#include "server/node_changes/node_changes.h"
 #include "server/problem.h"
 #include "server/proxy.h"
 #include "server/replica.h"
@@ -250,6 +251,20 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   return out;
 }
 
+/// Null where no nodes are changed: by who does not lead, where no cluster is watched, and where nothing is cut.
+Result<std::unique_ptr<NodeChanges>> change_nodes(const Settings& settings, bool leads, bool watches,
+                                                  const Latest<Published>& fleet,
+                                                  const Latest<fleet::ClusterView>& cluster, Changes& changes,
+                                                  WantedLayouts& layouts, Events& events, std::function<bool()> started,
+                                                  std::function<bool()> may_write) {
+  if (!leads || !watches || !settings.mig_enabled) return std::unique_ptr<NodeChanges>();
+  NodeChangeOptions options;
+  options.rules = settings.node_rules;
+  options.may_write = std::move(may_write);
+  return std::make_unique<NodeChanges>(TRY(own_cluster(settings)), settings.cluster_name, fleet, cluster, changes,
+                                       layouts, events, std::move(started), std::move(options));
+}
+
 struct Place {
   std::string address;  ///< where to serve, then where it was served
   bool served = false;
@@ -337,6 +352,11 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
       TRY(store::last_layout_generation(database)));
   const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
                                                  TRY(allocation_options(settings, leads))));
+  const auto node_changes =
+      TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
+                       is_started, [&leadership] { return leadership.may_write(); }));
+  std::function<NodeChangeStats()> node_stats;
+  if (node_changes) node_stats = [&node_changes] { return node_changes->stats(); };
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
@@ -362,7 +382,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   settings.profiles,
                   settings.enabled,
                   web_files(),
-                  settings.mig_enabled};
+                  settings.mig_enabled,
+                  node_stats};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

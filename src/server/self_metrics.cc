@@ -182,6 +182,20 @@ void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists)
       page.add(page.labels(label_text({{"resource", one.resource}, {"kind", kind}})), number(count));
 }
 
+void add_node_metrics(Page& page, const NodeChangeStats& stats) {
+  page.family(catalog::kNodeChanges.metric);
+  for (const std::string_view state : kNodeStates) {
+    const auto found = stats.nodes.find(std::string(state));
+    page.add(page.labels(label_text({{"state", state}})), found == stats.nodes.end() ? 0 : number(found->second));
+  }
+  page.family(catalog::kNodeActs.metric);
+  for (const std::string_view act : kNodeActs) {
+    const auto found = stats.acts.find(std::string(act));
+    page.add(page.labels(label_text({{"act", act}})), found == stats.acts.end() ? 0 : number(found->second));
+  }
+  append_single(page, catalog::kNodeFailures.metric, number(stats.failures));
+}
+
 void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {
   append_single(page, catalog::kBuildInfo.metric, 1, label_text({{"version", TESSERA_VERSION}}));
   append_single(page, catalog::kReady.metric, seen.ready ? 1 : 0);

@@ -13,6 +13,7 @@
 #include "server/events.h"
 #include "server/intake.h"
 #include "server/keeper.h"
+#include "server/node_changes/node_changes.h"
 #include "server/proxy.h"
 #include "store/readers.h"
 
@@ -36,6 +37,7 @@ struct SelfSeen {
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view, const fleet::AllocationBook& allocations);
 void add_cluster_metrics(metrics::Page& page, const std::vector<ClusterListStats>& lists);
+void add_node_metrics(metrics::Page& page, const NodeChangeStats& stats);
 void add_self_metrics(metrics::Page& page, const Published& published, const SelfSeen& seen);
 
 }  // namespace tessera::server

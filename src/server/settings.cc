@@ -35,23 +35,37 @@ struct Taking {
   Shape shape;
 };
 
-template <auto Settings::* kField>
-Result<void> take_field(const Node& node, Settings& into) {
-  using Type = std::remove_cvref_t<decltype(into.*kField)>;
+template <class Type>
+Result<void> take_value(const Node& node, Type& into) {
   constexpr std::int64_t kMost = 1'000'000;
   if constexpr (std::is_same_v<Type, bool>)
-    into.*kField = TRY(node.flag());
+    into = TRY(node.flag());
   else if constexpr (std::is_same_v<Type, Milliseconds>)
-    into.*kField = TRY(node.duration());
+    into = TRY(node.duration());
   else if constexpr (std::is_same_v<Type, std::int64_t> || std::is_same_v<Type, std::optional<std::int64_t>>)
-    into.*kField = TRY(node.integer(1, kMost));
+    into = TRY(node.integer(1, kMost));
   else if constexpr (std::is_same_v<Type, std::vector<std::string>>)
-    into.*kField = TRY(node.texts());
+    into = TRY(node.texts());
   else if constexpr (std::is_same_v<Type, std::map<std::string, std::string>>)
-    into.*kField = TRY(node.text_map());
+    into = TRY(node.text_map());
   else
-    into.*kField = TRY(node.text());
+    into = TRY(node.text());
   return {};
+}
+
+template <auto Settings::* kField>
+Result<void> take_field(const Node& node, Settings& into) {
+  return take_value(node, into.*kField);
+}
+
+template <auto nodes::Rules::* kField>
+Result<void> take_rule_field(const Node& node, Settings& into) {
+  return take_value(node, into.node_rules.*kField);
+}
+
+template <Result<void> (*kRead)(const Node&, nodes::Rules&)>
+Result<void> take_rules(const Node& node, Settings& into) {
+  return kRead(node, into.node_rules);
 }
 
 /// One word or a list of them.
@@ -102,6 +116,10 @@ Result<void> take_roles(const Node& node, Settings& into) {
 template <auto Settings::* kField>
 constexpr Taking take{take_field<kField>, shape_of<std::remove_cvref_t<decltype(std::declval<Settings&>().*kField)>>()};
 
+template <auto nodes::Rules::* kField>
+constexpr Taking take_rule{take_rule_field<kField>,
+                           shape_of<std::remove_cvref_t<decltype(std::declval<nodes::Rules&>().*kField)>>()};
+
 struct Row {
   SettingRow told;
   Taking taking;
@@ -121,6 +139,48 @@ const Row kRows[] = {
      take<&Settings::mig_auto_cleanup>},
     {{"gpu.management.mig.cleanup-after", "5m", "how long they have been idle then"},
      take<&Settings::mig_cleanup_after>},
+    {{"gpu.management.mig.kubernetes.way", "nvml",
+      "who cuts devices in the cluster that the server runs in: nvml, the layout container of the node; mig-manager, "
+      "NVIDIA's"},
+     {take_rules<nodes::read_way>, Shape::Text}},
+    {{"gpu.management.mig.kubernetes.dry-run", "false", "true: nodes are not changed; what would be done is shown"},
+     take_rule<&nodes::Rules::dry_run>},
+    {{"gpu.management.mig.kubernetes.windows", "at any time",
+      "times of the day, UTC, in which nodes are changed: 22:00-04:00"},
+     {take_rules<nodes::read_windows>, Shape::List}},
+    {{"gpu.management.mig.kubernetes.one-node-per", "10",
+      "of so many nodes with GPUs one is changed at once, and always one"},
+     take_rule<&nodes::Rules::one_node_per>},
+    {{"gpu.management.mig.kubernetes.cordon", "true", "whether a node is cordoned while its devices are cut"},
+     take_rule<&nodes::Rules::cordon>},
+    {{"gpu.management.mig.kubernetes.strategy", "auto",
+      "how the device plugin lists MIG instances: mixed, single or none; auto: the node's label "
+      "nvidia.com/mig.strategy, "
+      "else mixed"},
+     {take_rules<nodes::read_strategy>, Shape::Text}},
+    {{"gpu.management.mig.kubernetes.device-plugin.restart", "true",
+      "whether the device plugin's pod on the node is deleted, so that it lists the instances anew"},
+     take_rule<&nodes::Rules::restart_plugin>},
+    {{"gpu.management.mig.kubernetes.device-plugin.namespace", "any", "where its pods are"},
+     take_rule<&nodes::Rules::plugin_space>},
+    {{"gpu.management.mig.kubernetes.device-plugin.selectors",
+      "app=nvidia-device-plugin-daemonset, app.kubernetes.io/name=nvidia-device-plugin, name=nvidia-device-plugin-ds",
+      "label selectors, each by itself, of its pods"},
+     {take_rules<nodes::read_selectors>, Shape::List}},
+    {{"gpu.management.mig.kubernetes.limits.agent", "15m", "for the node's agent to cut, from the cordon on"},
+     take_rule<&nodes::Rules::agent_limit>},
+    {{"gpu.management.mig.kubernetes.limits.device-plugin", "10m", "for the node to list what stands then"},
+     take_rule<&nodes::Rules::plugin_limit>},
+    {{"gpu.management.mig.kubernetes.limits.mig-manager", "15m", "for mig-manager to apply a layout"},
+     take_rule<&nodes::Rules::manager_limit>},
+    {{"gpu.management.mig.kubernetes.limits.try-again", "1h", "after which a node whose change stopped is begun again"},
+     take_rule<&nodes::Rules::try_again>},
+    {{"gpu.management.mig.kubernetes.mig-manager.config-map", "gpu-operator/tessera-mig-config",
+      "NAMESPACE/NAME of the ConfigMap with mig-manager's file, which the server writes"},
+     take_rule<&nodes::Rules::config_map>},
+    {{"gpu.management.mig.kubernetes.mig-manager.config-delay", "2m",
+      "how long it takes until mig-manager's pods see a change of it"},
+     take_rule<&nodes::Rules::config_delay>},
     {{"gpu.management.allocation.keep-room-after", "10m",
       "who has waited so long has the room kept for it that comes free next: those behind take none of it"},
      take<&Settings::keep_room_after>},
@@ -321,6 +381,10 @@ Result<void> check(const Settings& settings) {
     return wrong("server.tls", "certificate and key belong together");
   if (!settings.tls_client_ca.empty() && settings.tls_certificate.empty())
     return wrong("server.tls.client-ca", "it needs server.tls.certificate and server.tls.private-key");
+  const std::string& map = settings.node_rules.config_map;
+  if (std::ranges::count(map, '/') != 1 || map.starts_with('/') || map.ends_with('/'))
+    return wrong("gpu.management.mig.kubernetes.mig-manager.config-map",
+                 fmt::format("'{}': NAMESPACE/NAME expected", map));
   for (const std::string& one : settings.node_accounts)
     if (std::ranges::count(one, '/') != 1 || one.starts_with('/') || one.ends_with('/'))
       return wrong("server.access.node-accounts", fmt::format("'{}': NAMESPACE/NAME expected", one));

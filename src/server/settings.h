@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "server/access/oidc.h"
+#include "server/node_changes/rules.h"
 
 namespace tessera::server {
 
@@ -21,6 +22,7 @@ struct Settings {
   bool mig_enabled = true;
   bool mig_auto_cleanup = false;
   Milliseconds mig_cleanup_after{5 * 60'000};
+  nodes::Rules node_rules;  ///< gpu.management.mig.kubernetes
   Milliseconds keep_room_after{10 * 60'000};
   Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
   std::int64_t retention_days = 30;

@@ -46,6 +46,11 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scope: [read]}]}\n", "scopes"},
       {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scopes: [root]}]}\n",
        "'root' is no scope"},
+      {"gpu.management.mig.kubernetes.way: both\n", "nvml"},
+      {"gpu.management.mig.kubernetes.windows: [22:00]\n", "22:00-04:00"},
+      {"gpu.management.mig.kubernetes.device-plugin.selectors: ['a b']\n", "a label selector expected"},
+      {"gpu.management.mig.kubernetes.device-plugin.selectors: ['']\n", "a label selector expected"},
+      {"gpu.management.mig.kubernetes.mig-manager.config-map: config\n", "NAMESPACE/NAME expected"},
       {"server.tls.client-ca: ca.pem\n", "it needs server.tls.certificate"},
       {"[1]\n", "a map of settings expected"},
   };
@@ -54,6 +59,23 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
     ASSERT_FALSE(settings) << text;
     EXPECT_THAT(settings.error().what, HasSubstr(error)) << text;
   }
+}
+
+TEST(Settings, SayHowNodesAreChanged) {
+  const auto settings = parse_settings(
+      "gpu.management.mig.kubernetes:\n  way: mig-manager\n  strategy: single\n  windows: [22:00-04:00]\n"
+      "  one-node-per: 3\n  device-plugin: {selectors: ['app=plugin,tier!=x'], namespace: gpu}\n"
+      "  limits: {agent: 5m}\n",
+      "s.yaml", none());
+  ASSERT_TRUE(settings) << settings.error().what;
+  const nodes::Rules& rules = settings->node_rules;
+  EXPECT_EQ(rules.way, nodes::Way::MigManager);
+  EXPECT_EQ(rules.strategy, nodes::Strategy::Single);
+  EXPECT_EQ(text_of(rules.windows), "22:00-04:00");
+  EXPECT_EQ(rules.one_node_per, 3);
+  EXPECT_EQ(rules.plugin_selectors, std::vector<std::string>{"app=plugin,tier!=x"});
+  EXPECT_EQ(rules.plugin_space, "gpu");
+  EXPECT_EQ(rules.agent_limit, 5min);
 }
 
 TEST(Settings, TakeDaysAsADurationToo) {

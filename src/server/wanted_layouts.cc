@@ -84,6 +84,71 @@ std::optional<LayoutReport> WantedLayouts::report_of(std::string_view cluster, s
   return found == reports_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void WantedLayouts::prepare(std::string cluster) {
+  const std::lock_guard lock(mutex_);
+  prepared_ = std::move(cluster);
+  prepared_since_ = std::chrono::steady_clock::now();
+}
+
+bool WantedLayouts::is_told(const Key& node) const {
+  if (prepared_.empty() || node.first != prepared_) return true;
+  const auto found = courses_.find(node);
+  return found != courses_.end() && found->second.told;
+}
+
+void WantedLayouts::course(const std::string& cluster, const std::string& node, NodeCourse course) {
+  const Key key{cluster, node};
+  const std::lock_guard lock(mutex_);
+  const bool before = is_told(key);
+  const bool now = course.told;
+  courses_.insert_or_assign(key, std::move(course));
+  if (before != now) answer(key);
+}
+
+std::optional<NodeCourse> WantedLayouts::course_of(std::string_view cluster, std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = courses_.find(Key(cluster, node));
+  return found == courses_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool WantedLayouts::let_go(const std::string& cluster, const std::string& node) const {
+  const Key key{cluster, node};
+  const std::lock_guard lock(mutex_);
+  if (is_told(key)) return false;
+  const auto found = in_force_.find(key);
+  const SteadyTime until = found == in_force_.end() ? prepared_since_ + kLayoutLifetime : found->second;
+  return until <= std::chrono::steady_clock::now();
+}
+
+std::vector<store::WantedLayout> WantedLayouts::in(std::string_view cluster) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<store::WantedLayout> out;
+  for (const auto& [key, layout] : wanted_)
+    if (key.first == cluster) out.push_back(layout);
+  return out;
+}
+
+std::shared_ptr<const ToldNode> WantedLayouts::told_by(const std::string& cluster, const std::string& node,
+                                                       SteadyTime since) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = heard_.find(Key(cluster, node));
+  return found == heard_.end() || found->second.at < since ? nullptr : found->second.told;
+}
+
+/// An agent that has nothing to tell of a device that it lists has forgotten what it told before.
+void WantedLayouts::hear(const std::string& cluster, const std::string& node, ToldNode told) {
+  const std::lock_guard lock(mutex_);
+  if (prepared_.empty() || cluster != prepared_) return;
+  for (const ToldDevice& device : told.devices) {
+    const auto wanted = wanted_.find(Key(cluster, device.uuid));
+    if (wanted != wanted_.end() && wanted->second.node == node &&
+        std::ranges::find(told.reports, device.uuid, &LayoutReport::device_uuid) == told.reports.end())
+      reports_.erase(wanted->first);
+  }
+  heard_.insert_or_assign(Key(cluster, node),
+                          Heard{std::chrono::steady_clock::now(), std::make_shared<const ToldNode>(std::move(told))});
+}
+
 http::Response WantedLayouts::ask(const std::string& cluster, const std::string& node,
                                   std::vector<LayoutReport> reports, Milliseconds wait) {
   const Key key{cluster, node};
@@ -93,7 +158,11 @@ http::Response WantedLayouts::ask(const std::string& cluster, const std::string&
         found != wanted_.end() && found->second.node == node)
       reports_.insert_or_assign(found->first, std::move(one));
   make_room(key);
-  if (is_news(key) || wait <= Milliseconds(0) || waiting_.size() >= kMostWaiting) return of_text(document(key));
+  // That nothing is to be done any longer is news to who was told what is wanted, be it by the server before this one.
+  const auto told = in_force_.find(key);
+  const bool taken_back = !is_told(key) && (told == in_force_.end() || told->second != SteadyTime{});
+  if (taken_back || is_news(key) || wait <= Milliseconds(0) || waiting_.size() >= kMostWaiting)
+    return of_text(document(key));
   http::Response out;  // its head goes out now: what is wanted, or nothing, follows
   out.content_type = "application/json";
   out.stream = std::make_shared<http::Stream>(kLongestDocument);
@@ -112,20 +181,23 @@ void WantedLayouts::make_room(const Key& node) {
 }
 
 bool WantedLayouts::is_news(const Key& node) const {
-  return std::ranges::any_of(wanted_, [&](const auto& one) {
-    const auto& [key, layout] = one;
-    if (Key(layout.cluster, layout.node) != node) return false;
-    const auto told = reports_.find(key);
-    if (told == reports_.end() || told->second.generation < layout.generation) return true;
-    // Who is not through with it asks again in its own time.
-    return told->second.state != "done" && told->second.state != "failed" && told->second.state != "dry-run";
-  });
+  return is_told(node) && std::ranges::any_of(wanted_, [&](const auto& one) {
+           const auto& [key, layout] = one;
+           if (Key(layout.cluster, layout.node) != node) return false;
+           const auto told = reports_.find(key);
+           if (told == reports_.end() || told->second.generation < layout.generation) return true;
+           // Who is not through with it asks again in its own time.
+           return told->second.state != "done" && told->second.state != "failed" && told->second.state != "dry-run";
+         });
 }
 
-std::string WantedLayouts::document(const Key& node) const {
+/// As it is told now.
+std::string WantedLayouts::document(const Key& node) {
   std::vector<const store::WantedLayout*> layouts;
   for (const auto& [key, layout] : wanted_)
-    if (Key(layout.cluster, layout.node) == node) layouts.push_back(&layout);
+    if (Key(layout.cluster, layout.node) == node && is_told(node)) layouts.push_back(&layout);
+  if (!prepared_.empty() && node.first == prepared_)
+    in_force_[node] = layouts.empty() ? SteadyTime{} : std::chrono::steady_clock::now() + kLayoutLifetime;
   if (layouts.empty()) return {};
   return json_text(
       layout_document(node.first, node.second, generation_, epoch_, layouts, now_epoch_ms(), kLayoutLifetime));

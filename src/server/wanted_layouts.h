@@ -34,6 +34,33 @@ struct LayoutReport {
   EpochMs time = 0;          ///< when it was told
 };
 
+/// A GPU instance that stands, as an agent tells.
+struct ToldInstance {
+  store::WantedInstance placed;
+  std::vector<std::string> compute{};  ///< profiles of its compute instances
+  std::string held_by{};               ///< "namespace/pod", or "a process"; empty: it is idle
+};
+struct ToldDevice {
+  std::string uuid;
+  std::optional<bool> mig{};  ///< the mode
+  bool busy = false;          ///< a process or a holder on the device itself
+  std::vector<ToldInstance> instances{};
+};
+/// All that an agent tells of its node.
+struct ToldNode {
+  bool dry_run = false;
+  std::vector<ToldDevice> devices{};
+  std::vector<LayoutReport> reports{};
+};
+
+/// How far a node is for its devices to be cut, where somebody sees to that first.
+struct NodeCourse {
+  bool told = false;    ///< its agent is told what is wanted
+  std::string state{};  ///< "waiting", "changing"…; empty: nothing is to be done to it
+  std::string reason{};
+  EpochMs since = 0;  ///< in this state
+};
+
 /// Thread-safe.
 class WantedLayouts {
  public:
@@ -58,6 +85,21 @@ class WantedLayouts {
   std::optional<store::WantedLayout> of_device(std::string_view uuid, const std::optional<std::string>& cluster) const;
   std::optional<LayoutReport> report_of(std::string_view cluster, std::string_view device_uuid) const;
 
+  /// From now on nodes of this cluster are told nothing before course() says so.
+  void prepare(std::string cluster);
+  void course(const std::string& cluster, const std::string& node, NodeCourse course);
+  std::optional<NodeCourse> course_of(std::string_view cluster, std::string_view node) const;
+  /// Whether no document is in force at the node: it was told so, or the last one has expired. What a server before
+  /// this one has told counts, too.
+  bool let_go(const std::string& cluster, const std::string& node) const;
+
+  /// What is wanted in a cluster.
+  std::vector<store::WantedLayout> in(std::string_view cluster) const;
+  /// What its agent told last, and not before `since`.
+  std::shared_ptr<const ToldNode> told_by(const std::string& cluster, const std::string& node, SteadyTime since) const;
+  /// What an agent tells, which is before it asks.
+  void hear(const std::string& cluster, const std::string& node, ToldNode told);
+
   /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
   /// after `wait`. A document in JSON; empty where nothing is wanted of the node, and 204 where that is known at once.
   http::Response ask(const std::string& cluster, const std::string& node, std::vector<LayoutReport> reports,
@@ -71,8 +113,14 @@ class WantedLayouts {
     std::shared_ptr<http::Stream> reply;
   };
 
+  struct Heard {
+    SteadyTime at;
+    std::shared_ptr<const ToldNode> told;
+  };
+
+  bool is_told(const Key& node) const;
   void make_room(const Key& node);
-  std::string document(const Key& node) const;
+  std::string document(const Key& node);
   bool is_news(const Key& node) const;
   void answer(const Key& node);
   void answer_late(const std::stop_token& stop);
@@ -84,6 +132,11 @@ class WantedLayouts {
   std::int64_t generation_;                    // guarded by mutex_: of documents, which never goes back
   std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
   std::vector<Waiting> waiting_;               // guarded by mutex_
+  std::string prepared_;                       // guarded by mutex_: the cluster whose nodes are; empty: none
+  SteadyTime prepared_since_{};                // guarded by mutex_
+  std::map<Key, NodeCourse> courses_;          // guarded by mutex_: of that cluster
+  std::map<Key, SteadyTime> in_force_;         // guarded by mutex_: until when a document is, of that cluster
+  std::map<Key, Heard> heard_;                 // guarded by mutex_: of that cluster
   std::uint64_t asked_ = 0;                    // guarded by mutex_: that began to wait
   std::condition_variable_any changed_;
   std::jthread thread_;  ///< last: it uses all of the above

@@ -13,12 +13,77 @@ namespace {
 
 constexpr std::size_t kMostDevices = 64;     // of a node; there are 16 at most
 constexpr std::size_t kLongestSteps = 8192;  // as JSON
+constexpr std::size_t kMostInstances = 64;   // of a device; there are 7 at most
+constexpr std::uint64_t kMostSlices = 1'000;
 constexpr int kDeepest = 8;
 constexpr std::string_view kStates[] = {"done", "working", "waiting", "failed", "dry-run", "hands-off"};
 
 std::string text_of(const Json& object, const char* member) {
   const auto found = object.find(member);
   return found != object.end() && found->is_string() ? valid_utf8(found->get<std::string>()) : std::string();
+}
+
+bool flag_of(const Json& object, const char* member) {
+  const auto found = object.find(member);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+const Json& list_of(const Json& object, const char* member) {
+  static const Json kNone = Json::array();
+  const auto found = object.find(member);
+  return found != object.end() && found->is_array() && found->size() <= kMostInstances ? *found : kNone;
+}
+
+std::optional<unsigned> number_of(const Json& object, const char* member) {
+  const auto found = object.find(member);
+  if (found == object.end() || !found->is_number_unsigned() || found->get<std::uint64_t>() > kMostSlices)
+    return std::nullopt;
+  return found->get<unsigned>();
+}
+
+std::optional<ToldInstance> instance_told(const Json& instance) {
+  if (!instance.is_object()) return std::nullopt;
+  const auto start = number_of(instance, "start"), size = number_of(instance, "size");
+  if (!start || !size) return std::nullopt;
+  ToldInstance out{{text_of(instance, "profile"), {*start, *size}}};
+  for (const Json& compute : list_of(instance, "computeInstances"))
+    if (compute.is_object()) out.compute.push_back(text_of(compute, "profile"));
+  if (!text_of(instance, "heldBy").empty()) {
+    const std::string holder = text_of(instance, "holder");
+    out.held_by = holder.empty() ? "a process" : holder;
+  }
+  return out;
+}
+
+ToldDevice device_told(const Json& device) {
+  ToldDevice out;
+  out.uuid = text_of(device, "uuid");
+  out.busy = flag_of(device, "busy");
+  if (const auto mode = device.find("migMode"); mode != device.end() && mode->is_object())
+    out.mig = flag_of(*mode, "current");
+  for (const Json& instance : list_of(device, "instances"))
+    if (auto told = instance_told(instance)) out.instances.push_back(*std::move(told));
+  return out;
+}
+
+Result<LayoutReport> report_told(const Json& report, const std::string& uuid, std::size_t i, EpochMs now) {
+  LayoutReport out;
+  out.device_uuid = uuid;
+  out.time = now;
+  if (!report.is_object() || !report.contains("generation") || !report["generation"].is_number_integer())
+    return fail(Code::Invalid, "devices[{}].report.generation: a whole number expected", i);
+  out.generation = report["generation"].get<std::int64_t>();
+  out.state = text_of(report, "state");
+  if (std::ranges::count(kStates, out.state) == 0)
+    return fail(Code::Invalid,
+                "devices[{}].report.state: '{}', but done, working, waiting, failed, dry-run or hands-off is expected",
+                i, out.state);
+  out.reason = text_of(report, "reason");
+  if (const auto steps = report.find("steps"); steps != report.end() && steps->is_array())
+    out.steps = json_text(*steps);
+  if (out.steps.size() > kLongestSteps)
+    return fail(Code::Invalid, "devices[{}].report.steps: at most {} bytes expected", i, kLongestSteps);
+  return out;
 }
 
 }  // namespace
@@ -47,7 +112,7 @@ Json layout_document(const std::string& cluster, const std::string& node, std::i
           {"devices", devices}};
 }
 
-Result<std::vector<LayoutReport>> read_reports(std::string_view body, EpochMs now) {
+Result<ToldNode> read_told(std::string_view body, EpochMs now) {
   bool deep = false;  // what is nested for its own sake would be written by as many calls
   const Json json = Json::parse(
       body, [&](int depth, Json::parse_event_t, Json&) { return !(deep = deep || depth > kDeepest); }, false);
@@ -56,31 +121,15 @@ Result<std::vector<LayoutReport>> read_reports(std::string_view body, EpochMs no
   const auto devices = json.find("devices");
   if (devices == json.end() || !devices->is_array() || devices->size() > kMostDevices)
     return fail(Code::Invalid, "devices: a list of at most {} expected", kMostDevices);
-  std::vector<LayoutReport> out;
+  ToldNode out;
+  out.dry_run = text_of(json, "mode") == "dry-run";
   for (std::size_t i = 0; i < devices->size(); ++i) {
     const Json& device = (*devices)[i];
     if (!device.is_object() || text_of(device, "uuid").empty())
       return fail(Code::Invalid, "devices[{}].uuid: the device's UUID expected", i);
-    const auto report = device.find("report");
-    if (report == device.end() || report->is_null()) continue;
-    LayoutReport one;
-    one.device_uuid = text_of(device, "uuid");
-    one.time = now;
-    if (!report->is_object() || !report->contains("generation") || !(*report)["generation"].is_number_integer())
-      return fail(Code::Invalid, "devices[{}].report.generation: a whole number expected", i);
-    one.generation = (*report)["generation"].get<std::int64_t>();
-    one.state = text_of(*report, "state");
-    if (std::ranges::count(kStates, one.state) == 0)
-      return fail(Code::Invalid,
-                  "devices[{}].report.state: '{}', but done, working, waiting, failed, dry-run or "
-                  "hands-off is expected",
-                  i, one.state);
-    one.reason = text_of(*report, "reason");
-    if (const auto steps = report->find("steps"); steps != report->end() && steps->is_array())
-      one.steps = json_text(*steps);
-    if (one.steps.size() > kLongestSteps)
-      return fail(Code::Invalid, "devices[{}].report.steps: at most {} bytes expected", i, kLongestSteps);
-    out.push_back(std::move(one));
+    out.devices.push_back(device_told(device));
+    if (const auto report = device.find("report"); report != device.end() && !report->is_null())
+      out.reports.push_back(TRY(report_told(*report, out.devices.back().uuid, i, now)));
   }
   return out;
 }

@@ -18,7 +18,7 @@ Json layout_document(const std::string& cluster, const std::string& node, std::i
 /// [{profile, start, size}]
 Json instances_json(const std::vector<store::WantedInstance>& instances);
 
-/// What an agent told: Invalid with the place of what is wrong. Of devices without a report nothing is told.
-Result<std::vector<LayoutReport>> read_reports(std::string_view body, EpochMs now);
+/// What an agent told: Invalid with the place of what is wrong.
+Result<ToldNode> read_told(std::string_view body, EpochMs now);
 
 }  // namespace tessera::server

@@ -135,16 +135,77 @@ TEST(WantedLayouts, KeepNoReportOfWhatIsNotWantedOfThatNode) {
   EXPECT_FALSE(layouts.report_of("c", "GPU-9"));
 }
 
+TEST(WantedLayouts, OfAClusterWhoseNodesArePreparedAreToldWhenANodeIsReady) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.prepare("c");
+  EXPECT_FALSE(layouts.let_go("c", "worker-01")) << "a server before this one may have told";
+  EXPECT_EQ(layouts.ask("c", "worker-01", {}, kLong).status, 204) << "at once: it is to let go of what it was told";
+  EXPECT_TRUE(layouts.let_go("c", "worker-01"));
+  const auto parked = layouts.ask("c", "worker-01", {}, kLong);
+  ASSERT_TRUE(parked.stream) << "that it is told nothing is no news any more";
+  layouts.course("c", "worker-01", {.told = true, .state = "changing"});
+  EXPECT_EQ(Json::parse(rest_of(parked))["generation"], 3);
+  EXPECT_FALSE(layouts.let_go("c", "worker-01"));
+
+  const auto again = layouts.ask("c", "worker-01", done("GPU-1", 3), kLong);
+  ASSERT_TRUE(again.stream);
+  layouts.course("c", "worker-01", {.told = false, .state = "listing"});
+  EXPECT_THAT(rest_of(again), IsEmpty());
+  EXPECT_TRUE(layouts.let_go("c", "worker-01"));
+  layouts.want(wish("GPU-1", 4));
+  EXPECT_EQ(layouts.course_of("c", "worker-01")->state, "listing");
+  EXPECT_TRUE(layouts.ask("c", "worker-01", done("GPU-1", 3), kLong).stream) << "a newer wish waits too";
+}
+
+TEST(WantedLayouts, OfOtherClustersAreToldAtOnce) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.prepare("another");
+  EXPECT_EQ(Json::parse(layouts.ask("c", "worker-01", {}, kLong).body)["generation"], 3);
+}
+
+TEST(WantedLayouts, KnowWhatAgentsTellOfTheirNodes) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.prepare("c");
+  layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = "failed"}}, Milliseconds(0));
+  layouts.hear("c", "worker-01", {.devices = {{.uuid = "GPU-1"}}});
+  EXPECT_FALSE(layouts.report_of("c", "GPU-1")) << "it was started anew, and knows no more of it";
+  EXPECT_TRUE(layouts.told_by("c", "worker-01", {}));
+  EXPECT_FALSE(layouts.told_by("c", "worker-01", std::chrono::steady_clock::now() + kLong)) << "too long ago";
+  EXPECT_FALSE(layouts.told_by("c", "worker-02", {}));
+}
+
+TEST(ToldNodes, HaveWhatStandsAndWhoHasIt) {
+  const auto told = read_told(
+      R"({"mode":"dry-run","devices":[{"uuid":"GPU-1","busy":true,"migMode":{"current":true},"instances":[
+        {"profile":"2g.20gb","start":0,"size":2,"computeInstances":[{"profile":"1c.2g.20gb"},{"profile":"1c.2g.20gb"}],
+         "heldBy":"pod","holder":"serving/llm-0"},
+        {"profile":"1g.10gb","start":4,"size":1,"heldBy":"process"},
+        {"profile":"1g.10gb","start":5,"size":1},{"profile":"1g.10gb","start":-1,"size":1},7]}]})",
+      5);
+  ASSERT_TRUE(told) << told.error().what;
+  EXPECT_TRUE(told->dry_run);
+  ASSERT_EQ(told->devices.size(), 1U);
+  const ToldDevice& device = told->devices[0];
+  EXPECT_TRUE(device.busy);
+  EXPECT_EQ(device.mig, true);
+  ASSERT_EQ(device.instances.size(), 3U);
+  EXPECT_EQ(device.instances[0].placed, (store::WantedInstance{"2g.20gb", {0, 2}}));
+  EXPECT_EQ(device.instances[0].compute, (std::vector<std::string>{"1c.2g.20gb", "1c.2g.20gb"}));
+  EXPECT_EQ(device.instances[0].held_by, "serving/llm-0");
+  EXPECT_EQ(device.instances[1].held_by, "a process");
+  EXPECT_EQ(device.instances[2].held_by, "");
+}
+
 TEST(LayoutReports, AreReadOrRefusedWithTheirPlace) {
-  const auto read = read_reports(
+  const auto read = read_told(
       R"({"devices":[{"uuid":"GPU-1"},{"uuid":"GPU-2","report":{"generation":4,"state":"waiting","reason":"in use","steps":[{"action":"create"}]}}]})",
       5);
   ASSERT_TRUE(read) << read.error().what;
-  ASSERT_EQ(read->size(), 1U);
-  EXPECT_EQ((*read)[0].device_uuid, "GPU-2");
-  EXPECT_EQ((*read)[0].reason, "in use");
-  EXPECT_EQ((*read)[0].steps, R"([{"action":"create"}])");
-  EXPECT_EQ((*read)[0].time, 5);
+  ASSERT_EQ(read->reports.size(), 1U);
+  EXPECT_EQ(read->reports[0].device_uuid, "GPU-2");
+  EXPECT_EQ(read->reports[0].reason, "in use");
+  EXPECT_EQ(read->reports[0].steps, R"([{"action":"create"}])");
+  EXPECT_EQ(read->reports[0].time, 5);
 
   static const struct {
     std::string body;
@@ -157,7 +218,7 @@ TEST(LayoutReports, AreReadOrRefusedWithTheirPlace) {
                 {R"({"devices":[{"uuid":"a","report":{"generation":1,"state":"fine"}}]})", "'fine'"},
                 {R"({"devices":)" + std::string(30'000, '[') + std::string(30'000, ']') + "}", "levels"}};
   for (const auto& c : kCases) {
-    const auto refused = read_reports(c.body, 5);
+    const auto refused = read_told(c.body, 5);
     ASSERT_FALSE(refused) << c.body.substr(0, 80);
     EXPECT_THAT(refused.error().what, HasSubstr(c.says));
   }

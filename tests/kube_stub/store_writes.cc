@@ -116,6 +116,8 @@ Answer Store::apply(const Resource& resource, const Key& key, const Json& wanted
     return status_answer(400, "BadRequest", "metadata.managedFields must be nil");
   if (text_at(wanted, "apiVersion") != resource.api_version() || text_at(wanted, "kind") != resource.kind)
     return status_answer(400, "BadRequest", "the body's apiVersion and kind are not those of the path");
+  if (found && stale(wanted, **found)) return conflict(resource, key.second);
+  if (!found && !text_at(metadata_of(wanted), "resourceVersion").empty()) return not_found(resource, key.second);
   Json own = wanted;
   if (has_status(resource.kind)) own.erase("status");
   Applied made = applied(found ? found->get() : nullptr, own, writer);

@@ -21,8 +21,9 @@ enum class ChangeKind : std::uint8_t {
   AllocationStarted,  ///< a container holds it
   AllocationEnded,
   AllocationState,  ///< one that was asked for is in another state: waiting, promised, bound, over
+  NodeChange,       ///< how far a node is for its devices to be cut: changing, listing, stopped
 };
-inline constexpr std::size_t kChangeKinds = 9;
+inline constexpr std::size_t kChangeKinds = 10;
 std::string_view change_name(ChangeKind kind);  ///< "device.appeared"
 
 struct Change {

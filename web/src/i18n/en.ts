@@ -568,4 +568,5 @@ export const en = {
   'event.allocation.started': 'GPU taken',
   'event.allocation.ended': 'GPU given back',
   'event.allocation.state': 'allocation changed state',
+  'event.node.change': 'change of a node',
 } as const;

@@ -569,4 +569,5 @@ export const ko: Words = {
   'event.allocation.started': 'GPU 점유 시작',
   'event.allocation.ended': 'GPU 반납',
   'event.allocation.state': '할당 상태 변경',
+  'event.node.change': '노드 변경 진행',
 };
