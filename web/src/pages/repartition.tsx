@@ -32,7 +32,7 @@ export function Repartition({ device, who }: { device: DeviceDetail; who: Who })
   const slices = axisOf(device)?.slices;
   return (
     <>
-      {wanted.data?.wanted && slices && <Wanted of={wanted.data} slices={slices} operates={who.operates} cluster={device.cluster} />}
+      {wanted.data?.wanted && slices && <Wanted of={wanted.data} device={device} slices={slices} operates={who.operates} />}
       {query.value.get('edit') !== null && who.operates && promised.data && (standing && slices ? <Editor device={device} standing={standing} slices={slices} /> : <Notice icon="warn" title={t('mig.unplaced')} />)}
     </>
   );
@@ -169,23 +169,24 @@ function Steps({ of }: { of: Step[] }) {
 }
 
 /** What is wanted of the device, and how far its agent has come. */
-function Wanted({ of, slices, operates, cluster }: { of: WantedLayout; slices: number; operates: boolean; cluster: string }) {
+function Wanted({ of, device, slices, operates }: { of: WantedLayout; device: DeviceDetail; slices: number; operates: boolean }) {
   const [failure, fail] = useState<Failure | null>(null);
   const wanted = of.wanted!;
+  const stands = (one: PlacedInstance) => device.instances.some((other) => other.start === one.start && other.profile === one.profile);
   const report = of.reported && of.reported.generation >= wanted.generation ? of.reported : null;
   return (
     <div class="wanted">
       <h3>{t('wanted.title')}</h3>
       <p class="quiet breakable">{t('wanted.by', { by: wanted.by, time: moment(wanted.since) })}</p>
       {failure && <FailureNotice failure={failure} />}
-      <Strips label={t('wanted.title')} slices={slices} rows={[[t('wanted.title'), wanted.instances.map((one): Slot => ({ ...one, title: one.profile, kind: 'idle', note: '' }))]]} />
+      <Strips label={t('wanted.title')} slices={slices} rows={[[t('plan.then'), wanted.instances.map((one): Slot => ({ ...one, title: one.profile, kind: stands(one) ? 'mine' : 'comes', note: t(stands(one) ? 'report.done' : 'report.planned') }))]]} />
       {report ? (
         <>
           <p role="status"><Badge kind="report" value={report.state} /> {report.reason && <span class="breakable">{report.reason}</span>} {report.time && <span class="quiet num">{moment(report.time)}</span>}</p>
           <Steps of={(report.steps ?? []) as Step[]} />
         </>
       ) : <p class="quiet" role="status">{t('wanted.silent')}</p>}
-      {operates && <p class="actions"><Sure name={t('wanted.forget')} sure={t('wanted.forgetSure')} fail={fail} act={() => send('DELETE', address('/gpu/devices/{deviceId}/mig', { cluster }, { deviceId: of.deviceUuid }))} /></p>}
+      {operates && <p class="actions"><Sure name={t('wanted.forget')} sure={t('wanted.forgetSure')} fail={fail} act={() => send('DELETE', address('/gpu/devices/{deviceId}/mig', { cluster: device.cluster }, { deviceId: of.deviceUuid }))} /></p>}
     </div>
   );
 }
