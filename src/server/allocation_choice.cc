@@ -112,6 +112,7 @@ decision::Supply supply_of(const Ground& ground) {
         wanted && one.unfit.empty() && is_being_cut(one, *wanted))
       one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
     if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
+    if (ground.barred && one.unfit.empty()) one.unfit = ground.barred(one.cluster, one.node);
     if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
     leave_out_what_goes(one);
     if (!ground.may_cut) keep_as_it_is_cut(one);
@@ -121,12 +122,22 @@ decision::Supply supply_of(const Ground& ground) {
 
 decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish) {
   const auto policy = decision::make_policy("default", {});
-  if (!wish.cluster && wish.node.empty()) return decision::decide(supply, wish.need, **policy);
+  if (!wish.cluster && wish.node.empty() && wish.nodes.empty()) return decision::decide(supply, wish.need, **policy);
   decision::Supply some{supply.as_of, {}};
   for (const decision::Candidate& one : supply.candidates)
-    if ((!wish.cluster || *wish.cluster == one.cluster) && (wish.node.empty() || wish.node == one.node))
+    if ((!wish.cluster || *wish.cluster == one.cluster) && (wish.node.empty() || wish.node == one.node) &&
+        (wish.nodes.empty() || wish.nodes.contains(one.node)))
       some.candidates.push_back(one);
   return decision::decide(some, wish.need, **policy);
+}
+
+decision::Supply emptied(decision::Supply supply) {
+  for (decision::Candidate& one : supply.candidates) {
+    one.pieces.clear();
+    one.held_by.clear();
+    one.unfit.clear();
+  }
+  return supply;
 }
 
 std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::Decision& decision) {

@@ -25,12 +25,16 @@ struct Ground {
   bool may_cut = true;                           ///< whether layouts may be wanted
   /// Why nothing is promised on a device for a while, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> avoided{};
+  /// Why the pod that it is for is not to be put on a node, by cluster and node; empty: it may be.
+  std::function<std::string(const std::string&, const std::string&)> barred{};
 };
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.
 fleet::decision::Supply supply_of(const Ground& ground);
-/// Of a wish: in its cluster and on its node alone.
+/// Of a wish: in its cluster and on its nodes alone.
 fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish);
+/// The same devices if nobody had anything of them and all were well.
+fleet::decision::Supply emptied(fleet::decision::Supply supply);
 
 /// What a decision promises.
 std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const fleet::decision::Decision& decision);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "fleet/decision/model_size.h"
+#include "gpu/profile_name.h"
 #include "server/api_json.h"
 
 namespace tessera::server {
@@ -138,6 +139,22 @@ Result<void> take_dtype(Read& into, std::string_view name, const Json& value) {
   return {};
 }
 
+/// What the pod asks Kubernetes for: nothing else would serve it.
+Result<void> take_resource(Read& into, std::string_view name, const Json& value) {
+  Need& need = into.wish.need;
+  const auto profile = gpu::parse_resource_name(value.is_string() ? value.get<std::string>() : std::string());
+  const bool whole = value == "nvidia.com/gpu";
+  if (!profile && !whole)
+    return fail(Code::Invalid, "{}: {}, but nvidia.com/gpu or one such as nvidia.com/mig-2g.20gb is expected", name,
+                shown(value));
+  const MigUse use = whole ? MigUse::Never : MigUse::Required;
+  if (need.mig != MigUse::Allowed && need.mig != use)
+    return fail(Code::Invalid, "{}: {} is {} MIG instance, against useMig", name, shown(value), whole ? "no" : "a");
+  need.mig = use;
+  if (!whole) need.profile = gpu::format_profile_name(*profile);
+  return {};
+}
+
 struct Member {
   std::string_view name;
   Take take;
@@ -180,6 +197,7 @@ constexpr Member kMembers[] = {{"cluster",
                                   r.wish.need.devices = static_cast<unsigned>(TRY(whole_of(n, v, 1, kMostDevices)));
                                   return {};
                                 }},
+                               {"resource", take_resource},
                                {"models", take_models},
                                {"nodeName", take_name<&AllocationWish::node>},
                                {"team", take_name<&AllocationWish::team>},

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "base/duration.h"
 #include "base/result.h"
+#include "fleet/cluster/node_demands.h"
 #include "fleet/decision/need.h"
 
 namespace tessera::server {
@@ -29,6 +31,10 @@ struct AllocationWish {
   Milliseconds lease = kAllocationLease;
   std::string assumed{};  ///< how a model's memory was reckoned; empty: none was named
   std::string asked{};    ///< the members as they were given, in a fixed order, without dryRun: JSON
+  // What no body says: whoever asks for a pod that it has before it.
+  std::string pod_uid{};
+  std::set<std::string> nodes{};                ///< one of these, now; empty: any
+  std::optional<fleet::NodeDemands> demands{};  ///< absent: those of the pod as the cluster shows it, if it does
 };
 
 /// Invalid with the member that is wrong and what is expected.

@@ -54,6 +54,19 @@ TEST(AllocationWish, ReadsAllOfIt) {
   EXPECT_FALSE(again->dry_run);
 }
 
+TEST(AllocationWish, AResourceIsThatAndNothingElse) {
+  const auto instance = parse_allocation_wish(with(R"("resource":"nvidia.com/mig-1g.10gb.me")"));
+  ASSERT_TRUE(instance) << instance.error().what;
+  EXPECT_EQ(instance->need.profile, "1g.10gb+me");
+  EXPECT_EQ(instance->need.mig, MigUse::Required);
+  EXPECT_FALSE(instance->need.whole());
+  const auto device = parse_allocation_wish(with(R"("resource":"nvidia.com/gpu","devices":2)"));
+  ASSERT_TRUE(device) << device.error().what;
+  EXPECT_EQ(device->need.profile, "");
+  EXPECT_EQ(device->need.mig, MigUse::Never);
+  EXPECT_TRUE(device->need.whole());
+}
+
 TEST(AllocationWish, AModelIsSized) {
   const auto wish = parse_allocation_wish(with(R"("model":"meta-llama/Llama-3.1-8B-Instruct","maxModelLen":8192)"));
   ASSERT_TRUE(wish) << wish.error().what;
@@ -88,6 +101,11 @@ TEST(AllocationWish, SaysWhatIsWrong) {
       {with(R"("model":"nobody/knows")"), "is not known here"},
       {with(R"("model":"qwen3-8b","dtype":"float7")"), "dtype 'float7'"},
       {with(R"("maxModelLen":100)"), "belong to a model"},
+      {with(R"("resource":"amd.com/gpu")"), "nvidia.com/gpu or one such as"},
+      {with(R"("resource":7)"), "nvidia.com/gpu or one such as"},
+      {with(R"("resource":"nvidia.com/gpu","useMig":true)"), "against useMig"},
+      {with(R"("resource":"nvidia.com/mig-2g.20gb","useMig":false)"), "against useMig"},
+      {with(R"("resource":"nvidia.com/mig-2g.20gb","devices":2)"), "NVLink"},
       {with(R"("leaseSeconds":0)"), "leaseSeconds"},
       {with(R"("maxPricePerHour":"free")"), "an amount of money"}};
   for (const auto& [body, what] : rows) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "kube/json_slice.h"
 #include "kube/quantity.h"
 
@@ -19,18 +20,26 @@ using kube::text_member;
 using kube::text_of;
 
 constexpr std::size_t kMaxAnnotationBytes = 256;  // longer ones are somebody's data, and name no team
+constexpr std::size_t kMaxNoteBytes = 2'048;      // of our own
 constexpr double kMostDevices = 1e6;
 
 std::string_view at(std::string_view object, std::string_view name) { return kube::member(object, name).value_or(""); }
 
 bool is_true(std::string_view value) { return value == "true"; }
 
-LabelMap read_labels(std::string_view object, std::size_t longest = std::string_view::npos) {
+LabelMap read_labels(std::string_view object, std::size_t longest = std::string_view::npos,
+                     std::string_view prefix = "") {
   LabelMap out;
   each_member(object, [&](const std::string& name, std::string_view value) {
     std::string text = text_of(value);
-    if (text.size() <= longest) out.emplace(name, std::move(text));
+    if (text.size() <= longest && name.starts_with(prefix)) out.emplace(name, std::move(text));
   });
+  return out;
+}
+
+std::vector<std::string> read_texts(std::string_view list) {
+  std::vector<std::string> out;
+  each_item(list, [&](std::string_view one) { out.push_back(text_of(one)); });
   return out;
 }
 
@@ -80,6 +89,31 @@ Requests requests_of(std::string_view container) {
   return out;
 }
 
+void add_requirements(std::string_view list, bool fields, fleet::NodeTerm& into) {
+  each_item(list, [&](std::string_view one) {
+    into.push_back({text_member(one, "key"), text_member(one, "operator"), read_texts(at(one, "values")), fields});
+  });
+}
+
+fleet::NodeDemands read_demands(std::string_view spec) {
+  fleet::NodeDemands out;
+  out.selector = read_labels(at(spec, "nodeSelector"));
+  each_item(at(spec, "tolerations"), [&](std::string_view one) {
+    out.tolerations.push_back(
+        {text_member(one, "key"), text_member(one, "operator"), text_member(one, "value"), text_member(one, "effect")});
+  });
+  const std::string_view required =
+      at(at(at(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
+  if (!required.starts_with('{')) return out;
+  out.terms.emplace();
+  each_item(at(required, "nodeSelectorTerms"), [&](std::string_view term) {
+    fleet::NodeTerm& into = out.terms->emplace_back();
+    add_requirements(at(term, "matchExpressions"), false, into);
+    add_requirements(at(term, "matchFields"), true, into);
+  });
+  return out;
+}
+
 void read_spec(std::string_view spec, fleet::ClusterPod& pod) {
   Requests all, first;
   std::vector<std::string> words;
@@ -98,6 +132,10 @@ void read_spec(std::string_view spec, fleet::ClusterPod& pod) {
   pod.memory_request_bytes = all.memory;
   pod.node = text_member(spec, "nodeName");
   each_item(at(spec, "resourceClaims"), [&](std::string_view) { pod.has_claims = true; });
+  each_item(at(spec, "schedulingGates"),
+            [&](std::string_view gate) { pod.gates.push_back(text_member(gate, "name")); });
+  pod.priority = parse_int(at(spec, "priority")).value_or(0);
+  if (pod.node.empty()) pod.demands = read_demands(spec);
   pod.parallelism = fleet::parallelism_of(words);
 }
 
@@ -172,6 +210,7 @@ fleet::ClusterPod read_pod(std::string_view json) {
   out.name = text_member(metadata, "name");
   out.uid = text_member(metadata, "uid");
   out.labels = read_labels(at(metadata, "labels"));
+  out.notes = read_labels(at(metadata, "annotations"), kMaxNoteBytes, "tessera.dev/");
   out.created = text_member(metadata, "creationTimestamp");
   out.deleting = !text_member(metadata, "deletionTimestamp").empty();
   read_owner(metadata, out);

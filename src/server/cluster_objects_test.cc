@@ -68,6 +68,26 @@ TEST(ClusterObjects, APodsRequestsAreWhatTheSchedulerCounts) {
   EXPECT_TRUE(read_pod(R"({"spec":{"resourceClaims":[{"name":"gpu"}]}})").asks_for_gpus());
 }
 
+TEST(ClusterObjects, WhatAPodThatIsNotPlacedAsksOfNodesIsRead) {
+  const std::string spec = R"("schedulingGates":[{"name":"tessera.dev/allocation"},{"name":"x/y"}],"priority":1000,
+    "nodeSelector":{"pool":"a100"},"tolerations":[{"key":"nvidia.com/gpu","operator":"Exists","effect":"NoSchedule"}],
+    "affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
+      {"matchExpressions":[{"key":"zone","operator":"In","values":["a","b"]}],
+       "matchFields":[{"key":"metadata.name","operator":"In","values":["w-1"]}]},{}]}}})";
+  const auto pod = read_pod(R"({"metadata":{"name":"p","annotations":{"tessera.dev/gpu-allocation":"waiting: full",
+    "else":"x"}},"spec":{)" +
+                            spec + "}}");
+  EXPECT_EQ(pod.gates, (std::vector<std::string>{"tessera.dev/allocation", "x/y"}));
+  EXPECT_EQ(pod.notes, (fleet::LabelMap{{"tessera.dev/gpu-allocation", "waiting: full"}}));
+  EXPECT_EQ(pod.priority, 1000);
+  EXPECT_EQ(pod.demands.selector, (fleet::LabelMap{{"pool", "a100"}}));
+  EXPECT_EQ(pod.demands.tolerations, (std::vector<fleet::Toleration>{{"nvidia.com/gpu", "Exists", "", "NoSchedule"}}));
+  EXPECT_EQ(pod.demands.terms, (std::vector<fleet::NodeTerm>{
+                                   {{"zone", "In", {"a", "b"}, false}, {"metadata.name", "In", {"w-1"}, true}}, {}}));
+  EXPECT_EQ(read_pod(R"({"spec":{"nodeName":"w-1",)" + spec + "}}").demands, fleet::NodeDemands{}) << "it has one";
+  EXPECT_EQ(read_pod(R"({"spec":{"affinity":{"nodeAffinity":{}}}})").demands.terms, std::nullopt);
+}
+
 TEST(ClusterObjects, AReplicaSetStandsForItsDeployment) {
   const struct {
     const char *kind, *name, *hash;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "fleet/cluster/node_demands.h"
 #include "fleet/cluster/parallelism.h"
 
 namespace tessera::fleet {
@@ -73,6 +74,10 @@ struct ClusterPod {
   std::string waits_message;  ///< "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
   std::string waits_since;    ///< RFC 3339
   bool deleting = false;
+  std::vector<std::string> gates;  ///< what keeps it from the scheduler
+  LabelMap notes;                  ///< annotations of `tessera.dev/`
+  std::int64_t priority = 0;
+  NodeDemands demands;
   Parallelism parallelism;  ///< by its command line, where it serves a model
   bool asks_for_gpus() const { return !requests.empty() || has_claims; }
   bool operator==(const ClusterPod&) const = default;

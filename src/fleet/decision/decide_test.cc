@@ -51,6 +51,24 @@ TEST(Decide, ComparesWithTheMemoryThatTheDriverReports) {
   EXPECT_THAT(refusal.misses[0].sentence, HasSubstr("2g.20gb has 19,968 MiB"));
 }
 
+TEST(Decide, GivesTheProfileThatIsNamedAndNoOther) {
+  const Need named{.memory_mib = 9'000, .profile = "2g.20gb", .mig = MigUse::Required};
+  ASSERT_TRUE(check(named));
+  Candidate with_larger = h100(0);
+  with_larger.pieces = {piece(k3g, 0, 4)};
+  const auto verdict = decided(supply_of({with_larger}), named);
+  EXPECT_EQ(std::get<Decision>(verdict).grants[0].profile, "2g.20gb") << "though a 3g stands idle, and a 1g is enough";
+  Candidate without = h100(0);
+  without.profiles = profile_table({{k1g, "1g.10gb", 1, 9'984, 7, 1, {0, 1, 2, 3, 4, 5, 6}}});
+  const auto refused = decided(supply_of({without}), named);
+  EXPECT_EQ(std::get<Refusal>(refused).misses[0].cause, Cause::Mig);
+  EXPECT_THAT(std::get<Refusal>(refused).misses[0].sentence, HasSubstr("it has no profile 2g.20gb"));
+  const auto small =
+      decided(supply_of({h100(0)}), {.memory_mib = 30'000, .profile = "2g.20gb", .mig = MigUse::Required});
+  EXPECT_THAT(std::get<Refusal>(small).misses[0].sentence, HasSubstr("2g.20gb has 20,096 MiB"));
+  EXPECT_FALSE(check({.profile = "2g.20gb"})) << "a whole device would do as well";
+}
+
 TEST(Decide, NeverChoosesWhatIsNotWell) {
   Candidate sick = h100(0);
   sick.unfit = "a memory row could not be remapped";

@@ -26,6 +26,8 @@ Result<void> check(const Need& need) {
                 need.devices);
   if (need.mig == MigUse::Never && need.compute_slices)
     return fail(Code::Invalid, "compute slices are those of a MIG instance, and the workload is to have none");
+  if (need.mig != MigUse::Required && !need.profile.empty())
+    return fail(Code::Invalid, "{} is a MIG instance, and the workload is not to have one for certain", need.profile);
   return {};
 }
 

@@ -17,12 +17,13 @@ std::string_view workload_type_name(WorkloadType type);  ///< "Training"
 enum class MigUse : std::uint8_t { Allowed, Required, Never };
 std::string_view mig_use_name(MigUse use);  ///< "Allowed"
 
-/// Memory and compute are of each device. With neither, a whole device is asked for.
+/// Memory and compute are of each device. With neither and without a profile, a whole device is asked for.
 struct Need {
   unsigned devices = 1;
   std::optional<std::uint64_t> memory_mib{};  ///< at least, by what the driver reports
   std::optional<unsigned> compute_milli{};    ///< at least, in thousandths of the device's compute slices
   std::optional<unsigned> compute_slices{};   ///< at least, of a MIG instance
+  std::string profile{};                      ///< "2g.20gb": an instance of it and of no other; empty: any
   std::vector<std::string> models{};          ///< keys (`H100_80GB`) of those that will do; empty: any
   WorkloadType type = WorkloadType::Inference;
   MigUse mig = MigUse::Allowed;
@@ -32,11 +33,11 @@ struct Need {
   bool same_node = true;                            ///< several devices on one node
   auto operator<=>(const Need&) const = default;
 
-  bool whole() const { return !memory_mib && !compute_milli && !compute_slices; }
+  bool whole() const { return !memory_mib && !compute_milli && !compute_slices && profile.empty(); }
 };
 
-/// Invalid where no fleet could ever serve it: no device at all, more than a whole device, or several devices that
-/// have to be MIG instances, between which there is neither peer-to-peer nor NVLink.
+/// Invalid where no fleet could ever serve it: no device at all, more than a whole device, a profile without MIG, or
+/// several devices that have to be MIG instances, between which there is neither peer-to-peer nor NVLink.
 Result<void> check(const Need& need);
 
 }  // namespace tessera::fleet::decision

@@ -56,6 +56,8 @@ std::optional<Failure> fails_by_kind(const Candidate& candidate, const Need& nee
                                                 : "MIG is on, and the workload is to have none"};
   if (candidate.mig == MigMode::On && candidate.offered().empty())
     return Failure{Cause::Mig, "nobody tells of its MIG profiles: tessera-agent does"};
+  if (!need.profile.empty() && std::ranges::count(candidate.offered(), need.profile, &gpu::Profile::name) == 0)
+    return Failure{Cause::Mig, fmt::format("it has no profile {}", need.profile)};
   if (candidate.shares && !may_share(candidate, need))
     return Failure{Cause::Held, "it is time-sliced, and the workload is not to share"};
   return std::nullopt;
@@ -105,7 +107,8 @@ std::variant<std::vector<Option>, Failure> share(const Candidate& candidate, con
 Failure too_small(const Candidate& candidate, const Need& need) {
   const gpu::Profile* largest = nullptr;
   for (const gpu::Profile& one : candidate.offered())
-    if (!largest || one.memory_bytes > largest->memory_bytes) largest = &one;
+    if ((need.profile.empty() || need.profile == one.name) && (!largest || one.memory_bytes > largest->memory_bytes))
+      largest = &one;
   if (has_memory(largest->memory_bytes, need)) return Failure{Cause::Compute, "no profile has that much compute"};
   return Failure{Cause::Memory, fmt::format("{} has {} MiB", largest->name, number_text(largest->memory_bytes / kMib)),
                  missing_mib(largest->memory_bytes, need)};
@@ -194,8 +197,8 @@ Kind kind_of(const Option& option) {
 unsigned size_of(const gpu::Profile& profile) { return profile.placements.empty() ? 0 : profile.placements[0].size; }
 
 bool is_enough(const gpu::Profile& profile, unsigned device_slices, const Need& need) {
-  return !profile.placements.empty() && has_memory(profile.memory_bytes, need) &&
-         profile.compute_slices >= need.compute_slices.value_or(0) &&
+  return !profile.placements.empty() && (need.profile.empty() || need.profile == profile.name) &&
+         has_memory(profile.memory_bytes, need) && profile.compute_slices >= need.compute_slices.value_or(0) &&
          std::uint64_t{profile.compute_slices} * 1000 >= std::uint64_t{wanted_milli(need)} * device_slices;
 }
 
