@@ -57,7 +57,7 @@ struct PodAllocation {
   std::vector<PromisedPart> parts{};
   std::optional<EpochMs> ready_since{};  ///< all parts exist
   std::optional<EpochMs> expires{};      ///< unless the pod is seen before
-  std::string pod_uid{};                 ///< empty: not told
+  std::string pod_uid{};                 ///< empty: not told. Before it is bound: of the pod that it was asked for
   std::string decision{};                ///< why these parts, or why none yet, likewise in the keeper's words
   bool operator==(const PodAllocation&) const = default;
 };

@@ -186,6 +186,8 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
       else if (!there && would_be_told(look, one, seen + gone_after_.count()))
         look.take(
             over(one, AllocationState::Ended, look.cause("nothing of the pod is seen any longer on what it had")));
+    } else if (!one.pod_uid.empty() && there == false) {
+      look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
     } else if (one.expires && *one.expires <= now && there != true && is_told_of(look, one)) {
       look.take(over(one, Expired, look.cause("the pod did not come in time")));
     } else if (one.state == Promised) {

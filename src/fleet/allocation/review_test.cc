@@ -107,6 +107,36 @@ TEST_F(Review, APodThatDoesNotComeLosesItsPromise) {
   EXPECT_EQ(of("a").state, Expired);
 }
 
+TEST_F(Review, APodThatWasSeenBeforeAndHasGoneWaitsForNothing) {
+  cluster.watched = cluster.synced = true;
+  cluster.cluster = "default";
+  ask("waits", "p", {}, true);
+  ask("promised", "q", {part(0)});
+  ask("not-seen", "r", {part(2)});
+  for (const std::string id : {"waits", "promised"}) {
+    PodAllocation one = of(id);
+    one.pod_uid = "u-" + one.pod;
+    ASSERT_TRUE(book.put(one));
+    auto pod = std::make_shared<ClusterPod>();
+    pod->space = one.space;
+    pod->name = one.pod;
+    pod->uid = one.pod_uid;
+    cluster.pods["ml/" + one.pod] = pod;
+  }
+  look(instance(1, 0) + instance(2, 2), 0);
+  EXPECT_EQ(of("waits").state, Waiting);
+  EXPECT_EQ(of("promised").state, Promised);
+  cluster.pods.clear();
+  cluster.synced = false;
+  look(instance(1, 0) + instance(2, 2), 5);
+  EXPECT_EQ(of("waits").state, Waiting) << "after a restart nothing is known of pods yet";
+  cluster.synced = true;
+  look(instance(1, 0) + instance(2, 2), 10);
+  EXPECT_EQ(of("waits").state, AllocationState::Ended);
+  EXPECT_EQ(of("promised").state, AllocationState::Ended);
+  EXPECT_EQ(of("not-seen").state, Promised) << "it may still come";
+}
+
 TEST_F(Review, APodThatTheClusterKnowsHasTime) {
   cluster.watched = cluster.synced = true;
   cluster.cluster = "default";
