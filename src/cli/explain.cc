@@ -75,7 +75,10 @@ std::string explain_text(const std::string& pod, const JsonValue& pods, const Js
       const std::string instance = instance_cell(member(part, "instance"));
       out += fmt::format("Has {}{}\n", text_cell(part, "deviceId"), instance.empty() ? "" : " instance " + instance);
     }
-    if (const std::string why = text_at(one, "waiting.message"); !why.empty())
+    const std::string why = text_at(one, "kubernetes.waiting.message");
+    if (text_at(one, "kubernetes.waiting.reason") == "SchedulingGated")
+      out += fmt::format("Waits at a scheduling gate{}{}\n", why.empty() ? "" : ": ", why);
+    else if (!why.empty())
       out += fmt::format("Has no node, by the scheduler's word: {}\n", why);
   }
   if (allocations.empty()) out += "No allocation was asked for it (POST /gpu/allocations)\n";

@@ -44,10 +44,17 @@ TEST(Explain, SaysWhyAPodWaitsAndWhatWouldHelp) {
 TEST(Explain, KnowsAPodThatNobodyAskedFor) {
   const JsonValue pods =
       JsonValue::parse(R"([{"parts":[{"deviceId":"w-1-GPU-00","instance":{"gi":1,"ci":0,"profile":"2g.20gb"}}],
-                            "waiting":{"message":"0/3 nodes are available"}}])");
+                            "kubernetes":{"waiting":{"message":"0/3 nodes are available"}}}])");
   EXPECT_THAT(explain_text("ml/p", pods, JsonValue::array(), kNow),
               AllOf(HasSubstr("Has w-1-GPU-00 instance 1/0 2g.20gb\n"), HasSubstr("0/3 nodes are available"),
                     HasSubstr("No allocation was asked for it"), Not(HasSubstr("–"))));
+}
+
+TEST(Explain, SaysWhatAPodAtTheGateWaitsFor) {
+  const JsonValue pods = JsonValue::parse(R"([{"parts":[],"kubernetes":{"waiting":{"reason":"SchedulingGated",
+                            "message":"promised: 2g.20gb of w-1 is being cut"}}}])");
+  EXPECT_THAT(explain_text("ml/p", pods, JsonValue::array(), kNow),
+              HasSubstr("Waits at a scheduling gate: promised: 2g.20gb of w-1 is being cut\n"));
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   out.lease = wish.lease;
   out.asked_by = out.who = who;
   out.asked_at = out.since = time;
+  out.pod_uid = wish.pod_uid;
   return out;
 }
 
@@ -126,6 +127,24 @@ decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodA
                                fmt::format("it is kept for {}/{}, which has waited for {}", first->space, first->pod,
                                            decision::time_text(Milliseconds(ground.view.time - first->asked_at))));
   }
+  return out;
+}
+
+Ground Allocations::ground(const Published& known, const fleet::AllocationBook& book,
+                           const AllocationWish& wish) const {
+  Ground out = ground(*known.view, book);
+  const fleet::ClusterView& cluster = *known.cluster;
+  const fleet::ClusterPod* pod =
+      wish.cluster && cluster.synced ? cluster.pod(*wish.cluster, wish.space, wish.pod) : nullptr;
+  const fleet::NodeDemands* demands = wish.demands ? &*wish.demands : pod ? &pod->demands : nullptr;
+  if (demands && cluster.synced)
+    out.barred = [&cluster, demands](const std::string& of, const std::string& name) -> std::string {
+      if (of != cluster.cluster) return {};
+      const fleet::ClusterNode* node = cluster.node(of, name);
+      if (!node) return fmt::format("the cluster has no node {}", name);
+      const std::string why = fleet::why_not_on(*demands, *node);
+      return why.empty() ? why : fmt::format("of node {}: {}", name, why);
+    };
   return out;
 }
 
@@ -218,13 +237,42 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const std::lock_guard lock(changing_);
   const auto book = book_.get();
   const decision::Supply supply =
-      supply_for(ground(*known->view, *book), asked(wish, viewer_of(request).actor, known->view->time));
+      supply_for(ground(*known, *book, wish), asked(wish, viewer_of(request).actor, known->view->time));
   const decision::Verdict verdict = server::decide(supply, wish);
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
     return refused(request, *refusal, explained(refusal_json(*refusal), supply, wish));
   return json_reply(
       request,
       {{"dryRun", true}, {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), supply, wish)}});
+}
+
+Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
+  const auto told = book();
+  Ground on = ground(*known, *told, wish);
+  on.avoided = nullptr;  // what changes under a lock that somebody may hold for long; and it is for some minutes only
+  const decision::Supply supply = supply_of(on);
+  if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
+    return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
+  const decision::Verdict verdict = server::decide(supply, wish);
+  const auto* now = std::get_if<decision::Decision>(&verdict);
+  decision::Supply open = supply;  // to the pod by its own word; a taint may go
+  if (on.barred)
+    std::erase_if(open.candidates, [&](const auto& one) { return !on.barred(one.cluster, one.node).empty(); });
+  decision::Verdict then = now ? verdict : server::decide(emptied(std::move(open)), wish);
+  if (std::holds_alternative<decision::Refusal>(then)) then = server::decide(emptied(supply), wish);
+  const auto* decided = std::get_if<decision::Decision>(&then);
+  if (!decided) {
+    const auto& refusal = std::get<decision::Refusal>(then);
+    std::string why = refusal.sentence;
+    for (const decision::Remedy& one : refusal.remedies)
+      if (one.kind == decision::RemedyKind::AskForLess) why += fmt::format(". {}", one.sentence);
+    return fail(Code::NotFound, "{}", why);
+  }
+  return Foreseen{resource_name(decided->grants.front().profile), static_cast<unsigned>(decided->grants.size()),
+                  now != nullptr, now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
+                  near_miss(supply, wish.need)};
 }
 
 http::Response Allocations::ask(const http::Request& request, const AllocationWish& wish) {
@@ -248,7 +296,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
           return Outcome(Changed{200, "allocation:" + own->id, "{}", request.path + "/" + own->id,
                                  json_text(allocation_json(*own, *known->view))});
         }
-        const Ground on = ground(*known->view, *book);
+        const Ground on = ground(*known, *book, wish);
         const fleet::PodAllocation one = asked(wish, who, known->view->time);
         auto settled = settle(on, wish, one, who);
         int status = 201;

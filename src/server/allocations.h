@@ -37,6 +37,15 @@ struct AllocationOptions {
   Milliseconds look_every{500};
 };
 
+/// What a pod with a wish asks Kubernetes for, so that it can be served.
+struct Foreseen {
+  std::string resource;  ///< "nvidia.com/mig-2g.20gb"
+  unsigned count = 1;
+  bool now = false;      ///< there is room; else it is what would serve it on the same devices, were they free
+  std::string sentence;  ///< of the engine: what it would get, or why it would wait
+  std::string hint{};    ///< a near miss
+};
+
 /// Thread-safe. What is given outlives it.
 class Allocations {
  public:
@@ -50,6 +59,9 @@ class Allocations {
 
   /// POST and DELETE, whose rights have been looked at.
   http::Response ask(const http::Request& request, const AllocationWish& wish);
+  /// Changes nothing, waits for nobody and is asked of any server. NotFound with the engine's words where none of the
+  /// devices could ever serve it, Unavailable where nobody has told of devices yet. The wish has its cluster.
+  Result<Foreseen> foresee(const AllocationWish& wish) const;
   http::Response release(const http::Request& request, const std::string& id);
   /// DELETE of an instance that nobody has.
   http::Response drop_instance(const http::Request& request, const fleet::Node& node, const fleet::Device& device,
@@ -75,6 +87,8 @@ class Allocations {
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
   /// The fleet's devices for `one`, without the room that is kept for who has waited long before it.
   fleet::decision::Supply supply_for(const Ground& ground, const fleet::PodAllocation& one) const;
+  /// For one wish: what its pod asks of nodes counts, too.
+  Ground ground(const Published& known, const fleet::AllocationBook& book, const AllocationWish& wish) const;
   /// A promise for `one`, which is as it was asked; or why not.
   std::variant<Turns, fleet::decision::Refusal> settle(const Ground& ground, const AllocationWish& wish,
                                                        const fleet::PodAllocation& one, const std::string& who) const;

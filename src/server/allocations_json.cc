@@ -27,12 +27,6 @@ Json kept(const std::string& text) {
   return out.is_discarded() ? Json(nullptr) : out;
 }
 
-/// As NVIDIA's device plugin writes it: "nvidia.com/mig-1g.10gb.me".
-std::string resource_name(const std::string& profile) {
-  if (profile.empty()) return "nvidia.com/gpu";
-  return nodes::mig_resource(profile);
-}
-
 Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, const fleet::View& view) {
   const fleet::Device* device = fleet::find_device(view, of.cluster, part.node, part.device_uuid);
   Json out = {{"node", part.node},
@@ -79,6 +73,11 @@ Json grant_json(const decision::Grant& one) {
   }
   if (one.memory_bytes) out["memoryMib"] = *one.memory_bytes >> 20U;
   return out;
+}
+
+std::string resource_name(const std::string& profile) {
+  if (profile.empty()) return "nvidia.com/gpu";
+  return nodes::mig_resource(profile);
 }
 
 Json decision_json(const decision::Decision& of) {

@@ -99,7 +99,7 @@ void Allocations::serve_queue(const Published& known) {
     auto wish = parse_allocation_wish(one.request);
     if (!wish) continue;  // of a version that knew more members
     wish->cluster = one.cluster;
-    const Ground on = ground(*known.view, *book);
+    const Ground on = ground(known, *book, *wish);
     auto settled = settle(on, *wish, one, std::string(kWho));
     if (auto* turns = std::get_if<Turns>(&settled)) {
       if (!keep_and_take(std::move(*turns), now)) return;

@@ -1,6 +1,9 @@
 #include "server/api_cluster.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "server/admission/labels.h"
 
 namespace tessera::server {
 namespace {
@@ -48,10 +51,15 @@ Json kubernetes_json(const fleet::ClusterView& cluster, const fleet::Node& of) {
 Json kubernetes_json(const fleet::ClusterView& cluster, const fleet::ClusterPod& pod) {
   const fleet::ResourceUse* use = use_in(cluster.pod_use, fleet::pod_key(pod.space, pod.name));
   Json waits = nullptr;
-  if (pod.node.empty())
-    waits = {{"reason", text_or_null(pod.waits_reason)},
-             {"message", text_or_null(pod.waits_message)},
+  if (pod.node.empty()) {
+    // At our own gate we know more than the scheduler, which has not been asked.
+    const auto note = pod.notes.find(std::string(kStateNote));
+    const bool ours = std::ranges::count(pod.gates, kGate) > 0 && note != pod.notes.end();
+    const std::string why = pod.waits_reason.empty() && !pod.gates.empty() ? "SchedulingGated" : pod.waits_reason;
+    waits = {{"reason", text_or_null(why)},
+             {"message", text_or_null(ours ? note->second : pod.waits_message)},
              {"since", text_or_null(pod.waits_since.empty() ? pod.created : pod.waits_since)}};
+  }
   return {{"phase", text_or_null(pod.phase)},
           {"deleting", pod.deleting},
           {"labels", pod.labels},

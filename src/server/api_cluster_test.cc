@@ -185,6 +185,31 @@ TEST_F(ClusterApi, PodsShowOwnersRequestsAndWhyTheyWait) {
   EXPECT_THAT(names(list_pods, "namespace=serving", "Pod"), IsEmpty());
 }
 
+TEST_F(ClusterApi, APodAtOurGateSaysWhatItWaitsFor) {
+  fleet::ClusterPod pod;
+  pod.space = "ml";
+  pod.name = "gated";
+  pod.phase = "Pending";
+  pod.requests = {{"nvidia.com/gpu", 1}};
+  pod.gates = {"tessera.dev/allocation"};
+  pod.waits_reason = "SchedulingGated";
+  pod.waits_message = "Scheduling is blocked due to non-empty scheduling gates";
+  state.put(pod);
+  refresh();
+  const auto waiting = [&] {
+    for (const Json& row : items(list_pods, "phase=Pending", "Pod"))
+      if (row["name"] == "gated") return row["kubernetes"]["waiting"];
+    return Json();
+  };
+  EXPECT_EQ(waiting()["message"], pod.waits_message) << "nothing is known yet";
+  pod.waits_reason.clear();
+  pod.notes = {{"tessera.dev/gpu-allocation", "promised: 2g.20gb of w-1 is being cut"}};
+  state.put(pod);
+  refresh();
+  EXPECT_EQ(waiting()["reason"], "SchedulingGated");
+  EXPECT_EQ(waiting()["message"], "promised: 2g.20gb of w-1 is being cut");
+}
+
 TEST_F(ClusterApi, EnginesStandBesideTheGpusOfTheirPods) {
   fleet::Served of;
   of.cluster = "default";

@@ -20,6 +20,8 @@
 #include "fleet/cluster/owners.h"
 #include "server/access/access.h"
 #include "server/access/node_tokens.h"
+#include "server/admission/door.h"
+#include "server/admission/gates.h"
 #include "server/allocations.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
@@ -266,9 +268,32 @@ Result<std::unique_ptr<NodeChanges>> change_nodes(const Settings& settings, bool
 }
 
 struct Place {
-  std::string address;  ///< where to serve, then where it was served
+  std::string address;    ///< where to serve, then where it was served
+  std::string admission;  ///< likewise, to the cluster; empty: not at all
   bool served = false;
 };
+
+/// What the cluster's API server and scheduler have of this server.
+struct Admission {
+  std::unique_ptr<http::Server> door;  ///< null where it is off
+  std::unique_ptr<Gates> gates;        ///< of who leads
+};
+
+Result<Admission> admit_pods(const Settings& settings, Place& place, const Behind& behind,
+                             std::function<bool()> may_act) {
+  Admission out;
+  if (place.admission.empty()) return out;
+  out.door = TRY(open_door(
+      {place.admission, settings.admission_certificate, settings.admission_key, settings.cluster_name}, behind));
+  place.admission = out.door->address();
+  log::info("admission listens", {{"address", place.admission}, {"cluster", settings.cluster_name}});
+  if (!behind.leadership.leads()) return out;
+  auto api = own_cluster(settings);
+  if (!api) return fail(api.error().code, "server.admission.address: {}", api.error().what);
+  out.gates =
+      std::make_unique<Gates>(*std::move(api), behind.fleet, behind.allocations, std::move(may_act), GateOptions{});
+  return out;
+}
 
 /// What writes, each with a connection of its own. A leader's fail by its epoch when another one leads.
 struct Writing {
@@ -387,9 +412,13 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();
-  place = {address, true};
+  place.address = address;
+  place.served = true;
   leadership.advertise(reachable(address));
   log::info("server listens", {{"address", address}, {"data", options.data}});
+  const Admission admission =
+      TRY(admit_pods(settings, place, {fleet, *allocations, leadership},
+                     [&is_started, &leadership, epoch] { return is_started() && leadership.lasts(epoch); }));
   std::unique_ptr<Teller> teller;
   if (leads) {
     const std::uint64_t replayed = TRY(catch_up(intake, fleet, position, stop));
@@ -434,7 +463,7 @@ Result<void> run(const Options& given, std::stop_token stop) {
   options.data = data.path();
   const auto journal = TRY(journal::Journal::open({.dir = options.data + "/intake", .max_bytes = kJournalBytes}));
   const auto leadership = TRY(settle_leadership(database_url(settings, options.data), TRY(journal_id(options.data))));
-  Place place{server_options(settings, options, {}).address};
+  Place place{server_options(settings, options, {}).address, settings.admission_address};
   while (!stop.stop_requested()) {
     const auto done = serve(settings, options, *journal, *leadership, place, stop);
     if (done) continue;

@@ -254,6 +254,14 @@ const Row kRows[] = {
      take<&Settings::requests_per_second>},
     {{"server.access.limits.samples-per-second", "no limit", "that one key sends; as many may come at once"},
      take<&Settings::samples_per_second>},
+    {{"server.admission.address", "off",
+      "HOST:PORT where the cluster's API server and scheduler find the webhook and the extender, by HTTPS alone"},
+     take<&Settings::admission_address>},
+    {{"server.admission.certificate", "",
+      "certificate chain (PEM) of that listener, for the name that the API server calls: SERVICE.NAMESPACE.svc"},
+     take<&Settings::admission_certificate>},
+    {{"server.admission.key", "", "its private key (PEM); both files are read again when they change"},
+     take<&Settings::admission_key>},
     {{"cluster-metadata.enabled", "auto",
       "auto, true or false: watch nodes, namespaces and GPU pods of the cluster that the "
       "server runs in; auto: where it runs in one"},
@@ -385,6 +393,13 @@ Result<void> check(const Settings& settings) {
   if (std::ranges::count(map, '/') != 1 || map.starts_with('/') || map.ends_with('/'))
     return wrong("gpu.management.mig.kubernetes.mig-manager.config-map",
                  fmt::format("'{}': NAMESPACE/NAME expected", map));
+  if (!settings.admission_address.empty() && (settings.admission_certificate.empty() || settings.admission_key.empty()))
+    return wrong("server.admission.address", "it needs server.admission.certificate and server.admission.key");
+  if (settings.admission_address.empty() && !(settings.admission_certificate + settings.admission_key).empty())
+    return wrong("server.admission", "without an address nothing is served: set server.admission.address, as :9443");
+  if (!settings.admission_address.empty() && settings.cluster_metadata == "false")
+    return wrong("server.admission.address",
+                 "it needs the cluster to be watched, which cluster-metadata.enabled: false forbids");
   for (const std::string& one : settings.node_accounts)
     if (std::ranges::count(one, '/') != 1 || one.starts_with('/') || one.ends_with('/'))
       return wrong("server.access.node-accounts", fmt::format("'{}': NAMESPACE/NAME expected", one));

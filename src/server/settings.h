@@ -54,6 +54,10 @@ struct Settings {
   std::map<std::string, std::string> teams;  ///< of namespaces
   std::optional<std::int64_t> requests_per_second{1'000};
   std::optional<std::int64_t> samples_per_second;  ///< absent: no limit
+  // server.admission
+  std::string admission_address;  ///< empty: the cluster's API server and scheduler have no door
+  std::string admission_certificate;
+  std::string admission_key;
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
   std::int64_t database_pool_size = 4;

@@ -52,6 +52,10 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"gpu.management.mig.kubernetes.device-plugin.selectors: ['']\n", "a label selector expected"},
       {"gpu.management.mig.kubernetes.mig-manager.config-map: config\n", "NAMESPACE/NAME expected"},
       {"server.tls.client-ca: ca.pem\n", "it needs server.tls.certificate"},
+      {"server.admission.address: :9443\n", "it needs server.admission.certificate"},
+      {"server.admission.key: k.pem\n", "set server.admission.address"},
+      {"server.admission: {address: ':9443', certificate: c, key: k}\ncluster-metadata.enabled: false\n",
+       "it needs the cluster to be watched"},
       {"[1]\n", "a map of settings expected"},
   };
   for (const auto& [text, error] : kCases) {

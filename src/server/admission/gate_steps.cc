@@ -1,0 +1,164 @@
+#include "server/admission/gate_steps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "kube/json_slice.h"
+#include "server/admission/labels.h"
+#include "server/allocations_json.h"
+#include "server/api_json.h"
+
+namespace tessera::server {
+namespace {
+using fleet::AllocationState;
+using What = GateStep::What;
+
+constexpr const char* kHostname = "kubernetes.io/hostname";
+
+std::string_view at(std::string_view object, std::string_view name) { return kube::member(object, name).value_or(""); }
+bool is_object(std::string_view value) { return value.starts_with('{'); }
+
+GateStep step(What what, const fleet::ClusterPod& pod, const std::string& note = {}, bool warning = false,
+              std::string node = {}) {
+  return {what, pod.space, pod.name, pod.uid, clipped(note), warning, std::move(node)};
+}
+
+/// "2g.20gb of w-1", "2 devices of w-1".
+std::string what(const fleet::PodAllocation& one) {
+  const fleet::PromisedPart& part = one.parts.front();
+  if (!part.profile.empty()) return fmt::format("{} of {}", part.profile, part.node);
+  return fmt::format("{} of {}", one.parts.size() == 1 ? "a device" : fmt::format("{} devices", one.parts.size()),
+                     part.node);
+}
+
+GateStep step_of_ready(const fleet::ClusterPod& pod, const fleet::PodAllocation& one, const fleet::ClusterView& cluster,
+                       EpochMs now, Milliseconds patience) {
+  const auto& [resource, count] = *pod.requests.begin();
+  const std::string& node = one.parts.front().node;
+  if (!cluster.nodes.contains(node))
+    return step(What::Tell, pod, fmt::format("promised: {}, which the cluster has no node of that name for", what(one)),
+                true);
+  if (has_left(cluster, node, resource, count))
+    return step(What::Open, pod, fmt::format("ready: {}", what(one)), false, node);
+  if (now - *one.ready_since < patience.count())
+    return step(What::Tell, pod,
+                fmt::format("promised: {} stands, and the device plugin there does not list it as {} yet", what(one),
+                            resource));
+  return step(
+      What::Open, pod,
+      fmt::format("ready: {} stands, but the device plugin there has not listed it as {} within {}: the pod waits "
+                  "for that at the scheduler now",
+                  what(one), resource, format_duration(patience)),
+      true, node);
+}
+
+Json required(const Json& requirement, const char* kind) {
+  return {{"nodeSelectorTerms", Json::array({Json{{kind, Json::array({requirement})}}})}};
+}
+
+void add(Json& patch, const std::string& path, Json value) {
+  patch.push_back({{"op", "add"}, {"path", path}, {"value", std::move(value)}});
+}
+void test(Json& patch, const std::string& path, Json value) {
+  patch.push_back({{"op", "test"}, {"path", path}, {"value", std::move(value)}});
+}
+
+/// One of its terms has to hold, so each gets the node.
+void add_affinity(Json& patch, std::string_view spec, const NodeName& node) {
+  constexpr const char* kRequired = "requiredDuringSchedulingIgnoredDuringExecution";
+  const Json requirement = {{"key", node.key}, {"operator", "In"}, {"values", {node.value}}};
+  const char* const kind = node.is_field ? "matchFields" : "matchExpressions";
+  const std::string_view affinity = at(spec, "affinity"), of_nodes = at(affinity, "nodeAffinity");
+  const std::string_view terms = at(at(of_nodes, kRequired), "nodeSelectorTerms");
+  if (!is_object(affinity))
+    return add(patch, "/spec/affinity", {{"nodeAffinity", {{kRequired, required(requirement, kind)}}}});
+  if (!is_object(of_nodes))
+    return add(patch, "/spec/affinity/nodeAffinity", {{kRequired, required(requirement, kind)}});
+  const std::string path = fmt::format("/spec/affinity/nodeAffinity/{}", kRequired);
+  if (!terms.starts_with('[')) return add(patch, path, required(requirement, kind));
+  std::size_t number = 0;
+  kube::each_item(terms, [&](std::string_view term) {
+    const std::string own = fmt::format("{}/nodeSelectorTerms/{}/{}", path, number++, kind);
+    const bool has_any = at(term, "matchExpressions").starts_with('[') || at(term, "matchFields").starts_with('[');
+    if (!has_any) return;  // no node at all is what it stands for, and it may not be changed
+    at(term, kind).starts_with('[') ? add(patch, own + "/-", requirement) : add(patch, own, Json::array({requirement}));
+  });
+}
+
+}  // namespace
+
+std::optional<GateStep> step_of(const fleet::ClusterPod& pod, const fleet::ClusterView& cluster,
+                                const fleet::AllocationBook& book, EpochMs now, Milliseconds patience) {
+  if (!asks_by_label(pod.labels) || pod.requests.size() != 1)
+    return step(What::Tell, pod, "waiting: its labels and resources are not those that it was admitted with", true);
+  const fleet::PodAllocation* one = book.of_pod(cluster.cluster, pod.space, pod.name);
+  if (!one) return step(What::Ask, pod);
+  if (!one->pod_uid.empty() && one->pod_uid != pod.uid) return std::nullopt;  // its namesake's, which is about to end
+  if (one->state == AllocationState::Waiting) return step(What::Tell, pod, "waiting: " + one->why);
+  if (one->parts.empty()) return std::nullopt;
+  if (const std::string resource = resource_name(one->parts.front().profile); !pod.requests.contains(resource))
+    return step(What::Tell, pod,
+                fmt::format("waiting: allocation {} is of {}, and the pod asks for {}: release it", one->id, resource,
+                            pod.requests.begin()->first),
+                true);
+  if (!one->ready_since) return step(What::Tell, pod, fmt::format("promised: {} is being cut", what(*one)));
+  return step_of_ready(pod, *one, cluster, now, patience);
+}
+
+bool has_left(const fleet::ClusterView& cluster, std::string_view node, const std::string& resource,
+              std::int64_t count) {
+  const fleet::ClusterNode* of = cluster.node(cluster.cluster, node);
+  if (!of) return false;
+  const auto listed = of->allocatable.find(resource);
+  if (listed == of->allocatable.end()) return false;
+  std::int64_t left = listed->second;
+  for (const auto& [key, pod] : cluster.pods)
+    if (const auto asked = pod->requests.find(resource); pod->node == node && asked != pod->requests.end())
+      left -= asked->second;
+  return left >= count;
+}
+
+std::vector<GateStep> gate_steps(const fleet::ClusterView& cluster, const fleet::AllocationBook& book, EpochMs now,
+                                 Milliseconds patience) {
+  std::vector<GateStep> out;
+  if (!cluster.synced) return out;
+  for (const auto& [key, pod] : cluster.pods) {
+    if (pod->deleting || !pod->node.empty() || std::ranges::count(pod->gates, kGate) == 0) continue;
+    auto one = step_of(*pod, cluster, book, now, patience);
+    const auto note = pod->notes.find(std::string(kStateNote));
+    const bool told = one && one->what == What::Tell && note != pod->notes.end() && note->second == one->note;
+    if (one && !told) out.push_back(*std::move(one));
+  }
+  return out;
+}
+
+NodeName name_for_affinity(const fleet::ClusterView& cluster, const std::string& node) {
+  if (const fleet::ClusterNode* of = cluster.node(cluster.cluster, node))
+    if (const auto found = of->labels.find(kHostname); found != of->labels.end())
+      return {false, kHostname, found->second};
+  return {true, "metadata.name", node};
+}
+
+std::string opening_patch(std::string_view pod, const NodeName& node, const std::string& note) {
+  const std::string_view metadata = at(pod, "metadata"), spec = at(pod, "spec");
+  std::optional<std::size_t> place;
+  std::size_t number = 0;
+  kube::each_item(at(spec, "schedulingGates"), [&](std::string_view gate) {
+    if (kube::text_member(gate, "name") == kGate) place = number;
+    ++number;
+  });
+  if (!place) return {};
+  Json out = Json::array();
+  test(out, "/metadata/uid", kube::text_member(metadata, "uid"));
+  test(out, "/metadata/resourceVersion", kube::text_member(metadata, "resourceVersion"));
+  add_affinity(out, spec, node);
+  out.push_back({{"op", "remove"}, {"path", fmt::format("/spec/schedulingGates/{}", *place)}});
+  const std::string annotation = "tessera.dev~1gpu-allocation";
+  is_object(at(metadata, "annotations")) ? add(out, "/metadata/annotations/" + annotation, note)
+                                         : add(out, "/metadata/annotations", Json{{std::string(kStateNote), note}});
+  return json_text(out);
+}
+
+}  // namespace tessera::server
