@@ -14,10 +14,10 @@ set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/cmake/documents.cmake)
 set(CPACK_TESSERA_BUILD ${CMAKE_BINARY_DIR})  # for that script
 set(CPACK_COMPONENTS_ALL "")
 
-# package(NAME SECTION section SUMMARY text TEXT text [SUGGESTS names] [CONFFILES paths]): what apt shows of a program, and what an
+# package(NAME SECTION section SUMMARY text TEXT text [SUGGESTS names] [DEPENDS names] [CONFFILES paths]): what apt shows of a program, and what an
 # administrator edits. Where there is a unit it is enabled and started, and what it kept goes when the package is purged.
 function(package name)
-  cmake_parse_arguments(PARSE_ARGV 1 IT "" "SECTION;SUMMARY;TEXT;SUGGESTS" "CONFFILES")
+  cmake_parse_arguments(PARSE_ARGV 1 IT "" "SECTION;SUMMARY;TEXT;SUGGESTS;DEPENDS" "CONFFILES")
   set(control ${CMAKE_BINARY_DIR}/debian/${name})
   set(files "")
   if(IT_CONFFILES)
@@ -36,6 +36,7 @@ function(package name)
   string(TOUPPER ${name} component)
   set(CPACK_DEBIAN_${component}_PACKAGE_NAME ${name} PARENT_SCOPE)
   set(CPACK_DEBIAN_${component}_PACKAGE_SECTION ${IT_SECTION} PARENT_SCOPE)
+  set(CPACK_DEBIAN_${component}_PACKAGE_DEPENDS "${IT_DEPENDS}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${component}_PACKAGE_SUGGESTS "${IT_SUGGESTS}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${component}_PACKAGE_CONTROL_EXTRA "${files}" PARENT_SCOPE)
   set(CPACK_COMPONENT_${component}_DESCRIPTION "${IT_SUMMARY}\n${IT_TEXT}" PARENT_SCOPE)

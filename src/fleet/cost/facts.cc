@@ -1,0 +1,65 @@
+#include "fleet/cost/facts.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tessera::fleet {
+namespace {
+
+constexpr std::array<std::string_view, kCostDimensions> kNames = {"cluster",  "node",   "pool",    "model",
+                                                                  "purchase", "device", "profile", "namespace",
+                                                                  "pod",      "team",   "project", "costCentre"};
+
+}  // namespace
+
+std::string_view cost_dimension_name(CostDimension dimension) { return kNames[static_cast<std::size_t>(dimension)]; }
+
+std::optional<CostDimension> cost_dimension_named(std::string_view name) {
+  if (name == "costCenter") return CostDimension::CostCentre;
+  const auto* found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<CostDimension>(found - kNames.begin());
+}
+
+std::string cost_dimension_names() {
+  std::string out;
+  for (const std::string_view name : kNames) {
+    if (!out.empty()) out += ", ";
+    out += name;
+  }
+  return out;
+}
+
+std::string_view cost_value(CostDimension dimension, const CostSubject& subject, const CostOwner* owner) {
+  static const CostOwner kNobody;
+  const CostOwner& whose = owner ? *owner : kNobody;
+  switch (dimension) {
+    case CostDimension::Cluster:
+      return subject.cluster;
+    case CostDimension::Node:
+      return subject.node;
+    case CostDimension::Pool:
+      return subject.pool;
+    case CostDimension::Model:
+      return subject.model;
+    case CostDimension::Purchase:
+      return purchase_name(subject.purchase);
+    case CostDimension::Device:
+      return subject.device_id;
+    case CostDimension::Profile:
+      return subject.profile;
+    case CostDimension::Namespace:
+      return whose.space;
+    case CostDimension::Pod:
+      return whose.pod;
+    case CostDimension::Team:
+      return whose.team;
+    case CostDimension::Project:
+      return whose.project;
+    case CostDimension::CostCentre:
+      break;
+  }
+  return whose.cost_centre;
+}
+
+}  // namespace tessera::fleet

@@ -1,0 +1,61 @@
+#pragma once
+// Whose cost a line is, and of what: what it is grouped and filtered by.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fleet/cost/rates.h"
+
+namespace tessera::fleet {
+
+/// A device as it was when it cost something, or an instance of it.
+struct CostSubject {
+  std::string cluster;
+  std::string node;
+  std::string pool;
+  std::string model;  ///< key: "H100_80GB"
+  Purchase purchase = Purchase::OnDemand;
+  std::string device_id;  ///< "worker-01-GPU-00"
+  std::string device_uuid;
+  std::optional<unsigned> gpu_instance;
+  std::string profile;  ///< "2g.20gb"; empty: the whole device
+  auto operator<=>(const CostSubject&) const = default;
+};
+
+/// Who had it, and by which rules it was whose.
+struct CostOwner {
+  std::string cluster;
+  std::string space;  ///< namespace
+  std::string pod;    ///< empty: processes outside of any pod
+  std::string pod_uid;
+  std::string team;
+  std::string project;
+  std::string cost_centre;
+  auto operator<=>(const CostOwner&) const = default;
+};
+
+enum class CostDimension : std::uint8_t {
+  Cluster,
+  Node,
+  Pool,
+  Model,
+  Purchase,
+  Device,
+  Profile,
+  Namespace,
+  Pod,
+  Team,
+  Project,
+  CostCentre
+};
+inline constexpr std::size_t kCostDimensions = 12;
+std::string_view cost_dimension_name(CostDimension dimension);  ///< "costCentre"
+std::optional<CostDimension> cost_dimension_named(std::string_view name);
+/// "cluster, node, …" for messages.
+std::string cost_dimension_names();
+
+/// Empty where there is none. `owner` is null for what nobody has.
+std::string_view cost_value(CostDimension dimension, const CostSubject& subject, const CostOwner* owner);
+
+}  // namespace tessera::fleet

@@ -1,0 +1,193 @@
+#include "fleet/cost/focus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+namespace tessera::fleet {
+namespace {
+
+struct Charged {
+  CostSubject subject;
+  std::optional<CostOwner> owner;
+  CostKind kind = CostKind::Unobserved;
+  CostBasis basis = CostBasis::Nobody;
+  EpochMs from = 0, to = 0;
+  bool corrects = false;          ///< entered later
+  bool corrects_a_month = false;  ///< and in another billing period
+  auto operator<=>(const Charged&) const = default;
+};
+struct Sum {
+  Wide micros = 0, device_ms = 0, unpriced_ms = 0;
+};
+struct Cell {
+  const Charged& of;
+  std::string money, hours, unpriced_hours;
+  EpochMs month_from = 0, month_to = 0;
+  const FocusOptions& options;
+};
+
+std::string time_of(EpochMs time) {  // FOCUS writes whole seconds, UTC
+  return format_time(time).substr(0, std::string_view("2026-01-01T00:00:00").size()) + "Z";
+}
+
+/// Of a whole device's time, to the nanosecond: "0.142857143".
+std::string hours(Wide ms) {
+  constexpr Wide kHour = 3'600'000, kBillion = 1'000'000'000;
+  const bool negative = ms < 0;
+  const Wide billionths = ((negative ? -ms : ms) * kBillion + kHour / 2) / kHour;
+  return fmt::format("{}{}.{:09}", negative ? "-" : "", static_cast<std::uint64_t>(billionths / kBillion),
+                     static_cast<std::uint64_t>(billionths % kBillion));
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < ' ')
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+std::string tags_of(const Cell& cell) {
+  std::string out;
+  const CostOwner* owner = cell.of.owner ? &*cell.of.owner : nullptr;
+  for (const auto one : {CostDimension::Team, CostDimension::Project, CostDimension::CostCentre,
+                         CostDimension::Namespace, CostDimension::Pod}) {
+    const std::string_view value = cost_value(one, cell.of.subject, owner);
+    if (value.empty()) continue;
+    out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted(cost_dimension_name(one)), quoted(value));
+  }
+  return out.empty() ? out : out + "}";
+}
+
+std::string description_of(const Cell& cell) {
+  const CostSubject& of = cell.of.subject;
+  return fmt::format("{}{}{} on {}, {}", cell.of.corrects ? "Correction: " : "", of.model,
+                     of.profile.empty() ? "" : " " + of.profile, of.node, cost_kind_name(cell.of.kind));
+}
+
+std::string_view pricing_of(Purchase purchase) {
+  constexpr std::array<std::string_view, kPurchases> kCategories = {"Standard", "Dynamic", "Committed"};
+  return kCategories[static_cast<std::size_t>(purchase)];
+}
+
+using Text = std::string (*)(const Cell&);
+template <CostDimension kOf>
+std::string dimension(const Cell& cell) {
+  return std::string(cost_value(kOf, cell.of.subject, cell.of.owner ? &*cell.of.owner : nullptr));
+}
+std::string money(const Cell& cell) { return cell.money; }
+std::string quantity(const Cell& cell) { return cell.hours; }
+template <const char* kText>
+std::string fixed(const Cell&) {
+  return kText;
+}
+constexpr char kUsage[] = "Usage", kGpuHours[] = "GPU-Hours", kTessera[] = "Tessera", kCompute[] = "Compute",
+               kService[] = "GPU", kUsageBased[] = "Usage-Based";
+
+struct Column {
+  std::string_view name;
+  Text text;
+};
+constexpr Column kTable[] = {
+    {"BilledCost", money},
+    {"BillingAccountId", [](const Cell& c) { return c.options.account; }},
+    {"BillingAccountName", [](const Cell& c) { return c.options.account; }},
+    {"BillingCurrency", [](const Cell& c) { return std::string(c.options.currency.code()); }},
+    {"BillingPeriodEnd", [](const Cell& c) { return time_of(c.month_to); }},
+    {"BillingPeriodStart", [](const Cell& c) { return time_of(c.month_from); }},
+    {"ChargeCategory", fixed<kUsage>},
+    {"ChargeClass", [](const Cell& c) { return std::string(c.of.corrects_a_month ? "Correction" : ""); }},
+    {"ChargeDescription", description_of},
+    {"ChargeFrequency", fixed<kUsageBased>},
+    {"ChargePeriodEnd", [](const Cell& c) { return time_of(c.of.to); }},
+    {"ChargePeriodStart", [](const Cell& c) { return time_of(c.of.from); }},
+    {"ConsumedQuantity", quantity},
+    {"ConsumedUnit", fixed<kGpuHours>},
+    {"ContractedCost", money},
+    {"EffectiveCost", money},
+    {"InvoiceIssuerName", [](const Cell& c) { return c.options.issuer; }},
+    {"ListCost", money},
+    {"PricingCategory", [](const Cell& c) { return std::string(pricing_of(c.of.subject.purchase)); }},
+    {"PricingQuantity", quantity},
+    {"PricingUnit", fixed<kGpuHours>},
+    {"ProviderName", fixed<kTessera>},
+    {"PublisherName", fixed<kTessera>},
+    {"ResourceId", [](const Cell& c) { return c.of.subject.device_uuid; }},
+    {"ResourceName", dimension<CostDimension::Device>},
+    {"ResourceType", [](const Cell& c) { return std::string(c.of.subject.gpu_instance ? "MIG instance" : "GPU"); }},
+    {"ServiceCategory", fixed<kCompute>},
+    {"ServiceName", fixed<kService>},
+    {"SkuId", dimension<CostDimension::Model>},
+    {"SubAccountId", dimension<CostDimension::Namespace>},
+    {"SubAccountName", dimension<CostDimension::Namespace>},
+    {"Tags", tags_of},
+    {"x_Cluster", dimension<CostDimension::Cluster>},
+    {"x_Node", dimension<CostDimension::Node>},
+    {"x_Pool", dimension<CostDimension::Pool>},
+    {"x_Kind", [](const Cell& c) { return std::string(cost_kind_name(c.of.kind)); }},
+    {"x_Basis", [](const Cell& c) { return std::string(cost_basis_name(c.of.basis)); }},
+    {"x_GpuInstance",
+     [](const Cell& c) { return c.of.subject.gpu_instance ? std::to_string(*c.of.subject.gpu_instance) : ""; }},
+    {"x_MigProfile", dimension<CostDimension::Profile>},
+    {"x_UnpricedGpuHours", [](const Cell& c) { return c.unpriced_hours; }},
+};
+
+std::pair<EpochMs, EpochMs> month_of(const Zone& zone, EpochMs time) {
+  const Day day = zone.day_at(time);
+  return {zone.begin_of({day.year, day.month, 1}), zone.begin_of({day.year, day.month + 1, 1})};
+}
+
+}  // namespace
+
+std::span<const std::string_view> focus_columns() {
+  static const auto kNames = [] {
+    std::array<std::string_view, std::size(kTable)> out;
+    std::ranges::transform(kTable, out.begin(), &Column::name);
+    return out;
+  }();
+  return kNames;
+}
+
+Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostRow>& rows,
+                                                         const std::vector<CostWindow>& pieces,
+                                                         const FocusOptions& options) {
+  std::map<Charged, Sum> charges;
+  for (const CostRow& row : rows) {
+    const auto behind = std::ranges::upper_bound(pieces, row.bucket, {}, &CostWindow::from);
+    if (behind == pieces.begin() || row.bucket >= std::prev(behind)->to) continue;
+    const CostWindow& piece = *std::prev(behind);
+    const auto [month_from, month_to] = month_of(options.zone, row.bucket);
+    const bool later = row.corrects_at && *row.corrects_at >= month_to;
+    Sum& sum =
+        charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
+                 std::max(piece.from, month_from), std::min(piece.to, month_to), row.corrects_at.has_value(), later}];
+    sum.micros += row.amount.micros;
+    sum.device_ms += row.amount.device_ms;
+    sum.unpriced_ms += row.amount.unpriced_ms;
+  }
+  std::vector<std::vector<std::string>> out;
+  for (const auto& [of, sum] : charges) {
+    if (sum.micros == 0 && sum.device_ms == 0 && sum.unpriced_ms == 0) continue;
+    const auto [month_from, month_to] = month_of(options.zone, of.from);
+    const Cell cell{of,
+                    decimal(TRY(narrow(sum.micros, of.subject.device_id))),
+                    hours(sum.device_ms),
+                    hours(sum.unpriced_ms),
+                    month_from,
+                    month_to,
+                    options};
+    std::vector<std::string>& row = out.emplace_back();
+    for (const Column& column : kTable) row.push_back(column.text(cell));
+  }
+  return out;
+}
+
+}  // namespace tessera::fleet

@@ -1,0 +1,85 @@
+#include "fleet/cost/owner_rules.h"
+
+#include <algorithm>
+
+namespace tessera::fleet {
+namespace {
+
+constexpr std::array<std::string_view, kOwnerFields> kNames = {"team", "project", "cost-centre"};
+
+/// Empty where there is no such label.
+std::string_view label_of(const PodLabels& of, const std::string& key) {
+  for (const LabelMap* labels : {of.pod, of.space_labels, of.space_annotations}) {
+    if (!labels) continue;
+    if (const auto found = labels->find(key); found != labels->end() && !found->second.empty()) return found->second;
+  }
+  return {};
+}
+
+/// Empty where the rule does not match.
+std::string_view value_by(const OwnerRule& rule, const PodLabels& of) {
+  if (!rule.name_space.empty() && !matches(rule.name_space, of.space)) return {};
+  if (rule.label.empty()) return rule.text;
+  const std::string_view label = label_of(of, rule.label);
+  return label.empty() || rule.text.empty() ? label : std::string_view(rule.text);
+}
+
+}  // namespace
+
+std::string_view owner_field_name(OwnerField field) { return kNames[static_cast<std::size_t>(field)]; }
+
+OwnerRules default_owner_rules(const std::vector<std::string>& team_labels) {
+  OwnerRules out;
+  const auto add = [&](OwnerField field, const std::string& label) { out.rules.push_back({field, "", label, ""}); };
+  for (const std::string& label : team_labels) add(OwnerField::Team, label);
+  add(OwnerField::Project, "project");
+  add(OwnerField::CostCentre, "cost-centre");
+  add(OwnerField::CostCentre, "cost-center");
+  return out;
+}
+
+Result<void> check(const OwnerRules& rules) {
+  for (std::size_t i = 0; i < rules.rules.size(); ++i)
+    if (rules.rules[i].label.empty() && rules.rules[i].text.empty())
+      return fail(Code::Invalid, "owner rule {}: a label or a value expected, which says whose the pods are", i + 1);
+  return {};
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  // Behind the last star everything is tried once for each place: linear in both, times the number of stars.
+  std::size_t p = 0, n = 0, star = std::string_view::npos, behind = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      behind = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++behind;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+OwnerFound find_owner(const OwnerRules& rules, const PodLabels& of) {
+  OwnerFound out;
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    const OwnerRule& rule = rules.rules[i];
+    const std::string_view value = value_by(rule, of);
+    if (value.empty()) continue;
+    OwnerMatch& match = out.fields[static_cast<std::size_t>(rule.field)];
+    if (!match.rule)
+      match = {std::string(value), i, std::nullopt};
+    else if (!match.contradicted_by && match.value != value)
+      match.contradicted_by = i;
+  }
+  out.overhead = std::ranges::any_of(rules.overhead, [&](const auto& pattern) { return matches(pattern, of.space); });
+  return out;
+}
+
+}  // namespace tessera::fleet

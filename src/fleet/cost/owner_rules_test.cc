@@ -1,0 +1,75 @@
+#include "fleet/cost/owner_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace tessera::fleet {
+namespace {
+
+TEST(OwnerRules, OfEachFieldTheFirstMatchHolds) {
+  const OwnerRules rules = default_owner_rules({"team", "app.kubernetes.io/part-of"});
+  static const struct {
+    LabelMap pod, space, annotations;
+    const char *team, *project, *cost_centre;
+  } kCases[] = {
+      {{{"team", "vision"}}, {{"team", "ml"}}, {}, "vision", "", ""},
+      {{},
+       {{"team", "ml"}, {"project", "search"}},
+       {{"team", "other"}, {"cost-center", "4711"}},
+       "ml",
+       "search",
+       "4711"},
+      {{{"app.kubernetes.io/part-of", "chat"}, {"team", ""}}, {}, {}, "chat", "", ""},
+      {{{"cost-centre", "1"}, {"cost-center", "1"}}, {}, {}, "", "", "1"},
+      {{}, {}, {}, "", "", ""},
+  };
+  for (const auto& c : kCases) {
+    const OwnerFound found = find_owner(rules, {"ml", &c.pod, &c.space, &c.annotations});
+    EXPECT_EQ(found[OwnerField::Team].value, c.team);
+    EXPECT_EQ(found[OwnerField::Project].value, c.project);
+    EXPECT_EQ(found[OwnerField::CostCentre].value, c.cost_centre);
+    EXPECT_EQ(found[OwnerField::Team].rule.has_value(), *c.team != 0) << "what matches nothing says so";
+    EXPECT_FALSE(found[OwnerField::CostCentre].contradicted_by);
+  }
+}
+
+TEST(OwnerRules, SaysWhereTwoOfThemContradict) {
+  OwnerRules rules;
+  rules.rules = {{OwnerField::Team, "research-*", "", "research"},
+                 {OwnerField::Team, "", "team", ""},
+                 {OwnerField::Project, "", "grant", "funded"},
+                 {OwnerField::Team, "*", "", "everybody"}};
+  ASSERT_TRUE(check(rules));
+  const LabelMap pod = {{"team", "vision"}, {"grant", "eu-17"}}, none;
+  const OwnerFound found = find_owner(rules, {"research-a", &pod, &none, &none});
+  EXPECT_EQ(found[OwnerField::Team], (OwnerMatch{"research", 0, 1}));
+  EXPECT_EQ(found[OwnerField::Project], (OwnerMatch{"funded", 2, std::nullopt}));
+  EXPECT_EQ(find_owner(rules, {"ml", &none, &none, &none})[OwnerField::Team],
+            (OwnerMatch{"everybody", 3, std::nullopt}));
+}
+
+TEST(OwnerRules, KnowsThePlatformsOwn) {
+  OwnerRules rules;
+  rules.overhead = {"gpu-operator", "kube-*"};
+  EXPECT_TRUE(find_owner(rules, {"kube-system", nullptr, nullptr, nullptr}).overhead);
+  EXPECT_FALSE(find_owner(rules, {"ml", nullptr, nullptr, nullptr}).overhead);
+}
+
+TEST(OwnerRules, RefusesARuleThatSaysNothing) {
+  OwnerRules rules;
+  rules.rules = {{OwnerField::Team, "ml", "", ""}};
+  EXPECT_FALSE(check(rules));
+}
+
+TEST(OwnerRules, MatchesPatterns) {
+  static constexpr struct {
+    const char *pattern, *name;
+    bool match;
+  } kCases[] = {{"ml", "ml", true},         {"ml", "ml2", false},  {"*", "", true},
+                {"a*c", "abc", true},       {"a*c", "acd", false}, {"*-prod", "a-prod", true},
+                {"a*b*c", "a1b2b3c", true}, {"", "", true},        {"", "x", false},
+                {"**", "x", true}};
+  for (const auto& c : kCases) EXPECT_EQ(matches(c.pattern, c.name), c.match) << c.pattern << ' ' << c.name;
+}
+
+}  // namespace
+}  // namespace tessera::fleet
