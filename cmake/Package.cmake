@@ -62,7 +62,7 @@ package(tessera-relay SECTION net SUGGESTS tessera-server CONFFILES /etc/tessera
   TEXT "Finds Prometheus targets, scrapes them and sends what they say to stores
 that take remote write, with a queue on disk for the time that a store is
 away.")
-package(tessera-server SECTION net SUGGESTS "tessera, tessera-relay" CONFFILES /etc/tessera/server.yaml
+package(tessera-server SECTION net SUGGESTS "tessera, tessera-relay" DEPENDS tzdata CONFFILES /etc/tessera/server.yaml
   SUMMARY "knows what the GPUs of a fleet are and do"
   TEXT "Takes metrics in by remote write, keeps inventory, usage and sessions in
 SQLite or PostgreSQL, and tells them by an API and a dashboard.")
