@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "store/cost_ledger.h"
 #include "store/counted.h"
 #include "store/devices.h"
 #include "store/dialect.h"
@@ -95,6 +96,7 @@ Result<void> Archive::drop_old(EpochMs now) {
   TRY(drop_old_devices(database_, now - retention_.hour.count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));
   TRY(drop_xids_before(database_, now - retention_.hour.count()));
+  TRY(drop_late_before(database_, now - retention_.five_minutes.count()));
   unnamed_ = true;
   return {};
 }

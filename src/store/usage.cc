@@ -7,7 +7,9 @@
 #include <functional>
 #include <utility>
 
+#include "fleet/cost/ledger.h"
 #include "fleet/inventory/layout.h"
+#include "store/cost_ledger.h"
 
 namespace tessera::store {
 namespace {
@@ -122,6 +124,20 @@ bool is_due(std::int64_t id, EpochMs last_told, EpochMs told) { return told - la
 std::uint64_t hash_of(const fleet::UsageSubject& of) {
   const std::hash<std::string_view> hash;
   return (hash(of.cluster) * 31 + hash(of.device_uuid)) * 31 + of.gpu_instance.value_or(~0U);
+}
+
+/// The buckets of the cost ledger that may be closed already, and are not what they were.
+std::vector<EpochMs> late_buckets(const fleet::Usage& usage, EpochMs now) {
+  std::vector<EpochMs> out;
+  const auto add = [&](EpochMs time) {
+    const EpochMs bucket = fleet::cost_bucket_of(time);
+    if (bucket + fleet::kCostBucket.count() + kLateAfter.count() <= now) out.push_back(bucket);
+  };
+  for (const fleet::SubjectUsage& row : usage.subjects) add(row.bucket);
+  for (const fleet::OwnerUsage& row : usage.owners) add(row.bucket);
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
 }
 
 }  // namespace
@@ -279,6 +295,7 @@ Result<std::uint64_t> UsageWriter::write(Database& database, const fleet::Usage&
       left_out = static_cast<std::uint64_t>(
           std::ranges::count_if(usage.subjects, [&](const auto& row) { return row.bucket < oldest; }));
   }
+  TRY(note_late(database, late_buckets(usage, now)));
   return left_out;
 }
 

@@ -28,6 +28,10 @@ struct UsageRetention {
   }
 };
 
+/// Usage of a bucket of the cost ledger is late when it is written so long after the bucket's end (cost_ledger.h):
+/// sooner than any is closed.
+inline constexpr Milliseconds kLateAfter{5 * 60'000};
+
 std::string_view usage_table(Resolution resolution);  ///< "usage_raw"
 std::string_view owned_table(Resolution resolution);
 /// How long a bucket is; `raw` is the meter's span.

@@ -1,0 +1,35 @@
+#pragma once
+// What a bucket of the cost ledger comes to, from the usage of its time.
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/cost/owner_rules.h"
+#include "fleet/cost/rates.h"
+#include "store/cost_ledger.h"
+
+namespace tessera::store {
+
+/// What is not in the usage.
+struct CostRules {
+  const fleet::RateBook& rates;
+  fleet::PostingOptions posting{};
+  /// A device that is silent costs for so long still, unless its node is known to have left its cluster.
+  Milliseconds unobserved_for{std::chrono::hours(24)};
+  struct Place {
+    std::string pool;
+    fleet::Purchase purchase = fleet::Purchase::OnDemand;
+  };
+  std::function<Place(std::string_view cluster, std::string_view node)> place_of = [](auto, auto) { return Place(); };
+  /// Names the owner, whose cluster, namespace, pod and uid are there already; true: the platform's own.
+  std::function<bool(fleet::CostOwner&)> name_owner = [](auto&) { return false; };
+  /// Into how many replicas a part is shared; 1: it is not.
+  std::function<std::int64_t(std::string_view cluster, std::string_view uuid, std::optional<unsigned> gpu_instance)>
+      replicas_of = [](auto, auto, auto) { return 1; };
+};
+
+/// By the five-minute usage. Every device that was there then has its whole time in it.
+Result<std::vector<CostPosting>> cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules);
+
+}  // namespace tessera::store
