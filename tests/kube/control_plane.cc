@@ -1,7 +1,8 @@
 #include "tests/kube/control_plane.h"
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -131,9 +132,12 @@ std::vector<std::string> ControlPlane::ours() {
   constexpr const char* kKinds =
       "serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,secrets,persistentvolumeclaims,"
       "services,networkpolicies,poddisruptionbudgets,daemonsets,deployments,statefulsets,cronjobs,jobs,pods";
+  constexpr const char* kNames =
+      "go-template={{range .items}}{{if not "
+      ".metadata.deletionTimestamp}}{{.kind}}/{{.metadata.name}}{{\"\\n\"}}{{end}}{{end}}";
   std::vector<std::string> out;
   const std::string listed =
-      done({"get", kKinds, "--all-namespaces", "--selector", "app.kubernetes.io/part-of=tessera", "--output", "name"});
+      done({"get", kKinds, "--all-namespaces", "--selector", "app.kubernetes.io/part-of=tessera", "--output", kNames});
   for (const auto line : split(listed, '\n'))
     if (line.find('/') != std::string_view::npos && line.find(' ') == std::string_view::npos) out.emplace_back(line);
   return out;
@@ -153,19 +157,78 @@ std::vector<Json> ControlPlane::requests() {
   return out;
 }
 
+int ControlPlane::minor_version() {
+  return static_cast<int>(parse_int(get("/version").value("minor", "")).value_or(0));
+}
+
 void ControlPlane::kill(const std::string& program) {
   const auto pid = parse_int(trim(text_of(folder_.path() / "k" / "pids" / program)));
   if (!pid || ::kill(static_cast<pid_t>(*pid), SIGKILL) != 0) throw std::runtime_error("cannot kill " + program);
+}
+
+void ControlPlane::restart_api_server(const std::vector<std::string>& flags) {
+  const fs::path file = folder_.path() / "k" / "flags" / "kube-apiserver";
+  std::string lines;
+  for (const auto& flag : flags) lines += flag + '\n';
+  if (!write_file_atomically(file, lines)) throw std::runtime_error("cannot write " + file.string());
+  const fs::path pid = folder_.path() / "k" / "pids" / "kube-apiserver";
+  const std::string before = text_of(pid);
+  kill("kube-apiserver");
+  const auto answers = [&] {
+    if (text_of(pid) == before) return false;
+    const auto reply = api_->send({.path = "/readyz"});
+    return reply && reply->status == 200;
+  };
+  EXPECT_TRUE(eventually(answers, std::chrono::minutes(2))) << text_of(folder_.path() / "k" / "log" / "kube-apiserver");
+  for (const char* program : {"kube-controller-manager", "kube-scheduler"}) kill(program);
+}
+
+http::ClientResponse ControlPlane::etcd(const std::string& path, const Json& body) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = "http://etcd/v3/kv/" + path;
+  request.unix_socket = (folder_.path() / "k" / "etcd.sock:0").string();
+  request.body = body.dump();
+  http::Client client;
+  auto reply = client.send(request);
+  if (!reply) throw std::runtime_error(reply.error().what);
+  return *std::move(reply);
+}
+
+void ControlPlane::compact() {
+  const std::string anything = "eA==";  // "x" in base64: no key of Kubernetes, but the reply tells etcd's version
+  const Json head = Json::parse(etcd("range", {{"key", anything}}).body).at("header");
+  const auto version = parse_int(head.at("revision").get<std::string>()).value_or(0);
+  const auto before = [&] { return etcd("range", {{"key", anything}, {"revision", version - 1}}); };
+  EXPECT_EQ(before().status, 200);
+  EXPECT_EQ(etcd("compaction", {{"revision", version}, {"physical", true}}).status, 200);
+  EXPECT_THAT(before().body, testing::HasSubstr("compacted"));
 }
 
 fs::path ControlPlane::service_account(const std::string& space, const std::string& name) {
   const fs::path folder = folder_.path() / "accounts" / space / name;
   fs::create_directories(folder);
   fs::copy_file(folder_.path() / "k" / "ca.crt", folder / "ca.crt", fs::copy_options::overwrite_existing);
-  const std::string token = done({"create", "token", name, "--namespace", space});
-  if (!write_file_atomically(folder / "token", trim(token)) || !write_file_atomically(folder / "namespace", space))
+  const std::string token = token_bound_to(name + "-token-0", space, name);
+  if (!write_file_atomically(folder / "token", token) || !write_file_atomically(folder / "namespace", space))
     throw std::runtime_error("cannot write " + folder.string());
   return folder;
+}
+
+std::string ControlPlane::token_bound_to(const std::string& secret, const std::string& space, const std::string& name) {
+  if (!has(fmt::format("/api/v1/namespaces/{}/secrets/{}", space, secret)))
+    done({"create", "secret", "generic", secret, "--namespace", space});
+  return std::string(trim(done({"create", "token", name, "--namespace", space, "--bound-object-kind", "Secret",
+                                "--bound-object-name", secret})));
+}
+
+void ControlPlane::renew_token(const std::string& space, const std::string& name) {
+  const std::string before = fmt::format("{}-token-{}", name, renewed_),
+                    now = fmt::format("{}-token-{}", name, ++renewed_);
+  const std::string token = token_bound_to(now, space, name);
+  const fs::path file = folder_.path() / "accounts" / space / name / "token";
+  if (!write_file_atomically(file, token)) throw std::runtime_error("cannot write " + file.string());
+  done({"delete", "secret", before, "--namespace", space});
 }
 
 std::map<std::string, std::string> ControlPlane::environment() const {

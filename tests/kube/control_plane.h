@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "http/client.h"
 #include "kube/api.h"
 #include "tests/e2e/child.h"
 
@@ -38,19 +39,28 @@ class ControlPlane {
   Finished helm_alone(std::vector<std::string> words);
   /// A line of a shell, in the folder of the sources, where kubectl and helm are this cluster's.
   Finished shell(const std::string& line);
-  /// Everything with the label app.kubernetes.io/part-of=tessera: "deployment.apps/tessera-server".
+  /// Everything with the label app.kubernetes.io/part-of=tessera, "Deployment/tessera-server", but for what is being
+  /// deleted: kubelets take their time.
   std::vector<std::string> ours();
 
   /// The object or list at a path of the API; null where there is none. Throws where the API server is away.
   Json get(const std::string& path);
   bool has(const std::string& path) { return !get(path).is_null(); }
+  /// Of the API server: 20 of Kubernetes 1.20.
+  int minor_version();
   /// Lines of the audit log so far, each a request that was answered.
   std::vector<Json> requests();
-  /// SIGKILL for one of its programs, "kube-apiserver": it is started again.
-  void kill(const std::string& program);
+  /// Kills the API server, which is started again, with these flags besides its own, and waits until it answers. The
+  /// controllers and the scheduler are killed too: else they would ask it again after up to a minute only.
+  void restart_api_server(const std::vector<std::string>& flags = {});
+  /// etcd forgets all that was before. Whoever watches goes on, but nobody can go on from an older version any more: an
+  /// API server without a cache says so from now on.
+  void compact();
 
   /// What a pod of this account finds in its folder of the service account: token, ca.crt, namespace.
   std::filesystem::path service_account(const std::string& space, const std::string& name);
+  /// Puts a new token into that folder, as a kubelet does; from the API server's next start on, the one before is none.
+  void renew_token(const std::string& space, const std::string& name);
   /// What a pod finds in its environment.
   std::map<std::string, std::string> environment() const;
   const std::string& url() const { return url_; }
@@ -74,10 +84,17 @@ class ControlPlane {
 
  private:
   std::map<std::string, std::string> client_environment() const;
+  /// SIGKILL for one of its programs: it is started again.
+  void kill(const std::string& program);
+  /// What etcd's gateway answers.
+  http::ClientResponse etcd(const std::string& path, const Json& body);
+  /// A token that is good as long as the Secret of that name is there.
+  std::string token_bound_to(const std::string& secret, const std::string& space, const std::string& name);
 
   TempDir folder_;
   std::unique_ptr<Child> process_;
   std::string url_, port_;
+  int renewed_ = 0;
   std::unique_ptr<kube::Api> api_;
 };
 
