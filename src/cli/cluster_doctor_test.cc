@@ -93,6 +93,13 @@ TEST(ClusterDoctor, SaysWhyANodeHasNoAgent) {
         findings(sight, Status::Problem),
         testing::ElementsAre(AllOf(Field(&Finding::seen, c.seen), Field(&Finding::advice, HasSubstr(c.advice)))));
   }
+  ClusterSight upgraded = healthy();
+  upgraded.leaving = JsonValue::array({upgraded.pods[1], upgraded.pods[2]});
+  upgraded.pods.erase(1);
+  EXPECT_THAT(findings(upgraded, Status::Problem),
+              testing::ElementsAre(Field(&Finding::seen,
+                                         "no agent on b: the agent of DaemonSet gpu/agent is being "
+                                         "deleted, and the next one comes after it")));
   ClusterSight none = healthy();
   none.pods = none.daemon_sets = JsonValue::array();
   EXPECT_THAT(judge_agents(none),

@@ -40,8 +40,16 @@ struct Lack {
   std::vector<std::string> commands{};  ///< of the first of them
 };
 
-Lack refused_pods(const ClusterSight& sight, const JsonValue& set) {
+/// Why a node that the DaemonSet is for has no pod of it.
+Lack no_pod(const ClusterSight& sight, const JsonValue& set, const JsonValue& node) {
   const std::string space = text_cell(set, "metadata.namespace");
+  for (const JsonValue& pod : sight.leaving)
+    if (is_agent(pod) && text_cell(pod, "metadata.namespace") == space &&
+        text_cell(pod, "spec.nodeName") == name_of(node))
+      return {fmt::format("the agent of DaemonSet {} is being deleted, and the next one comes after it", place_of(set)),
+              "Where it stays so, the node's kubelet does not answer: see the node.",
+              {fmt::format("kubectl -n {} describe pod {}", space, name_of(pod)),
+               fmt::format("kubectl describe node {}", name_of(node))}};
   for (const JsonValue& event : sight.refusals)
     if (text_cell(event, "involvedObject.name") == name_of(set) &&
         text_cell(event, "involvedObject.namespace") == space)
@@ -73,7 +81,7 @@ Lack not_placed(const ClusterSight& sight, const JsonValue& node) {
           fmt::format("the taint {} is not tolerated by DaemonSet {}", taint, place_of(set)),
           "Add it to the tolerations (chart: tolerations; GpuMonitor: nodeAgent.tolerations): key, operator: Exists, "
           "effect."};
-    return refused_pods(sight, set);
+    return no_pod(sight, set, node);
   }
   if (out) return *out;
   return {"there is no DaemonSet of agents",

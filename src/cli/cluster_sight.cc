@@ -36,6 +36,18 @@ void append(JsonValue& to, const JsonValue& from) {
   for (const JsonValue& one : from) to.push_back(one);
 }
 
+/// Takes out of a list what is being deleted, and gives that.
+JsonValue take_leaving(JsonValue& list) {
+  JsonValue staying = JsonValue::array(), leaving = JsonValue::array();
+  if (!list.is_array()) return leaving;
+  for (JsonValue& one : list) {
+    JsonValue& to = member(one, "metadata.deletionTimestamp").is_null() ? staying : leaving;
+    to.push_back(std::move(one));
+  }
+  list = std::move(staying);
+  return leaving;
+}
+
 /// Whether the account may list it; nullopt: we may not ask.
 std::optional<bool> may_list(ClusterCalls& calls, const JsonValue& pod, std::string_view group,
                              std::string_view resource, const std::string& in) {
@@ -113,7 +125,9 @@ Result<ClusterSight> look_at_cluster(kube::ApiServer server, Milliseconds patien
   out.pods = calls.items("/api/v1/pods", kOurs);
   for (const char* selector : kDcgmExporters)
     append(out.pods, calls.items("/api/v1/pods", {{"labelSelector", selector}}));
+  out.leaving = take_leaving(out.pods);
   out.daemon_sets = calls.items("/apis/apps/v1/daemonsets", kOurs);
+  take_leaving(out.daemon_sets);
   out.refusals =
       calls.items("/api/v1/events", {{"fieldSelector", "reason=FailedCreate,involvedObject.kind=DaemonSet"}});
   out.monitors = calls.items("/apis/tessera.dev/v1alpha1/gpumonitors", {}, true);

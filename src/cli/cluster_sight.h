@@ -21,8 +21,9 @@ struct MissingRight {
 struct ClusterSight {
   std::string url, version;
   JsonValue nodes;        ///< lists, as all below; null: not to be seen
-  JsonValue pods;         ///< those of Tessera, and dcgm-exporters
-  JsonValue daemon_sets;  ///< of Tessera
+  JsonValue pods;         ///< those of Tessera, and dcgm-exporters, but for what is being deleted
+  JsonValue leaving;      ///< the others: what an upgrade, or an uninstalled release, leaves for a while
+  JsonValue daemon_sets;  ///< of Tessera, but for what is being deleted
   JsonValue namespaces;   ///< that its pods stand in
   JsonValue monitors;     ///< GpuMonitors; null: the cluster knows no such resource
   JsonValue refusals;     ///< events that say why pods of a DaemonSet are not made

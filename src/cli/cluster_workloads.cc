@@ -166,6 +166,15 @@ Findings judge_workloads(const ClusterSight& sight) {
                                   text_cell(pod, "metadata.name"))}});
   }
   if (fine > 0) out.push_back({Status::Ok, "pods", fmt::format("{} ready", count_of(fine, "pod")), "", {}});
+  std::vector<std::string> leaving;
+  for (const JsonValue& pod : sight.leaving)
+    if (is_workload(pod)) leaving.push_back(place_of(pod));
+  if (!leaving.empty())
+    out.push_back({Status::Note,
+                   "pods",
+                   fmt::format("being deleted, and not looked at: {}", named(leaving)),
+                   "Where they stay so, their node's kubelet does not answer.",
+                   {"kubectl get nodes"}});
   return out;
 }
 

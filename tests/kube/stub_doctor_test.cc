@@ -30,6 +30,16 @@ class StubDoctor : public testing::Test {
                     .code,
                 300);
   }
+  /// An object of Tessera's agent, as `more` has it, which stays for a while when it is deleted.
+  void put_ours(Json object, const std::string& name) {
+    object["metadata"] = {
+        {"name", name},
+        {"namespace", "gpu"},
+        {"finalizers", {"test/slow"}},
+        {"labels", {{"app.kubernetes.io/part-of", "tessera"}, {"app.kubernetes.io/name", "tessera-agent"}}}};
+    const kube_stub::Answer answer = stub_->store().put(object);
+    EXPECT_LT(answer.code, 300) << *answer.body;
+  }
   std::string said() {
     std::string out;
     const ClusterPlace place{.api = stub_->url()};
@@ -44,6 +54,25 @@ TEST_F(StubDoctor, ReadsAllPages) {
   put_nodes(1200);
   EXPECT_THAT(said(), HasSubstr("1200 of 1200 nodes with GPUs"));
   EXPECT_THAT(said(), HasSubstr("w-0000, w-0001, w-0002, w-0003, w-0004 and 1195 more: there is no DaemonSet"));
+}
+
+TEST_F(StubDoctor, LeavesOutWhatIsBeingDeleted) {
+  const kube_stub::Resource pods{.version = "v1", .plural = "pods", .kind = "Pod"};
+  const kube_stub::Resource sets{.group = "apps", .version = "v1", .plural = "daemonsets", .kind = "DaemonSet"};
+  put_nodes(1);
+  put_ours(Json::parse(R"({"apiVersion":"apps/v1","kind":"DaemonSet","spec":{"template":{"spec":{"hostPID":true}}}})"),
+           "agent");
+  put_ours(Json::parse(R"({"apiVersion":"v1","kind":"Pod","spec":{"nodeName":"w-0000"},"status":{"phase":"Running",
+    "conditions":[{"type":"Ready","status":"True"}]}})"),
+           "agent-1");
+  EXPECT_THAT(said(), HasSubstr("ready on 1 GPU node"));
+  // An upgrade replaces the pod.
+  stub_->store().remove(pods, "gpu", "agent-1");
+  EXPECT_THAT(said(),
+              HasSubstr("no agent on w-0000: the agent of DaemonSet gpu/agent is being deleted, and the next one"));
+  // All of it is uninstalled.
+  stub_->store().remove(sets, "gpu", "agent");
+  EXPECT_THAT(said(), HasSubstr("no agent on w-0000: there is no DaemonSet of agents"));
 }
 
 TEST_F(StubDoctor, GoesOnWithoutWhatItMayNotSee) {
