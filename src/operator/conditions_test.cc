@@ -35,6 +35,10 @@ TEST(HealthOf, IsWhatTheControllersSay) {
        "exceeded quota", 3, 0, false, "PodsRefused"},
       {"{kind: DaemonSet, metadata: {generation: 1}, status: {desiredNumberScheduled: 0, currentNumberScheduled: 0}}",
        "exceeded quota", 0, 0, false, "PodsRefused"},
+      {"{kind: DaemonSet, metadata: {generation: 1}, status: {observedGeneration: 1, desiredNumberScheduled: 0}}",
+       "exceeded quota", 0, 0, false, "PodsRefused"},
+      {"{kind: DaemonSet, metadata: {generation: 1}, status: {observedGeneration: 1, desiredNumberScheduled: 0}}", "",
+       0, 0, true, ""},
       // A refusal of before, when all pods are there by now.
       {"{kind: DaemonSet, metadata: {generation: 1}, status: {observedGeneration: 1, desiredNumberScheduled: 1, "
        "currentNumberScheduled: 1}}",

@@ -80,9 +80,13 @@ Health health_of(const Json& workload, const std::string& refusal, const std::ve
   const bool seen =
       number(part(workload, "status"), "observedGeneration") >= number(part(workload, "metadata"), "generation");
   Health out{pods.wanted, pods.ready, seen && pods.updated >= pods.wanted && pods.ready >= pods.wanted, {}};
+  // The DaemonSets of older servers tell no number, or 0 of 0, while a pod of theirs is refused.
+  const bool may_lack = pods.made < pods.wanted || !seen || (pods.wanted == 0 && workload["kind"] == "DaemonSet");
+  if (may_lack && !refusal.empty()) {
+    out.settled = false;
+    out.problem = Problem{"PodsRefused", refusal};
+  }
   if (out.settled) return out;
-  // The DaemonSets of older servers tell no number at all while a pod of theirs is refused.
-  if ((pods.made < pods.wanted || !seen) && !refusal.empty()) out.problem = Problem{"PodsRefused", refusal};
   if (!out.problem) out.problem = told_by_controller(workload);
   if (!out.problem) out.problem = most_common(troubles);
   return out;
