@@ -180,6 +180,7 @@ function Wanted({ of, device, slices, operates }: { of: WantedLayout; device: De
       <p class="quiet breakable">{t('wanted.by', { by: wanted.by, time: moment(wanted.since) })}</p>
       {failure && <FailureNotice failure={failure} />}
       <Strips label={t('wanted.title')} slices={slices} rows={[[t('plan.then'), wanted.instances.map((one): Slot => ({ ...one, title: one.profile, kind: stands(one) ? 'mine' : 'comes', note: t(stands(one) ? 'report.done' : 'report.planned') }))]]} />
+      {of.node && <p role="status">{word('course', of.node.state)} {of.node.reason && <span class="quiet breakable">{of.node.reason}</span>}</p>}
       {report ? (
         <>
           <p role="status"><Badge kind="report" value={report.state} /> {report.reason && <span class="breakable">{report.reason}</span>} {report.time && <span class="quiet num">{moment(report.time)}</span>}</p>
