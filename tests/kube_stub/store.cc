@@ -48,6 +48,12 @@ Store::Store()
           {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, {}},
           {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true, {"netpol"}},
           {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true, {"pdb"}},
+          {"admissionregistration.k8s.io",
+           "v1",
+           "mutatingwebhookconfigurations",
+           "MutatingWebhookConfiguration",
+           false,
+           {}},
           {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false, {"crd"}}} {}
 
 void Store::add_resource(Resource resource) {
