@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "operator/components.h"
 #include "operator/key_secret.h"
+#include "operator/serving.h"
 #include "operator/sources.h"
 
 namespace tessera::operate {
@@ -18,7 +20,7 @@ std::string place(const ObjectKey& key) { return key.home.empty() ? key.name : k
 std::string name_of(const ObjectKey& key) { return fmt::format("{} {}", key.kind, place(key)); }
 
 const Json* find(const Seen::Snapshot& seen, const ObjectKey& key) {
-  const auto kind = seen.find(key.kind);
+  const auto kind = seen.find(key.kind == "Secret" && key.name == kAdmission ? kAdmissionSecrets : key.kind);
   if (kind == seen.end()) return nullptr;
   const auto object = kind->second.find(place(key));
   return object == kind->second.end() ? nullptr : object->second.get();
@@ -43,10 +45,10 @@ bool is_claim_of_ours(const ObjectKey& key, const Json& object) {
 
 bool is_going(const Json& object) { return object.at("metadata").contains("deletionTimestamp"); }
 
-/// The API keys that were made for the resource, by their labels: a Secret of this name that a person made stays.
-std::vector<ObjectKey> keys_made(const Seen::Snapshot& seen, const GpuMonitor& monitor) {
+/// The Secrets that were made for the resource, by their labels: one of the same name that a person made stays.
+std::vector<ObjectKey> secrets_made(const Seen::Snapshot& seen, const GpuMonitor& monitor, const char* called) {
   std::vector<ObjectKey> out;
-  const auto known = seen.find("Secret");
+  const auto known = seen.find(called);
   if (known == seen.end()) return out;
   for (const auto& [at, object] : known->second) {
     const Json& metadata = object->at("metadata");
@@ -151,6 +153,32 @@ void Applier::make_secret(Pass& pass, const KeySecret& secret) {
   if (!reply->ok()) return;
   pass.out.notes.push_back({false, "KeysMade", fmt::format("Secret {} with API keys made", place(key))});
   counts_.change([](Totals& totals) { ++totals.writes["create"]; });
+}
+
+/// Made from a version: whoever changes it meanwhile is first, and the watch tells of that.
+void Applier::write_certificate(Pass& pass, const CertificateSecret& secret) {
+  const ObjectKey key{"v1", "Secret", secret.home, secret.name};
+  Attempts& attempts = attempts_[key];
+  if (pass.now < attempts.not_before && attempts.trouble.empty())
+    return void(pass.out.due = std::min(pass.out.due, attempts.not_before));
+  if (pass.now < attempts.not_before) {
+    pass.out.troubles[key] = attempts.trouble;
+    return pass.wait(attempts.not_before);
+  }
+  if (!may_write_()) return void(pass.out.away = fail(Code::Unavailable, "not leading"));
+  const Json object = certificate_object(pass.monitor, secret);
+  const auto reply = secret.version.empty() ? client_.create(path_of("v1", "secrets", secret.home), object, pass.stop)
+                                            : client_.merge(path_of(key, pass.facts), object, pass.stop);
+  if (!reply) return void(pass.out.away = reply.error());
+  const bool outdated = reply->status.code == 409 || (reply->status.code == 404 && !secret.version.empty());
+  if (!reply->ok() && !outdated) return refused(pass, key, "", reply->status, reply->trouble);
+  constexpr Milliseconds kEcho = 2s;  // within which the watch tells of it
+  attempts = Attempts{};
+  attempts.not_before = pass.now + kEcho;
+  pass.out.due = std::min(pass.out.due, attempts.not_before);
+  if (!reply->ok()) return;
+  pass.out.notes.push_back({false, "CertificateMade", secret.note});
+  counts_.change([&](Totals& totals) { ++totals.writes[secret.version.empty() ? "create" : "apply"]; });
 }
 
 void Applier::settle(Pass& pass, const Json& desired) {
@@ -266,6 +294,7 @@ void Applier::forget(const Pass& pass, const Plan& plan) {
   std::set<ObjectKey> wanted;
   for (const Json& object : plan.objects) wanted.insert(key_of(object));
   for (const KeySecret& secret : plan.secrets) wanted.insert({"v1", "Secret", secret.home, secret.name});
+  if (plan.certificate) wanted.insert({"v1", "Secret", plan.certificate->home, plan.certificate->name});
   std::erase_if(attempts_,
                 [&](const auto& entry) { return !wanted.contains(entry.first) && !find(pass.seen, entry.first); });
 }
@@ -277,9 +306,13 @@ Progress Applier::apply(const GpuMonitor& monitor, const Facts& facts, const Pla
   for (auto one = plan.objects.begin(); one != rest && !pass.over(); ++one) settle(pass, *one);
   for (const KeySecret& secret : plan.secrets)
     if (!pass.over()) make_secret(pass, secret);
+  if (plan.certificate && !pass.over()) write_certificate(pass, *plan.certificate);
   for (auto one = rest; one != plan.objects.end() && !pass.over(); ++one) settle(pass, *one);
   for (const ObjectKey& key : left_over(present(seen, facts, monitor), plan))
     if (!pass.over()) remove(pass, key, *find(seen, key));
+  for (const ObjectKey& key : secrets_made(seen, monitor, kAdmissionSecrets))
+    if (!pass.over() && !(has_own_certificate(monitor.spec) && key.home == monitor.spec.home))
+      remove(pass, key, *find(seen, key));
   forget(pass, plan);
   if (pass.written > 0) pass.out.notes.push_back({false, "Applied", fmt::format("{} objects applied", pass.written)});
   if (!pass.pruned.empty())
@@ -293,7 +326,8 @@ Progress Applier::clean(const GpuMonitor& monitor, const Facts& facts, const See
   Pass pass{monitor, facts, seen, stop};
   auto keys = present(seen, facts, monitor);
   std::reverse(keys.begin(), keys.end());
-  std::ranges::copy(keys_made(seen, monitor), std::back_inserter(keys));
+  for (const char* called : {"Secret", kAdmissionSecrets})
+    std::ranges::copy(secrets_made(seen, monitor, called), std::back_inserter(keys));
   // A StatefulSet would make its claims anew: they go after it.
   const bool sets = std::ranges::any_of(keys, [](const ObjectKey& key) { return key.kind == "StatefulSet"; });
   for (const ObjectKey& key : keys) {

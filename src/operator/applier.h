@@ -41,6 +41,7 @@ class Applier {
  private:
   struct Pass;
   void make_secret(Pass& pass, const KeySecret& secret);
+  void write_certificate(Pass& pass, const CertificateSecret& secret);
   void settle(Pass& pass, const nlohmann::ordered_json& desired);
   void write(Pass& pass, const nlohmann::ordered_json& desired, const Decision& decision,
              const nlohmann::ordered_json* live);

@@ -42,6 +42,11 @@ inline constexpr Described kFought{
      "Objects that somebody else changes again and again, so that they are repaired ever more seldom."},
     "",
     "the last pass"};
+inline constexpr Described kCertificateExpiry{{"tessera_operator_certificate_expiry_seconds", Type::Gauge, "seconds",
+                                               "When the certificate of the admission webhook expires, seconds since "
+                                               "the Unix epoch; absent where there is none."},
+                                              "",
+                                              "the webhook's Secret"};
 inline constexpr Described kWrites{
     {"tessera_operator_writes_total", Type::Counter, "writes",
      "Writes that the API server took: apply (new or wanted otherwise), repair (changed by somebody else), create, "
@@ -86,10 +91,10 @@ inline constexpr Described kStartTime{
     "",
     "clock"};
 
-inline constexpr std::array kAll = {&kBuildInfo, &kLeader,     &kCondition,   &kReconciles,  &kReconcileSeconds,
-                                    &kWaiting,   &kFought,     &kWrites,      &kRefused,     &kCalls,
-                                    &kWatchUp,   &kWatchReads, &kWatchEvents, &kWatchErrors, &kCpuSeconds,
-                                    &kResident,  &kStartTime};
+inline constexpr std::array kAll = {&kBuildInfo,  &kLeader,   &kCondition,         &kReconciles,  &kReconcileSeconds,
+                                    &kWaiting,    &kFought,   &kCertificateExpiry, &kWrites,      &kRefused,
+                                    &kCalls,      &kWatchUp,  &kWatchReads,        &kWatchEvents, &kWatchErrors,
+                                    &kCpuSeconds, &kResident, &kStartTime};
 
 }  // namespace catalog
 }  // namespace tessera::operate

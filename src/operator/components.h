@@ -10,10 +10,21 @@ void make_node_agent(Making& making);     // node_agent.cc: GPUs of nodes
 void make_node_exporter(Making& making);  // node_exporter.cc: CPU, memory, disk, network of nodes
 void make_promql(Making& making);         // promql.cc: the engine with the raw series
 void make_server(Making& making);         // server.cc: API and dashboard
+void make_admission(Making& making);      // admission.cc: the webhook that the server answers
 void make_relay(Making& making);          // relay.cc: what is scraped, and where it goes
 
 /// What carries out wanted MIG layouts, beside the node agent: its container, and what it mounts of the pod.
 void add_layout_container(const Making& making, nlohmann::ordered_json& pod);  // mig_layout.cc
+/// The server's part of it in a cluster: nodes are cordoned, and the device plugin lists anew what was cut.
+void add_node_change_rules(const Making& making, nlohmann::ordered_json& rules);
+nlohmann::ordered_json node_change_settings(const Making& making);
+/// Its right to restart the device plugin, in that one's namespace.
+void make_plugin_rights(Making& making);
+
+/// The port of the admission webhook, and its certificate, in the server's pod and settings; its rights.
+void add_admission(const Making& making, nlohmann::ordered_json& pod, nlohmann::ordered_json& container);
+nlohmann::ordered_json admission_settings();
+void add_admission_rules(nlohmann::ordered_json& rules);
 
 // ---- What one has to know of another
 
@@ -26,12 +37,18 @@ Part relay_part(const Making& making);
 inline constexpr int kAgentPort = 9400;
 inline constexpr int kRelayPort = 9411;
 inline constexpr int kServerPort = 8080;
+inline constexpr int kAdmissionPort = 9443;
 int promql_port(const Making& making);
 
 /// The Secret of API keys: the server's admin key, and the one that the relay sends with.
 inline constexpr std::string_view kKeys = "tessera-keys";
 inline constexpr std::string_view kAdminKey = "admin-key";
 inline constexpr std::string_view kIngestKey = "ingest-key";
+
+/// The webhook's Service, Secret, Certificate and configuration; of all but the Service the operator may reach these
+/// alone.
+inline constexpr std::string_view kAdmission = "tessera-server-admission";
+inline constexpr std::string_view kWebhookKind = "MutatingWebhookConfiguration";
 
 /// Whom the node agents' tokens are made for.
 inline constexpr std::string_view kTokenAudience = "tessera";

@@ -184,6 +184,7 @@ std::vector<Condition> conditions_of(const Outcome& outcome) {
     rolling = rolling || !sum.health.settled;
     features.push_back(condition_of(outcome, feature, sum));
   }
+  if (outcome.certificate) features.push_back(*outcome.certificate);
   const Condition ready = ready_condition(outcome, features);
   // A target without pods is somebody's to see, and no fault of what runs.
   const auto wrong = complaints(outcome, features);

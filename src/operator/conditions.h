@@ -32,6 +32,7 @@ struct Outcome {
   std::map<ObjectKey, std::string> troubles;  ///< of objects that could not be applied or deleted
   std::size_t waiting = 0;                    ///< objects that are still to be written
   std::vector<TargetMatch> targets;
+  std::optional<Condition> certificate{};  ///< of the admission webhook
 };
 
 /// Ready, Progressing and Degraded, and one for each feature that is on.

@@ -164,6 +164,19 @@ TEST(ConditionsOf, NameWhatIsWrongAndLeaveTheRest) {
   EXPECT_EQ(find(conditions_of({plan_of("{}"), {}, {}, 0, {}}), "Ready").reason, "NothingEnabled");
 }
 
+TEST(ConditionsOf, AWebhookWithoutAGoodCertificateIsNotReady) {
+  const Plan plan = plan_of(kMinimal);
+  const auto seen = cluster_of(plan, kRunning);
+  const auto told = [&](const char* status, const char* reason) {
+    return conditions_of({plan, seen, {}, 0, {}, Condition{"CertificateValid", status, reason, "until then"}});
+  };
+  EXPECT_EQ(find(told("True", "Valid"), "Ready").status, "True");
+  EXPECT_EQ(find(told("True", "Valid"), "CertificateValid").message, "until then");
+  EXPECT_EQ(find(told("Unknown", "NotIssued"), "Ready").reason, "NotIssued");
+  EXPECT_EQ(find(told("Unknown", "NotIssued"), "Degraded").status, "False") << "it may come any moment";
+  EXPECT_EQ(find(told("False", "Expired"), "Degraded").message, "CertificateValid: Expired: until then");
+}
+
 TEST(StatusOf, MovesATimeOnlyWithItsStatus) {
   const std::vector<Condition> before{{"Ready", "False", "RollingOut", "1 of 2"}};
   const Json first = status_of(before, 1, Json::object(), 1'000'000);

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kAskAgain = 2s;          // for the version, where it is not known
-constexpr Milliseconds kVersionEvery = 10min;   // clusters are upgraded under us
+constexpr Milliseconds kVersionEvery = 10min;   // clusters are upgraded under us, and get cert-manager
 constexpr Milliseconds kBetweenPasses = 200ms;  // what comes meanwhile is one pass
 
 /// "28" or "28+", as clusters tell it.
@@ -63,42 +63,47 @@ class Controller::Impl {
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      const auto minor = version(stop);
-      if (!minor) {
+      const auto known = facts(stop);
+      if (!known) {
         wait_until(std::chrono::steady_clock::now() + kAskAgain, stop);
         continue;
       }
-      log::info("reconciling", {{"kubernetes", "1." + std::to_string(*minor)}});
+      log::info("reconciling", {{"kubernetes", "1." + std::to_string(known->minor)}});
       {
         const std::lock_guard lock(mutex_);
-        running_ = std::make_unique<Running>(parts_.server, Facts{.minor = *minor, .foreign_namespaces = {}});
+        running_ = std::make_unique<Running>(parts_.server, *known);
       }
-      reconcile(*minor, stop);
+      reconcile(*known, stop);
       std::unique_ptr<Running> over;
       const std::lock_guard lock(mutex_);
       over = std::move(running_);
     }
   }
 
-  std::optional<unsigned> version(const std::stop_token& stop) {
-    const auto reply = client_.get("/version", stop);
+  /// What the cluster is, beside its objects.
+  std::optional<Facts> facts(const std::stop_token& stop) {
+    auto known = ask(stop);
     parts_.counts.note_turn();
-    auto minor = !reply        ? Result<unsigned>(reply.error())
-                 : reply->ok() ? minor_of(reply->body)
-                               : Result<unsigned>(fail(Code::Unavailable, "{}", reply->trouble));
-    if (minor) return *minor;
-    if (!stop.stop_requested() && trouble_.failed(minor.error().what, std::chrono::steady_clock::now()))
-      log::warn("the API server does not tell its version: trying again", {{"why", minor.error().what}});
+    if (known) return *std::move(known);
+    if (!stop.stop_requested() && trouble_.failed(known.error().what, std::chrono::steady_clock::now()))
+      log::warn("the API server does not tell what it is: trying again", {{"why", known.error().what}});
     return std::nullopt;
   }
 
-  /// Until the cluster has another version.
-  void reconcile(unsigned minor, const std::stop_token& stop) {
-    Reconciler reconciler({parts_.server,
-                           {.minor = minor, .foreign_namespaces = {}},
-                           running_->seen,
-                           parts_.counts,
-                           parts_.may_write,
+  Result<Facts> ask(const std::stop_token& stop) {
+    const Reply version = TRY(client_.get("/version", stop));
+    if (!version.ok()) return fail(Code::Unavailable, "{}", version.trouble);
+    Facts out;
+    out.minor = TRY(minor_of(version.body));
+    const Reply kinds = TRY(client_.get("/apis/cert-manager.io/v1", stop));
+    if (!kinds.ok() && kinds.status.code != 404) return fail(Code::Unavailable, "{}", kinds.trouble);
+    out.cert_manager = kinds.ok();
+    return out;
+  }
+
+  /// Until the cluster has another version, or has cert-manager, or has it no more.
+  void reconcile(const Facts& known, const std::stop_token& stop) {
+    Reconciler reconciler({parts_.server, known, running_->seen, parts_.counts, parts_.may_write,
                            [this] { return running_->watches.stats(); }});
     SteadyTime ask = std::chrono::steady_clock::now() + kVersionEvery;
     while (!stop.stop_requested()) {
@@ -109,7 +114,8 @@ class Controller::Impl {
       running_->seen.wait(std::min({due, ask, began + kLongestWait}), stop);
       if (std::chrono::steady_clock::now() < ask) continue;
       ask += kVersionEvery;
-      if (const auto now = version(stop); now && *now != minor) return;
+      if (const auto now = facts(stop); now && (now->minor != known.minor || now->cert_manager != known.cert_manager))
+        return;
     }
   }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@ struct Totals {
   std::uint64_t waiting = 0;                        ///< objects that are to be written and are not yet
   std::uint64_t fought = 0;                         ///< objects that somebody else changes again and again
   std::map<std::string, std::string> conditions{};  ///< status by type
+  std::optional<EpochMs> certificate_expiry{};      ///< of the webhook's; nullopt: there is none
 };
 
 class Counts {

@@ -18,9 +18,10 @@ struct Merged {
   std::vector<std::string> keys;
 };
 const Merged* merged(std::string_view kind, std::string_view list, const Json& item) {
-  static const Merged kByName[] = {
-      {"containers", {"name"}},       {"initContainers", {"name"}}, {"volumes", {"name"}},          {"env", {"name"}},
-      {"imagePullSecrets", {"name"}}, {"ownerReferences", {"uid"}}, {"volumeMounts", {"mountPath"}}};
+  static const Merged kByName[] = {{"containers", {"name"}},        {"initContainers", {"name"}},
+                                   {"volumes", {"name"}},           {"env", {"name"}},
+                                   {"imagePullSecrets", {"name"}},  {"ownerReferences", {"uid"}},
+                                   {"volumeMounts", {"mountPath"}}, {"webhooks", {"name"}}};
   static const Merged kContainerPorts{"ports", {"containerPort", "protocol"}};
   static const Merged kServicePorts{"ports", {"port", "protocol"}};
   if (list == "ports") {

@@ -39,6 +39,10 @@ TEST(Differences, AreWhatWeSayAndTheServerDoesNot) {
        "{ports: [{containerPort: 1, protocol: UDP}, {containerPort: 1, protocol: TCP, name: a}]}", ""},
       {"{kind: Service, ports: [{port: 1, protocol: TCP}]}",
        "{kind: Service, ports: [{port: 2, protocol: TCP}, {port: 1, protocol: TCP, nodePort: 3}]}", ""},
+      {"{webhooks: [{name: a, clientConfig: {caBundle: x}, rules: [{scope: Namespaced}]}]}",
+       "{webhooks: [{name: a, clientConfig: {caBundle: y}, rules: [{scope: Namespaced}], timeoutSeconds: 3}]}",
+       "webhooks[a].clientConfig.caBundle is \"y\""},
+      {"{webhooks: [{name: a}]}", "{webhooks: [{name: a, clientConfig: {caBundle: y}}]}", ""},  // cert-manager's
       // Lists that are one value.
       {"{kind: NetworkPolicy, ports: [{port: 1, protocol: TCP}]}",
        "{kind: NetworkPolicy, ports: [{port: 1, protocol: TCP}, {port: 2, protocol: TCP}]}",

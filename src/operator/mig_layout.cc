@@ -33,6 +33,13 @@ Json token_volume() {
   return out;
 }
 
+/// Where the device plugin is; empty: there is no such namespace.
+std::string plugin_namespace(const Making& making) {
+  const std::string& space = making.spec().features.k8s_agent.gpu.mig.layout.device_plugin_namespace;
+  const bool there = space == making.spec().home || making.facts.foreign_namespaces.contains(space);
+  return there ? space : "";
+}
+
 }  // namespace
 
 void add_layout_container(const Making& making, Json& pod) {
@@ -53,6 +60,37 @@ void add_layout_container(const Making& making, Json& pod) {
         {{"hostPath", {{"path", "/var/lib/tessera-agent"}, {"type", "DirectoryOrCreate"}}}});
   mount(pod, out, "layout-token", kTokenFolder, true, token_volume());
   pod["containers"].push_back(std::move(out));
+}
+
+void add_node_change_rules(const Making& making, Json& rules) {
+  if (!has_node_changes(making.spec())) return;
+  rules.push_back(
+      {{"apiGroups", Json::array({""})}, {"resources", Json::array({"nodes"})}, {"verbs", Json::array({"patch"})}});
+}
+
+Json node_change_settings(const Making& making) {
+  const std::string space = plugin_namespace(making);
+  Json plugin{{"restart", !space.empty()}};
+  if (!space.empty()) plugin["namespace"] = space;
+  return {{"device-plugin", std::move(plugin)}};
+}
+
+void make_plugin_rights(Making& making) {
+  if (!has_node_changes(making.spec())) return;
+  const std::string space = plugin_namespace(making);
+  if (space.empty())
+    return making.plan.notes.push_back(fmt::format(
+        "gpuMonitoring.mig.layout: there is no namespace '{}', so the device plugin is not restarted and does not list "
+        "what is cut: set devicePluginNamespace to its namespace",
+        making.spec().features.k8s_agent.gpu.mig.layout.device_plugin_namespace));
+  const Part account = server_part(making);
+  Part part = account;
+  part.home = space;
+  add_role(making, part, false,
+           Json::array({{{"apiGroups", Json::array({""})},
+                         {"resources", Json::array({"pods"})},
+                         {"verbs", Json::array({"get", "list", "delete"})}}}),
+           account);
 }
 
 }  // namespace tessera::operate

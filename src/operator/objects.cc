@@ -125,14 +125,15 @@ Json volume_claim(const Making& making, const Part& part, const Volume& volume) 
   return out;
 }
 
-void add_role(Making& making, const Part& part, bool of_cluster, const Json& rules) {
+void add_role(Making& making, const Part& part, bool of_cluster, const Json& rules, const Part& account) {
   const std::string kind = of_cluster ? "ClusterRole" : "Role";
   Json role = object(making, kind, part);
   role["rules"] = rules;
   add(making, std::move(role));
   Json binding = object(making, kind + "Binding", part);
   binding["roleRef"] = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", kind}, {"name", part.name}};
-  binding["subjects"] = Json::array({{{"kind", "ServiceAccount"}, {"name", part.name}, {"namespace", part.home}}});
+  binding["subjects"] =
+      Json::array({{{"kind", "ServiceAccount"}, {"name", account.name}, {"namespace", account.home}}});
   add(making, std::move(binding));
 }
 

@@ -48,8 +48,9 @@ nlohmann::ordered_json network_policy(const Making& making, const Part& part, in
 /// At most one of several pods is away at once.
 nlohmann::ordered_json disruption_budget(const Making& making, const Part& part);
 nlohmann::ordered_json volume_claim(const Making& making, const Part& part, const Volume& volume);
-/// Role and binding of a service account with the part's name, of the cluster or of its namespace.
-void add_role(Making& making, const Part& part, bool of_cluster, const nlohmann::ordered_json& rules);
+/// Role and binding of a service account, of the cluster or of the part's namespace; both have the part's name.
+void add_role(Making& making, const Part& part, bool of_cluster, const nlohmann::ordered_json& rules,
+              const Part& account);
 
 // ---- Pods
 

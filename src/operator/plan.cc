@@ -14,8 +14,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// The components; a new one is a line here.
-constexpr void (*kComponents[])(Making&) = {make_namespaces, make_node_agent, make_node_exporter,
-                                            make_promql,     make_server,     make_relay};
+constexpr void (*kComponents[])(Making&) = {make_namespaces, make_node_agent, make_node_exporter, make_promql,
+                                            make_server,     make_admission,  make_relay};
 
 /// From this version on a PodDisruptionBudget is policy/v1.
 constexpr unsigned kPolicyV1 = 21;
@@ -24,20 +24,25 @@ constexpr unsigned kPolicyV1 = 21;
 
 /// In the order in which they are applied: what others need, first.
 std::vector<Kind> kinds(const Facts& facts) {
-  return {{"v1", "Namespace", "namespaces", false},
-          {"v1", "ServiceAccount", "serviceaccounts"},
-          {"rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false},
-          {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false},
-          {"rbac.authorization.k8s.io/v1", "Role", "roles"},
-          {"rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"},
-          {"v1", "ConfigMap", "configmaps"},
-          {"v1", "PersistentVolumeClaim", "persistentvolumeclaims"},
-          {"v1", "Service", "services"},
-          {"networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"},
-          {facts.minor >= kPolicyV1 ? "policy/v1" : "policy/v1beta1", "PodDisruptionBudget", "poddisruptionbudgets"},
-          {"apps/v1", "DaemonSet", "daemonsets"},
-          {"apps/v1", "Deployment", "deployments"},
-          {"apps/v1", "StatefulSet", "statefulsets"}};
+  std::vector<Kind> out{
+      {"v1", "Namespace", "namespaces", false},
+      {"v1", "ServiceAccount", "serviceaccounts"},
+      {"rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false},
+      {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false},
+      {"rbac.authorization.k8s.io/v1", "Role", "roles"},
+      {"rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"},
+      {"v1", "ConfigMap", "configmaps"},
+      {"v1", "PersistentVolumeClaim", "persistentvolumeclaims"},
+      {"v1", "Service", "services"},
+      {"networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"},
+      {facts.minor >= kPolicyV1 ? "policy/v1" : "policy/v1beta1", "PodDisruptionBudget", "poddisruptionbudgets"},
+      {"cert-manager.io/v1", "Certificate", "certificates"},
+      {"apps/v1", "DaemonSet", "daemonsets"},
+      {"apps/v1", "Deployment", "deployments"},
+      {"apps/v1", "StatefulSet", "statefulsets"},
+      {"admissionregistration.k8s.io/v1", kWebhookKind, "mutatingwebhookconfigurations", false}};
+  if (!facts.cert_manager) std::erase_if(out, [](const Kind& one) { return one.kind == "Certificate"; });
+  return out;
 }
 
 TextMap inventory_labels(const GpuMonitor& monitor) {

@@ -350,5 +350,45 @@ TEST(Plan, EveryKindIsOneThatIsLookedThroughForWhatIsLeftOver) {
   }
 }
 
+TEST(Plan, NodesAreCordonedAndDevicePluginsRestartedOnlyWhereLayoutsAreCarriedOut) {
+  const auto plan = [](bool layout, bool known, std::string_view space) {
+    return plan_of(
+        fmt::format("{{features: {{openAgent: {{enabled: true}}, k8sAgent: {{masterAgent: {{enabled: {}}}, "
+                    "nodeAgent: {{enabled: true}}, gpuMonitoring: {{enabled: true, mig: {{layout: {{enabled: "
+                    "{}, devicePluginNamespace: {}}}}}}}}}}}}}",
+                    known, layout, space),
+        {.minor = 30, .foreign_namespaces = {"gpu-operator"}});
+  };
+  const auto role_text = [](const Plan& one) { return find(one, "ClusterRole", "tessera-server")["rules"].dump(); };
+  const auto setting = [](const Plan& one) {
+    return json_of(
+        find(one, "ConfigMap", "tessera-server")["data"]["server.yaml"].get<std::string>())["gpu"]["management"]["mig"];
+  };
+  const Plan on = plan(true, true, "gpu-operator");
+  EXPECT_THAT(role_text(on), HasSubstr(R"({"apiGroups":[""],"resources":["nodes"],"verbs":["patch"]})"));
+  const Json role = find(on, "Role", "tessera-server");
+  EXPECT_EQ(role["metadata"]["namespace"], "gpu-operator");
+  EXPECT_EQ(role["rules"], Json::parse(R"([{"apiGroups": [""], "resources": ["pods"],
+      "verbs": ["get", "list", "delete"]}])"));
+  const Json binding = find(on, "RoleBinding", "tessera-server");
+  EXPECT_EQ(binding["metadata"]["namespace"], "gpu-operator");
+  EXPECT_EQ(binding["subjects"][0]["namespace"], "tessera");
+  EXPECT_EQ(setting(on)["kubernetes"]["device-plugin"], Json({{"restart", true}, {"namespace", "gpu-operator"}}));
+  EXPECT_TRUE(on.notes.empty());
+
+  const Plan elsewhere = plan(true, true, "nvidia-device-plugin");
+  EXPECT_TRUE(find(elsewhere, "Role", "tessera-server").is_null());
+  EXPECT_EQ(setting(elsewhere)["kubernetes"]["device-plugin"], Json({{"restart", false}}));
+  ASSERT_EQ(elsewhere.notes.size(), 1U);
+  EXPECT_THAT(elsewhere.notes[0], HasSubstr("there is no namespace 'nvidia-device-plugin'"));
+
+  for (const Plan& off : {plan(false, true, "gpu-operator"), plan(true, false, "gpu-operator")}) {
+    EXPECT_TRUE(find(off, "Role", "tessera-server").is_null());
+    EXPECT_EQ(role_text(off).find("patch"), std::string::npos);
+    EXPECT_FALSE(setting(off).contains("kubernetes"));
+    EXPECT_TRUE(off.notes.empty());
+  }
+}
+
 }  // namespace
 }  // namespace tessera::operate

@@ -130,9 +130,9 @@ std::optional<SteadyTime> Reconciler::unread(const Json& resource, const Seen::S
                                              const std::stop_token& stop) {
   constexpr Milliseconds kLook = 1s;
   for (const Source& source : sources(parts_.facts)) {
-    if (seen.contains(source.kind) || source.kind == "Pod" || source.kind == "Event") continue;
+    if (seen.contains(source.called) || source.kind == "Pod" || source.kind == "Event") continue;
     const auto stats = parts_.watches();
-    const auto known = stats.find(source.kind);
+    const auto known = stats.find(source.called);
     if (known != stats.end() && !known->second.last_error.empty())
       tell(resource, stopped(reason, known->second.last_error), stop);
     return std::chrono::steady_clock::now() + kLook;
@@ -146,7 +146,10 @@ SteadyTime Reconciler::serve(const Json& resource, const Seen::Snapshot& seen, c
   if (!monitor) return tell(resource, stopped("InvalidSpec", monitor.error().what), stop);
   Facts facts = parts_.facts;
   facts.foreign_namespaces = foreign_namespaces(seen, *monitor);
+  const Serving serving = serving_.look(*monitor, seen, now_epoch_ms());
+  facts.authorities = serving.authorities;
   Plan plan = make_plan(*monitor, facts);
+  plan.certificate = serving.certificate;
   // What asks for nothing may go at once: helm's hook does, and by then nobody may be left who would let it.
   const bool asks = !plan.objects.empty() || !plan.secrets.empty();
   if (asks && !own(resource, stop)) return std::chrono::steady_clock::now() + kEcho;
@@ -155,7 +158,8 @@ SteadyTime Reconciler::serve(const Json& resource, const Seen::Snapshot& seen, c
   targets_.set(monitor->spec);
   const Due due = finish(resource, progress, stop);
   if (progress.away) return due;
-  const Outcome outcome{plan, seen, progress.troubles, progress.waiting, targets_.matches()};
+  parts_.counts.change([&](Totals& totals) { totals.certificate_expiry = serving.expiry; });
+  const Outcome outcome{plan, seen, progress.troubles, progress.waiting, targets_.matches(), serving.condition};
   return std::min(due, tell(resource, conditions_of(outcome), stop));
 }
 

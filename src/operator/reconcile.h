@@ -11,6 +11,7 @@
 #include "kube/watch.h"
 #include "operator/applier.h"
 #include "operator/conditions.h"
+#include "operator/serving.h"
 #include "operator/target_watches.h"
 
 namespace tessera::operate {
@@ -49,6 +50,7 @@ class Reconciler {
   ReconcilerParts parts_;
   Client client_;
   Applier applier_;
+  ServingKeeper serving_;
   Events events_;
   TargetWatches targets_;
   std::map<std::string, SteadyTime> status_written_;  // by uid

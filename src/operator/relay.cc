@@ -23,13 +23,15 @@ void add_rights(Making& making, const Part& part) {
   add_role(making, part, true,
            Json::array({{{"apiGroups", Json::array({""})},
                          {"resources", Json::array({"pods"})},
-                         {"verbs", Json::array({"get", "list", "watch"})}}}));
+                         {"verbs", Json::array({"get", "list", "watch"})}}}),
+           part);
   if (replicas_of(making) == 1) return;
   // Each holds a lease of its own, and sees by those of the others who is there.
   add_role(making, part, false,
            Json::array({{{"apiGroups", Json::array({"coordination.k8s.io"})},
                          {"resources", Json::array({"leases"})},
-                         {"verbs", Json::array({"get", "list", "create", "update"})}}}));
+                         {"verbs", Json::array({"get", "list", "create", "update"})}}}),
+           part);
 }
 
 /// One volume with all keys that are named, and no other key of their Secrets. A Secret that is not there yet costs its

@@ -15,6 +15,15 @@ Json rule(std::string_view group, Json resources, Json verbs) {
   return {{"apiGroups", Json::array({group})}, {"resources", std::move(resources)}, {"verbs", std::move(verbs)}};
 }
 
+/// Of one object.
+Json rule_of(std::string_view group, std::string_view plural, std::string_view name, Json verbs) {
+  Json out = rule(group, Json::array({plural}), std::move(verbs));
+  out["resourceNames"] = Json::array({name});
+  return out;
+}
+
+constexpr std::string_view kWebhookGroup = "admissionregistration.k8s.io", kWebhooks = "mutatingwebhookconfigurations";
+
 std::string_view group_of(std::string_view api_version) {
   const auto slash = api_version.find('/');
   return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
@@ -24,7 +33,8 @@ std::string_view group_of(std::string_view api_version) {
 void add_kinds(Json& rules) {
   std::map<std::string_view, Json> by_group;
   for (const Kind& kind : kinds({}))
-    if (kind.kind != "Namespace") by_group[group_of(kind.api_version)].push_back(kind.plural);
+    if (kind.kind != "Namespace" && kind.kind != kWebhookKind)
+      by_group[group_of(kind.api_version)].push_back(kind.plural);
   const Json verbs = Json::array({"get", "list", "watch", "create", "patch", "delete"});
   for (const auto& [group, resources] : by_group) rules.push_back(rule(group, resources, verbs));
   rules.push_back(rule("", Json::array({"namespaces"}), Json::array({"get", "list", "watch", "create", "patch"})));
@@ -40,11 +50,14 @@ Json rights() {
   rules.push_back(rule(kGroup, Json::array({"gpumonitors/status"}), Json::array({"get", "patch"})));
   rules.push_back(rule(kGroup, Json::array({"gpumonitors/finalizers"}), Json::array({"update"})));
   add_kinds(rules);
-  // API keys are made once, and go with the resource. Of all other Secrets the operator sees nothing.
+  // API keys are made once, and go with the resource; the webhook's certificate is renewed. Of all other Secrets, and
+  // of what else API servers ask before they take a pod, the operator sees nothing.
   rules.push_back(rule("", Json::array({"secrets"}), Json::array({"create"})));
-  Json own = rule("", Json::array({"secrets"}), Json::array({"get", "list", "watch", "delete"}));
-  own["resourceNames"] = Json::array({kKeys});
-  rules.push_back(std::move(own));
+  rules.push_back(rule_of("", "secrets", kKeys, Json::array({"get", "list", "watch", "delete"})));
+  rules.push_back(rule_of("", "secrets", kAdmission, Json::array({"get", "list", "watch", "patch", "delete"})));
+  rules.push_back(rule(kWebhookGroup, Json::array({kWebhooks}), Json::array({"create"})));
+  rules.push_back(
+      rule_of(kWebhookGroup, kWebhooks, kAdmission, Json::array({"get", "list", "watch", "patch", "delete"})));
   // Why pods do not come, what targets match, and to tell of it.
   rules.push_back(rule("", Json::array({"pods"}), read));
   rules.push_back(rule("", Json::array({"events"}), Json::array({"list", "watch", "create"})));
@@ -53,6 +66,8 @@ Json rights() {
       rule("coordination.k8s.io", Json::array({"leases"}), Json::array({"get", "list", "create", "update"})));
   // Granted to the server.
   rules.push_back(rule("", Json::array({"nodes"}), read));
+  rules.push_back(rule("", Json::array({"pods"}), Json::array({"patch", "delete"})));
+  rules.push_back(rule("", Json::array({"nodes"}), Json::array({"patch"})));
   rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));
   rules.push_back(rule("authentication.k8s.io", Json::array({"tokenreviews"}), Json::array({"create"})));
   return rules;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "operator/components.h"
 #include "operator/test_monitor.h"
 
 namespace tessera::operate {
@@ -12,10 +13,11 @@ namespace {
 
 bool has(const Json& list, const Json& value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
-bool may(const std::string& group, const std::string& resource, const std::string& verb) {
+/// `name`: of one object only.
+bool may(const std::string& group, const std::string& resource, const std::string& verb, const std::string& name = "") {
   for (const Json& rule : rights())
-    if (!rule.contains("resourceNames") && has(rule["apiGroups"], group) && has(rule["resources"], resource) &&
-        has(rule["verbs"], verb))
+    if ((!rule.contains("resourceNames") || (!name.empty() && has(rule["resourceNames"], name))) &&
+        has(rule["apiGroups"], group) && has(rule["resources"], resource) && has(rule["verbs"], verb))
       return true;
   return false;
 }
@@ -25,7 +27,8 @@ TEST(Rights, HaveAllThatTheOperatorGrants) {
   for (const unsigned minor : {20U, 30U})
     for (const Json& object :
          plan_of("{features: {openAgent: {enabled: true, replicas: 2}, k8sAgent: {masterAgent: {enabled: true}, "
-                 "nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, mig: {layout: {enabled: true}}}}}}",
+                 "nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, mig: {layout: {enabled: true}}}}}, "
+                 "server: {admission: {enabled: true}}}",
                  {.minor = minor, .foreign_namespaces = {}})
              .objects)
       for (const Json& rule : object.value("rules", Json::array()))
@@ -38,18 +41,21 @@ TEST(Rights, HaveAllThatTheOperatorGrants) {
   EXPECT_GT(grants, 10);
 }
 
-TEST(Rights, ReachEveryKindAndNoSecretOfOthers) {
+TEST(Rights, ReachEveryKindAndNoSecretOrWebhookOfOthers) {
   for (const unsigned minor : {20U, 30U})
     for (const Kind& kind : kinds({.minor = minor, .foreign_namespaces = {}})) {
       const auto slash = kind.api_version.find('/');
       const std::string group(slash == std::string_view::npos ? "" : kind.api_version.substr(0, slash));
+      const std::string plural(kind.plural), name(kind.kind == kWebhookKind ? kAdmission : "");
       for (const auto* verb : {"list", "watch", "create", "patch"})
-        EXPECT_TRUE(may(group, std::string(kind.plural), verb)) << kind.kind << verb;
-      EXPECT_EQ(may(group, std::string(kind.plural), "delete"), kind.kind != "Namespace") << kind.kind;
+        EXPECT_TRUE(may(group, plural, verb, name)) << kind.kind << verb;
+      EXPECT_EQ(may(group, plural, "delete", name), kind.kind != "Namespace") << kind.kind;
     }
-  EXPECT_FALSE(may("", "secrets", "get"));
-  EXPECT_FALSE(may("", "secrets", "list"));
-  EXPECT_FALSE(may("", "secrets", "delete"));
+  for (const auto* verb : {"get", "list", "watch", "patch", "delete"}) {
+    EXPECT_FALSE(may("admissionregistration.k8s.io", "mutatingwebhookconfigurations", verb)) << verb;
+    EXPECT_FALSE(may("", "secrets", verb)) << verb;
+    EXPECT_TRUE(may("", "secrets", verb, std::string(kAdmission))) << verb;
+  }
   EXPECT_TRUE(may("", "secrets", "create"));
 }
 

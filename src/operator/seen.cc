@@ -30,9 +30,9 @@ void Seen::note(const Source& source, const kube::Event& event) {
   const bool there = event.type == Type::Added || event.type == Type::Modified;
   auto object = there ? read(source, event) : std::nullopt;
   const std::lock_guard lock(mutex_);
-  Objects& known = objects_[source.kind];
+  Objects& known = objects_[source.called];
   if (event.type == Type::Synced) {
-    if (std::exchange(synced_[source.kind], true)) return;
+    if (std::exchange(synced_[source.called], true)) return;
   } else if (object) {
     Object& place = known[event.key];
     if (place && *place == *object) return;  // of what is kept nothing has changed

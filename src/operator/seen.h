@@ -20,7 +20,7 @@ class Seen {
  public:
   using Object = std::shared_ptr<const nlohmann::ordered_json>;
   using Objects = std::map<std::string, Object>;    ///< by "namespace/name", or "name"
-  using Snapshot = std::map<std::string, Objects>;  ///< by kind; one that has not been read yet is not in it
+  using Snapshot = std::map<std::string, Objects>;  ///< by Source::called; one that has not been read yet is not in it
 
   /// What a watch of this source tells. What cannot be read is logged and left out.
   void note(const Source& source, const kube::Event& event);

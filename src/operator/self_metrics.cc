@@ -28,6 +28,10 @@ void add_totals(Page& page, const Totals& totals) {
   metrics::append_single(page, catalog::kReconcileSeconds.metric, totals.reconcile_seconds);
   metrics::append_single(page, catalog::kWaiting.metric, number(totals.waiting));
   metrics::append_single(page, catalog::kFought.metric, number(totals.fought));
+  constexpr double kMs = 1'000;
+  if (totals.certificate_expiry)
+    metrics::append_single(page, catalog::kCertificateExpiry.metric,
+                           static_cast<double>(*totals.certificate_expiry) / kMs);
   add_counts(page, catalog::kWrites.metric, "kind", {"apply", "repair", "create", "delete", "status", "event"},
              totals.writes);
   add_counts(page, catalog::kRefused.metric, "reason", {"Forbidden", "Invalid", "Conflict", "InternalError"},

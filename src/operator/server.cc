@@ -38,6 +38,8 @@ Json settings(const Making& making) {
     const Part agent = node_agent_part(making);
     out["server"]["access"]["node-accounts"] = Json::array({fmt::format("{}/{}", agent.home, agent.name)});
   }
+  if (has_node_changes(spec)) out["gpu"]["management"]["mig"]["kubernetes"] = node_change_settings(making);
+  if (has_admission(spec)) out["server"]["admission"] = admission_settings();
   if (const std::string url = promql_url(making); !url.empty()) out["prometheus"]["url"] = url;
   if (spec.server.settings.given()) out.merge_patch(raw(spec.server.settings));
   return out;
@@ -63,7 +65,9 @@ void add_rights(Making& making, const Part& part) {
   // Which node asks for its layout.
   if (has_layouts(spec))
     rules.push_back(rule("authentication.k8s.io", Json::array({"tokenreviews"}), Json::array({"create"})));
-  if (!rules.empty()) add_role(making, part, true, rules);
+  add_node_change_rules(making, rules);
+  if (has_admission(spec)) add_admission_rules(rules);
+  if (!rules.empty()) add_role(making, part, true, rules, part);
 }
 
 Json key_volume(const SecretKey& key) {
@@ -102,6 +106,7 @@ Json pod_of(const Making& making, const Part& part) {
   mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
   mount(out, container, "keys", kKeysFolder, true, key_volume(admin_key(spec)));
   mount(out, container, "ingest", kIngestFolder, true, key_volume({std::string(kKeys), std::string(kIngestKey)}));
+  if (has_admission(spec)) add_admission(making, out, container);
   mount(out, container, "data", "/var/lib/tessera-server", false, data_volume(making, part));
   out["containers"] = Json::array({std::move(container)});
   return out;
@@ -122,6 +127,14 @@ Json deployment(const Making& making, const Part& part, const std::string& setti
   return out;
 }
 
+/// API servers call from the nodes that they run on: nobody's pods.
+Json policy(const Making& making, const Part& part) {
+  Json out = network_policy(making, part, kServerPort);
+  if (has_admission(making.spec()))
+    out["spec"]["ingress"].push_back({{"ports", Json::array({{{"port", kAdmissionPort}, {"protocol", "TCP"}}})}});
+  return out;
+}
+
 }  // namespace
 
 Part server_part(const Making& making) {
@@ -135,6 +148,7 @@ void make_server(Making& making) {
   Json account = object(making, "ServiceAccount", part);
   add(making, std::move(account));
   add_rights(making, part);
+  make_plugin_rights(making);
   const std::string text = yaml_text(settings(making));
   Json map = object(making, "ConfigMap", part);
   map["data"] = {{"server.yaml", text}};
@@ -142,7 +156,7 @@ void make_server(Making& making) {
   Json front = service(making, part, kServerPort);
   front["spec"]["type"] = spec.server.service_type;
   add(making, std::move(front));
-  if (spec.network_policies) add(making, network_policy(making, part, kServerPort));
+  if (spec.network_policies) add(making, policy(making, part));
   if (spec.server.replicas > 1) add(making, disruption_budget(making, part));
   if (!on_postgresql(spec)) add(making, volume_claim(making, part, spec.storage.volume));
   add(making, deployment(making, part, text));

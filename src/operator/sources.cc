@@ -45,6 +45,9 @@ constexpr Waiting kWaiting[] = {{"ErrImagePull", "ImagePullFailing"},
                                 {"RunContainerError", "ContainerNotMade"},
                                 {"CrashLoopBackOff", "Crashing"}};
 
+/// By name: what the operator may see of a kind may be that alone.
+std::string named(std::string_view name) { return fmt::format("metadata.name={}", name); }
+
 Json trouble(const Json& pod, std::string_view reason, std::string message) {
   const Json& metadata = part(pod, "metadata");
   return {{"component", text_at(part(metadata, "labels"), "app.kubernetes.io/component")},
@@ -122,20 +125,32 @@ std::string path_of(const ObjectKey& key, const Facts& facts) {
 }
 
 std::vector<Source> sources(const Facts& facts) {
-  std::vector<Source> out{{std::string(kApiVersion), std::string(kKind), path_of(kApiVersion, "gpumonitors")}};
+  const auto source = [](std::string_view api_version, std::string_view kind, std::string_view plural) {
+    return Source{std::string(api_version), std::string(kind), std::string(kind), path_of(api_version, plural)};
+  };
+  std::vector<Source> out{source(kApiVersion, kKind, "gpumonitors")};
   for (const Kind& kind : kinds(facts)) {
-    Source one{std::string(kind.api_version), std::string(kind.kind), path_of(kind.api_version, kind.plural)};
+    Source one = source(kind.api_version, kind.kind, kind.plural);
     // Of namespaces all: those of others matter too.
     if (kind.kind != "Namespace") one.labels = kind.kind == "PersistentVolumeClaim" ? kOurClaims : kOurs;
+    if (kind.kind == kWebhookKind) one.fields = named(kAdmission);
     out.push_back(std::move(one));
   }
-  out.push_back(
-      {"v1", "Secret", path_of("v1", "secrets"), "", fmt::format("metadata.name={}", kKeys), [](const Json& secret) {
-         // That it is there, and nothing of what is in it.
-         return std::optional(Json{{"metadata", part(secret, "metadata")}});
-       }});
-  out.push_back({"v1", "Pod", path_of("v1", "pods"), std::string(kOurs), "", trouble_of_pod});
-  out.push_back({"v1", "Event", path_of("v1", "events"), "", "reason=FailedCreate", refusal_of_event});
+  Source keys = source("v1", "Secret", "secrets"), certificate = keys;
+  keys.fields = named(kKeys);
+  // That it is there, and nothing of what is in it.
+  keys.keep = [](const Json& secret) { return std::optional(Json{{"metadata", part(secret, "metadata")}}); };
+  certificate.fields = named(kAdmission);
+  certificate.called = kAdmissionSecrets;
+  certificate.keep = [](const Json& secret) {
+    return std::optional(Json{{"metadata", part(secret, "metadata")}, {"data", part(secret, "data")}});
+  };
+  Source pods = source("v1", "Pod", "pods"), events = source("v1", "Event", "events");
+  pods.labels = kOurs;
+  pods.keep = trouble_of_pod;
+  events.fields = "reason=FailedCreate";
+  events.keep = refusal_of_event;
+  for (Source* one : {&keys, &certificate, &pods, &events}) out.push_back(std::move(*one));
   return out;
 }
 

@@ -13,11 +13,15 @@ namespace tessera::operate {
 /// A resource that is watched.
 struct Source {
   std::string api_version, kind;
+  std::string called;  ///< what it is found under: the kind, unless that is watched twice
   std::string path;
   std::string labels{}, fields{};  ///< selectors
   /// What is kept of an object; nullopt: nothing. Null: all of it.
   std::optional<nlohmann::ordered_json> (*keep)(const nlohmann::ordered_json& object) = nullptr;
 };
+
+/// What the Secret of the webhook's certificate is found under.
+inline constexpr const char* kAdmissionSecrets = "AdmissionSecret";
 
 /// The resource itself, all kinds of which the operator makes objects, and what tells why pods do not come.
 std::vector<Source> sources(const Facts& facts);

@@ -206,6 +206,14 @@ bool has_server(const Spec& spec) { return spec.server.enabled.value_or(has_rela
 
 bool has_layouts(const Spec& spec) { return has_gpu_agent(spec) && spec.features.k8s_agent.gpu.mig.layout.enabled; }
 
+bool has_node_changes(const Spec& spec) {
+  return has_layouts(spec) && has_server(spec) && spec.features.k8s_agent.master_agent.enabled;
+}
+
+bool has_admission(const Spec& spec) { return has_server(spec) && spec.server.admission.enabled; }
+
+bool has_own_certificate(const Spec& spec) { return has_admission(spec) && !spec.server.admission.cert_manager; }
+
 std::string_view bundled_engine(const Spec& spec) {
   const bool wanted = has_relay(spec) && spec.promql.url.empty() && spec.promql.bundled != "none";
   return wanted ? std::string_view(spec.promql.bundled) : std::string_view();

@@ -181,6 +181,7 @@ struct MigLayout {
   bool enabled = false;
   bool dry_run = false;
   std::vector<std::string> windows;  ///< "22:00-04:00", UTC; empty: at any time
+  std::string device_plugin_namespace = "gpu-operator";
   Resources resources;
 };
 
@@ -223,12 +224,30 @@ struct Override {
   Resources resources;
 };
 
+/// An issuer of cert-manager.
+struct IssuerRef {
+  std::string name;
+  std::string kind = "Issuer";
+  std::string group = "cert-manager.io";
+};
+
+struct CertManager {
+  IssuerRef issuer;
+};
+
+/// Pods that ask for GPU memory by a label: docs/allocation.md.
+struct Admission {
+  bool enabled = false;
+  std::optional<CertManager> cert_manager;  ///< nullopt: certificates are the operator's own
+};
+
 struct Server {
   std::optional<bool> enabled;  ///< nullopt: where the relay is
   std::int64_t replicas = 1;
   std::string service_type = "ClusterIP";
   std::optional<SecretKey> admin_key;  ///< nullopt: made once by the operator
   bool open_metrics = true;
+  Admission admission;
   Raw settings;
   Workload workload;
 };
@@ -304,6 +323,11 @@ bool has_relay(const Spec& spec);
 bool has_gpu_agent(const Spec& spec);
 bool has_server(const Spec& spec);
 bool has_layouts(const Spec& spec);
+/// Whether the server cordons nodes while their devices are cut: it has to know them.
+bool has_node_changes(const Spec& spec);
+bool has_admission(const Spec& spec);
+/// Whether the operator makes the certificate of the admission webhook.
+bool has_own_certificate(const Spec& spec);
 /// "victoria-metrics" or "prometheus" where one is made, else empty.
 std::string_view bundled_engine(const Spec& spec);
 

@@ -268,6 +268,12 @@ void describe(V& v, MigLayout& x) {
   v.field({"windows", "Times of the day (UTC) at which devices may be cut, as 22:00-04:00; without one, always.",
            Form::Window},
           x.windows);
+  v.field(
+      {"devicePluginNamespace",
+       "Namespace of NVIDIA's device plugin, whose pod on a node the server restarts once its devices are cut, so that "
+       "they are listed anew.",
+       Form::Name},
+      x.device_plugin_namespace);
   v.field({"resources", "Requests and limits of its container, in place of all defaults."}, x.resources);
 }
 
@@ -346,6 +352,28 @@ void describe(V& v, Override& x) {
 }
 
 template <class V>
+void describe(V& v, IssuerRef& x) {
+  v.field({.key = "name", .about = "Name of the issuer.", .required = true}, x.name);
+  v.field({"kind", "Issuer, which stands in spec.namespace, or ClusterIssuer, or another one of group."}, x.kind);
+  v.field({"group", "API group of the issuer."}, x.group);
+}
+
+template <class V>
+void describe(V& v, CertManager& x) {
+  v.field({.key = "issuerRef", .about = "Who signs.", .required = true}, x.issuer);
+}
+
+template <class V>
+void describe(V& v, Admission& x) {
+  v.field({"enabled",
+           "Let pods ask for GPU memory by a label: a webhook holds them back until the server has found a place. "
+           "With it the server may change pods."},
+          x.enabled);
+  v.field({"certManager", "Let cert-manager make the webhook's certificate. Without it, the operator makes it."},
+          x.cert_manager);
+}
+
+template <class V>
 void describe(V& v, Server& x) {
   v.field({"enabled", "Run tessera-server: API and dashboard. Without a word, where the relay runs."}, x.enabled);
   v.field({.key = "replicas", .about = "Servers; more than one need PostgreSQL.", .least = 1, .most = 16}, x.replicas);
@@ -358,6 +386,7 @@ void describe(V& v, Server& x) {
       x.admin_key);
   v.field({"openMetrics", "Whether its own /metrics is open to who has no key, such as a Prometheus of the cluster."},
           x.open_metrics);
+  v.field({"admission", "Kubernetes' door to allocations."}, x.admission);
   v.field({"settings", "Further settings of the server (docs/configuration.md), over those that the operator makes."},
           x.settings);
   describe(v, x.workload);
@@ -451,6 +480,16 @@ void describe(V& v, Spec& x) {
       "self.server.enabled : has(self.features.openAgent) && self.features.openAgent.enabled)",
       "gpuMonitoring.mig.layout needs the server, which says what is wanted: server.enabled: true",
       !x.features.k8s_agent.gpu.mig.layout.enabled || has_server(x));
+  v.rule(
+      "!has(self.server) || !has(self.server.admission) || !self.server.admission.enabled || "
+      "((has(self.server.enabled) "
+      "? self.server.enabled : has(self.features) && has(self.features.openAgent) && self.features.openAgent.enabled) "
+      "&& "
+      "has(self.features) && has(self.features.k8sAgent) && has(self.features.k8sAgent.masterAgent) && "
+      "self.features.k8sAgent.masterAgent.enabled)",
+      "server.admission needs the server, and what it knows of nodes and pods: server.enabled: true and "
+      "features.k8sAgent.masterAgent.enabled: true",
+      !x.server.admission.enabled || (has_server(x) && x.features.k8s_agent.master_agent.enabled));
   v.check(check_label_names(x.external_labels));
   v.check(check_overrides(x.overrides));
 }

@@ -15,7 +15,7 @@ Watches::Watches(const kube::ApiServer& server, const Facts& facts, Seen& seen) 
 
 std::map<std::string, kube::WatchStats> Watches::stats() const {
   std::map<std::string, kube::WatchStats> out;
-  for (std::size_t i = 0; i < sources_.size(); ++i) out[sources_[i].kind] = watches_[i]->stats();
+  for (std::size_t i = 0; i < sources_.size(); ++i) out[sources_[i].called] = watches_[i]->stats();
   return out;
 }
 

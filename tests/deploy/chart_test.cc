@@ -133,8 +133,40 @@ const std::vector<Row>& rows() {
         {in(kAgentPod, "containers.1.securityContext.privileged"), "true"},
         {in(kAgentPod, "volumes.5.projected.sources.0.serviceAccountToken.audience"), "tessera"},
         {"ClusterRole/tessera-server:rules.2.resources.0", "tokenreviews"},
+        {"ClusterRole/tessera-server:rules.3.resources.0", "nodes"},
+        {"ClusterRole/tessera-server:rules.3.verbs.0", "patch"},
+        {"Role/tessera-server:metadata.namespace", "gpu-operator"},
+        {"Role/tessera-server:rules.0.verbs.2", "delete"},
+        {"RoleBinding/tessera-server:subjects.0.namespace", "gpu"},
         {"NetworkPolicy/tessera-agent:spec.policyTypes.1", "-"}},
        {"Secret/tls"}},
+      {"Admission",
+       "server: {admission: {enabled: true}}\nnetworkPolicy: {from: [{namespaceSelector: {}}]}",
+       {{"Service/tessera-server-admission:spec.ports.0.port", "443"},
+        {"Service/tessera-server-admission:spec.ports.0.targetPort", "admission"},
+        {in(kServerPod, "containers.0.ports.1.containerPort"), "9443"},
+        {in(kServerPod, "volumes.3.secret.secretName"), "tessera-server-admission"},
+        {in(kServerPod, "volumes.3.secret.items.2"), "-"},
+        {"Secret/tessera-server-admission:type", "Opaque"},
+        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.0.failurePolicy", "Ignore"},
+        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.4.objectSelector.matchExpressions.4.key",
+         "tessera.dev/serving-model"},
+        {"ClusterRole/tessera-server:rules.2.verbs.0", "patch"},
+        {"NetworkPolicy/tessera-server:spec.ingress.1.ports.0.port", "admission"},
+        {"NetworkPolicy/tessera-server:spec.ingress.1.from", "-"}}},
+      {"AdmissionByCertManager",
+       "server: {admission: {enabled: true, certManager: {issuerRef: {name: ca, kind: ClusterIssuer}}}}",
+       {{"Certificate/tessera-server-admission:spec.issuerRef.kind", "ClusterIssuer"},
+        {"MutatingWebhookConfiguration/tessera-server-admission:metadata.annotations.cert-manager\\.io/inject-ca-from",
+         "gpu/tessera-server-admission"},
+        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.0.clientConfig.caBundle", "-"}},
+       {"Secret/tessera-server-admission"}},
+      {"AdmissionByAnOwnSecret",
+       "server: {admission: {enabled: true, existingSecret: mine, caBundle: '-----BEGIN CERTIFICATE-----'}}",
+       {{in(kServerPod, "volumes.3.secret.secretName"), "mine"},
+        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.3.clientConfig.caBundle",
+         "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"}},
+       {"Secret/mine"}},
       {"RelayOfFewNamespaces",
        "relay: {replicas: 3, namespaces: [ml, gpu]}\nnetworkPolicy: {from: [{namespaceSelector: {}}]}",
        {{"ClusterRole/tessera-relay:kind", "no ClusterRole/tessera-relay"},
@@ -211,6 +243,13 @@ TEST_F(Chart, RefusesWrongValuesWithTheirPlace) {
       {"agent: {layout: {windows: [at night]}}", "/agent/layout/windows/0"},
       {"agent: {layout: {enabled: true}}\nserver: {enabled: false}", "set server.enabled: true"},
       {"agent: {image: {digest: latest}}", "/agent/image/digest"},
+      {"server: {admission: {enabled: true, existingSecret: mine}}", "belong together"},
+      {"server: {admission: {enabled: true, certManager: {issuerRef: {kind: Issuer}}}}", "issuerRef needs a name"},
+      {"server: {admission: {enabled: true, certManager: {issuerRef: {name: a}}, existingSecret: mine, caBundle: "
+       "'-----BEGIN "
+       "CERTIFICATE-----'}}",
+       "set one of them"},
+      {"server: {admission: {caBundle: 'of file x'}}", "/server/admission/caBundle"},
       {"relay: {replicas: 0}", "'/relay/replicas': minimum"},
       {"relay: {remoteWrite: [{name: x}]}", "missing property 'url'"},
       {"server: {storage: {size: 20}}", "/server/storage/size"},
@@ -281,6 +320,10 @@ TEST_F(Chart, NotesSayWhatAScheduleCanDo) {
   EXPECT_THAT(notes("gpu-session-monitoring: {enabled: true}"),
               AllOf(HasSubstr("every 15 seconds"), HasSubstr("--from=cronjob/gpu-session-metrics-collector")));
   EXPECT_THAT(notes("server: {enabled: false}"), HasSubstr("nowhere to send to"));
+  EXPECT_THAT(notes("server: {admission: {enabled: true}}"), HasSubstr("renewed by nobody"));
+  EXPECT_THAT(notes("server: {admission: {enabled: true, certManager: {issuerRef: {name: ca}}}}"),
+              AllOf(HasSubstr("tessera.dev/gpu-memory"), Not(HasSubstr("renewed by nobody"))));
+  EXPECT_THAT(notes("agent: {layout: {enabled: true, devicePluginNamespace: ''}}"), HasSubstr("is not restarted"));
   EXPECT_THAT(notes(""), AllOf(Not(HasSubstr("nowhere to send to")), Not(HasSubstr("gpu_sessions.prom"))));
 }
 

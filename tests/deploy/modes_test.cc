@@ -55,7 +55,8 @@ constexpr struct {
     {".*\\.env\\.DB_(USERNAME|PASSWORD).*", "the operator takes a URL with both"},
     {".*\\.env\\.DATABASE_URL\\.valueFrom\\.secretKeyRef\\.optional", "false, as without it"},
     {"ServiceAccount/.*|.*\\.automountServiceAccountToken", "true, as without it"},
-    {".*(ports\\.http\\.targetPort|ingress\\.0\\.ports\\.0\\.port)", "by the port's name or its number"},
+    {".*(ports\\.(http|admission)\\.targetPort|ingress\\.[01]\\.ports\\.0\\.port)", "by the port's name or its number"},
+    {".*\\.clientConfig\\.caBundle", "of the certificate that helm makes; the operator's own is in no file"},
     {".*roleRef\\.name|.*subjects\\.[^.]*\\.name|.*serviceName", "objects of the one and the other"},
 };
 
@@ -73,7 +74,8 @@ Flat flat(const Objects& objects, const std::set<std::string>& kinds_left_out) {
     const auto kind = object["kind"].as<std::string>();
     if (kinds_left_out.contains(kind)) continue;
     Flat one;
-    const auto program = object["metadata"]["labels"]["app.kubernetes.io/name"].as<std::string>();
+    auto program = object["metadata"]["labels"]["app.kubernetes.io/name"].as<std::string>();
+    if (object["metadata"]["name"].as<std::string>().ends_with("-admission")) program += "-admission";
     flatten(object, fmt::format("{}/{}", kind, program), one);
     for (auto& [path, value] : one)
       if (!differs_on_purpose(path)) out[path] = value;
@@ -113,9 +115,13 @@ const std::map<std::string, std::string>& rows() {
            "  remoteWrite: [{{name: store, url: 'https://x.example/write', headers: {{X-Scope-OrgID: gpu}},\n"
            "    writeRelabelConfigs: [{{sourceLabels: [job], regex: x, action: drop}}]}}]}}\n"
            "server: {{replicas: 2, keys: {{existingSecret: tessera-keys}}, database: {{existingSecret: db}},\n"
+           "  admission: {{enabled: true, certManager: {{issuerRef: {{name: ca, kind: ClusterIssuer}}}}}},\n"
            "  config: {{owners: {{team-label: [team]}}}}, service: {{type: NodePort}}, nodeSelector: {{zone: a}},\n"
            "  tolerations: [{{key: infra, operator: Exists}}], resources: {{limits: {{memory: 8Gi}}}}}}\n",
            kCsv)},
+      {"Admission",
+       fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: tessera-keys}}, admission: {{enabled: true}}}}",
+                   kCsv)},
       {"AgentsWithoutPolicies",
        fmt::format(
            "agent:\n  {}\nrelay: {{enabled: false}}\nserver: {{enabled: false}}\nnetworkPolicy: {{enabled: false}}",
@@ -150,7 +156,8 @@ TEST(ChartModes, GiveEqualObjects) {
     // A namespace is the administrator's in plain mode. One relay needs no lease; the chart gives it the right all the
     // same.
     std::set<std::string> left_out = {"Namespace"};
-    if (name == "Defaults") left_out.insert({"Role", "RoleBinding"});
+    if (name == "Defaults" || name == "Admission") left_out.insert({"Role", "RoleBinding"});
+    if (name == "Admission") left_out.insert("Secret");  // made once by both, and no part of a plan
     const Flat plain = flat(render(values), left_out), by_operator = flat(operated(values), left_out);
     EXPECT_GT(plain.size(), 50U) << name;
     EXPECT_EQ(difference(plain, by_operator), "") << name;
@@ -168,6 +175,7 @@ TEST(ChartModes, OperatorModeRefusesWhatAGpuMonitorHasNoPlaceFor) {
       {"relay: {remoteWrite: [{url: 'https://x.example', bearerTokenFile: /x}]}", "has the key bearerTokenFile"},
       {"server: {tls: {existingSecret: tls}}", "server.tls.existingSecret is set"},
       {"server: {service: {port: 80}}", "server.service.port is set"},
+      {"server: {admission: {enabled: true, existingSecret: mine}}", "server.admission.existingSecret is set"},
       {"networkPolicy: {from: [{namespaceSelector: {}}]}", "networkPolicy.from is set"},
       {"gpu-session-monitoring: {enabled: true}", "collection.mode daemonset is set"},
   };

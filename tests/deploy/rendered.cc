@@ -32,7 +32,8 @@ YAML::Node template_of(const YAML::Node& object) {
 
 void expect_named(const YAML::Node& object, const Release& release) {
   static const std::regex kName("[a-z0-9]([-a-z0-9.]*[a-z0-9])?"), kServiceName("[a-z]([-a-z0-9]*[a-z0-9])?");
-  static const std::set<std::string> kOfTheCluster = {"ClusterRole", "ClusterRoleBinding", "GpuMonitor"};
+  static const std::set<std::string> kOfTheCluster = {"ClusterRole", "ClusterRoleBinding", "GpuMonitor",
+                                                      "MutatingWebhookConfiguration"};
   static const std::map<std::string, std::size_t> kLongest = {
       {"CronJob", 52}, {"StatefulSet", 52}, {"Deployment", 63}, {"DaemonSet", 63}, {"Service", 63}};
   const std::string kind = kind_of(object), name = name_of(object);

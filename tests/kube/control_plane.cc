@@ -131,7 +131,8 @@ Finished ControlPlane::shell(const std::string& line) {
 std::vector<std::string> ControlPlane::ours() {
   constexpr const char* kKinds =
       "serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,secrets,persistentvolumeclaims,"
-      "services,networkpolicies,poddisruptionbudgets,daemonsets,deployments,statefulsets,cronjobs,jobs,pods";
+      "services,networkpolicies,poddisruptionbudgets,daemonsets,deployments,statefulsets,cronjobs,jobs,pods,"
+      "mutatingwebhookconfigurations";
   constexpr const char* kNames =
       "go-template={{range .items}}{{if not "
       ".metadata.deletionTimestamp}}{{.kind}}/{{.metadata.name}}{{\"\\n\"}}{{end}}{{end}}";

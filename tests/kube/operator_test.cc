@@ -103,18 +103,23 @@ class ClusterOperator : public OnCluster {
 };
 
 constexpr const char* kValues = "operator: {enabled: true}\ncluster: seoul\n";
+constexpr const char* kWithAdmission = "server: {admission: {enabled: true}}\n";
 
 TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
-  Installed release(cluster(), "tessera", kSpace, kValues);
+  Installed release(cluster(), "tessera", kSpace, std::string(kValues) + kWithAdmission);
   cluster().done({"create", "quota", "none", "--hard=pods=0", "--namespace", kSpace});
   const auto first = start(), second = start();
   EXPECT_TRUE(tells("NodeAgentReady", "PodsRefused", "exceeded quota")) << first->output() << second->output();
   cluster().done({"delete", "quota", "none", "--namespace", kSpace});
   const std::string agents = in("apps/v1", "daemonsets/tessera-node-agent"),
                     relay = in("apps/v1", "statefulsets/tessera-relay"),
-                    server = in("apps/v1", "deployments/tessera-server");
+                    server = in("apps/v1", "deployments/tessera-server"),
+                    webhook =
+                        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tessera-server-admission",
+                    certificate = fmt::format("/api/v1/namespaces/{}/secrets/tessera-server-admission", kSpace);
   EXPECT_TRUE(becomes(agents, "/status/desiredNumberScheduled", 2)) << first->output() << second->output();
-  for (const auto& path : {relay, server}) EXPECT_TRUE(is_there(path)) << path;
+  for (const auto& path : {relay, server, webhook}) EXPECT_TRUE(is_there(path)) << path;
+  EXPECT_EQ(at(webhook, "/webhooks/0/clientConfig/caBundle"), at(certificate, "/data/ca.crt"));
   EXPECT_TRUE(soon([&] { return at(kMonitors + "/tessera", "/status/conditions").is_array(); })) << first->output();
 
   // Deleted, and changed.
@@ -124,6 +129,8 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
   EXPECT_TRUE(becomes(relay, "/spec/replicas", 1));
   cluster().done({"annotate", "deployment", "tessera-server", "mine=kept", "--namespace", kSpace});
   cluster().done({"delete", "clusterrolebinding", "tessera-relay"});
+  cluster().done({"delete", "mutatingwebhookconfiguration", "tessera-server-admission"});
+  EXPECT_TRUE(is_there(webhook));
   EXPECT_TRUE(is_there("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/tessera-relay"));
   EXPECT_EQ(at(server, "/metadata/annotations/mine"), "kept");
 
@@ -152,7 +159,7 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
   // A feature is switched off, and then all.
   release.install(std::string(kValues) + "relay: {enabled: false}\nserver: {enabled: false}");
   EXPECT_TRUE(is_gone(relay));
-  EXPECT_TRUE(is_gone(server));
+  for (const auto& path : {server, webhook, certificate}) EXPECT_TRUE(is_gone(path)) << path;
   EXPECT_TRUE(is_there(agents));
   release.uninstall();
   EXPECT_THAT(cluster().get(kMonitors)["items"], IsEmpty()) << "by now no operator may be left";

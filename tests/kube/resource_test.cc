@@ -124,6 +124,8 @@ TEST_F(ClusterResource, RefusesByItsRulesWithTheirMessages) {
        "mig.layout needs exporter: tessera, which tells how devices are cut"},
       {"{features: {k8sAgent: {gpuMonitoring: {mig: {layout: {enabled: true}}}}}}",
        "gpuMonitoring.mig.layout needs the server, which says what is wanted: server.enabled: true"},
+      {"{features: {openAgent: {enabled: true}}, server: {admission: {enabled: true}}}",
+       "server.admission needs the server, and what it knows of nodes and pods"},
       {"{features: {k8sAgent: {gpuMonitoring: {enabled: true}}}}",
        "gpuMonitoring runs in the node agent: it needs nodeAgent.enabled: true"},
       {"{overrides: [{nodeSelector: {}}]}", "an override needs a nodeSelector: say which nodes are meant"},

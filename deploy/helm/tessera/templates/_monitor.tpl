@@ -94,6 +94,15 @@ server:
   {{- with .keys.existingSecret }}
   adminKeySecret: {name: {{ . }}, key: admin-key}
   {{- end }}
+  {{- if and .enabled (.admission).enabled }}
+  admission:
+    enabled: true
+    {{- with (.admission.certManager).issuerRef }}
+    certManager:
+      issuerRef:
+        {{- toYaml . | nindent 8 }}
+    {{- end }}
+  {{- end }}
   {{- with .config }}
   settings:
     {{- toYaml . | nindent 4 }}
@@ -130,6 +139,8 @@ storage:
   "relay.namespaces" $v.relay.namespaces
   "relay.existingSecret" $v.relay.existingSecret
   "server.tls.existingSecret" $v.server.tls.existingSecret
+  "server.admission.existingSecret" ($v.server.admission).existingSecret
+  "server.admission.caBundle" ($v.server.admission).caBundle
   "server.storage.existingClaim" $v.server.storage.existingClaim
   "server.service.port" (ne (int $v.server.service.port) 8080)
   "networkPolicy.from" $v.networkPolicy.from

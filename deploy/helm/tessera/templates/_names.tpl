@@ -48,7 +48,8 @@ prometheus.io/path: /metrics
 {{- end }}
 {{- end }}
 
-{{/* tessera.networkPolicy (list . "tessera-agent" "agent" port reaches): the port is open to those whom the values name. */}}
+{{/* tessera.networkPolicy (list . "tessera-agent" "agent" port reaches ["admission"]): the port is open to those whom the values name;
+the last one to everybody, for API servers call from the nodes that they run on. */}}
 {{- define "tessera.networkPolicy" -}}
 {{- $root := index . 0 }}{{ $program := index . 1 }}{{ $port := index . 2 }}{{ $reaches := index . 3 -}}
 {{- if $root.Values.networkPolicy.enabled }}
@@ -73,6 +74,13 @@ spec:
       from:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+    {{- if gt (len .) 4 }}
+    {{- with index . 4 }}
+    - ports:
+        - port: {{ . }}
+          protocol: TCP
+    {{- end }}
+    {{- end }}
 {{- end }}
 {{- end }}
 
@@ -114,6 +122,25 @@ subjects:
   - kind: ServiceAccount
     name: {{ include "tessera.fullname" $root }}-{{ $program }}
     namespace: {{ $root.Release.Namespace }}
+{{- end }}
+
+{{/* Where the device plugin is restarted; nothing where that is off, or where the cluster, if it can be asked, has no such namespace. */}}
+{{- define "tessera.pluginNamespace" -}}
+{{- $space := (.Values.agent.layout).devicePluginNamespace | default "" -}}
+{{- if and $space (include "tessera.layout" .) -}}
+{{- $asked := lookup "v1" "Namespace" "" "kube-system" -}}
+{{- if or (not $asked) (eq $space .Release.Namespace) (lookup "v1" "Namespace" "" $space) }}{{ $space }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The Secret with the certificate of the admission webhook; nothing where that is off. Values of an older release (--reuse-values) have
+nothing of it. */}}
+{{- define "tessera.admission" -}}
+{{- with .Values.server.admission }}
+{{- if and $.Values.server.enabled .enabled }}
+{{- .existingSecret | default (printf "%s-server-admission" (include "tessera.fullname" $)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The Secret with the url of the server's PostgreSQL; nothing where it has SQLite. */}}
