@@ -39,8 +39,7 @@ TEST(Admission, IsOffUnlessItIsAskedFor) {
   EXPECT_TRUE(find(plan, "Service", "tessera-server-admission").is_null());
   EXPECT_EQ(find(plan, "Deployment", "tessera-server").dump().find("9443"), std::string::npos);
   const Json role = find(plan, "ClusterRole", "tessera-server");
-  for (const Json& rule : role["rules"])
-    EXPECT_EQ(rule.dump().find("patch"), std::string::npos);
+  for (const Json& rule : role["rules"]) EXPECT_EQ(rule.dump().find("patch"), std::string::npos);
 }
 
 TEST(Admission, APodWithAnyOfOurLabelsIsAskedAboutOnceAndNoOther) {

@@ -37,7 +37,7 @@ class AllocationReview {
 
  private:
   const Milliseconds gone_after_;
-  std::optional<EpochMs> began_;  ///< the first look
+  std::optional<EpochMs> began_;                           ///< the first look
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
 };
 
