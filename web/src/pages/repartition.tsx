@@ -24,16 +24,16 @@ export function EditButton({ device, who }: { device: DeviceDetail; who: Who }) 
 }
 
 export function Repartition({ device, who }: { device: DeviceDetail; who: Who }) {
-  const named = { deviceId: device.uuid };
-  const promised = useApi<AllocationList>(address('/gpu/allocations', { cluster: device.cluster, deviceUuid: device.uuid, limit: 1000 }));
-  const wanted = useApi<WantedLayout>(who.restricted ? null : address('/gpu/devices/{deviceId}/mig', { cluster: device.cluster }, named));
+  const edits = who.operates && query.value.get('edit') !== null;
+  const promised = useApi<AllocationList>(!edits ? null : address('/gpu/allocations', { cluster: device.cluster, deviceUuid: device.uuid, limit: 1000 }));
+  const wanted = useApi<WantedLayout>(who.restricted ? null : address('/gpu/devices/{deviceId}/mig', { cluster: device.cluster }, { deviceId: device.uuid }));
   const standing = promised.data && standingOf(device, promised.data.items.flatMap((one) => one.parts.filter((part) => part.deviceUuid === device.uuid && part.profile)
     .map((part) => ({ profile: part.profile!, start: part.start, size: part.size, holder: `${one.namespace}/${one.podName}` }))));
   const slices = axisOf(device)?.slices;
   return (
     <>
       {wanted.data?.wanted && slices && <Wanted of={wanted.data} device={device} slices={slices} operates={who.operates} />}
-      {query.value.get('edit') !== null && who.operates && promised.data && (standing && slices ? <Editor device={device} standing={standing} slices={slices} /> : <Notice icon="warn" title={t('mig.unplaced')} />)}
+      {edits && promised.data && (standing && slices ? <Editor device={device} standing={standing} slices={slices} /> : <Notice icon="warn" title={t('mig.unplaced')} />)}
     </>
   );
 }

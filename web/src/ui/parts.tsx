@@ -1,6 +1,6 @@
 // The small things that pages are made of.
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t, word, type Word } from '../i18n';
 import type { Told } from '../api/use';
 import type { Failure } from '../api/client';
@@ -78,6 +78,8 @@ export function FailureNotice({ failure }: { failure: Failure }) {
 /** A button that asks once more before it does something that is not taken back. */
 export function Sure({ name, sure, act, fail }: { name: string; sure: string; act: () => Promise<unknown>; fail: (failure: Failure | null) => void }) {
   const [asks, setAsks] = useState(false);
+  const no = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => no.current?.focus(), [asks]); // the button that was pressed has gone
   const go = () => {
     fail(null);
     setAsks(false);
@@ -86,8 +88,8 @@ export function Sure({ name, sure, act, fail }: { name: string; sure: string; ac
   if (!asks) return <button type="button" class="button small" onClick={() => setAsks(true)}>{name}</button>;
   return (
     <span class="actions">
-      <button type="button" class="button small danger" autoFocus onClick={go}>{sure}</button>
-      <button type="button" class="button small" onClick={() => setAsks(false)}>{t('frame.cancel')}</button>
+      <button type="button" class="button small danger" onClick={go}>{sure}</button>
+      <button type="button" class="button small" ref={no} onClick={() => setAsks(false)}>{t('frame.cancel')}</button>
     </span>
   );
 }
