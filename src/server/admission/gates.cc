@@ -167,9 +167,11 @@ Gates::Done Gates::judge(const GateStep& step, const Result<Reply>& reply) {
     note_trouble(step, reply.error().what);
     return Done::Away;
   }
-  constexpr int kGone = 404, kTooMany = 429, kNotNow = 503;
+  constexpr int kGone = 404, kConflict = 409, kTestFailed = 422, kTooMany = 429, kNotNow = 503;
   if (reply->trouble.empty() || reply->status.code == kGone) return Done::Yes;  // the watch will tell that it is gone
-  note_trouble(step, reply->trouble);
+  // That somebody else has written the pod meanwhile is nothing to speak of, unless it goes on.
+  const bool changed = reply->status.code == kConflict || reply->status.code == kTestFailed;
+  if (!changed || tried_[key_of(step)].failures > 0) note_trouble(step, reply->trouble);
   return reply->status.code == kTooMany || reply->status.code == kNotNow ? Done::Away : Done::Again;
 }
 
