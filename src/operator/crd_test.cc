@@ -91,7 +91,9 @@ TEST(Crd, IsStructuralAndTellsWhatEachFieldIs) {
   walk(spec_schema(), "", [](const std::string& path, const Json& schema) {
     EXPECT_TRUE(schema.contains("type") || schema.contains("x-kubernetes-int-or-string")) << path;
     EXPECT_TRUE(schema.contains("description") && schema["description"].get<std::string>().ends_with(".")) << path;
-    if (schema.contains("items")) EXPECT_TRUE(schema.contains("maxItems")) << path;
+    if (schema.contains("items")) {
+      EXPECT_TRUE(schema.contains("maxItems")) << path;
+    }
     if (schema.value("x-kubernetes-list-type", "") == "map")
       EXPECT_THAT(schema["items"]["required"].get<std::vector<std::string>>(),
                   testing::Contains(schema["x-kubernetes-list-map-keys"][0].get<std::string>()))

@@ -328,7 +328,8 @@ describe.skipIf(!chromiumAt)('every page', () => {
         expect(await violations(page), `${path}, ${theme}`).toEqual([]);
       }
     }
-    expect(wrong.filter((one) => !one.includes('404'))).toEqual([]);
+    // What has no room, or is not there, is answered so.
+    expect(wrong.filter((one) => !/404|409/.test(one))).toEqual([]);
   }, 240_000);
 
   it.each(['en-US', 'ko-KR'])('fits from 360 pixels to 4K, in %s', async (language) => {
@@ -346,7 +347,7 @@ describe.skipIf(!chromiumAt)('every page', () => {
       await page.goto(app + path);
       await settled(page);
       await page.keyboard.press('.'); // nothing comes and goes meanwhile
-      const controls = () => page.evaluate(() => [...document.querySelectorAll<HTMLElement>('a[href], button, input, select, summary, [tabindex]')]
+      const controls = () => page.evaluate(() => [...document.querySelectorAll<HTMLElement>('a[href], button, input, select, summary, [tabindex]:not([tabindex="-1"])')]
         .filter((one) => one.checkVisibility() && one.id !== 'main' && !one.matches(':disabled') && !('reached' in one.dataset)).map((one) => one.outerHTML.slice(0, 120)));
       const all = (await controls()).length;
       for (let i = 0; i < all + 2; i++) {
