@@ -103,6 +103,8 @@ class ClusterNodes : public OnCluster {
     if (!space_) return;
     cluster().kubectl({"uncordon", std::string(kGpuNode)});
     cluster().kubectl({"delete", "clusterrole/changer", "clusterrolebinding/changer"});
+    space_.reset();  // the next test makes one of the same name
+    cluster().kubectl({"wait", "--for=delete", std::string("namespace/") + kSpace, "--timeout=90s"});
   }
 
   Json node() { return cluster().get("/api/v1/nodes/gpu-1"); }
