@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kTokenFolder = "/var/run/secrets/tessera";
 constexpr int kTokenSeconds = 3'600;
+constexpr const char* kMigConfig = "tessera-mig-config";  // what mig-manager reads
 
 Json arguments(const Making& making, const MigLayout& layout) {
   Json out = Json::array({"layout", fmt::format("--server={}", url_of(server_part(making), kServerPort)),
@@ -38,6 +39,19 @@ std::string plugin_namespace(const Making& making) {
   const std::string& space = making.spec().features.k8s_agent.gpu.mig.layout.device_plugin_namespace;
   const bool there = space == making.spec().home || making.facts.foreign_namespaces.contains(space);
   return there ? space : "";
+}
+
+bool by_mig_manager(const MigLayout& layout) { return layout.way == "mig-manager"; }
+
+/// To make and write mig-manager's file: what is to be made cannot be named in a rule.
+void add_mig_config_rules(Json& rules) {
+  const auto rule = [&](Json verbs) -> Json {
+    return {{"apiGroups", Json::array({""})}, {"resources", Json::array({"configmaps"})}, {"verbs", std::move(verbs)}};
+  };
+  rules.push_back(rule(Json::array({"create"})));
+  Json named = rule(Json::array({"get", "patch"}));
+  named["resourceNames"] = Json::array({kMigConfig});
+  rules.push_back(std::move(named));
 }
 
 }  // namespace
@@ -69,28 +83,35 @@ void add_node_change_rules(const Making& making, Json& rules) {
 }
 
 Json node_change_settings(const Making& making) {
+  const MigLayout& layout = making.spec().features.k8s_agent.gpu.mig.layout;
   const std::string space = plugin_namespace(making);
   Json plugin{{"restart", !space.empty()}};
   if (!space.empty()) plugin["namespace"] = space;
-  return {{"device-plugin", std::move(plugin)}};
+  // What the container keeps to, the server does too: or a node is cordoned when nothing may be cut.
+  Json out{{"way", layout.way}, {"dry-run", layout.dry_run}, {"device-plugin", std::move(plugin)}};
+  if (!layout.windows.empty()) out["windows"] = layout.windows;
+  if (by_mig_manager(layout))
+    out["mig-manager"]["config-map"] = fmt::format("{}/{}", layout.device_plugin_namespace, kMigConfig);
+  return out;
 }
 
 void make_plugin_rights(Making& making) {
   if (!has_node_changes(making.spec())) return;
+  const MigLayout& layout = making.spec().features.k8s_agent.gpu.mig.layout;
   const std::string space = plugin_namespace(making);
   if (space.empty())
     return making.plan.notes.push_back(fmt::format(
         "gpuMonitoring.mig.layout: there is no namespace '{}', so the device plugin is not restarted and does not list "
-        "what is cut: set devicePluginNamespace to its namespace",
-        making.spec().features.k8s_agent.gpu.mig.layout.device_plugin_namespace));
+        "what is cut{}: set devicePluginNamespace to its namespace",
+        layout.device_plugin_namespace, by_mig_manager(layout) ? ", and mig-manager is not told what to cut" : ""));
   const Part account = server_part(making);
   Part part = account;
   part.home = space;
-  add_role(making, part, false,
-           Json::array({{{"apiGroups", Json::array({""})},
-                         {"resources", Json::array({"pods"})},
-                         {"verbs", Json::array({"get", "list", "delete"})}}}),
-           account);
+  Json rules = Json::array({{{"apiGroups", Json::array({""})},
+                             {"resources", Json::array({"pods"})},
+                             {"verbs", Json::array({"get", "list", "delete"})}}});
+  if (by_mig_manager(layout)) add_mig_config_rules(rules);
+  add_role(making, part, false, rules, account);
 }
 
 }  // namespace tessera::operate

@@ -350,6 +350,25 @@ TEST(Plan, EveryKindIsOneThatIsLookedThroughForWhatIsLeftOver) {
   }
 }
 
+TEST(Plan, TheServerKeepsToTheWindowsOfTheContainerAndMayWriteMigManagersFileOnlyWhereItDoes) {
+  const Plan plan = plan_of(
+      "{features: {openAgent: {enabled: true}, k8sAgent: {masterAgent: {enabled: true}, nodeAgent: {enabled: true}, "
+      "gpuMonitoring: {enabled: true, mig: {layout: {enabled: true, dryRun: true, way: mig-manager, windows: "
+      "['22:00-04:00'], devicePluginNamespace: nvidia}}}}}}",
+      {.minor = 30, .foreign_namespaces = {"nvidia"}});
+  const Json settings = json_of(find(plan, "ConfigMap", "tessera-server")["data"]["server.yaml"].get<std::string>());
+  EXPECT_EQ(settings["gpu"]["management"]["mig"]["kubernetes"], Json::parse(R"({"way": "mig-manager", "dry-run": true,
+      "windows": ["22:00-04:00"], "mig-manager": {"config-map": "nvidia/tessera-mig-config"},
+      "device-plugin": {"restart": true, "namespace": "nvidia"}})"));
+  const Json role = find(plan, "Role", "tessera-server");
+  EXPECT_EQ(role["metadata"]["namespace"], "nvidia");
+  EXPECT_EQ(role["rules"], Json::parse(R"([
+      {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "delete"]},
+      {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+      {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "patch"],
+       "resourceNames": ["tessera-mig-config"]}])"));
+}
+
 TEST(Plan, NodesAreCordonedAndDevicePluginsRestartedOnlyWhereLayoutsAreCarriedOut) {
   const auto plan = [](bool layout, bool known, std::string_view space) {
     return plan_of(
@@ -373,7 +392,8 @@ TEST(Plan, NodesAreCordonedAndDevicePluginsRestartedOnlyWhereLayoutsAreCarriedOu
   const Json binding = find(on, "RoleBinding", "tessera-server");
   EXPECT_EQ(binding["metadata"]["namespace"], "gpu-operator");
   EXPECT_EQ(binding["subjects"][0]["namespace"], "tessera");
-  EXPECT_EQ(setting(on)["kubernetes"]["device-plugin"], Json({{"restart", true}, {"namespace", "gpu-operator"}}));
+  EXPECT_EQ(setting(on)["kubernetes"], Json::parse(R"({"way": "nvml", "dry-run": false,
+      "device-plugin": {"restart": true, "namespace": "gpu-operator"}})"));
   EXPECT_TRUE(on.notes.empty());
 
   const Plan elsewhere = plan(true, true, "nvidia-device-plugin");

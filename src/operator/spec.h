@@ -180,6 +180,7 @@ struct Sessions {
 struct MigLayout {
   bool enabled = false;
   bool dry_run = false;
+  std::string way = "nvml";          ///< or "mig-manager"
   std::vector<std::string> windows;  ///< "22:00-04:00", UTC; empty: at any time
   std::string device_plugin_namespace = "gpu-operator";
   Resources resources;

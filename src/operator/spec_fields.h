@@ -265,13 +265,19 @@ void describe(V& v, MigLayout& x) {
            "beside the agent. Without it, no device is changed."},
           x.enabled);
   v.field({"dryRun", "Only tell the server what would be done."}, x.dry_run);
+  v.field({"way",
+           "nvml: the container cuts. mig-manager: NVIDIA's does, as the server writes it into the ConfigMap "
+           "tessera-mig-config beside the device plugin; empty devices only.",
+           Form::Any,
+           {"nvml", "mig-manager"}},
+          x.way);
   v.field({"windows", "Times of the day (UTC) at which devices may be cut, as 22:00-04:00; without one, always.",
            Form::Window},
           x.windows);
   v.field(
       {"devicePluginNamespace",
        "Namespace of NVIDIA's device plugin, whose pod on a node the server restarts once its devices are cut, so that "
-       "they are listed anew.",
+       "they are listed anew; and of its mig-manager.",
        Form::Name},
       x.device_plugin_namespace);
   v.field({"resources", "Requests and limits of its container, in place of all defaults."}, x.resources);
