@@ -221,6 +221,26 @@ inline constexpr Described kNodeFailures{{"tessera_server_node_failures_total", 
                                           "nodes are changed."},
                                          "",
                                          "the changes of nodes"};
+inline constexpr Described kReviews{{"tessera_server_admission_reviews_total", Type::Counter, "reviews",
+                                     "Pods that API servers asked about: gated, given our gate and a resource; "
+                                     "warned, left as they are and told why; untouched; refused. Absent where "
+                                     "admission is off."},
+                                    "result",
+                                    "the admission webhook"};
+inline constexpr Described kGatedPods{{"tessera_server_gated_pods", Type::Gauge, "pods",
+                                       "Pods that wait at our scheduling gate. Absent where admission is off, and of a "
+                                       "server that does not lead."},
+                                      "",
+                                      "the watches"};
+inline constexpr Described kGatesOpened{{"tessera_server_gates_opened_total", Type::Counter, "pods",
+                                         "Pods that were let go to their node. Absent where admission is off."},
+                                        "",
+                                        "the gates"};
+inline constexpr Described kGateFailures{{"tessera_server_gate_failures_total", Type::Counter, "steps",
+                                          "Steps for pods at the gate that the database or the API server did not "
+                                          "take; each is tried again. Absent where admission is off."},
+                                         "",
+                                         "the gates"};
 inline constexpr Described kServingEngines{
     {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
 inline constexpr Described kRefusedSeries{

@@ -90,6 +90,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   add_fleet_metrics(page, *published->view, *told.allocations.book());
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   if (told.node_changes) add_node_metrics(page, told.node_changes());
+  if (told.admission) add_admission_metrics(page, *told.admission, told.leadership.leads());
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),

@@ -8,6 +8,7 @@
 #include "base/latest.h"
 #include "http/server.h"
 #include "server/access/access.h"
+#include "server/admission/counts.h"
 #include "server/answers.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
@@ -51,6 +52,7 @@ struct Told {
   std::span<const WebFile> web{};                   ///< the dashboard
   bool mig_enabled = true;                          ///< gpu.management.mig.enabled: whether layouts may be wanted
   std::function<NodeChangeStats()> node_changes{};  ///< empty: no nodes are changed
+  const AdmissionCounts* admission = nullptr;       ///< null where it is off
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

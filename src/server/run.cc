@@ -290,8 +290,8 @@ Result<Admission> admit_pods(const Settings& settings, Place& place, const Behin
   if (!behind.leadership.leads()) return out;
   auto api = own_cluster(settings);
   if (!api) return fail(api.error().code, "server.admission.address: {}", api.error().what);
-  out.gates =
-      std::make_unique<Gates>(*std::move(api), behind.fleet, behind.allocations, std::move(may_act), GateOptions{});
+  out.gates = std::make_unique<Gates>(*std::move(api), behind.fleet, behind.allocations, std::move(may_act),
+                                      behind.counts, GateOptions{});
   return out;
 }
 
@@ -385,6 +385,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   std::function<ClusterWatchStats()> cluster_stats;
   if (watch) cluster_stats = [&watch] { return watch->stats(); };
   const History history{&readers, fleet::span_for(settings.collection_interval), keeping.retention};
+  AdmissionCounts admission_counts;
   const Told told{fleet,
                   intake,
                   keeper,
@@ -408,7 +409,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   settings.enabled,
                   web_files(),
                   settings.mig_enabled,
-                  node_stats};
+                  node_stats,
+                  place.admission.empty() ? nullptr : &admission_counts};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();
@@ -417,7 +419,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   leadership.advertise(reachable(address));
   log::info("server listens", {{"address", address}, {"data", options.data}});
   const Admission admission =
-      TRY(admit_pods(settings, place, {fleet, *allocations, leadership},
+      TRY(admit_pods(settings, place, {fleet, *allocations, leadership, admission_counts},
                      [&is_started, &leadership, epoch] { return is_started() && leadership.lasts(epoch); }));
   std::unique_ptr<Teller> teller;
   if (leads) {

@@ -196,6 +196,15 @@ void add_node_metrics(Page& page, const NodeChangeStats& stats) {
   append_single(page, catalog::kNodeFailures.metric, number(stats.failures));
 }
 
+void add_admission_metrics(Page& page, const AdmissionCounts& counts, bool leads) {
+  page.family(catalog::kReviews.metric);
+  for (std::size_t i = 0; i < kReviewed.size(); ++i)
+    page.add(page.labels(label_text({{"result", kReviewed[i]}})), number(counts.reviews[i]));
+  if (leads) append_single(page, catalog::kGatedPods.metric, number(counts.waiting));
+  append_single(page, catalog::kGatesOpened.metric, number(counts.opened));
+  append_single(page, catalog::kGateFailures.metric, number(counts.failures));
+}
+
 void add_self_metrics(Page& page, const Published& published, const SelfSeen& seen) {
   append_single(page, catalog::kBuildInfo.metric, 1, label_text({{"version", TESSERA_VERSION}}));
   append_single(page, catalog::kReady.metric, seen.ready ? 1 : 0);

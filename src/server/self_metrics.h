@@ -8,6 +8,7 @@
 #include "journal/journal.h"
 #include "metrics/page.h"
 #include "server/access/access.h"
+#include "server/admission/counts.h"
 #include "server/answers.h"
 #include "server/cluster_watch.h"
 #include "server/events.h"
@@ -38,6 +39,8 @@ struct SelfSeen {
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view, const fleet::AllocationBook& allocations);
 void add_cluster_metrics(metrics::Page& page, const std::vector<ClusterListStats>& lists);
 void add_node_metrics(metrics::Page& page, const NodeChangeStats& stats);
+/// `leads`: whether pods at the gate are looked after here.
+void add_admission_metrics(metrics::Page& page, const AdmissionCounts& counts, bool leads);
 void add_self_metrics(metrics::Page& page, const Published& published, const SelfSeen& seen);
 
 }  // namespace tessera::server

@@ -93,7 +93,7 @@ struct Admission : testing::Test {
     options.look_every = {};
     allocations = must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; }, options));
     gates = std::make_unique<Gates>(
-        kube::ApiServer{.url = stub->url()}, fleet, *allocations, [this] { return leads; },
+        kube::ApiServer{.url = stub->url()}, fleet, *allocations, [this] { return leads; }, counts,
         GateOptions{.look_every = {}, .first_backoff = {}, .most_backoff = {}});
   }
   void put(const StubJson& one) { ASSERT_LT(stub->store().put(one).code, 300) << one; }
@@ -162,6 +162,7 @@ struct Admission : testing::Test {
   WantedLayouts layouts{0, {}};
   Events events{fleet, [] { return false; }};
   bool leads = true;
+  AdmissionCounts counts;
   std::unique_ptr<Allocations> allocations;
   std::unique_ptr<Gates> gates;
   std::shared_ptr<const fleet::AllocationBook> book;
@@ -194,6 +195,8 @@ TEST_F(Admission, APodGoesToTheNodeWhereItsSliceWasCut) {
   ASSERT_TRUE(sees([](const auto& view) { return view.pods.at("ml/p")->gates.empty(); }));
   tell(page, 7);
   EXPECT_EQ(writes("PATCH", "/pods/p"), patches);
+  EXPECT_EQ(counts.opened, 1U);
+  EXPECT_EQ(counts.waiting, 0U);
 }
 
 TEST_F(Admission, WhatThePluginDoesNotListIsSaidAndInTheEndNotWaitedFor) {
@@ -248,12 +251,15 @@ TEST_F(Admission, AConflictIsTriedAgainWithThePodAsItIs) {
   ASSERT_TRUE(sees_pod("p"));
   tell("", 1);
   const std::string page = cut();
+  const auto failures = counts.failures.load();
   for (const int status : {409, 422, 500})
     ASSERT_TRUE(stub->faults().add({{"request", {{"at", "write"}, {"path", "/pods/p"}, {"status", status}}}}));
   for (EpochMs at = 5; at < 8; ++at) {
     tell(page, at);
     EXPECT_TRUE(is_gated("p")) << at;
   }
+  EXPECT_EQ(counts.failures, failures + 3);
+  EXPECT_EQ(counts.waiting, 1U);
   tell(page, 8);
   EXPECT_FALSE(is_gated("p"));
 }
@@ -331,7 +337,7 @@ struct AdmissionDoor : Admission {
                            .key = file("tls.key"),
                            .cluster = "default",
                            .check_files_every = {}},
-                          {fleet, *allocations, leadership}));
+                          {fleet, *allocations, leadership, counts}));
   }
   std::string file(const std::string& name) const { return (folder.path() / name).string(); }
   void install(const http::TestCertificate& by) const {
@@ -379,6 +385,8 @@ TEST_F(AdmissionDoor, AnswersTheApiServerWhateverQueryItAppends) {
   const StubJson large = StubJson::parse(ask("/admission/pods", review("200G"))->body)["response"];
   EXPECT_EQ(large["allowed"], false);
   EXPECT_THAT(large["status"]["message"].get<std::string>(), HasSubstr("too small in memory"));
+  EXPECT_EQ(counts.reviews[static_cast<std::size_t>(Reviewed::Gated)], 1U);
+  EXPECT_EQ(counts.reviews[static_cast<std::size_t>(Reviewed::Refused)], 2U);
 }
 
 TEST_F(AdmissionDoor, WhenAllIsTakenTheResourceIsTheOneThatWillServe) {

@@ -40,7 +40,8 @@ ExtenderGround extender_ground(const Behind& behind) {
 }  // namespace
 
 std::vector<http::Route> door_routes(const std::string& cluster, const Behind& behind) {
-  const ReviewGround review{cluster, [behind](const AllocationWish& wish) { return behind.allocations.foresee(wish); }};
+  const ReviewGround review{cluster, [behind](const AllocationWish& wish) { return behind.allocations.foresee(wish); },
+                            [behind](Reviewed what) { ++behind.counts.reviews[static_cast<std::size_t>(what)]; }};
   const ExtenderGround extender = extender_ground(behind);
   using http::Request;
   return {{"POST", "/admission/pods", [review](const Request& r) { return json(answer_review(r.body, review)); }},

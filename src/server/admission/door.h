@@ -7,6 +7,7 @@
 
 #include "base/latest.h"
 #include "http/server.h"
+#include "server/admission/counts.h"
 #include "server/allocations.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
@@ -25,6 +26,7 @@ struct Behind {
   const Latest<Published>& fleet;
   Allocations& allocations;
   const Leadership& leadership;
+  AdmissionCounts& counts;
 };
 
 Result<std::unique_ptr<http::Server>> open_door(const DoorOptions& options, const Behind& behind);

@@ -120,12 +120,16 @@ bool has_left(const fleet::ClusterView& cluster, std::string_view node, const st
   return left >= count;
 }
 
+bool waits_at_gate(const fleet::ClusterPod& pod) {
+  return !pod.deleting && pod.node.empty() && std::ranges::count(pod.gates, kGate) > 0;
+}
+
 std::vector<GateStep> gate_steps(const fleet::ClusterView& cluster, const fleet::AllocationBook& book, EpochMs now,
                                  Milliseconds patience) {
   std::vector<GateStep> out;
   if (!cluster.synced) return out;
   for (const auto& [key, pod] : cluster.pods) {
-    if (pod->deleting || !pod->node.empty() || std::ranges::count(pod->gates, kGate) == 0) continue;
+    if (!waits_at_gate(*pod)) continue;
     auto one = step_of(*pod, cluster, book, now, patience);
     const auto note = pod->notes.find(std::string(kStateNote));
     const bool told = one && one->what == What::Tell && note != pod->notes.end() && note->second == one->note;

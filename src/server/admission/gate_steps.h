@@ -26,6 +26,9 @@ struct GateStep {
   bool operator==(const GateStep&) const = default;
 };
 
+/// Whether our gate is what keeps it from a node.
+bool waits_at_gate(const fleet::ClusterPod& pod);
+
 /// The next step of one pod that asks by label, be there a gate or not. A node's device plugin has `patience` to list
 /// what is ready. Absent where there is nothing to be done but to wait.
 std::optional<GateStep> step_of(const fleet::ClusterPod& pod, const fleet::ClusterView& cluster,

@@ -54,11 +54,12 @@ Milliseconds backoff(unsigned failures, const GateOptions& options) {
 }  // namespace
 
 Gates::Gates(kube::ApiServer server, const Latest<Published>& fleet, Allocations& allocations,
-             std::function<bool()> may_act, GateOptions options)
+             std::function<bool()> may_act, AdmissionCounts& counts, GateOptions options)
     : api_(std::move(server)),
       fleet_(fleet),
       allocations_(allocations),
       may_act_(std::move(may_act)),
+      counts_(counts),
       options_(options) {
   if (options_.look_every > Milliseconds(0))
     thread_ =
@@ -96,6 +97,9 @@ void Gates::look(const std::stop_token& stop) {
 bool Gates::round(const std::stop_token& stop) {
   const auto known = fleet_.get();
   if (!known || !known->view || !may_act_() || std::chrono::steady_clock::now() < not_before_) return false;
+  const auto& pods = known->cluster->pods;
+  counts_.waiting =
+      static_cast<std::size_t>(std::ranges::count_if(pods, [](const auto& one) { return waits_at_gate(*one.second); }));
   const auto steps = gate_steps(*known->cluster, *allocations_.book(), known->view->time, options_.patience);
   std::set<std::string> keys;
   for (const GateStep& step : steps) keys.insert(key_of(step));
@@ -108,6 +112,7 @@ bool Gates::round(const std::stop_token& stop) {
     if (now < tried.until && (!tried.done || *tried.done == step)) continue;
     if (stop.stop_requested() || !may_act_()) return false;
     const Done done = take(step, *known, stop);
+    if (done != Done::Yes) ++counts_.failures;
     if (done == Done::Away) {
       not_before_ = now + backoff(times_away_++, options_);
       tried.until = not_before_ + backoff(tried.failures++, options_);  // the others come first then
@@ -200,7 +205,9 @@ Gates::Done Gates::open(const GateStep& step, const Published& known, const std:
   if (request.body.empty()) return Done::Yes;  // it has gone through
   const auto reply = call(std::move(request), stop);
   const Done done = judge(step, reply);
-  if (done == Done::Yes && reply->trouble.empty()) event(step, stop);
+  if (done != Done::Yes || !reply->trouble.empty()) return done;
+  ++counts_.opened;
+  event(step, stop);
   return done;
 }
 

@@ -12,6 +12,7 @@
 #include "base/latest.h"
 #include "kube/api.h"
 #include "kube/status.h"
+#include "server/admission/counts.h"
 #include "server/admission/gate_steps.h"
 #include "server/allocations.h"
 #include "server/keeper.h"
@@ -30,7 +31,7 @@ class Gates {
  public:
   /// `may_act`: whether this server leads, and knows what it knew before its start.
   Gates(kube::ApiServer server, const Latest<Published>& fleet, Allocations& allocations, std::function<bool()> may_act,
-        GateOptions options);
+        AdmissionCounts& counts, GateOptions options);
   ~Gates();
   Gates(const Gates&) = delete;
   Gates& operator=(const Gates&) = delete;
@@ -61,6 +62,7 @@ class Gates {
   const Latest<Published>& fleet_;
   Allocations& allocations_;
   const std::function<bool()> may_act_;
+  AdmissionCounts& counts_;
   const GateOptions options_;
   /// Of a pod at the gate.
   struct Tried {

@@ -52,6 +52,12 @@ Ruling refused(std::string why) {
   return out;
 }
 
+Reviewed outcome_of(const Ruling& ruling) {
+  if (!ruling.refused.empty()) return Reviewed::Refused;
+  if (!ruling.patch.empty()) return Reviewed::Gated;
+  return ruling.warnings.empty() ? Reviewed::Untouched : Reviewed::Warned;
+}
+
 std::string written(std::string_view version, std::string_view uid, const Ruling& ruling) {
   Json response = {{"uid", valid_utf8(uid)}, {"allowed", ruling.refused.empty()}};
   if (!ruling.refused.empty())
@@ -190,9 +196,11 @@ std::string answer_review(std::string_view body, const ReviewGround& ground) {
   const std::string_view request = at(review, "request");
   const std::string uid = kube::text_member(request, "uid").substr(0, kLongestUid);
   const bool is_review = kube::text_member(review, "kind") == "AdmissionReview" && is_object(request);
+  const Ruling ruling = is_review ? rule_on(request, ground) : untouched("the body is no AdmissionReview");
+  if (ground.count) ground.count(outcome_of(ruling));
   // The same version is spoken back, of which there is v1beta1 too; both have these members.
   return written(version.starts_with("admission.k8s.io/") && version.size() < 64 ? valid_utf8(version) : kVersion, uid,
-                 is_review ? rule_on(request, ground) : untouched("the body is no AdmissionReview"));
+                 ruling);
 }
 
 }  // namespace tessera::server

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/admission/counts.h"
 #include "server/allocation_wish.h"
 #include "server/allocations.h"
 
@@ -13,6 +14,7 @@ namespace tessera::server {
 struct ReviewGround {
   std::string cluster;  ///< which of the fleet's clusters asks
   std::function<Result<Foreseen>(const AllocationWish&)> foresee;
+  std::function<void(Reviewed)> count{};  ///< told what became of it; may be empty
 };
 
 /// The AdmissionReview that answers the one in `body`, for any bytes. A pod that does not ask us is left as it is; what
