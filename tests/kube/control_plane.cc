@@ -167,11 +167,20 @@ void ControlPlane::kill(const std::string& program) {
   if (!pid || ::kill(static_cast<pid_t>(*pid), SIGKILL) != 0) throw std::runtime_error("cannot kill " + program);
 }
 
-void ControlPlane::restart_api_server(const std::vector<std::string>& flags) {
-  const fs::path file = folder_.path() / "k" / "flags" / "kube-apiserver";
+void ControlPlane::set_flags(const std::string& program, const std::vector<std::string>& flags) {
+  const fs::path file = folder_.path() / "k" / "flags" / program;
   std::string lines;
   for (const auto& flag : flags) lines += flag + '\n';
   if (!write_file_atomically(file, lines)) throw std::runtime_error("cannot write " + file.string());
+}
+
+void ControlPlane::restart_scheduler(const std::vector<std::string>& flags) {
+  set_flags("kube-scheduler", flags);
+  kill("kube-scheduler");
+}
+
+void ControlPlane::restart_api_server(const std::vector<std::string>& flags) {
+  set_flags("kube-apiserver", flags);
   const fs::path pid = folder_.path() / "k" / "pids" / "kube-apiserver";
   const std::string before = text_of(pid);
   kill("kube-apiserver");

@@ -53,6 +53,8 @@ class ControlPlane {
   /// Kills the API server, which is started again, with these flags besides its own, and waits until it answers. The
   /// controllers and the scheduler are killed too: else they would ask it again after up to a minute only.
   void restart_api_server(const std::vector<std::string>& flags = {});
+  /// Kills the scheduler, which is started again with these flags besides its own; who asks later finds it.
+  void restart_scheduler(const std::vector<std::string>& flags);
   /// etcd forgets all that was before. Whoever watches goes on, but nobody can go on from an older version any more: an
   /// API server without a cache says so from now on.
   void compact();
@@ -86,6 +88,7 @@ class ControlPlane {
   std::map<std::string, std::string> client_environment() const;
   /// SIGKILL for one of its programs: it is started again.
   void kill(const std::string& program);
+  void set_flags(const std::string& program, const std::vector<std::string>& flags);
   /// What etcd's gateway answers.
   http::ClientResponse etcd(const std::string& path, const Json& body);
   /// A token that is good as long as the Secret of that name is there.
