@@ -99,7 +99,11 @@ void add_admission(const Making&, Json& pod, Json& container) {
   Json items = Json::array();
   for (const char* key : {kCertificate, kPrivateKey}) items.push_back({{"key", key}, {"path", key}});
   mount(pod, container, "admission", kFolder, true,
-        {{"secret", {{"secretName", kAdmission}, {"defaultMode", 0440}, {"items", std::move(items)}}}});
+        {{"secret",
+          {{"secretName", kAdmission},
+           {"defaultMode", 0440},
+           {"optional", true},  // the server goes on without, and takes it up when it comes
+           {"items", std::move(items)}}}});
 }
 
 void make_admission(Making& making) {

@@ -275,18 +275,22 @@ struct Place {
 
 /// What the cluster's API server and scheduler have of this server.
 struct Admission {
-  std::unique_ptr<http::Server> door;  ///< null where it is off
-  std::unique_ptr<Gates> gates;        ///< of who leads
+  std::unique_ptr<Door> door;    ///< null where it is off
+  std::unique_ptr<Gates> gates;  ///< of who leads
 };
 
 Result<Admission> admit_pods(const Settings& settings, Place& place, const Behind& behind,
                              std::function<bool()> may_act) {
   Admission out;
   if (place.admission.empty()) return out;
-  out.door = TRY(open_door(
-      {place.admission, settings.admission_certificate, settings.admission_key, settings.cluster_name}, behind));
-  place.admission = out.door->address();
-  log::info("admission listens", {{"address", place.admission}, {"cluster", settings.cluster_name}});
+  DoorOptions options;
+  options.address = place.admission;
+  options.certificate = settings.admission_certificate;
+  options.key = settings.admission_key;
+  options.client_ca = settings.admission_client_ca;
+  options.cluster = settings.cluster_name;
+  options.extender = settings.admission_extender;
+  out.door = std::make_unique<Door>(std::move(options), behind, place.admission);
   if (!behind.leadership.leads()) return out;
   auto api = own_cluster(settings);
   if (!api) return fail(api.error().code, "server.admission.address: {}", api.error().what);

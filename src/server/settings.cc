@@ -255,13 +255,19 @@ const Row kRows[] = {
     {{"server.access.limits.samples-per-second", "no limit", "that one key sends; as many may come at once"},
      take<&Settings::samples_per_second>},
     {{"server.admission.address", "off",
-      "HOST:PORT where the cluster's API server and scheduler find the webhook and the extender, by HTTPS alone"},
+      "HOST:PORT where the cluster's API server and scheduler find the webhook, and the extender, by HTTPS alone"},
      take<&Settings::admission_address>},
     {{"server.admission.certificate", "",
       "certificate chain (PEM) of that listener, for the name that the API server calls: SERVICE.NAMESPACE.svc"},
      take<&Settings::admission_certificate>},
     {{"server.admission.key", "", "its private key (PEM); both files are read again when they change"},
      take<&Settings::admission_key>},
+    {{"server.admission.client-ca", "none",
+      "whom clients' certificates are held against there (PEM): then nobody without one is served"},
+     take<&Settings::admission_client_ca>},
+    {{"server.admission.extender", "false",
+      "true: the scheduler's extender is served too, for clusters before Kubernetes 1.27"},
+     take<&Settings::admission_extender>},
     {{"cluster-metadata.enabled", "auto",
       "auto, true or false: watch nodes, namespaces and GPU pods of the cluster that the "
       "server runs in; auto: where it runs in one"},
@@ -395,7 +401,10 @@ Result<void> check(const Settings& settings) {
                  fmt::format("'{}': NAMESPACE/NAME expected", map));
   if (!settings.admission_address.empty() && (settings.admission_certificate.empty() || settings.admission_key.empty()))
     return wrong("server.admission.address", "it needs server.admission.certificate and server.admission.key");
-  if (settings.admission_address.empty() && !(settings.admission_certificate + settings.admission_key).empty())
+  const bool of_a_door =
+      settings.admission_extender ||
+      !(settings.admission_certificate + settings.admission_key + settings.admission_client_ca).empty();
+  if (settings.admission_address.empty() && of_a_door)
     return wrong("server.admission", "without an address nothing is served: set server.admission.address, as :9443");
   if (!settings.admission_address.empty() && settings.cluster_metadata == "false")
     return wrong("server.admission.address",

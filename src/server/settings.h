@@ -58,6 +58,8 @@ struct Settings {
   std::string admission_address;  ///< empty: the cluster's API server and scheduler have no door
   std::string admission_certificate;
   std::string admission_key;
+  std::string admission_client_ca;  ///< empty: whoever reaches the door is served
+  bool admission_extender = false;
   // database
   std::string database_url;  ///< empty: SQLite in the data folder
   std::int64_t database_pool_size = 4;

@@ -54,6 +54,7 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"server.tls.client-ca: ca.pem\n", "it needs server.tls.certificate"},
       {"server.admission.address: :9443\n", "it needs server.admission.certificate"},
       {"server.admission.key: k.pem\n", "set server.admission.address"},
+      {"server.admission.extender: true\n", "set server.admission.address"},
       {"server.admission: {address: ':9443', certificate: c, key: k}\ncluster-metadata.enabled: false\n",
        "it needs the cluster to be watched"},
       {"[1]\n", "a map of settings expected"},

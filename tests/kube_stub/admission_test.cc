@@ -336,6 +336,7 @@ struct AdmissionDoor : Admission {
                            .certificate = file("tls.crt"),
                            .key = file("tls.key"),
                            .cluster = "default",
+                           .extender = true,
                            .check_files_every = {}},
                           {fleet, *allocations, leadership, counts}));
   }
@@ -401,6 +402,7 @@ TEST_F(AdmissionDoor, WhenAllIsTakenTheResourceIsTheOneThatWillServe) {
 TEST_F(AdmissionDoor, TheSchedulerOfAnOlderClusterIsServed) {
   StubJson pod = gated("p");
   pod["spec"].erase("schedulingGates");
+  pod["metadata"]["annotations"] = {{"tessera.dev/gpu-decision", "as the webhook notes it"}};
   put(pod);
   ASSERT_TRUE(sees_pod("p"));
   tell("", 1);
@@ -422,6 +424,39 @@ TEST_F(AdmissionDoor, HasTheseRoutesAloneAndByTlsAlone) {
   http::ClientRequest plain;
   plain.url = "http://" + door->address() + "/livez";
   EXPECT_FALSE(client.send(plain));
+}
+
+TEST_F(AdmissionDoor, OpensWhenItsCertificateComes) {
+  door.reset();
+  std::filesystem::remove(file("tls.crt"));
+  std::string bound;
+  const Door late({.address = "127.0.0.1:0",
+                   .certificate = file("tls.crt"),
+                   .key = file("tls.key"),
+                   .cluster = "default",
+                   .open_every = 10ms},
+                  {fleet, *allocations, leadership, counts}, bound);
+  EXPECT_EQ(late.address(), "");
+  install(authority);
+  ASSERT_TRUE(eventually([&] { return late.address() != ""; }));
+}
+
+TEST_F(AdmissionDoor, WithoutSchedulersServesNone) {
+  door = must(open_door(
+      {.address = "127.0.0.1:0", .certificate = file("tls.crt"), .key = file("tls.key"), .cluster = "default"},
+      {fleet, *allocations, leadership, counts}));
+  EXPECT_EQ(ask("/scheduler/filter", StubJson::object())->status, 404);
+  EXPECT_EQ(ask("/livez", {}, "GET")->status, 200);
+}
+
+TEST_F(AdmissionDoor, HeldAgainstAnAuthorityClientsNeedACertificate) {
+  door = must(open_door({.address = "127.0.0.1:0",
+                         .certificate = file("tls.crt"),
+                         .key = file("tls.key"),
+                         .client_ca = file("ca.pem"),
+                         .cluster = "default"},
+                        {fleet, *allocations, leadership, counts}));
+  EXPECT_FALSE(ask("/livez", {}, "GET"));
 }
 
 TEST_F(AdmissionDoor, TakesUpARenewedCertificate) {

@@ -22,6 +22,14 @@ http::Request as_webhook() {
   return out;
 }
 
+Result<void> done(const http::Response& reply) {
+  constexpr int kAway = 503;
+  if (reply.status / 100 == 2) return {};
+  const Json problem = Json::parse(reply.body, nullptr, false);
+  return fail(reply.status == kAway ? Code::Unavailable : Code::Invalid, "{}",
+              problem.is_object() ? problem.value("detail", "") : "");
+}
+
 }  // namespace
 
 Result<AllocationWish> wish_of_pod(const fleet::ClusterPod& pod, const fleet::ClusterView& cluster) {
@@ -41,11 +49,11 @@ Result<AllocationWish> wish_of_pod(const fleet::ClusterPod& pod, const fleet::Cl
 }
 
 Result<void> ask_for(Allocations& allocations, const AllocationWish& wish) {
-  const http::Response reply = allocations.ask(as_webhook(), wish);
-  if (reply.status < 300) return {};
-  const Json problem = Json::parse(reply.body, nullptr, false);
-  return fail(reply.status == 503 ? Code::Unavailable : Code::Invalid, "{}",
-              problem.is_object() ? problem.value("detail", "") : "");
+  return done(allocations.ask(as_webhook(), wish));
+}
+
+Result<void> release(Allocations& allocations, const std::string& id) {
+  return done(allocations.release(as_webhook(), id));
 }
 
 }  // namespace tessera::server

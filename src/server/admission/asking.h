@@ -9,6 +9,9 @@ namespace tessera::server {
 /// By its labels, and bound to the resource that it has.
 Result<AllocationWish> wish_of_pod(const fleet::ClusterPod& pod, const fleet::ClusterView& cluster);
 
+/// Ends an allocation in the name of its pod.
+Result<void> release(Allocations& allocations, const std::string& id);
+
 /// Unavailable where it may be asked again later as it is; else Invalid.
 Result<void> ask_for(Allocations& allocations, const AllocationWish& wish);
 

@@ -1,5 +1,6 @@
 #include "server/admission/extender.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -46,7 +47,10 @@ std::optional<Args> args_of(std::string_view body) {
   return out;
 }
 
-bool is_ours(const fleet::ClusterPod& pod) { return asks_by_label(pod.labels) && pod.requests.size() == 1; }
+/// As the webhook left it: what a pod asks for itself, and has a label besides, is the scheduler's alone.
+bool is_ours(const fleet::ClusterPod& pod) {
+  return asks_by_label(pod.labels) && pod.requests.size() == 1 && pod.notes.contains(std::string(kDecisionNote));
+}
 
 /// Where the pod may go now: a node, or nowhere with the reason. An error is that nobody can say.
 struct Place {
@@ -64,22 +68,41 @@ std::shared_ptr<const Published> shown(const fleet::ClusterPod& pod, const Exten
   return nullptr;
 }
 
+/// Whether the scheduler has kept the node of what is ready from the pod for so long that something of its own is in
+/// the way, CPU say: what is wanted of a node is looked at when it asks, and while a node is being cut it offers it
+/// not.
+bool is_shut_out(const GateStep& step, const Args& args, const fleet::PodAllocation* own, EpochMs now) {
+  constexpr Milliseconds kOfferedWithin{60'000};
+  if (step.what != GateStep::What::Open || !own || !own->ready_since) return false;
+  const bool offered = std::ranges::any_of(args.nodes, [&](const auto& one) { return one.first == step.node; });
+  return !offered && now - *own->ready_since > kOfferedWithin.count();
+}
+
+/// Asks for an allocation on the nodes that are offered; what is to be done then.
+Result<std::optional<GateStep>> ask(const Args& args, const ExtenderGround& ground, const Published& known) {
+  const fleet::ClusterView& cluster = *known.cluster;
+  const fleet::ClusterPod& pod = *cluster.pod(cluster.cluster, args.pod.space, args.pod.name);
+  AllocationWish wish = TRY(wish_of_pod(pod, cluster));
+  wish.pod_uid = pod.uid;
+  for (const auto& [name, object] : args.nodes) wish.nodes.insert(name);
+  TRY(ground.ask(wish));
+  return step_of(pod, cluster, *ground.book(), known.view->time, kPatience);
+}
+
 Result<Place> place_of(const Args& args, const ExtenderGround& ground) {
   auto known = ground.known();
   if (!known || !known->view) return fail(Code::Unavailable, "tessera-server has just begun");
   if (!known->cluster->synced)
     return fail(Code::Unavailable, "tessera-server does not see the cluster (cluster-metadata)");
-  auto step = step_of(args.pod, *known->cluster, *ground.book(), known->view->time, kPatience);
-  if (step && step->what == GateStep::What::Ask) {
+  const auto book = ground.book();
+  auto step = step_of(args.pod, *known->cluster, *book, known->view->time, kPatience);
+  const auto* own = book->of_pod(known->cluster->cluster, args.pod.space, args.pod.name);
+  const bool shut_out = step && is_shut_out(*step, args, own, known->view->time);
+  if (step && (step->what == GateStep::What::Ask || shut_out)) {
     known = shown(args.pod, ground);
     if (!known) return Place{"", "the cluster has not shown this pod to tessera-server yet"};
-    const fleet::ClusterView& cluster = *known->cluster;
-    const fleet::ClusterPod& pod = *cluster.pod(cluster.cluster, args.pod.space, args.pod.name);
-    AllocationWish wish = TRY(wish_of_pod(pod, cluster));
-    wish.pod_uid = pod.uid;
-    for (const auto& [name, object] : args.nodes) wish.nodes.insert(name);
-    TRY(ground.ask(wish));
-    step = step_of(pod, cluster, *ground.book(), known->view->time, kPatience);
+    if (shut_out) TRY(ground.release(own->id));
+    step = TRY(ask(args, ground, *known));
   }
   if (!step) return Place{"", "the allocation of the pod that had this name is about to end"};
   if (step->what == GateStep::What::Open) return Place{step->node, "the pod's allocation is on node " + step->node};

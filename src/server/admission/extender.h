@@ -17,7 +17,8 @@ struct ExtenderGround {
   std::function<std::shared_ptr<const Published>()> known;
   std::function<std::shared_ptr<const fleet::AllocationBook>()> book;
   std::function<Result<void>(const AllocationWish&)> ask;  ///< see ask_for(); of a server that does not lead: why not
-  Milliseconds patience{3'000};                            ///< for the watch to show a pod; schedulers wait for 5 s
+  std::function<Result<void>(const std::string& id)> release;  ///< an allocation; likewise
+  Milliseconds patience{3'000};                                ///< for the watch to show a pod; schedulers wait for 5 s
 };
 
 /// ExtenderFilterResult of ExtenderArgs, for any bytes. A pod that does not ask us keeps all of its nodes.

@@ -17,7 +17,12 @@ constexpr EpochMs kNow = 1'800'000'000'000;
 constexpr const char* kSlice = "nvidia.com/mig-2g.20gb";
 
 Json pod(const Json& labels = {{"tessera.dev/gpu-memory", "20G"}}) {
-  return {{"metadata", {{"name", "p"}, {"namespace", "ml"}, {"uid", "u-p"}, {"labels", labels}}},
+  return {{"metadata",
+           {{"name", "p"},
+            {"namespace", "ml"},
+            {"uid", "u-p"},
+            {"labels", labels},
+            {"annotations", {{"tessera.dev/gpu-decision", "1 nvidia.com/mig-2g.20gb"}}}}},
           {"spec", {{"containers", {{{"name", "a"}, {"resources", {{"limits", {{kSlice, "1"}}}}}}}}}}};
 }
 Json by_names(const Json& of, const std::vector<std::string>& names = {"w-1", "w-2"}) {
@@ -58,6 +63,11 @@ struct ExtenderTest : testing::Test {
               put(promise_on, true);
               return {};
             },
+            [this](const std::string& id) -> Result<void> {
+              released.push_back(id);
+              book = {};
+              return {};
+            },
             Milliseconds(0)};
   }
   void put(const std::string& on, bool ready, const std::string& uid = "") {
@@ -69,15 +79,17 @@ struct ExtenderTest : testing::Test {
     one.pod_uid = uid;
     one.state = fleet::AllocationState::Promised;
     one.parts = {{on, "GPU-1", "2g.20gb", {0, 2}, true}};
-    if (ready) one.ready_since = kNow;
+    if (ready) one.ready_since = ready_since;
     ASSERT_TRUE(book.put(one));
   }
 
   fleet::ClusterView cluster;
   fleet::AllocationBook book;
   std::optional<AllocationWish> asked;
+  std::vector<std::string> released;
   std::optional<Error> refusal;
   std::string promise_on = "w-2";
+  EpochMs ready_since = kNow;
 };
 
 TEST_F(ExtenderTest, APodIsLetToTheNodeThatItIsPromised) {
@@ -95,6 +107,20 @@ TEST_F(ExtenderTest, APodIsLetToTheNodeThatItIsPromised) {
   EXPECT_EQ(filter(by_names(pod()))["NodeNames"], Json::array({"w-2"})) << "found, and not asked again";
   EXPECT_FALSE(asked);
   EXPECT_EQ(prioritize(by_names(pod())).dump(), R"([{"Host":"w-1","Score":0},{"Host":"w-2","Score":10}])");
+}
+
+TEST_F(ExtenderTest, ANodeThatTheSchedulerNeverOffersIsGivenUp) {
+  put("w-1", true);
+  EXPECT_EQ(filter(by_names(pod(), {"w-2"}))["NodeNames"], Json::array()) << "it may be on its way";
+  EXPECT_TRUE(released.empty());
+  book = {};
+  ready_since = kNow - 61'000;
+  put("w-1", true);
+  EXPECT_EQ(filter(by_names(pod(), {"w-1", "w-2"}))["NodeNames"], Json::array({"w-1"}));
+  EXPECT_EQ(filter(by_names(pod(), {"w-2"}))["NodeNames"], Json::array({"w-2"}));
+  EXPECT_EQ(released, std::vector<std::string>{"a-1"});
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->nodes, std::set<std::string>{"w-2"});
 }
 
 TEST_F(ExtenderTest, NodesComeBackAsTheyCame) {
@@ -115,6 +141,10 @@ TEST_F(ExtenderTest, APodThatDoesNotAskUsKeepsItsNodes) {
     const Json args = {{"Pod", other}, {"Nodes", {{"items", {node("w-1")}}}}};
     EXPECT_EQ(filter(args)["Nodes"]["items"], Json::array({node("w-1")}));
   }
+  Json itself = pod();
+  itself["metadata"].erase("annotations");
+  EXPECT_EQ(filter(by_names(itself))["NodeNames"], Json::array({"w-1", "w-2"}))
+      << "the webhook has not given it the slice";
   EXPECT_FALSE(asked);
 }
 

@@ -1,6 +1,7 @@
 #include "server/admission/gate_steps.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -120,6 +121,15 @@ bool has_left(const fleet::ClusterView& cluster, std::string_view node, const st
   return left >= count;
 }
 
+/// What keeps it there may take hours, and may choose its nodes: a place that is promised before lies idle meanwhile.
+std::optional<GateStep> step_of_other_gates(const fleet::ClusterPod& pod) {
+  std::vector<std::string_view> others;
+  for (const std::string& gate : pod.gates)
+    if (gate != kGate) others.push_back(gate);
+  return step(What::Tell, pod,
+              fmt::format("waiting: for its other scheduling gates first: {}", fmt::join(others, ", ")));
+}
+
 bool waits_at_gate(const fleet::ClusterPod& pod) {
   return !pod.deleting && pod.node.empty() && std::ranges::count(pod.gates, kGate) > 0;
 }
@@ -130,7 +140,7 @@ std::vector<GateStep> gate_steps(const fleet::ClusterView& cluster, const fleet:
   if (!cluster.synced) return out;
   for (const auto& [key, pod] : cluster.pods) {
     if (!waits_at_gate(*pod)) continue;
-    auto one = step_of(*pod, cluster, book, now, patience);
+    auto one = pod->gates.size() > 1 ? step_of_other_gates(*pod) : step_of(*pod, cluster, book, now, patience);
     const auto note = pod->notes.find(std::string(kStateNote));
     const bool told = one && one->what == What::Tell && note != pod->notes.end() && note->second == one->note;
     if (one && !told) out.push_back(*std::move(one));

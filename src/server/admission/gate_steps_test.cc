@@ -64,6 +64,16 @@ struct GateStepsTest : testing::Test {
   fleet::AllocationBook book;
 };
 
+TEST_F(GateStepsTest, OtherGatesComeFirst) {
+  pod.gates = {"kueue.x-k8s.io/admission", "tessera.dev/allocation"};
+  EXPECT_EQ(step(), (GateStep{What::Tell, "ml", "p", "u-p",
+                              "waiting: for its other scheduling gates first: kueue.x-k8s.io/admission"}));
+  promise(kNow);
+  EXPECT_EQ(step().what, What::Tell) << "whoever has set it may yet choose its nodes";
+  pod.gates = {"tessera.dev/allocation"};
+  EXPECT_EQ(step().what, What::Open);
+}
+
 TEST_F(GateStepsTest, APodGoesFromAskingToItsNode) {
   EXPECT_EQ(step(), (GateStep{What::Ask, "ml", "p", "u-p"}));
   one.why = "Of 3 devices none serves it";

@@ -112,6 +112,7 @@ bool Gates::round(const std::stop_token& stop) {
     if (now < tried.until && (!tried.done || *tried.done == step)) continue;
     if (stop.stop_requested() || !may_act_()) return false;
     const Done done = take(step, *known, stop);
+    if (done == Done::Stale) continue;
     if (done != Done::Yes) ++counts_.failures;
     if (done == Done::Away) {
       not_before_ = now + backoff(times_away_++, options_);
@@ -124,8 +125,10 @@ bool Gates::round(const std::stop_token& stop) {
       tried.until = now + backoff(tried.failures++, options_);
       continue;
     }
-    tried = {step, now + options_.echo, 0, {}};
-    asked = asked || step.what == What::Ask;
+    // What was asked for shows at once, so one that has to ask again has lost what it had.
+    const bool asks = step.what == What::Ask;
+    tried = {step, now + (asks ? backoff(tried.asked, options_) : options_.echo), 0, tried.asked + (asks ? 1 : 0), {}};
+    asked = asked || asks;
   }
   return asked;
 }
@@ -194,6 +197,15 @@ Gates::Done Gates::tell(const GateStep& step, const std::stop_token& stop) {
   return done;
 }
 
+/// A round may take minutes where the API server is slow, and where a pod was let go to cannot be undone.
+bool Gates::still_so(const GateStep& step) const {
+  const auto known = fleet_.get();
+  const auto* pod = known->cluster->pod(known->cluster->cluster, step.space, step.pod);
+  if (!pod || pod->uid != step.uid) return false;
+  const auto next = step_of(*pod, *known->cluster, *allocations_.book(), known->view->time, options_.patience);
+  return next && next->what == What::Open && next->node == step.node;
+}
+
 Gates::Done Gates::open(const GateStep& step, const Published& known, const std::stop_token& stop) {
   kube::ApiRequest request;
   request.path = path_of(step);
@@ -203,6 +215,7 @@ Gates::Done Gates::open(const GateStep& step, const Published& known, const std:
   request.content_type = "application/json-patch+json";
   request.body = opening_patch(pod->body, name_for_affinity(*known.cluster, step.node), step.note);
   if (request.body.empty()) return Done::Yes;  // it has gone through
+  if (!still_so(step)) return Done::Stale;
   const auto reply = call(std::move(request), stop);
   const Done done = judge(step, reply);
   if (done != Done::Yes || !reply->trouble.empty()) return done;

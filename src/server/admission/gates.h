@@ -46,13 +46,19 @@ class Gates {
     std::string trouble;  ///< what was tried and why it did not go well; empty: it did
   };
   /// What became of a step.
-  enum class Done : std::uint8_t { Yes, Again /* later */, Away /* the API server or the database is */ };
+  enum class Done : std::uint8_t {
+    Yes,
+    Stale,  ///< something else is to be done by now
+    Again,  ///< later
+    Away    ///< the API server or the database is
+  };
 
   bool round(const std::stop_token& stop);
   Done take(const GateStep& step, const Published& known, const std::stop_token& stop);
   Done ask(const GateStep& step, const Published& known, const std::stop_token& stop);
   Done tell(const GateStep& step, const std::stop_token& stop);
   Done open(const GateStep& step, const Published& known, const std::stop_token& stop);
+  bool still_so(const GateStep& step) const;
   Done judge(const GateStep& step, const Result<Reply>& reply);
   void event(const GateStep& step, const std::stop_token& stop);
   void note_trouble(const GateStep& step, const std::string& what);
@@ -69,6 +75,7 @@ class Gates {
     std::optional<GateStep> done;  ///< what was done last
     SteadyTime until{};            ///< when that is done again, or what failed tried again
     unsigned failures = 0;
+    unsigned asked = 0;
     std::string trouble;  ///< said once
   };
   std::map<std::string, Tried> tried_;  ///< by "namespace/name uid"; the thread's

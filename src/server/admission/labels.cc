@@ -12,7 +12,8 @@
 namespace tessera::server {
 namespace {
 
-constexpr std::int64_t kHighestPriority = 2'000'000'000;  // of a wish; the system's own pods have more
+// Of a wish; the system's own pods have more, and a class may give less.
+constexpr std::int64_t kHighestPriority = 2'000'000'000, kLowestPriority = -1'000'000'000;
 
 constexpr LabelRow kRows[] = {
     {"tessera.dev/gpu-memory", "requiredMemory", LabelForm::Text, true},
@@ -71,7 +72,7 @@ Result<AllocationWish> wish_of_labels(const fleet::LabelMap& labels, const Askin
   // Slices are an instance's; a device that cannot be cut has none.
   if (body.contains("computeSlices") && !body.contains("useMig")) body["useMig"] = true;
   if (!asking.resource.empty()) body["resource"] = asking.resource;
-  if (asking.priority != 0) body["priority"] = std::min(asking.priority, kHighestPriority);
+  if (asking.priority != 0) body["priority"] = std::clamp(asking.priority, kLowestPriority, kHighestPriority);
   auto wish = parse_allocation_wish(json_text(body));
   if (!wish) return of_labels(wish.error());
   wish->team = asking.team;  // of any text: no name is expected of what an annotation may say

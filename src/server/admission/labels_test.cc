@@ -34,6 +34,12 @@ TEST(PodLabels, AreTheMembersOfAWish) {
   EXPECT_TRUE(parse_allocation_wish(wish->asked)) << "the queue reads it again";
 }
 
+TEST(PodLabels, APriorityBelowAllIsTheLowest) {
+  const auto wish = wish_of_labels({{"tessera.dev/gpu-memory", "20G"}}, {.pod = "p", .priority = -2'147'483'648});
+  ASSERT_TRUE(wish) << wish.error().what;
+  EXPECT_EQ(wish->need.priority, -1'000'000'000);
+}
+
 TEST(PodLabels, AModelThatIsServedIsSized) {
   const auto wish = wish_of_labels({{"tessera.dev/serving-model", "Llama-3.1-8B-Instruct"},
                                     {"tessera.dev/serving-dtype", "fp8"},
