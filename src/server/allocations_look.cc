@@ -74,8 +74,9 @@ void Allocations::review(const Published& known) {
   Turns turns;
   turns.turned =
       review_.turns(*book, {*known.view, *known.cluster, sightings_,
-                            [this, now = known.view->time](const std::string& cluster, const std::string& uuid) {
-                              return why_not_cut(cluster, uuid, now);
+                            [this, now = known.view->time](const std::string& cluster, const fleet::PromisedPart& part,
+                                                           bool stands) {
+                              return stands ? std::nullopt : why_not_cut(cluster, part.device_uuid, now);
                             }});
   if (turns.empty()) return;
   fleet::AllocationBook after = *book;

@@ -13,8 +13,10 @@ using enum AllocationState;
 
 constexpr std::string_view kWho = "tessera-server";
 
+}  // namespace
+
 /// One look at the scene: turns are made on a copy of the book, so that each is made of what the one before has left.
-class Look {
+class AllocationReview::Look {
  public:
   /// `all_told`: a device that the view does not have has left; else it may not have been told of yet.
   Look(const AllocationBook& book, const Scene& scene, bool all_told)
@@ -28,15 +30,26 @@ class Look {
   }
   Cause cause(std::string why) const { return {std::move(why), std::string(kWho), scene_.view.time}; }
 
-  /// Null where it is not seen, or another one of its name is.
+  /// As the cluster shows it; null where it is not watched, or has none of that name.
+  const ClusterPod* shown(const PodAllocation& one) const {
+    if (!scene_.cluster.synced || scene_.cluster.cluster != one.cluster) return nullptr;
+    return scene_.cluster.pod(one.cluster, one.space, one.pod);
+  }
+  /// Null where it is not seen, or only one that had its name before it: the kubelet's list has no UID, and may be of a
+  /// while ago, so one that the cluster shows without a node, or on another one, is not what is seen.
   const SeenPod* seen(const PodAllocation& one) const {
-    const SeenPod* pod = scene_.pods.of(one.cluster, one.space, one.pod);
-    return pod && (one.pod_uid.empty() || pod->uid.empty() || pod->uid == one.pod_uid) ? pod : nullptr;
+    const ClusterPod* in_cluster = shown(one);
+    const std::string& uid = one.pod_uid.empty() && in_cluster ? in_cluster->uid : one.pod_uid;
+    for (const SeenPod* pod : scene_.pods.of(one.cluster, one.space, one.pod)) {
+      const bool is_another = !uid.empty() && !pod->uid.empty() && pod->uid != uid;
+      if (!is_another && (!in_cluster || in_cluster->node == pod->node)) return pod;
+    }
+    return nullptr;
   }
   /// By the cluster's word; absent where it is not watched.
   std::optional<bool> is_there(const PodAllocation& one) const {
     if (!scene_.cluster.synced || scene_.cluster.cluster != one.cluster) return std::nullopt;
-    const ClusterPod* pod = scene_.cluster.pod(one.cluster, one.space, one.pod);
+    const ClusterPod* pod = shown(one);
     return pod && !pod->deleting && (one.pod_uid.empty() || pod->uid == one.pod_uid);
   }
   const Device* device(const PodAllocation& of, const PromisedPart& part) const {
@@ -45,21 +58,12 @@ class Look {
 
   /// It has come: it has what it holds, be it something else than what was promised.
   void bind(const PodAllocation& one, const SeenPod& pod) {
-    std::vector<PromisedPart> has;
-    for (PromisedPart part : pod.parts) {
-      const PodAllocation* owner = book().owner_of(one.cluster, part, one.id);
-      if (owner && owner->state == Bound) continue;  // both have it: a device that is shared
-      const auto promise = std::ranges::find_if(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
-      part.made = promise != one.parts.end() && promise->made;
-      has.push_back(std::move(part));
-    }
-    if (has.empty()) has = one.parts;
-    const bool as_promised = std::ranges::all_of(has, [&](const PromisedPart& part) {
-      return std::ranges::any_of(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
-    });
-    if (one.state == Bound && has == one.parts) return;
+    const std::vector<PromisedPart> has = had(one, pod);
+    const std::string uid = uid_of(one, pod);
+    const bool as_promised = std::ranges::all_of(has, [&](const PromisedPart& part) { return is_promised(one, part); });
+    if (one.state == Bound && has == one.parts && uid == one.pod_uid) return;
     const std::vector<std::string> displaced = displace(one, has);
-    take(bound(one, has, pod.uid,
+    take(bound(one, has, uid,
                cause(one.state == Waiting ? "the pod came by itself, and has this already"
                      : as_promised        ? "the pod is on what was promised to it"
                                           : "the pod is on something else than what was promised to it")));
@@ -73,11 +77,11 @@ class Look {
       const Device* on = device(one, part);
       if (!on && !all_told_) return;
       if (const auto why = unfit(on, part)) return take(taken_back(one, cause(*why)));
-      if (const auto why = scene_.refused ? scene_.refused(one.cluster, part.device_uuid) : std::nullopt;
-          why && part.made && !stands(*on, part))
-        return take(
-            taken_back(one, cause(fmt::format("{} at {} was not cut: {}", part.profile, part.placement.start, *why))));
-      all_stand = all_stand && stands(*on, part);
+      if (const std::string who = scene_.pods.other_on(one.cluster, part, one.space, one.pod); !who.empty())
+        return take(taken_back(one, cause(fmt::format("pod {} is on what was promised to it", who))));
+      const bool is_there = stands(*on, part);
+      if (const auto why = refused(one, part, is_there)) return take(taken_back(one, cause(*why)));
+      all_stand = all_stand && is_there;
     }
     if (all_stand && !one.ready_since) take(ready(one, scene_.view.time));
   }
@@ -87,6 +91,47 @@ class Look {
   bool all_told() const { return all_told_; }
 
  private:
+  static bool is_promised(const PodAllocation& one, const PromisedPart& part) {
+    return std::ranges::any_of(one.parts, [&](const PromisedPart& promise) { return overlap(promise, part); });
+  }
+
+  /// What it is seen on, and, until that are as many as were promised to it, what it has been promised beside that.
+  std::vector<PromisedPart> had(const PodAllocation& one, const SeenPod& pod) const {
+    std::vector<PromisedPart> out;
+    for (PromisedPart part : pod.parts) {
+      const PodAllocation* owner = book().owner_of(one.cluster, part, one.id);
+      if (owner && owner->state == Bound) continue;  // both have it: a device that is shared
+      const auto promise = std::ranges::find_if(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
+      part.made = promise != one.parts.end() && promise->made;
+      out.push_back(std::move(part));
+    }
+    const std::size_t seen = out.size();
+    for (const PromisedPart& promise : one.parts) {
+      const auto is_over_it = [&](const PromisedPart& part) { return overlap(part, promise); };
+      if (out.size() < one.parts.size() && std::ranges::none_of(out, is_over_it)) out.push_back(promise);
+    }
+    if (seen < out.size()) std::ranges::sort(out, {}, [&](const PromisedPart& part) { return position(one, part); });
+    return out;
+  }
+  /// In the order of the promise, so that what is told in another one is no change.
+  static std::ptrdiff_t position(const PodAllocation& one, const PromisedPart& part) {
+    return std::ranges::find_if(one.parts, [&](const PromisedPart& p) { return overlap(p, part); }) - one.parts.begin();
+  }
+
+  std::string uid_of(const PodAllocation& one, const SeenPod& pod) const {
+    if (!pod.uid.empty()) return pod.uid;
+    const ClusterPod* in_cluster = shown(one);
+    return one.pod_uid.empty() && in_cluster ? in_cluster->uid : one.pod_uid;
+  }
+
+  std::optional<std::string> refused(const PodAllocation& one, const PromisedPart& part, bool is_there) const {
+    if (!scene_.refused || (!is_there && !part.made)) return std::nullopt;
+    const auto why = scene_.refused(one.cluster, part, is_there);
+    if (!why) return std::nullopt;
+    return fmt::format("{} at {} {}: {}", part.profile.empty() ? "a device" : part.profile, part.placement.start,
+                       is_there ? "stands, and is given to no pod" : "was not cut", *why);
+  }
+
   /// Whose promises `has` is over: they wait, so that the pod that is there can be bound.
   std::vector<std::string> displace(const PodAllocation& by, const std::vector<PromisedPart>& has) {
     std::vector<std::string> out;
@@ -119,6 +164,9 @@ class Look {
       return fmt::format("device {} of {} is {}", device->facts->index, part.node, presence_name(device->presence));
     if (health_of(*device) == Health::Unhealthy)
       return fmt::format("device {} of {} is unhealthy", device->facts->index, part.node);
+    if (part.profile.empty() && device->presence == Presence::Present && !stands(*device, part))
+      return fmt::format("device {} of {} is in MIG mode now, and a whole one was promised", device->facts->index,
+                         part.node);
     // An instance that stood and is told of no longer was taken by somebody; one that is to be made comes again.
     if (!part.made && !part.profile.empty() && device->presence == Presence::Present && device->up != false &&
         !stands(*device, part))
@@ -134,28 +182,24 @@ class Look {
   std::vector<PodAllocation> out_;
 };
 
-/// Whether a device that it is on would tell of it: none that is silent does.
-bool would_be_told(const Look& look, const PodAllocation& one, EpochMs since) {
+bool AllocationReview::would_be_told(const Look& look, const PodAllocation& one, EpochMs since) {
   return std::ranges::all_of(one.parts, [&](const PromisedPart& part) {
     const Device* device = look.device(one, part);
     return device && device->presence == Presence::Present && device->up != false && device->last_seen >= since;
   });
 }
 
-bool has_left(const Look& look, const PodAllocation& one) {
+bool AllocationReview::has_left(const Look& look, const PodAllocation& one) {
   return std::ranges::any_of(one.parts, [&](const PromisedPart& part) {
     const Device* device = look.device(one, part);
     return device ? device->presence == Presence::Retired : look.all_told();
   });
 }
 
-/// Whether something is known of each device that was promised.
-bool is_told_of(const Look& look, const PodAllocation& one) {
+bool AllocationReview::is_told_of(const Look& look, const PodAllocation& one) {
   return look.all_told() ||
          std::ranges::all_of(one.parts, [&](const PromisedPart& part) { return look.device(one, part) != nullptr; });
 }
-
-}  // namespace
 
 std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, const Scene& scene) {
   if (!began_) began_ = scene.view.time;
@@ -168,33 +212,38 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
   });
   if (open.empty()) return {};
   Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
-  const EpochMs now = look.now();
   for (const std::string& id : open) {
     const PodAllocation one = *look.book().find(id);
-    const auto there = look.is_there(one);
-    if (const SeenPod* pod = look.seen(one); pod && there != false) {
-      look.bind(one, *pod);
-      last_seen_[id] = now;
-      continue;
-    }
-    if (one.state == Bound) {
-      const EpochMs seen = last_seen_.try_emplace(id, now).first->second;
-      if (there == false)
-        look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
-      else if (has_left(look, one))
-        look.take(over(one, AllocationState::Ended, look.cause("the device that the pod was on has left")));
-      else if (!there && would_be_told(look, one, seen + gone_after_.count()))
-        look.take(
-            over(one, AllocationState::Ended, look.cause("nothing of the pod is seen any longer on what it had")));
-    } else if (!one.pod_uid.empty() && there == false) {
-      look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
-    } else if (one.expires && *one.expires <= now && there != true && is_told_of(look, one)) {
-      look.take(over(one, Expired, look.cause("the pod did not come in time")));
-    } else if (one.state == Promised) {
-      look.keep_promise(one);
-    }
+    see(look, one);
   }
+  // Who holds equal ones has been exchanged by now: who is on a promise else is in its way.
+  for (const std::string& id : open)
+    if (const PodAllocation one = *look.book().find(id); one.state == Promised) look.keep_promise(one);
   return look.finish();
+}
+
+/// Whether it has come, has gone, or did not come in time.
+void AllocationReview::see(Look& look, const PodAllocation& one) {
+  const EpochMs now = look.now();
+  const auto there = look.is_there(one);
+  if (const SeenPod* pod = look.seen(one); pod && there != false) {
+    look.bind(one, *pod);
+    last_seen_[one.id] = now;
+    return;
+  }
+  if (one.state == Bound) {
+    const EpochMs seen = last_seen_.try_emplace(one.id, now).first->second;
+    if (there == false)
+      look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
+    else if (has_left(look, one))
+      look.take(over(one, AllocationState::Ended, look.cause("the device that the pod was on has left")));
+    else if (!there && would_be_told(look, one, seen + gone_after_.count()))
+      look.take(over(one, AllocationState::Ended, look.cause("nothing of the pod is seen any longer on what it had")));
+  } else if (!one.pod_uid.empty() && there == false) {
+    look.take(over(one, AllocationState::Ended, look.cause("the pod has gone, by the cluster's word")));
+  } else if (one.expires && *one.expires <= now && there != true && is_told_of(look, one)) {
+    look.take(over(one, Expired, look.cause("the pod did not come in time")));
+  }
 }
 
 }  // namespace tessera::fleet

@@ -19,8 +19,10 @@ struct Scene {
   const View& view;
   const ClusterView& cluster;
   const PodSightings& pods;  ///< of this view
-  /// Why a device will never be cut as it was promised ("failed: …"), by cluster and UUID; absent: nobody says so.
-  std::function<std::optional<std::string>(const std::string&, const std::string&)> refused{};
+  /// Why a part of a cluster will not come to be what was promised ("failed: …"): it is not to be cut, or, where it
+  /// stands, no pod is given it. Absent: nobody says so.
+  std::function<std::optional<std::string>(const std::string& cluster, const PromisedPart& part, bool stands)>
+      refused{};
 };
 
 class AllocationReview {
@@ -36,6 +38,14 @@ class AllocationReview {
   std::vector<PodAllocation> turns(const AllocationBook& book, const Scene& scene);
 
  private:
+  class Look;
+  void see(Look& look, const PodAllocation& one);
+  /// Whether a device that it is on would tell of it: none that is silent does.
+  static bool would_be_told(const Look& look, const PodAllocation& one, EpochMs since);
+  static bool has_left(const Look& look, const PodAllocation& one);
+  /// Whether something is known of each device that was promised.
+  static bool is_told_of(const Look& look, const PodAllocation& one);
+
   const Milliseconds gone_after_;
   std::optional<EpochMs> began_;                           ///< the first look
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound

@@ -29,6 +29,19 @@ std::string held(unsigned gi, const std::string& pod, const std::string& uid = "
          R"(",GPU_CI_ID="0",resource="nvidia.com/mig-2g.20gb",share="exclusive",container="c",namespace="ml",pod=")" +
          pod + R"(",pod_uid=")" + uid + "\"} 1\n";
 }
+/// Two boards that are not cut.
+constexpr std::string_view kWholes = R"(
+tessera_agent_device_up{gpu="1",UUID="GPU-2"} 1
+gpu_device_info{gpu="1",UUID="GPU-2",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
+tessera_agent_device_up{gpu="2",UUID="GPU-3"} 1
+gpu_device_info{gpu="2",UUID="GPU-3",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
+)";
+std::string whole_held(unsigned gpu, const std::string& pod) {
+  return R"(gpu_allocation_info{gpu=")" + std::to_string(gpu) + R"(",UUID="GPU-)" + std::to_string(gpu + 1) +
+         R"(",resource="nvidia.com/gpu",share="exclusive",container="c",namespace="ml",pod=")" + pod +
+         "\",pod_uid=\"u1\"} 1\n";
+}
+PromisedPart whole(unsigned gpu) { return {"w-1", "GPU-" + std::to_string(gpu + 1), "", {0, 1}}; }
 PromisedPart part(unsigned start, bool made = false) { return {"w-1", "GPU-1", "2g.20gb", {start, 2}, made}; }
 
 struct Review : testing::Test {
@@ -60,6 +73,22 @@ struct Review : testing::Test {
     ASSERT_TRUE(made && book.put(*made));
   }
   const PodAllocation& of(const std::string& id) { return *book.find(id); }
+  /// The cluster shows it, on `node` or waiting.
+  void show(const std::string& pod, const std::string& uid, const std::string& node = "") {
+    cluster.watched = cluster.synced = true;
+    cluster.cluster = "default";
+    auto one = std::make_shared<ClusterPod>();
+    one->space = "ml";
+    one->name = pod;
+    one->uid = uid;
+    one->node = node;
+    cluster.pods["ml/" + pod] = one;
+  }
+  void name_uid(const std::string& id, const std::string& uid) {
+    PodAllocation one = of(id);
+    one.pod_uid = uid;
+    ASSERT_TRUE(book.put(one));
+  }
 
   ToldPages told;
   std::shared_ptr<const View> view;
@@ -67,7 +96,7 @@ struct Review : testing::Test {
   PodSightings sightings;
   AllocationBook book;
   AllocationReview review;
-  std::function<std::optional<std::string>(const std::string&, const std::string&)> refused;
+  decltype(Scene::refused) refused;
 };
 
 TEST_F(Review, APromiseIsReadyThenBoundThenEnded) {
@@ -138,17 +167,12 @@ TEST_F(Review, APodThatWasSeenBeforeAndHasGoneWaitsForNothing) {
 }
 
 TEST_F(Review, APodThatTheClusterKnowsHasTime) {
-  cluster.watched = cluster.synced = true;
-  cluster.cluster = "default";
-  auto pod = std::make_shared<ClusterPod>();
-  pod->space = "ml";
-  pod->name = "p";
-  pod->uid = "u1";
-  cluster.pods["ml/p"] = pod;
+  show("p", "u1");
   ask("a", "p", {part(0)});
   look(instance(1, 0), 0);
   look(instance(1, 0), 500);
   EXPECT_EQ(of("a").state, Promised);
+  show("p", "u1", "w-1");
   look(instance(1, 0) + held(1, "p"), 510);
   EXPECT_EQ(of("a").state, Bound);
   look(instance(1, 0), 800);
@@ -181,13 +205,30 @@ TEST_F(Review, APodWithoutAllocationTakesAPromiseAndIsTheReasonTold) {
 TEST_F(Review, WhatCannotBeKeptIsTakenBack) {
   ask("made", "p", {part(0, true)}, true);
   ask("found", "q", {part(2)});
-  refused = [](const std::string&, const std::string&) { return std::optional<std::string>("no permission"); };
+  refused = [](const std::string&, const PromisedPart&, bool stands) {
+    return stands ? std::nullopt : std::optional<std::string>("no permission");
+  };
   look("", 0);
   EXPECT_EQ(of("made").state, Waiting);
   EXPECT_THAT(of("made").why, HasSubstr("no permission"));
   EXPECT_FALSE(of("made").expires) << "it waits by its own wish";
   EXPECT_EQ(of("found").state, Waiting);
   EXPECT_THAT(of("found").why, HasSubstr("does not stand any longer"));
+}
+
+TEST_F(Review, WhatStandsAndIsGivenToNoPodIsTakenBack) {
+  ask("made", "p", {part(0, true)}, true);
+  ask("found", "q", {part(2)}, true);
+  look(instance(1, 0) + instance(2, 2), 0);
+  ASSERT_TRUE(of("made").ready_since && of("found").ready_since);
+  refused = [](const std::string&, const PromisedPart&, bool stands) {
+    return stands ? std::optional<std::string>("the node lists 0 of it") : std::nullopt;
+  };
+  look(instance(1, 0) + instance(2, 2), 5);
+  for (const std::string id : {"made", "found"}) {
+    EXPECT_EQ(of(id).state, Waiting);
+    EXPECT_THAT(of(id).why, HasSubstr("the node lists 0 of it"));
+  }
 }
 
 TEST_F(Review, WhatHasNotBeenToldSinceTheStartHasNotLeft) {
@@ -223,6 +264,113 @@ TEST_F(Review, AnotherPodOfTheNameIsNotTheOne) {
   EXPECT_EQ(of("a").state, Bound);
   look(instance(1, 0) + held(1, "p", "u2"), 60);
   EXPECT_EQ(of("a").state, AllocationState::Ended);
+}
+
+/// What an ordinary pod does to a promise that it gets in the way of.
+TEST_F(Review, APromiseThatAPodWithoutAllocationIsOnIsTakenBack) {
+  struct Case {
+    const char* what;
+    PromisedPart promised;
+    std::string page;
+    AllocationState becomes;
+  };
+  // 3g at 0 is to be made in the place of the 2g that stands there and that nobody had.
+  const PromisedPart larger{"w-1", "GPU-1", "3g.40gb", {0, 4}, true};
+  const Case kCases[] = {
+      {"nobody has it", part(0), instance(1, 0), Promised},
+      {"another instance is held", part(0), instance(1, 0) + instance(2, 2) + held(2, "stranger"), Promised},
+      {"the instance is held", part(0), instance(1, 0) + held(1, "stranger"), Waiting},
+      {"what was made for it is held", part(0, true), instance(1, 0) + held(1, "stranger"), Waiting},
+      {"what has to go for it is idle", larger, instance(1, 0), Promised},
+      {"what has to go for it is held", larger, instance(3, 2) + held(3, "stranger"), Waiting},
+      {"the whole device is free", whole(1), std::string(kWholes) + whole_held(2, "stranger"), Promised},
+      {"the whole device is held", whole(1), std::string(kWholes) + whole_held(1, "stranger"), Waiting},
+  };
+  EpochMs seconds = 0;
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.what);
+    book = {};
+    ask("a", "p", {c.promised}, true);
+    look(c.page, seconds += 10);
+    EXPECT_EQ(of("a").state, c.becomes);
+    if (c.becomes == Waiting) EXPECT_THAT(of("a").why, HasSubstr("ml/stranger"));
+  }
+}
+
+TEST_F(Review, WhoHasAnEqualOnePromisedExchangesItWhateverTheirOrder) {
+  ask("a", "p", {part(0)});
+  ask("b", "q", {part(2)});
+  look(instance(1, 0) + instance(2, 2) + held(1, "q"), 0);
+  EXPECT_EQ(of("b").state, Bound);
+  EXPECT_THAT(of("b").parts, ElementsAre(part(0)));
+  EXPECT_EQ(of("a").state, Promised);
+  EXPECT_THAT(of("a").parts, ElementsAre(part(2)));
+}
+
+/// The kubelet's list names no UID.
+TEST_F(Review, APodsUidIsKeptWhereWhatIsSeenHasNone) {
+  struct Case {
+    const char* what;
+    std::string asked, shown, seen, kept;
+  };
+  EpochMs seconds = 0;
+  for (const Case& c : {Case{"by who asked", "u1", "", "", "u1"}, Case{"by the cluster", "", "u1", "", "u1"},
+                        Case{"by the agent", "", "", "u1", "u1"}, Case{"by nobody", "", "", "", ""}}) {
+    SCOPED_TRACE(c.what);
+    book = {};
+    cluster = {};
+    ask("a", "p", {part(0)});
+    name_uid("a", c.asked);
+    if (!c.shown.empty()) show("p", c.shown, "w-1");
+    look(instance(1, 0), seconds += 10);
+    look(instance(1, 0) + held(1, "p", c.seen), seconds += 10);
+    EXPECT_EQ(of("a").state, Bound);
+    EXPECT_EQ(of("a").pod_uid, c.kept);
+  }
+}
+
+TEST_F(Review, APodIsNotSeenWhereTheClusterSaysItIsNot) {
+  struct Case {
+    const char* what;
+    std::string node;
+    AllocationState becomes;
+  };
+  for (const Case& c :
+       {Case{"it waits", "", Promised}, Case{"it is elsewhere", "w-2", Promised}, Case{"it is there", "w-1", Bound}}) {
+    SCOPED_TRACE(c.what);
+    book = {};
+    ask("a", "p", {part(2, true)});
+    name_uid("a", "u-new");
+    show("p", "u-new", c.node);
+    look(instance(1, 0) + held(1, "p", ""), 0);  // of its namesake, which has gone
+    EXPECT_EQ(of("a").state, c.becomes);
+    if (c.becomes == Promised) EXPECT_THAT(of("a").parts, ElementsAre(part(2, true)));
+  }
+}
+
+TEST_F(Review, WhatOfSeveralDevicesIsNotSeenYetStaysPromised) {
+  ask("a", "p", {whole(1), whole(2)});
+  look(std::string(kWholes) + whole_held(1, "p"), 0);
+  EXPECT_EQ(of("a").state, Bound);
+  EXPECT_THAT(of("a").parts, testing::UnorderedElementsAre(whole(1), whole(2)));
+  look(std::string(kWholes) + whole_held(1, "p") + whole_held(2, "p"), 10);
+  EXPECT_THAT(of("a").parts, testing::UnorderedElementsAre(whole(1), whole(2)));
+  look(std::string(kWholes) + whole_held(2, "p"), 20);
+  EXPECT_THAT(of("a").parts, testing::UnorderedElementsAre(whole(1), whole(2)));
+}
+
+TEST_F(Review, OfSeveralDevicesThoseThatAreSeenTakeThePlaceOfOthers) {
+  ask("a", "p", {part(0), whole(1)});
+  look(instance(1, 0) + std::string(kWholes) + whole_held(1, "p") + whole_held(2, "p"), 0);
+  EXPECT_EQ(of("a").state, Bound);
+  EXPECT_THAT(of("a").parts, testing::UnorderedElementsAre(whole(1), whole(2)));
+}
+
+TEST_F(Review, AWholeDeviceThatIsCutCannotBeKept) {
+  ask("a", "p", {whole(0)}, true);  // its MIG mode is on
+  look("", 0);
+  EXPECT_EQ(of("a").state, Waiting);
+  EXPECT_THAT(of("a").why, HasSubstr("MIG"));
 }
 
 }  // namespace

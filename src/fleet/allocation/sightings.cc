@@ -59,42 +59,65 @@ bool stands(const Device& device, const PromisedPart& part) {
   });
 }
 
-void PodSightings::forget(const KnownNode& node) {
-  for (const Key& pod : node.pods) pods_.erase(pod);
+void PodSightings::forget(const Key& name, const KnownNode& node) {
+  for (const Key& pod : node.pods) {
+    const auto found = pods_.find(pod);
+    if (found == pods_.end()) continue;
+    found->second.erase(name.second);
+    if (found->second.empty()) pods_.erase(found);
+  }
 }
 
 void PodSightings::take(const View& view) {
   ++turn_;
   for (const auto& node : view.nodes) {
-    KnownNode& known = nodes_[{node->cluster, node->name}];
+    const Key name{node->cluster, node->name};
+    KnownNode& known = nodes_[name];
     known.turn = turn_;
     if (known.node == node) continue;
-    forget(known);
+    forget(name, known);
     known.node = node;
     known.pods.clear();
     for (const Pod& pod : pods_of(*node)) {
       if (pod.name.empty()) continue;
       const Key key{node->cluster, pod_name(pod.space, pod.name)};
-      SeenPod seen{pod.uid, {}};
+      SeenPod seen{node->name, pod.uid, {}};
       for (const PodPart& part : pod.parts) {
         seen.held = seen.held || part.held;
         auto place = place_of(*node, *part.device, part.part.part);
         if (place && std::ranges::find(seen.parts, *place) == seen.parts.end()) seen.parts.push_back(*std::move(place));
       }
-      pods_.insert_or_assign(key, std::move(seen));
+      pods_[key].insert_or_assign(node->name, std::move(seen));
       known.pods.push_back(key);
     }
   }
   std::erase_if(nodes_, [&](const auto& one) {
     const bool left = one.second.turn != turn_;
-    if (left) forget(one.second);
+    if (left) forget(one.first, one.second);
     return left;
   });
 }
 
-const SeenPod* PodSightings::of(std::string_view cluster, std::string_view space, std::string_view pod) const {
+std::vector<const SeenPod*> PodSightings::of(std::string_view cluster, std::string_view space,
+                                             std::string_view pod) const {
+  std::vector<const SeenPod*> out;
   const auto found = pods_.find({std::string(cluster), pod_name(space, pod)});
-  return found == pods_.end() ? nullptr : &found->second;
+  if (found == pods_.end()) return out;
+  for (const auto& [node, seen] : found->second) out.push_back(&seen);
+  return out;
+}
+
+std::string PodSightings::other_on(std::string_view cluster, const PromisedPart& part, std::string_view space,
+                                   std::string_view pod) const {
+  const auto node = nodes_.find({std::string(cluster), part.node});
+  if (node == nodes_.end()) return {};
+  const std::string own = pod_name(space, pod);
+  for (const Key& key : node->second.pods) {
+    const SeenPod& seen = pods_.at(key).at(part.node);
+    if (key.second != own && std::ranges::any_of(seen.parts, [&](const auto& one) { return overlap(one, part); }))
+      return key.second;
+  }
+  return {};
 }
 
 }  // namespace tessera::fleet

@@ -16,6 +16,7 @@ namespace tessera::fleet {
 
 /// A pod that holds or uses some of a node.
 struct SeenPod {
+  std::string node;
   std::string uid;                  ///< empty where nobody tells
   std::vector<PromisedPart> parts;  ///< those whose place is known
   bool held = false;                ///< by the kubelet's word, not by a process alone
@@ -24,8 +25,11 @@ struct SeenPod {
 class PodSightings {
  public:
   void take(const View& view);
-  /// Null where it is not seen.
-  const SeenPod* of(std::string_view cluster, std::string_view space, std::string_view pod) const;
+  /// By node: what went by that name before may still be seen where it was. Empty where none is seen.
+  std::vector<const SeenPod*> of(std::string_view cluster, std::string_view space, std::string_view pod) const;
+  /// "namespace/pod" of another one that is seen on some of a part; empty: none is.
+  std::string other_on(std::string_view cluster, const PromisedPart& part, std::string_view space,
+                       std::string_view pod) const;
 
  private:
   using Key = std::pair<std::string, std::string>;  ///< cluster, and a node's or a pod's name
@@ -34,9 +38,9 @@ class PodSightings {
     std::vector<Key> pods;
     std::uint64_t turn = 0;
   };
-  void forget(const KnownNode& node);
+  void forget(const Key& name, const KnownNode& node);
   std::map<Key, KnownNode> nodes_;
-  std::map<Key, SeenPod> pods_;
+  std::map<Key, std::map<std::string, SeenPod, std::less<>>> pods_;  ///< and by node
   std::uint64_t turn_ = 0;
 };
 
