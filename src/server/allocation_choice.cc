@@ -145,6 +145,8 @@ std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::
   for (const decision::Grant& one : decision.grants) {
     fleet::PromisedPart part{one.node, one.device_uuid, one.profile, {}, one.kind == decision::Kind::Placement};
     if (one.placed)
+    if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
+    one.may_cut = one.uncut.empty();
       part.placement = one.placed->placement;
     else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid))
       part.placement = fleet::whole_of(*device);
@@ -182,6 +184,8 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
                                                   const std::string& node, const fleet::Device& device,
                                                   const std::vector<store::WantedInstance>& gone,
                                                   const std::string& by) {
+    one.uncut.clear();
+    one.may_cut = true;
   const auto standing = fleet::standing_of(device);
   if (!standing || !device.facts->profiles) return std::nullopt;
   gpu::Layout from;

@@ -23,6 +23,8 @@ struct Ground {
   std::function<std::optional<store::WantedLayout>(const std::string&, const std::string&)> wanted;
   std::map<std::string, std::int64_t> prices{};  ///< of a whole device per hour in micro-units, by model key
   bool may_cut = true;                           ///< whether layouts may be wanted
+  /// Why nothing is cut on a node, by cluster and node; empty: something may be.
+  std::function<std::string(const std::string&, const std::string&)> uncut{};
   /// Why nothing is promised on a device for a while, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> avoided{};
   /// Why the pod that it is for is not to be put on a node, by cluster and node; empty: it may be.

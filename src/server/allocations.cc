@@ -11,6 +11,7 @@
 #include "fleet/decision/keep_room.h"
 #include "fleet/decision/text.h"
 #include "server/access/viewer.h"
+#include "server/allocation_trouble.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/json_body.h"
@@ -131,6 +132,7 @@ decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodA
 }
 
 Ground Allocations::ground(const Published& known, const fleet::AllocationBook& book,
+          [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
                            const AllocationWish& wish) const {
   Ground out = ground(*known.view, book);
   const fleet::ClusterView& cluster = *known.cluster;
@@ -323,22 +325,12 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
   return out;
 }
 
-std::optional<std::string> Allocations::why_not_cut(const std::string& cluster, const std::string& uuid, EpochMs time) {
-  const auto wanted = layouts_.of(cluster, uuid);
-  if (!wanted) return "nobody wants that layout any longer";
-  if (const auto node = layouts_.course_of(cluster, wanted->node);
-      node && (node->state == "stopped" || node->state == "stuck")) {
-    const std::string why = fmt::format("its node is {}: {}", node->state, node->reason);
-    avoided_[{cluster, uuid}] = {time + kAvoided.count(), why};
-    return why;
-  }
-  const auto report = layouts_.report_of(cluster, uuid);
-  if (!report || report->generation < wanted->generation) return std::nullopt;
-  constexpr std::string_view kNever[] = {"failed", "hands-off", "dry-run"};
-  if (std::ranges::find(kNever, report->state) == std::end(kNever)) return std::nullopt;
-  const std::string why =
-      fmt::format("its agent reports {}{}{}", report->state, report->reason.empty() ? "" : ": ", report->reason);
-  avoided_[{cluster, uuid}] = {time + kAvoided.count(), why};
+std::optional<std::string> Allocations::why_not_kept(const std::string& cluster, const fleet::PromisedPart& part,
+                                                     bool stands, const Published& known) {
+  const EpochMs now = known.view->time;
+  auto why = stands ? why_not_given(layouts_, cluster, part, known) : why_not_cut(layouts_, cluster, part, now);
+  const bool is_wanted = layouts_.of(cluster, part.device_uuid).has_value();
+  if (why && (stands || is_wanted)) avoided_[{cluster, part.device_uuid}] = {now + kAvoided.count(), *why};
   return why;
 }
 

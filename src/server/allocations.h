@@ -95,8 +95,9 @@ class Allocations {
   http::Response preview(const http::Request& request, const AllocationWish& wish) const;
   /// What is no longer to be made for one that is over or waits again.
   void stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who, Turns& into) const;
-  /// Why its agent will not cut it as it is wanted; it is avoided from then on for a while.
-  std::optional<std::string> why_not_cut(const std::string& cluster, const std::string& uuid, EpochMs time);
+  /// Why a promised part will not come about; its device is avoided from then on for a while.
+  std::optional<std::string> why_not_kept(const std::string& cluster, const fleet::PromisedPart& part, bool stands,
+                                          const Published& known);
 
   static Result<void> keep(store::Database& database, Turns& turns);
   void take(const Turns& turns, EpochMs time);

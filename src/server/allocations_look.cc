@@ -72,12 +72,10 @@ void Allocations::review(const Published& known) {
   sightings_.take(*known.view);
   const auto book = book_.get();
   Turns turns;
-  turns.turned =
-      review_.turns(*book, {*known.view, *known.cluster, sightings_,
-                            [this, now = known.view->time](const std::string& cluster, const fleet::PromisedPart& part,
-                                                           bool stands) {
-                              return stands ? std::nullopt : why_not_cut(cluster, part.device_uuid, now);
-                            }});
+  turns.turned = review_.turns(*book, {*known.view, *known.cluster, sightings_,
+                                       [&](const std::string& cluster, const fleet::PromisedPart& part, bool stands) {
+                                         return why_not_kept(cluster, part, stands, known);
+                                       }});
   if (turns.empty()) return;
   fleet::AllocationBook after = *book;
   for (const fleet::PodAllocation& one : turns.turned)

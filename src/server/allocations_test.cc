@@ -62,7 +62,13 @@ struct AllocationsTest : testing::Test {
   }
 
   void open() {
-    allocations = must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; }, options));
+    allocations = must(Allocations::open(
+        fleet, access->changes(), layouts, events,
+        [this] {
+          if (on_started) on_started();
+          return true;
+        },
+        options));
     auto routes = allocation_routes(fleet, *allocations, "/api");
     for (http::Route& one :
          wanted_layout_routes(fleet, *access, layouts, [this] { return allocations->book(); }, true, "/api"))
@@ -70,14 +76,17 @@ struct AllocationsTest : testing::Test {
     router = std::make_unique<http::Router>(must(http::Router::build(std::move(routes))));
   }
 
-  /// A scrape, and what the thread would do then.
-  void look(const std::string& page, EpochMs seconds) {
+  void scrape(const std::string& page, EpochMs seconds, std::string_view board = kBoard) {
     const EpochMs now = kStart + seconds * 1'000;
-    told.scrape(now, R"(node="w-1",job="agent")", std::string(kBoard) + page);
+    told.scrape(now, R"(node="w-1",job="agent")", std::string(board) + page);
     told.fleet.advance(now);
     Published next;
     next.view = told.fleet.publish(now);
     fleet.publish(std::move(next));
+  }
+  /// A scrape, and what the thread would do then.
+  void look(const std::string& page, EpochMs seconds) {
+    scrape(page, seconds);
     if (allocations) allocations->look();
   }
 
@@ -126,6 +135,7 @@ struct AllocationsTest : testing::Test {
   Events events{fleet, [] { return false; }};
   AllocationOptions options{
       .cleanup = true, .cleanup_after = Milliseconds(30'000), .gone_after = Milliseconds(20'000), .look_every = {}};
+  std::function<void()> on_started;  ///< when it is asked whether all that was known before a restart is
   std::unique_ptr<Allocations> allocations;
   std::unique_ptr<http::Router> router;
 };
@@ -303,6 +313,34 @@ TEST_F(AllocationsTest, WhatCannotBeCutIsTakenBackAndNotTriedAgainAtOnce) {
   EXPECT_EQ(layouts.of("default", "GPU-a")->generation, after) << "nothing new is wanted of it";
   look("", 606);
   EXPECT_EQ(shown(made)["state"], "promised");
+}
+
+TEST_F(AllocationsTest, NothingToBeCutIsPromisedWhereNobodyCuts) {
+  layouts.prepare("default");
+  layouts.leave_uncut({{"w-1", "no layout container of this node asks"}});
+  const auto refused = ask(body("p"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("no layout container of this node asks"));
+  EXPECT_TRUE(allocations->foresee([] {
+    auto wish = must(parse_allocation_wish(body("p")));
+    wish.cluster = "default";
+    return wish;
+  }()))
+      << "somebody may tomorrow";
+  look(instance(3, 0), 5);
+  EXPECT_EQ(asked(body("p"))["ready"], true) << "what stands is given";
+}
+
+TEST_F(AllocationsTest, WhatANodeIsBlockedForIsTakenBack) {
+  layouts.prepare("default");
+  const Json made = asked(body("p", R"(,"wait":true,"leaseSeconds":3600)"));
+  layouts.course("default", "w-1", {false, "waiting", "GPU-a: 1g at 0 is held by a process", kStart, kStart});
+  look("", 599);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", 600);
+  EXPECT_EQ(shown(made)["state"], "waiting");
+  EXPECT_THAT(shown(made)["decision"].dump(), HasSubstr("held by a process"));
+  EXPECT_TRUE(wanted().empty()) << "nor is it cut later";
 }
 
 TEST_F(AllocationsTest, ALayoutThatSomebodyWantsKeepsWhatIsPromised) {

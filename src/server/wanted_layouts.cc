@@ -125,6 +125,18 @@ std::vector<store::WantedLayout> WantedLayouts::in(std::string_view cluster) con
   std::vector<store::WantedLayout> out;
   for (const auto& [key, layout] : wanted_)
     if (key.first == cluster) out.push_back(layout);
+void WantedLayouts::leave_uncut(std::map<std::string, std::string, std::less<>> nodes) {
+  const std::lock_guard lock(mutex_);
+  uncut_ = std::move(nodes);
+}
+
+std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  if (prepared_.empty() || cluster != prepared_) return {};
+  const auto found = uncut_.find(node);
+  return found == uncut_.end() ? std::string() : found->second;
+}
+
   return out;
 }
 

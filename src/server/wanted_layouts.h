@@ -58,7 +58,9 @@ struct NodeCourse {
   bool told = false;    ///< its agent is told what is wanted
   std::string state{};  ///< "waiting", "changing"…; empty: nothing is to be done to it
   std::string reason{};
-  EpochMs since = 0;  ///< in this state
+  EpochMs since = 0;                       ///< in this state
+  std::optional<EpochMs> blocked_since{};  ///< it waits for what may never come, while a window was open all the time
+  std::string unlisted{};                  ///< what of that which stands the node does not list; empty: it lists all
 };
 
 /// Thread-safe.
@@ -91,6 +93,11 @@ class WantedLayouts {
   std::optional<NodeCourse> course_of(std::string_view cluster, std::string_view node) const;
   /// Whether no document is in force at the node: it was told so, or the last one has expired. What a server before
   /// this one has told counts, too.
+  /// Nodes of that cluster on which nothing is cut, whatever is wanted there, with why. In place of what was said
+  /// before.
+  void leave_uncut(std::map<std::string, std::string, std::less<>> nodes);
+  /// Empty: it may be cut, by all that is known.
+  std::string why_uncut(std::string_view cluster, std::string_view node) const;
   bool let_go(const std::string& cluster, const std::string& node) const;
 
   /// What is wanted in a cluster.
@@ -135,9 +142,10 @@ class WantedLayouts {
   std::string prepared_;                       // guarded by mutex_: the cluster whose nodes are; empty: none
   SteadyTime prepared_since_{};                // guarded by mutex_
   std::map<Key, NodeCourse> courses_;          // guarded by mutex_: of that cluster
-  std::map<Key, SteadyTime> in_force_;         // guarded by mutex_: until when a document is, of that cluster
-  std::map<Key, Heard> heard_;                 // guarded by mutex_: of that cluster
-  std::uint64_t asked_ = 0;                    // guarded by mutex_: that began to wait
+  std::map<std::string, std::string, std::less<>> uncut_;  // guarded by mutex_: its nodes, and why
+  std::map<Key, SteadyTime> in_force_;  // guarded by mutex_: until when a document is, of that cluster
+  std::map<Key, Heard> heard_;          // guarded by mutex_: of that cluster
+  std::uint64_t asked_ = 0;             // guarded by mutex_: that began to wait
   std::condition_variable_any changed_;
   std::jthread thread_;  ///< last: it uses all of the above
 };

@@ -292,12 +292,16 @@ TEST_F(NodeChangesTest, WaitForTheirAgentAndForMigManagerToGo) {
   EXPECT_EQ(course().state, "waiting");
   EXPECT_THAT(course().reason, HasSubstr("1g.10gb at 0 is held by serving/llm-0"));
   stands[0].held_by.clear();
+  EXPECT_TRUE(course().blocked_since);
+  EXPECT_EQ(layouts->why_uncut("default", "w-1"), "");
   label("nvidia.com/mig.config", "all-disabled", "gpu-operator");
   ASSERT_TRUE(
       eventually([&] { return cluster.get()->node("default", "w-1")->labels.contains("nvidia.com/mig.config"); }));
   start();
   changes->look();
   EXPECT_THAT(course().reason, HasSubstr("mig-manager has this node"));
+  EXPECT_THAT(layouts->why_uncut("default", "w-1"), HasSubstr("mig-manager has this node"))
+      << "who is to promise something there is told, too";
   EXPECT_FALSE(cordoned());
 }
 
@@ -325,6 +329,7 @@ TEST_F(NodeChangesTest, AreChangedThroughWhateverTheApiServerDoes) {
   const auto fault = [&](const char* at, int status, const char* reason) {
     ASSERT_TRUE(stub->faults().add({{"request", {{"at", at}, {"status", status}, {"reason", reason}}}}));
   };
+  EXPECT_THAT(layouts->why_uncut("default", "w-1"), HasSubstr("dry-run"));
   ASSERT_TRUE(stub->faults().add({{"expire_continue", 1}}));
   start();
   fault("write", 409, "Conflict");

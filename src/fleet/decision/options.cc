@@ -182,7 +182,8 @@ std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate,
   if (candidate.may_cut) add_new(candidate, need, enough, out);
   if (!out.empty()) return out;
   if (!candidate.may_cut)
-    return Failure{Cause::NoRoom, "no idle instance on it is large enough, and it is not to be cut"};
+    return Failure{Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
+                                              candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
   return no_room(candidate, *enough.front());
 }
 

@@ -52,6 +52,7 @@ struct Candidate {
   MigMode mig = MigMode::None;
   std::shared_ptr<const std::vector<gpu::Profile>> profiles{};  ///< null where nobody tells
   bool may_cut = true;                 ///< false: what stands is given, and nothing is created or destroyed
+  std::string uncut{};                 ///< why it may not be cut; empty: nobody says
   std::vector<Piece> pieces{};         ///< by start
   std::string held_by{};               ///< who has the whole device; empty: nobody
   bool may_move = false;               ///< who has the whole device may be put elsewhere

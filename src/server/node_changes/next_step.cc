@@ -16,6 +16,19 @@ std::string and_says(const std::string& what, const std::string& says) {
   return says.empty() ? what : fmt::format("{}: {}", what, says);
 }
 
+constexpr std::string_view kNobodyAsks = "no layout container of this node asks what is wanted (tessera-agent layout)";
+constexpr std::string_view kOnlyReports = "its agent runs with --dry-run, and only reports";
+
+std::string no_manager() {
+  return fmt::format("NVIDIA's mig-manager does not run on this node (it has no label {})", kConfigStateLabel);
+}
+std::string manager_has_it(const NodeSight& node) {
+  return fmt::format(
+      "NVIDIA's mig-manager has this node ({}={}): take it away there with the label {}=false, or set "
+      "gpu.management.mig.kubernetes.way: mig-manager",
+      kConfigLabel, node.manager.label, kManagerDeployLabel);
+}
+
 class Decider {
  public:
   Decider(const NodeSight& node, const Rules& rules, std::string_view why_not, EpochMs now)
@@ -76,8 +89,7 @@ class Decider {
 
   std::string why_no_cut() const {
     if (by_manager()) {
-      if (!node_.manager.here)
-        return "NVIDIA's mig-manager does not run on this node (it has no label nvidia.com/mig.config.state)";
+      if (!node_.manager.here) return no_manager();
       if (node_.manager.state == "pending" || node_.manager.state == "rebooting")
         return fmt::format("mig-manager is at work there ({})", node_.manager.state);
       if (node_.manager.entry.empty()) return "how its other devices are cut is not known, and mig-manager sets all";
@@ -89,12 +101,8 @@ class Decider {
       if (!node_.let_go) return "its agent may still act on what it was told";
       if (!node_.manager.written) return "mig-manager's pods do not see its file as it is now yet";
     } else {
-      if (node_.manager.here)
-        return fmt::format(
-            "NVIDIA's mig-manager has this node ({}={}): take it away there with the label {}=false, or set "
-            "gpu.management.mig.kubernetes.way: mig-manager",
-            kConfigLabel, node_.manager.label, kManagerDeployLabel);
-      if (!node_.agent_asks) return "no layout container of this node asks what is wanted (tessera-agent layout)";
+      if (node_.manager.here) return manager_has_it(node_);
+      if (!node_.agent_asks) return std::string(kNobodyAsks);
     }
     if (!node_.ready) return "the node is not ready";
     return {};
@@ -111,13 +119,20 @@ class Decider {
     return held && (by_manager() || !any(Course::Open)) ? held : nullptr;
   }
 
+  /// While no window is open, nobody tries.
+  Verdict wait_blocked(std::string reason) const {
+    Verdict out = wait("waiting", std::move(reason));
+    out.blocked = is_window_open();
+    return out;
+  }
+
   Verdict begin() const {
     const DeviceSight* open = any(Course::Open);
-    if (const DeviceSight* held = in_the_way()) return wait("waiting", and_says(held->id, held->says));
+    if (const DeviceSight* held = in_the_way()) return wait_blocked(and_says(held->id, held->says));
     if (!open) return {};
     if (!by_manager() && node_.agent_dry_run && !node_.manager.here)
-      return wait("dry-run", "its agent runs with --dry-run, and only reports", true);
-    if (std::string why = why_no_cut(); !why.empty()) return wait("waiting", std::move(why));
+      return wait("dry-run", std::string(kOnlyReports), true);
+    if (std::string why = why_no_cut(); !why.empty()) return wait_blocked(std::move(why));
     if (rules_.dry_run) return wait("dry-run", would_do());
     if (std::string why = why_not_now(); !why.empty()) return wait("waiting", std::move(why));
     Progress next;
@@ -299,7 +314,17 @@ class Decider {
 }  // namespace
 
 Verdict next_step(const NodeSight& node, const Rules& rules, std::string_view why_not_begin, EpochMs now) {
-  return Decider(node, rules, why_not_begin, now).decide();
+  Verdict out = Decider(node, rules, why_not_begin, now).decide();
+  out.unlisted = node.listing.difference;
+  return out;
+}
+
+std::string why_never(const NodeSight& node, const Rules& rules) {
+  if (rules.dry_run) return "gpu.management.mig.kubernetes.dry-run is set";
+  if (rules.way == Way::MigManager) return node.manager.here ? std::string() : no_manager();
+  if (node.manager.here) return manager_has_it(node);
+  if (!node.agent_asks) return std::string(kNobodyAsks);
+  return node.agent_dry_run ? std::string(kOnlyReports) : std::string();
 }
 
 bool is_under_way(const std::optional<Progress>& change) {

@@ -77,7 +77,15 @@ struct Verdict {
   /// node stays cordoned) or "dry-run"; empty: nothing is to be done.
   std::string_view state{};
   std::string reason{};
+  /// What it waits for is neither a window nor other nodes' turn: it may never come, and whoever needs the layout may
+  /// look elsewhere.
+  bool blocked = false;
+  std::string unlisted{};  ///< what of that which stands the node does not list, as Listing has it
 };
+
+/// Why nothing is cut on a node, whatever is wanted there; empty: it may be. Of `node` only its agent and its
+/// mig-manager count.
+std::string why_never(const NodeSight& node, const Rules& rules);
 
 /// `why_not_begin`: why no other node may be cordoned now; empty: one may.
 Verdict next_step(const NodeSight& node, const Rules& rules, std::string_view why_not_begin, EpochMs now);

@@ -70,6 +70,7 @@ TEST(NextStep, BeginsNothingWhere) {
     std::string_view state;
     const char* says;
     bool told = false;
+    bool blocked = false;  // it may never come
   };
   const auto with = [](const auto& change) {
     NodeSight out = ready();
@@ -86,15 +87,29 @@ TEST(NextStep, BeginsNothingWhere) {
        {},
        "",
        "waiting",
-       "a/b"},
-      {"nobody would cut", with([](auto& n) { n.agent_asks = false; }), {}, "", "waiting", "tessera-agent layout"},
-      {"the node is not ready", with([](auto& n) { n.ready = false; }), {}, "", "waiting", "not ready"},
+       "a/b",
+       false,
+       true},
+      {"what has to go is held, and no window is open",
+       with([](auto& n) { n.devices = {device(Course::Held, 3, "2g at 0 is held by a/b")}; }), at_night(), "",
+       "waiting", "a/b"},
+      {"nobody would cut",
+       with([](auto& n) { n.agent_asks = false; }),
+       {},
+       "",
+       "waiting",
+       "tessera-agent layout",
+       false,
+       true},
+      {"the node is not ready", with([](auto& n) { n.ready = false; }), {}, "", "waiting", "not ready", false, true},
       {"mig-manager has the node",
        with([](auto& n) { n.manager.here = true; }),
        {},
        "",
        "waiting",
-       "nvidia.com/gpu.deploy.mig-manager=false"},
+       "nvidia.com/gpu.deploy.mig-manager=false",
+       false,
+       true},
       {"no window is open", ready(), at_night(), "", "waiting", "22:00-04:00"},
       {"enough nodes are cordoned", ready(), {}, "1 of 8 nodes", "waiting", "1 of 8 nodes"},
       {"dry-run is set", ready(), dry, "", "dry-run", "be cordoned, have GPU-1 cut, and the device plugin's pod"},
@@ -112,7 +127,25 @@ TEST(NextStep, BeginsNothingWhere) {
     EXPECT_EQ(verdict.state, c.state) << c.what;
     EXPECT_EQ(verdict.told, c.told) << c.what;
     EXPECT_THAT(verdict.reason, HasSubstr(c.says)) << c.what;
+    EXPECT_EQ(verdict.blocked, c.blocked) << c.what;
   }
+}
+
+TEST(NextStep, IsNeverTakenWhere) {
+  NodeSight silent = ready(), dry = ready(), managed = ready();
+  silent.agent_asks = false;
+  dry.agent_dry_run = true;
+  managed.manager.here = true;
+  Rules only_told, by_manager;
+  only_told.dry_run = true;
+  by_manager.way = Way::MigManager;
+  EXPECT_EQ(why_never(ready(), {}), "");
+  EXPECT_EQ(why_never(managed, by_manager), "");
+  EXPECT_THAT(why_never(silent, {}), HasSubstr("tessera-agent layout"));
+  EXPECT_THAT(why_never(dry, {}), HasSubstr("--dry-run"));
+  EXPECT_THAT(why_never(managed, {}), HasSubstr("mig-manager has this node"));
+  EXPECT_THAT(why_never(ready(), by_manager), HasSubstr("does not run"));
+  EXPECT_THAT(why_never(ready(), only_told), HasSubstr("dry-run"));
 }
 
 TEST(NextStep, IsThatTheAgentCutsWhatCanBeCut) {

@@ -124,6 +124,7 @@ Result<void> NodeChanges::go_round(const std::stop_token& stop) {
     listed_ = true;
   }
   for (store::WantedLayout& one : layouts_.in(cluster_name_)) round.wanted[one.node].push_back(std::move(one));
+  tell_uncut(round);
   TRY(fetch(round));
   TRY(spread_config(round));
   std::vector<std::string> order(under_way_.begin(), under_way_.end());  // they come to their end first
@@ -145,6 +146,23 @@ Result<void> NodeChanges::go_round(const std::stop_token& stop) {
     if (!round.wanted.contains(node) && !under_way_.contains(node)) tell(node, {});
   std::erase_if(states_, [&](const auto& one) { return one.second.empty() && !round.wanted.contains(one.first); });
   return out;
+}
+
+/// Whoever promises something looks for it elsewhere from the start. An agent has a while to ask for the first time.
+void NodeChanges::tell_uncut(const Round& round) {
+  const SteadyTime since = std::chrono::steady_clock::now() - kAsksEach;
+  static const ToldNode kNotYet;
+  std::map<std::string, std::string, std::less<>> out;
+  for (const auto& node : round.known->view->nodes) {
+    const fleet::ClusterNode* listed =
+        node->cluster == cluster_name_ ? round.cluster->node(cluster_name_, node->name) : nullptr;
+    if (!listed || node->devices.empty()) continue;
+    const auto told = layouts_.told_by(cluster_name_, node->name, since);
+    const ToldNode* word = told ? told.get() : since < began_ ? &kNotYet : nullptr;
+    if (std::string why = nodes::why_never(*listed, word, options_.rules); !why.empty())
+      out.emplace(node->name, std::move(why));
+  }
+  layouts_.leave_uncut(std::move(out));
 }
 
 Result<void> NodeChanges::fetch(Round& round) {
@@ -301,9 +319,11 @@ Result<bool> NodeChanges::restart(Round& round, const SeenNode& seen, const std:
 void NodeChanges::tell(const std::string& node, const Verdict& verdict) {
   const auto before = layouts_.course_of(cluster_name_, node);
   const EpochMs now = now_epoch_ms();
-  const bool same = before && before->state == verdict.state;
-  layouts_.course(cluster_name_, node,
-                  {verdict.told, std::string(verdict.state), verdict.reason, same ? before->since : now});
+  NodeCourse next{verdict.told, std::string(verdict.state), verdict.reason, now};
+  if (before && before->state == verdict.state) next.since = before->since;
+  if (verdict.blocked) next.blocked_since = before && before->blocked_since ? *before->blocked_since : now;
+  next.unlisted = verdict.unlisted;
+  layouts_.course(cluster_name_, node, std::move(next));
   std::string& state = states_[node];
   if (state == verdict.state) return;
   fleet::Change change;

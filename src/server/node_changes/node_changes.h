@@ -71,6 +71,7 @@ class NodeChanges {
   nodes::Around around(const Round& round, const std::string& node) const;
   bool is_written(const std::string& entry) const;
   void tell(const std::string& node, const nodes::Verdict& verdict);
+  void tell_uncut(const Round& round);
   void tell_trouble(const std::string& why);
   void note(std::string_view act, const std::string& node, const std::string& why);
   void stay_away(const Error& error);
@@ -83,6 +84,7 @@ class NodeChanges {
   Events& events_;
   const std::function<bool()> started_;
   const NodeChangeOptions options_;
+  const SteadyTime began_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   NodeChangeStats stats_;  // guarded by mutex_
   // Below: the thread's own.

@@ -222,10 +222,10 @@ class Sighting {
   const Around& around_;
 };
 
-ManagerSight manager_of(const SeenNode& seen, const Sighting& sighting, const Around& around) {
+ManagerSight manager_of(const fleet::ClusterNode& node) {
   const auto label = [&](std::string_view name) {
-    const auto found = seen.node.labels.find(std::string(name));
-    return found == seen.node.labels.end() ? std::string() : found->second;
+    const auto found = node.labels.find(std::string(name));
+    return found == node.labels.end() ? std::string() : found->second;
   };
   ManagerSight out;
   out.label = label(kConfigLabel);
@@ -234,6 +234,11 @@ ManagerSight manager_of(const SeenNode& seen, const Sighting& sighting, const Ar
   out.owner = seen.label_owner;
   if (around.rules.way == Way::Nvml) return out;
   if (const auto entry = sighting.entry()) out.entry = entry->first;
+  return out;
+}
+
+ManagerSight manager_of(const SeenNode& seen, const Sighting& sighting, const Around& around) {
+  ManagerSight out = manager_of(seen.node);
   out.written = !out.entry.empty() && around.written(out.entry);
   out.told_anew = seen.change && sighting.is_told_since(seen.change->since);
   return out;
@@ -260,6 +265,14 @@ NodeSight sight_of(const SeenNode& seen, std::vector<PluginPod> plugins, const A
 std::optional<MigEntries::value_type> entry_for(const std::string& node, const Around& around) {
   return Sighting(node, around).entry();
 }
+std::string why_never(const fleet::ClusterNode& node, const ToldNode* told, const Rules& rules) {
+  NodeSight sight;
+  sight.agent_asks = told != nullptr;
+  sight.agent_dry_run = told && told->dry_run;
+  sight.manager = manager_of(node);
+  return why_never(sight, rules);
+}
+
 
 Pool pool_of(const fleet::View& view, const fleet::ClusterView& cluster) {
   Pool out;

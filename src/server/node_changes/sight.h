@@ -29,6 +29,9 @@ struct Around {
 /// `node` may lack what only the API server's own answer has (SeenNode): then nothing is written by it.
 NodeSight sight_of(const SeenNode& node, std::vector<PluginPod> plugins, const Around& around);
 
+/// Why nothing is cut on a node, whatever is wanted there; empty: something may be. `told` as in Around.
+std::string why_never(const fleet::ClusterNode& node, const ToldNode* told, const Rules& rules);
+
 /// What mig-manager's file is to have for the node; absent where not all of its devices are known.
 std::optional<MigEntries::value_type> entry_for(const std::string& node, const Around& around);
 
