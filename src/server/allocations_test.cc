@@ -353,6 +353,22 @@ TEST_F(AllocationsTest, ALayoutThatSomebodyWantsKeepsWhatIsPromised) {
   EXPECT_EQ(wanted().size(), 2U);
 }
 
+TEST_F(AllocationsTest, AWholeDeviceThatIsPromisedIsNotCut) {
+  constexpr std::string_view kWhole = R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-a"} 1
+gpu_device_info{gpu="0",UUID="GPU-a",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
+gpu_profile_info{gpu="0",UUID="GPU-a",profile="2g.20gb",profile_id="14",compute_slices="2",sm_count="32",memory_mib="20096",max_instances="3",placements="0:2,2:2,4:2"} 1
+)";
+  scrape("", 1, kWhole);
+  const Json made = asked(R"({"namespace":"ml","podName":"p","useMig":false})");
+  EXPECT_EQ(made["state"], "promised");
+  const auto cut = send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])");
+  EXPECT_EQ(cut.status, 409) << cut.body;
+  EXPECT_THAT(cut.body, HasSubstr("promised to ml/p"));
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  EXPECT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])").status, 202);
+}
+
 TEST_F(AllocationsTest, APreviewChangesNothing) {
   const auto reply = ask(body("p"), "dryRun=true");
   EXPECT_EQ(reply.status, 200) << reply.body;

@@ -93,6 +93,16 @@ struct Planned {
   store::WantedLayout layout;
   Json shown;
 };
+
+/// Who is promised the whole of it, which leaves nothing to be cut; absent: nobody is.
+std::optional<std::string> whole_promise(const fleet::AllocationBook& book, const FoundDevice& found) {
+  for (const auto& taken : book.taken(found.node->cluster, found.device->facts->uuid))
+    if (taken.part->profile.empty())
+      return fmt::format("all of it is promised to {}/{} by allocation {}", taken.by->space, taken.by->pod,
+                         taken.by->id);
+  return std::nullopt;
+}
+
 /// What is promised on a device is held, be it that it does not stand yet.
 void hold_promised(std::vector<fleet::Standing>& standing, const fleet::AllocationBook& book,
                    const FoundDevice& found) {
@@ -122,6 +132,8 @@ std::variant<Planned, Problem> plan(const FoundDevice& found, const fleet::Alloc
   }
   auto standing = fleet::standing_of(device);
   if (!standing) return Problem{409, "layout-unknown", fmt::format("device {}: {}", id, standing.error().what)};
+  if (const auto who = whole_promise(book, found))
+    return Problem{409, "device-in-use", fmt::format("device {}: {}", id, *who)};
   hold_promised(*standing, book, found);
   const auto partition = fleet::plan_partition(profiles, *standing, wanted);
   if (!partition) {
