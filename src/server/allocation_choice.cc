@@ -82,6 +82,24 @@ void add(std::vector<store::WantedInstance>& into, const std::vector<store::Want
     if (std::ranges::find(into, one) == into.end()) into.push_back(one);
 }
 
+/// What an earlier wish is on its way to, and what stands beside that and is none of its business.
+std::vector<store::WantedInstance> still_wanted(const store::WantedLayout& before,
+                                                const std::vector<store::WantedInstance>& stands) {
+  std::vector<store::WantedInstance> out = before.instances;
+  for (const store::WantedInstance& one : stands) {
+    const bool is_going = std::ranges::find(before.planned_from, one) != before.planned_from.end();
+    const bool is_in_the_way = std::ranges::any_of(
+        out, [&](const store::WantedInstance& other) { return gpu::overlap(one.placement, other.placement); });
+    if (!is_going && !is_in_the_way) out.push_back(one);
+  }
+  return out;
+}
+
+bool are_the_same(std::vector<store::WantedInstance> a, const std::vector<store::WantedInstance>& sorted) {
+  std::ranges::sort(a, {}, &store::WantedInstance::placement);
+  return a == sorted;
+}
+
 /// A wish for `instances`, planned from what stands now and from what an earlier wish has made or was to take away.
 std::optional<store::WantedLayout> wish(const Ground& ground, const std::string& cluster, const std::string& node,
                                         const fleet::Device& device, std::vector<store::WantedInstance> instances,
@@ -190,14 +208,15 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
   if (!standing || !device.facts->profiles) return std::nullopt;
   gpu::Layout from;
   for (const fleet::Standing& one : *standing) from.push_back(one.placed);
-  std::vector<store::WantedInstance> instances = named(*device.facts->profiles, from);
+  const std::vector<store::WantedInstance> stands = named(*device.facts->profiles, from);
+  const auto before = ground.wanted(cluster, device.facts->uuid);
+  std::vector<store::WantedInstance> instances = before ? still_wanted(*before, stands) : stands;
   // What is promised and does not stand yet is wanted, whoever else is about to go.
   for (const auto& taken : ground.book.taken(cluster, device.facts->uuid))
     if (!taken.part->profile.empty()) add(instances, {{taken.part->profile, taken.part->placement}});
   std::erase_if(instances, [&](const auto& one) { return std::ranges::find(gone, one) != gone.end(); });
   std::ranges::sort(instances, {}, &store::WantedInstance::placement);
-  const auto before = ground.wanted(cluster, device.facts->uuid);
-  if (before ? before->instances == instances : instances == named(*device.facts->profiles, from)) return std::nullopt;
+  if (before ? are_the_same(before->instances, instances) : instances == stands) return std::nullopt;
   return wish(ground, cluster, node, device, std::move(instances), by);
 }
 

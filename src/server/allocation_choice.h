@@ -44,7 +44,8 @@ std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const fleet::dec
 std::vector<store::WantedLayout> layouts_for(const Ground& ground, const fleet::decision::Decision& decision,
                                              const std::string& by);
 
-/// What stands and what is promised, without `gone`. Absent where that is wanted already, or is there without a wish.
+/// What an earlier wish is on its way to, else what stands; with what is promised, without `gone`. Absent where that is
+/// wanted already, or is there without a wish.
 std::optional<store::WantedLayout> layout_without(const Ground& ground, const std::string& cluster,
                                                   const std::string& node, const fleet::Device& device,
                                                   const std::vector<store::WantedInstance>& gone,

@@ -353,6 +353,28 @@ TEST_F(AllocationsTest, ALayoutThatSomebodyWantsKeepsWhatIsPromised) {
   EXPECT_EQ(wanted().size(), 2U);
 }
 
+/// Half of what the administrator asked for stands by then.
+TEST_F(AllocationsTest, WhatSomebodyHasCutGoesOnThoughSomethingElseGoes) {
+  look(instance(3, 0) + held(3, "x") + instance(4, 2), 1);
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb","1g.10gb","1g.10gb","1g.10gb"])").status, 202);
+  auto to_be = wanted();
+  ASSERT_EQ(to_be.size(), 4U);
+  const auto small = std::ranges::find(to_be, std::string("1g.10gb"), &store::WantedInstance::profile);
+  look(instance(3, 0) + held(3, "x") + instance(5, small->placement.start, "1g.10gb", 1), 5);
+  EXPECT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/5").status, 202);
+  to_be.erase(small);
+  EXPECT_THAT(wanted(), testing::UnorderedElementsAreArray(to_be)) << "the other two come all the same";
+}
+
+TEST_F(AllocationsTest, WhatSomebodyHasCutGoesOnThoughAPromiseEnds) {
+  const Json made = asked(body("p"));
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb","1g.10gb"])").status, 202);
+  ASSERT_EQ(wanted().size(), 2U);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  ASSERT_EQ(wanted().size(), 1U);
+  EXPECT_EQ(wanted().front().profile, "1g.10gb");
+}
+
 TEST_F(AllocationsTest, AWholeDeviceThatIsPromisedIsNotCut) {
   constexpr std::string_view kWhole = R"(
 tessera_agent_device_up{gpu="0",UUID="GPU-a"} 1
