@@ -305,6 +305,22 @@ TEST_F(NodeChangesTest, WaitForTheirAgentAndForMigManagerToGo) {
   EXPECT_FALSE(cordoned());
 }
 
+TEST_F(NodeChangesTest, AreNotThroughWhileAnInstanceHasNoComputeInstance) {
+  start();
+  agent_works = false;
+  ASSERT_TRUE(becomes([&] { return agent_asks(); }));
+  stands = {{{"2g.20gb", {0, 2}}, {}, {}}};  // it was stopped between two calls of the driver
+  agent_asks();
+  changes->look();
+  EXPECT_EQ(course().state, "changing");
+  EXPECT_TRUE(agent_asks()) << "it is told still";
+  stands = {instance("2g.20gb", 0, 2)};
+  ASSERT_TRUE(becomes([&] {
+    agent_asks();
+    return stage() == "listing";
+  }));
+}
+
 TEST_F(NodeChangesTest, AreNotTouchedInADryRun) {
   rules.dry_run = true;
   start();
@@ -313,6 +329,7 @@ TEST_F(NodeChangesTest, AreNotTouchedInADryRun) {
   EXPECT_THAT(course().reason, HasSubstr("be cordoned"));
   EXPECT_FALSE(agent_asks());
   EXPECT_FALSE(cordoned());
+  EXPECT_THAT(layouts->why_uncut("default", "w-1"), HasSubstr("dry-run"));
   for (const kube_stub::Logged& one : stub->log()) EXPECT_EQ(one.method, "GET") << one.path;
 }
 
@@ -329,7 +346,6 @@ TEST_F(NodeChangesTest, AreChangedThroughWhateverTheApiServerDoes) {
   const auto fault = [&](const char* at, int status, const char* reason) {
     ASSERT_TRUE(stub->faults().add({{"request", {{"at", at}, {"status", status}, {"reason", reason}}}}));
   };
-  EXPECT_THAT(layouts->why_uncut("default", "w-1"), HasSubstr("dry-run"));
   ASSERT_TRUE(stub->faults().add({{"expire_continue", 1}}));
   start();
   fault("write", 409, "Conflict");

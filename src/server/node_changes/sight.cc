@@ -136,10 +136,13 @@ class Sighting {
           if (device.presence != fleet::Presence::Retired) visit(device);
   }
 
-  static std::optional<Instances> standing(const ToldDevice* told, const fleet::Device* known) {
+  /// An instance that is wanted and has no compute instance yet is of no use to anybody: its agent is not through.
+  static std::optional<Instances> standing(const ToldDevice* told, const fleet::Device* known,
+                                           const Instances& wanted) {
     Instances out;
     if (told) {
-      for (const ToldInstance& one : told->instances) out.push_back(one.placed);
+      for (const ToldInstance& one : told->instances)
+        if (!one.compute.empty() || std::ranges::count(wanted, one.placed) == 0) out.push_back(one.placed);
       return sorted(std::move(out));
     }
     if (!known) return std::nullopt;
@@ -153,7 +156,7 @@ class Sighting {
 
   void by_agent(const store::WantedLayout& wanted, const fleet::Device* known, DeviceSight& out) const {
     const ToldDevice* told = told_of(around_.told.get(), wanted.device_uuid);
-    if (standing(told, known) == sorted(wanted.instances)) {
+    if (standing(told, known, wanted.instances) == sorted(wanted.instances)) {
       out.course = Course::Stands;
       return;
     }
@@ -231,14 +234,14 @@ ManagerSight manager_of(const fleet::ClusterNode& node) {
   out.label = label(kConfigLabel);
   out.state = label(kConfigStateLabel);
   out.here = label(kManagerDeployLabel) != "false" && (!out.label.empty() || !out.state.empty());
-  out.owner = seen.label_owner;
-  if (around.rules.way == Way::Nvml) return out;
-  if (const auto entry = sighting.entry()) out.entry = entry->first;
   return out;
 }
 
 ManagerSight manager_of(const SeenNode& seen, const Sighting& sighting, const Around& around) {
   ManagerSight out = manager_of(seen.node);
+  out.owner = seen.label_owner;
+  if (around.rules.way == Way::Nvml) return out;
+  if (const auto entry = sighting.entry()) out.entry = entry->first;
   out.written = !out.entry.empty() && around.written(out.entry);
   out.told_anew = seen.change && sighting.is_told_since(seen.change->since);
   return out;
@@ -262,9 +265,6 @@ NodeSight sight_of(const SeenNode& seen, std::vector<PluginPod> plugins, const A
   return out;
 }
 
-std::optional<MigEntries::value_type> entry_for(const std::string& node, const Around& around) {
-  return Sighting(node, around).entry();
-}
 std::string why_never(const fleet::ClusterNode& node, const ToldNode* told, const Rules& rules) {
   NodeSight sight;
   sight.agent_asks = told != nullptr;
@@ -273,6 +273,9 @@ std::string why_never(const fleet::ClusterNode& node, const ToldNode* told, cons
   return why_never(sight, rules);
 }
 
+std::optional<MigEntries::value_type> entry_for(const std::string& node, const Around& around) {
+  return Sighting(node, around).entry();
+}
 
 Pool pool_of(const fleet::View& view, const fleet::ClusterView& cluster) {
   Pool out;
