@@ -374,6 +374,8 @@ http::Response Allocations::release(const http::Request& request, const std::str
 
 http::Response Allocations::drop_instance(const http::Request& request, const fleet::Node& node,
                                           const fleet::Device& device, const fleet::Part& part) {
+  if (!options_.may_cut)
+    return reply({403, "disabled", "gpu.management.mig.enabled is false: no device is cut by this server"}, request);
   const auto known = fleet_.get();
   const std::string id = fleet::device_id(node.name, device.facts->index) + fleet::part_name(part);
   const std::string object = "instance:" + device.facts->uuid + fleet::part_name(part);

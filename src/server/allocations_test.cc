@@ -391,6 +391,16 @@ gpu_profile_info{gpu="0",UUID="GPU-a",profile="2g.20gb",profile_id="14",compute_
   EXPECT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])").status, 202);
 }
 
+TEST_F(AllocationsTest, WhereNothingIsToBeCutNoInstanceIsTakenAway) {
+  options.may_cut = false;
+  open();
+  look(instance(3, 0), 1);
+  const auto reply = send("DELETE", "/gpu/devices/GPU-a/mig/3");
+  EXPECT_EQ(reply.status, 403);
+  EXPECT_THAT(reply.body, HasSubstr("gpu.management.mig.enabled"));
+  EXPECT_TRUE(wanted().empty());
+}
+
 TEST_F(AllocationsTest, APreviewChangesNothing) {
   const auto reply = ask(body("p"), "dryRun=true");
   EXPECT_EQ(reply.status, 200) << reply.body;
