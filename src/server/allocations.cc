@@ -249,7 +249,6 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
 }
 
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
-  const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
   const auto told = book();
   Ground on = ground(*known, *told, wish);
@@ -258,6 +257,7 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
   const decision::Verdict verdict = server::decide(supply, wish);
+  const auto known = fleet_.get();
   const auto* now = std::get_if<decision::Decision>(&verdict);
   decision::Supply open = supply;  // to the pod by its own word; a taint may go
   if (on.barred)
@@ -278,8 +278,7 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
 }
 
 http::Response Allocations::ask(const http::Request& request, const AllocationWish& wish) {
-  const auto known = fleet_.get();
-  if (!known || !started_()) return starting(request);
+  if (!fleet_.get() || !started_()) return starting(request);
   if (wish.dry_run) return preview(request, wish);
   const std::string object = fmt::format("pod:{}/{}", wish.space, wish.pod);
   const std::string who = viewer_of(request).actor;
@@ -306,6 +305,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
           const Json shown = explained(refusal_json(*refusal), supply_of(on), wish);
           if (!wish.waits) {
             no_room = refused(request, *refusal, shown);
+  const auto known = fleet_.get();  // not of before the wait for the lock
             return Outcome(Problem{409, "no-room", refusal->sentence});
           }
           status = 202;
@@ -345,8 +345,7 @@ void Allocations::stop_cutting(const Ground& after, const fleet::PodAllocation& 
 }
 
 http::Response Allocations::release(const http::Request& request, const std::string& id) {
-  const auto known = fleet_.get();
-  if (!known || !started_()) return starting(request);
+  if (!fleet_.get() || !started_()) return starting(request);
   const Viewer& viewer = viewer_of(request);
   const std::lock_guard lock(changing_);
   std::optional<Turns> turns;
@@ -371,12 +370,12 @@ http::Response Allocations::release(const http::Request& request, const std::str
     read_again();
   return out;
 }
+  const auto known = fleet_.get();
 
 http::Response Allocations::drop_instance(const http::Request& request, const fleet::Node& node,
                                           const fleet::Device& device, const fleet::Part& part) {
   if (!options_.may_cut)
     return reply({403, "disabled", "gpu.management.mig.enabled is false: no device is cut by this server"}, request);
-  const auto known = fleet_.get();
   const std::string id = fleet::device_id(node.name, device.facts->index) + fleet::part_name(part);
   const std::string object = "instance:" + device.facts->uuid + fleet::part_name(part);
   const std::string who = viewer_of(request).actor;
@@ -403,6 +402,7 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
         TRY(keep(database, *turns));
         return Outcome(Changed{202, object, "{}"});
       });
+  const auto known = fleet_.get();
   if (turns && out.status < 300)
     take(*turns, known->view->time);
   else if (turns)

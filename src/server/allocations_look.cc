@@ -34,9 +34,9 @@ Result<void> note(store::Database& database, const fleet::PodAllocation& one, Ep
 }  // namespace
 
 void Allocations::look() {
-  const auto known = fleet_.get();
-  if (!known || !known->view || !started_()) return;
   const std::lock_guard lock(changing_);
+  const auto known = fleet_.get();  // not of before the wait for the lock: who was asked for meanwhile is in it
+  if (!known || !known->view || !started_()) return;
   if (known->view == looked_at_ && book_.get() == queued_for_) return;
   review(*known);
   serve_queue(*known);

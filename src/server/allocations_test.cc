@@ -401,6 +401,19 @@ TEST_F(AllocationsTest, WhereNothingIsToBeCutNoInstanceIsTakenAway) {
   EXPECT_TRUE(wanted().empty());
 }
 
+TEST_F(AllocationsTest, WhoWaitsForItsTurnIsDecidedByWhatIsKnownThen) {
+  std::atomic<bool> has_come = false;
+  on_started = [&] { has_come = true; };
+  {
+    std::unique_lock lock(layouts.changing());
+    const std::jthread caller([&] { asked(body("p")); });
+    while (!has_come) std::this_thread::yield();
+    scrape("", 60);
+    lock.unlock();
+  }
+  EXPECT_EQ(allocations->book()->all().begin()->second.asked_at, kStart + 60'000);
+}
+
 TEST_F(AllocationsTest, APreviewChangesNothing) {
   const auto reply = ask(body("p"), "dryRun=true");
   EXPECT_EQ(reply.status, 200) << reply.body;
