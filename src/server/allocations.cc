@@ -225,13 +225,11 @@ void Allocations::tell(const fleet::PodAllocation* before, const fleet::PodAlloc
 
 void Allocations::read_again() {
   const auto known = changes_.read([](store::Database& database) { return store::allocations(database); });
-  const auto wanted = changes_.read([](store::Database& database) { return store::wanted_layouts(database); });
+  auto wanted = changes_.read([](store::Database& database) { return store::wanted_layouts(database); });
   auto book = known ? fleet::AllocationBook::of(*known) : Result<fleet::AllocationBook>(known.error());
   if (!book || !wanted) return;  // as long as the database is away nothing is promised either
   book_.publish(*std::move(book));
-  for (const store::WantedLayout& one : *wanted)
-    if (const auto told = layouts_.of(one.cluster, one.device_uuid); !told || told->generation < one.generation)
-      layouts_.want(one);
+  if (options_.may_cut) layouts_.replace(*std::move(wanted));
 }
 
 http::Response Allocations::preview(const http::Request& request, const AllocationWish& wish) const {

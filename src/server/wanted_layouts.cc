@@ -48,8 +48,9 @@ void WantedLayouts::want(store::WantedLayout layout) {
   const std::lock_guard lock(mutex_);
   const Key node{layout.cluster, layout.node};
   Key key{layout.cluster, layout.device_uuid};
-  if (layout.generation < generation_) return;
-  generation_ = layout.generation;
+  if (const auto known = wanted_.find(key); known != wanted_.end() && known->second.generation > layout.generation)
+    return;
+  generation_ = std::max(generation_, layout.generation);
   wanted_.insert_or_assign(std::move(key), std::move(layout));
   answer(node);
 }
@@ -62,6 +63,19 @@ void WantedLayouts::forget(std::string_view cluster, std::string_view device_uui
   reports_.erase(found->first);
   wanted_.erase(found);
   answer(node);
+}
+
+void WantedLayouts::replace(std::vector<store::WantedLayout> all) {
+  std::vector<Key> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, layout] : wanted_)
+      if (std::ranges::none_of(all, [&](const auto& one) { return Key(one.cluster, one.device_uuid) == key; }))
+        gone.push_back(key);
+  }
+  for (const auto& [cluster, device] : gone) forget(cluster, device);
+  for (store::WantedLayout& one : all)
+    if (of(one.cluster, one.device_uuid) != one) want(std::move(one));
 }
 
 std::optional<store::WantedLayout> WantedLayouts::of(std::string_view cluster, std::string_view device_uuid) const {
@@ -111,6 +125,18 @@ std::optional<NodeCourse> WantedLayouts::course_of(std::string_view cluster, std
   return found == courses_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void WantedLayouts::leave_uncut(std::map<std::string, std::string, std::less<>> nodes) {
+  const std::lock_guard lock(mutex_);
+  uncut_ = std::move(nodes);
+}
+
+std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  if (prepared_.empty() || cluster != prepared_) return {};
+  const auto found = uncut_.find(node);
+  return found == uncut_.end() ? std::string() : found->second;
+}
+
 bool WantedLayouts::let_go(const std::string& cluster, const std::string& node) const {
   const Key key{cluster, node};
   const std::lock_guard lock(mutex_);
@@ -125,18 +151,6 @@ std::vector<store::WantedLayout> WantedLayouts::in(std::string_view cluster) con
   std::vector<store::WantedLayout> out;
   for (const auto& [key, layout] : wanted_)
     if (key.first == cluster) out.push_back(layout);
-void WantedLayouts::leave_uncut(std::map<std::string, std::string, std::less<>> nodes) {
-  const std::lock_guard lock(mutex_);
-  uncut_ = std::move(nodes);
-}
-
-std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view node) const {
-  const std::lock_guard lock(mutex_);
-  if (prepared_.empty() || cluster != prepared_) return {};
-  const auto found = uncut_.find(node);
-  return found == uncut_.end() ? std::string() : found->second;
-}
-
   return out;
 }
 

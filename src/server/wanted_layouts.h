@@ -77,10 +77,12 @@ class WantedLayouts {
   /// in one order.
   std::mutex& changing() { return changing_; }
 
-  /// It is in the database: from now on it is told to its node, unless a newer one is already.
+  /// It is in the database: from now on it is told to its node, unless a newer one of that device is already.
   void want(store::WantedLayout layout);
   /// Nothing is wanted of the device any longer.
   void forget(std::string_view cluster, std::string_view device_uuid);
+  /// These are all that the database has.
+  void replace(std::vector<store::WantedLayout> all);
 
   std::optional<store::WantedLayout> of(std::string_view cluster, std::string_view device_uuid) const;
   /// Likewise by UUID, in any cluster where none is named: a device may have left the view.
@@ -91,13 +93,13 @@ class WantedLayouts {
   void prepare(std::string cluster);
   void course(const std::string& cluster, const std::string& node, NodeCourse course);
   std::optional<NodeCourse> course_of(std::string_view cluster, std::string_view node) const;
-  /// Whether no document is in force at the node: it was told so, or the last one has expired. What a server before
-  /// this one has told counts, too.
   /// Nodes of that cluster on which nothing is cut, whatever is wanted there, with why. In place of what was said
   /// before.
   void leave_uncut(std::map<std::string, std::string, std::less<>> nodes);
   /// Empty: it may be cut, by all that is known.
   std::string why_uncut(std::string_view cluster, std::string_view node) const;
+  /// Whether no document is in force at the node: it was told so, or the last one has expired. What a server before
+  /// this one has told counts, too.
   bool let_go(const std::string& cluster, const std::string& node) const;
 
   /// What is wanted in a cluster.

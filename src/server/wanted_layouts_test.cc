@@ -64,6 +64,27 @@ TEST(WantedLayouts, AreWaitedForAndToldWhenTheyCome) {
   EXPECT_FALSE(layouts.report_of("c", "GPU-1"));
 }
 
+TEST(WantedLayouts, AreNewerOrOlderByDevice) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.want(wish("GPU-3", 9));
+  layouts.want(wish("GPU-2", 5));
+  EXPECT_EQ(layouts.of("c", "GPU-2")->generation, 5) << "that of another device says nothing of it";
+  layouts.want(wish("GPU-3", 8));
+  EXPECT_EQ(layouts.of("c", "GPU-3")->generation, 9);
+  EXPECT_EQ(Json::parse(layouts.ask("c", "worker-01", {}, kLong).body)["generation"], 9) << "which never goes back";
+}
+
+TEST(WantedLayouts, AreInTheEndWhatTheDatabaseHas) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3), wish("GPU-2", 4)});
+  const auto waiting = layouts.ask("c", "worker-02", {}, kLong);
+  layouts.replace({wish("GPU-3", 7), wish("GPU-2", 6), wish("GPU-4", 5, "worker-02")});
+  EXPECT_FALSE(layouts.of("c", "GPU-1"));
+  EXPECT_EQ(layouts.of("c", "GPU-2")->generation, 6);
+  EXPECT_EQ(layouts.of("c", "GPU-3")->generation, 7);
+  EXPECT_EQ(layouts.of("c", "GPU-4")->generation, 5);
+  EXPECT_EQ(Json::parse(rest_of(waiting))["devices"].size(), 1U);
+}
+
 TEST(WantedLayouts, AreToldAtOnceToWhoIsNotThroughWithThem) {
   WantedLayouts layouts(1, {wish("GPU-1", 3)});
   for (const char* state : {"working", "waiting", "hands-off"})
