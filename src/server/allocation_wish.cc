@@ -197,6 +197,11 @@ constexpr Member kMembers[] = {{"cluster",
                                   r.wish.need.devices = static_cast<unsigned>(TRY(whole_of(n, v, 1, kMostDevices)));
                                   return {};
                                 }},
+                               {"sameNode",
+                                [](Read& r, std::string_view n, const Json& v) -> Result<void> {
+                                  r.wish.need.same_node = TRY(flag_of(n, v));
+                                  return {};
+                                }},
                                {"resource", take_resource},
                                {"models", take_models},
                                {"nodeName", take_name<&AllocationWish::node>},

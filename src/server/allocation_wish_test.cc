@@ -31,7 +31,7 @@ TEST(AllocationWish, MemoryIsExact) {
 
 TEST(AllocationWish, ReadsAllOfIt) {
   const auto wish = parse_allocation_wish(
-      with(R"("cluster":"c","workloadType":"Training","useMig":false,"requiredMemoryGb":40,"devices":2,
+      with(R"("cluster":"c","workloadType":"Training","useMig":false,"requiredMemoryGb":40,"devices":2,"sameNode":false,
               "models":["H100_80GB"],"nodeName":"w-1","team":"vision","priority":-5,"maxPricePerHour":"2.50",
               "leaseSeconds":60,"wait":true,"mayMove":true,"dryRun":true)"));
   ASSERT_TRUE(wish) << wish.error().what;
@@ -39,6 +39,8 @@ TEST(AllocationWish, ReadsAllOfIt) {
   EXPECT_EQ(wish->need.type, WorkloadType::Training);
   EXPECT_EQ(wish->need.mig, MigUse::Never);
   EXPECT_EQ(wish->need.devices, 2U);
+  EXPECT_FALSE(wish->need.same_node);
+  EXPECT_TRUE(parse_allocation_wish(with(R"("devices":2)"))->need.same_node);
   EXPECT_THAT(wish->need.models, ElementsAre("H100_80GB"));
   EXPECT_EQ(wish->need.owner, "ml/p-0");
   EXPECT_EQ(wish->need.priority, -5);
