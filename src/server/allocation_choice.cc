@@ -82,6 +82,18 @@ void add(std::vector<store::WantedInstance>& into, const std::vector<store::Want
     if (std::ranges::find(into, one) == into.end()) into.push_back(one);
 }
 
+/// Whether an instance was made for one that is over: who gets it next has it removed in the end.
+bool was_made(const fleet::AllocationBook& book, const std::string& cluster, const fleet::PromisedPart& part) {
+  return std::ranges::any_of(book.all(), [&](const auto& known) {
+    const fleet::PodAllocation& one = known.second;
+    return fleet::is_over(one.state) && one.cluster == cluster &&
+           std::ranges::any_of(one.parts, [&](const fleet::PromisedPart& had) {
+             return had.made && had.device_uuid == part.device_uuid && had.profile == part.profile &&
+                    had.placement == part.placement;
+           });
+  });
+}
+
 /// What an earlier wish is on its way to, and what stands beside that and is none of its business.
 std::vector<store::WantedInstance> still_wanted(const store::WantedLayout& before,
                                                 const std::vector<store::WantedInstance>& stands) {
@@ -133,6 +145,8 @@ decision::Supply supply_of(const Ground& ground) {
     if (ground.barred && one.unfit.empty()) one.unfit = ground.barred(one.cluster, one.node);
     if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
     leave_out_what_goes(one);
+    if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
+    one.may_cut = one.uncut.empty();
     if (!ground.may_cut) keep_as_it_is_cut(one);
   }
   return out;
@@ -154,6 +168,8 @@ decision::Supply emptied(decision::Supply supply) {
     one.pieces.clear();
     one.held_by.clear();
     one.unfit.clear();
+    one.uncut.clear();
+    one.may_cut = true;
   }
   return supply;
 }
@@ -161,13 +177,12 @@ decision::Supply emptied(decision::Supply supply) {
 std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::Decision& decision) {
   std::vector<fleet::PromisedPart> out;
   for (const decision::Grant& one : decision.grants) {
-    fleet::PromisedPart part{one.node, one.device_uuid, one.profile, {}, one.kind == decision::Kind::Placement};
+    fleet::PromisedPart part{one.node, one.device_uuid, one.profile, {}, false};
     if (one.placed)
-    if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
-    one.may_cut = one.uncut.empty();
       part.placement = one.placed->placement;
     else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid))
       part.placement = fleet::whole_of(*device);
+    part.made = one.kind == decision::Kind::Placement || was_made(ground.book, one.cluster, part);
     out.push_back(std::move(part));
   }
   return out;
@@ -202,8 +217,6 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
                                                   const std::string& node, const fleet::Device& device,
                                                   const std::vector<store::WantedInstance>& gone,
                                                   const std::string& by) {
-    one.uncut.clear();
-    one.may_cut = true;
   const auto standing = fleet::standing_of(device);
   if (!standing || !device.facts->profiles) return std::nullopt;
   gpu::Layout from;

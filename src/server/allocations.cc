@@ -27,14 +27,9 @@ using Outcome = std::variant<Changed, Problem>;
 /// What could not be cut is not tried again at once.
 constexpr Milliseconds kAvoided{10 * 60'000};
 
-std::string new_id() {
-  std::random_device random;
-  return fmt::format("{:08x}{:08x}", random(), random());
-}
-
 fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, EpochMs time) {
   fleet::PodAllocation out;
-  out.id = new_id();
+  out.id = new_allocation_id();
   out.cluster = *wish.cluster;
   out.space = wish.space;
   out.pod = wish.pod;
@@ -66,6 +61,11 @@ http::Response refused(const http::Request& request, const decision::Refusal& re
 }
 
 }  // namespace
+
+std::string new_allocation_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
 
 Result<std::unique_ptr<Allocations>> Allocations::open(const Latest<Published>& fleet, Changes& changes,
                                                        WantedLayouts& layouts, Events& events,
@@ -109,6 +109,7 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
           [this](const std::string& cluster, const std::string& uuid) { return layouts_.of(cluster, uuid); },
           options_.prices,
           options_.may_cut,
+          [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
           [this, time = view.time](const std::string& cluster, const std::string& uuid) -> std::string {
             const auto found = avoided_.find({cluster, uuid});
             return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
@@ -132,7 +133,6 @@ decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodA
 }
 
 Ground Allocations::ground(const Published& known, const fleet::AllocationBook& book,
-          [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
                            const AllocationWish& wish) const {
   Ground out = ground(*known.view, book);
   const fleet::ClusterView& cluster = *known.cluster;
@@ -233,8 +233,8 @@ void Allocations::read_again() {
 }
 
 http::Response Allocations::preview(const http::Request& request, const AllocationWish& wish) const {
-  const auto known = fleet_.get();
   const std::lock_guard lock(changing_);
+  const auto known = fleet_.get();
   const auto book = book_.get();
   const decision::Supply supply =
       supply_for(ground(*known, *book, wish), asked(wish, viewer_of(request).actor, known->view->time));
@@ -247,6 +247,7 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
 }
 
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
+  const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
   const auto told = book();
   Ground on = ground(*known, *told, wish);
@@ -255,7 +256,6 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
   const decision::Verdict verdict = server::decide(supply, wish);
-  const auto known = fleet_.get();
   const auto* now = std::get_if<decision::Decision>(&verdict);
   decision::Supply open = supply;  // to the pod by its own word; a taint may go
   if (on.barred)
@@ -281,6 +281,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
   const std::string object = fmt::format("pod:{}/{}", wish.space, wish.pod);
   const std::string who = viewer_of(request).actor;
   const std::lock_guard lock(changing_);
+  const auto known = fleet_.get();  // not of before the wait for the lock
   std::optional<Turns> turns;
   std::optional<http::Response> no_room;
   http::Response out =
@@ -303,7 +304,6 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
           const Json shown = explained(refusal_json(*refusal), supply_of(on), wish);
           if (!wish.waits) {
             no_room = refused(request, *refusal, shown);
-  const auto known = fleet_.get();  // not of before the wait for the lock
             return Outcome(Problem{409, "no-room", refusal->sentence});
           }
           status = 202;
@@ -346,6 +346,7 @@ http::Response Allocations::release(const http::Request& request, const std::str
   if (!fleet_.get() || !started_()) return starting(request);
   const Viewer& viewer = viewer_of(request);
   const std::lock_guard lock(changing_);
+  const auto known = fleet_.get();
   std::optional<Turns> turns;
   http::Response out = changes_.make(
       request, "allocation.release", "allocation:" + id, [&](store::Database& database) -> Result<Outcome> {
@@ -368,7 +369,6 @@ http::Response Allocations::release(const http::Request& request, const std::str
     read_again();
   return out;
 }
-  const auto known = fleet_.get();
 
 http::Response Allocations::drop_instance(const http::Request& request, const fleet::Node& node,
                                           const fleet::Device& device, const fleet::Part& part) {
@@ -378,6 +378,7 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
   const std::string object = "instance:" + device.facts->uuid + fleet::part_name(part);
   const std::string who = viewer_of(request).actor;
   const std::lock_guard lock(changing_);
+  const auto known = fleet_.get();
   std::optional<Turns> turns;
   http::Response out =
       changes_.make(request, "instance.drop", object, [&](store::Database& database) -> Result<Outcome> {
@@ -400,7 +401,6 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
         TRY(keep(database, *turns));
         return Outcome(Changed{202, object, "{}"});
       });
-  const auto known = fleet_.get();
   if (turns && out.status < 300)
     take(*turns, known->view->time);
   else if (turns)

@@ -46,6 +46,8 @@ struct Foreseen {
   std::string hint{};    ///< a near miss
 };
 
+std::string new_allocation_id();
+
 /// Thread-safe. What is given outlives it.
 class Allocations {
  public:
@@ -107,9 +109,10 @@ class Allocations {
 
   // The thread's rounds.
   void review(const Published& known);
+  void keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const;
   void serve_queue(const Published& known);
   void clean_up(const Published& known);
-  void drop_old(EpochMs now);
+  void drop_old(const Published& known);
   /// Keeps and takes them, with a line of the audit log for each new state; false where the database takes nothing.
   bool keep_and_take(Turns turns, EpochMs time);
 

@@ -41,7 +41,7 @@ void Allocations::look() {
   review(*known);
   serve_queue(*known);
   clean_up(*known);
-  drop_old(known->view->time);
+  drop_old(*known);
   looked_at_ = known->view;
   queued_for_ = book_.get();
 }
@@ -77,6 +77,7 @@ void Allocations::review(const Published& known) {
                                          return why_not_kept(cluster, part, stands, known);
                                        }});
   if (turns.empty()) return;
+  keep_made(*book, known, turns);
   fleet::AllocationBook after = *book;
   for (const fleet::PodAllocation& one : turns.turned)
     if (const auto put = after.put(one); !put)
@@ -85,6 +86,29 @@ void Allocations::review(const Published& known) {
     if (const auto* before = book->find(one.id); before && one.state != before->state && !before->ready_since)
       stop_cutting(ground(*known.view, after), *before, std::string(kWho), turns);
   keep_and_take(std::move(turns), known.view->time);
+}
+
+/// A promise that is taken back leaves what was made for it: that stands in an allocation that is over, as for others.
+void Allocations::keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const {
+  if (!options_.cleanup || !options_.may_cut) return;
+  std::vector<fleet::PodAllocation> left;
+  for (const fleet::PodAllocation& one : turns.turned) {
+    const fleet::PodAllocation* had = before.find(one.id);
+    if (!had || had->state != fleet::AllocationState::Promised || one.state != fleet::AllocationState::Waiting)
+      continue;
+    fleet::PodAllocation next = *had;
+    std::erase_if(next.parts, [&](const fleet::PromisedPart& part) {
+      const fleet::Device* device = fleet::find_device(*known.view, next.cluster, part.node, part.device_uuid);
+      return !part.made || !device || !fleet::stands(*device, part);
+    });
+    if (next.parts.empty()) continue;
+    next.id = new_allocation_id();
+    if (auto over =
+            fleet::over(std::move(next), fleet::AllocationState::Released,
+                        {fmt::format("promised anew as {}: {}", one.id, one.why), std::string(kWho), known.view->time}))
+      left.push_back(*std::move(over));
+  }
+  std::ranges::move(left, std::back_inserter(turns.turned));
 }
 
 void Allocations::serve_queue(const Published& known) {
@@ -152,18 +176,24 @@ void Allocations::clean_up(const Published& known) {
   if (!turns.empty()) keep_and_take(std::move(turns), now);
 }
 
-void Allocations::drop_old(EpochMs now) {
+/// Those with an instance that was made for them, and that is still to be removed, are kept: nothing else says so.
+void Allocations::drop_old(const Published& known) {
+  const EpochMs now = known.view->time;
   if (now - dropped_at_ < kDropEvery.count()) return;
-  const EpochMs before = now - kOverKept.count();
+  const bool cleans = options_.cleanup && options_.may_cut;
+  fleet::AllocationBook next = *book_.get();
+  std::vector<std::string> old;
+  for (const auto& [id, one] : next.all()) {
+    const bool has_made = std::ranges::any_of(one.parts, [&](const fleet::PromisedPart& part) {
+      return part.made && fleet::find_device(*known.view, one.cluster, part.node, part.device_uuid);
+    });
+    if (fleet::is_over(one.state) && one.since < now - kOverKept.count() && !(cleans && has_made)) old.push_back(id);
+  }
   const auto done = changes_.read([&](store::Database& database) {
-    return database.atomically([&] { return store::drop_allocations_before(database, before); });
+    return database.atomically([&] { return store::drop_allocations(database, old); });
   });
   if (!done) return;  // it is tried again with the next look
   dropped_at_ = now;
-  fleet::AllocationBook next = *book_.get();
-  std::vector<std::string> old;
-  for (const auto& [id, one] : next.all())
-    if (fleet::is_over(one.state) && one.since < before) old.push_back(id);
   for (const std::string& id : old) next.drop(id);
   if (!old.empty()) book_.publish(std::move(next));
 }

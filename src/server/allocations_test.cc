@@ -175,6 +175,59 @@ TEST_F(AllocationsTest, ASliceIsCutHeldGivenBackAndCleanedUp) {
   expect_kept();
 }
 
+TEST_F(AllocationsTest, WhatWasMadeForOneAndUsedByTheNextIsCleanedUpAfterIt) {
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start) + held(3, "p"), 10);
+  look(instance(3, start), 40);
+  ASSERT_EQ(shown(made)["state"], "ended");
+  const Json next = asked(body("q"));
+  EXPECT_EQ(next["ready"], true) << "it is the same instance";
+  look(instance(3, start) + held(3, "q"), 50);
+  constexpr EpochMs kDays = 8 * 24 * 3'600;
+  look(instance(3, start) + held(3, "q"), kDays);
+  EXPECT_EQ(shown(next)["state"], "bound");
+  look(instance(3, start), kDays + 30);
+  look(instance(3, start), kDays + 60);
+  ASSERT_EQ(shown(next)["state"], "ended");
+  look(instance(3, start), kDays + 100);
+  EXPECT_TRUE(wanted().empty());
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, WhatWasMadeForAPromiseThatIsTakenBackIsCleanedUp) {
+  const Json made = asked(body("p", R"(,"wait":true)"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start), 5);
+  ASSERT_EQ(shown(made)["ready"], true);
+  look(instance(3, start) + held(3, "stranger"), 10);
+  EXPECT_EQ(shown(made)["state"], "promised") << "of another one by now";
+  EXPECT_NE(shown(made)["parts"][0]["start"], start);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  look(instance(3, start), 20);
+  look(instance(3, start), 51);
+  EXPECT_TRUE(wanted().empty());
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, WhatIsToBeCleanedUpIsNotForgotten) {
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start), 5);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  constexpr EpochMs kDays = 8 * 24 * 3'600;
+  look(instance(3, start) + held(3, "stranger"), 10);
+  look(instance(3, start) + held(3, "stranger"), kDays);
+  EXPECT_EQ(allocations->book()->all().size(), 1U);
+  look(instance(3, start), kDays + 10);
+  look(instance(3, start), kDays + 50);
+  EXPECT_TRUE(wanted().empty());
+  look("", kDays + 60);
+  look("", kDays + 2 * 3'600);
+  EXPECT_TRUE(allocations->book()->all().empty()) << "now it is";
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, ThePodThatAsksAgainGetsItsOwn) {
   const Json made = asked(body("p"));
   const Json again = asked(body("p"), 200);

@@ -113,8 +113,10 @@ Result<void> put_allocation(Database& database, const fleet::PodAllocation& one)
   return {};
 }
 
-Result<void> drop_allocations_before(Database& database, EpochMs time) {
-  return database.run("DELETE FROM allocation WHERE since < ? AND state IN ('ended', 'expired', 'released')", {time});
+Result<void> drop_allocations(Database& database, const std::vector<std::string>& ids) {
+  for (const std::string& id : ids)
+    TRY(database.run("DELETE FROM allocation WHERE id = ? AND state IN ('ended', 'expired', 'released')", {id}));
+  return {};
 }
 
 }  // namespace tessera::store

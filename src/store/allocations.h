@@ -16,8 +16,8 @@ Result<std::vector<fleet::PodAllocation>> allocations(Database& database);
 /// In a transaction of the caller's: takes the place of what was there by its id.
 Result<void> put_allocation(Database& database, const fleet::PodAllocation& one);
 
-/// Those that have been over since before `time`.
-Result<void> drop_allocations_before(Database& database, EpochMs time);
+/// Those of these ids that are over.
+Result<void> drop_allocations(Database& database, const std::vector<std::string>& ids);
 
 /// `w-1 GPU-… 2g.20gb 0+2 made|w-1 GPU-… - 0+8 found`; empty for none.
 std::string parts_text(const std::vector<fleet::PromisedPart>& parts);

@@ -74,15 +74,18 @@ TEST_P(Allocations, ASliceIsWrittenForOneAlone) {
   EXPECT_TRUE(put(*second, promised("b", "p", 1, 1)));
 }
 
-TEST_P(Allocations, ThoseThatHaveLongBeenOverAreDropped) {
+TEST_P(Allocations, ThoseThatAreOverAreDropped) {
   ASSERT_TRUE(put(*database, promised("a", "p", 0, 2)));
-  fleet::PodAllocation gone = promised("b", "q", 2, 2);
-  gone.state = AllocationState::Expired;
-  ASSERT_TRUE(put(*database, gone));
-  ASSERT_TRUE(drop_allocations_before(*database, gone.since));
-  EXPECT_EQ(all().size(), 2U);
-  ASSERT_TRUE(drop_allocations_before(*database, gone.since + 1));
-  EXPECT_THAT(all(), ElementsAre(promised("a", "p", 0, 2)));
+  for (const auto& [id, pod] : {std::pair("b", "q"), std::pair("c", "r")}) {
+    fleet::PodAllocation gone = promised(id, pod, 2, 2);
+    gone.state = AllocationState::Expired;
+    ASSERT_TRUE(put(*database, gone));
+  }
+  ASSERT_TRUE(drop_allocations(*database, {"a", "b", "unknown"}));
+  const auto left = all();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0], promised("a", "p", 0, 2)) << "it is not over";
+  EXPECT_EQ(left[1].id, "c");
 }
 
 INSTANTIATE_EACH_DOOR(Allocations);
