@@ -98,9 +98,22 @@ Allocations::~Allocations() { thread_ = {}; }
 
 std::shared_ptr<const fleet::AllocationBook> Allocations::book() const {
   if (options_.leads) return book_.get();
+  follow_layouts();
   const auto known = changes_.read([](store::Database& database) { return store::allocations(database); });
   auto book = known ? fleet::AllocationBook::of(*known) : Result<fleet::AllocationBook>(known.error());
   return book ? std::make_shared<const fleet::AllocationBook>(*std::move(book)) : book_.get();
+}
+
+/// What the leader has had wanted since: what is being cut as somebody asked is not to be decided about here either.
+void Allocations::follow_layouts() const {
+  if (!options_.may_cut) return;
+  const std::lock_guard lock(following_);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (followed_at_ && now - *followed_at_ < options_.follow_every) return;
+  auto wanted = changes_.read([](store::Database& database) { return store::wanted_layouts(database); });
+  if (!wanted) return;  // it is read with the next question
+  layouts_.replace(*std::move(wanted));
+  followed_at_ = now;
 }
 
 Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook& book) const {

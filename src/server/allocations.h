@@ -35,6 +35,7 @@ struct AllocationOptions {
   Milliseconds keep_room_after{10 * 60'000};     ///< for who has waited so long
   std::map<std::string, std::int64_t> prices{};  ///< see Ground
   Milliseconds look_every{500};
+  Milliseconds follow_every{1'000};  ///< how old the layouts may be that one who does not lead decides by
 };
 
 /// What a pod with a wish asks Kubernetes for, so that it can be served.
@@ -86,6 +87,7 @@ class Allocations {
     std::vector<store::WantedLayout> layouts{};
     bool empty() const { return turned.empty() && layouts.empty(); }
   };
+  void follow_layouts() const;
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
   /// The fleet's devices for `one`, without the room that is kept for who has waited long before it.
   fleet::decision::Supply supply_for(const Ground& ground, const fleet::PodAllocation& one) const;
@@ -124,6 +126,8 @@ class Allocations {
   const AllocationOptions options_;
   std::mutex& changing_;                ///< WantedLayouts::changing()
   Latest<fleet::AllocationBook> book_;  ///< written under changing_
+  mutable std::mutex following_;
+  mutable std::optional<SteadyTime> followed_at_;  // guarded by following_: when the layouts were read
   struct Avoided {
     EpochMs until = 0;
     std::string why;

@@ -368,6 +368,23 @@ TEST_F(AllocationsTest, WhatCannotBeCutIsTakenBackAndNotTriedAgainAtOnce) {
   EXPECT_EQ(shown(made)["state"], "promised");
 }
 
+TEST_F(AllocationsTest, AServerThatFollowsDecidesByWhatTheLeaderHasWanted) {
+  WantedLayouts of_follower{0, {}};
+  const auto its_access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
+  AllocationOptions following = options;
+  following.leads = false;
+  following.follow_every = Milliseconds(0);
+  const auto follower =
+      must(Allocations::open(fleet, its_access->changes(), of_follower, events, [] { return true; }, following));
+  auto wish = must(parse_allocation_wish(body("p")));
+  wish.cluster = "default";
+  EXPECT_TRUE(must(follower->foresee(wish)).now);
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["3g.40gb"])").status, 202);
+  EXPECT_FALSE(must(follower->foresee(wish)).now) << "it is being cut as somebody asked";
+  ASSERT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig").status, 204);
+  EXPECT_TRUE(must(follower->foresee(wish)).now);
+}
+
 TEST_F(AllocationsTest, NothingToBeCutIsPromisedWhereNobodyCuts) {
   layouts.prepare("default");
   layouts.leave_uncut({{"w-1", "no layout container of this node asks"}});
