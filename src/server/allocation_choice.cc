@@ -152,8 +152,24 @@ decision::Supply supply_of(const Ground& ground) {
   return out;
 }
 
-decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish) {
-  const auto policy = decision::make_policy("default", {});
+decision::Mix demand_of(const fleet::AllocationBook& book) {
+  constexpr std::size_t kFewest = 20;
+  std::vector<decision::Need> needs;
+  for (const auto& [id, one] : book.all()) {
+    const auto wish = parse_allocation_wish(one.request);
+    if (!wish) continue;
+    // Only what it takes is counted by, so that what is asked for again and again is one kind.
+    decision::Need need = wish->need;
+    need.owner.clear();
+    need.priority = 0;
+    need.most_price_micros.reset();
+    needs.push_back(std::move(need));
+  }
+  return needs.size() < kFewest ? decision::Mix() : decision::mix_of(needs);
+}
+
+decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const decision::Mix& mix) {
+  const auto policy = decision::make_policy("default", mix);
   if (!wish.cluster && wish.node.empty() && wish.nodes.empty()) return decision::decide(supply, wish.need, **policy);
   decision::Supply some{supply.as_of, {}};
   for (const decision::Candidate& one : supply.candidates)

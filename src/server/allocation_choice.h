@@ -33,9 +33,12 @@ struct Ground {
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.
 fleet::decision::Supply supply_of(const Ground& ground);
-/// Of a wish: in its cluster and on its nodes alone.
-fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish);
-/// The same devices if nobody had anything of them and all were well.
+/// Of a wish: in its cluster and on its nodes alone. `mix` is of what is asked for.
+fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish,
+                                const fleet::decision::Mix& mix);
+/// What was asked for, as often as it was, by the allocations that are kept; empty where these are too few to tell.
+fleet::decision::Mix demand_of(const fleet::AllocationBook& book);
+/// The same devices if nobody had anything of them, all were well, and somebody cut on each node.
 fleet::decision::Supply emptied(fleet::decision::Supply supply);
 
 /// What a decision promises.

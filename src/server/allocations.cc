@@ -26,6 +26,7 @@ using Outcome = std::variant<Changed, Problem>;
 
 /// What could not be cut is not tried again at once.
 constexpr Milliseconds kAvoided{10 * 60'000};
+constexpr Milliseconds kDemandKept{60 * 60'000};
 
 fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, EpochMs time) {
   fleet::PodAllocation out;
@@ -104,6 +105,15 @@ std::shared_ptr<const fleet::AllocationBook> Allocations::book() const {
   return book ? std::make_shared<const fleet::AllocationBook>(*std::move(book)) : book_.get();
 }
 
+std::shared_ptr<const decision::Mix> Allocations::demand(const fleet::AllocationBook& book, EpochMs now) const {
+  const std::lock_guard lock(measuring_);
+  if (!demand_ || now - demand_at_ >= kDemandKept.count()) {
+    demand_ = std::make_shared<const decision::Mix>(demand_of(book));
+    demand_at_ = now;
+  }
+  return demand_;
+}
+
 /// What the leader has had wanted since: what is being cut as somebody asked is not to be decided about here either.
 void Allocations::follow_layouts() const {
   if (!options_.may_cut) return;
@@ -168,7 +178,7 @@ std::variant<Allocations::Turns, decision::Refusal> Allocations::settle(const Gr
                                                                         const fleet::PodAllocation& one,
                                                                         const std::string& who) const {
   const decision::Supply supply = supply_for(ground, one);
-  const decision::Verdict verdict = server::decide(supply, wish);
+  const decision::Verdict verdict = server::decide(supply, wish, *demand(ground.book, ground.view.time));
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) return *refusal;
   const auto& decided = std::get<decision::Decision>(verdict);
   auto next =
@@ -251,7 +261,7 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const auto book = book_.get();
   const decision::Supply supply =
       supply_for(ground(*known, *book, wish), asked(wish, viewer_of(request).actor, known->view->time));
-  const decision::Verdict verdict = server::decide(supply, wish);
+  const decision::Verdict verdict = server::decide(supply, wish, *demand(*book, known->view->time));
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
     return refused(request, *refusal, explained(refusal_json(*refusal), supply, wish));
   return json_reply(
@@ -268,13 +278,14 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const decision::Supply supply = supply_of(on);
   if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
-  const decision::Verdict verdict = server::decide(supply, wish);
+  const auto mix = demand(*told, known->view->time);
+  const decision::Verdict verdict = server::decide(supply, wish, *mix);
   const auto* now = std::get_if<decision::Decision>(&verdict);
   decision::Supply open = supply;  // to the pod by its own word; a taint may go
   if (on.barred)
     std::erase_if(open.candidates, [&](const auto& one) { return !on.barred(one.cluster, one.node).empty(); });
-  decision::Verdict then = now ? verdict : server::decide(emptied(std::move(open)), wish);
-  if (std::holds_alternative<decision::Refusal>(then)) then = server::decide(emptied(supply), wish);
+  decision::Verdict then = now ? verdict : server::decide(emptied(std::move(open)), wish, *mix);
+  if (std::holds_alternative<decision::Refusal>(then)) then = server::decide(emptied(supply), wish, *mix);
   const auto* decided = std::get_if<decision::Decision>(&then);
   if (!decided) {
     const auto& refusal = std::get<decision::Refusal>(then);

@@ -74,6 +74,8 @@ class Allocations {
   std::shared_ptr<const fleet::AllocationBook> book() const;
   /// The fleet's devices as they are decided about: with what is promised, and without what is being cut.
   fleet::decision::Supply supply(const fleet::View& view) const;
+  /// What is asked for, as of at most an hour before `now`.
+  std::shared_ptr<const fleet::decision::Mix> demand(const fleet::AllocationBook& book, EpochMs now) const;
   /// One round of the thread; for tests, too.
   void look();
 
@@ -126,6 +128,9 @@ class Allocations {
   const AllocationOptions options_;
   std::mutex& changing_;                ///< WantedLayouts::changing()
   Latest<fleet::AllocationBook> book_;  ///< written under changing_
+  mutable std::mutex measuring_;
+  mutable std::shared_ptr<const fleet::decision::Mix> demand_;  // guarded by measuring_
+  mutable EpochMs demand_at_ = 0;                               // guarded by measuring_
   mutable std::mutex following_;
   mutable std::optional<SteadyTime> followed_at_;  // guarded by following_: when the layouts were read
   struct Avoided {

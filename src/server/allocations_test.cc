@@ -484,6 +484,48 @@ TEST_F(AllocationsTest, WhoWaitsForItsTurnIsDecidedByWhatIsKnownThen) {
   EXPECT_EQ(allocations->book()->all().begin()->second.asked_at, kStart + 60'000);
 }
 
+TEST_F(AllocationsTest, WhatWasAskedForSaysWhatRoomIsWorth) {
+  fleet::AllocationBook book;
+  const auto ask_often = [&](unsigned from, unsigned to) {
+    for (unsigned i = from; i < to; ++i) {
+      fleet::PodAllocation one;
+      one.id = one.pod = "p-" + std::to_string(i);
+      one.cluster = "default";
+      one.space = "ml";
+      one.request = body(one.pod);
+      one.state = fleet::AllocationState::Ended;
+      ASSERT_TRUE(book.put(one));
+    }
+  };
+  ask_often(0, 19);
+  EXPECT_TRUE(demand_of(book).empty()) << "that is too few";
+  ask_often(19, 30);
+  const auto mix = demand_of(book);
+  ASSERT_EQ(mix.size(), 1U) << "whoever asks, it is the same";
+  EXPECT_EQ(mix.front().need.memory_mib, 19'074U);
+  EXPECT_EQ(mix.front().share, 1);
+}
+
+TEST_F(AllocationsTest, ADecisionSaysThatItGoesByWhatIsAskedFor) {
+  EXPECT_THAT(ask(body("p"), "dryRun=true").body, HasSubstr("typical requests"));
+  allocations.reset();
+  const auto database = must(store::Database::open(url));
+  ASSERT_TRUE(database->atomically([&]() -> Result<void> {
+    for (unsigned i = 0; i < 20; ++i) {
+      fleet::PodAllocation one;
+      one.id = one.pod = "p-" + std::to_string(i);
+      one.cluster = "default";
+      one.space = "ml";
+      one.request = body(one.pod);
+      one.state = fleet::AllocationState::Ended;
+      if (auto put = store::put_allocation(*database, one); !put) return put;
+    }
+    return {};
+  }));
+  open();
+  EXPECT_THAT(ask(body("p"), "dryRun=true").body, HasSubstr("requests like those of late"));
+}
+
 TEST_F(AllocationsTest, APreviewChangesNothing) {
   const auto reply = ask(body("p"), "dryRun=true");
   EXPECT_EQ(reply.status, 200) << reply.body;

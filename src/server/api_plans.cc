@@ -37,6 +37,7 @@ struct Scene {
   std::string cluster;
   decision::Supply supply{};
   std::vector<Waiting> waiting{};
+  std::shared_ptr<const decision::Mix> demand{};
 };
 
 /// "namespace/pod" of those whose owners will have them put elsewhere.
@@ -62,6 +63,7 @@ void mark(decision::Supply& supply, const std::set<std::string>& may_move) {
 Scene scene_of(const Published& known, const Allocations& allocations, const std::string& cluster) {
   Scene out{.book = allocations.book(), .cluster = cluster};
   out.supply = allocations.supply(*known.view);
+  out.demand = allocations.demand(*out.book, known.view->time);
   std::erase_if(out.supply.candidates, [&](const auto& one) { return one.cluster != cluster; });
   for (const fleet::PodAllocation* one : out.book->queue())
     if (auto wish = parse_allocation_wish(one->request); wish && one->cluster == cluster)
@@ -69,7 +71,9 @@ Scene scene_of(const Published& known, const Allocations& allocations, const std
   return out;
 }
 
-std::unique_ptr<decision::Policy> default_policy() { return *decision::make_policy("default", {}); }
+std::unique_ptr<decision::Policy> default_policy(const Scene& scene) {
+  return *decision::make_policy("default", *scene.demand);
+}
 
 Json pieces_json(const decision::Candidate& of) {
   Json out = Json::array();
@@ -195,7 +199,7 @@ class Routes {
     const auto may_move = movable(scene, *known->cluster);
     mark(scene.supply, may_move);
     const decision::Stock stock(scene.supply);
-    const auto policy = default_policy();
+    const auto policy = default_policy(scene);
     Json waiting = Json::array();
     for (const Waiting& one : scene.waiting) {
       if (waiting.size() == kMostWaiting) break;
@@ -236,7 +240,7 @@ class Routes {
       ids.push_back(one.one->id);
     }
     const auto served = [&](decision::Supply of) {
-      const auto policy = default_policy();
+      const auto policy = default_policy(scene);
       const decision::Served out = decision::serve(std::move(of), needs, *policy);
       Json of_ids = Json::array();
       for (const std::size_t at : out.needs) of_ids.push_back(ids[at]);

@@ -48,7 +48,7 @@ class Default : public Policy {
       out.value += milli * milli_price;
       out.terms.push_back({key, milli * milli_price});
     };
-    add("room", room_milli(option));
+    add(mix_.empty() ? "room" : "room_asked", room_milli(option));
     if (option.profile && !option.piece) add("create", habits.create_milli);
     add("destroy", habits.destroy_milli * option.destroyed);
     if (option.share_milli > 0) add("sharing", habits.sharing_milli * option.share_milli / 1000);
@@ -59,6 +59,7 @@ class Default : public Policy {
     static constexpr struct {
       std::string_view key, text;
     } kTexts[] = {{"room", "of the room that typical requests could use it takes"},
+                  {"room_asked", "of the room that requests like those of late could use it takes"},
                   {"create", "the wait for the new instance counts"},
                   {"destroy", "idle instances that go count"},
                   {"sharing", "memory that others share counts"}};
