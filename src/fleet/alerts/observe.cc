@@ -1,0 +1,111 @@
+#include "fleet/alerts/observe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "fleet/alerts/observe_device.h"
+#include "fleet/alerts/observe_sessions.h"
+#include "fleet/inventory/parts.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+bool is_heard(const Device& device) { return device.presence == Presence::Present; }
+
+/// What is sought for among devices that have not retired.
+template <class Is>
+bool any_device(const Node& node, const Is& is) {
+  return std::ranges::any_of(node.devices,
+                             [&](const Device& one) { return one.presence != Presence::Retired && is(one); });
+}
+
+void observe_node(const Node& node, EpochMs now, Round& round) {
+  const auto subject = std::make_shared<const Subject>(
+      Subject{node_key(node), node_key(node), {{"cluster", node.cluster}, {"node", node.name}}});
+  const bool heard = any_device(node, is_heard);
+  const bool missing = !any_device(node, [](const Device& one) { return one.presence != Presence::Missing; });
+  std::optional<double> silent;
+  if (heard) silent = 0;
+  if (missing) silent = 1;
+  round.observations.push_back({Signal::NodeSilent, subject, now, silent});
+  if (!heard) round.silent.push_back(node_key(node));
+}
+
+struct Share {
+  std::size_t busy = 0, all = 0;
+};
+
+void count_busy(const Device& device, Share& share) {
+  if (!is_heard(device) || !tells_sessions(device)) return;
+  for (const DevicePart& part : parts_of(device)) {
+    ++share.all;
+    share.busy += std::ranges::any_of(device.sessions, [&](const Session& one) { return covers(one.part, part.part); });
+  }
+}
+
+void observe_clusters(const std::map<std::string, Share>& shares, EpochMs now, Round& round) {
+  for (const auto& [cluster, share] : shares) {
+    std::optional<double> busy;
+    if (share.all > 0) busy = static_cast<double>(share.busy) / static_cast<double>(share.all);
+    round.observations.push_back({Signal::BusyShareRatio,
+                                  std::make_shared<const Subject>(Subject{cluster, "", {{"cluster", cluster}}}), now,
+                                  busy});
+  }
+}
+
+void observe_engines(const ServingView& serving, Round& round) {
+  for (const auto& engine : serving.engines) {
+    LabelSet labels = {{"cluster", engine->cluster}, {"container", engine->container}, {"model", engine->model},
+                       {"namespace", engine->space}, {"node", engine->node},           {"pod", engine->pod}};
+    std::erase_if(labels, [](const auto& one) { return one.second.empty(); });
+    const auto subject = std::make_shared<const Subject>(
+        Subject{engine_key(*engine), engine->cluster + '/' + engine->node, std::move(labels)});
+    const bool asleep = engine->asleep == true;
+    const auto told = [&](const std::optional<double>& value) { return asleep ? std::nullopt : value; };
+    round.observations.push_back({Signal::RequestsWaiting, subject, engine->last_seen, told(engine->waiting)});
+    round.observations.push_back({Signal::KvCacheUsedRatio, subject, engine->last_seen, told(engine->kv_used_ratio)});
+  }
+}
+
+void observe_server(const Sight& sight, EpochMs newest, Round& round) {
+  const auto subject = std::make_shared<const Subject>(Subject{"server", "", {{"job", "tessera-server"}}});
+  const EpochMs now = sight.view.time;
+  round.observations.push_back({Signal::RefusedRequests, subject, now, sight.refused_requests});
+  std::optional<double> lag;
+  if (newest > 0) lag = static_cast<double>(std::max<EpochMs>(0, now - newest)) / 1000;
+  round.observations.push_back({Signal::LagSeconds, subject, now, lag});
+}
+
+}  // namespace
+
+Round Observer::look(const Sight& sight) {
+  Round round{sight.view.time, {}, {}};
+  const Neighbours neighbours(sight.view);
+  const XidCounts xids(sight.xids);
+  const ServingPods serving(sight.serving);
+  std::map<std::string, Share> shares;
+  EpochMs newest = 0;
+  for (const auto& node : sight.view.nodes) {
+    if (!any_device(*node, [](const Device&) { return true; })) continue;  // it has left
+    observe_node(*node, sight.view.time, round);
+    const bool heard = any_device(*node, is_heard);
+    for (const Device& device : node->devices) {
+      if (device.presence == Presence::Retired) continue;
+      newest = std::max(newest, device.last_seen);
+      count_busy(device, shares[node->cluster]);
+      if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
+      observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, noted_, round);
+      if (is_heard(device)) observe_sessions(*node, device, serving, round);
+    }
+  }
+  observe_clusters(shares, sight.view.time, round);
+  observe_engines(sight.serving, round);
+  observe_server(sight, newest, round);
+  std::ranges::sort(round.silent);
+  own_.forget(sight.view.time);
+  return round;
+}
+
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,40 @@
+#pragma once
+// What rules are held against: the fleet as it is now, taken apart into subjects and signals. One thread's own.
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "fleet/alerts/baseline.h"
+#include "fleet/alerts/evaluator.h"
+#include "fleet/inventory/fleet.h"
+#include "fleet/serving/serving.h"
+
+namespace tessera::fleet::alerts {
+
+inline constexpr Milliseconds kXidWindow{15 * 60'000};
+
+struct Sight {
+  const View& view;
+  const ServingView& serving;
+  std::span<const XidsSeen> xids;            ///< of the last kXidWindow, of all devices
+  std::optional<double> refused_requests{};  ///< with samples, in as long; absent where nobody counted for so long
+};
+
+class Observer {
+ public:
+  explicit Observer(OwnBaseline own = {}) : own_(std::move(own)) {}
+
+  /// Not const: what devices are like is noted for later.
+  Round look(const Sight& sight);
+
+  const OwnBaseline& own() const { return own_; }
+
+ private:
+  OwnBaseline own_;
+  std::unordered_map<std::string, EpochMs> noted_;  ///< newest sample of each device that is in own_
+};
+
+}  // namespace tessera::fleet::alerts

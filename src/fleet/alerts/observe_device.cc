@@ -1,0 +1,218 @@
+#include "fleet/alerts/observe_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/parts.h"
+#include "fleet/inventory/utilization.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+using gpu::Reading;
+using Value = std::optional<double>;
+
+constexpr double kBusy = 0.5, kBusyAllTheTime = 0.9;
+// Six deviations are 15 °C, and three tenths of the power limit, at least.
+constexpr Usual kTemperatures{.at_least = 5, .least_spread = 2.5};
+constexpr Usual kPowers{.at_least = 5, .least_spread = 0.05};
+constexpr Usual kOwnHours{.at_least = 24, .least_spread = 2};
+
+// NVML's nvmlClocksEventReason bits.
+constexpr std::uint64_t kThermal = 0x40 | 0x20, kBrake = 0x80;
+
+Value utilization(const Device& device) {
+  if (is_cut(device)) {
+    UtilizationSum sum;
+    sum.add(device);
+    const auto mean = sum.device();
+    return mean ? Value(mean->ratio) : std::nullopt;
+  }
+  return activity(device.readings);
+}
+
+Value ratio(Value part, Value whole) { return part && whole && *whole > 0 ? Value(*part / *whole) : std::nullopt; }
+
+Value power_of_limit(const Device& device) {
+  return ratio(device.readings[Reading::PowerWatts], device.readings[Reading::PowerLimitWatts]);
+}
+
+Value slowdown_margin(const Device& device) {
+  const auto now = device.readings[Reading::TemperatureCelsius],
+             most = device.readings[Reading::SlowdownTemperatureCelsius];
+  return now && most ? Value(*most - *now) : std::nullopt;
+}
+
+Value percent(const Device& device) {
+  if (is_cut(device)) return std::nullopt;
+  if (const auto told = device.readings[Reading::GpuUtilPercent]) return told;
+  const auto busy = activity(device.readings);
+  return busy ? Value(100 * *busy) : std::nullopt;
+}
+
+Value mig_utilization(const Device& device) {
+  if (device.instances.empty()) return std::nullopt;
+  UtilizationSum sum;
+  sum.add(device);
+  const auto mean = sum.allocated();
+  return mean ? Value(mean->ratio) : std::nullopt;
+}
+
+template <Reading kReading>
+Value reading(const Device& device) {
+  return device.readings[kReading];
+}
+
+template <std::uint64_t kBits>
+Value held_down(const Device& device) {
+  const auto reasons = device.readings[Reading::ClocksEventReasons];
+  if (!reasons || !(*reasons >= 0 && *reasons < 1e15)) return std::nullopt;
+  return (static_cast<std::uint64_t>(*reasons) & kBits) != 0 ? 1 : 0;
+}
+
+Value not_answering(const Device& device) { return device.up ? Value(*device.up ? 0 : 1) : std::nullopt; }
+
+constexpr struct {
+  Signal signal;
+  Value (*of)(const Device&);
+} kTold[] = {{Signal::TemperatureCelsius, reading<Reading::TemperatureCelsius>},
+             {Signal::SlowdownMarginCelsius, slowdown_margin},
+             {Signal::UtilizationPercent, percent},
+             {Signal::MigUtilizationRatio, mig_utilization},
+             {Signal::PowerLimitRatio, power_of_limit},
+             {Signal::EccUncorrected, reading<Reading::EccUncorrectedVolatileTotal>},
+             {Signal::RowRemapFailed, reading<Reading::RowRemapFailure>},
+             {Signal::ThermalThrottling, held_down<kThermal>},
+             {Signal::PowerBrake, held_down<kBrake>},
+             {Signal::DeviceNotAnswering, not_answering}};
+
+constexpr std::pair<Signal, Blame> kXids[] = {{Signal::DeviceXids, Blame::Device},
+                                              {Signal::ApplicationXids, Blame::Application},
+                                              {Signal::OtherXids, Blame::Unknown}};
+
+/// Of what programs can have: as DCGM's FB_USED_PERCENT.
+Value memory_used(const gpu::Readings& readings) {
+  const auto used = readings[Reading::MemoryUsedBytes], free = readings[Reading::MemoryFreeBytes];
+  if (used && free) return ratio(used, *used + *free);
+  const auto total = readings[Reading::MemoryTotalBytes], reserved = readings[Reading::MemoryReservedBytes];
+  return used && total && reserved ? ratio(used, *total - *reserved) : std::nullopt;
+}
+
+void observe_parts(const DeviceSight& sight, Round& round) {
+  for (const DevicePart& part : parts_of(sight.device)) {
+    const auto subject = std::make_shared<const Subject>(
+        Subject{device_key(sight.node, sight.device) + part_name(part.part), device_key(sight.node, sight.device),
+                part_labels(sight.node, sight.device, part.part)});
+    const bool heard = sight.device.presence == Presence::Present;
+    round.observations.push_back(
+        {Signal::MemoryUsedRatio, subject, sight.device.last_seen, heard ? memory_used(*part.readings) : std::nullopt});
+  }
+}
+
+/// Against its own last week, of hours in which it was busy.
+Value own_deviation(const Device& device, const std::string& key, OwnBaseline& own,
+                    std::unordered_map<std::string, EpochMs>& noted) {
+  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization(device);
+  if (!celsius || !busy || *busy < kBusy) return std::nullopt;
+  if (EpochMs& until = noted[key]; until < device.last_seen) {
+    until = device.last_seen;
+    own.add(key, device.last_seen, *celsius);
+  }
+  const auto centre = own.centre(key, kOwnHours);
+  return centre ? Value(centre->deviation(*celsius)) : std::nullopt;
+}
+
+}  // namespace
+
+std::string node_key(const Node& node) { return node.cluster + '/' + node.name; }
+
+std::string device_key(const Node& node, const Device& device) { return node.cluster + '/' + device.facts->uuid; }
+
+LabelSet device_labels(const Node& node, const Device& device) {
+  return {{"cluster", node.cluster},
+          {"device_id", device_id(node.name, device.facts->index)},
+          {"gpu", std::to_string(device.facts->index)},
+          {"model", model_key_of(device.facts->name)},
+          {"node", node.name},
+          {"uuid", device.facts->uuid}};
+}
+
+LabelSet part_labels(const Node& node, const Device& device, const Part& part) {
+  LabelSet out = device_labels(node, device);
+  if (part.gpu_instance) out.emplace_back("gpu_instance", std::to_string(*part.gpu_instance));
+  if (part.compute_instance) out.emplace_back("compute_instance", std::to_string(*part.compute_instance));
+  if (const auto profile = profile_of(device, part); !profile.empty()) out.emplace_back("profile", profile);
+  std::ranges::sort(out);
+  return out;
+}
+
+Neighbours::Neighbours(const View& view) {
+  std::map<std::pair<std::string, bool>, std::vector<double>> temperatures;
+  std::map<std::string, std::vector<double>> powers;
+  for (const auto& node : view.nodes)
+    for (const Device& device : node->devices) {
+      const auto busy = utilization(device);
+      if (device.presence != Presence::Present || !busy) continue;
+      const std::string model = model_key_of(device.facts->name);
+      if (const auto celsius = device.readings[Reading::TemperatureCelsius])
+        temperatures[{model, *busy >= kBusy}].push_back(*celsius);
+      if (const auto power = power_of_limit(device); power && *busy >= kBusyAllTheTime) powers[model].push_back(*power);
+    }
+  for (auto& [of, values] : temperatures)
+    if (const auto centre = centre_of(std::move(values), kTemperatures)) temperature_[of] = *centre;
+  for (auto& [of, values] : powers)
+    if (const auto centre = centre_of(std::move(values), kPowers)) power_[of] = *centre;
+}
+
+std::optional<double> Neighbours::temperature_deviation(const Device& device) const {
+  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization(device);
+  if (!celsius || !busy) return std::nullopt;
+  const auto found = temperature_.find({model_key_of(device.facts->name), *busy >= kBusy});
+  return found == temperature_.end() ? std::nullopt : Value(found->second.deviation(*celsius));
+}
+
+std::optional<double> Neighbours::power_deviation(const Device& device) const {
+  const auto power = power_of_limit(device), busy = utilization(device);
+  if (!power || !busy || *busy < kBusyAllTheTime) return std::nullopt;
+  const auto found = power_.find(model_key_of(device.facts->name));
+  return found == power_.end() ? std::nullopt : Value(found->second.deviation(*power));
+}
+
+XidCounts::XidCounts(std::span<const XidsSeen> xids) {
+  for (const XidsSeen& one : xids) events_[{one.cluster + '/' + one.device_uuid, xid_of(one.code).blame}] += one.events;
+}
+
+double XidCounts::of(const Node& node, const Device& device, Blame blame) const {
+  const auto found = events_.find({device_key(node, device), blame});
+  return found == events_.end() ? 0 : static_cast<double>(found->second);
+}
+
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnBaseline& own,
+                    std::unordered_map<std::string, EpochMs>& noted, Round& round) {
+  const Device& device = sight.device;
+  const std::string key = device_key(sight.node, device);
+  const auto subject = std::make_shared<const Subject>(Subject{key, key, device_labels(sight.node, device)});
+  const bool heard = device.presence == Presence::Present;
+  const auto tell = [&](Signal signal, EpochMs time, Value value) {
+    round.observations.push_back({signal, subject, time, value});
+  };
+  for (const auto& [signal, of] : kTold) tell(signal, device.last_seen, heard ? of(device) : std::nullopt);
+  tell(Signal::NeighbourTemperatureDeviation, device.last_seen,
+       heard ? neighbours.temperature_deviation(device) : std::nullopt);
+  tell(Signal::NeighbourPowerDeviation, device.last_seen, heard ? neighbours.power_deviation(device) : std::nullopt);
+  tell(Signal::OwnTemperatureDeviation, device.last_seen,
+       heard ? own_deviation(device, key, own, noted) : std::nullopt);
+  // Those that came before it fell silent are known.
+  const bool tells_xids = device.readings[Reading::XidLast] || !device.xids.empty();
+  for (const auto& [signal, blame] : kXids)
+    tell(signal, sight.now, tells_xids ? Value(xids.of(sight.node, device, blame)) : std::nullopt);
+  Value missing;
+  if (heard) missing = 0;
+  if (sight.node_is_heard && device.presence == Presence::Missing) missing = 1;
+  tell(Signal::DeviceMissing, sight.now, missing);
+  observe_parts(sight, round);
+}
+
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,57 @@
+#pragma once
+// Inside the room. What is told of devices and their parts, as observations.
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "fleet/alerts/baseline.h"
+#include "fleet/alerts/evaluator.h"
+#include "fleet/inventory/fleet.h"
+
+namespace tessera::fleet::alerts {
+
+std::string node_key(const Node& node);                          ///< "default/worker-01"
+std::string device_key(const Node& node, const Device& device);  ///< "default/GPU-…"
+LabelSet device_labels(const Node& node, const Device& device);
+/// With those of the part, in order.
+LabelSet part_labels(const Node& node, const Device& device, const Part& part);
+
+/// What devices of one model are like now: those that do much apart from those that do little, as heat and power
+/// follow the work.
+class Neighbours {
+ public:
+  explicit Neighbours(const View& view);
+  std::optional<double> temperature_deviation(const Device& device) const;
+  /// Of those that are busy all the time.
+  std::optional<double> power_deviation(const Device& device) const;
+
+ private:
+  std::map<std::pair<std::string, bool>, Centre> temperature_;  ///< by model and whether it is busy
+  std::map<std::string, Centre> power_;                         ///< share of the limit, by model
+};
+
+/// XIDs of a time, by device and by whose fault they mostly are.
+class XidCounts {
+ public:
+  explicit XidCounts(std::span<const XidsSeen> xids);
+  double of(const Node& node, const Device& device, Blame blame) const;
+
+ private:
+  std::map<std::pair<std::string, Blame>, std::uint64_t> events_;  ///< by device's key
+};
+
+struct DeviceSight {
+  const Node& node;
+  const Device& device;
+  bool node_is_heard;
+  EpochMs now;
+};
+
+/// Of a device that has not retired. `own` gets what is news of it, `noted` says until when it has it.
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnBaseline& own,
+                    std::unordered_map<std::string, EpochMs>& noted, Round& round);
+
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,120 @@
+#include "fleet/alerts/observe_sessions.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "fleet/alerts/observe_device.h"
+#include "fleet/inventory/parts.h"
+#include "fleet/inventory/utilization.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+using Value = std::optional<double>;
+
+std::string pod_key(const std::string& cluster, const Workload& of) { return cluster + '/' + of.space + '/' + of.pod; }
+
+LabelSet workload_labels(LabelSet labels, const Workload& of) {
+  if (!of.space.empty()) labels.emplace_back("namespace", of.space);
+  if (!of.pod.empty()) labels.emplace_back("pod", of.pod);
+  if (!of.container.empty()) labels.emplace_back("container", of.container);
+  std::ranges::sort(labels);
+  return labels;
+}
+
+/// Share of time in which its kernels ran; of a process that has an instance to itself, the instance's.
+Value activity_of(const Device& device, const Session& session) {
+  if (session.util_percent) return *session.util_percent / 100;
+  const auto here = [&](const Session& one) { return covers(one.part, session.part); };
+  if (!session.part.gpu_instance || std::ranges::count_if(device.sessions, here) != 1) return std::nullopt;
+  for (const DevicePart& part : parts_of(device))
+    if (covers(session.part, part.part)) return activity(*part.readings);
+  return std::nullopt;
+}
+
+void observe_session(const Node& node, const Device& device, const Session& session, const ServingPods& serving,
+                     Round& round) {
+  const SessionFacts& facts = *session.facts;
+  LabelSet labels = workload_labels(part_labels(node, device, session.part), facts.workload);
+  if (facts.pid != 0) labels.emplace_back("pid", std::to_string(facts.pid));
+  if (session.start) labels.emplace_back("started", std::to_string(*session.start / 1000));
+  std::ranges::sort(labels);
+  const auto subject = std::make_shared<const Subject>(
+      Subject{session_id(node.cluster, device.facts->uuid, session), device_key(node, device), std::move(labels)});
+  Value age;
+  if (session.start) age = static_cast<double>(session.last_seen - *session.start) / 1000;
+  round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen, age});
+  if (serving.contains(node.cluster, facts.workload)) return;
+  const auto busy = activity_of(device, session);
+  Value stuck;
+  if (busy && session.memory_bytes) stuck = *session.memory_bytes > 0 && *busy < kQuietRatio ? 1 : 0;
+  round.observations.push_back({Signal::IdleWithMemory, subject, session.last_seen, stuck});
+}
+
+Value held_idle(const Device& device, const Allocation& held) {
+  if (held.used == false) return 1;
+  for (const DevicePart& part : parts_of(device)) {
+    if (!covers(held.part, part.part)) continue;
+    const Use use = use_of(device, part).use;
+    if (use == Use::Idle) return 1;
+    if (use == Use::Active) return 0;
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<const Subject> holder(const Node& node, const Device& device, const Part& part, const Workload& of,
+                                      std::string_view what) {
+  return std::make_shared<const Subject>(Subject{device_key(node, device) + part_name(part) + '/' + of.space + '/' +
+                                                     of.pod + '/' + of.container + std::string(what),
+                                                 device_key(node, device),
+                                                 workload_labels(part_labels(node, device, part), of)});
+}
+
+bool is_same_pod(const Workload& a, const Workload& b) {
+  if (!a.pod_uid.empty() && !b.pod_uid.empty()) return a.pod_uid == b.pod_uid;
+  return a.space == b.space && a.pod == b.pod;
+}
+
+/// Where the kubelet's word is known: a node of which no allocation at all is told may have no one who tells.
+bool tells_allocations(const Node& node) {
+  return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
+}
+
+void observe_use(const Node& node, const Device& device, Round& round) {
+  if (!tells_allocations(node)) return;
+  std::map<std::string, std::pair<std::shared_ptr<const Subject>, bool>> users;
+  for (const Session& one : device.sessions) {
+    const Workload& of = one.facts->workload;
+    if (!of.is_pod() || of.pod.empty()) continue;
+    const bool holds = std::ranges::any_of(device.allocations, [&](const Allocation& held) {
+      return is_same_pod(held.facts->workload, of) && covers(held.part, one.part);
+    });
+    const auto subject = holder(node, device, one.part, of, "/uses");
+    users.try_emplace(subject->key, subject, holds);
+  }
+  for (const auto& [key, user] : users)
+    round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second ? 0 : 1});
+}
+
+}  // namespace
+
+ServingPods::ServingPods(const ServingView& serving) {
+  for (const auto& engine : serving.engines)
+    if (!engine->pod.empty()) pods_.insert(engine->cluster + '/' + engine->space + '/' + engine->pod);
+}
+
+bool ServingPods::contains(const std::string& cluster, const Workload& of) const {
+  return pods_.contains(pod_key(cluster, of));
+}
+
+void observe_sessions(const Node& node, const Device& device, const ServingPods& serving, Round& round) {
+  for (const Session& one : device.sessions)
+    if (one.facts->workload.is_pod()) observe_session(node, device, one, serving, round);
+  for (const Allocation& one : device.allocations)
+    round.observations.push_back({Signal::HeldIdle, holder(node, device, one.part, one.facts->workload, ""),
+                                  device.last_seen, held_idle(device, one)});
+  observe_use(node, device, round);
+}
+
+}  // namespace tessera::fleet::alerts

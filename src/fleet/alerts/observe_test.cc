@@ -1,0 +1,191 @@
+#include "fleet/alerts/observe.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/inventory/told_pages.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Optional;
+
+constexpr EpochMs kStart = 1'700'000'000'000, kSecond = 1'000, kHour = 3'600 * kSecond;
+
+/// A page of one whole GPU and one that is cut in two.
+constexpr std::string_view kPage = R"(
+gpu_device_info{gpu="0",UUID="GPU-a",Hostname="w",modelName="NVIDIA H100 80GB HBM3"} 1
+tessera_agent_device_up{gpu="0",UUID="GPU-a",Hostname="w"} 1
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-a",Hostname="w"} 84
+DCGM_FI_DEV_SLOWDOWN_TEMP{gpu="0",UUID="GPU-a",Hostname="w"} 87
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",Hostname="w"} 97
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a",Hostname="w"} 665
+DCGM_FI_DEV_ENFORCED_POWER_LIMIT{gpu="0",UUID="GPU-a",Hostname="w"} 700
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-a",Hostname="w"} 75
+DCGM_FI_DEV_FB_FREE{gpu="0",UUID="GPU-a",Hostname="w"} 25
+DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{gpu="0",UUID="GPU-a",Hostname="w"} 72
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-a",Hostname="w"} 0
+gpu_process_info{gpu="0",UUID="GPU-a",Hostname="w",pid="7",command="py",namespace="ml",pod="p",container="c",status="active",type="C"} 1
+gpu_process_start_time_seconds{gpu="0",UUID="GPU-a",Hostname="w",pid="7",command="py",namespace="ml",pod="p",container="c"} 1699992800
+gpu_process_memory_used_bytes{gpu="0",UUID="GPU-a",Hostname="w",pid="7",command="py",namespace="ml",pod="p",container="c"} 1000
+gpu_process_utilization{gpu="0",UUID="GPU-a",Hostname="w",pid="7",command="py",namespace="ml",pod="p",container="c"} 0
+gpu_process_info{gpu="0",UUID="GPU-a",Hostname="w",pid="9",command="dcgm",pod="unknown",status="active",type="C"} 1
+gpu_device_info{gpu="1",UUID="GPU-b",Hostname="w",modelName="NVIDIA H100 80GB HBM3"} 1
+gpu_session_count{gpu="1_1_0",UUID="GPU-b",Hostname="w",GPU_I_ID="1",GPU_I_PROFILE="3g.40gb"} 0
+gpu_instance_info{gpu="1_1_0",UUID="GPU-b",Hostname="w",GPU_I_ID="1",GPU_CI_ID="0",GPU_I_PROFILE="3g.40gb"} 1
+gpu_instance_info{gpu="1_2_0",UUID="GPU-b",Hostname="w",GPU_I_ID="2",GPU_CI_ID="0",GPU_I_PROFILE="1g.10gb"} 1
+gpu_instance_compute_slices{gpu="1_1_0",UUID="GPU-b",Hostname="w",GPU_I_ID="1",GPU_CI_ID="0"} 3
+gpu_instance_compute_slices{gpu="1_2_0",UUID="GPU-b",Hostname="w",GPU_I_ID="2",GPU_CI_ID="0"} 1
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1"} 1
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="2"} 0.8
+DCGM_FI_DEV_FB_USED{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1"} 5
+DCGM_FI_DEV_FB_FREE{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1"} 5
+gpu_allocation_info{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1",resource="nvidia.com/mig-3g.40gb",share="exclusive",namespace="ml",pod="h",container="c"} 1
+gpu_allocation_used{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1",resource="nvidia.com/mig-3g.40gb",namespace="ml",pod="h",container="c"} 0
+)";
+
+class Seen {
+ public:
+  explicit Seen(const std::string& page = std::string(kPage)) { tell(kStart, page); }
+
+  void tell(EpochMs time, const std::string& page) { told.scrape(time, R"(cluster="c",node="w")", page); }
+
+  /// As of now.
+  void look(EpochMs now = kStart, std::vector<XidsSeen> xids = {}) {
+    told.fleet.advance(now);
+    const auto view = told.fleet.publish(now);
+    round = observer.look({*view, *told.serving.publish(now), xids, std::nullopt});
+  }
+  /// `GPU-a 84`, one for each subject that has the signal; `-` where it has no value.
+  std::vector<std::string> of(Signal signal) const {
+    std::vector<std::string> out;
+    for (const Observation& one : round.observations)
+      if (one.signal == signal)
+        out.push_back(fmt::format("{} {}", one.subject->key, one.value ? fmt::format("{:.4g}", *one.value) : "-"));
+    return out;
+  }
+  ToldPages told;
+  Observer observer;
+  Round round;
+};
+
+TEST(Observe, TakesTheFleetApart) {
+  Seen seen;
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::TemperatureCelsius), ElementsAre("c/GPU-a 84", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::SlowdownMarginCelsius), ElementsAre("c/GPU-a 3", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::UtilizationPercent), ElementsAre("c/GPU-a 97", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::MigUtilizationRatio), ElementsAre("c/GPU-a -", "c/GPU-b 0.95"));
+  EXPECT_THAT(seen.of(Signal::MemoryUsedRatio), ElementsAre("c/GPU-a 0.75", "c/GPU-b/1/0 0.5", "c/GPU-b/2/0 -"));
+  EXPECT_THAT(seen.of(Signal::PowerLimitRatio), ElementsAre("c/GPU-a 0.95", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::ThermalThrottling), ElementsAre("c/GPU-a 1", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::PowerBrake), ElementsAre("c/GPU-a 0", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::DeviceNotAnswering), ElementsAre("c/GPU-a 0", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::BusyShareRatio), ElementsAre("c 1")) << "of GPU-b's processes nobody tells";
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 0"));
+  EXPECT_THAT(seen.of(Signal::LagSeconds), ElementsAre("server 0"));
+  EXPECT_THAT(seen.of(Signal::RefusedRequests), ElementsAre("server -"));
+  EXPECT_THAT(seen.round.silent, IsEmpty());
+}
+
+TEST(Observe, TellsOfPodsProcessesAndHoldings) {
+  Seen seen;
+  seen.look();
+  ASSERT_EQ(seen.of(Signal::SessionAgeSeconds).size(), 1U) << "the operator's own process is none";
+  for (const Observation& one : seen.round.observations) {
+    if (one.signal == Signal::SessionAgeSeconds) EXPECT_THAT(one.value, Optional(7'200));
+    if (one.signal == Signal::IdleWithMemory) EXPECT_THAT(one.value, Optional(1));
+    if (one.signal == Signal::SessionAgeSeconds) {
+      EXPECT_EQ(label_of(one.subject->labels, "pod"), "p");
+      EXPECT_EQ(label_of(one.subject->labels, "pid"), "7");
+      EXPECT_EQ(label_of(one.subject->labels, "device_id"), "w-GPU-00");
+      EXPECT_TRUE(std::ranges::is_sorted(one.subject->labels));
+    }
+  }
+  EXPECT_THAT(seen.of(Signal::HeldIdle), ElementsAre("c/GPU-b/1/ml/h/c 1"));
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), ElementsAre("c/GPU-a/ml/p/c/uses 1"));
+}
+
+TEST(Observe, JudgesNoServingPodByItsProcess) {
+  Seen seen;
+  seen.told.scrape(kStart, R"(cluster="c",node="w",namespace="ml",pod="p",job="v")",
+                   "vllm:num_requests_running{model_name=\"m\"} 0\nvllm:num_requests_waiting{model_name=\"m\"} 7\n"
+                   "vllm:kv_cache_usage_perc{model_name=\"m\"} 0.5\n");
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::IdleWithMemory), IsEmpty());
+  ASSERT_EQ(seen.of(Signal::RequestsWaiting).size(), 1U);
+  EXPECT_THAT(seen.of(Signal::RequestsWaiting)[0], testing::EndsWith(" 7"));
+  EXPECT_THAT(seen.of(Signal::KvCacheUsedRatio)[0], testing::EndsWith(" 0.5"));
+}
+
+TEST(Observe, KnowsSilenceFromAbsence) {
+  Seen seen;
+  seen.look(kStart + 100 * kSecond);
+  EXPECT_THAT(seen.of(Signal::TemperatureCelsius), ElementsAre("c/GPU-a -", "c/GPU-b -")) << "stale";
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w -"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-b", "c/w"));
+  EXPECT_THAT(seen.of(Signal::LagSeconds), ElementsAre("server 100"));
+  seen.look(kStart + 400 * kSecond);
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 1"));
+  EXPECT_THAT(seen.of(Signal::DeviceMissing), ElementsAre("c/GPU-a -", "c/GPU-b -")) << "the node's silence says it";
+}
+
+TEST(Observe, MissesADeviceOfANodeThatSpeaks) {
+  Seen seen;
+  const std::string rest = std::string(kPage.substr(kPage.find("gpu_device_info{gpu=\"1\"")));
+  for (EpochMs at = 30 * kSecond; at <= 400 * kSecond; at += 30 * kSecond) seen.tell(kStart + at, rest);
+  seen.look(kStart + 400 * kSecond);
+  EXPECT_THAT(seen.of(Signal::DeviceMissing), ElementsAre("c/GPU-a 1", "c/GPU-b 0"));
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 0"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a"));
+}
+
+TEST(Observe, CountsXidsByWhoseFaultTheyAre) {
+  Seen seen;
+  seen.look(kStart, {{"c", "GPU-a", 79, kStart, 1},
+                     {"c", "GPU-a", 48, kStart, 2},
+                     {"c", "GPU-a", 31, kStart, 4},
+                     {"c", "GPU-x", 79, kStart, 8}});
+  EXPECT_THAT(seen.of(Signal::DeviceXids), ElementsAre("c/GPU-a 3", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::ApplicationXids), ElementsAre("c/GPU-a 4", "c/GPU-b -"));
+  EXPECT_THAT(seen.of(Signal::OtherXids), ElementsAre("c/GPU-a 0", "c/GPU-b -"));
+}
+
+std::string busy_gpu(unsigned index, double celsius, double watts) {
+  const std::string of =
+      fmt::format("{{gpu=\"{}\",UUID=\"GPU-{}\",Hostname=\"w\",modelName=\"NVIDIA H100 80GB HBM3\"}}", index, index);
+  return fmt::format(
+      "DCGM_FI_DEV_GPU_TEMP{0} {1}\nDCGM_FI_DEV_GPU_UTIL{0} 99\nDCGM_FI_DEV_POWER_USAGE{0} {2}\n"
+      "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\n",
+      of, celsius, watts);
+}
+
+TEST(Observe, HoldsADeviceAgainstItsNeighbours) {
+  std::string page;
+  for (unsigned i = 0; i < 5; ++i) page += busy_gpu(i, i == 4 ? 80 : 60, i == 4 ? 350 : 630);
+  Seen seen(page);
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::NeighbourTemperatureDeviation),
+              ElementsAre("c/GPU-0 0", "c/GPU-1 0", "c/GPU-2 0", "c/GPU-3 0", "c/GPU-4 8"));
+  EXPECT_THAT(seen.of(Signal::NeighbourPowerDeviation)[4], "c/GPU-4 -8");
+  seen.tell(kStart + kSecond, busy_gpu(0, 99, 600));
+  seen.look(kStart + 2 * kSecond);
+  EXPECT_EQ(seen.of(Signal::NeighbourTemperatureDeviation)[0], "c/GPU-0 -") << "too few tell";
+}
+
+TEST(Observe, HoldsADeviceAgainstItsOwnLastWeek) {
+  Seen seen(busy_gpu(0, 60, 630));
+  for (int hour = 0; hour <= 24; ++hour) {
+    const EpochMs now = kStart + hour * kHour;
+    seen.tell(now, busy_gpu(0, hour < 24 ? 60 : 75, 630));
+    seen.look(now);
+    seen.look(now);
+    EXPECT_EQ(seen.of(Signal::OwnTemperatureDeviation)[0], hour < 24 ? "c/GPU-0 -" : "c/GPU-0 7.5");
+  }
+}
+
+}  // namespace
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,117 @@
+#pragma once
+// What is watched, as data: one row for each alert. docs/alerts.md is its runbook, deploy/prometheus/gpu.rules.yaml
+// says the same in PromQL, and a test holds the three against each other.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "fleet/inventory/health.h"
+
+namespace tessera::fleet::alerts {
+
+/// What an alert is about.
+enum class Kind : std::uint8_t {
+  Server,  ///< this server and what reaches it
+  Cluster,
+  Node,
+  Device,
+  Part,     ///< what can be given to somebody: a MIG instance, or a device that is not cut
+  Session,  ///< a process on a part
+  Holding,  ///< a container that holds a part, or uses one that it does not hold
+  Engine    ///< a serving engine
+};
+inline constexpr std::size_t kKinds = 8;
+std::string_view kind_name(Kind kind);  ///< "device"
+
+/// One number about a subject; observe.cc says how each is found. "Boolean" ones are 0 or 1.
+enum class Signal : std::uint8_t {
+  TemperatureCelsius,
+  SlowdownMarginCelsius,  ///< how far below the board's own slowdown temperature it is
+  NeighbourTemperatureDeviation,
+  OwnTemperatureDeviation,
+  NeighbourPowerDeviation,
+  UtilizationPercent,   ///< of a device that is not cut
+  MigUtilizationRatio,  ///< weighted by compute slices, over the instances that exist
+  MemoryUsedRatio,      ///< of what programs can have
+  PowerLimitRatio,
+  DeviceXids,  ///< in the last quarter of an hour, by whose fault they mostly are
+  ApplicationXids,
+  OtherXids,
+  EccUncorrected,  ///< since the driver was loaded
+  RowRemapFailed,
+  ThermalThrottling,
+  PowerBrake,
+  DeviceMissing,
+  DeviceNotAnswering,
+  NodeSilent,      ///< all its devices are missing
+  IdleWithMemory,  ///< a pod's process, of no serving engine, that holds memory and does nothing
+  SessionAgeSeconds,
+  HeldIdle,
+  UsedWithoutHolding,
+  BusyShareRatio,  ///< parts with a process over all whose processes are told
+  RequestsWaiting,
+  KvCacheUsedRatio,
+  RefusedRequests,  ///< with samples, in the last quarter of an hour
+  LagSeconds,       ///< how old the newest sample of all is
+};
+inline constexpr std::size_t kSignals = 28;
+std::string_view signal_name(Signal signal);  ///< "temperatureCelsius": as in the API
+
+enum class Beyond : std::uint8_t { Above, Below };
+
+using LabelSet = std::vector<std::pair<std::string, std::string>>;  ///< sorted by name
+
+/// Holds where the label has the value, or hasn't; a label that is not there has the empty one.
+struct Matcher {
+  std::string label;
+  std::string value;
+  bool equal = true;
+  bool operator==(const Matcher&) const = default;
+};
+bool matches(const std::vector<Matcher>& all_of, const LabelSet& labels);
+std::string_view label_of(const LabelSet& labels, std::string_view name);  ///< empty where there is none
+
+/// The condition holds where the value is strictly beyond the threshold, and is cleared where it is at `clear` or on
+/// the other side of it: in between one that fires goes on, and one that does not is not about to.
+struct Rule {
+  std::string_view name;
+  Kind kind{};
+  Signal signal{};
+  Beyond beyond = Beyond::Above;
+  double threshold = 0;
+  double clear = 0;
+  Milliseconds hold_for{};     ///< the condition is observed to hold for all this time before it fires
+  Milliseconds keep_firing{};  ///< it is observed to be cleared for all this time before it is resolved
+  Severity severity{};
+  std::string_view summary{};    ///< {label} and {value} are filled in
+  bool in_promql = true;         ///< gpu.rules.yaml has it; a false one says why not in rule.cc
+  std::vector<Matcher> scope{};  ///< of these subjects alone
+  bool enabled = true;
+
+  bool holds(double value) const { return beyond == Beyond::Above ? value > threshold : value < threshold; }
+  bool clears(double value) const { return beyond == Beyond::Above ? value <= clear : value >= clear; }
+};
+
+/// Built in, in the order of docs/alerts.md.
+const std::vector<Rule>& builtin_rules();
+
+/// "alerts.md#gpuoverheating", relative to the folder of docs.
+std::string runbook_of(const Rule& rule);
+
+/// The summary of a rule about a subject. A label that is not there is "unknown".
+std::string fill(std::string_view summary, const LabelSet& labels, double value);
+
+/// An alert that makes others needless: while it fires, those of `targets` whose labels `equal` are the same are not
+/// told of. They are evaluated as ever.
+struct Inhibition {
+  std::string_view source;
+  std::vector<std::string_view> targets;  ///< empty: all others
+  std::vector<std::string_view> equal;
+};
+const std::vector<Inhibition>& inhibitions();
+
+}  // namespace tessera::fleet::alerts

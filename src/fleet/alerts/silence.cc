@@ -1,0 +1,96 @@
+#include "fleet/alerts/silence.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "fleet/alerts/track_text.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+constexpr EpochMs kDay = 24LL * 3600 * 1000;
+
+/// The values of the labels that an inhibition compares, and what of. Empty where one of them is not there.
+std::string compared(const Inhibition& by, const LabelSet& labels) {
+  std::string out(by.source);
+  for (const std::string_view name : by.equal) {
+    const std::string_view value = label_of(labels, name);
+    if (value.empty()) return {};
+    out += '\n' + labels_text({{"", std::string(value)}});
+  }
+  return out;
+}
+
+bool is_target(const Inhibition& by, std::string_view rule) {
+  return rule != by.source && (by.targets.empty() || std::ranges::find(by.targets, rule) != by.targets.end());
+}
+
+/// Sources that fire, by what is compared.
+std::unordered_set<std::string> inhibiting(const std::vector<Standing>& all) {
+  std::unordered_set<std::string> out;
+  for (const Standing& one : all)
+    for (const Inhibition& by : inhibitions())
+      if (one.track.phase == Phase::Firing && one.track.rule == by.source) out.insert(compared(by, one.labels));
+  return out;
+}
+
+std::string inhibitor(const Standing& one, const std::unordered_set<std::string>& sources) {
+  for (const Inhibition& by : inhibitions()) {
+    if (!is_target(by, one.track.rule)) continue;
+    const std::string values = compared(by, one.labels);
+    if (!values.empty() && sources.contains(values)) return std::string(by.source);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view repeat_name(Repeat repeat) {
+  constexpr std::array<std::string_view, kRepeats> kNames = {"never", "daily", "weekly"};
+  return kNames[static_cast<std::size_t>(repeat)];
+}
+
+std::optional<Repeat> repeat_named(std::string_view name) {
+  for (std::size_t i = 0; i < kRepeats; ++i)
+    if (repeat_name(static_cast<Repeat>(i)) == name) return static_cast<Repeat>(i);
+  return std::nullopt;
+}
+
+bool is_in_force(const Silence& silence, EpochMs time) {
+  if (time < silence.starts) return false;
+  if (silence.repeat == Repeat::Never) return time < silence.ends;
+  const EpochMs period = silence.repeat == Repeat::Daily ? kDay : 7 * kDay;
+  return (time - silence.starts) % period < silence.ends - silence.starts;
+}
+
+bool is_over(const Silence& silence, EpochMs time) { return silence.repeat == Repeat::Never && time >= silence.ends; }
+
+LabelSet alert_labels(const Rule& rule, const LabelSet& subject) {
+  LabelSet out = subject;
+  out.emplace_back("alertname", rule.name);
+  out.emplace_back("severity", severity_name(rule.severity));
+  std::ranges::sort(out);
+  return out;
+}
+
+std::vector<Standing> standing(const std::vector<Track>& tracks, const Evaluator& of, std::span<const Silence> silences,
+                               EpochMs time) {
+  std::vector<Standing> out;
+  for (const Track& track : tracks)
+    if (const Rule* rule = of.rule(track.rule))
+      out.push_back({track, alert_labels(*rule, track.subject->labels), {}, {}});
+  const auto sources = inhibiting(out);
+  for (Standing& one : out) {
+    one.inhibited_by = inhibitor(one, sources);
+    for (const Silence& silence : silences)
+      if (is_in_force(silence, time) && matches(silence.matchers, one.labels)) {
+        one.silenced_by = silence.id;
+        break;
+      }
+  }
+  return out;
+}
+
+}  // namespace tessera::fleet::alerts
