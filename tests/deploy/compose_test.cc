@@ -49,7 +49,8 @@ TEST(Compose, ItsConfigurationsAreGood) {
   if (promtool.empty()) GTEST_SKIP() << "promtool is missing: ./dev unpacks it with prometheus";
   const TempDir folder;
   fs::copy(kRoot / "deploy/compose/prometheus.yaml", folder.path());
-  fs::copy(kRoot / "deploy/prometheus/tessera.rules.yaml", folder.path());
+  for (const char* rules : {"tessera.rules.yaml", "gpu.rules.yaml"})
+    fs::copy(kRoot / "deploy/prometheus" / rules, folder.path());
   const Finished checked = run({promtool, "check", "config", (folder.path() / "prometheus.yaml").string()});
   EXPECT_EQ(checked.code, 0) << checked.output;
 }
