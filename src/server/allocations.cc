@@ -61,6 +61,25 @@ http::Response refused(const http::Request& request, const decision::Refusal& re
   return out;
 }
 
+/// Whether one could be told what it serves if it were free.
+bool is_told(const decision::Candidate& one) {
+  return one.memory_bytes && (one.mig != decision::MigMode::On || !one.offered().empty());
+}
+
+/// Why no device could serve it; Unavailable where there are some of which nobody has told what they could be.
+Error no_device(const decision::Supply& supply, const AllocationWish& wish, const decision::Refusal& refusal) {
+  const auto unknown = std::ranges::count_if(
+      supply.candidates, [&](const decision::Candidate& one) { return one.cluster == *wish.cluster && !is_told(one); });
+  if (unknown > 0)
+    return fail(Code::Unavailable,
+                "of {} of {} devices nobody has told the memory or the MIG profiles, and no other serves it", unknown,
+                supply.candidates.size());
+  std::string why = refusal.sentence;
+  for (const decision::Remedy& one : refusal.remedies)
+    if (one.kind == decision::RemedyKind::AskForLess) why += fmt::format(". {}", one.sentence);
+  return fail(Code::NotFound, "{}", why);
+}
+
 }  // namespace
 
 std::string new_allocation_id() {
@@ -269,6 +288,22 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
       {{"dryRun", true}, {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), supply, wish)}});
 }
 
+decision::Verdict Allocations::if_free(const Published& known, const fleet::AllocationBook& book,
+                                       const decision::Supply& supply, const AllocationWish& wish,
+                                       const decision::Mix& mix) const {
+  AllocationWish tolerant = wish;
+  if (tolerant.demands) tolerant.demands->tolerations = {{"", "Exists", "", ""}};
+  for (const AllocationWish* by : {&wish, &std::as_const(tolerant)}) {
+    const Ground on = ground(known, book, *by);
+    if (!on.barred) break;
+    decision::Supply there = supply;
+    std::erase_if(there.candidates, [&](const auto& one) { return !on.barred(one.cluster, one.node).empty(); });
+    decision::Verdict verdict = server::decide(emptied(std::move(there)), wish, mix);
+    if (std::holds_alternative<decision::Decision>(verdict)) return verdict;
+  }
+  return server::decide(emptied(supply), wish, mix);
+}
+
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
@@ -281,19 +316,9 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const auto mix = demand(*told, known->view->time);
   const decision::Verdict verdict = server::decide(supply, wish, *mix);
   const auto* now = std::get_if<decision::Decision>(&verdict);
-  decision::Supply open = supply;  // to the pod by its own word; a taint may go
-  if (on.barred)
-    std::erase_if(open.candidates, [&](const auto& one) { return !on.barred(one.cluster, one.node).empty(); });
-  decision::Verdict then = now ? verdict : server::decide(emptied(std::move(open)), wish, *mix);
-  if (std::holds_alternative<decision::Refusal>(then)) then = server::decide(emptied(supply), wish, *mix);
+  const decision::Verdict then = now ? verdict : if_free(*known, *told, supply, wish, *mix);
   const auto* decided = std::get_if<decision::Decision>(&then);
-  if (!decided) {
-    const auto& refusal = std::get<decision::Refusal>(then);
-    std::string why = refusal.sentence;
-    for (const decision::Remedy& one : refusal.remedies)
-      if (one.kind == decision::RemedyKind::AskForLess) why += fmt::format(". {}", one.sentence);
-    return fail(Code::NotFound, "{}", why);
-  }
+  if (!decided) return no_device(supply, wish, std::get<decision::Refusal>(then));
   return Foreseen{resource_name(decided->grants.front().profile), static_cast<unsigned>(decided->grants.size()),
                   now != nullptr, now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
                   near_miss(supply, wish.need)};

@@ -292,10 +292,12 @@ Result<Admission> admit_pods(const Settings& settings, Place& place, const Behin
   options.extender = settings.admission_extender;
   out.door = std::make_unique<Door>(std::move(options), behind, place.admission);
   if (!behind.leadership.leads()) return out;
+  GateOptions gates;
+  gates.patience = settings.node_rules.plugin_limit + std::chrono::minutes(2);
   auto api = own_cluster(settings);
   if (!api) return fail(api.error().code, "server.admission.address: {}", api.error().what);
   out.gates = std::make_unique<Gates>(*std::move(api), behind.fleet, behind.allocations, std::move(may_act),
-                                      behind.counts, GateOptions{});
+                                      behind.counts, gates);
   return out;
 }
 

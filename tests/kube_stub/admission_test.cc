@@ -206,9 +206,9 @@ TEST_F(Admission, WhatThePluginDoesNotListIsSaidAndInTheEndNotWaitedFor) {
   tell(instance(1, layouts.of("default", "GPU-a")->instances.front().placement.start), 5);
   EXPECT_THAT(note("p"), HasSubstr("does not list it"));
   EXPECT_TRUE(is_gated("p"));
-  tell(instance(1, layouts.of("default", "GPU-a")->instances.front().placement.start), 305);
+  tell(instance(1, layouts.of("default", "GPU-a")->instances.front().placement.start), 725);
   EXPECT_FALSE(is_gated("p"));
-  EXPECT_THAT(note("p"), HasSubstr("has not listed it as nvidia.com/mig-2g.20gb within 5m"));
+  EXPECT_THAT(note("p"), HasSubstr("has not listed it as nvidia.com/mig-2g.20gb within 12m"));
 }
 
 TEST_F(Admission, WhoWaitsIsToldWhyOnceAndServedInTurn) {
@@ -388,6 +388,26 @@ TEST_F(AdmissionDoor, AnswersTheApiServerWhateverQueryItAppends) {
   EXPECT_THAT(large["status"]["message"].get<std::string>(), HasSubstr("too small in memory"));
   EXPECT_EQ(counts.reviews[static_cast<std::size_t>(Reviewed::Gated)], 1U);
   EXPECT_EQ(counts.reviews[static_cast<std::size_t>(Reviewed::Refused)], 2U);
+}
+
+TEST_F(AdmissionDoor, ADeviceOfWhichNobodyTellsMightServe) {
+  told.scrape(kStart, R"(node="w-2",job="agent")", R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-b"} 1
+gpu_device_info{gpu="0",UUID="GPU-b",model="NVIDIA H200",DCGM_FI_DEV_MIG_MODE="1"} 1
+)");
+  tell("", 1);
+  const StubJson response = StubJson::parse(ask("/admission/pods", review("200G"))->body)["response"];
+  EXPECT_EQ(response["allowed"], true);
+  EXPECT_THAT(response["warnings"].dump(),
+              HasSubstr("of 1 of 2 devices nobody has told the memory or the MIG profiles"));
+}
+
+TEST_F(AdmissionDoor, WhereItsSelectorLeadsItFindsItsResource) {
+  StubJson asks = review("20G");
+  asks["request"]["object"]["spec"]["nodeSelector"] = {{"pool", "other"}};
+  const StubJson response = StubJson::parse(ask("/admission/pods", asks)->body)["response"];
+  EXPECT_TRUE(response.contains("patch")) << "a label may come to a node yet";
+  EXPECT_THAT(response["warnings"].dump(), HasSubstr("will wait for a GPU"));
 }
 
 TEST_F(AdmissionDoor, WhenAllIsTakenTheResourceIsTheOneThatWillServe) {

@@ -50,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const server::ExtenderGround extender{[] { return std::make_shared<const server::Published>(); },
                                         [] { return std::make_shared<const fleet::AllocationBook>(); },
-                                        [](const server::AllocationWish&) { return Result<void>(); }};
+                                        [](const server::AllocationWish&) { return Result<void>(); },
+                                        [](const std::string&) { return Result<void>(); }};
   require(kube::is_json(server::filter_nodes(body, extender)));
   require(kube::is_json(server::prioritize_nodes(body, extender)));
   return 0;

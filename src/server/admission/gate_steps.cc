@@ -34,6 +34,14 @@ std::string what(const fleet::PodAllocation& one) {
                      part.node);
 }
 
+/// Whether a node lists so much of a resource, whoever has it.
+bool lists(const fleet::ClusterView& cluster, std::string_view node, const std::string& resource, std::int64_t count) {
+  const fleet::ClusterNode* of = cluster.node(cluster.cluster, node);
+  if (!of) return false;
+  const auto listed = of->allocatable.find(resource);
+  return listed != of->allocatable.end() && listed->second >= count;
+}
+
 GateStep step_of_ready(const fleet::ClusterPod& pod, const fleet::PodAllocation& one, const fleet::ClusterView& cluster,
                        EpochMs now, Milliseconds patience) {
   const auto& [resource, count] = *pod.requests.begin();
@@ -43,6 +51,10 @@ GateStep step_of_ready(const fleet::ClusterPod& pod, const fleet::PodAllocation&
                 true);
   if (has_left(cluster, node, resource, count))
     return step(What::Open, pod, fmt::format("ready: {}", what(one)), false, node);
+  if (lists(cluster, node, resource, count))
+    return step(What::Tell, pod,
+                fmt::format("promised: {} stands, and other pods of the node have all of the {} that it lists",
+                            what(one), resource));
   if (now - *one.ready_since < patience.count())
     return step(What::Tell, pod,
                 fmt::format("promised: {} stands, and the device plugin there does not list it as {} yet", what(one),

@@ -64,6 +64,17 @@ struct GateStepsTest : testing::Test {
   fleet::AllocationBook book;
 };
 
+TEST_F(GateStepsTest, NoPodIsPinnedToANodeWhereOthersHaveAllThatIsListed) {
+  promise(kNow - 10 * kPatience.count());
+  fleet::ClusterPod other = pod;
+  other.name = other.uid = "other";
+  other.node = "w-1";
+  other.gates = {};
+  cluster.pods["ml/other"] = std::make_shared<const fleet::ClusterPod>(other);
+  EXPECT_EQ(step().what, What::Tell);
+  EXPECT_THAT(step().note, HasSubstr("other pods of the node have all of the nvidia.com/mig-2g.20gb that it lists"));
+}
+
 TEST_F(GateStepsTest, OtherGatesComeFirst) {
   pod.gates = {"kueue.x-k8s.io/admission", "tessera.dev/allocation"};
   EXPECT_EQ(step(), (GateStep{What::Tell, "ml", "p", "u-p",

@@ -35,7 +35,8 @@ TEST(PodLabels, AreTheMembersOfAWish) {
 }
 
 TEST(PodLabels, APriorityBelowAllIsTheLowest) {
-  const auto wish = wish_of_labels({{"tessera.dev/gpu-memory", "20G"}}, {.pod = "p", .priority = -2'147'483'648});
+  const auto wish = wish_of_labels({{"tessera.dev/gpu-memory", "20G"}},
+                                   {.cluster = "c", .space = "ml", .pod = "p", .priority = -2'147'483'648});
   ASSERT_TRUE(wish) << wish.error().what;
   EXPECT_EQ(wish->need.priority, -1'000'000'000);
 }

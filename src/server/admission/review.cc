@@ -119,7 +119,23 @@ void add_member(Json& patch, const std::string& object, bool is_there, std::stri
   add(patch, object, Json{{std::string(name), std::move(value)}});
 }
 
-Json patch_of(std::string_view pod, std::size_t container, const Foreseen& seen) {
+/// Nodes with GPUs are tainted by it as a rule, so that only who needs one comes.
+const fleet::Toleration kGpuTaint{"nvidia.com/gpu", "Exists", "", ""};
+
+bool tolerates_gpu_taint(const fleet::NodeDemands& demands) {
+  return std::ranges::any_of(demands.tolerations, [](const fleet::Toleration& one) {
+    return (one.key == kGpuTaint.key || one.key.empty()) && one.op == "Exists" && one.effect.empty();
+  });
+}
+
+void add_toleration(Json& patch, std::string_view spec, const fleet::NodeDemands& demands) {
+  if (tolerates_gpu_taint(demands)) return;
+  const Json one{{"key", kGpuTaint.key}, {"operator", kGpuTaint.op}};
+  const bool some = at(spec, "tolerations").starts_with('[');
+  some ? add(patch, "/spec/tolerations/-", one) : add(patch, "/spec/tolerations", Json::array({one}));
+}
+
+Json patch_of(std::string_view pod, std::size_t container, const Foreseen& seen, const fleet::NodeDemands& demands) {
   Json out = Json::array();
   const std::string_view spec = at(pod, "spec"), metadata = at(pod, "metadata");
   const Json gate = {{"name", kGate}};
@@ -131,6 +147,7 @@ Json patch_of(std::string_view pod, std::size_t container, const Foreseen& seen)
   if (!is_object(resources)) add(out, where, Json::object());
   for (const std::string_view kind : {"limits", "requests"})
     add_member(out, fmt::format("{}/{}", where, kind), is_object(at(resources, kind)), seen.resource, amount);
+  add_toleration(out, spec, demands);
   const std::string note = fmt::format("{} {}, by what was so at admission: {}", amount, seen.resource, seen.sentence);
   add_member(out, "/metadata/annotations", is_object(at(metadata, "annotations")), kDecisionNote, clipped(note));
   return out;
@@ -161,6 +178,7 @@ Ruling rule_on_pod(std::string_view request, std::string_view object, const Revi
                                           .priority = pod.priority});
   if (!wish) return refused(wish.error().what);
   wish->demands = pod.demands;
+  if (!tolerates_gpu_taint(pod.demands)) wish->demands->tolerations.push_back(kGpuTaint);
   const auto seen = foreseen(ground, *wish);
   if (!seen && seen.error().code == Code::NotFound)
     return refused(fmt::format("no device could serve this pod if all were free. {}", seen.error().what));
@@ -168,7 +186,7 @@ Ruling rule_on_pod(std::string_view request, std::string_view object, const Revi
     return untouched(fmt::format(
         "the pod starts WITHOUT a GPU, since none can be chosen now: {}; create it again later", seen.error().what));
   Ruling out;
-  out.patch = patch_of(object, *container, *seen);
+  out.patch = patch_of(object, *container, *seen, pod.demands);
   if (!seen->hint.empty()) out.warnings.push_back(seen->hint);
   if (!seen->now) out.warnings.push_back("the pod will wait for a GPU: " + seen->sentence);
   if (auto strange = strange_label(pod.labels)) out.warnings.push_back(*std::move(strange));

@@ -87,6 +87,7 @@ TEST_F(ReviewTest, APodGetsTheGateTheResourceAndANote) {
   EXPECT_EQ(after["spec"]["schedulingGates"], Json::parse(R"([{"name":"tessera.dev/allocation"}])"));
   EXPECT_EQ(after["spec"]["containers"][0]["resources"],
             Json::parse(R"({"limits":{"nvidia.com/mig-2g.20gb":"1"},"requests":{"nvidia.com/mig-2g.20gb":"1"}})"));
+  EXPECT_EQ(after["spec"]["tolerations"], Json::parse(R"([{"key":"nvidia.com/gpu","operator":"Exists"}])"));
   EXPECT_THAT(after["metadata"]["annotations"]["tessera.dev/gpu-decision"].get<std::string>(),
               HasSubstr("1 nvidia.com/mig-2g.20gb, by what was so at admission: It gets"));
   ASSERT_TRUE(asked);
@@ -127,6 +128,14 @@ TEST_F(ReviewTest, ThePatchIsMadeOfWhatThePodHas) {
                  {{"metadata", {{"annotations", {{"a", "b"}}}}}, {"spec", {{"schedulingGates", {{{"name", "x/y"}}}}}}},
                  "/spec/schedulingGates",
                  R"([{"name":"x/y"},{"name":"tessera.dev/allocation"}])"},
+                {"another's tolerations",
+                 {{"spec", {{"tolerations", {{{"key", "pool"}, {"operator", "Exists"}}}}}}},
+                 "/spec/tolerations",
+                 R"([{"key":"pool","operator":"Exists"},{"key":"nvidia.com/gpu","operator":"Exists"}])"},
+                {"a toleration of all taints",
+                 {{"spec", {{"tolerations", {{{"operator", "Exists"}}}}}}},
+                 "/spec/tolerations",
+                 R"([{"operator":"Exists"}])"},
                 {"nothing for null",
                  {{"metadata", {{"annotations", Json::object()}}}},
                  "/spec/schedulingGates",
