@@ -74,6 +74,7 @@ class Bucket {
       of.to = one.device.last_seen + rules_.unobserved_for.count();
       if (const auto left = gone.find({one.cluster, one.node}); left != gone.end())
         of.to = std::min(of.to, std::max(left->second, one.device.last_seen));
+      of.to = std::min(of.to, rules_.until);
       if (of.from >= end_ || of.to <= begin_) return;
       of.subject.cluster = one.cluster;
       of.subject.node = one.node;

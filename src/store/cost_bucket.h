@@ -1,6 +1,7 @@
 #pragma once
 // What a bucket of the cost ledger comes to, from the usage of its time.
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct CostRules {
   fleet::PostingOptions posting{};
   /// A device that is silent costs for so long still, unless its node is known to have left its cluster.
   Milliseconds unobserved_for{std::chrono::hours(24)};
+  EpochMs until = std::numeric_limits<EpochMs>::max();  ///< nothing costs anything from then on: of a bucket that lasts
   struct Place {
     std::string pool;
     fleet::Purchase purchase = fleet::Purchase::OnDemand;

@@ -63,11 +63,16 @@ Result<std::optional<std::int64_t>> revision_of(Database& database, EpochMs buck
 
 }  // namespace
 
+Result<std::optional<std::string>> cost_currency(Database& database) {
+  std::optional<std::string> out;
+  TRY(database.each("SELECT currency FROM cost_currency", {}, [&](const Row& row) { out = row.text(0); }));
+  return out;
+}
+
 Result<void> keep_currency(Database& database, const fleet::Currency& currency) {
   TRY(database.run("INSERT INTO cost_currency VALUES (1, ?) ON CONFLICT (id) DO NOTHING",
                    {std::string(currency.code())}));
-  std::string kept;
-  TRY(database.each("SELECT currency FROM cost_currency", {}, [&](const Row& row) { kept = row.text(0); }));
+  const std::string kept = TRY(cost_currency(database)).value_or("");
   if (kept == currency.code()) return {};
   return fail(
       Code::Invalid,
@@ -84,11 +89,16 @@ Result<std::optional<EpochMs>> newest_cost_bucket(Database& database) {
   return out;
 }
 
-Result<void> note_late(Database& database, std::span<const EpochMs> buckets) {
+Result<bool> is_cost_bucket_closed(Database& database, EpochMs bucket) {
+  return TRY(revision_of(database, bucket)).has_value();
+}
+
+Result<void> note_late(Database& database, std::span<const EpochMs> buckets, std::string_view why) {
   for (const EpochMs bucket : buckets)
-    TRY(database.run(
-        "INSERT INTO cost_late VALUES (?, 1) ON CONFLICT (bucket) DO UPDATE SET version = cost_late.version + 1",
-        {seconds(bucket)}));
+    TRY(
+        database.run("INSERT INTO cost_late (bucket, version, why) VALUES (?, 1, ?) ON CONFLICT (bucket) DO UPDATE SET "
+                     "version = cost_late.version + 1, why = excluded.why",
+                     {seconds(bucket), std::string(why)}));
   return {};
 }
 
@@ -96,10 +106,11 @@ Result<std::vector<LateBucket>> late_buckets(Database& database, std::size_t mos
   std::vector<LateBucket> out;
   const Value limit = static_cast<std::int64_t>(most);
   TRY(database.each(
-      "SELECT l.bucket, l.version FROM cost_late l JOIN cost_bucket b ON b.bucket = l.bucket ORDER BY "
+      "SELECT l.bucket, l.version, l.why FROM cost_late l JOIN cost_bucket b ON b.bucket = l.bucket ORDER BY "
       "l.bucket LIMIT ?",
-      {&limit, 1},
-      [&](const Row& row) { out.push_back({row.integer(0).value_or(0) * 1'000, row.integer(1).value_or(0)}); }));
+      {&limit, 1}, [&](const Row& row) {
+        out.push_back({row.integer(0).value_or(0) * 1'000, row.integer(1).value_or(0), row.text(2)});
+      }));
   return out;
 }
 
@@ -178,8 +189,7 @@ Result<bool> CostWriter::close(EpochMs bucket, const std::vector<CostPosting>& p
   return closed;
 }
 
-Result<std::size_t> CostWriter::correct(const LateBucket& late, const std::vector<CostPosting>& postings,
-                                        std::string_view why, EpochMs now) {
+Result<std::size_t> CostWriter::correct(const LateBucket& late, const std::vector<CostPosting>& postings, EpochMs now) {
   std::size_t count = 0;
   TRY(atomically([&]() -> Result<void> {
     count = 0;
@@ -192,21 +202,46 @@ Result<std::size_t> CostWriter::correct(const LateBucket& late, const std::vecto
     if (lacking.empty()) return {};
     count = lacking.size();
     TRY(database_.run("INSERT INTO cost_correction VALUES (?, ?, ?, ?)",
-                      {seconds(late.bucket), *before + 1, now, std::string(why)}));
+                      {seconds(late.bucket), *before + 1, now, late.why}));
     TRY(database_.run("UPDATE cost_bucket SET revision = ? WHERE bucket = ?", {*before + 1, seconds(late.bucket)}));
     return enter(late.bucket, *before + 1, lacking);
   }));
   return count;
 }
 
+Result<bool> CostWriter::drop_before(EpochMs time, std::size_t most) {
+  std::vector<std::int64_t> old;
+  const std::array<Value, 2> values = {seconds(time), static_cast<std::int64_t>(most)};
+  TRY(database_.each("SELECT bucket FROM cost_bucket WHERE bucket < ? ORDER BY bucket LIMIT ?", values,
+                     [&](const Row& row) { old.push_back(row.integer(0).value_or(0)); }));
+  if (old.empty()) return false;
+  const bool more = old.size() == most;
+  TRY(atomically([&]() -> Result<void> {
+    for (const char* table : {"cost_entry", "cost_correction", "cost_bucket"})
+      TRY(database_.run(fmt::format("DELETE FROM {} WHERE bucket <= ?", table), {old.back()}));
+    if (more) return {};
+    TRY(database_.run("DELETE FROM cost_subject WHERE id NOT IN (SELECT subject FROM cost_entry)"));
+    return database_.run("DELETE FROM cost_owner WHERE id NOT IN (SELECT owner FROM cost_entry)");
+  }));
+  subjects_.clear();
+  owners_.clear();
+  return more;
+}
+
 namespace {
 
-Result<std::map<std::int64_t, const CostSubject*>> subjects_in(Database& database, std::deque<CostSubject>& into) {
+constexpr std::size_t kMostRows = 1'000'000;  // some hundred bytes each
+
+/// Begin and end of all pieces.
+using Bounds = std::array<Value, 2>;
+
+Result<std::map<std::int64_t, const CostSubject*>> subjects_in(Database& database, const Bounds& bounds,
+                                                               std::deque<CostSubject>& into) {
   std::map<std::int64_t, const CostSubject*> out;
   TRY(database.each(
       "SELECT id, cluster, node, pool, model, purchase, device_id, device_uuid, gpu_instance, profile FROM "
-      "cost_subject",
-      {}, [&](const Row& row) {
+      "cost_subject WHERE id IN (SELECT subject FROM cost_entry WHERE bucket >= ? AND bucket < ?)",
+      bounds, [&](const Row& row) {
         CostSubject& one = into.emplace_back();
         one.cluster = row.text(1);
         one.node = row.text(2);
@@ -223,14 +258,17 @@ Result<std::map<std::int64_t, const CostSubject*>> subjects_in(Database& databas
   return out;
 }
 
-Result<std::map<std::int64_t, const CostOwner*>> owners_in(Database& database, std::deque<CostOwner>& into) {
+Result<std::map<std::int64_t, const CostOwner*>> owners_in(Database& database, const Bounds& bounds,
+                                                           std::deque<CostOwner>& into) {
   std::map<std::int64_t, const CostOwner*> out;
-  TRY(database.each("SELECT id, cluster, namespace, pod, pod_uid, team, project, cost_centre FROM cost_owner", {},
-                    [&](const Row& row) {
-                      into.push_back(
-                          {row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6), row.text(7)});
-                      out[row.integer(0).value_or(0)] = &into.back();
-                    }));
+  TRY(database.each(
+      "SELECT id, cluster, namespace, pod, pod_uid, team, project, cost_centre FROM cost_owner WHERE id IN (SELECT "
+      "owner "
+      "FROM cost_entry WHERE bucket >= ? AND bucket < ?)",
+      bounds, [&](const Row& row) {
+        into.push_back({row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6), row.text(7)});
+        out[row.integer(0).value_or(0)] = &into.back();
+      }));
   return out;
 }
 
@@ -259,10 +297,14 @@ Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow
                               {number(5), number(6), number(7)},
                               row.integer(4)});
         }));
+    if (out.rows.size() > kMostRows)
+      return fail(Code::Invalid, "more than {} lines: ask for a shorter window or longer pieces", kMostRows);
   }
+  if (pieces.empty()) return out;
   // Names come before what has them, so those of all rows are there now.
-  const auto subjects = TRY(subjects_in(database, out.subjects));
-  const auto owners = TRY(owners_in(database, out.owners));
+  const Bounds bounds = {seconds(pieces.front().from), seconds(pieces.back().to)};
+  const auto subjects = TRY(subjects_in(database, bounds, out.subjects));
+  const auto owners = TRY(owners_in(database, bounds, out.owners));
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     const auto [subject, owner] = whose[i];
     if (!subjects.contains(subject) || (owner != 0 && !owners.contains(owner)))

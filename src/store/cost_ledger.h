@@ -31,14 +31,22 @@ struct CostPosting {
 /// The ledger's currency is that of whoever comes first. Invalid for another one: two currencies have no sum.
 Result<void> keep_currency(Database& database, const fleet::Currency& currency);
 
+/// The ledger's currency; absent where it has none yet.
+Result<std::optional<std::string>> cost_currency(Database& database);
+
 /// The newest bucket that is closed; absent: none is.
 Result<std::optional<EpochMs>> newest_cost_bucket(Database& database);
+Result<bool> is_cost_bucket_closed(Database& database, EpochMs bucket);
+
+// Why a bucket is corrected.
+inline constexpr std::string_view kLateSamples = "late samples", kRatesChanged = "rates changed";
 
 /// Of these buckets, something is known that was not: noted in the transaction that writes it.
-Result<void> note_late(Database& database, std::span<const EpochMs> buckets);
+Result<void> note_late(Database& database, std::span<const EpochMs> buckets, std::string_view why = kLateSamples);
 struct LateBucket {
   EpochMs bucket = 0;
   std::int64_t version = 0;
+  std::string why{kLateSamples};  ///< what was noted last
   bool operator==(const LateBucket&) const = default;
 };
 /// The earliest of those that are closed, so many at most.
@@ -56,8 +64,11 @@ class CostWriter {
 
   /// Enters what the bucket lacks to come to `postings`, which were worked out after `late` was read; how many entries
   /// that was. NotFound where it is not closed.
-  Result<std::size_t> correct(const LateBucket& late, const std::vector<CostPosting>& postings, std::string_view why,
-                              EpochMs now);
+  Result<std::size_t> correct(const LateBucket& late, const std::vector<CostPosting>& postings, EpochMs now);
+
+  /// Drops buckets that are older than `time`, so many at most; true while there may be more. Names that nothing has
+  /// any longer go with the last of them.
+  Result<bool> drop_before(EpochMs time, std::size_t most);
 
  private:
   Result<std::int64_t> id_of(const fleet::CostSubject& subject);
@@ -81,7 +92,7 @@ struct CostRows {
   std::deque<fleet::CostOwner> owners;
   std::vector<fleet::CostRow> rows;  ///< each of a whole piece: its bucket is where the piece begins
 };
-/// Sums of the entries in each piece, corrections apart.
+/// Sums of the entries in each piece, corrections apart. Pieces are in order of time. Invalid for more than a million.
 Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces);
 
 }  // namespace tessera::store

@@ -87,7 +87,7 @@ TEST_P(CostKept, LateSamplesAreACorrectionBesideIt) {
   ASSERT_TRUE(*writer.close(kStart, {posting("a", 500), posting("", 300)}, 7));
   const auto late = *late_buckets(*database, 9);
   ASSERT_THAT(late, SizeIs(1));
-  EXPECT_EQ(*writer.correct(late[0], {posting("a", 700), posting("b", 100)}, "late samples", 11), 3U);
+  EXPECT_EQ(*writer.correct(late[0], {posting("a", 700), posting("b", 100)}, 11), 3U);
   EXPECT_THAT(*late_buckets(*database, 9), IsEmpty());
   EXPECT_EQ(sum(), 800);
   const auto all = rows();
@@ -95,8 +95,8 @@ TEST_P(CostKept, LateSamplesAreACorrectionBesideIt) {
   int corrections = 0;
   for (const fleet::CostRow& one : all) corrections += one.corrects_at == 11;
   EXPECT_EQ(corrections, 3);
-  EXPECT_EQ(*writer.correct(late[0], {posting("a", 700), posting("b", 100)}, "once more", 12), 0U);
-  EXPECT_FALSE(writer.correct({kStart + kBucketMs, 1}, {}, "not closed", 12));
+  EXPECT_EQ(*writer.correct(late[0], {posting("a", 700), posting("b", 100)}, 12), 0U);
+  EXPECT_FALSE(writer.correct({kStart + kBucketMs, 1}, {}, 12));
 }
 
 TEST_P(CostKept, WhatComesWhileACorrectionIsWorkedOutStays) {
@@ -106,7 +106,7 @@ TEST_P(CostKept, WhatComesWhileACorrectionIsWorkedOutStays) {
   ASSERT_TRUE(note_late(*database, {&bucket, 1}));
   const LateBucket seen = late_buckets(*database, 9)->at(0);
   ASSERT_TRUE(note_late(*database, {&bucket, 1}));
-  ASSERT_TRUE(writer.correct(seen, {posting("a", 600)}, "late samples", 11));
+  ASSERT_TRUE(writer.correct(seen, {posting("a", 600)}, 11));
   EXPECT_THAT(*late_buckets(*database, 9), SizeIs(1));
   ASSERT_TRUE(drop_late_before(*database, kStart));
   EXPECT_THAT(*late_buckets(*database, 9), SizeIs(1));
@@ -264,11 +264,33 @@ TEST_P(CostOfUsage, WhatIsWrittenLateIsNotedAndCorrected) {
   write(0, kStart + 5 * kMinute, 10, "train", kStart + 3 * 60 * kMinute);
   const auto late = *late_buckets(*database, 9);
   ASSERT_THAT(late, SizeIs(1));
-  ASSERT_TRUE(ledger.correct(late[0], bucket(), "late samples", kStart + 181 * kMinute));
+  ASSERT_TRUE(ledger.correct(late[0], bucket(), kStart + 181 * kMinute));
   EXPECT_EQ(sum(), 2'000'000);
   fleet::Micros unobserved = 0;
   for (const fleet::CostRow& one : rows()) unobserved += one.kind == CostKind::Unobserved ? one.amount.micros : 0;
   EXPECT_EQ(unobserved, 0);
+}
+
+TEST_P(CostKept, WhatIsOldGoesStepByStepAndTakesItsNamesAlong) {
+  CostWriter writer(*database);
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(*writer.close(kStart + i * kBucketMs, {posting(i < 4 ? "old" : "new", 500), posting("", 300)}, 7));
+  const auto count = [&](const char* table) {
+    std::int64_t out = 0;
+    EXPECT_TRUE(database->each(std::string("SELECT COUNT(*) FROM ") + table, {},
+                               [&](const Row& row) { out = row.integer(0).value_or(0); }));
+    return out;
+  };
+  EXPECT_TRUE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
+  EXPECT_EQ(count("cost_bucket"), 2);
+  EXPECT_FALSE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
+  EXPECT_FALSE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
+  EXPECT_EQ(count("cost_bucket"), 1);
+  EXPECT_EQ(count("cost_entry"), 2);
+  EXPECT_EQ(count("cost_owner"), 1);
+  EXPECT_EQ(sum(kStart, kStart + 5 * kBucketMs), 800);
+  EXPECT_TRUE(*writer.close(kStart + 5 * kBucketMs, {posting("old", 500)}, 7)) << "its name is given a number again";
+  EXPECT_EQ(sum(kStart, kStart + 6 * kBucketMs), 1'300);
 }
 
 INSTANTIATE_EACH_DATABASE(CostKept);

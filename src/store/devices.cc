@@ -64,6 +64,12 @@ Result<void> each_device_seen(Database& database, const std::function<void(fleet
   return database.each(kSeen, {}, [&](const Row& row) { take(read_device(row)); });
 }
 
+Result<std::optional<EpochMs>> first_device_seen(Database& database) {
+  std::optional<EpochMs> out;
+  TRY(database.each("SELECT MIN(first_seen) FROM device_seen", {}, [&](const Row& row) { out = row.integer(0); }));
+  return out;
+}
+
 Result<std::vector<fleet::Remembered>> devices_seen(Database& database, std::string_view device_uuid) {
   std::vector<fleet::Remembered> out;
   const Value uuid = std::string(device_uuid);

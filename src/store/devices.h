@@ -19,6 +19,8 @@ Result<std::vector<fleet::Remembered>> remembered_devices(Database& database);
 
 /// take(device) for each that is kept, whether it is listed still or not; without instances.
 Result<void> each_device_seen(Database& database, const std::function<void(fleet::Remembered)>& take);
+/// When the first of them was seen first; absent where there are none.
+Result<std::optional<EpochMs>> first_device_seen(Database& database);
 /// Those with this UUID: one in each cluster at most.
 Result<std::vector<fleet::Remembered>> devices_seen(Database& database, std::string_view device_uuid);
 

@@ -1,0 +1,67 @@
+#include "store/cost_rates.h"
+
+#include <gmock/gmock.h>
+
+#include "fleet/cost/ledger.h"
+#include "store/cost_ledger.h"
+#include "store/cost_pods.h"
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr EpochMs kStart = 1'800'000'000'000, kBucket = fleet::kCostBucket.count();
+
+fleet::Rate h100(fleet::Micros per_hour) {
+  fleet::Rate out;
+  out.model = "H100_80GB";
+  out.purchase = fleet::Purchase::Spot;
+  out.per_hour = per_hour;
+  return out;
+}
+
+struct CostRatesKept : EachDatabase {};
+
+TEST_P(CostRatesKept, AreThoseOfAllTimes) {
+  EXPECT_THAT(*cost_rates(*database), IsEmpty());
+  EXPECT_THAT(*keep_cost_rates(*database, {h100(8)}, 0, kStart), ElementsAre(h100(8)));
+  EXPECT_THAT(*cost_rates(*database), ElementsAre(h100(8)));
+  ASSERT_TRUE(keep_cost_rates(*database, {h100(9)}, 0, kStart + kBucket));
+  auto before = h100(8), after = h100(9);
+  before.to = after.from = kStart + kBucket;
+  EXPECT_THAT(*cost_rates(*database), ElementsAre(before, after));
+  EXPECT_THAT(*keep_cost_rates(*database, {h100(9)}, 0, kStart + 9 * kBucket), ElementsAre(before, after));
+}
+
+TEST_P(CostRatesKept, ARateForATimeThatHasBeenMakesItsBucketsLate) {
+  CostWriter writer(*database);
+  ASSERT_TRUE(keep_cost_rates(*database, {h100(8)}, 0, kStart));
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(*writer.close(kStart + i * kBucket, {}, kStart + 7 * kBucket));
+  EXPECT_THAT(*late_buckets(*database, 99), IsEmpty());
+  auto dated = h100(5);
+  dated.from = kStart + kBucket;
+  dated.to = kStart + 4 * kBucket;
+  ASSERT_TRUE(keep_cost_rates(*database, {h100(8), dated}, kStart + 2 * kBucket, kStart + 7 * kBucket));
+  EXPECT_THAT(*late_buckets(*database, 99), ElementsAre(LateBucket{kStart + 2 * kBucket, 1, "rates changed"},
+                                                        LateBucket{kStart + 3 * kBucket, 1, "rates changed"}))
+      << "before the oldest nothing can be corrected";
+}
+
+TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
+  const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""}, b{"c", "ml", "b", "u2", "speech", "", "42"};
+  ASSERT_TRUE(write_cost_pods(*database, {a, b}, 7));
+  auto moved = a;
+  moved.team = "speech";
+  ASSERT_TRUE(write_cost_pods(*database, {moved}, 9));
+  EXPECT_THAT(*cost_pods(*database), testing::UnorderedElementsAre(moved, b));
+  ASSERT_TRUE(drop_cost_pods_before(*database, 9));
+  EXPECT_THAT(*cost_pods(*database), ElementsAre(moved));
+}
+
+INSTANTIATE_EACH_DATABASE(CostRatesKept);
+
+}  // namespace
+}  // namespace tessera::store
