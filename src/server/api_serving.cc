@@ -8,6 +8,7 @@
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
+#include "server/serving_pods.h"
 
 namespace tessera::server {
 namespace {
@@ -96,26 +97,6 @@ Held held_by_pods(const fleet::View& view) {
   return out;
 }
 
-/// The pod itself first; then those of its group, of which only the leader answers (LeaderWorkerSet).
-std::vector<std::string> pods_of_replica(const Row& row, const fleet::ClusterView& cluster) {
-  constexpr const char* kGroup = "leaderworkerset.sigs.k8s.io/group-key";
-  std::vector<std::string> out;
-  if (row.of->pod.empty()) return out;
-  out.push_back(row.of->pod);
-  if (!row.known) return out;
-  const auto group = row.known->labels.find(kGroup);
-  if (group == row.known->labels.end()) return out;
-  // Keys are sorted: those of its namespace stand together.
-  for (auto at = cluster.pods.lower_bound(row.of->space + "/"); at != cluster.pods.end(); ++at) {
-    const fleet::ClusterPod& other = *at->second;
-    if (other.space != row.of->space) break;
-    const auto its = other.labels.find(kGroup);
-    if (its != other.labels.end() && its->second == group->second && other.name != row.of->pod)
-      out.push_back(other.name);
-  }
-  return out;
-}
-
 Json latency_json(const fleet::Latency& of) {
   return {{"mean", or_null(of.mean)}, {"p50", or_null(of.p50)}, {"p90", or_null(of.p90)}, {"p99", or_null(of.p99)}};
 }
@@ -127,7 +108,7 @@ Json parallelism_json(const fleet::ClusterPod* pod) {
 
 Json row_json(const Row& row, const Held& held, const fleet::ClusterView& cluster) {
   const Served& of = *row.of;
-  const auto pods = pods_of_replica(row, cluster);
+  const auto pods = pods_of_replica(of, cluster);
   Json parts = Json::array();
   fleet::UtilizationSum utilization;
   for (const std::string& name : pods) {

@@ -29,7 +29,41 @@ inline constexpr Described kMigAllocationRatio{
     "profile",
     "instances, their holders and allocations"};
 
+inline constexpr Described kHourlyCost{
+    {"gpu_hourly_cost", Type::Gauge, "currency",
+     "Money an hour for what the team and the project have now, in the currency of gpu.management.cost.currency; empty "
+     "labels: nobody says whose it is."},
+    "team, project",
+    "rates, and who holds or uses what"};
+inline constexpr Described kHourlyCostOfNobody{{"gpu_hourly_cost_of_nobody", Type::Gauge, "currency",
+                                                "Money an hour for what nobody has to pay: unallocated, unobserved, "
+                                                "overhead. With gpu_hourly_cost it comes to what "
+                                                "all GPUs cost."},
+                                               "kind",
+                                               "likewise"};
+
 // Of the server.
+inline constexpr Described kLedgerClosed{{"tessera_server_cost_buckets_closed_total", Type::Counter, "buckets",
+                                          "Quarters of an hour of the cost ledger that this server has closed."},
+                                         "",
+                                         "the cost ledger"};
+inline constexpr Described kLedgerCorrected{{"tessera_server_cost_buckets_corrected_total", Type::Counter, "buckets",
+                                             "Buckets that were closed and for which a correction was entered."},
+                                            "",
+                                            "the cost ledger"};
+inline constexpr Described kLedgerFailures{{"tessera_server_cost_failures_total", Type::Counter, "tries",
+                                            "Times that the ledger could not be kept; it is tried again."},
+                                           "",
+                                           "the cost ledger"};
+inline constexpr Described kLedgerLate{{"tessera_server_cost_late_buckets", Type::Gauge, "buckets",
+                                        "Closed buckets that wait to be corrected, of the next 64."},
+                                       "",
+                                       "the cost ledger"};
+inline constexpr Described kLedgerClosedUntil{
+    {"tessera_server_cost_closed_until_timestamp_seconds", Type::Gauge, "seconds",
+     "Until when the cost ledger is closed, seconds since the Unix epoch. Absent where nothing is."},
+    "",
+    "the cost ledger"};
 inline constexpr Described kBuildInfo{
     {"tessera_server_build_info", Type::Info, "", "The running server. Always 1."}, "version", "build"};
 inline constexpr Described kLeads{
@@ -282,6 +316,8 @@ inline constexpr Described kResident{
 inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kGpuTemperature,
                                     &kMigAllocationRatio,
+                                    &kHourlyCost,
+                                    &kHourlyCostOfNobody,
                                     &kBuildInfo,
                                     &kLeads,
                                     &kReady,
@@ -301,6 +337,11 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kUsageTooLate,
                                     &kSaveSeconds,
                                     &kFailedSaves,
+                                    &kLedgerClosed,
+                                    &kLedgerCorrected,
+                                    &kLedgerFailures,
+                                    &kLedgerLate,
+                                    &kLedgerClosedUntil,
                                     &kEvents,
                                     &kEventClients,
                                     &kEventClientsEnded,

@@ -20,7 +20,7 @@ const Json* at_path(const Json& row, std::string_view path) {
 
 void append_text(std::string& out, std::string_view text) {
   constexpr std::string_view kFormulas = "=+-@\t\r";
-  const bool guarded = !text.empty() && kFormulas.find(text[0]) != std::string_view::npos;
+  const bool guarded = !text.empty() && kFormulas.find(text[0]) != std::string_view::npos && !parse_double(text);
   const bool quoted = text.find_first_of(",\"\r\n") != std::string_view::npos;
   if (quoted) out += '"';
   if (guarded) out += '\'';
@@ -58,6 +58,14 @@ void append_cell(std::string& out, const Json& value) {
 }
 
 }  // namespace
+
+void append_csv_line(std::string& out, std::span<const std::string> cells) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (i > 0) out += ',';
+    append_text(out, cells[i]);
+  }
+  out += "\r\n";
+}
 
 void append_csv_head(std::string& out, std::span<const std::string_view> columns) {
   for (std::size_t i = 0; i < columns.size(); ++i) {

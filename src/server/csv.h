@@ -7,6 +7,9 @@
 
 namespace tessera::server {
 
+/// A text that a spreadsheet would take for a formula gets a `'` before it, here and below; a number is none.
+void append_csv_line(std::string& out, std::span<const std::string> cells);
+
 void append_csv_head(std::string& out, std::span<const std::string_view> columns);
 
 /// `columns` are paths as `utilization.device`. Lists of values are joined by `;`, lists of objects are their number,

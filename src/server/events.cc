@@ -8,6 +8,7 @@
 
 #include "base/every.h"
 #include "base/text.h"
+#include "fleet/cost/money.h"
 #include "gpu/models.h"
 #include "server/access/viewer.h"
 #include "server/api_json.h"
@@ -48,6 +49,20 @@ EventFilter read_event_filter(Query& query) {
   return out;
 }
 
+namespace {
+
+Json cost_json(const std::optional<fleet::HourlyCost>& of) {
+  if (!of) return nullptr;
+  return {{"currency", of->currency},
+          {"perHour", fleet::decimal(of->all)},
+          {"allocated", fleet::decimal(of->allocated)},
+          {"unallocated", fleet::decimal(of->unallocated)},
+          {"unobserved", fleet::decimal(of->unobserved)},
+          {"overhead", fleet::decimal(of->overhead)}};
+}
+
+}  // namespace
+
 std::string event_json(const fleet::Change& change) {
   const fleet::Workload none;
   const fleet::Workload& of = change.workload ? *change.workload : none;
@@ -72,14 +87,16 @@ std::string event_json(const fleet::Change& change) {
                  {"container", text_or_null(of.container)},
                  {"pid", change.pid == 0 ? Json(nullptr) : Json(change.pid)},
                  {"command", text_or_null(change.command)},
-                 {"resource", text_or_null(change.resource)}};
+                 {"resource", text_or_null(change.resource)},
+                 {"cost", cost_json(change.cost)}};
   return json_text(out);
 }
 
-Events::Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits)
+Events::Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits, More more)
     : fleet_(fleet),
       started_(std::move(started)),
       limits_(limits),
+      more_(std::move(more)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Events::~Events() {
@@ -96,6 +113,7 @@ void Events::run(const std::stop_token& stop) {
     // What was there before the start is no news.
     if (published && published->view && published->view != before) {
       if (before) publish(fleet::changes_between(*before, *published->view));
+      publish(more_());
       before = published->view;
     }
     if (Clock::now() < beat_at) return;

@@ -61,7 +61,11 @@ std::string event_json(const fleet::Change& change);
 /// Thread-safe.
 class Events {
  public:
-  Events(const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits = {});
+  /// `more`: asked with each view for what else has changed.
+  using More = std::function<std::vector<fleet::Change>()>;
+  Events(
+      const Latest<Published>& fleet, std::function<bool()> started, EventLimits limits = {},
+      More more = [] { return std::vector<fleet::Change>(); });
   ~Events();
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
@@ -93,6 +97,7 @@ class Events {
   const Latest<Published>& fleet_;
   const std::function<bool()> started_;
   const EventLimits limits_;
+  const More more_;
   const OpaqueIds ids_;
   mutable std::mutex mutex_;
   std::deque<Event> kept_;      // guarded by mutex_

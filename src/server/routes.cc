@@ -4,10 +4,12 @@
 
 #include "server/access/api_access.h"
 #include "server/api_allocations.h"
+#include "server/api_cost.h"
 #include "server/api_json.h"
 #include "server/api_plans.h"
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
+#include "server/cost/ledger_closer.h"
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
@@ -88,6 +90,8 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (!published) return starting(request);
   metrics::Page page;
   add_fleet_metrics(page, *published->view, *told.allocations.book());
+  if (told.costs) add_cost_metrics(page, *told.costs->hourly());
+  if (told.ledger) add_ledger_metrics(page, told.ledger->stats());
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   if (told.node_changes) add_node_metrics(page, told.node_changes());
   if (told.admission) add_admission_metrics(page, *told.admission, told.leadership.leads());
@@ -161,6 +165,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
   for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
+  for (http::Route& one : cost_routes(told.fleet, told.costs, api)) out.push_back(std::move(one));
   for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.

@@ -25,6 +25,8 @@
 namespace tessera::server {
 
 class Allocations;
+class Costs;
+class LedgerCloser;
 
 /// What the routes tell of. All of it outlives the server.
 struct Told {
@@ -53,6 +55,8 @@ struct Told {
   bool mig_enabled = true;                          ///< gpu.management.mig.enabled: whether layouts may be wanted
   std::function<NodeChangeStats()> node_changes{};  ///< empty: no nodes are changed
   const AdmissionCounts* admission = nullptr;       ///< null where it is off
+  Costs* costs = nullptr;                           ///< null: gpu.management.cost.enabled is false
+  const LedgerCloser* ledger = nullptr;             ///< of who leads
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

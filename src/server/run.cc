@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -25,6 +24,7 @@
 #include "server/allocations.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
+#include "server/cost/start.h"
 #include "server/events.h"
 #include "server/intake.h"
 #include "server/keeper.h"
@@ -244,12 +244,7 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   out.cleanup_after = settings.mig_cleanup_after;
   out.gone_after = 2 * settings.collection_interval;
   out.keep_room_after = settings.keep_room_after;
-  for (const auto& [model, rate] : settings.default_rates) {
-    const auto amount = parse_double(rate);
-    if (!amount || *amount < 0)
-      return fail(Code::Invalid, "gpu.management.cost.default-rates: {}: '{}' is no amount of money", model, rate);
-    out.prices[model] = static_cast<std::int64_t>(std::llround(*amount * 1e6));
-  }
+  for (const auto& [model, rate] : settings.cost.default_rates) out.prices[model] = TRY(fleet::parse_decimal(rate));
   return out;
 }
 
@@ -305,6 +300,7 @@ Result<Admission> admit_pods(const Settings& settings, Place& place, const Behin
 struct Writing {
   std::unique_ptr<store::Database> keeping;
   std::unique_ptr<store::Database> access;
+  std::unique_ptr<store::Database> ledger;  ///< of costs; null for who does not lead, and where none are reckoned
   std::unique_ptr<store::Database> others;  ///< what servers tell each other; null where there are none
 };
 
@@ -314,8 +310,9 @@ Result<Writing> open_writing(const std::string& url, const Settings& settings, c
   const store::DatabaseOptions storing{.batch_rows = static_cast<std::size_t>(settings.batch_size),
                                        .needed = [&leadership, epoch] { return leadership.lasts(epoch); }};
   Writing out;
-  for (auto* one : {&out.keeping, &out.access, &out.others}) {
+  for (auto* one : {&out.keeping, &out.access, &out.ledger, &out.others}) {
     if (one == &out.others && !leadership.shared()) continue;
+    if (one == &out.ledger && !(leads && settings.cost.enabled)) continue;
     *one = TRY(store::Database::open(url, storing));
     if (leads) (*one)->guard(leadership.guard(epoch));
   }
@@ -342,6 +339,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                          {.needed = [&leadership, epoch] { return leadership.state().epoch == epoch; }});
   Writing writing = TRY(open_writing(url, settings, leadership, epoch));
   store::Database& database = *writing.keeping;
+  TRY(check_currency(settings, database, leads));
   const auto cache = TRY(shared_cache(settings, url, leadership.shared()));
   Latest<fleet::ClusterView> cluster;
   http::ServerOptions serving_at = server_options(settings, options, {});
@@ -376,7 +374,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
     return known ? std::optional(known->stats()) : std::nullopt;
   };
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
-  Events events(fleet, is_started);
+  const auto costs = open_costs(settings, fleet, readers);
+  Events events(fleet, is_started, {}, [&costs] { return costs ? costs->changes() : std::vector<fleet::Change>(); });
   Proxy proxy(proxy_options(settings));
   WantedLayouts layouts(
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
@@ -386,6 +385,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
+  const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
   std::function<NodeChangeStats()> node_stats;
   if (node_changes) node_stats = [&node_changes] { return node_changes->stats(); };
   std::function<ClusterWatchStats()> cluster_stats;
@@ -416,7 +416,9 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   web_files(),
                   settings.mig_enabled,
                   node_stats,
-                  place.admission.empty() ? nullptr : &admission_counts};
+                  place.admission.empty() ? nullptr : &admission_counts,
+                  costs.get(),
+                  ledger.get()};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

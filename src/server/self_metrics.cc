@@ -169,6 +169,25 @@ void add_fleet_metrics(Page& page, const fleet::View& view, const fleet::Allocat
   add_allocation_ratios(page, view, allocations);
 }
 
+void add_cost_metrics(Page& page, const HourlyCosts& costs) {
+  const auto units = [](fleet::Micros micros) { return static_cast<double>(micros) / fleet::kUnit; };
+  page.family(catalog::kHourlyCost.metric);
+  for (const auto& [owner, micros] : costs.owned)
+    page.add(page.labels(label_text({{"team", owner.first}, {"project", owner.second}})), units(micros));
+  page.family(catalog::kHourlyCostOfNobody.metric);
+  for (const auto kind : {fleet::CostKind::Unallocated, fleet::CostKind::Unobserved, fleet::CostKind::Overhead})
+    page.add(page.labels(label_text({{"kind", fleet::cost_kind_name(kind)}})), units(costs.all.of(kind)));
+}
+
+void add_ledger_metrics(Page& page, const LedgerStats& ledger) {
+  append_single(page, catalog::kLedgerClosed.metric, number(ledger.closed));
+  append_single(page, catalog::kLedgerCorrected.metric, number(ledger.corrected));
+  append_single(page, catalog::kLedgerFailures.metric, number(ledger.failures));
+  append_single(page, catalog::kLedgerLate.metric, number(ledger.late));
+  if (ledger.closed_until)
+    append_single(page, catalog::kLedgerClosedUntil.metric, static_cast<double>(*ledger.closed_until) / 1000);
+}
+
 void add_cluster_metrics(Page& page, const std::vector<ClusterListStats>& lists) {
   page.family(catalog::kClusterObjects.metric);
   for (const ClusterListStats& one : lists)

@@ -11,6 +11,8 @@
 #include "server/admission/counts.h"
 #include "server/answers.h"
 #include "server/cluster_watch.h"
+#include "server/cost/costs.h"
+#include "server/cost/ledger_closer.h"
 #include "server/events.h"
 #include "server/intake.h"
 #include "server/keeper.h"
@@ -37,6 +39,8 @@ struct SelfSeen {
 };
 
 void add_fleet_metrics(metrics::Page& page, const fleet::View& view, const fleet::AllocationBook& allocations);
+void add_cost_metrics(metrics::Page& page, const HourlyCosts& costs);
+void add_ledger_metrics(metrics::Page& page, const LedgerStats& ledger);
 void add_cluster_metrics(metrics::Page& page, const std::vector<ClusterListStats>& lists);
 void add_node_metrics(metrics::Page& page, const NodeChangeStats& stats);
 /// `leads`: whether pods at the gate are looked after here.

@@ -68,6 +68,16 @@ Result<void> take_rules(const Node& node, Settings& into) {
   return kRead(node, into.node_rules);
 }
 
+template <auto CostSettings::* kField>
+Result<void> take_cost_field(const Node& node, Settings& into) {
+  return take_value(node, into.cost.*kField);
+}
+
+template <Result<void> (*kRead)(const Node&, CostSettings&)>
+Result<void> take_cost(const Node& node, Settings& into) {
+  return kRead(node, into.cost);
+}
+
 /// One word or a list of them.
 Result<void> take_team_labels(const Node& node, Settings& into) {
   if (!node.is_list()) {
@@ -79,15 +89,25 @@ Result<void> take_team_labels(const Node& node, Settings& into) {
 }
 
 /// `30`, or a duration of whole days: `30d`, `4w`.
-Result<void> take_days(const Node& node, Settings& into) {
+Result<std::int64_t> days_of(const Node& node) {
   constexpr Milliseconds kDay = std::chrono::hours(24);
-  constexpr std::int64_t kMost = 3'660;  // on PostgreSQL each month is a partition
+  constexpr std::int64_t kMost = 3'660;  // on PostgreSQL each month of usage is a partition
   const auto number = parse_int(TRY(node.text()));
   const Milliseconds time = number ? Milliseconds(0) : TRY(node.duration());
   const std::int64_t days = number ? *number : time / kDay;
   if (days < 1 || days > kMost || time % kDay != Milliseconds(0))
     return node.error(fmt::format("1 to {} whole days expected, as 30 or 30d", kMost));
-  into.retention_days = days;
+  return days;
+}
+
+Result<void> take_days(const Node& node, Settings& into) {
+  into.retention_days = TRY(days_of(node));
+  return {};
+}
+
+template <auto CostSettings::* kField>
+Result<void> take_cost_days(const Node& node, Settings& into) {
+  into.cost.*kField = TRY(days_of(node));
   return {};
 }
 
@@ -120,13 +140,15 @@ template <auto nodes::Rules::* kField>
 constexpr Taking take_rule{take_rule_field<kField>,
                            shape_of<std::remove_cvref_t<decltype(std::declval<nodes::Rules&>().*kField)>>()};
 
+template <auto CostSettings::* kField>
+constexpr Taking take_of_cost{take_cost_field<kField>,
+                              shape_of<std::remove_cvref_t<decltype(std::declval<CostSettings&>().*kField)>>()};
+
 struct Row {
   SettingRow told;
   Taking taking;
   std::string_view no_effect = {};  ///< why, where nothing depends on it
 };
-
-constexpr std::string_view kLater = "this version does not use it";
 
 const Row kRows[] = {
     {{"gpu.management.enabled", "true", "false: samples are refused and nothing is kept"}, take<&Settings::enabled>},
@@ -193,9 +215,49 @@ const Row kRows[] = {
     {{"gpu.management.metrics.parallel-processing", "true", "requests are taken in side by side always"},
      take<&Settings::parallel_processing>,
      "requests are always taken in side by side"},
-    {{"gpu.management.cost.enabled", "true", "whether costs are computed"}, take<&Settings::cost_enabled>, kLater},
-    {{"gpu.management.cost.default-rates", "", "money per GPU-hour by model key: what allocations are priced by"},
-     take<&Settings::default_rates>},
+    {{"gpu.management.cost.enabled", "true", "false: no ledger is kept, and nothing is told of money"},
+     take_of_cost<&CostSettings::enabled>},
+    {{"gpu.management.cost.currency", "USD",
+      "of all rates; the ledger keeps that of its begin, and the server does not start with another one"},
+     {take_cost<read_currency>, Shape::Text}},
+    {{"gpu.management.cost.default-rates", "{H100_80GB: 8, A100_80GB: 6, RTX4090: 2}",
+      "money per GPU-hour by model key; a map that is given stands in the place of all of these"},
+     {take_cost<read_default_rates>, Shape::Map}},
+    {{"gpu.management.cost.rates", "none",
+      "list of {model, cluster, node, pool, purchase, per-hour, from, to}: see below"},
+     {take_cost<read_rates>, Shape::Value}},
+    {{"gpu.management.cost.mig-share", "compute-slices",
+      "what a MIG instance is charged of its device by: compute-slices, memory, or larger, of both"},
+     {take_cost<read_mig_share>, Shape::Text}},
+    {{"gpu.management.cost.shared-devices", "requested",
+      "what the pods of a time-sliced or MPS device are charged by: requested, the replicas that they hold; used, how "
+      "long their processes were there"},
+     {take_cost<read_shared_devices>, Shape::Text}},
+    {{"gpu.management.cost.owners", "labels team, project, cost-centre",
+      "list of {field, namespace, label, value}: who pays for a pod; field is team, project or cost-centre"},
+     {take_cost<read_owners>, Shape::Value}},
+    {{"gpu.management.cost.platform-namespaces", "gpu-operator, nvidia-gpu-operator, kube-system",
+      "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay"},
+     take_of_cost<&CostSettings::platform_namespaces>},
+    {{"gpu.management.cost.nodes", "none",
+      "list of {cluster, node, pool, purchase}, cluster and node as patterns: where nodes belong, before their labels"},
+     {take_cost<read_nodes>, Shape::Value}},
+    {{"gpu.management.cost.pool-labels",
+      "tessera.dev/pool, karpenter.sh/nodepool, cloud.google.com/gke-nodepool, eks.amazonaws.com/nodegroup, "
+      "kubernetes.azure.com/agentpool",
+      "labels of nodes, of which the first names the pool"},
+     take_of_cost<&CostSettings::pool_labels>},
+    {{"gpu.management.cost.backfill-days", "30",
+      "how far back a ledger that is behind is closed; no farther than 5-minute usage is kept"},
+     {take_cost_days<&CostSettings::backfill_days>, Shape::Value}},
+    {{"gpu.management.cost.retention-days", "1096", "days that the ledger is kept"},
+     {take_cost_days<&CostSettings::retention_days>, Shape::Value}},
+    {{"gpu.management.cost.time-zone", "UTC", "whose days and months reports have that do not say another one"},
+     {take_cost<read_time_zone>, Shape::Text}},
+    {{"gpu.management.cost.billing-account", "gpu", "BillingAccountId of FOCUS exports"},
+     take_of_cost<&CostSettings::billing_account>},
+    {{"gpu.management.cost.issuer", "Tessera", "InvoiceIssuerName of FOCUS exports"},
+     take_of_cost<&CostSettings::issuer>},
     {{"gpu.management.pool.nodes", "all", "only GPUs of these nodes are managed"}, take<&Settings::pool_nodes>},
     {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed: those that are told of first"},
      take<&Settings::pool_max_devices>},
@@ -283,7 +345,7 @@ const Row kRows[] = {
       "sqlite:FILE, postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=… or odbc:DSN=NAME"},
      take<&Settings::database_url>},
     {{"database.pool-size", "4",
-      "connections that read what is asked of the past, 100 at most; a server has 4 beside them on PostgreSQL"},
+      "connections that read what is asked of the past, 100 at most; a server has 5 beside them on PostgreSQL"},
      take<&Settings::database_pool_size>},
     {{"cache.url", "none", "redis://HOST[:PORT][/DATABASE]: where servers on one database keep replies for each other"},
      take<&Settings::cache_url>},
@@ -412,6 +474,8 @@ Result<void> check(const Settings& settings) {
   for (const std::string& one : settings.node_accounts)
     if (std::ranges::count(one, '/') != 1 || one.starts_with('/') || one.ends_with('/'))
       return wrong("server.access.node-accounts", fmt::format("'{}': NAMESPACE/NAME expected", one));
+  if (const auto rates = wanted_rates(settings.cost); !rates)
+    return wrong("gpu.management.cost.rates", rates.error().what);
   if (settings.oidc)
     if (const auto checked = check(*settings.oidc); !checked) return checked;
   if (!settings.prometheus_url.empty() && !settings.prometheus_url.starts_with("http://") &&

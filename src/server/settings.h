@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "server/access/oidc.h"
+#include "server/cost/settings.h"
 #include "server/node_changes/rules.h"
 
 namespace tessera::server {
@@ -28,8 +29,7 @@ struct Settings {
   std::int64_t retention_days = 30;
   std::int64_t batch_size = 500;
   bool parallel_processing = true;
-  bool cost_enabled = true;
-  std::map<std::string, std::string> default_rates;
+  CostSettings cost;
   std::vector<std::string> pool_nodes;           ///< empty: all
   std::optional<std::int64_t> pool_max_devices;  ///< absent: all
   // server

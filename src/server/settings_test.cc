@@ -103,9 +103,10 @@ TEST(Settings, WarnOfModelsThatNobodyKnows) {
 }
 
 TEST(Settings, TellWhatHasNoEffect) {
-  const auto settings = parse_settings("gpu.management.cost.enabled: true\n", "s.yaml", none());
+  const auto settings = parse_settings("gpu.management.metrics.parallel-processing: true\n", "s.yaml", none());
   ASSERT_TRUE(settings);
-  EXPECT_THAT(settings->warnings, testing::ElementsAre(HasSubstr("gpu.management.cost.enabled has no effect")));
+  EXPECT_THAT(settings->warnings,
+              testing::ElementsAre(HasSubstr("gpu.management.metrics.parallel-processing has no effect")));
 }
 
 TEST(Settings, TellGroupsWhatTheyMay) {

@@ -12,8 +12,8 @@ namespace tessera::fleet {
 namespace {
 
 constexpr std::array<std::string_view, kChangeKinds> kNames = {
-    "device.appeared", "device.presence",    "device.health",    "layout.changed",   "session.started",
-    "session.ended",   "allocation.started", "allocation.ended", "allocation.state", "node.change"};
+    "device.appeared",    "device.presence",  "device.health",    "layout.changed", "session.started", "session.ended",
+    "allocation.started", "allocation.ended", "allocation.state", "node.change",    "cost.rate"};
 
 /// "2g.20gb@0,1g.10gb@2": by placement where it is known.
 std::string layout_of(const Device& device) {

@@ -22,9 +22,18 @@ enum class ChangeKind : std::uint8_t {
   AllocationEnded,
   AllocationState,  ///< one that was asked for is in another state: waiting, promised, bound, over
   NodeChange,       ///< how far a node is for its devices to be cut: changing, listing, stopped
+  CostRate,         ///< what the fleet costs an hour
 };
-inline constexpr std::size_t kChangeKinds = 10;
+inline constexpr std::size_t kChangeKinds = 11;
 std::string_view change_name(ChangeKind kind);  ///< "device.appeared"
+
+/// Millionths of the currency for an hour; `all` is the sum of the others.
+struct HourlyCost {
+  std::string currency;
+  std::int64_t all = 0;
+  std::int64_t allocated = 0, unallocated = 0, unobserved = 0, overhead = 0;
+  bool operator==(const HourlyCost&) const = default;
+};
 
 struct Change {
   ChangeKind kind{};
@@ -40,7 +49,8 @@ struct Change {
   std::optional<Workload> workload{};  ///< whose session or allocation
   unsigned pid = 0;                    ///< of a session; 0 where it is not told
   std::string command;
-  std::string resource;             ///< of an allocation
+  std::string resource;  ///< of an allocation
+  std::optional<HourlyCost> cost{};
   std::vector<std::string> spaces;  ///< namespaces that it concerns, sorted: who may see one of them may see it
 };
 

@@ -15,6 +15,7 @@
 #include "server/access/api_access.h"
 #include "server/allocation_wish.h"
 #include "server/allocations.h"
+#include "server/cost/costs.h"
 #include "server/openapi.h"
 #include "server/routes.h"
 #include "store/archive.h"
@@ -126,6 +127,17 @@ const Sample kSamples[] = {
     {"/gpu/models", "", "", "", {"present=true"}},
     {"/gpu/mig-profiles"},
     {"/gpu/health", "", "", "", {"severity=critical,warning,info"}},
+    {"/cost/allocation",
+     "",
+     "",
+     "",
+     {"aggregate=namespace,pod,node", "aggregate=device&includeIdle=true", "shareIdle=true&idleByNode=true",
+      "window=24h&step=1h&aggregate=team"}},
+    {"/cost/teams", "", "", "", {"window=24h"}},
+    {"/cost/projects", "", "", "", {"window=24h"}},
+    {"/cost/trend", "", "", "", {"window=24h&aggregate=pod"}},
+    {"/cost/export", "", "", "", {"window=24h", "window=24h&format=focus"}},
+    {"/cost/tokens"},
 };
 
 template <class T>
@@ -188,8 +200,12 @@ struct RoutesTest : testing::Test {
     const auto sessions = told.fleet.take_ended();
     const auto layouts = told.fleet.take_layouts();
     store::Archive archive(*database, 30s, {});
+    std::vector<fleet::Remembered> devices;
+    const auto view = told.fleet.publish(kStart + 20'000);
+    for (const auto& node : view->nodes)
+      for (const fleet::Device& device : node->devices) devices.push_back({node->cluster, node->name, device});
     const auto kept_all = archive.keep(
-        {sessions, layouts, {}, {}, &usage, {1, 0, kStart}},
+        {sessions, layouts, {}, devices, &usage, {1, 0, kStart}},
         [&](std::uint32_t one) { return told.fleet.usage_subject(one); }, kStart);
     if (!kept_all) throw std::runtime_error(kept_all.error().what);
   }
@@ -291,22 +307,27 @@ struct RoutesTest : testing::Test {
   WantedLayouts wanted{0, {}};
   std::unique_ptr<Allocations> allocations =
       must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
+  Costs costs{{{}, owner_rules({}, {"team"}, {})}, published, readers};
+  Told what() {
+    Told out{published,
+             intake,
+             keeper,
+             *journal,
+             [] { return std::nullopt; },
+             [] { return true; },
+             {},
+             *access,
+             leadership,
+             History{&readers, 30s, {}},
+             events,
+             proxy,
+             wanted,
+             *allocations};
+    out.costs = &costs;
+    return out;
+  }
   std::unique_ptr<http::Router> router =
-      std::make_unique<http::Router>(must(http::Router::build(routes({published,
-                                                                      intake,
-                                                                      keeper,
-                                                                      *journal,
-                                                                      [] { return std::nullopt; },
-                                                                      [] { return true; },
-                                                                      {},
-                                                                      *access,
-                                                                      leadership,
-                                                                      History{&readers, 30s, {}},
-                                                                      events,
-                                                                      proxy,
-                                                                      wanted,
-                                                                      *allocations},
-                                                                     std::string(kContext)))));
+      std::make_unique<http::Router>(must(http::Router::build(routes(what(), std::string(kContext)))));
   std::string last;
   int peers = 0;
 };
@@ -388,6 +409,17 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
           << known << " must be told from " << unknown << " by nothing but the name";
     }
   }
+}
+
+TEST_F(RoutesTest, CostsAreOfWhatOneHadAlone) {
+  const std::string all = key({.name = "t", .scopes = {"read"}});
+  const std::string ml = key({.name = "t", .scopes = {"read"}, .namespaces = {{"ml"}}});
+  const Json whole = json("/cost/teams", all, "window=24h"), own = json("/cost/teams", ml, "window=24h");
+  EXPECT_EQ(whole["items"].size(), 2U) << whole;
+  ASSERT_EQ(own["items"].size(), 1U) << own;
+  EXPECT_EQ(own["items"][0]["team"], "ml");
+  EXPECT_EQ(own["all"], own["items"][0]["cost"]) << "what nobody has is not told";
+  EXPECT_NE(whole["nobodys"]["unallocated"], "0.00");
 }
 
 TEST_F(RoutesTest, ThePastIsOfWhatOneHadAlone) {

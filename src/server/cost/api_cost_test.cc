@@ -1,0 +1,377 @@
+#include "server/api_cost.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "fleet/cost/focus.h"
+#include "fleet/cost/ledger.h"
+#include "http/router.h"
+#include "server/api_json.h"
+#include "server/cost/ledger_closer.h"
+#include "server/cost/told_history.h"
+#include "server/openapi.h"
+#include "server/schema_check.h"
+
+namespace tessera::server {
+namespace {
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr EpochMs kStart = ToldHistory::kStart, kMinute = ToldHistory::kMinute, kBucket = fleet::kCostBucket.count();
+
+/// Six hours of two boards, of which the last half hour is not closed, with a device that comes, one that goes silent,
+/// and a pod that changes each ten minutes.
+struct ApiCostTest : testing::Test {
+  ApiCostTest() {
+    options.settings.owners = {{fleet::OwnerField::Team, "ml", "", "vision"},
+                               {fleet::OwnerField::Project, "ml", "", "cats"},
+                               {fleet::OwnerField::Team, "serving", "", "=chat"}};
+    options.owners = owner_rules(options.settings, {"team"}, {});
+    constexpr EpochMs kEnd = kStart + 6 * 60 * kMinute;
+    history.scrape("w1", kStart, kEnd, [](EpochMs at) {
+      return two_boards(0.37, fmt::format("train-{}", (at - kStart) / (10 * kMinute) % 7));
+    });
+    history.scrape("w2", kStart + 77 * kMinute, kStart + 200 * kMinute, [](EpochMs) { return std::string(kOther); });
+    history.keep(kEnd);
+    LedgerOptions closing{options.settings, options.owners};
+    closing.look_every = closing.settled_for = 0ms;
+    closing.spend = 1h;
+    LedgerCloser closer(history.open(), history.published, [] { return true; }, closing);
+    const auto done = closer.look();
+    if (!done) throw std::runtime_error(done.error().what);
+    costs.emplace(options, history.published, history.readers);
+    router.emplace(*http::Router::build(cost_routes(history.published, &*costs, "/api")));
+  }
+
+  http::Response ask(const std::string& path, const std::string& query = "", const std::string& accept = "") {
+    http::Request request;
+    request.method = "GET";
+    request.path = "/api" + path;
+    request.query = query;
+    if (!accept.empty()) request.headers = {{"Accept", accept}};
+    return std::get<http::Router::Match>(router->find("GET", request.path)).route->handle(request);
+  }
+  Json get(const std::string& path, const std::string& query = "", int status = 200) {
+    const auto reply = ask(path, query);
+    EXPECT_EQ(reply.status, status) << path << '?' << query << reply.body;
+    return Json::parse(reply.body, nullptr, false);
+  }
+  static fleet::Micros micros(const Json& money) {
+    const auto out = fleet::parse_decimal(money.get<std::string>());
+    EXPECT_TRUE(out) << money;
+    return out ? *out : 0;
+  }
+  config::Node schema(const std::string& path) const {
+    const auto reply = check.resolved(check.at({"paths", path, "get", "responses", "200"}));
+    return reply.find("content")->find("application/json")->find("schema").value();
+  }
+
+  static constexpr const char* kOther =
+      "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-x\",modelName=\"Tesla "
+      "T4\",pod=\"p\",namespace=\"other\",container=\"c\"} "
+      "10\nDCGM_FI_DEV_GPU_UTIL{gpu=\"1\",UUID=\"GPU-y\",modelName=\"NVIDIA GeForce RTX 4090\",pod=\"q\",namespace="
+      "\"other\",container=\"c\"} 70\n";
+  ToldHistory history;
+  CostsOptions options;
+  std::optional<Costs> costs;
+  std::optional<http::Router> router;
+  SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+};
+
+constexpr const char* kGroupings[] = {"",         "cluster", "node",       "pool",           "model",
+                                      "purchase", "device",  "profile",    "namespace",      "pod",
+                                      "team",     "project", "costCentre", "team,model,node"};
+/// Whole hours, pieces of one, what is open, and all.
+std::vector<std::string> windows() {
+  const auto at = [](EpochMs minutes) { return format_time(kStart + minutes * kMinute); };
+  return {"24h", "90m", at(15) + "," + at(30), at(75) + "," + at(240), at(330) + "," + at(360)};
+}
+
+TEST_F(ApiCostTest, EachGroupingAndWindowComesToWhatItsDevicesCost) {
+  for (const std::string& window : windows())
+    for (const char* by : kGroupings)
+      for (const char* more : {"&includeIdle=true", "&includeIdle=true&step=1h", "&includeIdle=true&shareIdle=true",
+                               "&includeIdle=true&shareIdle=even&idleByNode=true&accumulate=hour"}) {
+        const std::string query = "window=" + window + (*by ? std::string("&aggregate=") + by : "") + more;
+        const Json reply = get("/cost/allocation", query);
+        ASSERT_EQ(reply["data"].size(), reply["totals"].size()) << query;
+        for (std::size_t i = 0; i < reply["data"].size(); ++i) {
+          fleet::Micros sum = 0;
+          for (const auto& [name, group] : reply["data"][i].items()) {
+            const Json& money = group["money"];
+            sum += micros(money["cost"]);
+            EXPECT_EQ(micros(money["cost"]), micros(money["used"]) + micros(money["heldIdle"]) +
+                                                 micros(money["heldUnknown"]) + micros(money["sharedIdle"]) +
+                                                 micros(money["unallocated"]) + micros(money["unobserved"]) +
+                                                 micros(money["overhead"]));
+          }
+          EXPECT_EQ(sum, micros(reply["totals"][i]["cost"])) << query;
+        }
+      }
+}
+
+TEST_F(ApiCostTest, PiecesComeToTheWhole) {
+  const std::string window = "window=" + format_time(kStart) + "," + format_time(kStart + 5 * 60 * kMinute);
+  const fleet::Micros whole = micros(get("/cost/allocation", window)["totals"][0]["cost"]);
+  const fleet::Micros h100 = 5 * 8'000'000, a100 = 5 * 6'000'000;
+  const fleet::Micros rtx = 2'000'000 * (300 - 77) / 60;  // it costs from 77 minutes on, silent at the end
+  EXPECT_NEAR(static_cast<double>(whole), static_cast<double>(h100 + a100 + rtx), 1.0);
+  for (const char* pieces : {"step=15m", "step=2h", "accumulate=hour", "accumulate=day", "accumulate=true"}) {
+    fleet::Micros sum = 0;
+    const Json allocation = get("/cost/allocation", window + "&" + pieces),
+               trend = get("/cost/trend", window + "&" + pieces);
+    for (const Json& one : allocation["totals"]) sum += micros(one["cost"]);
+    EXPECT_EQ(sum, whole) << pieces;
+    sum = 0;
+    for (const Json& one : trend["items"]) sum += micros(one["all"]);
+    EXPECT_EQ(sum, whole) << pieces;
+  }
+  const Json teams = get("/cost/teams", window), projects = get("/cost/projects", window);
+  EXPECT_EQ(micros(teams["all"]), whole);
+  for (const Json* list : {&teams, &projects}) {
+    fleet::Micros sum = 0;
+    for (const Json& one : (*list)["items"]) sum += micros(one["cost"]);
+    for (const auto& [kind, money] : (*list)["nobodys"].items()) sum += micros(money);
+    EXPECT_EQ(sum, whole);
+  }
+}
+
+TEST_F(ApiCostTest, WhatIsNotClosedYetIsToldAsFarAsItHasCome) {
+  const Json teams = get("/cost/teams", "window=24h");
+  EXPECT_EQ(teams["closedUntil"], format_time(kStart + 23 * kBucket));
+  EXPECT_EQ(teams["knownUntil"], format_time(kStart + 24 * kBucket - 90'000)) << "usage may lack the last samples";
+  EXPECT_EQ(teams["items"][0]["team"], "vision");
+  EXPECT_NEAR(static_cast<double>(micros(teams["items"][0]["cost"])), 8e6 * (6 - 1.5 / 60), 1e5);
+  const Json trend = get("/cost/trend", "window=6h&accumulate=hour");
+  EXPECT_EQ(trend["items"][0]["closed"], true);
+  EXPECT_EQ(trend["items"].back()["closed"], false);
+}
+
+TEST_F(ApiCostTest, TellsWhoWorkedAndWhoHeldAndDidNothing) {
+  const Json teams = get("/cost/teams", "window=24h")["items"];
+  const auto of = [&](const char* team) {
+    for (const Json& one : teams)
+      if (one["team"] == team) return one;
+    return Json();
+  };
+  EXPECT_NEAR(of("vision")["efficiencyPercent"].get<double>(), 37, 0.5);
+  EXPECT_NEAR(of("=chat")["efficiencyPercent"].get<double>(), 25, 0.5);
+  EXPECT_GT(teams.back()["unpricedGpuHours"].get<double>() + teams[1]["unpricedGpuHours"].get<double>() +
+                teams[2]["unpricedGpuHours"].get<double>(),
+            1.5)
+      << "nobody knows what a T4 costs: " << teams;
+}
+
+TEST_F(ApiCostTest, RepliesAreWhatTheDocumentSays) {
+  for (const char* path : {"/cost/allocation", "/cost/teams", "/cost/projects", "/cost/trend", "/cost/tokens"}) {
+    const bool of_time = std::string_view(path) != "/cost/tokens";
+    EXPECT_THAT(check.wrong_in(get(path, of_time ? "window=24h&shareIdle=true" : ""), schema(path)), IsEmpty()) << path;
+  }
+  EXPECT_THAT(check.wrong_in(get("/cost/allocation", "window=24h&aggregate=team,pod&includeIdle=true&step=6h"),
+                             schema("/cost/allocation")),
+              IsEmpty());
+  EXPECT_THAT(check.wrong_in(get("/cost/trend", "window=24h&aggregate=team"), schema("/cost/trend")), IsEmpty());
+}
+
+TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
+  for (const char* path : {"/cost/allocation", "/cost/teams", "/cost/projects", "/cost/trend", "/cost/export"}) {
+    std::set<std::string> written, known;
+    for (const config::Node& one : *check.at({"paths", path, "get", "parameters"}).list())
+      written.insert(*check.resolved(one).find("name")->text());
+    const std::string detail = get(path, "zzzzzzzzzzzz=1", 400)["errors"][0]["detail"];
+    const auto list = detail.find("there are ");
+    ASSERT_NE(list, std::string::npos) << detail;
+    for (const std::string_view name : split(std::string_view(detail).substr(list + 10), ','))
+      known.emplace(trim(name));
+    EXPECT_EQ(known, written) << path;
+  }
+}
+
+TEST_F(ApiCostTest, SaysWhatIsWrongWithAQuestion) {
+  const std::pair<const char*, const char*> rows[] = {{"window=soon", "lastmonth"},
+                                                      {"window=24h&aggregate=colour", "costCentre"},
+                                                      {"window=24h&filter=team=x", "filter"},
+                                                      {"window=24h&timezone=Asia/Soul", "Asia/Soul"},
+                                                      {"window=24h&step=1m", "step"},
+                                                      {"window=24h&accumulate=fortnight", "quarter"},
+                                                      {"window=1000d&step=15m", "1000 at most"},
+                                                      {"window=24h&shareIdle=some", "weighted"}};
+  for (const auto& [query, what] : rows)
+    EXPECT_THAT(get("/cost/allocation", query, 400)["detail"].get<std::string>(), HasSubstr(what)) << query;
+  const auto off = cost_routes(history.published, nullptr, "/api");
+  EXPECT_EQ(off.front().handle({}).status, 403);
+}
+
+TEST_F(ApiCostTest, MonthsAreThoseOfATimeZone) {
+  const auto first = [&](const char* zone) {
+    return get("/cost/trend", std::string("window=6h&accumulate=day&timezone=") + zone)["items"][0]["start"];
+  };
+  EXPECT_EQ(first("UTC"), "2027-01-15T08:00:00+00:00");
+  EXPECT_EQ(first("Asia/Kathmandu"), "2027-01-15T13:45:00+05:45");
+  EXPECT_EQ(get("/cost/trend", "window=6h&accumulate=day&timezone=Asia/Tokyo")["items"].size(), 1U);
+  EXPECT_EQ(get("/cost/trend", "window=6h&accumulate=day&timezone=Pacific/Auckland")["items"].size(), 2U);
+}
+
+// What the validator below checks of FOCUS 1.2: https://focus.finops.org/focus-specification/v1-2/
+struct FocusRule {
+  std::string_view column;
+  bool may_be_null;
+  std::vector<std::string_view> allowed{};  ///< empty: anything
+};
+const FocusRule kFocus[] = {
+    {"BilledCost", false},
+    {"BillingAccountId", false},
+    {"BillingAccountName", true},
+    {"BillingCurrency", false},
+    {"BillingPeriodEnd", false},
+    {"BillingPeriodStart", false},
+    {"ChargeCategory", false, {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}},
+    {"ChargeClass", true, {"Correction"}},
+    {"ChargeDescription", true},
+    {"ChargePeriodEnd", false},
+    {"ChargePeriodStart", false},
+    {"ContractedCost", false},
+    {"EffectiveCost", false},
+    {"InvoiceIssuerName", false},
+    {"ListCost", false},
+    {"PricingQuantity", true},
+    {"PricingUnit", true},
+    {"ProviderName", false},
+    {"PublisherName", false},
+    {"ServiceCategory", false, {"Compute", "AI and Machine Learning"}},
+    {"ServiceName", false},
+};
+
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      out.back() += line[++i];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      out.emplace_back();
+    } else {
+      out.back() += c;
+    }
+  }
+  return out;
+}
+
+struct FocusFile {
+  std::vector<std::string> columns;
+  std::vector<std::map<std::string, std::string>> rows;
+  std::vector<std::string> wrong;
+};
+
+FocusFile validated(const std::string& text) {
+  FocusFile out;
+  auto lines = split(std::string_view(text), '\n');
+  if (lines.back().empty()) lines.pop_back();
+  for (std::string_view line : lines) {
+    if (!line.ends_with('\r')) out.wrong.emplace_back("a line without CR LF");
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const auto cells = cells_of(line);
+    if (out.columns.empty()) {
+      out.columns = cells;
+      continue;
+    }
+    if (cells.size() != out.columns.size()) out.wrong.push_back("as many cells as columns: " + std::string(line));
+    auto& row = out.rows.emplace_back();
+    for (std::size_t i = 0; i < std::min(cells.size(), out.columns.size()); ++i) row[out.columns[i]] = cells[i];
+  }
+  for (const FocusRule& rule : kFocus) {
+    const std::string name(rule.column);
+    if (std::ranges::find(out.columns, name) == out.columns.end()) out.wrong.push_back("no column " + name);
+    for (auto& row : out.rows) {
+      const std::string& cell = row[name];
+      if (cell.empty() && !rule.may_be_null) out.wrong.push_back(name + " is null");
+      if (!cell.empty() && !rule.allowed.empty() && std::ranges::find(rule.allowed, cell) == rule.allowed.end())
+        out.wrong.push_back(name + " is " + cell);
+      if (name.ends_with("Cost") && !fleet::parse_decimal(cell)) out.wrong.push_back(name + " is no decimal: " + cell);
+      if ((name.ends_with("Start") || name.ends_with("End")) && (cell.size() != 20 || !cell.ends_with('Z')))
+        out.wrong.push_back(name + " is no UTC time: " + cell);
+    }
+  }
+  for (auto& row : out.rows) {
+    if (row["ChargePeriodStart"] >= row["ChargePeriodEnd"])
+      out.wrong.emplace_back("a charge period that does not last");
+    if (row["ChargePeriodStart"] < row["BillingPeriodStart"] || row["ChargePeriodEnd"] > row["BillingPeriodEnd"])
+      out.wrong.emplace_back("a charge outside of its billing period");
+  }
+  return out;
+}
+
+TEST_F(ApiCostTest, AFileForFinanceIsFocusAndComesToTheSame) {
+  const auto reply = ask("/cost/export", "format=focus&window=24h&accumulate=hour");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_THAT(std::string(reply.content_type), HasSubstr("text/csv"));
+  FocusFile file = validated(reply.body);
+  EXPECT_THAT(file.wrong, IsEmpty());
+  ASSERT_GT(file.rows.size(), 40U);
+  fleet::Micros sum = 0;
+  for (auto& row : file.rows) sum += *fleet::parse_decimal(row["BilledCost"]);
+  EXPECT_EQ(sum, micros(get("/cost/teams", "window=24h")["all"]));
+  EXPECT_FALSE(validated("BilledCost\r\nx\r\n").wrong.empty()) << "the validator finds nothing";
+}
+
+TEST_F(ApiCostTest, LinesComeToTheSameAndAreNoFormulas) {
+  const auto reply = ask("/cost/export", "window=24h");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const auto lines = split(std::string_view(reply.body), '\n');
+  const auto head = cells_of(lines.front().substr(0, lines.front().size() - 1));
+  EXPECT_EQ(head.front(), "start");
+  EXPECT_EQ(head.back(), "cost");
+  fleet::Micros sum = 0;
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i)
+    sum += *fleet::parse_decimal(cells_of(lines[i].substr(0, lines[i].size() - 1)).back());
+  EXPECT_EQ(sum, micros(get("/cost/teams", "window=24h")["all"]));
+  EXPECT_THAT(reply.body, HasSubstr(",'=chat,"));
+  const auto only = ask("/cost/export", "window=24h&filter=team:%22vision%22");
+  EXPECT_THAT(only.body, testing::Not(HasSubstr("chat")));
+  EXPECT_THAT(only.body, HasSubstr("vision"));
+}
+
+TEST_F(ApiCostTest, ListsAreTablesToo) {
+  const auto reply = ask("/cost/teams", "window=24h", "text/csv");
+  EXPECT_THAT(reply.body, testing::StartsWith("team,cost,used,heldIdle"));
+  EXPECT_THAT(ask("/cost/trend", "window=24h", "text/csv").body, testing::StartsWith("start,end,closed,all,cost"));
+}
+
+TEST_F(ApiCostTest, TokensCostWhatTheirPodsHold) {
+  fleet::Served engine;
+  engine.cluster = "default";
+  engine.space = "serving";
+  engine.pod = "llm-0";
+  engine.model = "llama";
+  engine.window_seconds = 300;
+  engine.prompt_tokens_per_second = 1'000;
+  engine.generation_tokens_per_second = 250;
+  engine.prefix_hit_ratio = 0.5;
+  Published next = *history.published.get();
+  fleet::ServingView serving;
+  serving.engines = {std::make_shared<const fleet::Served>(engine)};
+  engine.pod = "silent";
+  engine.prompt_tokens_per_second = engine.generation_tokens_per_second = std::nullopt;
+  serving.engines.push_back(std::make_shared<const fleet::Served>(engine));
+  next.serving = std::make_shared<const fleet::ServingView>(serving);
+  history.published.publish(std::move(next));
+  const Json items = get("/cost/tokens")["items"];
+  ASSERT_EQ(items.size(), 1U) << items;
+  EXPECT_EQ(items[0]["team"], "=chat");
+  EXPECT_EQ(items[0]["costPerHour"], "1.714286");
+  EXPECT_EQ(items[0]["promptTokensPerHour"], 3'600'000);
+  EXPECT_NEAR(items[0]["perMillionTokens"]["blended"].get<double>(), 1.714286 / 4.5, 1e-9);
+  EXPECT_NEAR(items[0]["perMillionTokens"]["blendedOfUsed"].get<double>(), 1.714286 / 4.5 / 4, 1e-6);
+}
+
+}  // namespace
+}  // namespace tessera::server

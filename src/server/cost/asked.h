@@ -1,0 +1,33 @@
+#pragma once
+// What a request asks of costs: the window, its pieces, the groups; and the rows that the caller may see.
+#include <string_view>
+#include <vector>
+
+#include "fleet/cost/report.h"
+#include "fleet/cost/window.h"
+#include "fleet/cost/zone.h"
+#include "server/access/viewer.h"
+#include "server/cost/costs.h"
+#include "server/query.h"
+
+namespace tessera::server {
+
+struct CostAsked {
+  fleet::CostWindow window;
+  std::vector<fleet::CostWindow> pieces;
+  fleet::Zone zone = fleet::Zone::utc();
+  fleet::CostReportOptions options;
+};
+
+/// `window`, `timezone`, `filter`, `shareIdle` and `idleByNode`; without a window that of `fallback`. All of it is one
+/// piece. Where something is wrong the query has the fault.
+CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
+/// `aggregate`: dimensions with commas between them.
+void read_aggregate(Query& query, CostAsked& into);
+/// `step`, and `accumulate`, which goes before it; without both the pieces are of `fallback`.
+void read_pieces(Query& query, CostAsked& into, fleet::Accumulate fallback);
+
+/// Of a caller who is restricted, what is of his namespaces alone: rows of others, and of nobody, are dropped.
+void keep_visible(std::vector<fleet::CostRow>& rows, const Viewer& viewer);
+
+}  // namespace tessera::server

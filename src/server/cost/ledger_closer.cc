@@ -1,0 +1,153 @@
+#include "server/cost/ledger_closer.h"
+
+#include <algorithm>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "fleet/cost/ledger.h"
+#include "store/cost_bucket.h"
+#include "store/cost_pods.h"
+#include "store/cost_rates.h"
+#include "store/devices.h"
+
+namespace tessera::server {
+namespace {
+using Clock = std::chrono::steady_clock;
+
+constexpr EpochMs kBucket = fleet::kCostBucket.count();
+constexpr EpochMs kHour = 3'600'000, kMinute = 60'000;
+constexpr std::size_t kLateAtOnce = 64;
+constexpr std::size_t kDropAtOnce = 96;  // a day of buckets
+
+}  // namespace
+
+LedgerCloser::LedgerCloser(std::unique_ptr<store::Database> database, const Latest<Published>& fleet,
+                           std::function<bool()> started, LedgerOptions options)
+    : database_(std::move(database)), fleet_(fleet), started_(std::move(started)), options_(std::move(options)) {
+  if (options_.look_every > Milliseconds(0))
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      every(options_.look_every, stop, [this] { static_cast<void>(look()); });
+    });
+}
+
+LedgerCloser::~LedgerCloser() { thread_ = {}; }
+
+LedgerStats LedgerCloser::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+Result<void> LedgerCloser::look() {
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_()) return {};
+  auto done = look(*known);
+  if (!done && !failing_) log::error("the cost ledger cannot be kept; it is tried again", {{"why", done.error().what}});
+  failing_ = !done;
+  if (done) return done;
+  const std::lock_guard lock(mutex_);
+  ++stats_.failures;
+  return done;
+}
+
+Result<void> LedgerCloser::look(const Published& known) {
+  const EpochMs now = known.view->time;
+  if (!sight_) TRY(begin(now));
+  sight_->look(*known.view, known.cluster, now);
+  TRY(keep_pods(now));
+  TRY(find_begin(now));
+  const SteadyTime until = Clock::now() + options_.spend;
+  TRY(close(now, until));
+  TRY(correct(now, until));
+  return drop_old(now);
+}
+
+Result<void> LedgerCloser::begin(EpochMs now) {
+  const auto wanted = TRY(wanted_rates(options_.settings));
+  rates_ = TRY(fleet::RateBook::of(TRY(store::keep_cost_rates(*database_, wanted, oldest(now), now))));
+  sight_.emplace(options_.settings, options_.owners, TRY(store::cost_pods(*database_)));
+  const auto newest = TRY(store::newest_cost_bucket(*database_));
+  const std::lock_guard lock(mutex_);
+  if (newest) stats_.closed_until = *newest + kBucket;
+  return {};
+}
+
+Result<void> LedgerCloser::keep_pods(EpochMs now) {
+  const auto pods = sight_->unkept(now);
+  if (pods.empty()) return {};
+  TRY(store::write_cost_pods(*database_, pods, now));
+  sight_->kept(now);
+  return {};
+}
+
+EpochMs LedgerCloser::oldest(EpochMs now) const {
+  const Milliseconds back =
+      std::min(options_.usage_kept, Milliseconds(std::chrono::hours(24 * options_.settings.backfill_days)));
+  return fleet::cost_bucket_of(now - back.count()) + kHour;  // what is dropped next is not worked out any more
+}
+
+/// The first bucket of the first device. It may come to be an earlier one, where a node is heard of after the others.
+Result<void> LedgerCloser::find_begin(EpochMs now) {
+  if (begin_ && now - begin_found_at_ < kMinute) return {};
+  const auto first = TRY(store::first_device_seen(*database_));
+  begin_found_at_ = now;
+  if (!first) return {};
+  const EpochMs begin = std::max(fleet::cost_bucket_of(*first), oldest(now));
+  if (!begin_ || begin < *begin_ || *next_ < begin) next_ = begin;
+  begin_ = begin;
+  return {};
+}
+
+Result<void> LedgerCloser::close(EpochMs now, SteadyTime until) {
+  if (!next_) return {};
+  const store::CostRules rules = sight_->rules(*rates_);
+  while (*next_ + kBucket + options_.close_after.count() <= now && Clock::now() < until) {
+    bool closed = false;
+    if (!TRY(store::is_cost_bucket_closed(*database_, *next_))) {
+      const auto postings = TRY(store::cost_of_bucket(*database_, *next_, rules));
+      closed = TRY(writer_.close(*next_, postings, now));
+    }
+    *next_ += kBucket;
+    const std::lock_guard lock(mutex_);
+    stats_.closed += closed ? 1 : 0;
+    stats_.closed_until = std::max(stats_.closed_until.value_or(0), *next_);
+  }
+  return {};
+}
+
+Result<void> LedgerCloser::correct(EpochMs now, SteadyTime until) {
+  auto late = TRY(store::late_buckets(*database_, kLateAtOnce));
+  if (!late.empty() && late.front().bucket < oldest(now)) {
+    TRY(store::drop_late_before(*database_, oldest(now)));
+    std::erase_if(late, [&](const store::LateBucket& one) { return one.bucket < oldest(now); });
+  }
+  std::erase_if(late_, [&](const auto& one) {
+    return std::ranges::find(late, one.first, &store::LateBucket::bucket) == late.end();
+  });
+  const store::CostRules rules = sight_->rules(*rates_);
+  std::uint64_t corrected = 0;
+  for (const store::LateBucket& one : late) {
+    Late& seen = late_.try_emplace(one.bucket, Late{one.version, Clock::now()}).first->second;
+    // What comes bit by bit is corrected once it is there.
+    if (seen.version != one.version) seen = {one.version, Clock::now()};
+    if (Clock::now() >= until || Clock::now() - seen.since < options_.settled_for) continue;
+    const auto postings = TRY(store::cost_of_bucket(*database_, one.bucket, rules));
+    corrected += TRY(writer_.correct(one, postings, now)) > 0 ? 1 : 0;
+    late_.erase(one.bucket);
+  }
+  const std::lock_guard lock(mutex_);
+  stats_.corrected += corrected;
+  stats_.late = late_.size();
+  return {};
+}
+
+Result<void> LedgerCloser::drop_old(EpochMs now) {
+  if (now - dropped_at_ < kHour) return {};
+  const Milliseconds kept = std::chrono::hours(24 * options_.settings.retention_days);
+  if (TRY(writer_.drop_before(now - kept.count(), kDropAtOnce))) return {};  // a step; the next look goes on
+  TRY(store::drop_cost_pods_before(*database_, now - options_.usage_kept.count()));
+  sight_->forget_before(now - options_.usage_kept.count());
+  dropped_at_ = now;
+  return {};
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,239 @@
+#include "server/cost/ledger_closer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/cost/ledger.h"
+#include "server/cost/told_history.h"
+#include "store/cost_rates.h"
+
+namespace tessera::server {
+namespace {
+using namespace std::chrono_literals;
+
+constexpr EpochMs kStart = ToldHistory::kStart, kMinute = ToldHistory::kMinute, kBucket = fleet::kCostBucket.count();
+constexpr fleet::Micros kPerBucket = (8 + 6) * fleet::kUnit / 4;  // an H100 and an A100
+
+struct LedgerCloserTest : testing::Test {
+  static LedgerOptions options() {
+    LedgerOptions out;
+    out.owners = owner_rules(out.settings, {"team"}, {});
+    out.look_every = 0ms;
+    out.settled_for = 0ms;
+    out.spend = 1h;
+    return out;
+  }
+  std::unique_ptr<LedgerCloser> closer(LedgerOptions with = options()) {
+    return std::make_unique<LedgerCloser>(
+        history.open(), history.published, [this] { return started; }, std::move(with));
+  }
+  void hours(double count, double busy = 0.5) {
+    const EpochMs to = kStart + static_cast<EpochMs>(count * 60) * kMinute;
+    history.scrape("w1", kStart, to, [&](EpochMs) { return two_boards(busy, "train-0"); });
+    history.keep(to);
+  }
+  store::CostRows rows(EpochMs from = kStart, EpochMs to = kStart + 400 * kBucket) {
+    const fleet::CostWindow window{from, to};
+    auto out = store::cost_rows(*history.database, {&window, 1});
+    EXPECT_TRUE(out) << (out ? "" : out.error().what);
+    return out ? *std::move(out) : store::CostRows();
+  }
+  fleet::Micros sum(EpochMs from = kStart, EpochMs to = kStart + 400 * kBucket) {
+    fleet::Micros out = 0;
+    for (const auto& one : rows(from, to).rows) out += one.amount.micros;
+    return out;
+  }
+  fleet::Micros sum_of(fleet::CostKind kind) {
+    fleet::Micros out = 0;
+    for (const auto& one : rows().rows) out += one.kind == kind ? one.amount.micros : 0;
+    return out;
+  }
+  std::int64_t count(const std::string& what) {
+    std::int64_t out = 0;
+    EXPECT_TRUE(history.database->each("SELECT COUNT(*) FROM " + what, {},
+                                       [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
+    return out;
+  }
+
+  ToldHistory history;
+  bool started = true;
+};
+
+TEST_F(LedgerCloserTest, ClosesWhatIsOverAndNothingElse) {
+  hours(1);
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(one->stats().closed, 3U) << "the fourth ended just now, and samples may come";
+  EXPECT_EQ(one->stats().closed_until, kStart + 3 * kBucket);
+  EXPECT_EQ(sum(), 3 * kPerBucket);
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(sum(), 3 * kPerBucket) << "a second look closes nothing again";
+  history.publish(kStart + 4 * kBucket + 10 * kMinute);
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(sum(), 4 * kPerBucket);
+  const double used = 4 * (2'000'000 * 0.5 + 1'500'000 * 2 / 7 * 0.25);
+  EXPECT_NEAR(static_cast<double>(sum_of(fleet::CostKind::Used)), used, 0.01 * used)
+      << "half of the H100, a quarter of two slices of seven of the A100";
+}
+
+TEST_F(LedgerCloserTest, WaitsForWhatIsReadAgainAfterAStart) {
+  hours(1);
+  started = false;
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 0);
+}
+
+TEST_F(LedgerCloserTest, GoesOnWhereAnotherHasStopped) {
+  hours(2);
+  auto first = closer();
+  ASSERT_TRUE(first->look());
+  first.reset();
+  history.scrape("w1", kStart + 120 * kMinute, kStart + 180 * kMinute, [](EpochMs) { return two_boards(0.5, "b"); });
+  history.keep(kStart + 180 * kMinute);
+  auto second = closer();
+  EXPECT_FALSE(second->stats().closed_until);
+  ASSERT_TRUE(second->look());
+  EXPECT_EQ(second->stats().closed, 4U);
+  EXPECT_EQ(sum(), 11 * kPerBucket);
+}
+
+TEST_F(LedgerCloserTest, ABacklogIsClosedBitByBit) {
+  hours(5);
+  auto with = options();
+  with.spend = 0ms;
+  const auto hurried = closer(with);
+  ASSERT_TRUE(hurried->look());
+  EXPECT_EQ(count("cost_bucket"), 0);
+  ASSERT_TRUE(closer()->look());
+  EXPECT_EQ(count("cost_bucket"), 19);
+}
+
+/// At whatever statement the process dies: what is there is whole buckets, and the next one goes on.
+TEST_F(LedgerCloserTest, KilledWhileClosingItLeavesWholeBuckets) {
+  hours(2);
+  for (int statement = 1; count("cost_bucket") < 7; ++statement) {
+    auto database = history.open();
+    int left = statement;
+    database->guard([&left](store::Database&) -> Result<void> {
+      if (--left > 0) return {};
+      return fail(Code::Unavailable, "killed");
+    });
+    LedgerCloser dying(std::move(database), history.published, [] { return true; }, options());
+    EXPECT_FALSE(dying.look() && count("cost_bucket") < 7);
+    ASSERT_EQ(sum(), count("cost_bucket") * kPerBucket) << "killed at " << statement;
+    ASSERT_LT(statement, 50);
+  }
+  EXPECT_EQ(sum(), 7 * kPerBucket);
+}
+
+TEST_F(LedgerCloserTest, WhoLostTheLeaseClosesNothingAndSaysSo) {
+  hours(1);
+  auto database = history.open();
+  database->guard([](store::Database&) -> Result<void> { return fail(Code::Denied, "another server leads"); });
+  LedgerCloser old(std::move(database), history.published, [] { return true; }, options());
+  EXPECT_EQ(old.look().error().code, Code::Denied);
+  EXPECT_EQ(old.stats().failures, 1U);
+  EXPECT_EQ(count("cost_bucket") + count("cost_entry") + count("cost_rate"), 0);
+  ASSERT_TRUE(closer()->look());
+  EXPECT_EQ(sum(), 3 * kPerBucket);
+}
+
+TEST_F(LedgerCloserTest, LateSamplesAreCorrectedOnceTheyHaveCome) {
+  history.scrape("w1", kStart, kStart + 5 * kMinute, [](EpochMs) { return two_boards(0.5, "train-0"); });
+  history.keep(kStart + 6 * kMinute);
+  history.publish(kStart + 3 * 60 * kMinute);
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  const auto before = sum_of(fleet::CostKind::Unobserved);
+  EXPECT_GT(before, 0);
+  const auto closed = count("cost_entry");
+  history.scrape("w1", kStart + 5 * kMinute, kStart + 60 * kMinute, [](EpochMs) { return two_boards(0.5, "train-0"); });
+  history.keep(kStart + 3 * 60 * kMinute + kMinute);
+  ASSERT_TRUE(one->look());
+  EXPECT_GT(one->stats().corrected, 2U);
+  EXPECT_LT(sum_of(fleet::CostKind::Unobserved), before);
+  EXPECT_EQ(sum(kStart, kStart + kBucket), kPerBucket)
+      << "what was unobserved is somebody's now; together it is as much";
+  EXPECT_GT(count("cost_entry WHERE revision > 0"), 0);
+  EXPECT_EQ(count("cost_entry WHERE revision = 0"), closed) << "what was closed stands as it was";
+  EXPECT_EQ(count("cost_late l JOIN cost_bucket b ON b.bucket = l.bucket"), 0);
+  EXPECT_EQ(count("cost_correction WHERE why = 'late samples'"), static_cast<std::int64_t>(one->stats().corrected));
+}
+
+TEST_F(LedgerCloserTest, WhatStillComesInIsNotCorrectedYet) {
+  hours(1);
+  auto with = options();
+  with.settled_for = 1h;
+  const auto one = closer(with);
+  ASSERT_TRUE(one->look());
+  const EpochMs bucket = kStart;
+  ASSERT_TRUE(store::note_late(*history.database, {&bucket, 1}));
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(one->stats().late, 1U);
+  EXPECT_EQ(count("cost_late"), 1);
+}
+
+TEST_F(LedgerCloserTest, OtherRatesHoldFromNowOnAndThoseWithADateForThePastToo) {
+  hours(2);
+  ASSERT_TRUE(closer()->look());
+  EXPECT_EQ(sum(), 7 * kPerBucket);
+  auto with = options();
+  with.settings.default_rates["H100_80GB"] = "16";
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(sum(), 7 * kPerBucket) << "what is closed stands";
+  fleet::Rate dated;
+  dated.model = "H100_80GB";
+  dated.per_hour = 4 * fleet::kUnit;
+  dated.from = kStart + kBucket + kBucket / 3;  // within a bucket
+  dated.to = kStart + 3 * kBucket;
+  with.settings.rates = {dated};
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_NEAR(static_cast<double>(sum()), 7.0 * kPerBucket - 4e6 * 25 / 60, 1) << "four an hour less, for 25 minutes";
+  EXPECT_EQ(count("cost_correction WHERE why = 'rates changed'"), 2);
+}
+
+TEST_F(LedgerCloserTest, WhatTheUsageIsNotKeptOfIsNeitherClosedNorCorrected) {
+  hours(2);
+  auto with = options();
+  with.usage_kept = 1h + 30min;  // and an hour's margin
+  const auto one = closer(with);
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 1) << "the half hour before now, less what is not over";
+  const EpochMs old = kStart;
+  ASSERT_TRUE(store::note_late(*history.database, {&old, 1}));
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_late"), 0);
+}
+
+TEST_F(LedgerCloserTest, OldBucketsAreDropped) {
+  hours(2);
+  auto with = options();
+  with.settings.retention_days = 1;
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(count("cost_bucket"), 7);
+  history.publish(kStart + 24 * 60 * kMinute + 4 * kBucket);
+  const auto later = closer(with);
+  ASSERT_TRUE(later->look());
+  EXPECT_EQ(count("cost_bucket WHERE bucket < " + std::to_string((kStart + 4 * kBucket) / 1'000)), 0);
+}
+
+/// A node that is heard of after the others, with samples that are older than the ledger.
+TEST_F(LedgerCloserTest, TheLedgerBeginsWithTheFirstDeviceAlsoWhenItIsHeardOfLater) {
+  history.scrape("w1", kStart + 60 * kMinute, kStart + 120 * kMinute, [](EpochMs) { return two_boards(0.5, "a"); });
+  history.keep(kStart + 120 * kMinute);
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 3);
+  history.scrape("w2", kStart, kStart + 120 * kMinute, [](EpochMs) {
+    return std::string("DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-x\",modelName=\"NVIDIA GeForce RTX 4090\"} 10\n");
+  });
+  history.keep(kStart + 122 * kMinute);
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 7);
+  EXPECT_EQ(sum(kStart, kStart + kBucket), 2 * fleet::kUnit / 4);
+  EXPECT_EQ(sum(kStart + 4 * kBucket, kStart + 5 * kBucket), kPerBucket + 2 * fleet::kUnit / 4) << "corrected";
+}
+
+}  // namespace
+}  // namespace tessera::server

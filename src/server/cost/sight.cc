@@ -1,0 +1,176 @@
+#include "server/cost/sight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "fleet/inventory/parts.h"
+
+namespace tessera::server {
+namespace {
+
+constexpr EpochMs kKeepAgain = 24 * 3'600'000;  // so that what is still there is not dropped as old
+
+/// How clouds and provisioners say that a node may be taken away.
+struct PurchaseLabel {
+  std::string_view label, value;
+  fleet::Purchase purchase;
+};
+constexpr PurchaseLabel kPurchaseLabels[] = {
+    {"tessera.dev/purchase", "spot", fleet::Purchase::Spot},
+    {"tessera.dev/purchase", "reserved", fleet::Purchase::Reserved},
+    {"karpenter.sh/capacity-type", "spot", fleet::Purchase::Spot},
+    {"karpenter.sh/capacity-type", "reserved", fleet::Purchase::Reserved},
+    {"eks.amazonaws.com/capacityType", "SPOT", fleet::Purchase::Spot},
+    {"eks.amazonaws.com/capacityType", "CAPACITY_BLOCK", fleet::Purchase::Reserved},
+    {"cloud.google.com/gke-spot", "true", fleet::Purchase::Spot},
+    {"cloud.google.com/gke-preemptible", "true", fleet::Purchase::Spot},
+    {"kubernetes.azure.com/scalesetpriority", "spot", fleet::Purchase::Spot},
+};
+
+std::string_view label(const fleet::LabelMap& labels, std::string_view name) {
+  const auto found = labels.find(std::string(name));
+  return found == labels.end() ? std::string_view() : std::string_view(found->second);
+}
+
+void place_by_labels(const CostSettings& settings, const fleet::LabelMap& labels, store::CostRules::Place& out) {
+  for (const std::string& name : settings.pool_labels)
+    if (out.pool.empty()) out.pool = label(labels, name);
+  for (const PurchaseLabel& one : kPurchaseLabels)
+    if (label(labels, one.label) == one.value) {
+      out.purchase = one.purchase;
+      return;
+    }
+}
+
+bool fits(const std::string& pattern, std::string_view name) {
+  return pattern.empty() || fleet::matches(pattern, name);
+}
+
+void name_fields(const fleet::OwnerFound& found, fleet::CostOwner& into) {
+  into.team = found[fleet::OwnerField::Team].value;
+  into.project = found[fleet::OwnerField::Project].value;
+  into.cost_centre = found[fleet::OwnerField::CostCentre].value;
+}
+
+}  // namespace
+
+store::CostRules::Place place_of(const CostSettings& settings, std::string_view cluster, std::string_view node,
+                                 const fleet::LabelMap* labels) {
+  store::CostRules::Place out;
+  if (labels) place_by_labels(settings, *labels, out);
+  const auto row = std::ranges::find_if(
+      settings.nodes, [&](const NodePlace& one) { return fits(one.cluster, cluster) && fits(one.node, node); });
+  if (row == settings.nodes.end()) return out;
+  if (!row->pool.empty()) out.pool = row->pool;
+  if (row->purchase) out.purchase = *row->purchase;
+  return out;
+}
+
+CostSight::CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept)
+    : settings_(settings), rules_(std::move(rules)) {
+  for (const fleet::CostOwner& one : kept) pods_[{one.cluster, one.space, one.pod}].owner = one;
+}
+
+void CostSight::look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now) {
+  cluster_ = std::move(cluster);
+  look_at_pods(now);
+  for (const auto& [name, node] : cluster_->nodes)
+    places_[{cluster_->cluster, name}] = place_of(settings_, cluster_->cluster, name, &node->labels);
+  for (const auto& node : view.nodes)
+    for (const fleet::Device& device : node->devices) look_at_shares(*node, device);
+}
+
+/// How many replicas the device plugin makes of a device is told by the node's labels (GPU feature discovery); where
+/// nobody tells, those that are held are all.
+void CostSight::look_at_shares(const fleet::Node& node, const fleet::Device& device) {
+  std::map<fleet::Part, std::int64_t> held;
+  for (const fleet::Allocation& one : device.allocations)
+    if (one.facts->shared) held[one.part] += one.facts->replicas.value_or(1);
+  if (held.empty()) return;
+  const fleet::ClusterNode* known = cluster_->node(node.cluster, node.name);
+  for (const auto& [part, count] : held) {
+    const std::string_view profile = fleet::profile_of(device, part);
+    const std::string resource = profile.empty() ? "nvidia.com/gpu" : fmt::format("nvidia.com/mig-{}", profile);
+    const auto made = known ? parse_int(label(known->labels, resource + ".replicas")) : std::nullopt;
+    replicas_[{node.cluster, device.facts->uuid, part.gpu_instance ? static_cast<int>(*part.gpu_instance) : -1}] =
+        std::max<std::int64_t>(made.value_or(0), count);
+  }
+}
+
+fleet::OwnerFound CostSight::found(std::string_view cluster, std::string_view space, const fleet::LabelMap* pod) const {
+  fleet::PodLabels of{space, pod, nullptr, nullptr};
+  const auto known = cluster == cluster_->cluster ? cluster_->namespaces.find(space) : cluster_->namespaces.end();
+  if (known != cluster_->namespaces.end()) {
+    of.space_labels = &known->second->labels;
+    of.space_annotations = &known->second->annotations;
+  }
+  return find_owner(rules_, of);
+}
+
+void CostSight::look_at_pods(EpochMs now) {
+  for (const auto& [key, pod] : cluster_->pods) {
+    Pod& of = pods_[{cluster_->cluster, pod->space, pod->name}];
+    of.last_seen = now;
+    if (of.seen == pod) continue;
+    of.seen = pod;
+    fleet::CostOwner owner{cluster_->cluster, pod->space, pod->name, pod->uid, {}, {}, {}};
+    name_fields(found(cluster_->cluster, pod->space, &pod->labels), owner);
+    if (of.owner == owner) continue;
+    of.owner = std::move(owner);
+    of.kept_at = 0;
+  }
+}
+
+std::vector<fleet::CostOwner> CostSight::unkept(EpochMs now) const {
+  std::vector<fleet::CostOwner> out;
+  for (const auto& [key, pod] : pods_)
+    if (pod.seen && pod.last_seen >= pod.kept_at && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain))
+      out.push_back(pod.owner);
+  return out;
+}
+
+void CostSight::kept(EpochMs now) {
+  for (auto& [key, pod] : pods_)
+    if (pod.seen && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain)) pod.kept_at = now;
+}
+
+void CostSight::forget_before(EpochMs time) {
+  std::erase_if(pods_, [&](const auto& one) { return one.second.seen && one.second.last_seen < time; });
+}
+
+bool CostSight::name(fleet::CostOwner& owner) const {
+  const auto known = pods_.find({owner.cluster, owner.space, owner.pod});
+  const bool is_it = known != pods_.end() && (owner.pod_uid.empty() || known->second.owner.pod_uid.empty() ||
+                                              owner.pod_uid == known->second.owner.pod_uid);
+  const auto by_space = found(owner.cluster, owner.space, nullptr);
+  name_fields(by_space, owner);
+  if (is_it)
+    std::tie(owner.team, owner.project, owner.cost_centre) =
+        std::tie(known->second.owner.team, known->second.owner.project, known->second.owner.cost_centre);
+  return by_space.overhead;
+}
+
+std::int64_t CostSight::replicas_of(std::string_view cluster, std::string_view uuid,
+                                    std::optional<unsigned> gpu_instance) const {
+  const auto known =
+      replicas_.find({std::string(cluster), std::string(uuid), gpu_instance ? static_cast<int>(*gpu_instance) : -1});
+  return known == replicas_.end() ? 1 : known->second;
+}
+
+store::CostRules CostSight::rules(const fleet::RateBook& rates) const {
+  store::CostRules out{.rates = rates};
+  out.posting = settings_.posting;
+  out.place_of = [this](std::string_view cluster, std::string_view node) {
+    const auto known = places_.find({std::string(cluster), std::string(node)});
+    return known != places_.end() ? known->second : place_of(settings_, cluster, node, nullptr);
+  };
+  out.name_owner = [this](fleet::CostOwner& owner) { return name(owner); };
+  out.replicas_of = [this](std::string_view cluster, std::string_view uuid, std::optional<unsigned> instance) {
+    return replicas_of(cluster, uuid, instance);
+  };
+  return out;
+}
+
+}  // namespace tessera::server

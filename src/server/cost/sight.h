@@ -1,0 +1,67 @@
+#pragma once
+// What costs are worked out by beside usage: where nodes belong, whose pods are, into how many replicas a device is
+// shared. As of the last look; what has gone since is remembered, for it is reckoned a while after it was there.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "fleet/cluster/cluster.h"
+#include "fleet/cost/facts.h"
+#include "fleet/cost/owner_rules.h"
+#include "fleet/inventory/fleet.h"
+#include "server/cost/settings.h"
+#include "store/cost_bucket.h"
+
+namespace tessera::server {
+
+/// By the settings' rows, else by the node's labels (null: they are not known): pool labels, and how the clouds mark
+/// what is spot.
+store::CostRules::Place place_of(const CostSettings& settings, std::string_view cluster, std::string_view node,
+                                 const fleet::LabelMap* labels);
+
+/// Not thread-safe; what it hands out refers to it.
+class CostSight {
+ public:
+  /// `kept`: pods that were seen before, as the database has them.
+  CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept);
+
+  void look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now);
+
+  /// Pods that are otherwise than the database has them, or were written there long ago; then that they are there.
+  std::vector<fleet::CostOwner> unkept(EpochMs now) const;
+  void kept(EpochMs now);
+  /// Pods that were seen last before `time`.
+  void forget_before(EpochMs time);
+
+  /// See store::CostRules.
+  bool name(fleet::CostOwner& owner) const;
+  std::int64_t replicas_of(std::string_view cluster, std::string_view uuid, std::optional<unsigned> gpu_instance) const;
+  store::CostRules rules(const fleet::RateBook& rates) const;
+
+ private:
+  struct Pod {
+    std::shared_ptr<const fleet::ClusterPod> seen;  ///< null: only the database has it
+    fleet::CostOwner owner;
+    EpochMs last_seen = 0;
+    EpochMs kept_at = 0;  ///< 0: it is not in the database as it is
+  };
+  using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster, namespace, name
+
+  void look_at_pods(EpochMs now);
+  void look_at_shares(const fleet::Node& node, const fleet::Device& device);
+  fleet::OwnerFound found(std::string_view cluster, std::string_view space, const fleet::LabelMap* pod) const;
+
+  const CostSettings& settings_;
+  const fleet::OwnerRules rules_;
+  std::shared_ptr<const fleet::ClusterView> cluster_ = std::make_shared<const fleet::ClusterView>();
+  std::map<PodKey, Pod> pods_;
+  std::map<std::pair<std::string, std::string>, store::CostRules::Place> places_;  ///< by cluster and node
+  std::map<std::tuple<std::string, std::string, int>, std::int64_t> replicas_;     ///< -1: the whole device
+};
+
+}  // namespace tessera::server

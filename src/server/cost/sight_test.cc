@@ -1,0 +1,104 @@
+#include "server/cost/sight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/cluster/cluster_state.h"
+
+namespace tessera::server {
+namespace {
+using testing::IsEmpty;
+using testing::SizeIs;
+
+TEST(NodePlaces, AreWhatRowsSayElseWhatLabelsSay) {
+  CostSettings settings;
+  settings.nodes = {{"", "edge-*", "edge", std::nullopt}, {"b", "*", "", fleet::Purchase::Reserved}};
+  struct Case {
+    const char *cluster, *node;
+    fleet::LabelMap labels;
+    const char* pool;
+    fleet::Purchase purchase;
+  };
+  using enum fleet::Purchase;
+  const Case cases[] = {
+      {"a", "w1", {}, "", OnDemand},
+      {"a", "w1", {{"karpenter.sh/nodepool", "big"}, {"karpenter.sh/capacity-type", "spot"}}, "big", Spot},
+      {"a", "w1", {{"cloud.google.com/gke-spot", "true"}}, "", Spot},
+      {"a", "w1", {{"cloud.google.com/gke-spot", "false"}}, "", OnDemand},
+      {"a", "w1", {{"tessera.dev/purchase", "reserved"}, {"tessera.dev/pool", "p"}}, "p", Reserved},
+      {"a", "edge-1", {{"karpenter.sh/nodepool", "big"}, {"karpenter.sh/capacity-type", "spot"}}, "edge", Spot},
+      {"b", "w1", {{"karpenter.sh/nodepool", "big"}}, "big", Reserved},
+  };
+  for (const Case& one : cases) {
+    const auto place = place_of(settings, one.cluster, one.node, &one.labels);
+    EXPECT_EQ(place.pool, one.pool) << one.node;
+    EXPECT_EQ(place.purchase, one.purchase) << one.node;
+  }
+}
+
+struct CostSightTest : testing::Test {
+  CostSight sight(const std::vector<fleet::CostOwner>& kept = {}) const {
+    return {settings, owner_rules(settings, {"team"}, {{"research", "lab"}}), kept};
+  }
+  std::shared_ptr<const fleet::ClusterView> cluster(const std::vector<fleet::ClusterPod>& pods) {
+    fleet::ClusterState state("c", {"team"});
+    state.put(fleet::ClusterNamespace{"ml", {{"team", "vision"}, {"project", "cats"}}, {}});
+    for (const fleet::ClusterPod& one : pods) state.put(one);
+    return state.view();
+  }
+  static fleet::ClusterPod pod(const char* name, const char* uid, fleet::LabelMap labels) {
+    fleet::ClusterPod out;
+    out.space = "ml";
+    out.name = name;
+    out.uid = uid;
+    out.labels = std::move(labels);
+    return out;
+  }
+  static std::string team(const CostSight& of, const char* space, const char* pod, const char* uid = "") {
+    fleet::CostOwner owner{"c", space, pod, uid, {}, {}, {}};
+    of.name(owner);
+    return owner.team + "/" + owner.project;
+  }
+
+  CostSettings settings;
+  fleet::View view;
+};
+
+TEST_F(CostSightTest, APodIsWhoseItsLabelsSaidAlsoOnceItHasGone) {
+  CostSight of = sight();
+  of.look(view, cluster({pod("a", "u1", {{"team", "speech"}}), pod("b", "u2", {})}), 1'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/cats");
+  EXPECT_EQ(team(of, "ml", "a"), "speech/cats") << "an exporter that knows no uid";
+  EXPECT_EQ(team(of, "ml", "a", "u9"), "vision/cats") << "another pod of the name";
+  EXPECT_EQ(team(of, "ml", "b", "u2"), "vision/cats");
+  EXPECT_EQ(team(of, "research", "x"), "lab/") << "the settings say whose the namespace is";
+  of.look(view, cluster({}), 2'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/cats");
+}
+
+TEST_F(CostSightTest, TellsWhatTheDatabaseLacks) {
+  CostSight of = sight();
+  of.look(view, cluster({pod("a", "u1", {{"team", "speech"}})}), 1'000);
+  const auto first = of.unkept(1'000);
+  ASSERT_THAT(first, SizeIs(1));
+  of.kept(1'000);
+  EXPECT_THAT(of.unkept(1'000), IsEmpty());
+  of.look(view, cluster({pod("a", "u1", {{"team", "vision"}})}), 2'000);
+  EXPECT_THAT(of.unkept(2'000), SizeIs(1)) << "it is another team's";
+  of.kept(2'000);
+  constexpr EpochMs kTwoDays = 48 * 3'600'000;
+  of.look(view, cluster({pod("a", "u1", {{"team", "vision"}})}), kTwoDays);
+  EXPECT_THAT(of.unkept(kTwoDays), SizeIs(1)) << "it is still there";
+  const CostSight later = sight(first);
+  EXPECT_EQ(team(later, "ml", "a", "u1"), "speech/cats") << "after a restart, of one that has gone";
+}
+
+TEST_F(CostSightTest, ThePlatformsOwnPodsAreOverhead) {
+  const CostSight of = sight();
+  fleet::CostOwner plugin{"c", "gpu-operator", "plugin", "", {}, {}, {}}, own{"c", "ml", "a", "", {}, {}, {}};
+  EXPECT_TRUE(of.name(plugin));
+  EXPECT_FALSE(of.name(own));
+}
+
+}  // namespace
+}  // namespace tessera::server
