@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/cost.h"
 #include "cli/demo.h"
 #include "cli/explain.h"
 #include "cli/get_resource.h"
@@ -38,8 +39,8 @@ struct GetTargetsCommand {
 struct Text {
   std::string text;
 };
-using Command =
-    std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand, Text>;
+using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand,
+                             CostCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

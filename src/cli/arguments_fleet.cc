@@ -27,6 +27,19 @@ constexpr FilterFlag kTopFilters[] = {
     {"-n,--namespace", "namespace", "only what these namespaces hold or use (a,b)"},
 };
 
+constexpr FilterFlag kCostFilters[] = {
+    {"--window", "window", "today, lastmonth, 24h, 2026-11, or two times with a comma between them"},
+    {"--aggregate", "aggregate", "of allocation: by namespace, pod, node, model, team… (a,b) [namespace]"},
+    {"--filter", "filter", "OpenCost's: namespace:\"ml\"+node!:\"worker-01\""},
+    {"--timezone", "timezone", "whose days and months are meant [the server's]"},
+    {"--share-idle", "shareIdle", "what is unallocated goes to those who had something: weighted, even"},
+};
+struct CostWord {
+  std::string_view word;
+  CostForm form;
+};
+constexpr CostWord kCostForms[] = {{"table", CostForm::Table}, {"json", CostForm::Json}, {"csv", CostForm::Csv}};
+
 std::string check_limit(const std::string& text) {
   const auto number = parse_int(text);
   return number && *number > 0 ? "" : fmt::format("'{}', but a number above 0 is expected", text);
@@ -140,8 +153,25 @@ void FleetArguments::add_explain(CLI::App& app) {
   explain_->footer("Example:\n  tessera explain pod serving/llm-7b-0");
 }
 
+void FleetArguments::add_cost(CLI::App& app) {
+  cost_ = app.add_subcommand("cost", "What GPUs have cost: teams, projects, or any group");
+  cost_->fallthrough();
+  add_asked_server(*cost_);
+  const std::string words = fmt::format("{}", fmt::join(cost_words(), "|"));
+  cost_->add_option("what", costs_.what, "of whom [teams]")->type_name(words)->check(one_of(cost_words(), words));
+  for (const FilterFlag& filter : kCostFilters) add_filter(*cost_, filter);
+  const std::vector<std::string> forms = {"table", "json", "csv"};
+  cost_->add_option("-o,--output", cost_form_, "how to print it [table]")
+      ->type_name("table|json|csv")
+      ->check(one_of(forms, "table|json|csv"));
+  cost_->add_flag("--csv", csv_, "the same as -o csv");
+  cost_->footer(
+      "Examples:\n  tessera cost --window lastmonth --csv > teams.csv\n  tessera cost allocation --aggregate "
+      "team,model --window 7d");
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_, explain_};
+  std::vector<CLI::App*> out{top_, demo_, explain_, cost_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -174,6 +204,18 @@ Result<Command> FleetArguments::command() const {
     out.sort = sort_;
     out.once = once_;
     out.interval = TRY(parse_duration(interval_));
+    return Command(std::move(out));
+  }
+  if (cost_->parsed()) {
+    CostCommand out = costs_;
+    out.server = TRY(place());
+    out.query = std::move(query);
+    out.form = csv_ ? CostForm::Csv : std::ranges::find(kCostForms, cost_form_, &CostWord::word)->form;
+    const auto asks = [&](std::string_view name) {
+      return std::ranges::any_of(out.query, [&](const auto& one) { return one.first == name; });
+    };
+    if (out.what == "allocation" && !asks("aggregate")) out.query.emplace_back("aggregate", "namespace");
+    if (out.what == "allocation") out.query.emplace_back("includeIdle", "true");
     return Command(std::move(out));
   }
   if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});

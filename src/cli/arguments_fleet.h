@@ -26,6 +26,7 @@ class FleetArguments {
   void add_top(CLI::App& app);
   void add_demo(CLI::App& app);
   void add_explain(CLI::App& app);
+  void add_cost(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -46,6 +47,10 @@ class FleetArguments {
   CLI::App* top_ = nullptr;
   CLI::App* demo_ = nullptr;
   CLI::App* explain_ = nullptr;  ///< `explain pod`
+  CLI::App* cost_ = nullptr;
+  CostCommand costs_;
+  std::string cost_form_ = "table";
+  bool csv_ = false;
   std::string pod_;
   std::string address_ = DemoCommand().address;
   bool check_ = false;
