@@ -40,11 +40,21 @@ const whole = (metric) => `sum by (Hostname, UUID) (${by('Hostname, UUID, GPU_I_
 const memory_share = (labels) =>
   `sum by (${labels}) (${whole('DCGM_FI_DEV_FB_USED')}) / (sum by (${labels}) (${whole('DCGM_FI_DEV_FB_USED')}) + sum by (${labels}) (${whole('DCGM_FI_DEV_FB_FREE')}))`;
 
+// Money an hour, as each server of a fleet tells it: they tell the same.
+const owned = by('team, project', 'gpu_hourly_cost{team=~"$team", project=~"$project"}');
+const all_owned = `sum(${by('team, project', 'gpu_hourly_cost')})`;
+const nobodys = by('kind', 'gpu_hourly_cost_of_nobody');
+const all_costs = `(${all_owned} or vector(0)) + sum(${nobodys})`;
+const over_range = (hourly) => `sum_over_time((${hourly})[$__range:1m]) / 60`;
+
 // ---- the dashboards ----
 // A panel is [type, title, width, height, unit, queries, more]; a query is [expression, legend]. A title alone begins a row.
 
 const node_variable = ['node', 'Node', (known) => `label_values(${known}, Hostname)`];
 const pod_variable = ['pod', 'Pod', () => 'label_values(DCGM_FI_DEV_FB_USED{GPU_I_ID!="", Hostname=~"$node"}, pod)'];
+
+const team_variable = ['team', 'Team', (known) => `label_values(${known}, team)`];
+const project_variable = ['project', 'Project', (known) => `label_values(${known}{team=~"$team"}, project)`];
 
 const dashboards = [
   {
@@ -158,6 +168,30 @@ const dashboards = [
       ['stat', 'Oldest collection', 6, 4, 's', [[`time() - min(${by('Hostname', on_node('tessera_agent_last_collection_timestamp_seconds'))})`, '']]],
     ],
   },
+  {
+    name: 'cost',
+    title: 'GPU cost',
+    description: 'What GPUs cost an hour, and whom, in the currency of the server\'s settings. Of tessera-server\'s /metrics; bills come from its ledger (tessera cost).',
+    known: 'gpu_hourly_cost',
+    variables: [team_variable, project_variable],
+    panels: [
+      ['stat', 'An hour, all GPUs', 4, 4, 'none', [[all_costs, '']], { decimals: 2 }],
+      ['stat', 'A month of this', 4, 4, 'none', [[`(${all_costs}) * 730`, '']], { decimals: 0, about: '730 hours as the last one.' }],
+      ['stat', 'An hour, teams chosen', 4, 4, 'none', [[`sum(${owned})`, '']], { decimals: 2 }],
+      ['stat', 'An hour, nobody has it', 4, 4, 'none', [[`sum(${by('kind', 'gpu_hourly_cost_of_nobody{kind="unallocated"}')})`, '']], { decimals: 2 }],
+      ['stat', 'Share that somebody has', 4, 4, 'percentunit', [[`(${all_owned} or vector(0)) / (${all_costs})`, '']]],
+      ['stat', 'Ledger behind by', 4, 4, 's', [['time() - max(tessera_server_cost_closed_until_timestamp_seconds)', '']],
+        { about: 'A quarter of an hour is closed ten minutes after it has ended, so up to 25 minutes are as it should be.' }],
+      ['bargauge', 'An hour, by team', 12, 9, 'none', [[`sum by (team) (${owned})`, '{{team}}']], { decimals: 2, about: 'Without a name: nobody says whose it is.' }],
+      ['bargauge', 'An hour, by project', 12, 9, 'none', [[`sum by (project) (${owned})`, '{{project}}']], { decimals: 2 }],
+      ['timeseries', 'An hour over time, by team', 12, 9, 'none', [[`sum by (team) (${owned})`, '{{team}}']], { stacked: true }],
+      ['timeseries', 'An hour over time, nobody\'s', 12, 9, 'none', [[nobodys, '{{kind}}']],
+        { stacked: true, about: 'unallocated: nobody had it. unobserved: nobody knows. overhead: pods of the platform itself.' }],
+      ['table', 'Teams and projects', 12, 9, 'none', [[owned, 'An hour'], [over_range(owned), 'In the time shown']],
+        { units: { 'An hour': 'none', 'In the time shown': 'none' }, about: 'In the time shown: of the hourly amounts, each minute. It is no bill.' }],
+      ['timeseries', 'Share that somebody has', 12, 9, 'percentunit', [[`(${all_owned} or vector(0)) / (${all_costs})`, 'of all GPUs']], { max: 1 }],
+    ],
+  },
 ];
 
 // ---- as Grafana reads them ----
@@ -165,7 +199,7 @@ const dashboards = [
 const letters = 'ABCDEFGH';
 const column_names = {
   Hostname: 'Node', gpu: 'GPU', GPU_I_PROFILE: 'Profile', GPU_I_ID: 'Instance', GPU_CI_ID: 'Compute instance', pid: 'PID', command: 'Command',
-  namespace: 'Namespace', pod: 'Pod', container: 'Container', modelName: 'Model', mig_uuid: 'MIG UUID', start: 'Start', size: 'Size',
+  team: 'Team', project: 'Project', namespace: 'Namespace', pod: 'Pod', container: 'Container', modelName: 'Model', mig_uuid: 'MIG UUID', start: 'Start', size: 'Size',
 };
 
 const options = {
@@ -177,8 +211,9 @@ const options = {
   table: { showHeader: true },
 };
 
-function field_config(type, unit, { max, stacked, steps }) {
+function field_config(type, unit, { max, stacked, steps, decimals }) {
   const defaults = { unit, min: 0 };
+  if (decimals !== undefined) defaults.decimals = decimals;
   if (max !== undefined) defaults.max = max;
   if (type === 'timeseries') {
     defaults.custom = { fillOpacity: stacked ? 20 : 0, stacking: { mode: stacked ? 'normal' : 'none' }, showPoints: 'never' };

@@ -300,7 +300,7 @@ TEST_F(Chart, IsTheSameAsASubChart) {
 
 TEST_F(Chart, HasTheDashboardsOfTheirSource) {
   const Objects objects = rendered("dashboards: {enabled: true}");
-  for (const char* name : {"sessions", "mig", "fleet"}) {
+  for (const char* name : {"sessions", "mig", "fleet", "cost"}) {
     const auto file = read_file(fmt::format("{}/deploy/grafana/{}.json", TESSERA_SOURCE_DIR, name));
     ASSERT_TRUE(file);
     const std::string held = objects.at(fmt::format("ConfigMap/tessera-dashboard-{0}:data.tessera-{0}\\.json", name));
