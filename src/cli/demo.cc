@@ -87,13 +87,20 @@ Result<void> start_node(Demo& demo, const std::string& name, const DemoCommand& 
   return {};
 }
 
+/// Whose the namespaces of the scenario are.
+constexpr const char* kOwners =
+    "[{field: team, namespace: ml, value: vision}, {field: project, namespace: ml, value: pretraining}, "
+    "{field: team, namespace: serving, value: chat}, {field: project, namespace: serving, value: assistant}, "
+    "{field: team, namespace: research, value: lab}]";
+
 Result<void> start_server(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   // Nothing of the user's own settings belongs here.
   Spawned* server = TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address},
                                    {{"TESSERA_PROFILE", "development"},
                                     {"DATABASE_URL", "sqlite::memory:"},
                                     {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
-                                    {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"}}));
+                                    {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"},
+                                    {"GPU_MANAGEMENT_COST_OWNERS", kOwners}}));
   demo.server = "http://" + first_word(TRY(server->after("server ready address=", command.patience, stop)));
   return {};
 }
@@ -161,6 +168,7 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "           curl -sN {server}/k8s-monitor/api/v1/events\n"
       "           tessera top --server {server}\n"
       "           tessera get devices --server {server}\n"
+      "           tessera cost --window 24h --server {server}   (once there is a minute and a half of it)\n"
       "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
       "             -d "
       "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20}}'\n"
