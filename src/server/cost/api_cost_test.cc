@@ -200,7 +200,7 @@ TEST_F(ApiCostTest, SaysWhatIsWrongWithAQuestion) {
                                                       {"window=24h&timezone=Asia/Soul", "Asia/Soul"},
                                                       {"window=24h&step=1m", "step"},
                                                       {"window=24h&accumulate=fortnight", "quarter"},
-                                                      {"window=1000d&step=15m", "1000 at most"},
+                                                      {"window=30d&step=15m", "1000 at most"},
                                                       {"window=24h&shareIdle=some", "weighted"}};
   for (const auto& [query, what] : rows)
     EXPECT_THAT(get("/cost/allocation", query, 400)["detail"].get<std::string>(), HasSubstr(what)) << query;
@@ -367,10 +367,10 @@ TEST_F(ApiCostTest, TokensCostWhatTheirPodsHold) {
   const Json items = get("/cost/tokens")["items"];
   ASSERT_EQ(items.size(), 1U) << items;
   EXPECT_EQ(items[0]["team"], "=chat");
-  EXPECT_EQ(items[0]["costPerHour"], "1.714286");
+  EXPECT_EQ(items[0]["costPerHour"], "1.714285");
   EXPECT_EQ(items[0]["promptTokensPerHour"], 3'600'000);
-  EXPECT_NEAR(items[0]["perMillionTokens"]["blended"].get<double>(), 1.714286 / 4.5, 1e-9);
-  EXPECT_NEAR(items[0]["perMillionTokens"]["blendedOfUsed"].get<double>(), 1.714286 / 4.5 / 4, 1e-6);
+  EXPECT_NEAR(items[0]["perMillionTokens"]["blended"].get<double>(), 1.714285 / 4.5, 1e-9);
+  EXPECT_NEAR(items[0]["perMillionTokens"]["blendedOfUsed"].get<double>(), 1.714285 / 4.5 / 4, 1e-6);
 }
 
 }  // namespace
