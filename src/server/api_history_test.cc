@@ -7,6 +7,8 @@
 #include "base/files.h"
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
+#include "server/alerts/alerts.h"
+#include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/api.h"
 #include "server/openapi.h"
@@ -146,6 +148,10 @@ struct HistoryTest : testing::Test {
   WantedLayouts wanted{0, {}};
   std::unique_ptr<Allocations> allocations =
       must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
+  std::unique_ptr<Alerts> alerts =
+      must(Alerts::open(published, access->changes(), [] { return true; }, {.settings = {}, .runs = false}));
+  std::unique_ptr<Notifier> notifier =
+      std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -159,7 +165,9 @@ struct HistoryTest : testing::Test {
                                          events,
                                          proxy,
                                          wanted,
-                                         *allocations},
+                                         *allocations,
+                                         *alerts,
+                                         *notifier},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
+#include "server/alerts/alerts.h"
+#include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/api_json.h"
 #include "server/openapi.h"
@@ -141,6 +143,10 @@ struct ApiTest : testing::Test {
   WantedLayouts wanted{0, {}};
   std::unique_ptr<Allocations> allocations =
       must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
+  std::unique_ptr<Alerts> alerts =
+      must(Alerts::open(published, access->changes(), [] { return true; }, {.settings = {}, .runs = false}));
+  std::unique_ptr<Notifier> notifier =
+      std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
   std::vector<http::Route> all = routes({published,
                                          intake,
                                          keeper,
@@ -154,7 +160,9 @@ struct ApiTest : testing::Test {
                                          events,
                                          proxy,
                                          wanted,
-                                         *allocations},
+                                         *allocations,
+                                         *alerts,
+                                         *notifier},
                                         "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };

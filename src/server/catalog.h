@@ -275,6 +275,28 @@ inline constexpr Described kGateFailures{{"tessera_server_gate_failures_total", 
                                           "take; each is tried again. Absent where admission is off."},
                                          "",
                                          "the gates"};
+inline constexpr Described kAlerts{
+    {"tessera_server_alerts", Type::Gauge, "alerts", "Alerts that stand, pending ones too; on the leader."},
+    "state, severity",
+    "the alert rules"};
+inline constexpr Described kAlertRounds{{"tessera_server_alert_rounds_total", Type::Counter, "rounds",
+                                         "Evaluations of the alert rules: kept, or unkept where the database did not "
+                                         "take what came of them, which is tried again."},
+                                        "result",
+                                        "the alert rules"};
+inline constexpr Described kAlertRoundSeconds{{"tessera_server_alert_round_seconds", Type::Gauge, "seconds",
+                                               "Time that the last evaluation of the alert rules took."},
+                                              "",
+                                              "the alert rules"};
+inline constexpr Described kAlertMessages{
+    {"tessera_server_alert_messages_total", Type::Counter, "messages",
+     "Messages to a receiver of alerts: delivered, or failed and sent again later."},
+    "receiver, result",
+    "replies of the receivers"};
+inline constexpr Described kAlertBehind{{"tessera_server_alert_events_undelivered", Type::Gauge, "events",
+                                         "Alerts that began or ended and that the receiver has not taken yet."},
+                                        "receiver",
+                                        "the database"};
 inline constexpr Described kServingEngines{
     {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
 inline constexpr Described kRefusedSeries{
@@ -371,6 +393,11 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kGatedPods,
                                     &kGatesOpened,
                                     &kGateFailures,
+                                    &kAlerts,
+                                    &kAlertRounds,
+                                    &kAlertRoundSeconds,
+                                    &kAlertMessages,
+                                    &kAlertBehind,
                                     &kServingEngines,
                                     &kRefusedSeries,
                                     &kServingRefused,

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/access/api_access.h"
+#include "server/alerts/api.h"
 #include "server/api_allocations.h"
 #include "server/api_cost.h"
 #include "server/api_json.h"
@@ -95,6 +96,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   if (told.node_changes) add_node_metrics(page, told.node_changes());
   if (told.admission) add_admission_metrics(page, *told.admission, told.leadership.leads());
+  add_alert_metrics(page, told.alerts, told.notifier);
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),
@@ -167,6 +169,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   for (http::Route& one : cost_routes(told.fleet, told.costs, api)) out.push_back(std::move(one));
   for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
+  for (http::Route& one : alert_routes(told.alerts, told.notifier, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.
   auto layouts = wanted_layout_routes(

@@ -24,9 +24,11 @@
 
 namespace tessera::server {
 
+class Alerts;
 class Allocations;
 class Costs;
 class LedgerCloser;
+class Notifier;
 
 /// What the routes tell of. All of it outlives the server.
 struct Told {
@@ -44,6 +46,8 @@ struct Told {
   Proxy& proxy;
   WantedLayouts& layouts;
   Allocations& allocations;
+  Alerts& alerts;
+  const Notifier& notifier;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::shared_ptr<RouteCounts> counts = std::make_shared<RouteCounts>();
   const SharedCache* cache = nullptr;               ///< null: servers share none

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -21,6 +22,8 @@
 #include "server/access/node_tokens.h"
 #include "server/admission/door.h"
 #include "server/admission/gates.h"
+#include "server/alerts/alerts.h"
+#include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/backup.h"
 #include "server/cluster_watch.h"
@@ -319,6 +322,12 @@ Result<Writing> open_writing(const std::string& url, const Settings& settings, c
   return out;
 }
 
+/// For what they are and not because the server was busy: those come again.
+std::uint64_t refused_requests(const IntakeStats& stats) {
+  return std::accumulate(stats.refused.begin(), stats.refused.end(), std::uint64_t{0}) -
+         stats.refused[static_cast<std::size_t>(Refusal::Busy)];
+}
+
 /// What was accepted before the start comes into the fleet again; how many records that was.
 Result<std::uint64_t> catch_up(Intake& intake, const Latest<Published>& fleet, journal::Sequence position,
                                const std::stop_token& stop) {
@@ -382,6 +391,12 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
       TRY(store::last_layout_generation(database)));
   const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
                                                  TRY(allocation_options(settings, leads))));
+  const auto alerts = TRY(Alerts::open(fleet, access->changes(), is_started,
+                                       {.leads = leads,
+                                        .interval = settings.collection_interval,
+                                        .settings = settings.alerts,
+                                        .refused_requests = [&intake] { return refused_requests(intake.stats()); }}));
+  const Notifier notifier(*alerts, access->changes(), [&leadership, leads] { return leads && leadership.may_write(); });
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
@@ -406,6 +421,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   proxy,
                   layouts,
                   *allocations,
+                  *alerts,
+                  notifier,
                   std::make_shared<Answers>(cache.get()),
                   std::make_shared<RouteCounts>(),
                   cache.get(),

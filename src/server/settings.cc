@@ -77,6 +77,12 @@ template <Result<void> (*kRead)(const Node&, CostSettings&)>
 Result<void> take_cost(const Node& node, Settings& into) {
   return kRead(node, into.cost);
 }
+template <auto AlertSettings::* kField>
+Result<void> take_alert_field(const Node& node, Settings& into) {
+  return take_value(node, into.alerts.*kField);
+}
+
+Result<void> take_alert_rules(const Node& node, Settings& into) { return read_alert_rules(node, into.alerts); }
 
 /// One word or a list of them.
 Result<void> take_team_labels(const Node& node, Settings& into) {
@@ -143,6 +149,9 @@ constexpr Taking take_rule{take_rule_field<kField>,
 template <auto CostSettings::* kField>
 constexpr Taking take_of_cost{take_cost_field<kField>,
                               shape_of<std::remove_cvref_t<decltype(std::declval<CostSettings&>().*kField)>>()};
+template <auto AlertSettings::* kField>
+constexpr Taking take_alert{take_alert_field<kField>,
+                            shape_of<std::remove_cvref_t<decltype(std::declval<AlertSettings&>().*kField)>>()};
 
 struct Row {
   SettingRow told;
@@ -206,6 +215,25 @@ const Row kRows[] = {
     {{"gpu.management.allocation.keep-room-after", "10m",
       "who has waited so long has the room kept for it that comes free next: those behind take none of it"},
      take<&Settings::keep_room_after>},
+    {{"gpu.management.alerts.enabled", "true", "false: no rule is evaluated, and nobody is told"},
+     take_alert<&AlertSettings::enabled>},
+    {{"gpu.management.alerts.rules", "as they are built in",
+      "list of {name, threshold, clear, for, keep-firing, severity, enabled, scope}: what is otherwise of a rule"},
+     {take_alert_rules, Shape::Value}},
+    {{"gpu.management.alerts.alertmanagers", "none", "URLs of Alertmanagers, without /api/v2"},
+     take_alert<&AlertSettings::alertmanagers>},
+    {{"gpu.management.alerts.webhooks", "none", "URLs that are sent what Alertmanager sends webhooks"},
+     take_alert<&AlertSettings::webhooks>},
+    {{"gpu.management.alerts.slack-url-files", "none",
+      "files, each with the URL of a Slack incoming webhook, or of what takes the same; read for each message"},
+     take_alert<&AlertSettings::slack_files>},
+    {{"gpu.management.alerts.resend-every", "1m",
+      "how often an Alertmanager is told of what fires; it holds four times as long"},
+     take_alert<&AlertSettings::resend_every>},
+    {{"gpu.management.alerts.history-kept", "90d", "how long it is kept when alerts began and ended"},
+     take_alert<&AlertSettings::history_kept>},
+    {{"gpu.management.alerts.runbooks", "docs/", "what stands before alerts.md#NAME in the links of alerts"},
+     take_alert<&AlertSettings::runbooks>},
     {{"gpu.management.metrics.collection-interval", "30s", "the longest that a source leaves between two samples"},
      take<&Settings::collection_interval>},
     {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept; `30d` is taken too"},
@@ -453,6 +481,7 @@ Result<void> check(const Settings& settings) {
   };
   if (settings.collection_interval < Milliseconds(1000))
     return wrong("gpu.management.metrics.collection-interval", "at least 1s expected");
+  if (const auto checked = check(settings.alerts); !checked) return checked;
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     return wrong("server.tls", "certificate and key belong together");
   if (!settings.tls_client_ca.empty() && settings.tls_certificate.empty())

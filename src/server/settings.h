@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "server/access/oidc.h"
 #include "server/cost/settings.h"
+#include "server/alerts/settings.h"
 #include "server/node_changes/rules.h"
 
 namespace tessera::server {
@@ -25,6 +26,7 @@ struct Settings {
   Milliseconds mig_cleanup_after{5 * 60'000};
   nodes::Rules node_rules;  ///< gpu.management.mig.kubernetes
   Milliseconds keep_room_after{10 * 60'000};
+  AlertSettings alerts;                      ///< gpu.management.alerts
   Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
   std::int64_t retention_days = 30;
   std::int64_t batch_size = 500;

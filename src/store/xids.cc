@@ -32,6 +32,17 @@ Result<std::vector<fleet::XidsSeen>> xids_of(Database& database, std::string_vie
   return out;
 }
 
+Result<std::vector<fleet::XidsSeen>> xids_since(Database& database, EpochMs from) {
+  std::vector<fleet::XidsSeen> out;
+  const std::vector<Value> values = {from};
+  TRY(database.each(
+      "SELECT cluster, device_uuid, code, seen, events FROM device_xid WHERE seen >= ?", values, [&](const Row& row) {
+        out.push_back({row.text(0), row.text(1), static_cast<unsigned>(row.integer(2).value_or(0)),
+                       row.integer(3).value_or(0), static_cast<std::uint64_t>(row.integer(4).value_or(0))});
+      }));
+  return out;
+}
+
 Result<void> drop_xids_before(Database& database, EpochMs time) {
   return database.run("DELETE FROM device_xid WHERE seen < ?", {time});
 }

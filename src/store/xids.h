@@ -19,6 +19,9 @@ Result<std::vector<fleet::XidsSeen>> xids_of(Database& database, std::string_vie
                                              EpochMs from, EpochMs to, std::size_t most,
                                              const std::optional<std::vector<unsigned>>& codes = {});
 
+/// Those of all devices from a time on.
+Result<std::vector<fleet::XidsSeen>> xids_since(Database& database, EpochMs from);
+
 Result<void> drop_xids_before(Database& database, EpochMs time);
 
 }  // namespace tessera::store

@@ -13,6 +13,8 @@
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
 #include "server/access/api_access.h"
+#include "server/alerts/alerts.h"
+#include "server/alerts/notifier.h"
 #include "server/allocation_wish.h"
 #include "server/allocations.h"
 #include "server/cost/costs.h"
@@ -307,6 +309,10 @@ struct RoutesTest : testing::Test {
   WantedLayouts wanted{0, {}};
   std::unique_ptr<Allocations> allocations =
       must(Allocations::open(published, access->changes(), wanted, events, [] { return true; }, {.look_every = {}}));
+  std::unique_ptr<Alerts> alerts =
+      must(Alerts::open(published, access->changes(), [] { return true; }, {.settings = {}, .runs = false}));
+  std::unique_ptr<Notifier> notifier =
+      std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
   Costs costs{{{}, owner_rules({}, {"team"}, {})}, published, readers};
   Told what() {
     Told out{published,
@@ -322,7 +328,9 @@ struct RoutesTest : testing::Test {
              events,
              proxy,
              wanted,
-             *allocations};
+             *allocations,
+             *alerts,
+             *notifier};
     out.costs = &costs;
     return out;
   }

@@ -1,0 +1,243 @@
+#include "server/alerts/alerts.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <utility>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "fleet/alerts/track_text.h"
+#include "server/access/viewer.h"
+#include "server/alerts/json.h"
+#include "server/api_json.h"
+#include "store/xids.h"
+
+namespace tessera::server {
+namespace {
+namespace alerts = fleet::alerts;
+using Outcome = std::variant<Changed, Problem>;
+
+constexpr Milliseconds kHour{std::chrono::hours(1)};
+
+std::string new_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Alerts>> Alerts::open(const Latest<Published>& fleet, Changes& changes,
+                                             std::function<bool()> started, AlertOptions options) {
+  std::unique_ptr<Alerts> out(new Alerts(fleet, changes, std::move(started), std::move(options)));
+  TRY(out->resume());
+  if (out->options_.leads && out->options_.runs && out->options_.settings.enabled)
+    out->thread_ = std::jthread([self = out.get()](const std::stop_token& stop) {
+      every(self->options_.interval, stop, [self] { self->look(); });
+    });
+  return out;
+}
+
+Alerts::Alerts(const Latest<Published>& fleet, Changes& changes, std::function<bool()> started, AlertOptions options)
+    : fleet_(fleet), changes_(changes), started_(std::move(started)), options_(std::move(options)) {}
+
+Alerts::~Alerts() { thread_ = {}; }
+
+Result<void> Alerts::resume() {
+  std::string own;
+  TRY(changes_.read([&](store::Database& database) -> Result<void> {
+    saved_tracks_ = TRY(store::alert_state(database, "tracks"));
+    own = TRY(store::alert_state(database, "baselines"));
+    last_event_ = TRY(store::last_alert_event(database));
+    silences_ = TRY(store::alert_silences(database));
+    return {};
+  }));
+  observer_ = alerts::Observer(alerts::OwnBaseline::read(own));
+  evaluator_ = std::make_unique<alerts::Evaluator>(options_.settings.rules, options_.interval * 5 / 2,
+                                                   alerts::read_tracks(saved_tracks_));
+  publish(0);
+  return {};
+}
+
+std::shared_ptr<const AlertBook> Alerts::book() const {
+  if (options_.leads) return book_.get();
+  auto read = read_book();
+  return read ? std::make_shared<const AlertBook>(*std::move(read)) : book_.get();
+}
+
+Result<AlertBook> Alerts::read_book() const {
+  AlertBook out;
+  std::string tracks;
+  TRY(changes_.read([&](store::Database& database) -> Result<void> {
+    tracks = TRY(store::alert_state(database, "tracks"));
+    out.silences = TRY(store::alert_silences(database));
+    out.last_event = TRY(store::last_alert_event(database));
+    return {};
+  }));
+  const alerts::Evaluator rules(options_.settings.rules, options_.interval);
+  const auto known = fleet_.get();
+  out.time = known && known->view ? known->view->time : now_epoch_ms();
+  out.standing = alerts::standing(alerts::read_tracks(tracks), rules, out.silences, out.time);
+  return out;
+}
+
+AlertStats Alerts::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+std::optional<double> Alerts::refused_of_late(EpochMs now) {
+  refused_.push_back({now, options_.refused_requests()});
+  while (refused_.size() > 2 && refused_[1].time <= now - alerts::kXidWindow.count()) refused_.pop_front();
+  return static_cast<double>(refused_.back().requests - refused_.front().requests);
+}
+
+void Alerts::look() {
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_() || known->view == looked_at_) return;
+  const auto begin = std::chrono::steady_clock::now();
+  const EpochMs now = known->view->time;
+  const auto xids = changes_.read(
+      [&](store::Database& database) { return store::xids_since(database, now - alerts::kXidWindow.count()); });
+  const alerts::Round round = observer_.look(
+      {*known->view, *known->serving,
+       xids ? std::span<const fleet::XidsSeen>(*xids) : std::span<const fleet::XidsSeen>(), refused_of_late(now)});
+  for (store::AlertEvent& one : events_of(evaluator_->take(round), now)) unsaved_.push_back(std::move(one));
+  looked_at_ = known->view;
+  const auto kept = keep(now);
+  if (!kept && !failing_)
+    log::error("what came of alerts is not kept; it is tried again", {{"why", kept.error().what}});
+  failing_ = !kept;
+  publish(now);
+  const std::lock_guard lock(mutex_);
+  ++stats_.rounds;
+  stats_.failed_rounds += kept ? 0 : 1;
+  stats_.observations = round.observations.size();
+  stats_.round_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::vector<store::AlertEvent> Alerts::events_of(const std::vector<alerts::Change>& changes, EpochMs now) const {
+  std::vector<alerts::Silence> silences;
+  {
+    const std::lock_guard lock(mutex_);
+    silences = silences_;
+  }
+  // Held against all that stands, what is resolved no longer does.
+  std::vector<alerts::Track> tracks = evaluator_->tracks();
+  const std::size_t standing = tracks.size();
+  for (const alerts::Change& one : changes)
+    if (evaluator_->rule(one.track.rule)) tracks.push_back(one.track);
+  const auto judged = alerts::standing(tracks, *evaluator_, silences, now);
+  std::vector<store::AlertEvent> out;
+  std::size_t at = standing;
+  for (const alerts::Change& one : changes) {
+    const alerts::Rule* rule = evaluator_->rule(one.track.rule);
+    const alerts::LabelSet labels = rule ? judged[at].labels : one.track.subject->labels;
+    out.push_back({0, one.time, one.track.phase, std::string(alerts::why_name(one.why)), one.track.rule,
+                   one.track.subject->key, std::string(alerts::label_of(labels, "severity")), labels,
+                   rule ? alerts::fill(rule->summary, labels, one.track.value) : std::string(), one.track.fired,
+                   one.track.value, rule ? judged[at].is_told() : true});
+    if (rule) ++at;
+  }
+  return out;
+}
+
+/// State and events together: what was told of once is known to have been.
+Result<void> Alerts::keep(EpochMs now) {
+  std::string tracks = alerts::tracks_text(evaluator_->tracks());
+  const bool own_due = now - saved_own_ >= kHour.count();
+  if (tracks != saved_tracks_ || !unsaved_.empty() || own_due)
+    TRY(changes_.read([&](store::Database& database) {
+      return database.atomically([&]() -> Result<void> {
+        TRY(store::add_alert_events(database, unsaved_));
+        TRY(store::keep_alert_state(database, "tracks", tracks));
+        if (own_due) TRY(store::keep_alert_state(database, "baselines", observer_.own().text()));
+        if (own_due) TRY(store::drop_alert_events_before(database, now - options_.settings.history_kept.count()));
+        return {};
+      });
+    }));
+  if (!unsaved_.empty()) last_event_ = unsaved_.back().id;
+  unsaved_.clear();
+  saved_tracks_ = std::move(tracks);
+  if (own_due) saved_own_ = now;
+  return {};
+}
+
+void Alerts::publish(EpochMs now) {
+  const std::lock_guard lock(mutex_);
+  tracks_ = evaluator_->tracks();
+  round_at_ = now;
+  told_event_ = last_event_;
+  republish();
+}
+
+/// Under mutex_. Of the evaluator it reads the rules alone, which never change.
+void Alerts::republish() {
+  book_.publish({round_at_, alerts::standing(tracks_, *evaluator_, silences_, round_at_), silences_, told_event_});
+}
+
+void Alerts::read_silences() {
+  auto read = changes_.read([](store::Database& database) { return store::alert_silences(database); });
+  if (!read) return;  // the next change of one reads them all again
+  const std::lock_guard lock(mutex_);
+  silences_ = *std::move(read);
+  republish();
+}
+
+std::vector<alerts::Silence> Alerts::silences() const { return book()->silences; }
+
+http::Response Alerts::add_silence(const http::Request& request, alerts::Silence silence) {
+  silence.id = new_id();
+  silence.created = now_epoch_ms();
+  silence.created_by = viewer_of(request).actor;
+  http::Response out =
+      changes_.make(request, "alert-silence.create", "", [&](store::Database& database) -> Result<Outcome> {
+        TRY(store::put_alert_silence(database, silence));
+        const std::string body = json_text(silence_json(silence, silence.created));
+        return Outcome(Changed{201, "alert-silence:" + silence.id, body, request.path + "/" + silence.id, body});
+      });
+  read_silences();
+  return out;
+}
+
+http::Response Alerts::drop_silence(const http::Request& request, const std::string& id) {
+  http::Response out = changes_.make(
+      request, "alert-silence.delete", "alert-silence:" + id, [&](store::Database& database) -> Result<Outcome> {
+        if (!TRY(store::drop_alert_silence(database, id)))
+          return Outcome(
+              Problem{404, "not-found", fmt::format("no silence has the id '{}'; /alerts/silences lists them", id)});
+        return Outcome(Changed{204, "alert-silence:" + id, ""});
+      });
+  read_silences();
+  return out;
+}
+
+Result<std::vector<store::AlertEvent>> Alerts::history(EpochMs from, EpochMs to, const std::string& alert,
+                                                       std::size_t most) const {
+  return changes_.read(
+      [&](store::Database& database) { return store::alert_history(database, from, to, alert, most); });
+}
+
+ToldAlert Alerts::told(const store::AlertEvent& event) const {
+  const alerts::Rule* rule = evaluator_->rule(event.alert);
+  return {event.alert,   event.labels,
+          event.summary, rule ? options_.settings.runbooks + alerts::runbook_of(*rule) : std::string(),
+          event.value,   event.fired,
+          event.time,    event.phase == alerts::Phase::Resolved};
+}
+
+ToldAlert Alerts::told(const alerts::Standing& standing, EpochMs ends) const {
+  const alerts::Rule& rule = *evaluator_->rule(standing.track.rule);
+  return {std::string(rule.name),
+          standing.labels,
+          alerts::fill(rule.summary, standing.labels, standing.track.value),
+          options_.settings.runbooks + alerts::runbook_of(rule),
+          standing.track.value,
+          standing.track.fired,
+          ends,
+          false};
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,250 @@
+#include "server/alerts/alerts.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "fleet/inventory/told_pages.h"
+#include "server/alerts/json.h"
+#include "server/alerts/notifier.h"
+#include "store/xids.h"
+
+namespace tessera::server {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr EpochMs kStart = 1'800'000'000'000, kSecond = 1'000;
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().what);
+  return *std::move(result);
+}
+
+http::Request request(const char* method) {
+  http::Request out;
+  out.method = method;
+  out.path = "/alerts/silences";
+  return out;
+}
+
+/// A fleet of one GPU, a round each 30 s, and a database that outlives the server.
+struct AlertsTest : testing::Test {
+  AlertsTest() { open(); }
+
+  void open() {
+    notifier.reset();
+    alerts.reset();
+    changes = std::make_unique<Changes>(must(store::Database::open(url)));
+    AlertSettings settings;
+    settings.webhooks = webhooks;
+    alerts = must(Alerts::open(published, *changes, [] { return true; }, {.settings = settings, .runs = false}));
+    notifier = std::make_unique<Notifier>(*alerts, *changes, [] { return true; }, false);
+  }
+
+  void at(int round, double celsius) {
+    const EpochMs now = kStart + round * 30 * kSecond;
+    told.scrape(now, R"(node="w")",
+                fmt::format("DCGM_FI_DEV_GPU_TEMP{{gpu=\"0\",UUID=\"GPU-1\"}} {}\n"
+                            "DCGM_FI_DEV_XID_ERRORS{{gpu=\"0\",UUID=\"GPU-1\"}} 0\n",
+                            celsius));
+    told.fleet.advance(now);
+    Published next;
+    next.view = told.fleet.publish(now);
+    next.serving = told.serving.publish(now);
+    published.publish(std::move(next));
+    alerts->look();
+    notifier->round();
+  }
+  void heat() {
+    for (int round = 0; round <= 10; ++round) at(round, 90);
+  }
+
+  /// `GPUOverheating firing`, the latest first.
+  std::vector<std::string> history() {
+    std::vector<std::string> out;
+    for (const store::AlertEvent& one : must(alerts->history(0, kStart * 2, "", 100)))
+      out.push_back(fmt::format("{} {}{}", one.alert, fleet::alerts::phase_name(one.phase), one.told ? "" : " untold"));
+    return out;
+  }
+
+  TempDir folder;
+  std::string url = "sqlite:" + (folder.path() / "t.db").string();
+  std::vector<std::string> webhooks;
+  Latest<Published> published;
+  fleet::ToldPages told;
+  std::unique_ptr<Changes> changes;
+  std::unique_ptr<Alerts> alerts;
+  std::unique_ptr<Notifier> notifier;
+};
+
+TEST_F(AlertsTest, BeginAndEndOnceAlsoBehindARestart) {
+  for (int round = 0; round < 8; ++round) at(round, 90);
+  EXPECT_THAT(history(), IsEmpty());
+  open();
+  for (int round = 8; round < 11; ++round) at(round, 90);
+  EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice firing untold", "GPUOverheating firing"));
+  open();
+  EXPECT_THAT(alerts->book()->standing, SizeIs(2)) << "before the first round";
+  at(11, 90);
+  at(12, 40);
+  EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice resolved", "GPUOverheating resolved",
+                                     "GPUTemperatureNotice firing untold", "GPUOverheating firing"));
+  EXPECT_THAT(alerts->book()->standing, IsEmpty());
+}
+
+TEST_F(AlertsTest, TellOfXidsOfTheDatabase) {
+  at(0, 40);
+  const std::vector<fleet::XidsSeen> seen = {{"default", "GPU-1", 79, kStart, 2}};
+  ASSERT_TRUE(changes->read([&](store::Database& database) { return store::write_xids(database, seen); }));
+  at(1, 40);
+  EXPECT_THAT(history(), ElementsAre("GPUXidDevice firing"));
+  for (int round = 2; round <= 31; ++round) at(round, 40);
+  EXPECT_THAT(history(), ElementsAre("GPUXidDevice resolved", "GPUXidDevice firing"));
+}
+
+TEST_F(AlertsTest, ASilenceCountsAtOnce) {
+  heat();
+  auto silence = must(parse_silence(R"({"matchers": [{"label": "node", "value": "w"}], "duration": "1h"})", kStart));
+  const auto made = alerts->add_silence(request("POST"), silence);
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = Json::parse(made.body).value("id", "");
+  for (const auto& one : alerts->book()->standing) EXPECT_EQ(one.silenced_by, id);
+  open();
+  EXPECT_THAT(alerts->silences(), SizeIs(1)) << "it is kept";
+  EXPECT_EQ(alerts->drop_silence(request("DELETE"), "nobody").status, 404);
+  EXPECT_EQ(alerts->drop_silence(request("DELETE"), id).status, 204);
+  for (const auto& one : alerts->book()->standing) EXPECT_EQ(one.silenced_by, "");
+}
+
+/// What a webhook that answers with `status` was sent.
+struct Hook {
+  Hook() {
+    http::ServerOptions options;
+    options.address = "127.0.0.1:0";
+    server = must(http::Server::listen(options, {{"POST", "/", [this](const http::Request& request) {
+                                                    http::Response out;
+                                                    out.status = status;
+                                                    if (status == 200) bodies.push_back(request.body);
+                                                    return out;
+                                                  }}}));
+  }
+  std::string url() const { return "http://" + server->address() + "/"; }
+  std::atomic<int> status = 200;
+  std::vector<std::string> bodies;
+  std::unique_ptr<http::Server> server;
+};
+
+TEST_F(AlertsTest, AWebhookThatWasAwayIsToldAllOfItInOrderAlsoBehindARestart) {
+  Hook hook;
+  hook.status = 503;
+  webhooks = {hook.url()};
+  open();
+  heat();
+  at(11, 40);
+  EXPECT_EQ(notifier->stats()[0].behind, 4);
+  EXPECT_THAT(notifier->stats()[0].last_error, HasSubstr("503"));
+  open();
+  hook.status = 200;
+  at(12, 40);
+  ASSERT_THAT(hook.bodies, SizeIs(2)) << "one for each alert that was told";
+  const Json first = Json::parse(hook.bodies[0]);
+  EXPECT_EQ(first["alerts"].size(), 2U);
+  EXPECT_EQ(first["alerts"][0]["status"], "firing");
+  EXPECT_EQ(first["alerts"][1]["status"], "resolved");
+  EXPECT_EQ(first["groupLabels"]["alertname"], "GPUOverheating");
+  EXPECT_EQ(notifier->stats()[0].behind, 0);
+  at(13, 40);
+  EXPECT_THAT(hook.bodies, SizeIs(2)) << "once";
+}
+
+TEST(Messages, AreWhatReceiversTake) {
+  const ToldAlert one{"A",
+                      {{"alertname", "A"}, {"cluster", "c"}, {"gpu", "0"}, {"severity", "critical"}},
+                      "GPU 0 is <hot>.",
+                      "docs/alerts.md#a",
+                      90,
+                      1'000,
+                      2'000,
+                      false};
+  ToldAlert other = one;
+  other.labels[2].second = "1";
+  other.resolved = true;
+  ToldAlert elsewhere = one;
+  elsewhere.labels[1].second = "d";
+  const std::vector<ToldAlert> all = {one, elsewhere, other};
+  const Json posted = Json::parse(alertmanager_body(all));
+  ASSERT_EQ(posted.size(), 3U);
+  EXPECT_EQ(posted[0]["labels"]["alertname"], "A");
+  EXPECT_EQ(posted[0]["startsAt"], "1970-01-01T00:00:01.000Z");
+  EXPECT_EQ(posted[0]["endsAt"], "1970-01-01T00:00:02.000Z");
+  EXPECT_EQ(posted[0]["annotations"]["summary"], "GPU 0 is <hot>.");
+  const auto groups = grouped(all);
+  ASSERT_THAT(groups, SizeIs(2));
+  const Json hook = Json::parse(webhook_body(groups[0], "r"));
+  EXPECT_EQ(hook["version"], "4");
+  EXPECT_EQ(hook["status"], "firing");
+  EXPECT_EQ(hook["commonLabels"], Json({{"alertname", "A"}, {"cluster", "c"}, {"severity", "critical"}}));
+  EXPECT_EQ(hook["groupKey"], "{}:{alertname=\"A\", cluster=\"c\"}");
+  EXPECT_EQ(hook["alerts"][1]["status"], "resolved");
+  EXPECT_EQ(Json::parse(slack_body(groups[0]))["text"],
+            ":fire: *A* (critical)\nGPU 0 is &lt;hot&gt;.\nresolved: GPU 0 is &lt;hot&gt;.\ndocs/alerts.md#a");
+}
+
+TEST(Silences, SayWhatIsWrongWithThem) {
+  static constexpr struct {
+    const char* body;
+    const char* why;
+  } kCases[] = {
+      {"[]", "no JSON object"},
+      {R"({"duration": "1h"})", "matchers"},
+      {R"({"matchers": []})", "ends"},
+      {R"({"matchers": [], "duration": "x"})", "duration"},
+      {R"({"matchers": [], "duration": "2h", "ends": "2030-01-01T00:00:00Z"})", "duration"},
+      {R"({"matchers": [], "ends": "2000-01-01T00:00:00Z"})", "ends"},
+      {R"({"matchers": [], "ends": "tomorrow"})", "ends"},
+      {R"({"matchers": [{"value": "a"}], "duration": "1h"})", "label"},
+      {R"({"matchers": [{"label": "a", "value": 1}], "duration": "1h"})", "value"},
+      {R"({"matchers": [], "duration": "25h", "repeat": "daily"})", "repeat"},
+      {R"({"matchers": [], "duration": "1h", "why": ""})", "why"},
+  };
+  for (const auto& one : kCases) {
+    const auto read = parse_silence(one.body, kStart);
+    ASSERT_FALSE(read) << one.body;
+    EXPECT_THAT(read.error().what, HasSubstr(one.why)) << one.body;
+  }
+  const auto fine = must(parse_silence(
+      R"({"matchers": [{"label": "a", "value": "b", "equal": false}], "duration": "2h", "repeat": "weekly"})", kStart));
+  EXPECT_EQ(fine.starts, kStart);
+  EXPECT_EQ(fine.ends, kStart + 7'200'000);
+  EXPECT_FALSE(fine.matchers[0].equal);
+}
+
+TEST(AlertSettings, ChangeWhatIsBuiltIn) {
+  const auto read = [](const std::string& text) {
+    AlertSettings out;
+    auto done = read_alert_rules(must(config::load(text, "s.yaml")), out);
+    return done ? Result<AlertSettings>(out) : Result<AlertSettings>(done.error());
+  };
+  const auto changed =
+      must(read("- {name: GPUOverheating, threshold: 90, for: 10m, severity: info, scope: {cluster: a}}\n"
+                "- {name: HighGPUUsage, enabled: false}\n"));
+  const auto& hot = changed.rules[0];
+  EXPECT_EQ(hot.threshold, 90);
+  EXPECT_EQ(hot.clear, 85) << "as far from it as before";
+  EXPECT_EQ(hot.hold_for, std::chrono::minutes(10));
+  EXPECT_EQ(hot.severity, fleet::Severity::Info);
+  EXPECT_EQ(hot.scope.size(), 1U);
+  EXPECT_THAT(read("- {name: GPUOverheatin}").error().what, HasSubstr("did you mean 'GPUOverheating'"));
+  EXPECT_THAT(read("- {name: GPUOverheating, clear: 99}").error().what, HasSubstr("clear"));
+  EXPECT_THAT(read("- {name: GPUOverheating, treshold: 9}").error().what, HasSubstr("threshold"));
+}
+
+}  // namespace
+}  // namespace tessera::server

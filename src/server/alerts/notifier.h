@@ -1,0 +1,86 @@
+#pragma once
+// Who hears of alerts: a thread of the leader that sends to each receiver what it has not taken yet, until it does. How
+// far each is stands in the database, so that neither a receiver's absence nor a restart loses anything; what was under
+// way then may come twice.
+//  - An Alertmanager gets what fires, again each `resend_every`, good for four times as long (as Prometheus does), and
+//    what was resolved since it last took something.
+//  - A webhook gets each event, in order, those of one alert and cluster in one message.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "http/client.h"
+#include "server/access/changes.h"
+#include "server/alerts/alerts.h"
+
+namespace tessera::server {
+
+enum class ReceiverKind : std::uint8_t { Alertmanager, Webhook, Slack };
+std::string_view receiver_kind_name(ReceiverKind kind);  ///< "alertmanager"
+
+struct ReceiverStats {
+  std::string receiver;                     ///< kind and where, without secrets
+  std::uint64_t delivered = 0, failed = 0;  ///< messages
+  std::int64_t behind = 0;                  ///< events that it has not taken
+  std::string last_error{};                 ///< empty: the last went well
+};
+
+/// How a test message went.
+struct TestDelivery {
+  std::string receiver;
+  bool delivered = false;
+  std::string detail{};  ///< why not
+};
+
+/// Thread-safe. What is given outlives it.
+class Notifier {
+ public:
+  /// `may_write`: asked before each round.
+  Notifier(const Alerts& alerts, Changes& changes, std::function<bool()> may_write, bool runs = true);
+  ~Notifier();
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
+
+  std::vector<ReceiverStats> stats() const;
+  /// Sends an alert that says it is a test to each receiver, and waits for their replies.
+  std::vector<TestDelivery> test() const;
+  /// One round of the thread; for tests, too.
+  void round();
+
+ private:
+  struct Receiver {
+    ReceiverKind kind{};
+    std::string where;  ///< URL; of Slack the file that has it
+    std::string name;
+    std::int64_t taken = -1;  ///< event; -1: not read yet
+    SteadyTime next_try{};
+    SteadyTime next_resend{};
+    unsigned failures = 0;  ///< in a row
+    std::uint64_t delivered = 0, failed = 0;
+    std::string last_error{};
+  };
+
+  static std::vector<Receiver> receivers_of(const AlertSettings& settings);
+  void serve(Receiver& receiver, const AlertBook& book);
+  Result<void> deliver(Receiver& receiver, const AlertBook& book);
+  Result<void> send(const Receiver& receiver, std::span<const ToldAlert> alerts, http::Client& client) const;
+  Result<std::int64_t> begin(const Receiver& receiver, const AlertBook& book);
+  std::vector<ToldAlert> firing(const AlertBook& book) const;
+
+  const Alerts& alerts_;
+  Changes& changes_;
+  const std::function<bool()> may_write_;
+  mutable std::mutex mutex_;
+  std::vector<ReceiverStats> stats_;  // guarded by mutex_
+  // Below: the thread's own.
+  http::Client client_;
+  std::vector<Receiver> receivers_;
+  std::jthread thread_;  ///< last: it uses all of the above
+};
+
+}  // namespace tessera::server

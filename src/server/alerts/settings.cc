@@ -1,0 +1,76 @@
+#include "server/alerts/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace tessera::server {
+namespace {
+namespace alerts = fleet::alerts;
+
+Result<alerts::Rule*> rule_named(const config::Node& node, std::vector<alerts::Rule>& rules) {
+  std::string name;
+  TRY(node.read("name", name));
+  const auto found = std::ranges::find(rules, name, &alerts::Rule::name);
+  if (found != rules.end()) return &*found;
+  std::vector<std::string_view> names;
+  for (const alerts::Rule& one : rules) names.push_back(one.name);
+  const std::string_view near = nearest(name, names);
+  return node.error(near.empty() ? fmt::format("there is no rule '{}'; docs/alerts.md has all", name)
+                                 : fmt::format("there is no rule '{}'; did you mean '{}'?", name, near));
+}
+
+Result<void> read_severity(const config::Node& node, alerts::Rule& into) {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < fleet::kSeverities; ++i)
+    names.push_back(fleet::severity_name(static_cast<fleet::Severity>(i)));
+  const std::string word = TRY(node.word(names));
+  into.severity = static_cast<fleet::Severity>(std::ranges::find(names, word) - names.begin());
+  return {};
+}
+
+/// A threshold without `clear` has the built-in distance to it.
+Result<void> read_thresholds(const config::Node& node, alerts::Rule& into) {
+  const double distance = into.clear - into.threshold;
+  if (const auto threshold = node.find("threshold")) {
+    into.threshold = TRY(threshold->number());
+    into.clear = into.threshold + distance;
+  }
+  if (const auto clear = node.find("clear")) into.clear = TRY(clear->number());
+  if (!into.holds(into.clear)) return {};
+  return node.error(fmt::format("{}: clear: {} is beyond the threshold {}: it would be resolved as soon as it fires",
+                                into.name, into.clear, into.threshold));
+}
+
+}  // namespace
+
+Result<void> read_alert_rules(const config::Node& node, AlertSettings& into) {
+  into.rules = alerts::builtin_rules();
+  for (const config::Node& one : TRY(node.list())) {
+    TRY(one.only({"name", "threshold", "clear", "for", "keep-firing", "severity", "enabled", "scope"}));
+    alerts::Rule& rule = *TRY(rule_named(one, into.rules));
+    TRY(read_thresholds(one, rule));
+    TRY(one.read("for", rule.hold_for));
+    TRY(one.read("keep-firing", rule.keep_firing));
+    TRY(one.read("enabled", rule.enabled));
+    if (const auto severity = one.find("severity")) TRY(read_severity(*severity, rule));
+    std::map<std::string, std::string> scope;
+    TRY(one.read("scope", scope));
+    for (const auto& [label, value] : scope) rule.scope.push_back({label, value, true});
+  }
+  return {};
+}
+
+Result<void> check(const AlertSettings& settings) {
+  for (const auto* urls : {&settings.alertmanagers, &settings.webhooks})
+    for (const std::string& url : *urls)
+      if (!url.starts_with("http://") && !url.starts_with("https://"))
+        return fail(Code::Invalid, "gpu.management.alerts: '{}': a URL with http:// or https:// expected", url);
+  if (settings.resend_every < Milliseconds(1000))
+    return fail(Code::Invalid, "gpu.management.alerts.resend-every: at least 1s expected");
+  return {};
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,27 @@
+#pragma once
+// gpu.management.alerts: which rules there are, and who hears of what they find.
+#include <string>
+#include <vector>
+
+#include "config/yaml.h"
+#include "fleet/alerts/rule.h"
+
+namespace tessera::server {
+
+struct AlertSettings {
+  bool enabled = true;
+  std::vector<fleet::alerts::Rule> rules = fleet::alerts::builtin_rules();
+  std::vector<std::string> alertmanagers;  ///< http://HOST:PORT, with a path where there is one before /api/v2
+  std::vector<std::string> webhooks;       ///< URLs that take what Alertmanager's own webhooks send
+  std::vector<std::string> slack_files;    ///< each a file with the URL of an incoming webhook, which is a secret
+  Milliseconds resend_every{60'000};       ///< to Alertmanagers
+  Milliseconds history_kept{std::chrono::hours(24 * 90)};
+  std::string runbooks = "docs/";  ///< before alerts.md#…
+};
+
+/// `- {name: GPUOverheating, threshold: 90, clear: 85, for: 10m, keep-firing: 1m, severity: warning, enabled: true,
+/// scope: {cluster: a}}`: what is otherwise than it is built in.
+Result<void> read_alert_rules(const config::Node& node, AlertSettings& into);
+Result<void> check(const AlertSettings& settings);
+
+}  // namespace tessera::server

@@ -1,0 +1,74 @@
+#include "store/alerts.h"
+
+#include <gmock/gmock.h>
+
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+namespace alerts = fleet::alerts;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Alerts : EachDatabase {
+  AlertEvent event(EpochMs time, const std::string& alert, alerts::Phase phase = alerts::Phase::Firing) {
+    return {0,           time,     phase, "observed",  alert, "c/GPU-1", "critical", {{"gpu", "0"}, {"pod", "a\tb"}},
+            "It's hot.", time - 5, 0.1,   alert != "B"};
+  }
+  std::vector<AlertEvent> add(std::vector<AlertEvent> events) {
+    const auto done = database->atomically([&] { return add_alert_events(*database, events); });
+    EXPECT_TRUE(done) << (done ? "" : done.error().what);
+    return events;
+  }
+};
+
+TEST_P(Alerts, KeepWhatARestartGoesOnWith) {
+  EXPECT_EQ(*alert_state(*database, "tracks"), "");
+  ASSERT_TRUE(keep_alert_state(*database, "tracks", "one\n"));
+  ASSERT_TRUE(keep_alert_state(*database, "tracks", "two\tthree\n"));
+  EXPECT_EQ(*alert_state(*database, "tracks"), "two\tthree\n");
+  EXPECT_EQ(*alert_state(*database, "baselines"), "");
+}
+
+TEST_P(Alerts, KeepWhatHasHappenedAndHowFarReceiversAre) {
+  const auto first = add({event(1'000, "A"), event(2'000, "B")});
+  EXPECT_EQ(first[1].id, first[0].id + 1);
+  const auto then = add({event(3'000, "A", alerts::Phase::Resolved)});
+  EXPECT_THAT(*alert_events_behind(*database, first[0].id, 10), ElementsAre(first[1], then[0]));
+  EXPECT_THAT(*alert_events_behind(*database, 0, 1), ElementsAre(first[0]));
+  EXPECT_THAT(*alert_history(*database, 1'000, 3'000, "", 10), ElementsAre(first[1], first[0]));
+  EXPECT_THAT(*alert_history(*database, 0, 9'000, "A", 10), ElementsAre(then[0], first[0]));
+  EXPECT_THAT(*alert_history(*database, 0, 9'000, "", 1), ElementsAre(then[0]));
+  ASSERT_TRUE(drop_alert_events_before(*database, 9'000));
+  EXPECT_THAT(*alert_history(*database, 0, 9'000, "", 10), ElementsAre(then[0])) << "ids are given once";
+  EXPECT_GT(add({event(4'000, "C")})[0].id, then[0].id);
+
+  EXPECT_FALSE(*alert_delivery(*database, "alertmanager http://a"));
+  ASSERT_TRUE(note_alert_delivery(*database, "alertmanager http://a", 0));
+  ASSERT_TRUE(note_alert_delivery(*database, "alertmanager http://a", 2));
+  EXPECT_EQ(*alert_delivery(*database, "alertmanager http://a"), 2);
+}
+
+TEST_P(Alerts, KeepSilences) {
+  alerts::Silence one{"s1",
+                      {{"alertname", "A"}, {"node", "x=y", false}},
+                      1'000,
+                      2'000,
+                      alerts::Repeat::Weekly,
+                      "the rack's fans",
+                      "key:a ada",
+                      500};
+  ASSERT_TRUE(put_alert_silence(*database, one));
+  EXPECT_THAT(*alert_silences(*database), ElementsAre(one));
+  one.matchers.clear();
+  ASSERT_TRUE(put_alert_silence(*database, one));
+  EXPECT_THAT(*alert_silences(*database), ElementsAre(one));
+  EXPECT_TRUE(*drop_alert_silence(*database, "s1"));
+  EXPECT_FALSE(*drop_alert_silence(*database, "s1"));
+  EXPECT_THAT(*alert_silences(*database), IsEmpty());
+}
+
+INSTANTIATE_EACH_DOOR(Alerts);
+
+}  // namespace
+}  // namespace tessera::store
