@@ -85,8 +85,9 @@ struct Contract : testing::Test {
   /// `{deviceId}` and its like as the fleet above has them.
   std::string url_of(std::string path) const {
     const std::map<std::string, std::string> kNames = {
-        {"{node}", "w-1"}, {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
-        {"{name}", "job"}, {"{allocationId}", allocation}, {"{instance}", "3"}};
+        {"{node}", "w-1"},      {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
+        {"{name}", "job"},      {"{allocationId}", allocation}, {"{instance}", "3"},
+        {"{silenceId}", "none"}};
     const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
     for (const auto& [name, value] : kNames)
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
@@ -189,6 +190,10 @@ const std::vector<Change> kChanges = {
     {"DELETE", "/gpu/devices/{deviceId}/mig/{instance}", kJson, "", "409"},
     {"POST", "/gpu/allocations", kJson, R"({"namespace": "ml", "podName": "q", "requiredMemoryGb": 20})", "201"},
     {"DELETE", "/gpu/allocations/{allocationId}", kJson, "", "204"},
+    {"POST", "/alerts/silences", kJson, R"({"matchers": [{"label": "node", "value": "w-1"}], "duration": "1h"})",
+     "201"},
+    {"DELETE", "/alerts/silences/{silenceId}", kJson, "", "404"},
+    {"POST", "/alerts/test", kJson, "", "200"},
     {"POST", "/access/keys", kJson, R"({"name": "w-1", "scopes": ["node"]})", "201"},
     {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "200"},  // the allocation wants something
     {"POST", "/access/oidc/token", kJson, R"({"code": "c"})", "404"},

@@ -1,0 +1,64 @@
+#include "tests/e2e_server/alertmanager.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/e2e/node.h"
+#include "tests/e2e/prometheus.h"
+
+namespace tessera::e2e {
+namespace {
+
+/// Debian's reads its templates below /usr/share and nowhere else: where it is only unpacked, that is put there for it
+/// alone.
+constexpr const char* kInItsPlace =
+    R"([ -e /usr/share/prometheus/alertmanager ] || mount --bind "$0" /usr/share; exec "$@")";
+
+}  // namespace
+
+std::unique_ptr<Alertmanager> Alertmanager::telling(const std::string& webhook, int port) {
+  if (peer("prometheus-alertmanager").empty()) return nullptr;
+  return std::unique_ptr<Alertmanager>(new Alertmanager(webhook, port));
+}
+
+Alertmanager::Alertmanager(const std::string& webhook, int port) {
+  const std::string config = (dir_.path() / "alertmanager.yml").string();
+  EXPECT_TRUE(write_file_atomically(config, fmt::format(R"(route:
+  receiver: test
+  group_by: ['...']
+  group_wait: 100ms
+  group_interval: 100ms
+receivers:
+  - name: test
+    webhook_configs: [{{url: '{}', send_resolved: true}}]
+)",
+                                                        webhook)));
+  auto started = start_server(
+      [&](int at) {
+        const std::string program = peer("prometheus-alertmanager");
+        return std::vector<std::string>{"unshare",
+                                        "--map-root-user",
+                                        "--mount",
+                                        "sh",
+                                        "-c",
+                                        kInItsPlace,
+                                        (std::filesystem::path(program).parent_path() / "../share").string(),
+                                        program,
+                                        "--config.file=" + config,
+                                        "--storage.path=" + dir_.path().string(),
+                                        "--cluster.listen-address=",
+                                        fmt::format("--web.listen-address=127.0.0.1:{}", at)};
+      },
+      "/-/ready", port);
+  process_ = std::move(started.process);
+  port_ = started.port;
+}
+
+nlohmann::json Alertmanager::active(const std::string& alert) {
+  return nlohmann::json::parse(
+      fetch(client_, url() + "/api/v2/alerts?active=true&filter=" + percent_encoded("alertname=\"" + alert + "\"")));
+}
+
+}  // namespace tessera::e2e

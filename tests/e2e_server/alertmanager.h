@@ -1,0 +1,30 @@
+#pragma once
+// Debian's Alertmanager, and a receiver behind it.
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/files.h"
+#include "http/client.h"
+#include "tests/e2e/child.h"
+
+namespace tessera::e2e {
+
+class Alertmanager {
+ public:
+  /// What it notifies of goes to `webhook`, at once. nullptr where the program is not on this machine.
+  static std::unique_ptr<Alertmanager> telling(const std::string& webhook, int port);
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  /// Its alerts of this name that are active now.
+  nlohmann::json active(const std::string& alert);
+  Child& process() { return *process_; }
+
+ private:
+  Alertmanager(const std::string& webhook, int port);
+  TempDir dir_;
+  int port_ = 0;
+  std::unique_ptr<Child> process_;
+  http::Client client_;
+};
+
+}  // namespace tessera::e2e
