@@ -30,10 +30,10 @@ std::string text_of(const std::string& path) {
 std::map<std::string, YAML::Node> alerts_in(const std::string& path) {
   std::map<std::string, YAML::Node> out;
   for (const auto& group : YAML::Load(text_of(path))["groups"])
-    for (const auto& rule : group["rules"])
-      if (rule["alert"])
-        EXPECT_TRUE(out.try_emplace(rule["alert"].as<std::string>(), rule).second)
-            << rule["alert"] << " is there twice";
+    for (const auto& rule : group["rules"]) {
+      if (!rule["alert"]) continue;
+      EXPECT_TRUE(out.try_emplace(rule["alert"].as<std::string>(), rule).second) << rule["alert"] << " is there twice";
+    }
   return out;
 }
 
