@@ -167,11 +167,10 @@ TEST_F(LedgerCloserTest, WhatStillComesInIsNotCorrectedYet) {
   with.settled_for = 1h;
   const auto one = closer(with);
   ASSERT_TRUE(one->look());
-  const EpochMs bucket = kStart;
-  ASSERT_TRUE(store::note_late(*history.database, {&bucket, 1}));
   ASSERT_TRUE(one->look());
-  EXPECT_EQ(one->stats().late, 1U);
-  EXPECT_EQ(count("cost_late"), 1);
+  EXPECT_EQ(one->stats().late, 3U) << "all of it was written at once, when it was over";
+  EXPECT_EQ(count("cost_correction"), 0);
+  EXPECT_EQ(count("cost_late l JOIN cost_bucket b ON b.bucket = l.bucket"), 3);
 }
 
 TEST_F(LedgerCloserTest, OtherRatesHoldFromNowOnAndThoseWithADateForThePastToo) {
@@ -200,10 +199,13 @@ TEST_F(LedgerCloserTest, WhatTheUsageIsNotKeptOfIsNeitherClosedNorCorrected) {
   const auto one = closer(with);
   ASSERT_TRUE(one->look());
   EXPECT_EQ(count("cost_bucket"), 1) << "the half hour before now, less what is not over";
+  ASSERT_TRUE(closer()->look());
   const EpochMs old = kStart;
   ASSERT_TRUE(store::note_late(*history.database, {&old, 1}));
-  ASSERT_TRUE(one->look());
-  EXPECT_EQ(count("cost_late"), 0);
+  const auto corrections = count("cost_correction");
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(count("cost_late WHERE bucket = " + std::to_string(kStart / 1'000)), 0) << "it will never be";
+  EXPECT_EQ(count("cost_correction"), corrections);
 }
 
 TEST_F(LedgerCloserTest, OldBucketsAreDropped) {
