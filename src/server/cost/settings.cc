@@ -27,9 +27,9 @@ Result<fleet::Micros> amount_of(const Node& node) { return at(node, fleet::parse
 
 /// RFC 3339, or a day, which begins at midnight UTC.
 Result<EpochMs> time_of(const Node& node) {
-  std::string text = TRY(node.text());
-  if (text.find('T') == std::string::npos) text += "T00:00:00Z";
-  if (const auto time = fleet::parse_time(text)) return *time;
+  const std::string text = TRY(node.text());
+  const bool is_day = std::ranges::count(text, 'T') == 0;
+  if (const auto time = fleet::parse_time(is_day ? text + "T00:00:00Z" : text)) return *time;
   return node.error("a day (2026-11-01) or a time (2026-11-01T00:00:00+09:00) expected");
 }
 
