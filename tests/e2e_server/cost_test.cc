@@ -172,7 +172,9 @@ TEST_F(CostE2e, WhatItCostsNowIsToldAsItChangesAndToPrometheus) {
           query.replace(at, std::string_view(name).size(), value);
       const auto found = prometheus->query(query);
       EXPECT_FALSE(found.empty()) << panel.at("title") << " has no data: " << query;
-      if (panel.at("title") == "An hour, all GPUs" && !found.empty()) EXPECT_NEAR(found[0].value, kHourly / 1e6, 1e-6);
+      if (panel.at("title") == "An hour, all GPUs" && !found.empty()) {
+        EXPECT_NEAR(found[0].value, kHourly / 1e6, 1e-6);
+      }
       ++asked;
     }
   EXPECT_GT(asked, 10U);
@@ -189,8 +191,8 @@ TEST_F(CostE2e, IsKilledWhileItClosesAndClosesEachBucketOnce) {
     std::int64_t out = 0;
     const auto opened = store::Database::open("sqlite:" + (server.data() / "tessera.db").string(), {.migrate = false});
     EXPECT_TRUE(opened);
-    if (opened)
-      EXPECT_TRUE((*opened)->each(what, {}, [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
+    if (!opened) return out;
+    EXPECT_TRUE((*opened)->each(what, {}, [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
     return out;
   };
   for (int life = 0; life < 40 && closed < kBuckets; ++life) {
