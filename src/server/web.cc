@@ -24,6 +24,8 @@ constexpr std::string_view kPages[] = {"",
                                        "/serving",
                                        "/allocations",
                                        "/allocations/new",
+                                       "/cost",
+                                       "/alerting",
                                        "/settings",
                                        "/signin"};
 

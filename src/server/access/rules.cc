@@ -24,6 +24,8 @@ constexpr Rule kRules[] = {
     {"GET", "/serving", std::nullopt, Filtered},
     {"GET", "/allocations", std::nullopt, Filtered},
     {"GET", "/allocations/new", std::nullopt, Filtered},
+    {"GET", "/cost", std::nullopt, Filtered},
+    {"GET", "/alerting", std::nullopt, Filtered},
     {"GET", "/settings", std::nullopt, Filtered},
     {"GET", "/signin", std::nullopt, Filtered},
     // How one comes by a credential.

@@ -123,8 +123,12 @@ export async function getAll<T extends { items: unknown[]; nextCursor: string | 
 }
 
 /** The whole table as a file, as the server writes it. */
-export async function downloadCsv(path: Path, parameters: Parameters, named: Record<string, string>, name: string): Promise<void> {
-  const reply = await ask(address(path, { ...parameters, limit: 100000 }, named), { headers: { Accept: 'text/csv' } });
+export function downloadCsv(path: Path, parameters: Parameters, named: Record<string, string>, name: string): Promise<void> {
+  return download(address(path, { ...parameters, limit: 100000 }, named), name);
+}
+
+export async function download(url: string, name: string): Promise<void> {
+  const reply = await ask(url, { headers: { Accept: 'text/csv' } });
   save(await reply.blob(), name);
 }
 

@@ -17,6 +17,8 @@ export const tick = signal(0);
 /** Now, once a second. */
 export const clock = signal(Date.now());
 export const streams = signal(false);
+/** What the fleet costs an hour, as it was told last; null: it has not been, or is not for this reader. */
+export const hourlyCost = signal<Event['cost']>(null);
 /** The latest events of this tab, the newest first. */
 export const events = signal<Event[]>([]);
 
@@ -44,6 +46,10 @@ function take(type: string, data: string): void {
   if (type === 'ready') return;
   try {
     const event = JSON.parse(data) as Event;
+    if (event.cost) {
+      hourlyCost.value = event.cost; // comes each 15 s: no reason to read anything again
+      return;
+    }
     events.value = [event, ...events.value].slice(0, 50);
     soon();
   } catch {
@@ -97,6 +103,10 @@ export function startLive(): void {
       }
     });
   }, 1_000);
+  effect(() => {
+    void credential.value;
+    hourlyCost.value = null;
+  });
   effect(() => {
     const runs = !hidden.value && !paused.value && !((asksForKey.value || expired.value) && credential.value === null);
     void credential.value; // another key, another stream

@@ -71,3 +71,16 @@ function keeps(failure: Failure): boolean {
 export function useApi<T>(url: string | null, live = true): Told<T> {
   return useRead<T>(url, (stop) => get<T>(url!, stop), live);
 }
+
+const kSlow = 60_000; // ms
+
+/** Of what changes by the quarter of an hour and takes the server some work: read again once a minute at most. */
+export function useSlowApi<T>(url: string): Told<T> {
+  const last = useRef<{ url: string; time: number; data: T } | null>(null);
+  return useRead<T>(url, async (stop) => {
+    if (last.current?.url === url && Date.now() - last.current.time < kSlow) return last.current.data;
+    const data = await get<T>(url, stop);
+    last.current = { url, time: Date.now(), data };
+    return data;
+  });
+}

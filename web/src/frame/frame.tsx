@@ -10,7 +10,7 @@ import { Dialog } from './dialog';
 import { helpOpen, pressed, searchOpen } from './keys';
 import { kSignInPage } from './issuer';
 import { closeOtherMenus, Menu } from './menu';
-import { navigation, othersMissing, pageAt, type Page } from './pages';
+import { navigation, fileMissing, pageAt, type Page } from './pages';
 import { RangePicker } from './range_picker';
 import { Search } from './search';
 import { chooseZone, credential, expired, signOut, theme, tokenUntil, zone, type Theme, type Zone } from './settings';
@@ -111,7 +111,7 @@ function Inside({ page, named }: { page: Page; named: Record<string, string> }) 
     if (!Show) void page.ready();
   }, [page]);
   if (Show) return <Show named={named} />;
-  if (!othersMissing.value) return <Skeleton lines={8} />;
+  if (!fileMissing.value) return <Skeleton lines={8} />;
   return <Nothing title={t('state.unreachable')}><button type="button" class="button" onClick={() => window.location.reload()}>{t('state.again')}</button></Nothing>;
 }
 

@@ -1,24 +1,32 @@
 // Every page of the application: its path, its place in the navigation, the key that leads there.
 import type { ComponentType } from 'preact';
-import { signal } from '@preact/signals';
+import { signal, type ReadonlySignal } from '@preact/signals';
 import type { Word } from '../i18n';
 import type { IconName } from '../ui/icons';
 import { Overview, readAhead } from '../pages/overview';
 import { SigningIn } from '../pages/signing_in';
 import { match } from './url';
 
-type Others = typeof import('../pages/others');
 type Show = ComponentType<{ named: Record<string, string> }>;
 
-const others = signal<Others | null>(null);
-/** Their file did not come: the server is away, or is another one by now. */
-export const othersMissing = signal(false);
+/** Pages that come in a file of their own. */
+function file<T>(load: () => Promise<T>): { all: ReadonlySignal<T | null>; load: () => Promise<void> } {
+  const all = signal<T | null>(null);
+  return { all, load: async () => {
+    try {
+      all.value ??= await load();
+    } catch {
+      fileMissing.value = true;
+    }
+  } };
+}
+/** One did not come: the server is away, or is another one by now. */
+export const fileMissing = signal(false);
+const others = file(() => import('../pages/others'));
+const manage = file(() => import('../pages/manage'));
 export async function loadOthers(): Promise<void> {
-  try {
-    others.value = await import('../pages/others');
-  } catch {
-    othersMissing.value = true;
-  }
+  await others.load();
+  await manage.load();
 }
 
 export interface Page {
@@ -31,8 +39,10 @@ export interface Page {
   ready: () => Promise<unknown>;
 }
 
-const other = (path: string, under: string, show: (all: Others) => Show): Page =>
-  ({ path, under, show: () => others.value === null ? undefined : show(others.value), ready: loadOthers });
+const page = <T>(from: { all: ReadonlySignal<T | null>; load: () => Promise<void> }) => (path: string, under: string, show: (all: T) => Show): Page =>
+  ({ path, under, show: () => from.all.value === null ? undefined : show(from.all.value), ready: from.load });
+const other = page(others);
+const managed = page(manage);
 
 /** src/server/web.cc serves the application under the same paths. */
 export const pages: Page[] = [
@@ -44,9 +54,10 @@ export const pages: Page[] = [
   other('/pods/:namespace/:pod', '/pods', (all) => all.PodPage),
   other('/sessions', '/sessions', (all) => all.Sessions),
   other('/serving', '/serving', (all) => all.Serving),
-  other('/allocations', '/allocations', (all) => all.Allocations),
-  other('/allocations/new', '/allocations', (all) => all.Allocate),
-  other('/settings', '/settings', (all) => all.Settings),
+  managed('/allocations', '/allocations', (all) => all.Allocations),
+  managed('/allocations/new', '/allocations', (all) => all.Allocate),
+  managed('/cost', '/cost', (all) => all.CostPage),
+  managed('/settings', '/settings', (all) => all.Settings),
   { path: '/signin', show: () => SigningIn, under: '/', ready: async () => {} },
 ];
 
@@ -66,5 +77,6 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/sessions', name: 'nav.sessions', icon: 'sessions', key: 's' },
   { to: '/serving', name: 'nav.serving', icon: 'serving', key: 'v' },
   { to: '/allocations', name: 'nav.allocations', icon: 'allocations', key: 'a' },
+  { to: '/cost', name: 'nav.cost', icon: 'cost', key: 'c' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },
 ];

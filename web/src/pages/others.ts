@@ -1,4 +1,4 @@
-// The pages that stand in a file of their own, so that the overview need not wait for them.
+// The pages that show the fleet, in a file of their own, so that the overview need not wait for them.
 export { Inventory } from './inventory';
 export { NodePage } from './node';
 export { DevicePage } from './device';
@@ -6,6 +6,3 @@ export { Pods } from './pods';
 export { PodPage } from './pod';
 export { Sessions } from './sessions';
 export { Serving } from './serving';
-export { Settings } from './settings';
-export { Allocations } from './allocations';
-export { Allocate } from './allocate';

@@ -2,14 +2,14 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
-import { clock, events } from '../api/live';
+import { clock, events, hourlyCost } from '../api/live';
 import { readAhead as ahead, useApi, useRead, type Told } from '../api/use';
 import type { Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
-import { bytes, count, duration, number, percent, ratio, shareOf, since, watts } from '../ui/format';
+import { bytes, count, duration, money, number, percent, ratio, shareOf, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
 
 const totalsAt = (cluster: string | null) => address('/gpu/overview', { cluster });
@@ -116,7 +116,18 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.memory')} value={percent(shareOf(of.memoryUsedBytes, of.memoryTotalBytes))} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
+      <CostTile />
     </div>
+  );
+}
+
+/** Of all clusters, as events tell it. */
+function CostTile() {
+  const cost = hourlyCost.value;
+  const part = (of: 'allocated' | 'unallocated' | 'unobserved') => money(cost?.[of], cost?.currency ?? '');
+  return (
+    <Tile label={t('cost.perHour')} value={money(cost?.perHour, cost?.currency ?? '')} to={href('/cost')} wide
+      note={cost ? t('overview.cost', { held: part('allocated'), unallocated: part('unallocated'), unobserved: part('unobserved') }) : t('cost.waits')} />
   );
 }
 

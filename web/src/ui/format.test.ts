@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { language } from '../i18n';
 import { chooseZone } from '../frame/settings';
-import { bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, seconds, shareOf, watts } from './format';
+import { bytes, bytesOf, celsius, count, duration, moment, money, number, percent, ratio, seconds, shareOf, watts } from './format';
 
 beforeEach(() => {
   language.value = 'en';
@@ -17,6 +17,16 @@ describe('numbers', () => {
     expect(shareOf(20, 0)).toBeNull();
     expect(shareOf(0, 80)).toBe(0);
     expect(shareOf(20, 80)).toBe(25);
+  });
+  it('writes money as its currency is written, and tells a small amount from none', () => {
+    expect(money('1234567.5', 'USD')).toBe('$1,234,567.50');
+    expect(money('1234567.5', 'KRW')).toBe('₩1,234,568');
+    expect(money(12, 'CHF')).toBe('12.00 CHF');
+    expect(money('-0.25', 'EUR')).toBe('−€0.25');
+    expect(money(0.0036155, 'USD')).toBe('$0.0036');
+    expect(money('0.000001', 'USD')).toBe('$0.000001');
+    expect(money('0.000000', 'USD')).toBe('$0.00');
+    for (const none of [null, undefined, NaN]) expect(money(none, 'USD')).toBe('–');
   });
   it('keeps zero', () => {
     expect(count(0)).toBe('0');

@@ -65,6 +65,22 @@ export function seconds(value: Maybe): string {
   return value < 1 ? `${digits(value * 1000, value < 0.01 ? 1 : 0)} ms` : `${digits(value, 2)} s`;
 }
 
+const kSigns: Record<string, string> = { USD: '$', EUR: '€', GBP: '£', JPY: '¥', KRW: '₩', CNY: 'CN¥', INR: '₹' };
+const kWhole = ['KRW', 'JPY', 'VND', 'CLP'];
+
+/** An amount as `$1,234.50`; small ones by their first two digits that are not 0. */
+export function money(amount: string | Maybe, currency: string): string {
+  const value = typeof amount === 'string' ? Number(amount) : amount;
+  if (!known(value)) return absent;
+  const usual = kWhole.includes(currency) ? 0 : 2;
+  const size = Math.abs(value);
+  const most = size > 0 && size < 1 / 10 ** (usual - 1) ? Math.min(6, 1 - Math.floor(Math.log10(size))) : usual;
+  const [whole, rest = ''] = digits(size, Math.max(usual, most)).split('.');
+  const text = whole! + (usual || rest ? `.${rest.padEnd(usual, '0')}` : '');
+  const sign = value < 0 && /[1-9]/.test(text) ? '−' : '';
+  return kSigns[currency] ? sign + kSigns[currency] + text : `${sign}${text} ${currency}`;
+}
+
 /** A length of time by its two largest units. */
 export function duration(ms: Maybe): string {
   if (!known(ms)) return absent;

@@ -1,0 +1,5 @@
+// The pages on which the fleet is managed and paid for, in a file of their own beside others.ts.
+export { Allocations } from './allocations';
+export { Allocate } from './allocate';
+export { CostPage } from './cost';
+export { Settings } from './settings';
