@@ -57,6 +57,7 @@ export const pages: Page[] = [
   managed('/allocations', '/allocations', (all) => all.Allocations),
   managed('/allocations/new', '/allocations', (all) => all.Allocate),
   managed('/cost', '/cost', (all) => all.CostPage),
+  managed('/alerting', '/alerting', (all) => all.Alerts), // /alerts is a route of the API
   managed('/settings', '/settings', (all) => all.Settings),
   { path: '/signin', show: () => SigningIn, under: '/', ready: async () => {} },
 ];
@@ -78,5 +79,6 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/serving', name: 'nav.serving', icon: 'serving', key: 'v' },
   { to: '/allocations', name: 'nav.allocations', icon: 'allocations', key: 'a' },
   { to: '/cost', name: 'nav.cost', icon: 'cost', key: 'c' },
+  { to: '/alerting', name: 'nav.alerts', icon: 'alerts', key: 'l' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },
 ];

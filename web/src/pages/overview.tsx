@@ -4,13 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
 import { clock, events, hourlyCost } from '../api/live';
 import { readAhead as ahead, useApi, useRead, type Told } from '../api/use';
-import type { Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
+import type { AlertList, Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
 import { bytes, count, duration, money, number, percent, ratio, shareOf, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
+import { useWho } from './who';
 
 const totalsAt = (cluster: string | null) => address('/gpu/overview', { cluster });
 const cellsKey = (cluster: string | null) => `cells ${cluster ?? ''}`;
@@ -117,8 +118,18 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
       <CostTile />
+      <AlertsTile />
     </div>
   );
+}
+
+/** Of those that receivers are told of. A reader of a part of the fleet is told of none. */
+function AlertsTile() {
+  const who = useWho();
+  const url = who && !who.restricted ? address('/alerts', { state: 'firing', severity: ['critical', 'warning'], told: true, limit: 1 }) : null;
+  const { data } = useApi<AlertList>(url);
+  const first = data?.items[0];
+  return <Tile label={t('overview.alerts')} value={count(data?.total)} to={href('/alerting?state=firing')} kind={first?.severity === 'critical' ? 'bad' : first ? 'attend' : data ? 'good' : ''} note={data && (first ? t('overview.alertsWorst', { alert: first.alert }) : t('overview.alertsNone'))} />;
 }
 
 /** Of all clusters, as events tell it. */
