@@ -245,6 +245,8 @@ class Routes {
     const auto read = [&](Query& query, CostAsked& into) {
       wanted = query.word("format", {"csv", "focus"}).value_or(0) == 1 ? CostFile::Focus : CostFile::Csv;
       read_pieces(query, into, fleet::Accumulate::Day);
+      // A charge is of one billing period, and the ledger sums up what is within a piece.
+      if (wanted == CostFile::Focus) into.pieces = fleet::cut_at_months(into.pieces, into.zone);
     };
     return with_costs(request, "month", read, [&](const CostAsked& asked, CostsKnown& known, Query&, EpochMs) {
       auto text = cost_file(wanted, known.ledger.rows, asked, costs_->settings());

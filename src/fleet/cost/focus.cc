@@ -164,11 +164,10 @@ Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostR
     const auto behind = std::ranges::upper_bound(pieces, row.bucket, {}, &CostWindow::from);
     if (behind == pieces.begin() || row.bucket >= std::prev(behind)->to) continue;
     const CostWindow& piece = *std::prev(behind);
-    const auto [month_from, month_to] = month_of(options.zone, row.bucket);
-    const bool later = row.corrects_at && *row.corrects_at >= month_to;
+    const bool later = row.corrects_at && *row.corrects_at >= month_of(options.zone, row.bucket).second;
     Sum& sum =
         charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
-                 std::max(piece.from, month_from), std::min(piece.to, month_to), row.corrects_at.has_value(), later}];
+                 piece.from, piece.to, row.corrects_at.has_value(), later}];
     sum.micros += row.amount.micros;
     sum.device_ms += row.amount.device_ms;
     sum.unpriced_ms += row.amount.unpriced_ms;

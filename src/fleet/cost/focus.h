@@ -22,7 +22,7 @@ struct FocusOptions {
 std::span<const std::string_view> focus_columns();
 
 /// A row for each subject, owner, kind and basis in a piece of time, corrections apart. A cell that is null is empty.
-/// Charges are cut where months begin. Invalid beyond 64 bits.
+/// No piece may be of two months of the zone: see cut_at_months(). Invalid beyond 64 bits.
 Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostRow>& rows,
                                                          const std::vector<CostWindow>& pieces,
                                                          const FocusOptions& options);

@@ -97,7 +97,7 @@ class Focus : public testing::Test {
   std::vector<Row> table(const std::vector<CostRow>& rows, const CostWindow& window,
                          Accumulate by = Accumulate::Day) const {
     const auto made =
-        focus_rows(rows, pieces(window, by, zone_), {*Currency::named("KRW"), "lab", "platform team", zone_});
+        focus_rows(rows, cut_at_months(pieces(window, by, zone_), zone_), {*Currency::named("KRW"), "lab", "platform team", zone_});
     EXPECT_TRUE(made) << made.error().what;
     std::vector<Row> out;
     for (const auto& cells : *made) {

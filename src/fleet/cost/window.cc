@@ -145,6 +145,13 @@ std::vector<CostWindow> pieces(const CostWindow& window, Accumulate by, const Zo
   return out;
 }
 
+std::vector<CostWindow> cut_at_months(const std::vector<CostWindow>& whole, const Zone& zone) {
+  std::vector<CostWindow> out;
+  for (const CostWindow& one : whole)
+    for (const CostWindow& part : pieces(one, Accumulate::Month, zone)) out.push_back(part);
+  return out;
+}
+
 Result<std::vector<CostWindow>> pieces(const CostWindow& window, Milliseconds step) {
   if (step.count() <= 0 || step.count() % kCostBucket.count() != 0)
     return fail(Code::Invalid, "step '{}': a multiple of {} expected", format_duration(step),

@@ -323,6 +323,30 @@ TEST_F(ApiCostTest, AFileForFinanceIsFocusAndComesToTheSame) {
   EXPECT_FALSE(validated("BilledCost\r\nx\r\n").wrong.empty()) << "the validator finds nothing";
 }
 
+TEST_F(ApiCostTest, AFileForFinanceHasNoChargeOfTwoMonths) {
+  store::CostWriter writer(*history.database);
+  const auto close = [&](const char* bucket, fleet::Micros micros) {
+    store::CostPosting one;
+    one.subject.device_uuid = "GPU-old";
+    one.amount = {micros, 900'000, 0};
+    ASSERT_TRUE(writer.close(*fleet::parse_time(bucket), {one}, kStart));
+  };
+  close("2026-12-31T12:00:00Z", 1'000'000);
+  close("2027-01-01T12:00:00Z", 2'000'000);
+  for (const char* by : {"true", "week", "quarter"}) {
+    const auto reply = ask("/cost/export", std::string("format=focus&window=2026-12-27T00:00:00Z,2027-01-03T00:00:00Z"
+                                                       "&accumulate=") +
+                                               by);
+    FocusFile file = validated(reply.body);
+    EXPECT_THAT(file.wrong, IsEmpty());
+    std::map<std::string, std::string> billed;
+    for (auto& row : file.rows) billed[row["BillingPeriodStart"]] += row["BilledCost"];
+    EXPECT_THAT(billed, ElementsAre(std::pair("2026-12-01T00:00:00Z", "1.00"),
+                                    std::pair("2027-01-01T00:00:00Z", "2.00")))
+        << by;
+  }
+}
+
 TEST_F(ApiCostTest, LinesComeToTheSameAndAreNoFormulas) {
   const auto reply = ask("/cost/export", "window=24h");
   ASSERT_EQ(reply.status, 200) << reply.body;
