@@ -4,10 +4,11 @@ namespace tessera::store {
 
 Result<std::vector<fleet::CostOwner>> cost_pods(Database& database) {
   std::vector<fleet::CostOwner> out;
-  TRY(database.each(
-      "SELECT cluster, namespace, pod, pod_uid, team, project, cost_centre FROM cost_pod", {}, [&](const Row& row) {
-        out.push_back({row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6)});
-      }));
+  TRY(database.each("SELECT cluster, namespace, pod, pod_uid, team, project, cost_centre FROM cost_pod ORDER BY seen",
+                    {}, [&](const Row& row) {
+                      out.push_back(
+                          {row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6)});
+                    }));
   return out;
 }
 

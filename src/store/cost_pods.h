@@ -7,7 +7,7 @@
 
 namespace tessera::store {
 
-/// With cluster, namespace, pod and uid.
+/// With cluster, namespace, pod and uid; those that were seen last come last.
 Result<std::vector<fleet::CostOwner>> cost_pods(Database& database);
 
 /// As they were seen at `seen`, whatever was kept of them before.

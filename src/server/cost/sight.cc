@@ -70,7 +70,12 @@ store::CostRules::Place place_of(const CostSettings& settings, std::string_view 
 
 CostSight::CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept)
     : settings_(settings), rules_(std::move(rules)) {
-  for (const fleet::CostOwner& one : kept) pods_[{one.cluster, one.space, one.pod}].owner = one;
+  for (const fleet::CostOwner& one : kept) pod_at({{one.cluster, one.space, one.pod}, one.pod_uid}).owner = one;
+}
+
+CostSight::Pod& CostSight::pod_at(PodKey key) {
+  newest_[key.first] = key.second;
+  return pods_[std::move(key)];
 }
 
 void CostSight::look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now) {
@@ -111,7 +116,7 @@ fleet::OwnerFound CostSight::found(std::string_view cluster, std::string_view sp
 
 void CostSight::look_at_pods(EpochMs now) {
   for (const auto& [key, pod] : cluster_->pods) {
-    Pod& of = pods_[{cluster_->cluster, pod->space, pod->name}];
+    Pod& of = pod_at({{cluster_->cluster, pod->space, pod->name}, pod->uid});
     of.last_seen = now;
     if (of.seen == pod) continue;
     of.seen = pod;
@@ -138,17 +143,22 @@ void CostSight::kept(EpochMs now) {
 
 void CostSight::forget_before(EpochMs time) {
   std::erase_if(pods_, [&](const auto& one) { return one.second.seen && one.second.last_seen < time; });
+  std::erase_if(newest_, [&](const auto& one) { return !pods_.contains({one.first, one.second}); });
+}
+
+const fleet::CostOwner* CostSight::pod_of(const fleet::CostOwner& owner) const {
+  const PodName name{owner.cluster, owner.space, owner.pod};
+  const auto newest = newest_.find(name);
+  if (newest == newest_.end()) return nullptr;
+  const auto known = pods_.find({name, owner.pod_uid.empty() ? newest->second : owner.pod_uid});
+  return known == pods_.end() ? nullptr : &known->second.owner;
 }
 
 bool CostSight::name(fleet::CostOwner& owner) const {
-  const auto known = pods_.find({owner.cluster, owner.space, owner.pod});
-  const bool is_it = known != pods_.end() && (owner.pod_uid.empty() || known->second.owner.pod_uid.empty() ||
-                                              owner.pod_uid == known->second.owner.pod_uid);
   const auto by_space = found(owner.cluster, owner.space, nullptr);
   name_fields(by_space, owner);
-  if (is_it)
-    std::tie(owner.team, owner.project, owner.cost_centre) =
-        std::tie(known->second.owner.team, known->second.owner.project, known->second.owner.cost_centre);
+  if (const fleet::CostOwner* known = pod_of(owner))
+    std::tie(owner.team, owner.project, owner.cost_centre) = std::tie(known->team, known->project, known->cost_centre);
   return by_space.overhead;
 }
 

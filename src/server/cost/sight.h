@@ -50,8 +50,12 @@ class CostSight {
     EpochMs last_seen = 0;
     EpochMs kept_at = 0;  ///< 0: it is not in the database as it is
   };
-  using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster, namespace, name
+  using PodName = std::tuple<std::string, std::string, std::string>;  ///< cluster, namespace, name
+  using PodKey = std::pair<PodName, std::string>;                      ///< and its uid: names come back
 
+  Pod& pod_at(PodKey key);
+  /// Null where it is not known. Usage that has no uid is of the pod that had the name last.
+  const fleet::CostOwner* pod_of(const fleet::CostOwner& owner) const;
   void look_at_pods(EpochMs now);
   void look_at_shares(const fleet::Node& node, const fleet::Device& device);
   fleet::OwnerFound found(std::string_view cluster, std::string_view space, const fleet::LabelMap* pod) const;
@@ -60,6 +64,7 @@ class CostSight {
   const fleet::OwnerRules rules_;
   std::shared_ptr<const fleet::ClusterView> cluster_ = std::make_shared<const fleet::ClusterView>();
   std::map<PodKey, Pod> pods_;
+  std::map<PodName, std::string> newest_;  ///< uid of the pod that had the name last
   std::map<std::pair<std::string, std::string>, store::CostRules::Place> places_;  ///< by cluster and node
   std::map<std::tuple<std::string, std::string, int>, std::int64_t> replicas_;     ///< -1: the whole device
 };

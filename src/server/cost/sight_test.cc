@@ -76,6 +76,21 @@ TEST_F(CostSightTest, APodIsWhoseItsLabelsSaidAlsoOnceItHasGone) {
   EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/cats");
 }
 
+/// As a StatefulSet's, each of which has the name of the one before.
+TEST_F(CostSightTest, APodThatCameBackUnderItsNameIsItsOwn) {
+  CostSight of = sight();
+  of.look(view, cluster({pod("a", "u1", {{"team", "speech"}})}), 1'000);
+  of.look(view, cluster({pod("a", "u2", {{"team", "robots"}})}), 2'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/cats");
+  EXPECT_EQ(team(of, "ml", "a", "u2"), "robots/cats");
+  EXPECT_EQ(team(of, "ml", "a"), "robots/cats") << "without a uid: the one that has the name";
+  const auto kept = of.unkept(2'000);
+  EXPECT_THAT(kept, SizeIs(2));
+  const CostSight later = sight(kept);
+  EXPECT_EQ(team(later, "ml", "a", "u1"), "speech/cats");
+  EXPECT_EQ(team(later, "ml", "a", "u2"), "robots/cats");
+}
+
 TEST_F(CostSightTest, TellsWhatTheDatabaseLacks) {
   CostSight of = sight();
   of.look(view, cluster({pod("a", "u1", {{"team", "speech"}})}), 1'000);
