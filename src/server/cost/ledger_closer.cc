@@ -40,6 +40,8 @@ LedgerStats LedgerCloser::stats() const {
 Result<void> LedgerCloser::look() {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return {};
+  // Whose pods are, and of which pools nodes are, is told by the cluster: without it all would be priced as by default.
+  if (known->cluster->watched && !known->cluster->synced) return {};
   auto done = look(*known);
   if (!done && !failing_) log::error("the cost ledger cannot be kept; it is tried again", {{"why", done.error().what}});
   failing_ = !done;

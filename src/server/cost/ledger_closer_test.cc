@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fleet/cluster/cluster_state.h"
 #include "fleet/cost/ledger.h"
 #include "server/cost/told_history.h"
 #include "store/cost_rates.h"
@@ -26,6 +27,10 @@ struct LedgerCloserTest : testing::Test {
   std::unique_ptr<LedgerCloser> closer(LedgerOptions with = options()) {
     return std::make_unique<LedgerCloser>(
         history.open(), history.published, [this] { return started; }, std::move(with));
+  }
+  static void complete(fleet::ClusterState& state) {
+    for (std::size_t list = 0; list < fleet::kClusterLists; ++list)
+      state.complete(static_cast<fleet::ClusterList>(list), 0);
   }
   void hours(double count, double busy = 0.5) {
     const EpochMs to = kStart + static_cast<EpochMs>(count * 60) * kMinute;
@@ -82,6 +87,20 @@ TEST_F(LedgerCloserTest, WaitsForWhatIsReadAgainAfterAStart) {
   const auto one = closer();
   ASSERT_TRUE(one->look());
   EXPECT_EQ(count("cost_bucket"), 0);
+}
+
+TEST_F(LedgerCloserTest, WaitsForTheListsOfAClusterThatIsWatched) {
+  fleet::ClusterState state("default", {"team"});
+  history.cluster = state.view();
+  hours(1);
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 0);
+  complete(state);
+  history.cluster = state.view();
+  history.publish(kStart + 60 * kMinute);
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(count("cost_bucket"), 3);
 }
 
 TEST_F(LedgerCloserTest, GoesOnWhereAnotherHasStopped) {

@@ -75,6 +75,8 @@ TEST_F(LiveCostTest, ASharedDeviceIsPaidByReplica) {
   node.name = "w1";
   node.labels = {{"nvidia.com/gpu.replicas", "4"}};
   cluster.put(node);
+  for (std::size_t list = 0; list < fleet::kClusterLists; ++list)
+    cluster.complete(static_cast<fleet::ClusterList>(list), 0);
   history.cluster = cluster.view();
   tell(page, kStart + 2 * kMinute);
   const auto quarters = Costs(options, history.published, history.readers).hourly();

@@ -79,7 +79,7 @@ CostSight::Pod& CostSight::pod_at(PodKey key) {
 }
 
 void CostSight::look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now) {
-  cluster_ = std::move(cluster);
+  if (cluster->synced || !cluster->watched) cluster_ = std::move(cluster);
   look_at_pods(now);
   for (const auto& [name, node] : cluster_->nodes)
     places_[{cluster_->cluster, name}] = place_of(settings_, cluster_->cluster, name, &node->labels);
@@ -118,8 +118,11 @@ void CostSight::look_at_pods(EpochMs now) {
   for (const auto& [key, pod] : cluster_->pods) {
     Pod& of = pod_at({{cluster_->cluster, pod->space, pod->name}, pod->uid});
     of.last_seen = now;
-    if (of.seen == pod) continue;
+    const auto known = cluster_->namespaces.find(pod->space);
+    const auto space = known == cluster_->namespaces.end() ? nullptr : known->second;
+    if (of.seen == pod && of.space == space) continue;
     of.seen = pod;
+    of.space = space;
     fleet::CostOwner owner{cluster_->cluster, pod->space, pod->name, pod->uid, {}, {}, {}};
     name_fields(found(cluster_->cluster, pod->space, &pod->labels), owner);
     if (of.owner == owner) continue;

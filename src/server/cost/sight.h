@@ -30,6 +30,7 @@ class CostSight {
   /// `kept`: pods that were seen before, as the database has them.
   CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept);
 
+  /// Of a cluster whose lists are not complete yet nothing is taken: what lacks there is not gone.
   void look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now);
 
   /// Pods that are otherwise than the database has them, or were written there long ago; then that they are there.
@@ -46,6 +47,7 @@ class CostSight {
  private:
   struct Pod {
     std::shared_ptr<const fleet::ClusterPod> seen;  ///< null: only the database has it
+    std::shared_ptr<const fleet::ClusterNamespace> space;  ///< its labels name owners too
     fleet::CostOwner owner;
     EpochMs last_seen = 0;
     EpochMs kept_at = 0;  ///< 0: it is not in the database as it is

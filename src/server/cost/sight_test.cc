@@ -40,11 +40,16 @@ struct CostSightTest : testing::Test {
   CostSight sight(const std::vector<fleet::CostOwner>& kept = {}) const {
     return {settings, owner_rules(settings, {"team"}, {{"research", "lab"}}), kept};
   }
-  std::shared_ptr<const fleet::ClusterView> cluster(const std::vector<fleet::ClusterPod>& pods) {
+  static std::shared_ptr<const fleet::ClusterView> cluster(const std::vector<fleet::ClusterPod>& pods) {
     fleet::ClusterState state("c", {"team"});
     state.put(fleet::ClusterNamespace{"ml", {{"team", "vision"}, {"project", "cats"}}, {}});
     for (const fleet::ClusterPod& one : pods) state.put(one);
+    complete(state);
     return state.view();
+  }
+  static void complete(fleet::ClusterState& state) {
+    for (std::size_t list = 0; list < fleet::kClusterLists; ++list)
+      state.complete(static_cast<fleet::ClusterList>(list), 0);
   }
   static fleet::ClusterPod pod(const char* name, const char* uid, fleet::LabelMap labels) {
     fleet::ClusterPod out;
@@ -106,6 +111,31 @@ TEST_F(CostSightTest, TellsWhatTheDatabaseLacks) {
   EXPECT_THAT(of.unkept(kTwoDays), SizeIs(1)) << "it is still there";
   const CostSight later = sight(first);
   EXPECT_EQ(team(later, "ml", "a", "u1"), "speech/cats") << "after a restart, of one that has gone";
+}
+
+TEST_F(CostSightTest, ANamespaceThatIsAnothersNowTakesItsPodsAlong) {
+  fleet::ClusterState state("c", {"team"});
+  state.put(pod("a", "u1", {}));
+  state.put(fleet::ClusterNamespace{"ml", {{"team", "vision"}}, {}});
+  complete(state);
+  CostSight of = sight();
+  of.look(view, state.view(), 1'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "vision/");
+  of.kept(1'000);
+  state.put(fleet::ClusterNamespace{"ml", {{"team", "speech"}}, {}});
+  of.look(view, state.view(), 2'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/");
+  EXPECT_THAT(of.unkept(2'000), SizeIs(1));
+}
+
+TEST_F(CostSightTest, AListThatIsNotCompleteTakesNothingFromWhatWasKept) {
+  const std::vector<fleet::CostOwner> kept = {{"c", "ml", "a", "u1", "vision", "cats", ""}};
+  fleet::ClusterState state("c", {"team"});
+  state.put(pod("a", "u1", {}));  // its namespace has not come yet
+  CostSight of = sight(kept);
+  of.look(view, state.view(), 1'000);
+  EXPECT_EQ(team(of, "ml", "a", "u1"), "vision/cats");
+  EXPECT_THAT(of.unkept(1'000), IsEmpty());
 }
 
 TEST_F(CostSightTest, ThePlatformsOwnPodsAreOverhead) {
