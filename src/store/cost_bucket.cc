@@ -81,7 +81,7 @@ class Bucket {
       of.subject.model = fleet::model_key_of(facts.name);
       of.subject.device_id = fleet::device_id(one.node, facts.index);
       of.subject.device_uuid = facts.uuid;
-      const CostRules::Place place = rules_.place_of(one.cluster, one.node);
+      const CostRules::Place place = rules_.place_of(one.cluster, one.node, end_ - 1);
       of.subject.pool = place.pool;
       of.subject.purchase = place.purchase;
       const fleet::Model* model = fleet::find_model(of.subject.model);

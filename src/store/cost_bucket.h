@@ -22,8 +22,11 @@ struct CostRules {
   struct Place {
     std::string pool;
     fleet::Purchase purchase = fleet::Purchase::OnDemand;
+    bool operator==(const Place&) const = default;
   };
-  std::function<Place(std::string_view cluster, std::string_view node)> place_of = [](auto, auto) { return Place(); };
+  std::function<Place(std::string_view cluster, std::string_view node, EpochMs time)> place_of = [](auto, auto, auto) {
+    return Place();
+  };
   /// Names the owner, whose cluster, namespace, pod and uid are there already; true: the platform's own.
   std::function<bool(fleet::CostOwner&)> name_owner = [](auto&) { return false; };
   /// Into how many replicas a part is shared; 1: it is not.

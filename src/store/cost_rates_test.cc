@@ -4,7 +4,9 @@
 
 #include "fleet/cost/ledger.h"
 #include "store/cost_ledger.h"
+#include "store/cost_places.h"
 #include "store/cost_pods.h"
+#include "store/devices.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -59,6 +61,25 @@ TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
   EXPECT_THAT(*cost_pods(*database), testing::UnorderedElementsAre(moved, b));
   ASSERT_TRUE(drop_cost_pods_before(*database, 9));
   EXPECT_THAT(*cost_pods(*database), ElementsAre(moved));
+}
+
+TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
+  fleet::Remembered device;
+  device.cluster = "c";
+  device.node = "w1";
+  device.device.facts = std::make_shared<const fleet::DeviceFacts>(fleet::DeviceFacts{.uuid = "GPU-1"});
+  ASSERT_TRUE(write_device(*database, device));
+  const CostPlace first{"c", "w1", 5, "a", fleet::Purchase::Spot}, second{"c", "w1", 9, "b", fleet::Purchase::Reserved},
+      gone{"c", "w2", 5, "a", fleet::Purchase::OnDemand};
+  ASSERT_TRUE(write_cost_places(*database, {second, first, gone}));
+  ASSERT_TRUE(write_cost_places(*database, {first}));
+  EXPECT_THAT(*cost_places(*database), ElementsAre(first, second, gone));
+  ASSERT_TRUE(drop_cost_places_before(*database, 5));
+  EXPECT_THAT(*cost_places(*database), SizeIs(3));
+  ASSERT_TRUE(drop_cost_places_before(*database, 8));
+  EXPECT_THAT(*cost_places(*database), ElementsAre(first, second)) << "the first holds still; of w2 nothing is kept";
+  ASSERT_TRUE(drop_cost_places_before(*database, 9));
+  EXPECT_THAT(*cost_places(*database), ElementsAre(second));
 }
 
 INSTANTIATE_EACH_DATABASE(CostRatesKept);

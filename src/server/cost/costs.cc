@@ -7,7 +7,6 @@
 #include "fleet/cost/rate_history.h"
 #include "server/cost/live.h"
 #include "store/cost_bucket.h"
-#include "store/cost_pods.h"
 #include "store/cost_rates.h"
 #include "store/devices.h"
 
@@ -20,8 +19,8 @@ constexpr EpochMs kMostOpen = 8;  // more are a backlog, which is closed as it c
 constexpr Milliseconds kHourAgain{5'000};
 constexpr Milliseconds kTellAgain{15'000};
 
-CostSight sight_of(const CostsOptions& options, const Published& known, const std::vector<fleet::CostOwner>& pods) {
-  CostSight out(options.settings, options.owners, pods);
+CostSight sight_of(const CostsOptions& options, const Published& known, const CostMemory& kept) {
+  CostSight out(options.settings, options.owners, kept);
   out.look(*known.view, known.cluster, known.view->time);
   return out;
 }
@@ -90,7 +89,7 @@ Result<std::shared_ptr<const Costs::Open>> Costs::make_open(store::Database& dat
   const EpochMs until = now - 3 * options_.interval.count();
   if (until <= from || until - from > kMostOpen * kBucket) return out;
   const auto rates = TRY(rates_now(options_.settings, TRY(store::cost_rates(database)), now));
-  const CostSight sight = sight_of(options_, *known, TRY(store::cost_pods(database)));
+  const CostSight sight = sight_of(options_, *known, TRY(cost_memory(database)));
   store::CostRules rules = sight.rules(rates);
   rules.until = until;
   for (EpochMs bucket = from; bucket < until; bucket += kBucket)

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "fleet/cost/ledger.h"
 #include "store/cost_bucket.h"
-#include "store/cost_pods.h"
 #include "store/cost_rates.h"
 #include "store/devices.h"
 
@@ -55,7 +54,7 @@ Result<void> LedgerCloser::look(const Published& known) {
   const EpochMs now = known.view->time;
   if (!sight_) TRY(begin(now));
   sight_->look(*known.view, known.cluster, now);
-  TRY(keep_pods(now));
+  TRY(keep_facts(now));
   TRY(find_begin(now));
   const SteadyTime until = Clock::now() + options_.spend;
   TRY(close(now, until));
@@ -66,17 +65,17 @@ Result<void> LedgerCloser::look(const Published& known) {
 Result<void> LedgerCloser::begin(EpochMs now) {
   const auto wanted = TRY(wanted_rates(options_.settings));
   rates_ = TRY(fleet::RateBook::of(TRY(store::keep_cost_rates(*database_, wanted, oldest(now), now))));
-  sight_.emplace(options_.settings, options_.owners, TRY(store::cost_pods(*database_)));
+  sight_.emplace(options_.settings, options_.owners, TRY(cost_memory(*database_)));
   const auto newest = TRY(store::newest_cost_bucket(*database_));
   const std::lock_guard lock(mutex_);
   if (newest) stats_.closed_until = *newest + kBucket;
   return {};
 }
 
-Result<void> LedgerCloser::keep_pods(EpochMs now) {
-  const auto pods = sight_->unkept(now);
-  if (pods.empty()) return {};
-  TRY(store::write_cost_pods(*database_, pods, now));
+Result<void> LedgerCloser::keep_facts(EpochMs now) {
+  const CostMemory facts = sight_->unkept(now);
+  if (facts.empty()) return {};
+  TRY(remember(*database_, facts, now));
   sight_->kept(now);
   return {};
 }
@@ -146,7 +145,7 @@ Result<void> LedgerCloser::drop_old(EpochMs now) {
   if (now - dropped_at_ < kHour) return {};
   const Milliseconds kept = std::chrono::hours(24 * options_.settings.retention_days);
   if (TRY(writer_.drop_before(now - kept.count(), kDropAtOnce))) return {};  // a step; the next look goes on
-  TRY(store::drop_cost_pods_before(*database_, now - options_.usage_kept.count()));
+  TRY(forget_before(*database_, now - options_.usage_kept.count()));
   sight_->forget_before(now - options_.usage_kept.count());
   dropped_at_ = now;
   return {};

@@ -52,7 +52,7 @@ class LedgerCloser {
  private:
   Result<void> begin(EpochMs now);
   Result<void> look(const Published& known);
-  Result<void> keep_pods(EpochMs now);
+  Result<void> keep_facts(EpochMs now);
   Result<void> find_begin(EpochMs now);
   Result<void> close(EpochMs now, SteadyTime until);
   Result<void> correct(EpochMs now, SteadyTime until);

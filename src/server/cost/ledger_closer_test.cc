@@ -103,6 +103,42 @@ TEST_F(LedgerCloserTest, WaitsForTheListsOfAClusterThatIsWatched) {
   EXPECT_EQ(count("cost_bucket"), 3);
 }
 
+TEST_F(LedgerCloserTest, ANodeThatHasGoneStaysWhatItWasForTheNextLeaderToo) {
+  fleet::ClusterState state("default", {"team"});
+  fleet::ClusterNode node;
+  node.name = "w1";
+  node.labels = {{"karpenter.sh/capacity-type", "spot"}, {"tessera.dev/pool", "batch"}};
+  state.put(node);
+  complete(state);
+  history.cluster = state.view();
+  auto with = options();
+  fleet::Rate spot;
+  spot.purchase = fleet::Purchase::Spot;
+  spot.per_hour = fleet::kUnit;
+  with.settings.rates = {spot};
+  hours(1);
+  ASSERT_TRUE(closer(with)->look());
+  constexpr fleet::Micros kBoth = 2 * fleet::kUnit / 4;
+  EXPECT_EQ(sum(), 3 * kBoth);
+  state.drop_node("w1", kStart + 60 * kMinute);
+  history.cluster = state.view();
+  history.publish(kStart + 4 * kBucket + 10 * kMinute);
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(sum(), 4 * kBoth);
+  for (const auto& one : rows().rows) EXPECT_EQ(one.subject->pool, "batch");
+  node.labels.clear();  // it comes back, and is not spot any longer
+  state.put(node);
+  history.cluster = state.view();
+  const EpochMs old = kStart;
+  ASSERT_TRUE(store::note_late(*history.database, {&old, 1}));
+  history.publish(kStart + 5 * kBucket + 10 * kMinute);
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(sum(), 5 * kBoth) << "what it was stands";
+  history.publish(kStart + 6 * kBucket + 10 * kMinute);
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(sum(kStart + 5 * kBucket, kStart + 6 * kBucket), kPerBucket);
+}
+
 TEST_F(LedgerCloserTest, GoesOnWhereAnotherHasStopped) {
   hours(2);
   auto first = closer();

@@ -42,7 +42,7 @@ class Hour {
     subject.model = fleet::model_key_of(facts.name);
     subject.device_id = fleet::device_id(node.name, facts.index);
     subject.device_uuid = facts.uuid;
-    const auto place = rules_.place_of(node.cluster, node.name);
+    const auto place = rules_.place_of(node.cluster, node.name, view_.time);
     subject.pool = place.pool;
     subject.purchase = place.purchase;
     subjects_.push_back(subject);

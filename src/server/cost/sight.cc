@@ -68,9 +68,11 @@ store::CostRules::Place place_of(const CostSettings& settings, std::string_view 
   return out;
 }
 
-CostSight::CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept)
+CostSight::CostSight(const CostSettings& settings, fleet::OwnerRules rules, const CostMemory& kept)
     : settings_(settings), rules_(std::move(rules)) {
-  for (const fleet::CostOwner& one : kept) pod_at({{one.cluster, one.space, one.pod}, one.pod_uid}).owner = one;
+  for (const store::CostPlace& one : kept.places)
+    places_[{one.cluster, one.node}].set(one.begins, {one.pool, one.purchase});
+  for (const fleet::CostOwner& one : kept.pods) pod_at({{one.cluster, one.space, one.pod}, one.pod_uid}).owner = one;
 }
 
 CostSight::Pod& CostSight::pod_at(PodKey key) {
@@ -81,10 +83,19 @@ CostSight::Pod& CostSight::pod_at(PodKey key) {
 void CostSight::look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now) {
   if (cluster->synced || !cluster->watched) cluster_ = std::move(cluster);
   look_at_pods(now);
-  for (const auto& [name, node] : cluster_->nodes)
-    places_[{cluster_->cluster, name}] = place_of(settings_, cluster_->cluster, name, &node->labels);
-  for (const auto& node : view.nodes)
+  for (const auto& node : view.nodes) {
+    look_at_place(*node, now);
     for (const fleet::Device& device : node->devices) look_at_shares(*node, device);
+  }
+}
+
+void CostSight::look_at_place(const fleet::Node& node, EpochMs now) {
+  const fleet::ClusterNode* known = cluster_->node(node.cluster, node.name);
+  if (!known) return;  // it has left, or nobody tells: then it is what the settings say
+  const store::CostRules::Place place = place_of(settings_, node.cluster, node.name, &known->labels);
+  auto& places = places_[{node.cluster, node.name}];
+  if (places.set(now, place))
+    unkept_.places.push_back({node.cluster, node.name, places.last_change(), place.pool, place.purchase});
 }
 
 /// How many replicas the device plugin makes of a device is told by the node's labels (GPU feature discovery); where
@@ -131,15 +142,16 @@ void CostSight::look_at_pods(EpochMs now) {
   }
 }
 
-std::vector<fleet::CostOwner> CostSight::unkept(EpochMs now) const {
-  std::vector<fleet::CostOwner> out;
+CostMemory CostSight::unkept(EpochMs now) const {
+  CostMemory out = unkept_;
   for (const auto& [key, pod] : pods_)
     if (pod.seen && pod.last_seen >= pod.kept_at && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain))
-      out.push_back(pod.owner);
+      out.pods.push_back(pod.owner);
   return out;
 }
 
 void CostSight::kept(EpochMs now) {
+  unkept_ = {};
   for (auto& [key, pod] : pods_)
     if (pod.seen && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain)) pod.kept_at = now;
 }
@@ -175,9 +187,10 @@ std::int64_t CostSight::replicas_of(std::string_view cluster, std::string_view u
 store::CostRules CostSight::rules(const fleet::RateBook& rates) const {
   store::CostRules out{.rates = rates};
   out.posting = settings_.posting;
-  out.place_of = [this](std::string_view cluster, std::string_view node) {
+  out.place_of = [this](std::string_view cluster, std::string_view node, EpochMs time) {
     const auto known = places_.find({std::string(cluster), std::string(node)});
-    return known != places_.end() ? known->second : place_of(settings_, cluster, node, nullptr);
+    const auto* place = known == places_.end() ? nullptr : known->second.at(time);
+    return place ? *place : place_of(settings_, cluster, node, nullptr);
   };
   out.name_owner = [this](fleet::CostOwner& owner) { return name(owner); };
   out.replicas_of = [this](std::string_view cluster, std::string_view uuid, std::optional<unsigned> instance) {

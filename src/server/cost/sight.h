@@ -1,6 +1,6 @@
 #pragma once
 // What costs are worked out by beside usage: where nodes belong, whose pods are, into how many replicas a device is
-// shared. As of the last look; what has gone since is remembered, for it is reckoned a while after it was there.
+// shared. What has gone or changed since is remembered, for it is reckoned a while after it was there.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,7 +14,9 @@
 #include "fleet/cost/facts.h"
 #include "fleet/cost/owner_rules.h"
 #include "fleet/inventory/fleet.h"
+#include "server/cost/memory.h"
 #include "server/cost/settings.h"
+#include "server/cost/timeline.h"
 #include "store/cost_bucket.h"
 
 namespace tessera::server {
@@ -27,14 +29,14 @@ store::CostRules::Place place_of(const CostSettings& settings, std::string_view 
 /// Not thread-safe; what it hands out refers to it.
 class CostSight {
  public:
-  /// `kept`: pods that were seen before, as the database has them.
-  CostSight(const CostSettings& settings, fleet::OwnerRules rules, const std::vector<fleet::CostOwner>& kept);
+  /// `kept`: what was seen before, as the database has it.
+  CostSight(const CostSettings& settings, fleet::OwnerRules rules, const CostMemory& kept);
 
   /// Of a cluster whose lists are not complete yet nothing is taken: what lacks there is not gone.
   void look(const fleet::View& view, std::shared_ptr<const fleet::ClusterView> cluster, EpochMs now);
 
-  /// Pods that are otherwise than the database has them, or were written there long ago; then that they are there.
-  std::vector<fleet::CostOwner> unkept(EpochMs now) const;
+  /// What is otherwise than the database has it, and pods that were written there long ago; then that it is there.
+  CostMemory unkept(EpochMs now) const;
   void kept(EpochMs now);
   /// Pods that were seen last before `time`.
   void forget_before(EpochMs time);
@@ -59,6 +61,7 @@ class CostSight {
   /// Null where it is not known. Usage that has no uid is of the pod that had the name last.
   const fleet::CostOwner* pod_of(const fleet::CostOwner& owner) const;
   void look_at_pods(EpochMs now);
+  void look_at_place(const fleet::Node& node, EpochMs now);
   void look_at_shares(const fleet::Node& node, const fleet::Device& device);
   fleet::OwnerFound found(std::string_view cluster, std::string_view space, const fleet::LabelMap* pod) const;
 
@@ -67,8 +70,9 @@ class CostSight {
   std::shared_ptr<const fleet::ClusterView> cluster_ = std::make_shared<const fleet::ClusterView>();
   std::map<PodKey, Pod> pods_;
   std::map<PodName, std::string> newest_;  ///< uid of the pod that had the name last
-  std::map<std::pair<std::string, std::string>, store::CostRules::Place> places_;  ///< by cluster and node
-  std::map<std::tuple<std::string, std::string, int>, std::int64_t> replicas_;     ///< -1: the whole device
+  std::map<std::pair<std::string, std::string>, Timeline<store::CostRules::Place>> places_;  ///< by cluster and node
+  std::map<std::tuple<std::string, std::string, int>, std::int64_t> replicas_;  ///< -1: the whole device
+  CostMemory unkept_;  ///< without pods: changes that the database does not have yet
 };
 
 }  // namespace tessera::server

@@ -37,7 +37,7 @@ TEST(NodePlaces, AreWhatRowsSayElseWhatLabelsSay) {
 }
 
 struct CostSightTest : testing::Test {
-  CostSight sight(const std::vector<fleet::CostOwner>& kept = {}) const {
+  CostSight sight(const CostMemory& kept = {}) const {
     return {settings, owner_rules(settings, {"team"}, {{"research", "lab"}}), kept};
   }
   static std::shared_ptr<const fleet::ClusterView> cluster(const std::vector<fleet::ClusterPod>& pods) {
@@ -90,7 +90,7 @@ TEST_F(CostSightTest, APodThatCameBackUnderItsNameIsItsOwn) {
   EXPECT_EQ(team(of, "ml", "a", "u2"), "robots/cats");
   EXPECT_EQ(team(of, "ml", "a"), "robots/cats") << "without a uid: the one that has the name";
   const auto kept = of.unkept(2'000);
-  EXPECT_THAT(kept, SizeIs(2));
+  EXPECT_THAT(kept.pods, SizeIs(2));
   const CostSight later = sight(kept);
   EXPECT_EQ(team(later, "ml", "a", "u1"), "speech/cats");
   EXPECT_EQ(team(later, "ml", "a", "u2"), "robots/cats");
@@ -100,15 +100,15 @@ TEST_F(CostSightTest, TellsWhatTheDatabaseLacks) {
   CostSight of = sight();
   of.look(view, cluster({pod("a", "u1", {{"team", "speech"}})}), 1'000);
   const auto first = of.unkept(1'000);
-  ASSERT_THAT(first, SizeIs(1));
+  ASSERT_THAT(first.pods, SizeIs(1));
   of.kept(1'000);
-  EXPECT_THAT(of.unkept(1'000), IsEmpty());
+  EXPECT_THAT(of.unkept(1'000).pods, IsEmpty());
   of.look(view, cluster({pod("a", "u1", {{"team", "vision"}})}), 2'000);
-  EXPECT_THAT(of.unkept(2'000), SizeIs(1)) << "it is another team's";
+  EXPECT_THAT(of.unkept(2'000).pods, SizeIs(1)) << "it is another team's";
   of.kept(2'000);
   constexpr EpochMs kTwoDays = 48 * 3'600'000;
   of.look(view, cluster({pod("a", "u1", {{"team", "vision"}})}), kTwoDays);
-  EXPECT_THAT(of.unkept(kTwoDays), SizeIs(1)) << "it is still there";
+  EXPECT_THAT(of.unkept(kTwoDays).pods, SizeIs(1)) << "it is still there";
   const CostSight later = sight(first);
   EXPECT_EQ(team(later, "ml", "a", "u1"), "speech/cats") << "after a restart, of one that has gone";
 }
@@ -125,17 +125,18 @@ TEST_F(CostSightTest, ANamespaceThatIsAnothersNowTakesItsPodsAlong) {
   state.put(fleet::ClusterNamespace{"ml", {{"team", "speech"}}, {}});
   of.look(view, state.view(), 2'000);
   EXPECT_EQ(team(of, "ml", "a", "u1"), "speech/");
-  EXPECT_THAT(of.unkept(2'000), SizeIs(1));
+  EXPECT_THAT(of.unkept(2'000).pods, SizeIs(1));
 }
 
 TEST_F(CostSightTest, AListThatIsNotCompleteTakesNothingFromWhatWasKept) {
-  const std::vector<fleet::CostOwner> kept = {{"c", "ml", "a", "u1", "vision", "cats", ""}};
+  CostMemory kept;
+  kept.pods = {{"c", "ml", "a", "u1", "vision", "cats", ""}};
   fleet::ClusterState state("c", {"team"});
   state.put(pod("a", "u1", {}));  // its namespace has not come yet
   CostSight of = sight(kept);
   of.look(view, state.view(), 1'000);
   EXPECT_EQ(team(of, "ml", "a", "u1"), "vision/cats");
-  EXPECT_THAT(of.unkept(1'000), IsEmpty());
+  EXPECT_THAT(of.unkept(1'000).pods, IsEmpty());
 }
 
 TEST_F(CostSightTest, ThePlatformsOwnPodsAreOverhead) {
