@@ -276,7 +276,7 @@ const Row kRows[] = {
       "labels of nodes, of which the first names the pool"},
      take_of_cost<&CostSettings::pool_labels>},
     {{"gpu.management.cost.backfill-days", "30",
-      "how far back a ledger that is behind is closed; no farther than 5-minute usage is kept"},
+      "how far back a ledger that is behind is closed; no farther than 5-minute usage and the ledger are kept"},
      {take_cost_days<&CostSettings::backfill_days>, Shape::Value}},
     {{"gpu.management.cost.retention-days", "1096", "days that the ledger is kept"},
      {take_cost_days<&CostSettings::retention_days>, Shape::Value}},

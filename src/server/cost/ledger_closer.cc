@@ -18,6 +18,9 @@ constexpr EpochMs kHour = 3'600'000, kMinute = 60'000;
 constexpr std::size_t kLateAtOnce = 64;
 constexpr std::size_t kDropAtOnce = 96;  // a day of buckets
 
+/// What is dropped next is not worked out any more.
+EpochMs oldest_within(Milliseconds back, EpochMs now) { return fleet::cost_bucket_of(now - back.count()) + kHour; }
+
 }  // namespace
 
 LedgerCloser::LedgerCloser(std::unique_ptr<store::Database> database, const Latest<Published>& fleet,
@@ -64,7 +67,7 @@ Result<void> LedgerCloser::look(const Published& known) {
 
 Result<void> LedgerCloser::begin(EpochMs now) {
   const auto wanted = TRY(wanted_rates(options_.settings));
-  rates_ = TRY(fleet::RateBook::of(TRY(store::keep_cost_rates(*database_, wanted, oldest(now), now))));
+  rates_ = TRY(fleet::RateBook::of(TRY(store::keep_cost_rates(*database_, wanted, oldest_corrected(now), now))));
   sight_.emplace(options_.settings, options_.owners, TRY(cost_memory(*database_)));
   const auto newest = TRY(store::newest_cost_bucket(*database_));
   const std::lock_guard lock(mutex_);
@@ -80,11 +83,14 @@ Result<void> LedgerCloser::keep_facts(EpochMs now) {
   return {};
 }
 
-EpochMs LedgerCloser::oldest(EpochMs now) const {
-  const Milliseconds back =
-      std::min(options_.usage_kept, Milliseconds(std::chrono::hours(24 * options_.settings.backfill_days)));
-  return fleet::cost_bucket_of(now - back.count()) + kHour;  // what is dropped next is not worked out any more
+/// What the ledger has dropped already would be closed again, of less than there was.
+EpochMs LedgerCloser::oldest_closed(EpochMs now) const {
+  const auto days = std::min(options_.settings.backfill_days, options_.settings.retention_days);
+  const Milliseconds back = std::min(options_.usage_kept, Milliseconds(std::chrono::hours(24 * days)));
+  return oldest_within(back, now);
 }
+
+EpochMs LedgerCloser::oldest_corrected(EpochMs now) const { return oldest_within(options_.usage_kept, now); }
 
 /// The first bucket of the first device. It may come to be an earlier one, where a node is heard of after the others.
 Result<void> LedgerCloser::find_begin(EpochMs now) {
@@ -92,7 +98,7 @@ Result<void> LedgerCloser::find_begin(EpochMs now) {
   const auto first = TRY(store::first_device_seen(*database_));
   begin_found_at_ = now;
   if (!first) return {};
-  const EpochMs begin = std::max(fleet::cost_bucket_of(*first), oldest(now));
+  const EpochMs begin = std::max(fleet::cost_bucket_of(*first), oldest_closed(now));
   if (!begin_ || begin < *begin_ || *next_ < begin) next_ = begin;
   begin_ = begin;
   return {};
@@ -117,9 +123,10 @@ Result<void> LedgerCloser::close(EpochMs now, SteadyTime until) {
 
 Result<void> LedgerCloser::correct(EpochMs now, SteadyTime until) {
   auto late = TRY(store::late_buckets(*database_, kLateAtOnce));
-  if (!late.empty() && late.front().bucket < oldest(now)) {
-    TRY(store::drop_late_before(*database_, oldest(now)));
-    std::erase_if(late, [&](const store::LateBucket& one) { return one.bucket < oldest(now); });
+  const EpochMs oldest = oldest_corrected(now);
+  if (!late.empty() && late.front().bucket < oldest) {
+    TRY(store::drop_late_before(*database_, oldest));
+    std::erase_if(late, [&](const store::LateBucket& one) { return one.bucket < oldest; });
   }
   std::erase_if(late_, [&](const auto& one) {
     return std::ranges::find(late, one.first, &store::LateBucket::bucket) == late.end();

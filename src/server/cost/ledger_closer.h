@@ -57,8 +57,8 @@ class LedgerCloser {
   Result<void> close(EpochMs now, SteadyTime until);
   Result<void> correct(EpochMs now, SteadyTime until);
   Result<void> drop_old(EpochMs now);
-  /// Before it nothing is closed nor corrected.
-  EpochMs oldest(EpochMs now) const;
+  EpochMs oldest_closed(EpochMs now) const;     ///< nothing before it is closed
+  EpochMs oldest_corrected(EpochMs now) const;  ///< nothing before it is corrected
 
   const std::unique_ptr<store::Database> database_;
   const Latest<Published>& fleet_;

@@ -263,6 +263,34 @@ TEST_F(LedgerCloserTest, WhatTheUsageIsNotKeptOfIsNeitherClosedNorCorrected) {
   EXPECT_EQ(count("cost_correction"), corrections);
 }
 
+TEST_F(LedgerCloserTest, AShortBackfillLeavesCorrectionsAsFarBackAsUsageIsKept) {
+  hours(2);
+  auto with = options();
+  with.settings.backfill_days = 1;
+  ASSERT_TRUE(closer(with)->look());
+  history.publish(kStart + 26 * 60 * kMinute);
+  fleet::Rate dated;
+  dated.model = "H100_80GB";
+  dated.per_hour = 4 * fleet::kUnit;
+  dated.from = kStart;
+  dated.to = kStart + 2 * kBucket;
+  with.settings.rates = {dated};
+  ASSERT_TRUE(closer(with)->look());
+  EXPECT_EQ(count("cost_correction WHERE why = 'rates changed'"), 2);
+}
+
+TEST_F(LedgerCloserTest, WhatHasBeenDroppedIsNotClosedAgain) {
+  hours(2);
+  auto with = options();
+  with.settings.retention_days = 1;
+  ASSERT_TRUE(closer(with)->look());
+  history.publish(kStart + 24 * 60 * kMinute + 6 * kBucket);
+  ASSERT_TRUE(closer(with)->look());
+  const auto again = closer(with);
+  ASSERT_TRUE(again->look());
+  EXPECT_EQ(again->stats().closed, 0U);
+}
+
 TEST_F(LedgerCloserTest, OldBucketsAreDropped) {
   hours(2);
   auto with = options();
