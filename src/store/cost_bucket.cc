@@ -120,7 +120,8 @@ class Bucket {
           subject.gpu_instance = slot.gpu_instance;
           subject.profile = row.text(5);
           slot.subject = number_of(subject);
-          slot.replicas = rules_.replicas_of(subject.cluster, subject.device_uuid, slot.gpu_instance);
+          slot.replicas = rules_.replicas_of({subject.cluster, subject.device_uuid, slot.gpu_instance},
+                                             row.integer(0).value_or(0) * 1'000 + kSlot - 1);
           auto& slots = usage_[{row.integer(0).value_or(0), device->first}];
           places_[{row.integer(0).value_or(0), row.integer(1).value_or(0)}] = {device->first, slots.size()};
           slots.push_back(std::move(slot));
@@ -159,7 +160,11 @@ class Bucket {
           tenant.held_ms = number(6);
           tenant.used_ms = number(7);
           const auto& [device, at] = place->second;
-          usage_[{number(0), device}][at].tenants.push_back(tenant);
+          fleet::SubjectSlot& slot = usage_[{number(0), device}][at];
+          if (slot.replicas > 1)
+            tenant.replicas = rules_.replicas_held(
+                {{device.first, device.second, slot.gpu_instance}, owner.space, owner.pod, owner.pod_uid});
+          slot.tenants.push_back(tenant);
         });
   }
 

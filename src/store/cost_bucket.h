@@ -9,6 +9,7 @@
 #include "fleet/cost/owner_rules.h"
 #include "fleet/cost/rates.h"
 #include "store/cost_ledger.h"
+#include "store/cost_shares.h"
 
 namespace tessera::store {
 
@@ -29,9 +30,10 @@ struct CostRules {
   };
   /// Names the owner, whose cluster, namespace, pod and uid are there already; true: the platform's own.
   std::function<bool(fleet::CostOwner&)> name_owner = [](auto&) { return false; };
-  /// Into how many replicas a part is shared; 1: it is not.
-  std::function<std::int64_t(std::string_view cluster, std::string_view uuid, std::optional<unsigned> gpu_instance)>
-      replicas_of = [](auto, auto, auto) { return 1; };
+  /// Into how many replicas a part was shared; 1: it was not.
+  std::function<std::int64_t(const CostPart& part, EpochMs time)> replicas_of = [](auto&, auto) { return 1; };
+  /// How many of them a pod held.
+  std::function<std::int64_t(const CostHolder& holder)> replicas_held = [](auto&) { return 1; };
 };
 
 /// By the five-minute usage. Every device that was there then has its whole time in it.

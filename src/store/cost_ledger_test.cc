@@ -245,6 +245,17 @@ TEST_P(CostOfUsage, IsThatOfTheDeviceToTheMicroUnit) {
   EXPECT_EQ(held->basis, CostBasis::Held);
 }
 
+TEST_P(CostOfUsage, WhoHoldsTwoReplicasOfFourPaysForTwo) {
+  write(0, kStart, 15, "train", kStart + 20 * kMinute);
+  CostRules shared = rules();
+  const CostPart part{"c", "GPU-1", std::nullopt};
+  shared.replicas_of = [&](const CostPart& one, EpochMs time) { return one == part && time > kStart ? 4 : 1; };
+  shared.replicas_held = [&](const CostHolder& by) { return by == CostHolder{part, "ml", "train", "uid"} ? 2 : 1; };
+  const auto all = *cost_of_bucket(*database, kStart, shared);
+  EXPECT_EQ(of(all, CostKind::HeldUnknown), 1'000'000);
+  EXPECT_EQ(of(all, CostKind::Unallocated), 1'000'000);
+}
+
 TEST_P(CostOfUsage, ADeviceCostsFromWhenItWasSeenUntilItIsLongSilent) {
   EXPECT_THAT(bucket(kStart - kBucketMs), IsEmpty());
   EXPECT_EQ(of(bucket(kStart), CostKind::Unobserved), 2'000'000);

@@ -6,6 +6,7 @@
 #include "store/cost_ledger.h"
 #include "store/cost_places.h"
 #include "store/cost_pods.h"
+#include "store/cost_shares.h"
 #include "store/devices.h"
 #include "store/test_database.h"
 
@@ -80,6 +81,25 @@ TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
   EXPECT_THAT(*cost_places(*database), ElementsAre(first, second)) << "the first holds still; of w2 nothing is kept";
   ASSERT_TRUE(drop_cost_places_before(*database, 9));
   EXPECT_THAT(*cost_places(*database), ElementsAre(second));
+}
+
+TEST_P(CostRatesKept, SharesStayWhatTheyWere) {
+  fleet::Remembered device;
+  device.cluster = "c";
+  device.node = "w1";
+  device.device.facts = std::make_shared<const fleet::DeviceFacts>(fleet::DeviceFacts{.uuid = "GPU-1"});
+  ASSERT_TRUE(write_device(*database, device));
+  const CostPart whole{"c", "GPU-1", std::nullopt}, instance{"c", "GPU-1", 3}, gone{"c", "GPU-2", std::nullopt};
+  const CostShared first{whole, 5, 4}, second{whole, 9, 1}, other{instance, 6, 2};
+  ASSERT_TRUE(write_cost_shared(*database, {other, second, first, {gone, 5, 2}}));
+  EXPECT_THAT(*cost_shared(*database), ElementsAre(first, second, other, CostShared{gone, 5, 2}));
+  const CostHeld held{{whole, "ml", "a", "u1"}, 2}, of_another{{instance, "ml", "a", "u1"}, 3};
+  ASSERT_TRUE(write_cost_held(*database, {held, of_another}, 7));
+  ASSERT_TRUE(write_cost_held(*database, {held}, 9));
+  EXPECT_THAT(*cost_held(*database), testing::UnorderedElementsAre(held, of_another));
+  ASSERT_TRUE(drop_cost_shares_before(*database, 9));
+  EXPECT_THAT(*cost_shared(*database), ElementsAre(second, other));
+  EXPECT_THAT(*cost_held(*database), ElementsAre(held));
 }
 
 INSTANTIATE_EACH_DATABASE(CostRatesKept);

@@ -95,7 +95,7 @@ class Hour {
       subjects_.push_back(std::move(subject));
     }
     const CostSubject& subject = subjects_.front();
-    out.replicas = rules_.replicas_of(subject.cluster, subject.device_uuid, one.part.gpu_instance);
+    out.replicas = rules_.replicas_of({subject.cluster, subject.device_uuid, one.part.gpu_instance}, view_.time);
     if (const auto busy = one.readings ? fleet::activity(*one.readings) : std::nullopt) {
       out.busy_ms = std::llround(std::clamp(*busy, 0.0, 1.0) * static_cast<double>(kHour));
       out.busy_known_ms = kHour;
@@ -109,8 +109,10 @@ class Hour {
     for (const fleet::Allocation& one : device.allocations)
       if (covers(one.part)) {
         fleet::Tenant& tenant = tenant_of(node, one.facts->workload, into);
+        const fleet::Workload& whose = one.facts->workload;
         tenant.held_ms = kHour;
-        tenant.replicas = one.facts->replicas.value_or(1);
+        tenant.replicas = rules_.replicas_held(
+            {{node.cluster, device.facts->uuid, of.part.gpu_instance}, whose.space, whose.pod, whose.pod_uid});
       }
     for (const fleet::Session& one : device.sessions)
       if (covers(one.part)) tenant_of(node, one.facts->workload, into).used_ms = kHour;

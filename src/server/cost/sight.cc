@@ -72,6 +72,8 @@ CostSight::CostSight(const CostSettings& settings, fleet::OwnerRules rules, cons
     : settings_(settings), rules_(std::move(rules)) {
   for (const store::CostPlace& one : kept.places)
     places_[{one.cluster, one.node}].set(one.begins, {one.pool, one.purchase});
+  for (const store::CostShared& one : kept.shared) shared_[one.part].set(one.begins, one.replicas);
+  for (const store::CostHeld& one : kept.held) held_[one.by].replicas = one.replicas;
   for (const fleet::CostOwner& one : kept.pods) pod_at({{one.cluster, one.space, one.pod}, one.pod_uid}).owner = one;
 }
 
@@ -85,7 +87,7 @@ void CostSight::look(const fleet::View& view, std::shared_ptr<const fleet::Clust
   look_at_pods(now);
   for (const auto& node : view.nodes) {
     look_at_place(*node, now);
-    for (const fleet::Device& device : node->devices) look_at_shares(*node, device);
+    for (const fleet::Device& device : node->devices) look_at_shares(*node, device, now);
   }
 }
 
@@ -98,21 +100,54 @@ void CostSight::look_at_place(const fleet::Node& node, EpochMs now) {
     unkept_.places.push_back({node.cluster, node.name, places.last_change(), place.pool, place.purchase});
 }
 
-/// How many replicas the device plugin makes of a device is told by the node's labels (GPU feature discovery); where
-/// nobody tells, those that are held are all.
-void CostSight::look_at_shares(const fleet::Node& node, const fleet::Device& device) {
-  std::map<fleet::Part, std::int64_t> held;
-  for (const fleet::Allocation& one : device.allocations)
-    if (one.facts->shared) held[one.part] += one.facts->replicas.value_or(1);
-  if (held.empty()) return;
+/// How many replicas the device plugin makes of a device is told by the node's labels (GPU feature discovery); 0 where
+/// nobody tells.
+std::int64_t CostSight::replicas_made(const fleet::Node& node, const fleet::Device& device,
+                                      const fleet::Part& part) const {
   const fleet::ClusterNode* known = cluster_->node(node.cluster, node.name);
-  for (const auto& [part, count] : held) {
-    const std::string_view profile = fleet::profile_of(device, part);
-    const std::string resource = profile.empty() ? "nvidia.com/gpu" : fmt::format("nvidia.com/mig-{}", profile);
-    const auto made = known ? parse_int(label(known->labels, resource + ".replicas")) : std::nullopt;
-    replicas_[{node.cluster, device.facts->uuid, part.gpu_instance ? static_cast<int>(*part.gpu_instance) : -1}] =
-        std::max<std::int64_t>(made.value_or(0), count);
+  if (!known) return 0;
+  const std::string_view profile = fleet::profile_of(device, part);
+  const std::string resource = profile.empty() ? "nvidia.com/gpu" : fmt::format("nvidia.com/mig-{}", profile);
+  return parse_int(label(known->labels, resource + ".replicas")).value_or(0);
+}
+
+/// Where nobody tells how many replicas there are, those that are held are all. Who has a part for himself says that it
+/// is shared no longer; while nobody has it, it stays what it was.
+void CostSight::look_at_shares(const fleet::Node& node, const fleet::Device& device, EpochMs now) {
+  std::map<store::CostPart, std::pair<fleet::Part, std::int64_t>> parts;  // and how many replicas are held
+  std::map<store::CostHolder, std::int64_t> held;
+  for (const fleet::Allocation& one : device.allocations) {
+    if (!one.facts->shared && one.facts->resource.empty()) continue;  // of a series that does not know
+    const store::CostPart part{node.cluster, device.facts->uuid, one.part.gpu_instance};
+    auto& [of, count] = parts.try_emplace(part, one.part, 0).first->second;
+    if (!one.facts->shared) continue;
+    const fleet::Workload& whose = one.facts->workload;
+    const std::int64_t replicas = one.facts->replicas.value_or(1);
+    count += replicas;
+    held[{part, whose.space, whose.pod, whose.pod_uid}] += replicas;
   }
+  for (const auto& [part, seen] : parts) {
+    const auto& [of, count] = seen;
+    const std::int64_t replicas = count == 0 ? 1 : std::max(replicas_made(node, device, of), count);
+    auto& shared = shared_[part];
+    if (shared.set(now, replicas)) unkept_.shared.push_back({part, shared.last_change(), replicas});
+  }
+  for (const auto& [holder, replicas] : held) note_held(holder, replicas, now);
+}
+
+void CostSight::note_held(const store::CostHolder& holder, std::int64_t replicas, EpochMs now) {
+  auto known = held_.find(holder);
+  if (known == held_.end()) {
+    if (replicas == 1) return;
+    known = held_.emplace(holder, Held{}).first;
+  }
+  if (known->second.replicas != replicas) known->second.kept_at = 0;
+  known->second.replicas = replicas;
+  known->second.last_seen = now;
+}
+
+bool CostSight::Held::is_unkept(EpochMs now) const {
+  return last_seen != 0 && last_seen >= kept_at && (kept_at == 0 || now - kept_at > kKeepAgain);
 }
 
 fleet::OwnerFound CostSight::found(std::string_view cluster, std::string_view space, const fleet::LabelMap* pod) const {
@@ -147,17 +182,22 @@ CostMemory CostSight::unkept(EpochMs now) const {
   for (const auto& [key, pod] : pods_)
     if (pod.seen && pod.last_seen >= pod.kept_at && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain))
       out.pods.push_back(pod.owner);
+  for (const auto& [holder, held] : held_)
+    if (held.is_unkept(now)) out.held.push_back({holder, held.replicas});
   return out;
 }
 
 void CostSight::kept(EpochMs now) {
   unkept_ = {};
+  for (auto& [holder, held] : held_)
+    if (held.is_unkept(now)) held.kept_at = now;
   for (auto& [key, pod] : pods_)
     if (pod.seen && (pod.kept_at == 0 || now - pod.kept_at > kKeepAgain)) pod.kept_at = now;
 }
 
 void CostSight::forget_before(EpochMs time) {
   std::erase_if(pods_, [&](const auto& one) { return one.second.seen && one.second.last_seen < time; });
+  std::erase_if(held_, [&](const auto& one) { return one.second.last_seen != 0 && one.second.last_seen < time; });
   std::erase_if(newest_, [&](const auto& one) { return !pods_.contains({one.first, one.second}); });
 }
 
@@ -177,11 +217,15 @@ bool CostSight::name(fleet::CostOwner& owner) const {
   return by_space.overhead;
 }
 
-std::int64_t CostSight::replicas_of(std::string_view cluster, std::string_view uuid,
-                                    std::optional<unsigned> gpu_instance) const {
-  const auto known =
-      replicas_.find({std::string(cluster), std::string(uuid), gpu_instance ? static_cast<int>(*gpu_instance) : -1});
-  return known == replicas_.end() ? 1 : known->second;
+std::int64_t CostSight::replicas_of(const store::CostPart& part, EpochMs time) const {
+  const auto known = shared_.find(part);
+  const std::int64_t* replicas = known == shared_.end() ? nullptr : known->second.at(time);
+  return replicas ? *replicas : 1;
+}
+
+std::int64_t CostSight::replicas_held(const store::CostHolder& holder) const {
+  const auto known = held_.find(holder);
+  return known == held_.end() ? 1 : known->second.replicas;
 }
 
 store::CostRules CostSight::rules(const fleet::RateBook& rates) const {
@@ -193,9 +237,8 @@ store::CostRules CostSight::rules(const fleet::RateBook& rates) const {
     return place ? *place : place_of(settings_, cluster, node, nullptr);
   };
   out.name_owner = [this](fleet::CostOwner& owner) { return name(owner); };
-  out.replicas_of = [this](std::string_view cluster, std::string_view uuid, std::optional<unsigned> instance) {
-    return replicas_of(cluster, uuid, instance);
-  };
+  out.replicas_of = [this](const store::CostPart& part, EpochMs time) { return replicas_of(part, time); };
+  out.replicas_held = [this](const store::CostHolder& holder) { return replicas_held(holder); };
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fleet/cluster/cluster_state.h"
+#include "fleet/inventory/told_pages.h"
 
 namespace tessera::server {
 namespace {
@@ -63,6 +64,19 @@ struct CostSightTest : testing::Test {
     fleet::CostOwner owner{"c", space, pod, uid, {}, {}, {}};
     of.name(owner);
     return owner.team + "/" + owner.project;
+  }
+
+  /// A board and who holds it, by the labels of each.
+  static std::shared_ptr<const fleet::View> board(const std::vector<std::string>& holders) {
+    constexpr EpochMs kNow = 1'800'000'000'000;
+    std::string page = "gpu_up{gpu=\"0\",UUID=\"GPU-0\"} 1\n";
+    for (const std::string& one : holders)
+      page +=
+          "gpu_allocation_info{gpu=\"0\",UUID=\"GPU-0\",resource=\"nvidia.com/gpu\",namespace=\"ml\"," + one + "} 1\n";
+    fleet::ToldPages told;
+    told.scrape(kNow, R"(node="w1",job="agent")", page);
+    told.fleet.advance(kNow);
+    return told.fleet.publish(kNow);
   }
 
   CostSettings settings;
@@ -137,6 +151,30 @@ TEST_F(CostSightTest, AListThatIsNotCompleteTakesNothingFromWhatWasKept) {
   of.look(view, state.view(), 1'000);
   EXPECT_EQ(team(of, "ml", "a", "u1"), "vision/cats");
   EXPECT_THAT(of.unkept(1'000).pods, IsEmpty());
+}
+
+TEST_F(CostSightTest, ADeviceIsSharedForAsLongAsItIs) {
+  const store::CostPart part{"default", "GPU-0", std::nullopt};
+  const store::CostHolder a{part, "ml", "a", "u1"}, b{part, "ml", "b", "u2"};
+  CostSight of = sight();
+  of.look(*board({R"(share="shared",replicas="1",pod="a",pod_uid="u1",container="c")",
+                  R"(share="shared",replicas="2",pod="b",pod_uid="u2",container="c")"}),
+          cluster({}), 1'000);
+  of.look(*board({}), cluster({}), 2'000);
+  EXPECT_EQ(of.replicas_of(part, 2'000), 3) << "nobody has it, and nobody says that it is otherwise";
+  of.look(*board({R"(share="exclusive",pod="a",pod_uid="u3",container="c")"}), cluster({}), 3'000);
+  const auto kept = of.unkept(4'000);
+  const CostSight later = sight(kept);
+  for (const CostSight* one : {&of, &later}) {
+    EXPECT_EQ(one->replicas_of(part, 3'000), 1) << "one has it for himself";
+    EXPECT_EQ(one->replicas_of(part, 2'999), 3);
+    EXPECT_EQ(one->replicas_held(a), 1);
+    EXPECT_EQ(one->replicas_held(b), 2);
+  }
+  EXPECT_THAT(kept.shared, SizeIs(2));
+  EXPECT_THAT(kept.held, SizeIs(1));
+  of.kept(4'000);
+  EXPECT_TRUE(of.unkept(4'000).empty());
 }
 
 TEST_F(CostSightTest, ThePlatformsOwnPodsAreOverhead) {

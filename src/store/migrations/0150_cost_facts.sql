@@ -8,3 +8,26 @@ CREATE TABLE cost_place (
   purchase TEXT NOT NULL,
   PRIMARY KEY (cluster, node, begins)
 );
+
+-- Into how many replicas a device or an instance was shared; 1: it was not.
+CREATE TABLE cost_shared (
+  cluster TEXT NOT NULL,
+  device_uuid TEXT NOT NULL,
+  gpu_instance INTEGER NOT NULL,  -- -1: the whole device
+  begins BIGINT NOT NULL,
+  replicas BIGINT NOT NULL,
+  PRIMARY KEY (cluster, device_uuid, gpu_instance, begins)
+);
+
+-- How many of them a pod held, as it was seen last; without a row: one.
+CREATE TABLE cost_held (
+  cluster TEXT NOT NULL,
+  device_uuid TEXT NOT NULL,
+  gpu_instance INTEGER NOT NULL,
+  namespace TEXT NOT NULL,
+  pod TEXT NOT NULL,
+  pod_uid TEXT NOT NULL,
+  replicas BIGINT NOT NULL,
+  seen BIGINT NOT NULL,
+  PRIMARY KEY (cluster, device_uuid, gpu_instance, namespace, pod, pod_uid)
+);
