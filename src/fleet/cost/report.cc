@@ -105,6 +105,8 @@ class SetMaker {
   }
 
  private:
+  using Takers = std::vector<std::pair<const CellKey*, Sums*>>;
+
   std::vector<std::string> group_of(const CellKey& key) const {
     if (key.sort == Sort::Idle && options_.idle_by_node) return {key.subject.node, std::string(kIdle)};
     if (key.sort == Sort::Idle) return {std::string(kIdle)};
@@ -133,7 +135,7 @@ class SetMaker {
   /// Among those who have something in the same place; where nobody has, it stays what it is.
   Result<void> share_idle() {
     struct Pool {
-      std::vector<std::pair<const CellKey*, Sums*>> had, idle;
+      Takers had, idle;
     };
     std::map<std::pair<std::string, std::string>, Pool> pools;
     for (auto& [key, sums] : cells_) {
@@ -144,22 +146,38 @@ class SetMaker {
     for (auto& [place, pool] : pools) {
       Wide idle = 0;
       for (const auto& [key, sums] : pool.idle) idle += sums->of(CostKind::Unallocated);
-      std::vector<Sums*> into;
-      std::vector<std::int64_t> weights;
-      std::map<std::vector<std::string>, bool> begun;
-      for (const auto& [key, sums] : pool.had) {
-        const bool even = options_.share_idle == ShareIdle::Even;
-        const bool first = begun.emplace(group_of(*key), true).second;
-        into.push_back(sums);
-        weights.push_back(even ? (first ? 1 : 0)
-                               : TRY(narrow(std::max<Wide>(0, sums->allocated()), "what is shared by")));
-      }
-      if (std::ranges::all_of(weights, [](std::int64_t one) { return one == 0; })) continue;
-      const auto shares = split(TRY(narrow(idle, "what nobody has")), weights);
-      for (std::size_t i = 0; i < into.size(); ++i) into[i]->shared_idle += shares[i];
+      if (!TRY(give(TRY(narrow(idle, "what nobody has")), pool.had))) continue;
       for (const auto& [key, sums] : pool.idle) sums->of(CostKind::Unallocated) = 0;
     }
     return {};
+  }
+
+  /// False where there is nobody to give it to.
+  Result<bool> give(Micros idle, const Takers& takers) const {
+    if (options_.share_idle == ShareIdle::Weighted) return give_by_cost(idle, takers);
+    std::vector<Takers> groups;  // in the order of their first takers
+    std::map<std::vector<std::string>, std::size_t> places;
+    for (const auto& taker : takers) {
+      const auto place = places.emplace(group_of(*taker.first), groups.size()).first->second;
+      if (place == groups.size()) groups.emplace_back();
+      groups[place].push_back(taker);
+    }
+    if (groups.empty()) return false;
+    const auto shares = split(idle, std::vector<std::int64_t>(groups.size(), 1));
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      if (!TRY(give_by_cost(shares[i], groups[i]))) groups[i].front().second->shared_idle += shares[i];
+    return true;
+  }
+
+  /// False where nobody has cost anything.
+  static Result<bool> give_by_cost(Micros idle, const Takers& takers) {
+    std::vector<std::int64_t> weights;
+    for (const auto& [key, sums] : takers)
+      weights.push_back(TRY(narrow(std::max<Wide>(0, sums->allocated()), "what is shared by")));
+    if (std::ranges::all_of(weights, [](std::int64_t one) { return one == 0; })) return false;
+    const auto shares = split(idle, weights);
+    for (std::size_t i = 0; i < takers.size(); ++i) takers[i].second->shared_idle += shares[i];
+    return true;
   }
 
   const CostReportOptions& options_;

@@ -26,7 +26,7 @@ struct CostRow {
 enum class ShareIdle : std::uint8_t {
   No,
   Weighted,  ///< among all that somebody had in the cluster (the node, by idle_by_node), as they cost
-  Even       ///< among their groups, in equal parts
+  Even       ///< among their groups, in equal parts; within a group as they cost
 };
 
 struct CostReportOptions {

@@ -104,6 +104,22 @@ TEST(CostReport, AFilterLeavesTheSharesAsTheyAre) {
   EXPECT_EQ(*total(set.all), 1'260'000) << "of all devices";
 }
 
+TEST(CostReport, APartInEqualShareIsAsLargeAsThePartOfItsGroup) {
+  const CostOwner other = owner("lab", "a", "vision");
+  const std::vector<CostRow> rows = {row(kFirst, &kTrain, Used, 300'000), row(kSecond, &other, Used, 100'000),
+                                     row(kSecond, nullptr, Unallocated, 80'000)};
+  CostReportOptions options;
+  options.aggregate = {CostDimension::Team};
+  options.share_idle = ShareIdle::Even;
+  const auto filtered = [&](const char* filter) {
+    options.filter = *CostFilter::parse(filter);
+    return shown(report(rows, {{kStart, kStart + kBucketMs}}, options)->at(0));
+  };
+  EXPECT_THAT(filtered(""), ElementsAre("vision 0.48"));
+  EXPECT_THAT(filtered(R"(namespace:"ml")"), ElementsAre("vision 0.36"));
+  EXPECT_THAT(filtered(R"(namespace:"lab")"), ElementsAre("vision 0.12"));
+}
+
 TEST(CostReport, EfficiencyIsUsedOfWhatIsKnownOfTheHeld) {
   const CostSet set = reported({});
   const CostSums& sums = set.groups.at(0).sums;
