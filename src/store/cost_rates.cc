@@ -56,7 +56,8 @@ Result<std::vector<fleet::Rate>> keep_cost_rates(Database& database, const std::
   if (spans.empty()) return rates;
   TRY(database.atomically([&]() -> Result<void> {
     TRY(replace(database, rates));
-    if (known.empty()) return {};  // nothing was priced otherwise
+    // Of a new ledger nothing was priced otherwise; of one that had no rates yet, all of it was.
+    if (known.empty() && !TRY(newest_cost_bucket(database))) return {};
     return note_repriced(database, spans, oldest, now);
   }));
   return rates;

@@ -53,6 +53,15 @@ TEST_P(CostRatesKept, ARateForATimeThatHasBeenMakesItsBucketsLate) {
       << "before the oldest nothing can be corrected";
 }
 
+TEST_P(CostRatesKept, TheFirstRatesPriceWhatWasClosedWithout) {
+  CostWriter writer(*database);
+  EXPECT_THAT(*keep_cost_rates(*database, {}, 0, kStart), IsEmpty());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(*writer.close(kStart + i * kBucket, {}, kStart + 4 * kBucket));
+  ASSERT_TRUE(keep_cost_rates(*database, {h100(8)}, kStart + kBucket, kStart + 4 * kBucket));
+  EXPECT_THAT(*late_buckets(*database, 99), ElementsAre(LateBucket{kStart + kBucket, 1, "rates changed"},
+                                                        LateBucket{kStart + 2 * kBucket, 1, "rates changed"}));
+}
+
 TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
   const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""}, b{"c", "ml", "b", "u2", "speech", "", "42"};
   ASSERT_TRUE(write_cost_pods(*database, {a, b}, 7));
