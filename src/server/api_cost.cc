@@ -287,7 +287,7 @@ class Routes {
     CostAsked asked = read_cost_query(query, costs_->settings(), window, now);
     read(query, asked);
     if (!query.finish()) return reply(*query.problem(), request);
-    auto known = costs_->known(asked.pieces, now);
+    auto known = costs_->known(asked.pieces, asked.zone, now);
     if (!known && known.error().code == Code::Invalid)
       return reply({400, "invalid-parameter", known.error().what}, request);
     if (!known) {

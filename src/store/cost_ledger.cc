@@ -274,18 +274,18 @@ Result<std::map<std::int64_t, const CostOwner*>> owners_in(Database& database, c
 
 }  // namespace
 
-Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces) {
+Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone) {
   CostRows out;
   std::vector<std::pair<std::int64_t, std::int64_t>> whose;  // subject and owner of each row
   for (const fleet::CostWindow& piece : pieces) {
-    const std::array<Value, 2> values = {seconds(piece.from), seconds(piece.to)};
+    const std::array<Value, 4> values = {seconds(piece.from), seconds(piece.to), fleet::end_of_month(piece.from, zone),
+                                         static_cast<std::int64_t>(kMostRows - out.rows.size() + 1)};
     TRY(database.each(
-        "SELECT e.subject, e.owner, e.kind, e.basis, c.entered_at, CAST(SUM(e.micros) AS BIGINT), "
-        "CAST(SUM(e.device_ms) "
-        "AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) FROM cost_entry e LEFT JOIN cost_correction c ON c.bucket = "
-        "e.bucket AND c.revision = e.revision WHERE e.bucket >= ? AND e.bucket < ? GROUP BY e.subject, e.owner, "
-        "e.kind, "
-        "e.basis, c.entered_at ORDER BY e.subject, e.owner, e.kind, e.basis, c.entered_at",
+        "SELECT e.subject, e.owner, e.kind, e.basis, MIN(c.entered_at), CAST(SUM(e.micros) AS BIGINT), "
+        "CAST(SUM(e.device_ms) AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) FROM cost_entry e LEFT JOIN "
+        "cost_correction c ON c.bucket = e.bucket AND c.revision = e.revision WHERE e.bucket >= ? AND e.bucket < ? "
+        "GROUP BY e.subject, e.owner, e.kind, e.basis, CASE WHEN c.entered_at IS NULL THEN 0 WHEN c.entered_at < ? "
+        "THEN 1 ELSE 2 END ORDER BY e.subject, e.owner, e.kind, e.basis, MIN(c.entered_at) LIMIT ?",
         values, [&](const Row& row) {
           const auto number = [&](std::size_t column) { return row.integer(column).value_or(0); };
           whose.emplace_back(number(0), number(1));

@@ -14,6 +14,7 @@
 #include "fleet/cost/money.h"
 #include "fleet/cost/posting.h"
 #include "fleet/cost/report.h"
+#include "fleet/cost/zone.h"
 #include "store/database.h"
 
 namespace tessera::store {
@@ -92,7 +93,9 @@ struct CostRows {
   std::deque<fleet::CostOwner> owners;
   std::vector<fleet::CostRow> rows;  ///< each of a whole piece: its bucket is where the piece begins
 };
-/// Sums of the entries in each piece, corrections apart. Pieces are in order of time. Invalid for more than a million.
-Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces);
+/// Sums of the entries in each piece; corrections apart, and of them those that were entered when the month in which
+/// the piece begins was over (which the zone says). Pieces are in order of time. Invalid for more than a million.
+Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces,
+                           const fleet::Zone& zone = fleet::Zone::utc());
 
 }  // namespace tessera::store

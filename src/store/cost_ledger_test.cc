@@ -99,6 +99,23 @@ TEST_P(CostKept, LateSamplesAreACorrectionBesideIt) {
   EXPECT_FALSE(writer.correct({kStart + kBucketMs, 1}, {}, 12));
 }
 
+/// A rate for the past corrects each bucket of it, every day that the setting is changed.
+TEST_P(CostKept, CorrectionsOfManyTimesAreOneLineAndThoseOfLaterMonthsAnother) {
+  constexpr EpochMs kDay = 96 * kBucketMs, kNextMonth = kStart + 20 * kDay;
+  CostWriter writer(*database);
+  for (int i = 0; i < 3; ++i) {
+    const EpochMs bucket = kStart + i * kBucketMs;
+    ASSERT_TRUE(*writer.close(bucket, {posting("a", 500)}, 7));
+    ASSERT_TRUE(writer.correct({bucket, 1}, {posting("a", 600 + i)}, kStart + kDay + i));
+    ASSERT_TRUE(writer.correct({bucket, 2}, {posting("a", 700 + i)}, kNextMonth + i));
+  }
+  std::map<EpochMs, fleet::Micros> sums;
+  const auto all = rows(kStart, kStart + 3 * kBucketMs);
+  for (const fleet::CostRow& one : all) sums[one.corrects_at.value_or(0)] += one.amount.micros;
+  EXPECT_THAT(all, SizeIs(3));
+  EXPECT_EQ(sums, (std::map<EpochMs, fleet::Micros>{{0, 1'500}, {kStart + kDay, 303}, {kNextMonth, 300}}));
+}
+
 TEST_P(CostKept, WhatComesWhileACorrectionIsWorkedOutStays) {
   CostWriter writer(*database);
   ASSERT_TRUE(*writer.close(kStart, {posting("a", 500)}, 7));

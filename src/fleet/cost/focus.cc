@@ -164,7 +164,7 @@ Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostR
     const auto behind = std::ranges::upper_bound(pieces, row.bucket, {}, &CostWindow::from);
     if (behind == pieces.begin() || row.bucket >= std::prev(behind)->to) continue;
     const CostWindow& piece = *std::prev(behind);
-    const bool later = row.corrects_at && *row.corrects_at >= month_of(options.zone, row.bucket).second;
+    const bool later = row.corrects_at && *row.corrects_at >= end_of_month(row.bucket, options.zone);
     Sum& sum =
         charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
                  piece.from, piece.to, row.corrects_at.has_value(), later}];

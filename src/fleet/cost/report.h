@@ -20,7 +20,7 @@ struct CostRow {
   CostKind kind = CostKind::Unobserved;
   CostBasis basis = CostBasis::Nobody;
   CostAmount amount;
-  std::optional<EpochMs> corrects_at;  ///< when it was entered, where its bucket had been closed
+  std::optional<EpochMs> corrects_at;  ///< when it (the first of it) was entered, where its bucket had been closed
 };
 
 enum class ShareIdle : std::uint8_t {

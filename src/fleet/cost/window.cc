@@ -145,6 +145,8 @@ std::vector<CostWindow> pieces(const CostWindow& window, Accumulate by, const Zo
   return out;
 }
 
+EpochMs end_of_month(EpochMs time, const Zone& zone) { return calendar_begin(zone, time, Accumulate::Month, 1); }
+
 std::vector<CostWindow> cut_at_months(const std::vector<CostWindow>& whole, const Zone& zone) {
   std::vector<CostWindow> out;
   for (const CostWindow& one : whole)

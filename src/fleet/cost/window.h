@@ -34,6 +34,8 @@ std::optional<Accumulate> accumulate_named(std::string_view name);
 /// In order of time and without gaps. Pieces of the calendar are the zone's, of which the first and the last may be
 /// cut.
 std::vector<CostWindow> pieces(const CostWindow& window, Accumulate by, const Zone& zone);
+/// Of the zone's month that `time` is in.
+EpochMs end_of_month(EpochMs time, const Zone& zone);
 /// The same time, with an edge more wherever a month of the zone begins within a piece.
 std::vector<CostWindow> cut_at_months(const std::vector<CostWindow>& whole, const Zone& zone);
 /// Pieces of equal length, a whole number of buckets, counted back from the end: the first may be shorter.

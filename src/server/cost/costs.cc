@@ -50,7 +50,7 @@ Costs::Costs(CostsOptions options, const Latest<Published>& fleet, store::Reader
       fleet_(fleet),
       readers_(readers) {}
 
-Result<CostsKnown> Costs::known(std::span<const fleet::CostWindow> pieces, EpochMs now) {
+Result<CostsKnown> Costs::known(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now) {
   CostsKnown out;
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     const auto open = TRY(open_time(database, now));
@@ -60,7 +60,7 @@ Result<CostsKnown> Costs::known(std::span<const fleet::CostWindow> pieces, Epoch
       piece.to = std::min(piece.to, open->closed_until.value_or(piece.from));
       if (piece.from < piece.to) closed.push_back(piece);
     }
-    out.ledger = TRY(store::cost_rows(database, closed));
+    out.ledger = TRY(store::cost_rows(database, closed, zone));
     for (const auto& [bucket, postings] : open->buckets)
       for (const fleet::CostWindow& piece : pieces)
         if (piece.from <= bucket && bucket < piece.to) add_open(out.ledger, piece.from, postings);

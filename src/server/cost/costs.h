@@ -49,8 +49,9 @@ class Costs {
   const CostSettings& settings() const { return options_.settings; }
   const fleet::Currency& currency() const { return currency_; }
 
-  /// Each row's bucket is where its piece begins. Unavailable where the database does not answer.
-  Result<CostsKnown> known(std::span<const fleet::CostWindow> pieces, EpochMs now);
+  /// Each row's bucket is where its piece begins; corrections are told apart by the zone's months. Unavailable where
+  /// the database does not answer.
+  Result<CostsKnown> known(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now);
 
   /// Of the newest view; of one that is a few seconds old where it was asked for then.
   std::shared_ptr<const HourlyCosts> hourly();
