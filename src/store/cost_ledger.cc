@@ -18,9 +18,10 @@ std::int64_t seconds(EpochMs bucket) { return bucket / 1'000; }
 /// The number of a row that is told apart by all of `key`; it is made where there is none.
 Result<std::int64_t> number_of(Database& database, std::string_view table, std::span<const std::string_view> columns,
                                std::vector<Value> key) {
-  std::string where, places;
+  std::string where, names, places;
   for (const std::string_view column : columns) {
     where += fmt::format("{}{} = ?", where.empty() ? "" : " AND ", column);
+    names += fmt::format(", {}", column);
     places += ", ?";
   }
   std::int64_t id = 0;
@@ -30,7 +31,7 @@ Result<std::int64_t> number_of(Database& database, std::string_view table, std::
   TRY(database.each(fmt::format("SELECT COALESCE(MAX(id), 0) + 1 FROM {}", table), {},
                     [&](const Row& row) { id = row.integer(0).value_or(0); }));
   key.insert(key.begin(), id);
-  TRY(database.run(fmt::format("INSERT INTO {} VALUES (?{})", table, places), key));
+  TRY(database.run(fmt::format("INSERT INTO {} (id{}) VALUES (?{})", table, names, places), key));
   return id;
 }
 
@@ -118,34 +119,49 @@ Result<void> drop_late_before(Database& database, EpochMs time) {
   return database.run("DELETE FROM cost_late WHERE bucket < ?", {seconds(time)});
 }
 
-Result<std::int64_t> CostWriter::id_of(const CostSubject& subject) {
-  if (const auto known = subjects_.find(subject); known != subjects_.end()) return known->second;
-  const std::int64_t instance = subject.gpu_instance ? std::int64_t{*subject.gpu_instance} : -1;
-  const std::int64_t id = TRY(number_of(
-      database_, "cost_subject", kSubjectColumns,
-      {subject.cluster, subject.node, subject.pool, subject.model, std::string(fleet::purchase_name(subject.purchase)),
-       subject.device_id, subject.device_uuid, instance, subject.profile}));
-  if (subjects_.size() >= kMostKnown) subjects_.clear();
-  subjects_.emplace(subject, id);
-  return id;
+/// A day ahead, so that of what costs all the time it is written once a day.
+Result<void> CostWriter::note_use(std::string_view table, Name& name, EpochMs bucket) {
+  constexpr std::int64_t kDay = 86'400;
+  if (seconds(bucket) <= name.used_until) return {};
+  name.used_until = seconds(bucket) + kDay;
+  return database_.run(fmt::format("UPDATE {} SET used_until = ? WHERE id = ? AND used_until < ?", table),
+                       {name.used_until, name.id, name.used_until});
 }
 
-Result<std::int64_t> CostWriter::id_of(const std::optional<CostOwner>& owner) {
+Result<std::int64_t> CostWriter::id_of(const CostSubject& subject, EpochMs bucket) {
+  auto known = subjects_.find(subject);
+  if (known == subjects_.end()) {
+    const std::int64_t instance = subject.gpu_instance ? std::int64_t{*subject.gpu_instance} : -1;
+    const std::int64_t id = TRY(number_of(database_, "cost_subject", kSubjectColumns,
+                                          {subject.cluster, subject.node, subject.pool, subject.model,
+                                           std::string(fleet::purchase_name(subject.purchase)), subject.device_id,
+                                           subject.device_uuid, instance, subject.profile}));
+    if (subjects_.size() >= kMostKnown) subjects_.clear();
+    known = subjects_.emplace(subject, Name{id, 0}).first;
+  }
+  TRY(note_use("cost_subject", known->second, bucket));
+  return known->second.id;
+}
+
+Result<std::int64_t> CostWriter::id_of(const std::optional<CostOwner>& owner, EpochMs bucket) {
   if (!owner) return std::int64_t{0};
-  if (const auto known = owners_.find(*owner); known != owners_.end()) return known->second;
-  const std::int64_t id = TRY(number_of(
-      database_, "cost_owner", kOwnerColumns,
-      {owner->cluster, owner->space, owner->pod, owner->pod_uid, owner->team, owner->project, owner->cost_centre}));
-  if (owners_.size() >= kMostKnown) owners_.clear();
-  owners_.emplace(*owner, id);
-  return id;
+  auto known = owners_.find(*owner);
+  if (known == owners_.end()) {
+    const std::int64_t id = TRY(number_of(
+        database_, "cost_owner", kOwnerColumns,
+        {owner->cluster, owner->space, owner->pod, owner->pod_uid, owner->team, owner->project, owner->cost_centre}));
+    if (owners_.size() >= kMostKnown) owners_.clear();
+    known = owners_.emplace(*owner, Name{id, 0}).first;
+  }
+  TRY(note_use("cost_owner", known->second, bucket));
+  return known->second.id;
 }
 
-Result<std::vector<fleet::Posting>> CostWriter::numbered(const std::vector<CostPosting>& postings) {
+Result<std::vector<fleet::Posting>> CostWriter::numbered(EpochMs bucket, const std::vector<CostPosting>& postings) {
   std::vector<fleet::Posting> out;
   out.reserve(postings.size());
   for (const CostPosting& one : postings)
-    out.push_back({{TRY(id_of(one.subject)), TRY(id_of(one.owner)), one.kind, one.basis}, one.amount});
+    out.push_back({{TRY(id_of(one.subject, bucket)), TRY(id_of(one.owner, bucket)), one.kind, one.basis}, one.amount});
   return out;
 }
 
@@ -182,7 +198,7 @@ Result<bool> CostWriter::close(EpochMs bucket, const std::vector<CostPosting>& p
     if (TRY(revision_of(database_, bucket))) return {};
     // First, so that of two who close at once the second fails here and enters nothing.
     TRY(database_.run("INSERT INTO cost_bucket VALUES (?, 0, ?)", {seconds(bucket), now}));
-    TRY(enter(bucket, 0, fleet::correction({}, TRY(numbered(postings)))));
+    TRY(enter(bucket, 0, fleet::correction({}, TRY(numbered(bucket, postings)))));
     closed = true;
     return {};
   }));
@@ -196,7 +212,7 @@ Result<std::size_t> CostWriter::correct(const LateBucket& late, const std::vecto
     const auto before = TRY(revision_of(database_, late.bucket));
     if (!before)
       return fail(Code::NotFound, "cost ledger: {} cannot be corrected: it is not closed", format_time(late.bucket));
-    const auto lacking = fleet::correction(TRY(entered(database_, late.bucket)), TRY(numbered(postings)));
+    const auto lacking = fleet::correction(TRY(entered(database_, late.bucket)), TRY(numbered(late.bucket, postings)));
     // What comes while this is worked out has another version, and stays to be corrected.
     TRY(database_.run("DELETE FROM cost_late WHERE bucket = ? AND version = ?", {seconds(late.bucket), late.version}));
     if (lacking.empty()) return {};
@@ -209,20 +225,39 @@ Result<std::size_t> CostWriter::correct(const LateBucket& late, const std::vecto
   return count;
 }
 
-Result<bool> CostWriter::drop_before(EpochMs time, std::size_t most) {
+Result<bool> CostWriter::drop_buckets(EpochMs time, std::size_t most) {
   std::vector<std::int64_t> old;
   const std::array<Value, 2> values = {seconds(time), static_cast<std::int64_t>(most)};
   TRY(database_.each("SELECT bucket FROM cost_bucket WHERE bucket < ? ORDER BY bucket LIMIT ?", values,
                      [&](const Row& row) { old.push_back(row.integer(0).value_or(0)); }));
   if (old.empty()) return false;
-  const bool more = old.size() == most;
   TRY(atomically([&]() -> Result<void> {
     for (const char* table : {"cost_entry", "cost_correction", "cost_bucket"})
       TRY(database_.run(fmt::format("DELETE FROM {} WHERE bucket <= ?", table), {old.back()}));
-    if (more) return {};
-    TRY(database_.run("DELETE FROM cost_subject WHERE id NOT IN (SELECT subject FROM cost_entry)"));
-    return database_.run("DELETE FROM cost_owner WHERE id NOT IN (SELECT owner FROM cost_entry)");
+    return {};
   }));
+  return old.size() == most;
+}
+
+Result<bool> CostWriter::drop_names(std::string_view table, EpochMs time) {
+  constexpr std::int64_t kAtOnce = 1'000;
+  std::int64_t old = 0;
+  const std::array<Value, 2> values = {seconds(time), kAtOnce};
+  const std::string those =
+      fmt::format("SELECT id FROM {} WHERE used_until < ? ORDER BY used_until, id LIMIT ?", table);
+  TRY(atomically([&]() -> Result<void> {
+    old = 0;
+    TRY(database_.each(those, values, [&](const Row&) { ++old; }));
+    if (old == 0) return {};
+    return database_.run(fmt::format("DELETE FROM {} WHERE id IN ({})", table, those), values);
+  }));
+  return old == kAtOnce;
+}
+
+Result<bool> CostWriter::drop_before(EpochMs time, std::size_t most) {
+  if (TRY(drop_buckets(time, most))) return true;
+  bool more = false;
+  for (const char* table : {"cost_subject", "cost_owner"}) more |= TRY(drop_names(table, time));
   subjects_.clear();
   owners_.clear();
   return more;

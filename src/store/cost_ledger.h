@@ -67,21 +67,28 @@ class CostWriter {
   /// that was. NotFound where it is not closed.
   Result<std::size_t> correct(const LateBucket& late, const std::vector<CostPosting>& postings, EpochMs now);
 
-  /// Drops buckets that are older than `time`, so many at most; true while there may be more. Names that nothing has
-  /// any longer go with the last of them.
+  /// One step: buckets that are older than `time`, so many at most, or names that nothing of later has, when no such
+  /// bucket is left. True while there may be more.
   Result<bool> drop_before(EpochMs time, std::size_t most);
 
  private:
-  Result<std::int64_t> id_of(const fleet::CostSubject& subject);
-  Result<std::int64_t> id_of(const std::optional<fleet::CostOwner>& owner);
-  Result<std::vector<fleet::Posting>> numbered(const std::vector<CostPosting>& postings);
+  struct Name {
+    std::int64_t id = 0;
+    std::int64_t used_until = 0;  ///< seconds; by what this connection has written
+  };
+  Result<std::int64_t> id_of(const fleet::CostSubject& subject, EpochMs bucket);
+  Result<std::int64_t> id_of(const std::optional<fleet::CostOwner>& owner, EpochMs bucket);
+  Result<void> note_use(std::string_view table, Name& name, EpochMs bucket);
+  Result<std::vector<fleet::Posting>> numbered(EpochMs bucket, const std::vector<CostPosting>& postings);
+  Result<bool> drop_buckets(EpochMs time, std::size_t most);
+  Result<bool> drop_names(std::string_view table, EpochMs time);
   Result<void> enter(EpochMs bucket, std::int64_t revision, const std::vector<fleet::Posting>& postings);
   /// Numbers that a transaction gave are not there when it is rolled back.
   Result<void> atomically(const std::function<Result<void>()>& work);
 
   Database& database_;
-  std::map<fleet::CostSubject, std::int64_t> subjects_;
-  std::map<fleet::CostOwner, std::int64_t> owners_;
+  std::map<fleet::CostSubject, Name> subjects_;
+  std::map<fleet::CostOwner, Name> owners_;
 };
 
 /// Rows of a report, with their facts.

@@ -301,24 +301,28 @@ TEST_P(CostOfUsage, WhatIsWrittenLateIsNotedAndCorrected) {
 
 TEST_P(CostKept, WhatIsOldGoesStepByStepAndTakesItsNamesAlong) {
   CostWriter writer(*database);
-  for (int i = 0; i < 5; ++i)
-    ASSERT_TRUE(*writer.close(kStart + i * kBucketMs, {posting(i < 4 ? "old" : "new", 500), posting("", 300)}, 7));
+  constexpr EpochMs kLater = kStart + 3 * 96 * kBucketMs, kOld = kLater - kBucketMs;
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(*writer.close(kStart + i * kBucketMs, {posting("old", 500), posting("", 300)}, 7));
+  ASSERT_TRUE(*writer.close(kLater, {posting("new", 500), posting("", 300)}, 7));
   const auto count = [&](const char* table) {
     std::int64_t out = 0;
     EXPECT_TRUE(database->each(std::string("SELECT COUNT(*) FROM ") + table, {},
                                [&](const Row& row) { out = row.integer(0).value_or(0); }));
     return out;
   };
-  EXPECT_TRUE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
+  EXPECT_TRUE(*writer.drop_before(kOld, 3));
   EXPECT_EQ(count("cost_bucket"), 2);
-  EXPECT_FALSE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
-  EXPECT_FALSE(*writer.drop_before(kStart + 4 * kBucketMs, 3));
+  EXPECT_EQ(count("cost_owner"), 2) << "names go last";
+  EXPECT_FALSE(*writer.drop_before(kOld, 3));
+  EXPECT_FALSE(*writer.drop_before(kOld, 3));
   EXPECT_EQ(count("cost_bucket"), 1);
   EXPECT_EQ(count("cost_entry"), 2);
   EXPECT_EQ(count("cost_owner"), 1);
-  EXPECT_EQ(sum(kStart, kStart + 5 * kBucketMs), 800);
-  EXPECT_TRUE(*writer.close(kStart + 5 * kBucketMs, {posting("old", 500)}, 7)) << "its name is given a number again";
-  EXPECT_EQ(sum(kStart, kStart + 6 * kBucketMs), 1'300);
+  EXPECT_EQ(count("cost_subject"), 1) << "which the new one has too";
+  EXPECT_EQ(sum(kStart, kLater + kBucketMs), 800);
+  EXPECT_TRUE(*writer.close(kLater + kBucketMs, {posting("old", 500)}, 7)) << "its name is given a number again";
+  EXPECT_EQ(sum(kStart, kLater + 2 * kBucketMs), 1'300);
 }
 
 INSTANTIATE_EACH_DATABASE(CostKept);

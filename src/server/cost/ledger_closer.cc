@@ -151,10 +151,12 @@ Result<void> LedgerCloser::correct(EpochMs now, SteadyTime until) {
 Result<void> LedgerCloser::drop_old(EpochMs now) {
   if (now - dropped_at_ < kHour) return {};
   const Milliseconds kept = std::chrono::hours(24 * options_.settings.retention_days);
-  if (TRY(writer_.drop_before(now - kept.count(), kDropAtOnce))) return {};  // a step; the next look goes on
+  const auto more = writer_.drop_before(now - kept.count(), kDropAtOnce);
+  if (more && *more) return {};  // a step; the next look goes on
+  dropped_at_ = now;             // also where it failed, so that it is not tried each second
+  TRY(more);
   TRY(forget_before(*database_, now - options_.usage_kept.count()));
   sight_->forget_before(now - options_.usage_kept.count());
-  dropped_at_ = now;
   return {};
 }
 

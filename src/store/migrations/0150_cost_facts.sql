@@ -31,3 +31,11 @@ CREATE TABLE cost_held (
   seen BIGINT NOT NULL,
   PRIMARY KEY (cluster, device_uuid, gpu_instance, namespace, pod, pod_uid)
 );
+
+-- No entry of a later bucket (seconds since the epoch) names it: it goes once the ledger has dropped all up to there.
+ALTER TABLE cost_subject ADD COLUMN used_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cost_owner ADD COLUMN used_until BIGINT NOT NULL DEFAULT 0;
+UPDATE cost_subject SET used_until = COALESCE((SELECT MAX(bucket) FROM cost_bucket), 0);
+UPDATE cost_owner SET used_until = COALESCE((SELECT MAX(bucket) FROM cost_bucket), 0);
+CREATE INDEX cost_subject_by_used_until ON cost_subject (used_until);
+CREATE INDEX cost_owner_by_used_until ON cost_owner (used_until);
