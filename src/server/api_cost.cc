@@ -76,7 +76,8 @@ Json allocation_json(const fleet::CostGroup& group, const fleet::CostWindow& win
 }
 
 void read_allocation(Query& query, CostAsked& into) {
-  read_aggregate(query, into);
+  using enum CostDimension;
+  read_aggregate(query, into, {Cluster, Node, Namespace, Pod});  // as OpenCost
   into.options.include_idle = query.flag("includeIdle").value_or(false);
   read_pieces(query, into, fleet::Accumulate::All);
 }

@@ -55,6 +55,8 @@ std::optional<CostDimension> cost_dimension_named(std::string_view name);
 /// "cluster, node, …" for messages.
 std::string cost_dimension_names();
 
+/// How groups and filters name what has no value.
+inline constexpr std::string_view kNoCostValue = "__unallocated__";
 /// Empty where there is none. `owner` is null for what nobody has.
 std::string_view cost_value(CostDimension dimension, const CostSubject& subject, const CostOwner* owner);
 

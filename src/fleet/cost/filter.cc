@@ -26,7 +26,7 @@ constexpr int kMostDepth = 32;
 bool holds(Op op, std::string_view has, std::string_view wanted) {
   switch (op) {
     case Op::Is:
-      return has == wanted;
+      return has == wanted || (has.empty() && wanted == kNoCostValue);
     case Op::Contains:
       return has.find(wanted) != std::string_view::npos;
     case Op::BeginsWith:

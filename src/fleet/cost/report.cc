@@ -9,8 +9,7 @@
 namespace tessera::fleet {
 namespace {
 
-constexpr std::string_view kIdle = "__idle__", kUnobserved = "__unobserved__", kOverhead = "__overhead__",
-                           kNoValue = "__unallocated__";
+constexpr std::string_view kIdle = "__idle__", kUnobserved = "__unobserved__", kOverhead = "__overhead__";
 
 /// CostSums without bounds.
 struct Sums {
@@ -123,7 +122,7 @@ class SetMaker {
     out.nobodys = nobodys;
     for (const std::string& value : values) {
       if (!out.name.empty()) out.name += '/';
-      out.name += value.empty() ? kNoValue : std::string_view(value);
+      out.name += value.empty() ? kNoCostValue : std::string_view(value);
     }
     if (out.name.empty()) out.name = "all";
     if (!nobodys) out.values = values;

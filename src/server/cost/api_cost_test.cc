@@ -193,6 +193,20 @@ TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
   }
 }
 
+TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
+  const auto names = [&](const std::string& query) {
+    std::vector<std::string> out;
+    for (const auto& [name, group] : get("/cost/allocation", "window=24h" + query)["data"][0].items()) out.push_back(name);
+    return out;
+  };
+  EXPECT_THAT(names(""), testing::Contains("default/w1/serving/llm-0"));
+  EXPECT_THAT(names("&aggregate=all"), ElementsAre("all"));
+  EXPECT_THAT(names("&aggregate=team&filter=team:%22__unallocated__%22"), ElementsAre("__unallocated__"));
+  EXPECT_THAT(names("&aggregate=team&filter=team!:%22__unallocated__%22"),
+              testing::UnorderedElementsAre("vision", "=chat"));
+  get("/cost/allocation", "window=24h&aggregate=all,team", 400);
+}
+
 TEST_F(ApiCostTest, SaysWhatIsWrongWithAQuestion) {
   const std::pair<const char*, const char*> rows[] = {{"window=soon", "lastmonth"},
                                                       {"window=24h&aggregate=colour", "costCentre"},

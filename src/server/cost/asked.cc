@@ -47,13 +47,17 @@ CostAsked read_cost_query(Query& query, const CostSettings& settings, std::strin
   return out;
 }
 
-void read_aggregate(Query& query, CostAsked& into) {
-  for (const std::string& name : query.texts("aggregate")) {
+void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback) {
+  const auto names = query.texts("aggregate");
+  if (names.empty()) into.options.aggregate = fallback;
+  if (names.size() == 1 && names.front() == "all") return;
+  for (const std::string& name : names) {
     const auto dimension = fleet::cost_dimension_named(name);
     if (dimension)
       into.options.aggregate.push_back(*dimension);
     else
-      query.fault("aggregate", fmt::format("'{}', but one of {} is expected", name, fleet::cost_dimension_names()));
+      query.fault("aggregate",
+                  fmt::format("'{}', but all alone, or one of {} is expected", name, fleet::cost_dimension_names()));
   }
 }
 

@@ -22,8 +22,9 @@ struct CostAsked {
 /// `window`, `timezone`, `filter`, `shareIdle` and `idleByNode`; without a window that of `fallback`. All of it is one
 /// piece. Where something is wrong the query has the fault.
 CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
-/// `aggregate`: dimensions with commas between them.
-void read_aggregate(Query& query, CostAsked& into);
+/// `aggregate`: dimensions with commas between them, or `all`: no groups; those of `fallback` where it is not asked
+/// for.
+void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback = {});
 /// `step`, and `accumulate`, which goes before it; without both the pieces are of `fallback`.
 void read_pieces(Query& query, CostAsked& into, fleet::Accumulate fallback);
 
