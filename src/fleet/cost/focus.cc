@@ -73,6 +73,12 @@ std::string description_of(const Cell& cell) {
                      of.profile.empty() ? "" : " " + of.profile, of.node, cost_kind_name(cell.of.kind));
 }
 
+/// An instance is a resource of its own: by its board's UUID and its number, as nvidia-smi named it before it had one.
+std::string resource_of(const Cell& cell) {
+  const CostSubject& of = cell.of.subject;
+  return of.gpu_instance ? fmt::format("MIG-{}/{}", of.device_uuid, *of.gpu_instance) : of.device_uuid;
+}
+
 std::string_view pricing_of(Purchase purchase) {
   constexpr std::array<std::string_view, kPurchases> kCategories = {"Standard", "Dynamic", "Committed"};
   return kCategories[static_cast<std::size_t>(purchase)];
@@ -120,7 +126,7 @@ constexpr Column kTable[] = {
     {"PricingUnit", fixed<kGpuHours>},
     {"ProviderName", fixed<kTessera>},
     {"PublisherName", fixed<kTessera>},
-    {"ResourceId", [](const Cell& c) { return c.of.subject.device_uuid; }},
+    {"ResourceId", resource_of},
     {"ResourceName", dimension<CostDimension::Device>},
     {"ResourceType", [](const Cell& c) { return std::string(c.of.subject.gpu_instance ? "MIG instance" : "GPU"); }},
     {"ServiceCategory", fixed<kCompute>},
@@ -165,9 +171,8 @@ Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostR
     if (behind == pieces.begin() || row.bucket >= std::prev(behind)->to) continue;
     const CostWindow& piece = *std::prev(behind);
     const bool later = row.corrects_at && *row.corrects_at >= end_of_month(row.bucket, options.zone);
-    Sum& sum =
-        charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
-                 piece.from, piece.to, row.corrects_at.has_value(), later}];
+    Sum& sum = charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
+                        piece.from, piece.to, row.corrects_at.has_value(), later}];
     sum.micros += row.amount.micros;
     sum.device_ms += row.amount.device_ms;
     sum.unpriced_ms += row.amount.unpriced_ms;

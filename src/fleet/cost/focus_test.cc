@@ -96,8 +96,8 @@ class Focus : public testing::Test {
   }
   std::vector<Row> table(const std::vector<CostRow>& rows, const CostWindow& window,
                          Accumulate by = Accumulate::Day) const {
-    const auto made =
-        focus_rows(rows, cut_at_months(pieces(window, by, zone_), zone_), {*Currency::named("KRW"), "lab", "platform team", zone_});
+    const auto made = focus_rows(rows, cut_at_months(pieces(window, by, zone_), zone_),
+                                 {*Currency::named("KRW"), "lab", "platform team", zone_});
     EXPECT_TRUE(made) << made.error().what;
     std::vector<Row> out;
     for (const auto& cells : *made) {
@@ -136,6 +136,8 @@ TEST_F(Focus, HasAllThatIsMandatory) {
   EXPECT_EQ(used->at("ChargePeriodEnd"), "2026-11-01T12:00:00Z");
   EXPECT_EQ(used->at("PricingQuantity"), "0.250000000");
   EXPECT_EQ(used->at("PricingCategory"), "Dynamic");
+  EXPECT_EQ(used->at("ResourceType"), "MIG instance");
+  EXPECT_EQ(used->at("ResourceId"), "MIG-GPU-1/3");
   EXPECT_EQ(used->at("x_MigProfile"), "2g.20gb");
   EXPECT_EQ(used->at("Tags"), R"({"team": "vision", "costCentre": "4711", "namespace": "ml", "pod": "train-\"0\""})");
 }
