@@ -186,6 +186,18 @@ std::vector<std::string_view> columns_of(const char* const (&before)[kMore],
 }
 Json items_of(const Json& body) { return body["items"]; }
 
+/// As a table they come to what all devices cost: what is nobody's is lines too.
+template <CostDimension kBy>
+Json lines_of(const Json& body) {
+  const std::string name(fleet::cost_dimension_name(kBy));
+  Json out = body["items"];
+  constexpr std::pair<const char*, const char*> kNobodys[] = {
+      {"unallocated", "__idle__"}, {"unobserved", "__unobserved__"}, {"overhead", "__overhead__"}};
+  for (const auto& [kind, group] : kNobodys) out.push_back({{name, group}, {"cost", body["nobodys"][kind]}});
+  for (Json& one : out) one["currency"] = body["currency"];
+  return out;
+}
+
 Json groups_of(const Json& body) {
   Json out = Json::array();
   for (const Json& piece : body["data"])
@@ -207,8 +219,8 @@ const std::vector<std::string_view> kAllocationColumns = {"name",
                                                           "money.unobserved",
                                                           "money.overhead",
                                                           "money.corrected"};
-const std::vector<std::string_view> kTeamColumns = columns_of({"team"}, {}),
-                                    kProjectColumns = columns_of({"project"}, {}),
+const std::vector<std::string_view> kTeamColumns = columns_of({"team"}, {"currency"}),
+                                    kProjectColumns = columns_of({"project"}, {"currency"}),
                                     kTrendColumns = columns_of({"start", "end", "closed", "all"},
                                                                {"unallocated", "unobserved", "overhead"});
 
@@ -222,8 +234,10 @@ struct Resource {
 };
 const Resource kResources[] = {
     {"/cost/allocation", "7d", read_allocation, allocations_json, groups_of, kAllocationColumns},
-    {"/cost/teams", "month", read_groups<CostDimension::Team>, groups_json, items_of, kTeamColumns},
-    {"/cost/projects", "month", read_groups<CostDimension::Project>, groups_json, items_of, kProjectColumns},
+    {"/cost/teams", "month", read_groups<CostDimension::Team>, groups_json, lines_of<CostDimension::Team>,
+     kTeamColumns},
+    {"/cost/projects", "month", read_groups<CostDimension::Project>, groups_json, lines_of<CostDimension::Project>,
+     kProjectColumns},
     {"/cost/trend", "30d", read_trend, trend_json, items_of, kTrendColumns},
 };
 

@@ -196,7 +196,8 @@ TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
 TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
   const auto names = [&](const std::string& query) {
     std::vector<std::string> out;
-    for (const auto& [name, group] : get("/cost/allocation", "window=24h" + query)["data"][0].items()) out.push_back(name);
+    for (const auto& [name, group] : get("/cost/allocation", "window=24h" + query)["data"][0].items())
+      out.push_back(name);
     return out;
   };
   EXPECT_THAT(names(""), testing::Contains("default/w1/serving/llm-0"));
@@ -355,8 +356,8 @@ TEST_F(ApiCostTest, AFileForFinanceHasNoChargeOfTwoMonths) {
     EXPECT_THAT(file.wrong, IsEmpty());
     std::map<std::string, std::string> billed;
     for (auto& row : file.rows) billed[row["BillingPeriodStart"]] += row["BilledCost"];
-    EXPECT_THAT(billed, ElementsAre(std::pair("2026-12-01T00:00:00Z", "1.00"),
-                                    std::pair("2027-01-01T00:00:00Z", "2.00")))
+    EXPECT_THAT(billed,
+                ElementsAre(std::pair("2026-12-01T00:00:00Z", "1.00"), std::pair("2027-01-01T00:00:00Z", "2.00")))
         << by;
   }
 }
@@ -381,6 +382,21 @@ TEST_F(ApiCostTest, LinesComeToTheSameAndAreNoFormulas) {
 TEST_F(ApiCostTest, ListsAreTablesToo) {
   const auto reply = ask("/cost/teams", "window=24h", "text/csv");
   EXPECT_THAT(reply.body, testing::StartsWith("team,cost,used,heldIdle"));
+  for (const char* path : {"/cost/teams", "/cost/projects"}) {
+    const std::string text = ask(path, "window=24h", "text/csv").body;
+    auto lines = split(std::string_view(text), '\n');
+    if (lines.back().empty()) lines.pop_back();
+    fleet::Micros sum = 0;
+    std::set<std::string> names;
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+      const auto cells = cells_of(trim(lines[i]));
+      names.insert(cells[0]);
+      sum += *fleet::parse_decimal(cells[1]);
+      EXPECT_EQ(cells.back(), "USD");
+    }
+    EXPECT_EQ(sum, micros(get(path, "window=24h")["all"])) << text;
+    EXPECT_THAT(names, testing::IsSupersetOf({"__idle__", "__unobserved__", "__overhead__"}));
+  }
   EXPECT_THAT(ask("/cost/trend", "window=24h", "text/csv").body, testing::StartsWith("start,end,closed,all,cost"));
 }
 
