@@ -17,6 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr EpochMs kStart = 1'800'000'000'000, kSecond = 1'000;
@@ -44,6 +45,8 @@ struct AlertsTest : testing::Test {
     changes = std::make_unique<Changes>(must(store::Database::open(url)));
     AlertSettings settings;
     settings.webhooks = webhooks;
+    settings.webhook_files = webhook_files;
+    settings.slack_files = slack_files;
     alerts = must(Alerts::open(published, *changes, [] { return true; }, {.settings = settings, .runs = false}));
     notifier = std::make_unique<Notifier>(*alerts, *changes, [] { return true; }, false);
   }
@@ -76,7 +79,7 @@ struct AlertsTest : testing::Test {
 
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "t.db").string();
-  std::vector<std::string> webhooks;
+  std::vector<std::string> webhooks, webhook_files, slack_files;
   Latest<Published> published;
   fleet::ToldPages told;
   std::unique_ptr<Changes> changes;
@@ -131,6 +134,7 @@ struct Hook {
     server = must(http::Server::listen(options, {{"POST", "/", [this](const http::Request& request) {
                                                     http::Response out;
                                                     out.status = status;
+                                                    if (status != 200) out.body = "nothing at " + request.path;
                                                     if (status == 200) bodies.push_back(request.body);
                                                     return out;
                                                   }}}));
@@ -162,6 +166,31 @@ TEST_F(AlertsTest, AWebhookThatWasAwayIsToldAllOfItInOrderAlsoBehindARestart) {
   EXPECT_EQ(notifier->stats()[0].behind, 0);
   at(13, 40);
   EXPECT_THAT(hook.bodies, SizeIs(2)) << "once";
+}
+
+TEST_F(AlertsTest, ShowNothingOfAUrlButSchemeAndHost) {
+  Hook hook;
+  hook.status = 403;
+  const std::string host = hook.url().substr(7, hook.url().size() - 8);
+  const std::string slack = (folder.path() / "slack").string(), hidden = (folder.path() / "hook").string();
+  ASSERT_TRUE(write_file_atomically(slack, "http://u:p@ss@" + host + "/services/secret\n"));
+  ASSERT_TRUE(write_file_atomically(hidden, "http://" + host + "/?token=secret\n"));
+  webhooks = {"http://ada:se@cret@" + host + "/secret?token=secret", "http://" + host + "?secret",
+              "http://127.0.0.1:1/secret"};
+  webhook_files = {hidden};
+  slack_files = {slack};
+  open();
+  heat();
+  const std::vector<std::string> names = {"webhook http://" + host, "webhook http://" + host,
+                                          "webhook http://127.0.0.1:1", "webhook " + hidden, "slack " + slack};
+  ASSERT_THAT(notifier->stats(), SizeIs(names.size()));
+  const auto tested = notifier->test();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    EXPECT_EQ(notifier->stats()[i].receiver, names[i]);
+    EXPECT_THAT(notifier->stats()[i].last_error, HasSubstr(names[i]));
+    EXPECT_THAT(notifier->stats()[i].last_error, Not(HasSubstr("cret")));
+    EXPECT_THAT(tested[i].detail, Not(HasSubstr("cret")));
+  }
 }
 
 TEST(Messages, AreWhatReceiversTake) {

@@ -19,22 +19,26 @@ using Clock = std::chrono::steady_clock;
 constexpr Milliseconds kLook = 500ms, kDeadline = 10s, kFirstPause = 1s, kLongestPause = 60s;
 constexpr std::size_t kMostAtOnce = 200;  ///< alerts in a message
 
-/// Without user, password and what follows the path.
+/// Scheme and host: a user, a password, a path or a query may be a secret.
 std::string shown(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
-  const std::size_t slash = url.find('/', host), at = url.find('@', host);
-  const std::string rest = at != url.npos && at < slash ? url.substr(at + 1) : url.substr(host);
-  return url.substr(0, host) + rest.substr(0, rest.find('?'));
+  const std::string authority = url.substr(host, url.find_first_of("/?#", host) - host);
+  return url.substr(0, host) + authority.substr(authority.rfind('@') + 1);  // npos + 1 is 0
 }
 
+bool is_in_file(ReceiverKind kind) { return kind == ReceiverKind::WebhookFile || kind == ReceiverKind::Slack; }
+
 Result<std::string> url_of(ReceiverKind kind, const std::string& where) {
-  if (kind == ReceiverKind::Slack) return std::string(trim(TRY(read_file(where, 64U << 10U))));
+  if (is_in_file(kind)) return std::string(trim(TRY(read_file(where, 64U << 10U))));
   if (kind == ReceiverKind::Webhook) return where;
   return (where.ends_with('/') ? where.substr(0, where.size() - 1) : where) + "/api/v2/alerts";
 }
 
-Result<void> post(http::Client& client, const std::string& url, std::string body) {
+/// `name`: of the receiver. What it says of why it takes nothing may have the URL in it, and is told of Alertmanagers
+/// alone.
+Result<void> post(http::Client& client, ReceiverKind kind, const std::string& name, const std::string& url,
+                  std::string body) {
   http::ClientRequest request;
   request.url = url;
   request.method = "POST";
@@ -42,10 +46,10 @@ Result<void> post(http::Client& client, const std::string& url, std::string body
   request.body = std::move(body);
   request.deadline = kDeadline;
   const auto reply = client.send(request);
-  if (!reply) return fail(Code::Unavailable, "no reply from {}", shown(url));
+  if (!reply) return fail(Code::Unavailable, "no reply from {}", name);
   if (reply->status >= 200 && reply->status < 300) return {};
-  return fail(Code::Unavailable, "{} answered {}: {}", shown(url), reply->status,
-              valid_utf8(reply->body.substr(0, 200)));
+  if (kind != ReceiverKind::Alertmanager) return fail(Code::Unavailable, "{} answered {}", name, reply->status);
+  return fail(Code::Unavailable, "{} answered {}: {}", name, reply->status, valid_utf8(reply->body.substr(0, 200)));
 }
 
 Milliseconds pause_after(unsigned failures) {
@@ -55,7 +59,7 @@ Milliseconds pause_after(unsigned failures) {
 }  // namespace
 
 std::string_view receiver_kind_name(ReceiverKind kind) {
-  constexpr std::array<std::string_view, 3> kNames = {"alertmanager", "webhook", "slack"};
+  constexpr std::array<std::string_view, 4> kNames = {"alertmanager", "webhook", "webhook", "slack"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -63,10 +67,12 @@ std::vector<Notifier::Receiver> Notifier::receivers_of(const AlertSettings& sett
   std::vector<Receiver> out;
   const auto add = [&](ReceiverKind kind, const std::vector<std::string>& all) {
     for (const std::string& where : all)
-      out.push_back({kind, where, fmt::format("{} {}", receiver_kind_name(kind), shown(where))});
+      out.push_back(
+          {kind, where, fmt::format("{} {}", receiver_kind_name(kind), is_in_file(kind) ? where : shown(where))});
   };
   add(ReceiverKind::Alertmanager, settings.alertmanagers);
   add(ReceiverKind::Webhook, settings.webhooks);
+  add(ReceiverKind::WebhookFile, settings.webhook_files);
   add(ReceiverKind::Slack, settings.slack_files);
   return out;
 }
@@ -166,9 +172,10 @@ Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
 
 Result<void> Notifier::send(const Receiver& receiver, std::span<const ToldAlert> alerts, http::Client& client) const {
   const std::string url = TRY(url_of(receiver.kind, receiver.where));
-  if (receiver.kind == ReceiverKind::Alertmanager) return post(client, url, alertmanager_body(alerts));
+  if (receiver.kind == ReceiverKind::Alertmanager)
+    return post(client, receiver.kind, receiver.name, url, alertmanager_body(alerts));
   for (const auto& group : grouped(alerts))
-    TRY(post(client, url,
+    TRY(post(client, receiver.kind, receiver.name, url,
              receiver.kind == ReceiverKind::Slack ? slack_body(group) : webhook_body(group, receiver.name)));
   return {};
 }

@@ -20,11 +20,11 @@
 
 namespace tessera::server {
 
-enum class ReceiverKind : std::uint8_t { Alertmanager, Webhook, Slack };
+enum class ReceiverKind : std::uint8_t { Alertmanager, Webhook, WebhookFile, Slack };
 std::string_view receiver_kind_name(ReceiverKind kind);  ///< "alertmanager"
 
 struct ReceiverStats {
-  std::string receiver;                     ///< kind and where, without secrets
+  std::string receiver;                     ///< kind, and scheme and host or the file with the URL
   std::uint64_t delivered = 0, failed = 0;  ///< messages
   std::int64_t behind = 0;                  ///< events that it has not taken
   std::string last_error{};                 ///< empty: the last went well
@@ -55,7 +55,7 @@ class Notifier {
  private:
   struct Receiver {
     ReceiverKind kind{};
-    std::string where;  ///< URL; of Slack the file that has it
+    std::string where;  ///< URL, or the file that has it
     std::string name;
     std::int64_t taken = -1;  ///< event; -1: not read yet
     SteadyTime next_try{};

@@ -13,6 +13,7 @@ struct AlertSettings {
   std::vector<fleet::alerts::Rule> rules = fleet::alerts::builtin_rules();
   std::vector<std::string> alertmanagers;  ///< http://HOST:PORT, with a path where there is one before /api/v2
   std::vector<std::string> webhooks;       ///< URLs that take what Alertmanager's own webhooks send
+  std::vector<std::string> webhook_files;  ///< each a file with such a URL, which is a secret
   std::vector<std::string> slack_files;    ///< each a file with the URL of an incoming webhook, which is a secret
   Milliseconds resend_every{60'000};       ///< to Alertmanagers
   Milliseconds history_kept{std::chrono::hours(24 * 90)};
