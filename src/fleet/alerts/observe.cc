@@ -21,14 +21,21 @@ bool any_device(const Node& node, const Is& is) {
                              [&](const Device& one) { return one.presence != Presence::Retired && is(one); });
 }
 
-void observe_node(const Node& node, EpochMs now, Round& round) {
+/// Several, and none is heard of: something between them and here is silent, and says nothing of any of them.
+bool all_are_silent(const View& view) {
+  const auto here = [](const auto& node) { return any_device(*node, [](const Device&) { return true; }); };
+  return std::ranges::count_if(view.nodes, here) > 1 &&
+         std::ranges::none_of(view.nodes, [](const auto& node) { return any_device(*node, is_heard); });
+}
+
+void observe_node(const Node& node, EpochMs now, bool all_silent, Round& round) {
   const auto subject = std::make_shared<const Subject>(
       Subject{node_key(node), node_key(node), {{"cluster", node.cluster}, {"node", node.name}}});
   const bool heard = any_device(node, is_heard);
   const bool missing = !any_device(node, [](const Device& one) { return one.presence != Presence::Missing; });
   std::optional<double> silent;
   if (heard) silent = 0;
-  if (missing) silent = 1;
+  if (missing && !all_silent) silent = 1;
   round.observations.push_back({Signal::NodeSilent, subject, now, silent});
   if (!heard) round.silent.push_back(node_key(node));
 }
@@ -85,11 +92,12 @@ Round Observer::look(const Sight& sight) {
   const Neighbours neighbours(sight.view);
   const XidCounts xids(sight.xids);
   const ServingPods serving(sight.serving);
+  const bool all_silent = all_are_silent(sight.view);
   std::map<std::string, Share> shares;
   EpochMs newest = 0;
   for (const auto& node : sight.view.nodes) {
     if (!any_device(*node, [](const Device&) { return true; })) continue;  // it has left
-    observe_node(*node, sight.view.time, round);
+    observe_node(*node, sight.view.time, all_silent, round);
     const bool heard = any_device(*node, is_heard);
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;

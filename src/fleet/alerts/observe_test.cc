@@ -133,6 +133,18 @@ TEST(Observe, KnowsSilenceFromAbsence) {
   EXPECT_THAT(seen.of(Signal::DeviceMissing), ElementsAre("c/GPU-a -", "c/GPU-b -")) << "the node's silence says it";
 }
 
+TEST(Observe, BlamesNoNodeWhereAllAreSilent) {
+  Seen seen;
+  const std::string other = "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-v\",Hostname=\"v\"} 40\n";
+  const auto speak = [&](EpochMs at) { seen.told.scrape(kStart + at, R"(cluster="c",node="v")", other); };
+  speak(0);
+  seen.look(kStart + 400 * kSecond);
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/v -", "c/w -")) << "what brings it here may be away";
+  speak(410 * kSecond);
+  seen.look(kStart + 410 * kSecond);
+  EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/v 0", "c/w 1"));
+}
+
 TEST(Observe, MissesADeviceOfANodeThatSpeaks) {
   Seen seen;
   const std::string rest = std::string(kPage.substr(kPage.find("gpu_device_info{gpu=\"1\"")));

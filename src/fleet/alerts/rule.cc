@@ -64,13 +64,15 @@ std::vector<Rule> built_in() {
        "GPU {gpu} of {node} had {value} uncorrected (double-bit) memory errors since its driver was loaded."},
       {"GPURowRemapFailed", Device, RowRemapFailed, Above, 0, 0, 0min, 0min, Critical,
        "GPU {gpu} of {node} could not remap a memory row."},
-      // Silence. A device is missing once five minutes have passed without a word: that is their duration.
+      // Silence. A device is missing once five minutes have passed without a word: that is its duration. Nodes that
+      // fell
+      // silent together are heard of again one by one: a while shows which are not.
       {"GPUDeviceMissing", Device, DeviceMissing, Above, 0, 0, 0min, 0min, Critical,
        "Nothing has been heard of GPU {gpu} of {node}, while its node is heard of."},
       // tessera.rules.yaml has it, as TesseraDeviceLost.
       {"GPUNotAnswering", Device, DeviceNotAnswering, Above, 0, 0, 5min, 0min, Critical,
        "GPU {gpu} of {node} does not answer its driver.", false},
-      {"GPUNodeSilent", Node, NodeSilent, Above, 0, 0, 0min, 0min, Critical,
+      {"GPUNodeSilent", Node, NodeSilent, Above, 0, 0, 2min, 0min, Critical,
        "Nothing has been heard of any GPU of {node} for a long time."},
       // Processes.
       {"StuckGPUProcess", Session, IdleWithMemory, Above, 0, 0, 2h, 0min, Warning,

@@ -47,7 +47,7 @@ enum class Signal : std::uint8_t {
   PowerBrake,
   DeviceMissing,
   DeviceNotAnswering,
-  NodeSilent,      ///< all its devices are missing
+  NodeSilent,      ///< all its devices are missing, and not all nodes are silent
   IdleWithMemory,  ///< a pod's process, of no serving engine, that holds memory and does nothing
   SessionAgeSeconds,
   HeldIdle,

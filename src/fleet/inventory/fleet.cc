@@ -91,7 +91,7 @@ EpochMs Fleet::changes_at(const NodeState& of) const {
 
 EpochMs Fleet::missing_at(const NodeState& of, const Device& device) const {
   // A backlog may tell of the past of what is there: while it comes in, nobody has to look.
-  const EpochMs heard = std::max({device.last_seen, of.back, device.live ? EpochMs{0} : device.heard});
+  const EpochMs heard = std::max({device.last_seen, of.back, listens_since_, device.live ? EpochMs{0} : device.heard});
   return heard + options_.missing_after.count() + 1;
 }
 
@@ -237,6 +237,7 @@ void Fleet::remember(Remembered one) {
   one.device.layout_since.reset();
   one.device.presence = Presence::Stale;  // until it is heard of
   one.device.live = true;
+  resumes_ = true;
   node.devices[subject.device] = std::move(one.device);
 }
 

@@ -347,7 +347,7 @@ class Fleet {
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
   std::unordered_map<std::uint32_t, Paused> paused_;  ///< by row
-  bool resumes_ = false;                              ///< there are sessions from before a restart
+  bool resumes_ = false;                              ///< there are devices from before a restart
   EpochMs listens_since_ = 0;                         ///< after a restart: silence counts from here on
   std::vector<LayoutSeen> layouts_;
   std::vector<XidsSeen> xids_;

@@ -65,6 +65,19 @@ struct ResumedSessions : testing::Test {
   std::optional<ToldPages> told{std::in_place};
 };
 
+TEST_F(ResumedSessions, TheirDeviceIsNotMissedBeforeThereWasTimeToHearOfIt) {
+  begin();
+  restart();
+  const auto presence = [&](EpochMs now) {
+    told->fleet.advance(now);
+    return device_of(*told->fleet.publish(now), 0).presence;
+  };
+  const EpochMs now = kStart + 60 * kMinute;
+  EXPECT_EQ(presence(now), Presence::Stale);
+  EXPECT_EQ(presence(now + 5 * kMinute), Presence::Stale);
+  EXPECT_EQ(presence(now + 6 * kMinute), Presence::Missing);
+}
+
 TEST_F(ResumedSessions, GoOnWithAllThatTheyHadComeTo) {
   begin();
   restart();
