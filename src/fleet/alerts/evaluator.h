@@ -9,7 +9,7 @@
 //    one, which began at least `hold_for` before it. A gap ends a run: the value behind it begins another one.
 //  - It is resolved, likewise, at the end of an unbroken run of values that clear it, of at least `keep_firing`. A gap
 //    does not resolve it, and neither does it fire again behind one: it has been firing all the while.
-//  - What no longer is, is resolved; being silent is not that.
+//  - What no longer is, or no longer can be so, is resolved; being silent is not that.
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -38,7 +38,8 @@ struct Observation {
   std::optional<double> value{};
 };
 
-/// All that is seen at one time: a subject that it says nothing of is not there, unless what is above it is silent.
+/// All that is seen at one time: a subject that it says nothing of is not there, or the signal does not apply to it any
+/// longer, unless what is above it is silent.
 struct Round {
   EpochMs time = 0;
   std::vector<Observation> observations;
@@ -66,7 +67,7 @@ bool operator==(const Track& a, const Track& b);
 
 enum class Why : std::uint8_t {
   Observed,  ///< the condition, or its end
-  Gone,      ///< its subject is no more
+  Gone,      ///< its subject is no more, or the signal does not apply to it
   NoRule     ///< nobody wants to know any longer
 };
 inline constexpr std::size_t kWhys = 3;

@@ -42,9 +42,11 @@ void observe_node(const Node& node, EpochMs now, bool all_silent, Round& round) 
 
 struct Share {
   std::size_t busy = 0, all = 0;
+  bool heard = false;  ///< any of its devices
 };
 
 void count_busy(const Device& device, Share& share) {
+  share.heard = share.heard || is_heard(device);
   if (!is_heard(device) || !tells_sessions(device)) return;
   for (const DevicePart& part : parts_of(device)) {
     ++share.all;
@@ -54,6 +56,7 @@ void count_busy(const Device& device, Share& share) {
 
 void observe_clusters(const std::map<std::string, Share>& shares, EpochMs now, Round& round) {
   for (const auto& [cluster, share] : shares) {
+    if (share.heard && share.all == 0) continue;  // nobody tells of processes
     std::optional<double> busy;
     if (share.all > 0) busy = static_cast<double>(share.busy) / static_cast<double>(share.all);
     round.observations.push_back({Signal::BusyShareRatio,
@@ -69,10 +72,12 @@ void observe_engines(const ServingView& serving, Round& round) {
     std::erase_if(labels, [](const auto& one) { return one.second.empty(); });
     const auto subject = std::make_shared<const Subject>(
         Subject{engine_key(*engine), engine->cluster + '/' + engine->node, std::move(labels)});
-    const bool asleep = engine->asleep == true;
-    const auto told = [&](const std::optional<double>& value) { return asleep ? std::nullopt : value; };
-    round.observations.push_back({Signal::RequestsWaiting, subject, engine->last_seen, told(engine->waiting)});
-    round.observations.push_back({Signal::KvCacheUsedRatio, subject, engine->last_seen, told(engine->kv_used_ratio)});
+    const auto tell = [&](Signal signal, const std::optional<double>& value) {
+      if (value) round.observations.push_back({signal, subject, engine->last_seen, value});
+    };
+    if (engine->asleep == true) continue;  // it serves nobody, and nobody waits for it
+    tell(Signal::RequestsWaiting, engine->waiting);
+    tell(Signal::KvCacheUsedRatio, engine->kv_used_ratio);
   }
 }
 
@@ -80,9 +85,9 @@ void observe_server(const Sight& sight, EpochMs newest, Round& round) {
   const auto subject = std::make_shared<const Subject>(Subject{"server", "", {{"job", "tessera-server"}}});
   const EpochMs now = sight.view.time;
   round.observations.push_back({Signal::RefusedRequests, subject, now, sight.refused_requests});
-  std::optional<double> lag;
-  if (newest > 0) lag = static_cast<double>(std::max<EpochMs>(0, now - newest)) / 1000;
-  round.observations.push_back({Signal::LagSeconds, subject, now, lag});
+  if (newest == 0) return;  // there is no device that could be late
+  round.observations.push_back(
+      {Signal::LagSeconds, subject, now, static_cast<double>(std::max<EpochMs>(0, now - newest)) / 1000});
 }
 
 }  // namespace

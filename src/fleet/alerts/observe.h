@@ -1,5 +1,7 @@
 #pragma once
-// What rules are held against: the fleet as it is now, taken apart into subjects and signals. One thread's own.
+// What rules are held against: the fleet as it is now, taken apart into subjects and signals. What nobody can know now,
+// because who would tell it is silent, is observed without a value; what does not apply (the utilization of a board
+// that has been cut, the power of one that has nothing to do) is not observed. One thread's own.
 #include <map>
 #include <optional>
 #include <span>

@@ -100,14 +100,25 @@ Value memory_used(const gpu::Readings& readings) {
   return used && total && reserved ? ratio(used, *total - *reserved) : std::nullopt;
 }
 
+/// Those that came before it fell silent are known.
+void observe_xids(const DeviceSight& sight, const std::shared_ptr<const Subject>& subject, const XidCounts& xids,
+                  Round& round) {
+  const bool heard = sight.device.presence == Presence::Present;
+  const bool tells = sight.device.readings[Reading::XidLast] || !sight.device.xids.empty();
+  if (heard && !tells) return;
+  for (const auto& [signal, blame] : kXids)
+    round.observations.push_back(
+        {signal, subject, sight.now, tells ? Value(xids.of(sight.node, sight.device, blame)) : std::nullopt});
+}
+
 void observe_parts(const DeviceSight& sight, Round& round) {
   for (const DevicePart& part : parts_of(sight.device)) {
     const auto subject = std::make_shared<const Subject>(
         Subject{device_key(sight.node, sight.device) + part_name(part.part), device_key(sight.node, sight.device),
                 part_labels(sight.node, sight.device, part.part)});
     const bool heard = sight.device.presence == Presence::Present;
-    round.observations.push_back(
-        {Signal::MemoryUsedRatio, subject, sight.device.last_seen, heard ? memory_used(*part.readings) : std::nullopt});
+    const Value used = heard ? memory_used(*part.readings) : std::nullopt;
+    if (used || !heard) round.observations.push_back({Signal::MemoryUsedRatio, subject, sight.device.last_seen, used});
   }
 }
 
@@ -195,23 +206,18 @@ void observe_device(const DeviceSight& sight, const Neighbours& neighbours, cons
   const std::string key = device_key(sight.node, device);
   const auto subject = std::make_shared<const Subject>(Subject{key, key, device_labels(sight.node, device)});
   const bool heard = device.presence == Presence::Present;
-  const auto tell = [&](Signal signal, EpochMs time, Value value) {
-    round.observations.push_back({signal, subject, time, value});
+  const auto tell = [&](Signal signal, Value value) {
+    if (value || !heard) round.observations.push_back({signal, subject, device.last_seen, value});
   };
-  for (const auto& [signal, of] : kTold) tell(signal, device.last_seen, heard ? of(device) : std::nullopt);
-  tell(Signal::NeighbourTemperatureDeviation, device.last_seen,
-       heard ? neighbours.temperature_deviation(device) : std::nullopt);
-  tell(Signal::NeighbourPowerDeviation, device.last_seen, heard ? neighbours.power_deviation(device) : std::nullopt);
-  tell(Signal::OwnTemperatureDeviation, device.last_seen,
-       heard ? own_deviation(device, key, own, noted) : std::nullopt);
-  // Those that came before it fell silent are known.
-  const bool tells_xids = device.readings[Reading::XidLast] || !device.xids.empty();
-  for (const auto& [signal, blame] : kXids)
-    tell(signal, sight.now, tells_xids ? Value(xids.of(sight.node, device, blame)) : std::nullopt);
+  for (const auto& [signal, of] : kTold) tell(signal, heard ? of(device) : std::nullopt);
+  tell(Signal::NeighbourTemperatureDeviation, heard ? neighbours.temperature_deviation(device) : std::nullopt);
+  tell(Signal::NeighbourPowerDeviation, heard ? neighbours.power_deviation(device) : std::nullopt);
+  tell(Signal::OwnTemperatureDeviation, heard ? own_deviation(device, key, own, noted) : std::nullopt);
+  observe_xids(sight, subject, xids, round);
   Value missing;
   if (heard) missing = 0;
   if (sight.node_is_heard && device.presence == Presence::Missing) missing = 1;
-  tell(Signal::DeviceMissing, sight.now, missing);
+  round.observations.push_back({Signal::DeviceMissing, subject, sight.now, missing});
   observe_parts(sight, round);
 }
 

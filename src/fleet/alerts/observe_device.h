@@ -50,7 +50,9 @@ struct DeviceSight {
   EpochMs now;
 };
 
-/// Of a device that has not retired. `own` gets what is news of it, `noted` says until when it has it.
+/// Of a device that has not retired. What it does not tell while it is heard of does not apply to it, and is not
+/// observed; of a silent one everything is observed as unknown. `own` gets what is news of it, `noted` says until when
+/// it has it.
 void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnBaseline& own,
                     std::unordered_map<std::string, EpochMs>& noted, Round& round);
 

@@ -42,14 +42,14 @@ void observe_session(const Node& node, const Device& device, const Session& sess
   std::ranges::sort(labels);
   const auto subject = std::make_shared<const Subject>(
       Subject{session_id(node.cluster, device.facts->uuid, session), device_key(node, device), std::move(labels)});
-  Value age;
-  if (session.start) age = static_cast<double>(session.last_seen - *session.start) / 1000;
-  round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen, age});
+  if (session.start)
+    round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen,
+                                  static_cast<double>(session.last_seen - *session.start) / 1000});
   if (serving.contains(node.cluster, facts.workload)) return;
   const auto busy = activity_of(device, session);
-  Value stuck;
-  if (busy && session.memory_bytes) stuck = *session.memory_bytes > 0 && *busy < kQuietRatio ? 1 : 0;
-  round.observations.push_back({Signal::IdleWithMemory, subject, session.last_seen, stuck});
+  if (!busy || !session.memory_bytes) return;
+  const bool stuck = *session.memory_bytes > 0 && *busy < kQuietRatio;
+  round.observations.push_back({Signal::IdleWithMemory, subject, session.last_seen, stuck ? 1 : 0});
 }
 
 Value held_idle(const Device& device, const Allocation& held) {
@@ -112,8 +112,9 @@ void observe_sessions(const Node& node, const Device& device, const ServingPods&
   for (const Session& one : device.sessions)
     if (one.facts->workload.is_pod()) observe_session(node, device, one, serving, round);
   for (const Allocation& one : device.allocations)
-    round.observations.push_back({Signal::HeldIdle, holder(node, device, one.part, one.facts->workload, ""),
-                                  device.last_seen, held_idle(device, one)});
+    if (const Value idle = held_idle(device, one))
+      round.observations.push_back(
+          {Signal::HeldIdle, holder(node, device, one.part, one.facts->workload, ""), device.last_seen, idle});
   observe_use(node, device, round);
 }
 
