@@ -290,7 +290,8 @@ inline constexpr Described kAlertRoundSeconds{{"tessera_server_alert_round_secon
                                               "the alert rules"};
 inline constexpr Described kAlertMessages{
     {"tessera_server_alert_messages_total", Type::Counter, "messages",
-     "Messages to a receiver of alerts: delivered, or failed and sent again later."},
+     "Messages to a receiver of alerts: delivered, failed and sent again later, or dropped because the receiver "
+     "refused them for what they are."},
     "receiver, result",
     "replies of the receivers"};
 inline constexpr Described kAlertBehind{{"tessera_server_alert_events_undelivered", Type::Gauge, "events",

@@ -225,7 +225,8 @@ ToldAlert Alerts::told(const store::AlertEvent& event) const {
   return {event.alert,   event.labels,
           event.summary, rule ? options_.settings.runbooks + alerts::runbook_of(*rule) : std::string(),
           event.value,   event.fired,
-          event.time,    event.phase == alerts::Phase::Resolved};
+          event.time,    event.phase == alerts::Phase::Resolved,
+          event.id};
 }
 
 ToldAlert Alerts::told(const alerts::Standing& standing, EpochMs ends) const {

@@ -43,7 +43,6 @@ struct AlertsTest : testing::Test {
     notifier.reset();
     alerts.reset();
     changes = std::make_unique<Changes>(must(store::Database::open(url)));
-    AlertSettings settings;
     settings.webhooks = webhooks;
     settings.webhook_files = webhook_files;
     settings.slack_files = slack_files;
@@ -79,6 +78,7 @@ struct AlertsTest : testing::Test {
 
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "t.db").string();
+  AlertSettings settings;
   std::vector<std::string> webhooks, webhook_files, slack_files;
   Latest<Published> published;
   fleet::ToldPages told;
@@ -131,16 +131,21 @@ struct Hook {
   Hook() {
     http::ServerOptions options;
     options.address = "127.0.0.1:0";
-    server = must(http::Server::listen(options, {{"POST", "/", [this](const http::Request& request) {
-                                                    http::Response out;
-                                                    out.status = status;
-                                                    if (status != 200) out.body = "nothing at " + request.path;
-                                                    if (status == 200) bodies.push_back(request.body);
-                                                    return out;
-                                                  }}}));
+    server =
+        must(http::Server::listen(options, {{"POST", "/", [this](const http::Request& request) {
+                                               http::Response out;
+                                               out.status = status;
+                                               if (status != 200) out.body = "nothing at " + request.path;
+                                               if (!refuses.empty() && request.body.find(refuses) != std::string::npos)
+                                                 out.status = refusal;
+                                               if (out.status == 200) bodies.push_back(request.body);
+                                               return out;
+                                             }}}));
   }
   std::string url() const { return "http://" + server->address() + "/"; }
   std::atomic<int> status = 200;
+  std::string refuses;  ///< a body with this in it is answered with `refusal`
+  int refusal = 400;
   std::vector<std::string> bodies;
   std::unique_ptr<http::Server> server;
 };
@@ -166,6 +171,54 @@ TEST_F(AlertsTest, AWebhookThatWasAwayIsToldAllOfItInOrderAlsoBehindARestart) {
   EXPECT_EQ(notifier->stats()[0].behind, 0);
   at(13, 40);
   EXPECT_THAT(hook.bodies, SizeIs(2)) << "once";
+}
+
+/// Two alerts begin in one round.
+struct TwoAtOnce : AlertsTest {
+  TwoAtOnce() {
+    settings.rules = {};
+    for (fleet::alerts::Rule rule : fleet::alerts::builtin_rules()) {
+      rule.hold_for = Milliseconds(0);
+      if (rule.name == "GPUOverheating") rule.threshold = 100, rule.clear = 99;  // it would explain the others
+      if (rule.name == "GPUOverheating" || rule.name == "GPUTemperatureNotice" || rule.name == "GPUXidDevice")
+        settings.rules.push_back(rule);
+    }
+  }
+  void begin() {
+    open();
+    at(0, 40);
+    const std::vector<fleet::XidsSeen> seen = {{"default", "GPU-1", 79, kStart, 2}};
+    ASSERT_TRUE(changes->read([&](store::Database& database) { return store::write_xids(database, seen); }));
+    at(1, 90);
+  }
+};
+
+TEST_F(TwoAtOnce, AMessageThatIsRefusedIsDroppedAndKeepsNothingBack) {
+  Hook hook;
+  hook.refuses = "GPUTemperatureNotice";
+  webhooks = {hook.url()};
+  begin();
+  EXPECT_THAT(hook.bodies, ElementsAre(HasSubstr("GPUXidDevice")));
+  EXPECT_EQ(notifier->stats()[0].dropped, 1U);
+  EXPECT_EQ(notifier->stats()[0].failed, 0U);
+  EXPECT_EQ(notifier->stats()[0].behind, 0);
+  EXPECT_THAT(notifier->stats()[0].last_error, HasSubstr("400"));
+}
+
+TEST_F(TwoAtOnce, WhatAReceiverHasTakenIsNotRepeatedWhereItDoesNotTakeTheRest) {
+  Hook hook;
+  hook.refusal = 429;
+  hook.refuses = "GPUXidDevice";
+  webhooks = {hook.url()};
+  begin();
+  EXPECT_THAT(hook.bodies, ElementsAre(HasSubstr("GPUTemperatureNotice")));
+  EXPECT_EQ(notifier->stats()[0].behind, 2);
+  hook.refuses.clear();
+  for (int tries = 0; tries < 100 && notifier->stats()[0].behind > 0; ++tries) {  // it waits for a second
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    notifier->round();
+  }
+  EXPECT_THAT(hook.bodies, ElementsAre(HasSubstr("GPUTemperatureNotice"), HasSubstr("GPUXidDevice")));
 }
 
 TEST_F(AlertsTest, ShowNothingOfAUrlButSchemeAndHost) {
@@ -214,6 +267,10 @@ TEST(Messages, AreWhatReceiversTake) {
   EXPECT_EQ(posted[0]["startsAt"], "1970-01-01T00:00:01.000Z");
   EXPECT_EQ(posted[0]["endsAt"], "1970-01-01T00:00:02.000Z");
   EXPECT_EQ(posted[0]["annotations"]["summary"], "GPU 0 is <hot>.");
+  ToldAlert backwards = one;
+  backwards.ends = 500;
+  EXPECT_EQ(Json::parse(alertmanager_body(std::span(&backwards, 1)))[0]["endsAt"], "1970-01-01T00:00:01.000Z")
+      << "a clock was set back";
   const auto groups = grouped(all);
   ASSERT_THAT(groups, SizeIs(2));
   const Json hook = Json::parse(webhook_body(groups[0], "r"));

@@ -199,6 +199,8 @@ void add_alert_metrics(metrics::Page& page, const Alerts& of, const Notifier& no
              static_cast<double>(one.delivered));
     page.add(page.labels(label_text({{"receiver", one.receiver}, {"result", "failed"}})),
              static_cast<double>(one.failed));
+    page.add(page.labels(label_text({{"receiver", one.receiver}, {"result", "dropped"}})),
+             static_cast<double>(one.dropped));
   }
   page.family(catalog::kAlertBehind.metric);
   for (const ReceiverStats& one : receivers)

@@ -25,6 +25,8 @@ Json annotations_json(const ToldAlert& one) {
   return out;
 }
 
+EpochMs ends_of(const ToldAlert& one) { return std::max(one.starts, one.ends); }
+
 /// Labels that all of them have alike.
 alerts::LabelSet common_labels(std::span<const ToldAlert> group) {
   alerts::LabelSet out = group.front().labels;
@@ -54,7 +56,7 @@ std::string alertmanager_body(std::span<const ToldAlert> alerts) {
     out.push_back({{"labels", labels_json(one.labels)},
                    {"annotations", annotations_json(one)},
                    {"startsAt", format_time(one.starts)},
-                   {"endsAt", format_time(one.ends)}});
+                   {"endsAt", format_time(ends_of(one))}});
   return json_text(out);
 }
 
@@ -79,7 +81,7 @@ std::string webhook_body(std::span<const ToldAlert> group, std::string_view rece
                       {"labels", labels_json(one.labels)},
                       {"annotations", annotations_json(one)},
                       {"startsAt", format_time(one.starts)},
-                      {"endsAt", one.resolved ? Json(format_time(one.ends)) : Json("0001-01-01T00:00:00Z")}});
+                      {"endsAt", one.resolved ? Json(format_time(ends_of(one))) : Json("0001-01-01T00:00:00Z")}});
   return json_text(
       {{"version", "4"},
        {"groupKey", fmt::format("{{}}:{{alertname=\"{}\", cluster=\"{}\"}}", group.front().alert, cluster)},

@@ -8,7 +8,8 @@
 
 namespace tessera::server {
 
-/// One alert as it is told: firing while `ends` lies ahead.
+/// One alert as it is told: firing while `ends` lies ahead. Messages say that it ends no earlier than it starts, also
+/// where a clock was set back in between.
 struct ToldAlert {
   std::string alert;
   fleet::alerts::LabelSet labels;  ///< with alertname and severity
@@ -18,6 +19,7 @@ struct ToldAlert {
   EpochMs starts = 0;
   EpochMs ends = 0;
   bool resolved = false;
+  std::int64_t event = 0;  ///< that it tells of; 0: none, it stands
 };
 
 /// The body of POST /api/v2/alerts of Alertmanager.

@@ -35,8 +35,8 @@ Result<std::string> url_of(ReceiverKind kind, const std::string& where) {
   return (where.ends_with('/') ? where.substr(0, where.size() - 1) : where) + "/api/v2/alerts";
 }
 
-/// `name`: of the receiver. What it says of why it takes nothing may have the URL in it, and is told of Alertmanagers
-/// alone.
+/// Invalid where it is refused for what it is. `name`: of the receiver. What it says of why it takes nothing may have
+/// the URL in it, and is told of Alertmanagers alone.
 Result<void> post(http::Client& client, ReceiverKind kind, const std::string& name, const std::string& url,
                   std::string body) {
   http::ClientRequest request;
@@ -48,8 +48,35 @@ Result<void> post(http::Client& client, ReceiverKind kind, const std::string& na
   const auto reply = client.send(request);
   if (!reply) return fail(Code::Unavailable, "no reply from {}", name);
   if (reply->status >= 200 && reply->status < 300) return {};
-  if (kind != ReceiverKind::Alertmanager) return fail(Code::Unavailable, "{} answered {}", name, reply->status);
-  return fail(Code::Unavailable, "{} answered {}: {}", name, reply->status, valid_utf8(reply->body.substr(0, 200)));
+  const bool refused = reply->status >= 400 && reply->status < 500 && reply->status != 408 && reply->status != 429;
+  const Code code = refused ? Code::Invalid : Code::Unavailable;
+  if (kind != ReceiverKind::Alertmanager) return fail(code, "{} answered {}", name, reply->status);
+  return fail(code, "{} answered {}: {}", name, reply->status, valid_utf8(reply->body.substr(0, 200)));
+}
+
+/// What goes out at once.
+struct Message {
+  std::string body;
+  std::vector<std::int64_t> events;  ///< that it tells of
+};
+
+std::vector<Message> messages_for(ReceiverKind kind, const std::string& name, std::span<const ToldAlert> alerts) {
+  std::vector<Message> out;
+  const auto add = [&](std::span<const ToldAlert> of, std::string body) {
+    Message& one = out.emplace_back(std::move(body));
+    for (const ToldAlert& alert : of)
+      if (alert.event != 0) one.events.push_back(alert.event);
+  };
+  if (kind != ReceiverKind::Alertmanager) {
+    for (const auto& group : grouped(alerts))
+      add(group, kind == ReceiverKind::Slack ? slack_body(group) : webhook_body(group, name));
+    return out;
+  }
+  for (; !alerts.empty(); alerts = alerts.subspan(std::min(kMostAtOnce, alerts.size()))) {
+    const auto some = alerts.first(std::min(kMostAtOnce, alerts.size()));
+    add(some, alertmanager_body(some));
+  }
+  return out;
 }
 
 Milliseconds pause_after(unsigned failures) {
@@ -100,7 +127,7 @@ void Notifier::round() {
   std::vector<ReceiverStats> seen;
   for (Receiver& one : receivers_) {
     serve(one, *book);
-    seen.push_back({one.name, one.delivered, one.failed,
+    seen.push_back({one.name, one.delivered, one.failed, one.dropped,
                     one.taken < 0 ? 0 : std::max<std::int64_t>(0, book->last_event - one.taken), one.last_error});
   }
   const std::lock_guard lock(mutex_);
@@ -112,10 +139,10 @@ void Notifier::serve(Receiver& receiver, const AlertBook& book) {
   if (now < receiver.next_try) return;
   const bool resend = receiver.kind == ReceiverKind::Alertmanager && now >= receiver.next_resend;
   if (receiver.taken >= book.last_event && !resend) return;
+  const std::uint64_t dropped = receiver.dropped;
   if (const auto done = deliver(receiver, book); done) {
-    ++receiver.delivered;
     receiver.failures = 0;
-    receiver.last_error.clear();
+    if (receiver.dropped == dropped) receiver.last_error.clear();
     receiver.next_resend = now + alerts_.settings().resend_every;
     return;
   } else {
@@ -144,39 +171,66 @@ std::vector<ToldAlert> Notifier::firing(const AlertBook& book) const {
   return out;
 }
 
+/// What it has not taken of what the book knows: events, in their order.
+Result<std::vector<store::AlertEvent>> Notifier::behind(const Receiver& receiver, const AlertBook& book) const {
+  auto out = TRY(changes_.read(
+      [&](store::Database& database) { return store::alert_events_behind(database, receiver.taken, kMostAtOnce); }));
+  // What has happened since the book was made is not in what fires by it.
+  std::erase_if(out, [&](const store::AlertEvent& one) { return one.id > book.last_event; });
+  return out;
+}
+
 Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
   if (receiver.taken < 0) receiver.taken = TRY(begin(receiver, book));
   const bool state = receiver.kind == ReceiverKind::Alertmanager;
   std::vector<ToldAlert> alerts = state ? firing(book) : std::vector<ToldAlert>();
   std::int64_t taken = receiver.taken;
   if (taken < book.last_event) {
-    const auto events = TRY(changes_.read(
-        [&](store::Database& database) { return store::alert_events_behind(database, receiver.taken, kMostAtOnce); }));
+    const auto events = TRY(behind(receiver, book));
     for (const store::AlertEvent& one : events) {
-      taken = one.id;
       const bool wanted = state ? one.phase == alerts::Phase::Resolved : one.told;
       // What fires by now has been put in as it stands.
       const auto again = [&](const ToldAlert& other) { return other.labels == one.labels; };
-      if (wanted && !(state && std::ranges::any_of(alerts, again))) alerts.push_back(alerts_.told(one));
+      if (wanted && !receiver.ahead.contains(one.id) && !(state && std::ranges::any_of(alerts, again)))
+        alerts.push_back(alerts_.told(one));
     }
-    if (events.empty()) taken = book.last_event;  // they were dropped for their age
+    taken = events.empty() ? book.last_event : events.back().id;  // none: they were dropped for their age
   }
-  for (std::size_t at = 0; at < alerts.size(); at += kMostAtOnce)
-    TRY(send(receiver, std::span(alerts).subspan(at, std::min(kMostAtOnce, alerts.size() - at)), client_));
+  TRY(send(receiver, alerts));
   if (taken == receiver.taken) return {};
   TRY(changes_.read(
       [&](store::Database& database) { return store::note_alert_delivery(database, receiver.name, taken); }));
   receiver.taken = taken;
+  receiver.ahead.clear();
   return {};
 }
 
-Result<void> Notifier::send(const Receiver& receiver, std::span<const ToldAlert> alerts, http::Client& client) const {
+Result<void> Notifier::send(Receiver& receiver, std::span<const ToldAlert> alerts) {
   const std::string url = TRY(url_of(receiver.kind, receiver.where));
-  if (receiver.kind == ReceiverKind::Alertmanager)
-    return post(client, receiver.kind, receiver.name, url, alertmanager_body(alerts));
-  for (const auto& group : grouped(alerts))
-    TRY(post(client, receiver.kind, receiver.name, url,
-             receiver.kind == ReceiverKind::Slack ? slack_body(group) : webhook_body(group, receiver.name)));
+  for (const Message& one : messages_for(receiver.kind, receiver.name, alerts)) {
+    const auto taken = post(client_, receiver.kind, receiver.name, url, one.body);
+    if (!taken && taken.error().code != Code::Invalid) return taken;
+    if (taken)
+      ++receiver.delivered;
+    else
+      drop(receiver, taken.error().what);
+    receiver.ahead.insert(one.events.begin(), one.events.end());
+  }
+  return {};
+}
+
+/// It would be refused again, and keep back all that come behind it.
+void Notifier::drop(Receiver& receiver, const std::string& why) {
+  ++receiver.dropped;
+  receiver.last_error = why;
+  log::warn("a message about alerts is refused for what it is, and dropped",
+            {{"receiver", receiver.name}, {"why", why}});
+}
+
+Result<void> Notifier::send_test(const Receiver& receiver, const ToldAlert& alert, http::Client& client) {
+  const std::string url = TRY(url_of(receiver.kind, receiver.where));
+  for (const Message& one : messages_for(receiver.kind, receiver.name, std::span(&alert, 1)))
+    TRY(post(client, receiver.kind, receiver.name, url, one.body));
   return {};
 }
 
@@ -191,7 +245,7 @@ std::vector<TestDelivery> Notifier::test() const {
   http::Client client;
   std::vector<TestDelivery> out;
   for (const Receiver& receiver : receivers_of(alerts_.settings())) {
-    const auto done = send(receiver, std::span(&one, 1), client);
+    const auto done = send_test(receiver, one, client);
     out.push_back({receiver.name, bool(done), done ? "" : done.error().what});
   }
   return out;

@@ -5,6 +5,9 @@
 //  - An Alertmanager gets what fires, again each `resend_every`, good for four times as long (as Prometheus does), and
 //    what was resolved since it last took something.
 //  - A webhook gets each event, in order, those of one alert and cluster in one message.
+//  - A message that is refused for what it is (a 4xx other than 408 and 429) is dropped and counted: it would be
+//  refused
+//    for ever, and those behind it would wait.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +15,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "http/client.h"
@@ -25,7 +29,8 @@ std::string_view receiver_kind_name(ReceiverKind kind);  ///< "alertmanager"
 
 struct ReceiverStats {
   std::string receiver;                     ///< kind, and scheme and host or the file with the URL
-  std::uint64_t delivered = 0, failed = 0;  ///< messages
+  std::uint64_t delivered = 0, failed = 0;  ///< messages; those that failed are sent again
+  std::uint64_t dropped = 0;                ///< refused for what they are
   std::int64_t behind = 0;                  ///< events that it has not taken
   std::string last_error{};                 ///< empty: the last went well
 };
@@ -57,18 +62,23 @@ class Notifier {
     ReceiverKind kind{};
     std::string where;  ///< URL, or the file that has it
     std::string name;
-    std::int64_t taken = -1;  ///< event; -1: not read yet
+    std::int64_t taken = -1;                   ///< event; -1: not read yet
+    std::unordered_set<std::int64_t> ahead{};  ///< events behind `taken` that it has taken already
     SteadyTime next_try{};
     SteadyTime next_resend{};
     unsigned failures = 0;  ///< in a row
-    std::uint64_t delivered = 0, failed = 0;
+    std::uint64_t delivered = 0, failed = 0, dropped = 0;
     std::string last_error{};
   };
 
   static std::vector<Receiver> receivers_of(const AlertSettings& settings);
   void serve(Receiver& receiver, const AlertBook& book);
   Result<void> deliver(Receiver& receiver, const AlertBook& book);
-  Result<void> send(const Receiver& receiver, std::span<const ToldAlert> alerts, http::Client& client) const;
+  Result<std::vector<store::AlertEvent>> behind(const Receiver& receiver, const AlertBook& book) const;
+  /// What it has taken is noted in `ahead`, also where it does not take the rest.
+  Result<void> send(Receiver& receiver, std::span<const ToldAlert> alerts);
+  static void drop(Receiver& receiver, const std::string& why);
+  static Result<void> send_test(const Receiver& receiver, const ToldAlert& alert, http::Client& client);
   Result<std::int64_t> begin(const Receiver& receiver, const AlertBook& book);
   std::vector<ToldAlert> firing(const AlertBook& book) const;
 
