@@ -234,7 +234,7 @@ TEST_F(AlertsTest, ShowNothingOfAUrlButSchemeAndHost) {
   slack_files = {slack};
   open();
   heat();
-  const std::vector<std::string> names = {"webhook http://" + host, "webhook http://" + host,
+  const std::vector<std::string> names = {"webhook http://" + host, "webhook http://" + host + " #2",
                                           "webhook http://127.0.0.1:1", "webhook " + hidden, "slack " + slack};
   ASSERT_THAT(notifier->stats(), SizeIs(names.size()));
   const auto tested = notifier->test();
@@ -244,6 +244,22 @@ TEST_F(AlertsTest, ShowNothingOfAUrlButSchemeAndHost) {
     EXPECT_THAT(notifier->stats()[i].last_error, Not(HasSubstr("cret")));
     EXPECT_THAT(tested[i].detail, Not(HasSubstr("cret")));
   }
+}
+
+TEST_F(AlertsTest, ReceiversThatDifferInWhatIsNotShownAreSeveral) {
+  Hook hook;
+  webhooks = {hook.url() + "?token=a", hook.url() + "?token=b"};
+  open();
+  hook.refuses = "#2";  // the name that the second one is told under
+  hook.refusal = 503;
+  heat();
+  EXPECT_THAT(hook.bodies, SizeIs(1));
+  EXPECT_EQ(notifier->stats()[0].behind, 0);
+  EXPECT_EQ(notifier->stats()[1].behind, 2);
+  hook.refuses.clear();
+  open();
+  at(11, 90);
+  EXPECT_THAT(hook.bodies, SizeIs(2)) << "the second one, and the first not again";
 }
 
 TEST(Messages, AreWhatReceiversTake) {

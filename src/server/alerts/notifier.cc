@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "base/every.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/access/secret.h"
 
 namespace tessera::server {
 namespace {
@@ -90,17 +92,26 @@ std::string_view receiver_kind_name(ReceiverKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+/// What is not shown may tell them apart: the second of one name is `… #2`.
+void Notifier::number_alike(std::vector<Receiver>& receivers) {
+  std::map<std::string, int> seen;
+  for (Receiver& one : receivers)
+    if (const int number = ++seen[one.name]; number > 1) one.name += fmt::format(" #{}", number);
+}
+
 std::vector<Notifier::Receiver> Notifier::receivers_of(const AlertSettings& settings) {
   std::vector<Receiver> out;
   const auto add = [&](ReceiverKind kind, const std::vector<std::string>& all) {
     for (const std::string& where : all)
-      out.push_back(
-          {kind, where, fmt::format("{} {}", receiver_kind_name(kind), is_in_file(kind) ? where : shown(where))});
+      out.push_back({kind, where,
+                     fmt::format("{} {}", receiver_kind_name(kind), is_in_file(kind) ? where : shown(where)),
+                     fmt::format("{} {}", receiver_kind_name(kind), sha256_hex(where))});
   };
   add(ReceiverKind::Alertmanager, settings.alertmanagers);
   add(ReceiverKind::Webhook, settings.webhooks);
   add(ReceiverKind::WebhookFile, settings.webhook_files);
   add(ReceiverKind::Slack, settings.slack_files);
+  number_alike(out);
   return out;
 }
 
@@ -157,8 +168,8 @@ void Notifier::serve(Receiver& receiver, const AlertBook& book) {
 /// A receiver that is new hears of what comes from now on; an Alertmanager of what fires, too.
 Result<std::int64_t> Notifier::begin(const Receiver& receiver, const AlertBook& book) {
   return changes_.read([&](store::Database& database) -> Result<std::int64_t> {
-    if (const auto known = TRY(store::alert_delivery(database, receiver.name))) return *known;
-    TRY(store::note_alert_delivery(database, receiver.name, book.last_event));
+    if (const auto known = TRY(store::alert_delivery(database, receiver.key))) return *known;
+    TRY(store::note_alert_delivery(database, receiver.key, book.last_event));
     return book.last_event;
   });
 }
@@ -199,7 +210,7 @@ Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
   TRY(send(receiver, alerts));
   if (taken == receiver.taken) return {};
   TRY(changes_.read(
-      [&](store::Database& database) { return store::note_alert_delivery(database, receiver.name, taken); }));
+      [&](store::Database& database) { return store::note_alert_delivery(database, receiver.key, taken); }));
   receiver.taken = taken;
   receiver.ahead.clear();
   return {};

@@ -60,8 +60,9 @@ class Notifier {
  private:
   struct Receiver {
     ReceiverKind kind{};
-    std::string where;  ///< URL, or the file that has it
-    std::string name;
+    std::string where;                         ///< URL, or the file that has it
+    std::string name;                          ///< as it is shown
+    std::string key;                           ///< in the database: of all of `where`, and without it
     std::int64_t taken = -1;                   ///< event; -1: not read yet
     std::unordered_set<std::int64_t> ahead{};  ///< events behind `taken` that it has taken already
     SteadyTime next_try{};
@@ -72,6 +73,7 @@ class Notifier {
   };
 
   static std::vector<Receiver> receivers_of(const AlertSettings& settings);
+  static void number_alike(std::vector<Receiver>& receivers);
   void serve(Receiver& receiver, const AlertBook& book);
   Result<void> deliver(Receiver& receiver, const AlertBook& book);
   Result<std::vector<store::AlertEvent>> behind(const Receiver& receiver, const AlertBook& book) const;
