@@ -23,11 +23,11 @@ struct AlertEvent {
   std::string summary{};
   EpochMs fired = 0;  ///< when it began
   double value = 0;
-  bool told = true;  ///< neither silenced nor inhibited then
+  bool told = true;  ///< a begin: neither silenced nor inhibited then; an end: its begin was told
   bool operator==(const AlertEvent&) const = default;
 };
 
-/// `name`: "tracks", "baselines". Empty before it was kept first.
+/// `name`: "tracks", "told", "baselines". Empty before it was kept first.
 Result<std::string> alert_state(Database& database, const std::string& name);
 Result<void> keep_alert_state(Database& database, const std::string& name, const std::string& state);
 

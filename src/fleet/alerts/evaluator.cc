@@ -16,7 +16,7 @@ std::optional<Phase> phase_named(std::string_view name) {
 }
 
 std::string_view why_name(Why why) {
-  constexpr std::array<std::string_view, kWhys> kNames = {"observed", "gone", "noRule"};
+  constexpr std::array<std::string_view, kWhys> kNames = {"observed", "gone", "noRule", "nowTold"};
   return kNames[static_cast<std::size_t>(why)];
 }
 

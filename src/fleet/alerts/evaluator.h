@@ -68,9 +68,10 @@ bool operator==(const Track& a, const Track& b);
 enum class Why : std::uint8_t {
   Observed,  ///< the condition, or its end
   Gone,      ///< its subject is no more, or the signal does not apply to it
-  NoRule     ///< nobody wants to know any longer
+  NoRule,    ///< nobody wants to know any longer
+  NowTold    ///< it has fired for a while, and what kept it from being told is over
 };
-inline constexpr std::size_t kWhys = 3;
+inline constexpr std::size_t kWhys = 4;
 std::string_view why_name(Why why);  ///< "observed"
 
 /// A track has begun to fire, or is resolved: as it was then.

@@ -27,6 +27,15 @@ std::string new_id() {
   return fmt::format("{:08x}{:08x}", random(), random());
 }
 
+std::pair<std::string, std::string> key_of(const alerts::Track& track) { return {track.rule, track.subject->key}; }
+
+std::string told_text(const TrackKeys& told) { return alerts::labels_text({told.begin(), told.end()}); }
+
+TrackKeys read_told(const std::string& text) {
+  const alerts::LabelSet read = alerts::read_labels(text);
+  return {read.begin(), read.end()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Alerts>> Alerts::open(const Latest<Published>& fleet, Changes& changes,
@@ -49,6 +58,7 @@ Result<void> Alerts::resume() {
   std::string own;
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
     saved_tracks_ = TRY(store::alert_state(database, "tracks"));
+    told_ = read_told(TRY(store::alert_state(database, "told")));
     own = TRY(store::alert_state(database, "baselines"));
     last_event_ = TRY(store::last_alert_event(database));
     silences_ = TRY(store::alert_silences(database));
@@ -118,7 +128,7 @@ void Alerts::look() {
   stats_.round_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::vector<store::AlertEvent> Alerts::events_of(const std::vector<alerts::Change>& changes, EpochMs now) const {
+std::vector<store::AlertEvent> Alerts::events_of(const std::vector<alerts::Change>& changes, EpochMs now) {
   std::vector<alerts::Silence> silences;
   {
     const std::lock_guard lock(mutex_);
@@ -132,16 +142,34 @@ std::vector<store::AlertEvent> Alerts::events_of(const std::vector<alerts::Chang
   const auto judged = alerts::standing(tracks, *evaluator_, silences, now);
   std::vector<store::AlertEvent> out;
   std::size_t at = standing;
-  for (const alerts::Change& one : changes) {
-    const alerts::Rule* rule = evaluator_->rule(one.track.rule);
-    const alerts::LabelSet labels = rule ? judged[at].labels : one.track.subject->labels;
-    out.push_back({0, one.time, one.track.phase, std::string(alerts::why_name(one.why)), one.track.rule,
-                   one.track.subject->key, std::string(alerts::label_of(labels, "severity")), labels,
-                   rule ? alerts::fill(rule->summary, labels, one.track.value) : std::string(), one.track.fired,
-                   one.track.value, rule ? judged[at].is_told() : true});
-    if (rule) ++at;
-  }
+  for (const alerts::Change& one : changes)
+    out.push_back(event_of(one, evaluator_->rule(one.track.rule) ? &judged[at++] : nullptr));
+  for (const alerts::Standing& one : std::span(judged).first(standing))
+    if (one.track.phase == alerts::Phase::Firing && one.is_told() && !told_.contains(key_of(one.track)))
+      out.push_back(event_of({one.track, now, alerts::Why::NowTold}, &one));
   return out;
+}
+
+/// `standing`: null where there is no such rule. An end is told where its begin was, whatever has come in between.
+store::AlertEvent Alerts::event_of(const alerts::Change& change, const alerts::Standing* standing) {
+  const alerts::Track& track = change.track;
+  const bool begins = track.phase == alerts::Phase::Firing;
+  const bool told = begins ? standing && standing->is_told() : told_.erase(key_of(track)) > 0;
+  if (begins && told) told_.insert(key_of(track));
+  const alerts::LabelSet& labels = standing ? standing->labels : track.subject->labels;
+  const alerts::Rule* rule = evaluator_->rule(track.rule);
+  return {0,
+          change.time,
+          track.phase,
+          std::string(alerts::why_name(change.why)),
+          track.rule,
+          track.subject->key,
+          std::string(alerts::label_of(labels, "severity")),
+          labels,
+          rule ? alerts::fill(rule->summary, labels, track.value) : std::string(),
+          track.fired,
+          track.value,
+          told};
 }
 
 /// State and events together: what was told of once is known to have been.
@@ -153,6 +181,7 @@ Result<void> Alerts::keep(EpochMs now) {
       return database.atomically([&]() -> Result<void> {
         TRY(store::add_alert_events(database, unsaved_));
         TRY(store::keep_alert_state(database, "tracks", tracks));
+        if (!unsaved_.empty()) TRY(store::keep_alert_state(database, "told", told_text(told_)));
         if (own_due) TRY(store::keep_alert_state(database, "baselines", observer_.own().text()));
         if (own_due) TRY(store::drop_alert_events_before(database, now - options_.settings.history_kept.count()));
         return {};
@@ -170,12 +199,14 @@ void Alerts::publish(EpochMs now) {
   tracks_ = evaluator_->tracks();
   round_at_ = now;
   told_event_ = last_event_;
+  shown_told_ = told_;
   republish();
 }
 
 /// Under mutex_. Of the evaluator it reads the rules alone, which never change.
 void Alerts::republish() {
-  book_.publish({round_at_, alerts::standing(tracks_, *evaluator_, silences_, round_at_), silences_, told_event_});
+  book_.publish(
+      {round_at_, alerts::standing(tracks_, *evaluator_, silences_, round_at_), silences_, told_event_, shown_told_});
 }
 
 void Alerts::read_silences() {

@@ -6,9 +6,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/latest.h"
@@ -23,12 +25,16 @@
 
 namespace tessera::server {
 
+/// Rule and key of the subject.
+using TrackKeys = std::set<std::pair<std::string, std::string>>;
+
 /// What stands. Immutable.
 struct AlertBook {
   EpochMs time = 0;  ///< of the last round; 0: none yet
   std::vector<fleet::alerts::Standing> standing;
   std::vector<fleet::alerts::Silence> silences;
   std::int64_t last_event = 0;  ///< id
+  TrackKeys told;  ///< those whose begin was told, silenced by now or not; empty where another server leads
 };
 
 struct AlertOptions {
@@ -77,7 +83,8 @@ class Alerts {
   Result<void> resume();
   Result<AlertBook> read_book() const;
   std::optional<double> refused_of_late(EpochMs now);
-  std::vector<store::AlertEvent> events_of(const std::vector<fleet::alerts::Change>& changes, EpochMs now) const;
+  std::vector<store::AlertEvent> events_of(const std::vector<fleet::alerts::Change>& changes, EpochMs now);
+  store::AlertEvent event_of(const fleet::alerts::Change& change, const fleet::alerts::Standing* standing);
   Result<void> keep(EpochMs now);
   void publish(EpochMs now);
   void read_silences();
@@ -94,12 +101,14 @@ class Alerts {
   std::vector<fleet::alerts::Track> tracks_;      // guarded by mutex_: of the last round
   EpochMs round_at_ = 0;                          // guarded by mutex_
   std::int64_t told_event_ = 0;                   // guarded by mutex_: the newest that is kept
+  TrackKeys shown_told_;                          // guarded by mutex_: as of the last round
   // Below: the thread's own.
   std::unique_ptr<fleet::alerts::Evaluator> evaluator_;
   fleet::alerts::Observer observer_;
   std::shared_ptr<const fleet::View> looked_at_;
   std::vector<store::AlertEvent> unsaved_;  ///< events
   std::string saved_tracks_;                ///< as the database has them
+  TrackKeys told_;                          ///< those that fire and whose begin was told: so is their end
   EpochMs saved_own_ = 0;                   ///< when baselines were saved
   EpochMs dropped_ = 0;
   std::int64_t last_event_ = 0;

@@ -43,6 +43,7 @@ struct AlertsTest : testing::Test {
     notifier.reset();
     alerts.reset();
     changes = std::make_unique<Changes>(must(store::Database::open(url)));
+    settings.alertmanagers = alertmanagers;
     settings.webhooks = webhooks;
     settings.webhook_files = webhook_files;
     settings.slack_files = slack_files;
@@ -79,7 +80,7 @@ struct AlertsTest : testing::Test {
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "t.db").string();
   AlertSettings settings;
-  std::vector<std::string> webhooks, webhook_files, slack_files;
+  std::vector<std::string> alertmanagers, webhooks, webhook_files, slack_files;
   Latest<Published> published;
   fleet::ToldPages told;
   std::unique_ptr<Changes> changes;
@@ -97,7 +98,7 @@ TEST_F(AlertsTest, BeginAndEndOnceAlsoBehindARestart) {
   EXPECT_THAT(alerts->book()->standing, SizeIs(2)) << "before the first round";
   at(11, 90);
   at(12, 40);
-  EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice resolved", "GPUOverheating resolved",
+  EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice resolved untold", "GPUOverheating resolved",
                                      "GPUTemperatureNotice firing untold", "GPUOverheating firing"));
   EXPECT_THAT(alerts->book()->standing, IsEmpty());
 }
@@ -131,16 +132,16 @@ struct Hook {
   Hook() {
     http::ServerOptions options;
     options.address = "127.0.0.1:0";
-    server =
-        must(http::Server::listen(options, {{"POST", "/", [this](const http::Request& request) {
-                                               http::Response out;
-                                               out.status = status;
-                                               if (status != 200) out.body = "nothing at " + request.path;
-                                               if (!refuses.empty() && request.body.find(refuses) != std::string::npos)
-                                                 out.status = refusal;
-                                               if (out.status == 200) bodies.push_back(request.body);
-                                               return out;
-                                             }}}));
+    const auto to = [this](const http::Request& one) { return take(one); };
+    server = must(http::Server::listen(options, {{"POST", "/", to}, {"POST", "/api/v2/alerts", to}}));
+  }
+  http::Response take(const http::Request& request) {
+    http::Response out;
+    out.status = status;
+    if (status != 200) out.body = "nothing at " + request.path;
+    if (!refuses.empty() && request.body.find(refuses) != std::string::npos) out.status = refusal;
+    if (out.status == 200) bodies.push_back(request.body);
+    return out;
   }
   std::string url() const { return "http://" + server->address() + "/"; }
   std::atomic<int> status = 200;
@@ -192,6 +193,66 @@ struct TwoAtOnce : AlertsTest {
     at(1, 90);
   }
 };
+
+/// `firing GPUOverheating`, one for each alert that a webhook was sent.
+std::vector<std::string> lines_of(const std::vector<std::string>& bodies) {
+  std::vector<std::string> out;
+  for (const std::string& body : bodies)
+    for (const Json& one : Json::parse(body)["alerts"])
+      out.push_back(one["status"].get<std::string>() + ' ' + one["labels"]["alertname"].get<std::string>());
+  return out;
+}
+
+TEST_F(AlertsTest, AnEndIsToldWhereItsBeginWas) {
+  Hook hook;
+  webhooks = {hook.url()};
+  open();
+  heat();
+  const auto silence = must(parse_silence(R"({"matchers": [], "duration": "1h"})", kStart));
+  ASSERT_EQ(alerts->add_silence(request("POST"), silence).status, 201);
+  at(11, 90);
+  open();
+  at(12, 40);
+  EXPECT_THAT(lines_of(hook.bodies), ElementsAre("firing GPUOverheating", "resolved GPUOverheating"));
+  for (int round = 13; round <= 30; ++round) at(round, 90);
+  at(31, 40);
+  EXPECT_THAT(lines_of(hook.bodies), SizeIs(2)) << "of what began and ended in silence nothing is told";
+}
+
+TEST_F(AlertsTest, ABeginIsToldOnceNothingIsInItsWay) {
+  Hook hook;
+  webhooks = {hook.url()};
+  open();
+  const auto silence = must(parse_silence(R"({"matchers": [], "duration": "10m"})", kStart));
+  ASSERT_EQ(alerts->add_silence(request("POST"), silence).status, 201);
+  for (int round = 0; round < 20; ++round) at(round, 90);
+  EXPECT_THAT(hook.bodies, IsEmpty());
+  at(20, 90);
+  EXPECT_THAT(lines_of(hook.bodies), ElementsAre("firing GPUOverheating"));
+  at(21, 79);
+  EXPECT_THAT(lines_of(hook.bodies),
+              ElementsAre("firing GPUOverheating", "resolved GPUOverheating", "firing GPUTemperatureNotice"))
+      << "nothing explains the notice any longer";
+  at(22, 40);
+  EXPECT_THAT(lines_of(hook.bodies), testing::Contains("resolved GPUTemperatureNotice"));
+  EXPECT_EQ(must(alerts->history(0, kStart * 2, "GPUTemperatureNotice", 9))[1].why, "nowTold");
+}
+
+TEST_F(AlertsTest, AnAlertmanagerIsToldOfWhatItKnowsUntilThatEnds) {
+  Hook hook;
+  alertmanagers = {hook.url()};
+  open();
+  heat();
+  ASSERT_THAT(hook.bodies, testing::Not(IsEmpty()));
+  const auto silence = must(parse_silence(R"({"matchers": [], "duration": "1h"})", kStart));
+  ASSERT_EQ(alerts->add_silence(request("POST"), silence).status, 201);
+  hook.bodies.clear();
+  open();  // it tells again at once
+  at(11, 90);
+  ASSERT_THAT(hook.bodies, SizeIs(1));
+  EXPECT_THAT(hook.bodies[0], HasSubstr("GPUOverheating"));
+  EXPECT_THAT(hook.bodies[0], Not(HasSubstr("GPUTemperatureNotice")));
+}
 
 TEST_F(TwoAtOnce, AMessageThatIsRefusedIsDroppedAndKeepsNothingBack) {
   Hook hook;

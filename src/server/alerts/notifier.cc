@@ -174,11 +174,14 @@ Result<std::int64_t> Notifier::begin(const Receiver& receiver, const AlertBook& 
   });
 }
 
+/// What an Alertmanager was told of is told again until it ends, silenced since or not: left out, it would count as
+/// resolved there.
 std::vector<ToldAlert> Notifier::firing(const AlertBook& book) const {
   std::vector<ToldAlert> out;
   const EpochMs ends = now_epoch_ms() + 4 * alerts_.settings().resend_every.count();
   for (const alerts::Standing& one : book.standing)
-    if (one.track.phase == alerts::Phase::Firing && one.is_told()) out.push_back(alerts_.told(one, ends));
+    if (one.track.phase == alerts::Phase::Firing && book.told.contains({one.track.rule, one.track.subject->key}))
+      out.push_back(alerts_.told(one, ends));
   return out;
 }
 
@@ -199,7 +202,7 @@ Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
   if (taken < book.last_event) {
     const auto events = TRY(behind(receiver, book));
     for (const store::AlertEvent& one : events) {
-      const bool wanted = state ? one.phase == alerts::Phase::Resolved : one.told;
+      const bool wanted = one.told && (!state || one.phase == alerts::Phase::Resolved);
       // What fires by now has been put in as it stands.
       const auto again = [&](const ToldAlert& other) { return other.labels == one.labels; };
       if (wanted && !receiver.ahead.contains(one.id) && !(state && std::ranges::any_of(alerts, again)))

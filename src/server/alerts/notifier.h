@@ -4,6 +4,9 @@
 // way then may come twice.
 //  - An Alertmanager gets what fires, again each `resend_every`, good for four times as long (as Prometheus does), and
 //    what was resolved since it last took something.
+//  - An end is told where the begin was, also of what is silenced or explained by another alert since; and a begin as
+//  soon
+//    as it is neither any longer.
 //  - A webhook gets each event, in order, those of one alert and cluster in one message.
 //  - A message that is refused for what it is (a 4xx other than 408 and 429) is dropped and counted: it would be
 //  refused
