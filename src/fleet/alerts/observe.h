@@ -21,8 +21,8 @@ inline constexpr Milliseconds kXidWindow{15 * 60'000};
 struct Sight {
   const View& view;
   const ServingView& serving;
-  std::span<const XidsSeen> xids;            ///< of the last kXidWindow, of all devices
-  std::optional<double> refused_requests{};  ///< with samples, in as long; absent where nobody counted for so long
+  std::optional<std::span<const XidsSeen>> xids;  ///< of the last kXidWindow, of all devices; absent: nobody knows
+  std::optional<double> refused_requests{};       ///< with samples, in as long; absent where nobody counted for so long
 };
 
 class Observer {

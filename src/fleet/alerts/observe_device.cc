@@ -108,7 +108,7 @@ void observe_xids(const DeviceSight& sight, const std::shared_ptr<const Subject>
   if (heard && !tells) return;
   for (const auto& [signal, blame] : kXids)
     round.observations.push_back(
-        {signal, subject, sight.now, tells ? Value(xids.of(sight.node, sight.device, blame)) : std::nullopt});
+        {signal, subject, sight.now, tells ? xids.of(sight.node, sight.device, blame) : std::nullopt});
 }
 
 void observe_parts(const DeviceSight& sight, Round& round) {
@@ -191,11 +191,14 @@ std::optional<double> Neighbours::power_deviation(const Device& device) const {
   return found == power_.end() ? std::nullopt : Value(found->second.deviation(*power));
 }
 
-XidCounts::XidCounts(std::span<const XidsSeen> xids) {
-  for (const XidsSeen& one : xids) events_[{one.cluster + '/' + one.device_uuid, xid_of(one.code).blame}] += one.events;
+XidCounts::XidCounts(std::optional<std::span<const XidsSeen>> xids) : known_(xids.has_value()) {
+  if (!xids) return;
+  for (const XidsSeen& one : *xids)
+    events_[{one.cluster + '/' + one.device_uuid, xid_of(one.code).blame}] += one.events;
 }
 
-double XidCounts::of(const Node& node, const Device& device, Blame blame) const {
+Value XidCounts::of(const Node& node, const Device& device, Blame blame) const {
+  if (!known_) return std::nullopt;
   const auto found = events_.find({device_key(node, device), blame});
   return found == events_.end() ? 0 : static_cast<double>(found->second);
 }

@@ -33,13 +33,14 @@ class Neighbours {
   std::map<std::string, Centre> power_;                         ///< share of the limit, by model
 };
 
-/// XIDs of a time, by device and by whose fault they mostly are.
+/// XIDs of a time, by device and by whose fault they mostly are; absent where nobody knows.
 class XidCounts {
  public:
-  explicit XidCounts(std::span<const XidsSeen> xids);
-  double of(const Node& node, const Device& device, Blame blame) const;
+  explicit XidCounts(std::optional<std::span<const XidsSeen>> xids);
+  std::optional<double> of(const Node& node, const Device& device, Blame blame) const;
 
  private:
+  bool known_ = false;
   std::map<std::pair<std::string, Blame>, std::uint64_t> events_;  ///< by device's key
 };
 

@@ -57,7 +57,7 @@ class Seen {
   void tell(EpochMs time, const std::string& page) { told.scrape(time, R"(cluster="c",node="w")", page); }
 
   /// As of now.
-  void look(EpochMs now = kStart, std::vector<XidsSeen> xids = {}) {
+  void look(EpochMs now = kStart, std::optional<std::vector<XidsSeen>> xids = std::vector<XidsSeen>()) {
     told.fleet.advance(now);
     const auto view = told.fleet.publish(now);
     round = observer.look({*view, *told.serving.publish(now), xids, std::nullopt});
@@ -160,13 +160,20 @@ TEST(Observe, MissesADeviceOfANodeThatSpeaks) {
 
 TEST(Observe, CountsXidsByWhoseFaultTheyAre) {
   Seen seen;
-  seen.look(kStart, {{"c", "GPU-a", 79, kStart, 1},
-                     {"c", "GPU-a", 48, kStart, 2},
-                     {"c", "GPU-a", 31, kStart, 4},
-                     {"c", "GPU-x", 79, kStart, 8}});
+  seen.look(kStart, std::vector<XidsSeen>{{"c", "GPU-a", 79, kStart, 1},
+                                          {"c", "GPU-a", 48, kStart, 2},
+                                          {"c", "GPU-a", 31, kStart, 4},
+                                          {"c", "GPU-x", 79, kStart, 8}});
   EXPECT_THAT(seen.of(Signal::DeviceXids), ElementsAre("c/GPU-a 3"));
   EXPECT_THAT(seen.of(Signal::ApplicationXids), ElementsAre("c/GPU-a 4"));
   EXPECT_THAT(seen.of(Signal::OtherXids), ElementsAre("c/GPU-a 0"));
+}
+
+TEST(Observe, KnowsNothingOfXidsWhereNobodyCanTell) {
+  Seen seen;
+  seen.look(kStart, std::nullopt);
+  EXPECT_THAT(seen.of(Signal::DeviceXids), ElementsAre("c/GPU-a -"));
+  EXPECT_THAT(seen.of(Signal::OtherXids), ElementsAre("c/GPU-a -"));
 }
 
 std::string busy_gpu(unsigned index, double celsius, double watts) {
@@ -205,10 +212,10 @@ TEST(Observe, HoldsADeviceAgainstItsOwnLastWeek) {
 
 /// What is left of what fired once something else is told.
 struct Changing : testing::Test {
-  void round(const std::string& page, std::vector<XidsSeen> xids = {}) {
+  void round(const std::string& page) {
     at += 30 * kSecond;
     seen.tell(at, page);
-    seen.look(at, std::move(xids));
+    seen.look(at);
     evaluator.take(seen.round);
   }
   std::vector<std::string> firing() const {

@@ -112,8 +112,8 @@ void Alerts::look() {
   const auto xids = changes_.read(
       [&](store::Database& database) { return store::xids_since(database, now - alerts::kXidWindow.count()); });
   const alerts::Round round = observer_.look(
-      {*known->view, *known->serving,
-       xids ? std::span<const fleet::XidsSeen>(*xids) : std::span<const fleet::XidsSeen>(), refused_of_late(now)});
+      {*known->view, *known->serving, xids ? std::optional<std::span<const fleet::XidsSeen>>(*xids) : std::nullopt,
+       refused_of_late(now)});
   for (store::AlertEvent& one : events_of(evaluator_->take(round), now)) unsaved_.push_back(std::move(one));
   looked_at_ = known->view;
   const auto kept = keep(now);

@@ -113,6 +113,22 @@ TEST_F(AlertsTest, TellOfXidsOfTheDatabase) {
   EXPECT_THAT(history(), ElementsAre("GPUXidDevice resolved", "GPUXidDevice firing"));
 }
 
+TEST_F(AlertsTest, XidsAreNotOverWhileTheDatabaseDoesNotTellThem) {
+  at(0, 40);
+  const std::vector<fleet::XidsSeen> seen = {{"default", "GPU-1", 79, kStart, 2}};
+  ASSERT_TRUE(changes->read([&](store::Database& database) { return store::write_xids(database, seen); }));
+  at(1, 40);
+  const auto run = [&](const std::string& sql) {
+    return changes->read([&](store::Database& database) { return database.run(sql, {}); });
+  };
+  ASSERT_TRUE(run("ALTER TABLE device_xid RENAME TO away"));
+  for (int round = 2; round <= 8; ++round) at(round, 40);
+  EXPECT_THAT(history(), ElementsAre("GPUXidDevice firing"));
+  ASSERT_TRUE(run("ALTER TABLE away RENAME TO device_xid"));
+  for (int round = 9; round <= 31; ++round) at(round, 40);
+  EXPECT_THAT(history(), ElementsAre("GPUXidDevice resolved", "GPUXidDevice firing"));
+}
+
 TEST_F(AlertsTest, ASilenceCountsAtOnce) {
   heat();
   auto silence = must(parse_silence(R"({"matchers": [{"label": "node", "value": "w"}], "duration": "1h"})", kStart));
@@ -243,7 +259,7 @@ TEST_F(AlertsTest, AnAlertmanagerIsToldOfWhatItKnowsUntilThatEnds) {
   alertmanagers = {hook.url()};
   open();
   heat();
-  ASSERT_THAT(hook.bodies, testing::Not(IsEmpty()));
+  ASSERT_THAT(hook.bodies, Not(IsEmpty()));
   const auto silence = must(parse_silence(R"({"matchers": [], "duration": "1h"})", kStart));
   ASSERT_EQ(alerts->add_silence(request("POST"), silence).status, 201);
   hook.bodies.clear();
