@@ -72,7 +72,8 @@ void Evaluator::observe(std::size_t number, const Observation& one, std::vector<
   }
   at->second.seen = round_;
   at->second.track.unseen_since.reset();
-  if (!one.value || one.time < at->second.track.last) return;
+  const EpochMs last = at->second.track.last;
+  if (!one.value || (one.time < last && !is_gap(last, one.time))) return;
   at->second.track.subject = one.subject;  // its labels may have changed
   if (at->second.track.phase == Phase::Pending)
     observe_pending(rule, tracks, at, one, changes);
@@ -143,7 +144,7 @@ bool Evaluator::has_gone(Track& track, const Round& round) const {
     track.unseen_since.reset();
     return false;
   }
-  if (!track.unseen_since) track.unseen_since = round.time;
+  if (!track.unseen_since || *track.unseen_since > round.time) track.unseen_since = round.time;
   return is_gap(*track.unseen_since, round.time);
 }
 

@@ -4,7 +4,9 @@
 // What a gap means. A value holds from its time until the next one of the same subject and signal, and at most for
 // `holds`; what lies beyond is unobserved. So two values that are further apart than `holds` have a gap between them,
 // and an observation without a value is no value: it neither makes a gap nor closes one.
-// Of several values of one time each counts, in their order; so one that is seen again changes nothing.
+// Of several values of one time each counts, in their order; so one that is seen again changes nothing. One that is a
+// little earlier than the last is passed over; one that is earlier by more than `holds` shows that a clock was set
+// back, and there is a gap before it.
 //  - A rule fires at a value that its condition holds for, if it has held for each value of an unbroken run up to this
 //    one, which began at least `hold_for` before it. A gap ends a run: the value behind it begins another one.
 //  - It is resolved, likewise, at the end of an unbroken run of values that clear it, of at least `keep_firing`. A gap
@@ -12,6 +14,7 @@
 //  - What no longer is, or no longer can be so, is resolved; being silent is not that.
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,7 +37,7 @@ struct Subject {
 struct Observation {
   Signal signal{};
   std::shared_ptr<const Subject> subject;
-  EpochMs time = 0;  ///< of the sample, never earlier than before
+  EpochMs time = 0;  ///< of the sample
   std::optional<double> value{};
 };
 
@@ -110,7 +113,7 @@ class Evaluator {
                       std::vector<Change>& changes) const;
   void let_go(const Round& round, std::vector<Change>& changes);
   bool has_gone(Track& track, const Round& round) const;
-  bool is_gap(EpochMs from, EpochMs to) const { return to - from > holds_.count(); }
+  bool is_gap(EpochMs from, EpochMs to) const { return std::abs(to - from) > holds_.count(); }
 
   const std::vector<Rule> rules_;
   const Milliseconds holds_;

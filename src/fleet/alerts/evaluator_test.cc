@@ -107,6 +107,28 @@ TEST(Evaluator, SilenceResolvesNothingAndWhatIsGoneIs) {
   EXPECT_THAT(told.at(93, {}, false), ElementsAre("resolved GPU-1 gone"));
 }
 
+TEST(Evaluator, GoesOnWhereAClockWasSetBack) {
+  Told told;
+  told.heat();
+  EXPECT_THAT(told.at(-600, 90), IsEmpty()) << "it still fires";
+  EXPECT_THAT(told.at(-599, 20), ElementsAre("resolved GPU-1 observed"));
+  for (int minute = 0; minute <= 4; ++minute) told.at(minute, 90);
+  for (int minute = -600; minute < -595; ++minute) EXPECT_THAT(told.at(minute, 90), IsEmpty()) << "a run begins anew";
+  EXPECT_THAT(told.at(-595, 90), ElementsAre("firing GPU-1 observed"));
+  EXPECT_THAT(told.at(1'000, {}, false), IsEmpty());
+  EXPECT_THAT(told.at(-500, {}, false), IsEmpty()) << "the time in which nothing is seen of it begins anew, too";
+  EXPECT_THAT(told.at(-499, {}, false), IsEmpty());
+  EXPECT_THAT(told.at(-498, {}, false), ElementsAre("resolved GPU-1 gone"));
+}
+
+TEST(Evaluator, PassesOverAValueThatIsALittleEarlier) {
+  Told told;
+  told.heat();
+  told.at(6, 90);
+  EXPECT_THAT(told.at(5, 20), IsEmpty());
+  EXPECT_THAT(told.at(7, 20), ElementsAre("resolved GPU-1 observed"));
+}
+
 TEST(Evaluator, APendingOneThatIsGoneIsForgottenWithoutAWord) {
   Told told;
   told.at(0, 90);
