@@ -11,8 +11,8 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "server/access/oidc.h"
-#include "server/cost/settings.h"
 #include "server/alerts/settings.h"
+#include "server/cost/settings.h"
 #include "server/node_changes/rules.h"
 
 namespace tessera::server {

@@ -20,7 +20,7 @@
 namespace tessera::server {
 
 struct GateOptions {
-  Milliseconds look_every{1'000};     ///< 0: only look() does
+  Milliseconds look_every{1'000};      ///< 0: only look() does
   Milliseconds patience{12 * 60'000};  ///< see gate_steps(); longer than a change of the node may take
   Milliseconds first_backoff{1'000}, most_backoff{60'000};
   Milliseconds echo{60'000};  ///< within which what was written shows in the watch, else it is written again

@@ -233,7 +233,7 @@ TEST_F(ReviewTest, APodWithoutANameOrANamespaceOfItsOwnIsDecidedAlike) {
   pod["metadata"].erase("namespace");
   pod["metadata"]["generateName"] = "p-";
   const Answer answer = ask(review_of(pod, {{"dryRun", true}}));
-  EXPECT_EQ(answer.patch.size(), 5U);
+  EXPECT_EQ(answer.patch.size(), 6U);
   ASSERT_TRUE(asked);
   EXPECT_EQ(asked->space, "ml") << "of the request";
   EXPECT_TRUE(ask(review_of(pod, {{"namespace", nullptr}})).response["status"].is_object())
