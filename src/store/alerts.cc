@@ -58,8 +58,9 @@ Result<std::string> alert_state(Database& database, const std::string& name) {
 }
 
 Result<void> keep_alert_state(Database& database, const std::string& name, const std::string& state) {
-  TRY(database.run("DELETE FROM alert_state WHERE name = ?", {name}));
-  return database.run("INSERT INTO alert_state (name, state) VALUES (?, ?)", {name, state});
+  return database.run(
+      "INSERT INTO alert_state (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+      {name, state});
 }
 
 Result<std::int64_t> last_alert_event(Database& database) {
@@ -116,10 +117,11 @@ Result<std::vector<alerts::Silence>> alert_silences(Database& database) {
 }
 
 Result<void> put_alert_silence(Database& database, const alerts::Silence& silence) {
-  TRY(drop_alert_silence(database, silence.id));
   return database.run(
       "INSERT INTO alert_silence (id, matchers, starts, ends, repeats, note, created_by, created) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET matchers = excluded.matchers, "
+      "starts = excluded.starts, ends = excluded.ends, repeats = excluded.repeats, note = excluded.note, "
+      "created_by = excluded.created_by, created = excluded.created",
       {silence.id, matchers_text(silence.matchers), silence.starts, silence.ends,
        std::string(alerts::repeat_name(silence.repeat)), silence.comment, silence.created_by, silence.created});
 }
@@ -137,8 +139,10 @@ Result<std::optional<std::int64_t>> alert_delivery(Database& database, const std
 }
 
 Result<void> note_alert_delivery(Database& database, const std::string& receiver, std::int64_t event) {
-  TRY(database.run("DELETE FROM alert_delivery WHERE receiver = ?", {receiver}));
-  return database.run("INSERT INTO alert_delivery (receiver, event) VALUES (?, ?)", {receiver, event});
+  return database.run(
+      "INSERT INTO alert_delivery (receiver, event) VALUES (?, ?) ON CONFLICT (receiver) DO UPDATE SET event = "
+      "excluded.event",
+      {receiver, event});
 }
 
 }  // namespace tessera::store

@@ -49,6 +49,20 @@ TEST_P(Alerts, KeepWhatHasHappenedAndHowFarReceiversAre) {
   EXPECT_EQ(*alert_delivery(*database, "alertmanager http://a"), 2);
 }
 
+TEST_P(Alerts, KeepWhatStandsWhereTheDatabaseTakesNothingNew) {
+  ASSERT_TRUE(note_alert_delivery(*database, "a", 7));
+  ASSERT_TRUE(keep_alert_state(*database, "tracks", "one"));
+  for (const std::string table : {"alert_delivery", "alert_state"})
+    ASSERT_TRUE(database->run(postgres() ? "ALTER TABLE " + table + " ADD CHECK (false) NOT VALID"
+                                         : "CREATE TRIGGER no_" + table + " BEFORE INSERT ON " + table +
+                                               " BEGIN SELECT RAISE(ABORT, 'no'); END",
+                              {}));
+  EXPECT_FALSE(note_alert_delivery(*database, "a", 8));
+  EXPECT_FALSE(keep_alert_state(*database, "tracks", "two"));
+  EXPECT_EQ(*alert_delivery(*database, "a"), 7);
+  EXPECT_EQ(*alert_state(*database, "tracks"), "one");
+}
+
 TEST_P(Alerts, KeepSilences) {
   alerts::Silence one{"s1",
                       {{"alertname", "A"}, {"node", "x=y", false}},
