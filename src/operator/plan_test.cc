@@ -358,8 +358,8 @@ TEST(Plan, TheServerKeepsToTheWindowsOfTheContainerAndMayWriteMigManagersFileOnl
       {.minor = 30, .foreign_namespaces = {"nvidia"}});
   const Json settings = json_of(find(plan, "ConfigMap", "tessera-server")["data"]["server.yaml"].get<std::string>());
   EXPECT_EQ(settings["gpu"]["management"]["mig"]["kubernetes"], Json::parse(R"({"way": "mig-manager", "dry-run": true,
-      "windows": ["22:00-04:00"], "mig-manager": {"config-map": "nvidia/tessera-mig-config"},
-      "device-plugin": {"restart": true, "namespace": "nvidia"}})"));
+      "device-plugin": {"restart": true, "namespace": "nvidia"}, "windows": ["22:00-04:00"],
+      "mig-manager": {"config-map": "nvidia/tessera-mig-config"}})"));
   const Json role = find(plan, "Role", "tessera-server");
   EXPECT_EQ(role["metadata"]["namespace"], "nvidia");
   EXPECT_EQ(role["rules"], Json::parse(R"([

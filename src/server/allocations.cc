@@ -63,7 +63,7 @@ http::Response refused(const http::Request& request, const decision::Refusal& re
 
 /// Whether one could be told what it serves if it were free.
 bool is_told(const decision::Candidate& one) {
-  return one.memory_bytes && (one.mig != decision::MigMode::On || !one.offered().empty());
+  return one.mig == decision::MigMode::On ? !one.offered().empty() : one.memory_bytes.has_value();
 }
 
 /// Why no device could serve it; Unavailable where there are some of which nobody has told what they could be.

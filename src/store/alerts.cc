@@ -126,6 +126,11 @@ Result<void> put_alert_silence(Database& database, const alerts::Silence& silenc
        std::string(alerts::repeat_name(silence.repeat)), silence.comment, silence.created_by, silence.created});
 }
 
+Result<void> drop_alert_silences_before(Database& database, EpochMs time) {
+  return database.run("DELETE FROM alert_silence WHERE repeats = ? AND ends < ?",
+                      {std::string(alerts::repeat_name(alerts::Repeat::Never)), time});
+}
+
 Result<bool> drop_alert_silence(Database& database, const std::string& id) {
   return TRY(database.change("DELETE FROM alert_silence WHERE id = ?", {id})) > 0;
 }

@@ -45,6 +45,8 @@ Result<void> drop_alert_events_before(Database& database, EpochMs time);
 /// By id.
 Result<std::vector<fleet::alerts::Silence>> alert_silences(Database& database);
 Result<void> put_alert_silence(Database& database, const fleet::alerts::Silence& silence);
+/// Those that are over by then for good.
+Result<void> drop_alert_silences_before(Database& database, EpochMs time);
 /// False where there is none.
 Result<bool> drop_alert_silence(Database& database, const std::string& id);
 

@@ -77,6 +77,14 @@ TEST_P(Alerts, KeepSilences) {
   one.matchers.clear();
   ASSERT_TRUE(put_alert_silence(*database, one));
   EXPECT_THAT(*alert_silences(*database), ElementsAre(one));
+  alerts::Silence over = one;
+  over.id = "s2";
+  over.repeat = alerts::Repeat::Never;
+  ASSERT_TRUE(put_alert_silence(*database, over));
+  ASSERT_TRUE(drop_alert_silences_before(*database, 2'000));
+  EXPECT_THAT(*alert_silences(*database), ElementsAre(one, over));
+  ASSERT_TRUE(drop_alert_silences_before(*database, 2'001));
+  EXPECT_THAT(*alert_silences(*database), ElementsAre(one)) << "it comes again";
   EXPECT_TRUE(*drop_alert_silence(*database, "s1"));
   EXPECT_FALSE(*drop_alert_silence(*database, "s1"));
   EXPECT_THAT(*alert_silences(*database), IsEmpty());

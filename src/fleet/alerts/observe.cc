@@ -12,6 +12,8 @@
 namespace tessera::fleet::alerts {
 namespace {
 
+constexpr Milliseconds kNoted{std::chrono::hours(1)};  ///< longer than any device is silent and still heard of
+
 bool is_heard(const Device& device) { return device.presence == Presence::Present; }
 
 /// What is sought for among devices that have not retired.
@@ -118,6 +120,7 @@ Round Observer::look(const Sight& sight) {
   observe_server(sight, newest, round);
   std::ranges::sort(round.silent);
   own_.forget(sight.view.time);
+  std::erase_if(noted_, [&](const auto& one) { return sight.view.time - one.second > kNoted.count(); });
   return round;
 }
 

@@ -224,7 +224,7 @@ TEST_F(ReviewTest, AHugePodIsReadToo) {
   Json pod = pod_with(kLabels);
   pod["metadata"]["annotations"]["note"] = std::string(1U << 20U, 'x');
   const Answer answer = ask(review_of(pod));
-  EXPECT_EQ(answer.patch.size(), 5U);
+  EXPECT_EQ(answer.patch.size(), 6U);
 }
 
 TEST_F(ReviewTest, APodWithoutANameOrANamespaceOfItsOwnIsDecidedAlike) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
@@ -21,6 +22,7 @@ namespace alerts = fleet::alerts;
 using Outcome = std::variant<Changed, Problem>;
 
 constexpr Milliseconds kHour{std::chrono::hours(1)};
+constexpr std::size_t kMostSilences = 1'000;  ///< each is held against each alert in each round
 
 std::string new_id() {
   std::random_device random;
@@ -183,14 +185,18 @@ Result<void> Alerts::keep(EpochMs now) {
         TRY(store::keep_alert_state(database, "tracks", tracks));
         if (!unsaved_.empty()) TRY(store::keep_alert_state(database, "told", told_text(told_)));
         if (own_due) TRY(store::keep_alert_state(database, "baselines", observer_.own().text()));
-        if (own_due) TRY(store::drop_alert_events_before(database, now - options_.settings.history_kept.count()));
+        const EpochMs kept = now - options_.settings.history_kept.count();
+        if (own_due) TRY(store::drop_alert_events_before(database, kept));
+        if (own_due) TRY(store::drop_alert_silences_before(database, kept));
         return {};
       });
     }));
   if (!unsaved_.empty()) last_event_ = unsaved_.back().id;
   unsaved_.clear();
   saved_tracks_ = std::move(tracks);
-  if (own_due) saved_own_ = now;
+  if (!own_due) return {};
+  saved_own_ = now;
+  read_silences();
   return {};
 }
 
@@ -225,6 +231,13 @@ http::Response Alerts::add_silence(const http::Request& request, alerts::Silence
   silence.created_by = viewer_of(request).actor;
   http::Response out =
       changes_.make(request, "alert-silence.create", "", [&](store::Database& database) -> Result<Outcome> {
+        const auto before = TRY(store::alert_silences(database));
+        const auto counts = [&](const alerts::Silence& one) { return !alerts::is_over(one, silence.created); };
+        if (std::cmp_greater_equal(std::ranges::count_if(before, counts), kMostSilences))
+          return Outcome(Problem{409, "no-room",
+                                 fmt::format("{} silences are not over yet, and no more are taken: end some of "
+                                             "/alerts/silences, or silence more with one",
+                                             kMostSilences)});
         TRY(store::put_alert_silence(database, silence));
         const std::string body = json_text(silence_json(silence, silence.created));
         return Outcome(Changed{201, "alert-silence:" + silence.id, body, request.path + "/" + silence.id, body});

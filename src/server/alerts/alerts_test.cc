@@ -153,6 +153,28 @@ TEST_F(AlertsTest, ASilenceCountsAtOnce) {
   for (const auto& one : alerts->book()->standing) EXPECT_EQ(one.silenced_by, "");
 }
 
+TEST_F(AlertsTest, SilencesThatAreOverGoAndThereIsAnEndToTheirNumber) {
+  settings.history_kept = std::chrono::hours(24);
+  open();
+  const auto put = [&](const std::string& id, EpochMs ends, fleet::alerts::Repeat repeat) {
+    const fleet::alerts::Silence one{.id = id, .starts = ends - 1'000, .ends = ends, .repeat = repeat};
+    ASSERT_TRUE(changes->read([&](store::Database& database) { return store::put_alert_silence(database, one); }));
+  };
+  put("over", kStart - 25 * 3'600 * kSecond, fleet::alerts::Repeat::Never);
+  put("again", kStart - 25 * 3'600 * kSecond, fleet::alerts::Repeat::Daily);
+  put("of-late", kStart - 3'600 * kSecond, fleet::alerts::Repeat::Never);
+  at(0, 40);
+  EXPECT_THAT(alerts->silences(), SizeIs(2));
+  put("of-late", kStart, fleet::alerts::Repeat::Weekly);
+  for (int i = 0; i < 997; ++i) put(std::to_string(i), kStart * 2, fleet::alerts::Repeat::Never);
+  put("long-over", 2'000, fleet::alerts::Repeat::Never);
+  auto silence = must(parse_silence(R"({"matchers": [], "duration": "1h"})", kStart));
+  EXPECT_EQ(alerts->add_silence(request("POST"), silence).status, 201);
+  const auto refused = alerts->add_silence(request("POST"), silence);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("no-room"));
+}
+
 /// What a webhook that answers with `status` was sent.
 struct Hook {
   Hook() {
