@@ -77,7 +77,9 @@ TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
   fleet::Remembered device;
   device.cluster = "c";
   device.node = "w1";
-  device.device.facts = std::make_shared<const fleet::DeviceFacts>(fleet::DeviceFacts{.uuid = "GPU-1"});
+  fleet::DeviceFacts facts;
+  facts.uuid = "GPU-1";
+  device.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
   ASSERT_TRUE(write_device(*database, device));
   const CostPlace first{"c", "w1", 5, "a", fleet::Purchase::Spot}, second{"c", "w1", 9, "b", fleet::Purchase::Reserved},
       gone{"c", "w2", 5, "a", fleet::Purchase::OnDemand};
@@ -96,7 +98,9 @@ TEST_P(CostRatesKept, SharesStayWhatTheyWere) {
   fleet::Remembered device;
   device.cluster = "c";
   device.node = "w1";
-  device.device.facts = std::make_shared<const fleet::DeviceFacts>(fleet::DeviceFacts{.uuid = "GPU-1"});
+  fleet::DeviceFacts facts;
+  facts.uuid = "GPU-1";
+  device.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
   ASSERT_TRUE(write_device(*database, device));
   const CostPart whole{"c", "GPU-1", std::nullopt}, instance{"c", "GPU-1", 3}, gone{"c", "GPU-2", std::nullopt};
   const CostShared first{whole, 5, 4}, second{whole, 9, 1}, other{instance, 6, 2};

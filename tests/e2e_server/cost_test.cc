@@ -126,7 +126,7 @@ TEST_F(CostE2e, AddsUpAtEachGroupingAndWindow) {
           groups += reply.at("data")[i].size();
         }
       }
-  EXPECT_GT(groups, 1'000U) << "there was nothing to add up";
+  EXPECT_GT(groups, 500U) << "there was nothing to add up";
 
   const json teams = server.get("/cost/teams?window=" + time(-8) + "," + time(0));
   const Micros all = 2 * kHourly;
@@ -151,11 +151,12 @@ TEST_F(CostE2e, WhatItCostsNowIsToldAsItChangesAndToPrometheus) {
   if (peer("curl").empty()) GTEST_SKIP() << "no curl on this machine";
   Child events({peer("curl"), "-sN", server.api("/events?type=cost.rate")});
   ASSERT_TRUE(events.says("event: ready")) << events.output();
+  tell(server, end - 2 * kBucket, end);
   tell(server, now_epoch_ms(), now_epoch_ms() + 1);
   EXPECT_TRUE(events.says("\"perHour\":\"" + fleet::decimal(kHourly) + "\"")) << events.output();
-  EXPECT_TRUE(eventually([&] { return server.metric("gpu_hourly_cost{team=\"vision\",project=\"all\"}") > 12; }));
+  // A whole H100 and a whole A100.
+  EXPECT_TRUE(eventually([&] { return server.metric("gpu_hourly_cost{team=\"vision\",project=\"all\"}") > 10; }));
   if (peer("prometheus").empty()) GTEST_SKIP() << "no Prometheus on this machine";
-  tell(server, end - 2 * kBucket, end);
   ASSERT_TRUE(closes(server, 1)) << server.process().output();
   const auto prometheus = Prometheus::scraping({server.address()});
   ASSERT_TRUE(prometheus && prometheus->scraped(3));
@@ -201,6 +202,7 @@ TEST_F(CostE2e, IsKilledWhileItClosesAndClosesEachBucketOnce) {
     closed = count("SELECT COUNT(*) FROM cost_bucket");
     server.start();
   }
+  tell(server, now_epoch_ms(), now_epoch_ms() + 1);  // else nobody tells that the last one is over
   ASSERT_TRUE(eventually([&] { return count("SELECT COUNT(*) FROM cost_bucket") >= kBuckets; }));
   ASSERT_TRUE(eventually([&] {
     return count(
