@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "fleet/cluster/cluster_state.h"
 #include "fleet/inventory/told_pages.h"
 
@@ -165,7 +167,7 @@ TEST_F(CostSightTest, ADeviceIsSharedForAsLongAsItIs) {
   of.look(*board({R"(share="exclusive",pod="a",pod_uid="u3",container="c")"}), cluster({}), 3'000);
   const auto kept = of.unkept(4'000);
   const CostSight later = sight(kept);
-  for (const CostSight* one : {&of, &later}) {
+  for (const CostSight* one : {&std::as_const(of), &later}) {
     EXPECT_EQ(one->replicas_of(part, 3'000), 1) << "one has it for himself";
     EXPECT_EQ(one->replicas_of(part, 2'999), 3);
     EXPECT_EQ(one->replicas_held(a), 1);
