@@ -67,22 +67,6 @@ void observe_clusters(const std::map<std::string, Share>& shares, EpochMs now, R
   }
 }
 
-void observe_engines(const ServingView& serving, Round& round) {
-  for (const auto& engine : serving.engines) {
-    LabelSet labels = {{"cluster", engine->cluster}, {"container", engine->container}, {"model", engine->model},
-                       {"namespace", engine->space}, {"node", engine->node},           {"pod", engine->pod}};
-    std::erase_if(labels, [](const auto& one) { return one.second.empty(); });
-    const auto subject = std::make_shared<const Subject>(
-        Subject{engine_key(*engine), engine->cluster + '/' + engine->node, std::move(labels)});
-    const auto tell = [&](Signal signal, const std::optional<double>& value) {
-      if (value) round.observations.push_back({signal, subject, engine->last_seen, value});
-    };
-    if (engine->asleep == true) continue;  // it serves nobody, and nobody waits for it
-    tell(Signal::RequestsWaiting, engine->waiting);
-    tell(Signal::KvCacheUsedRatio, engine->kv_used_ratio);
-  }
-}
-
 void observe_server(const Sight& sight, EpochMs newest, Round& round) {
   const auto subject = std::make_shared<const Subject>(Subject{"server", "", {{"job", "tessera-server"}}});
   const EpochMs now = sight.view.time;
@@ -116,7 +100,7 @@ Round Observer::look(const Sight& sight) {
     }
   }
   observe_clusters(shares, sight.view.time, round);
-  observe_engines(sight.serving, round);
+  engines_.observe(sight.view, sight.serving, round);
   observe_server(sight, newest, round);
   std::ranges::sort(round.silent);
   own_.forget(sight.view.time);

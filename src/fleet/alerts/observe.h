@@ -11,6 +11,7 @@
 
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/evaluator.h"
+#include "fleet/alerts/observe_engines.h"
 #include "fleet/inventory/fleet.h"
 #include "fleet/serving/serving.h"
 
@@ -36,6 +37,7 @@ class Observer {
 
  private:
   OwnBaseline own_;
+  Engines engines_;
   std::unordered_map<std::string, EpochMs> noted_;  ///< newest sample of each device that is in own_
 };
 

@@ -226,6 +226,9 @@ struct Changing : testing::Test {
   }
   EpochMs at = kStart;
   Seen seen{""};
+  void serve(const std::string& page) {
+    seen.told.scrape(at + 30 * kSecond, R"(cluster="c",node="w",namespace="ml",pod="p",job="v")", page);
+  }
   Evaluator evaluator{builtin_rules(), Milliseconds(75 * kSecond)};
 };
 
@@ -274,6 +277,27 @@ TEST_F(Changing, AnEngineThatIsPutToSleepHasNoQueue) {
   ASSERT_EQ(firing().size(), 1U);
   for (int i = 0; i < 5; ++i) engine(true);
   EXPECT_THAT(firing(), IsEmpty());
+}
+
+TEST_F(Changing, AnEngineThatFallsSilentIsNotGoneBeforeItsPodIs) {
+  const std::string queue =
+      "vllm:num_requests_running{model_name=\"m\"} 1\nvllm:num_requests_waiting{model_name=\"m\"} 70\n";
+  const std::string process =
+      R"(gpu_process_info{gpu="0",UUID="GPU-0",Hostname="w",pid="7",command="py",namespace="ml",pod="p",container="c",status="active",type="C"} 1
+)";
+  const std::string other =
+      R"(gpu_process_info{gpu="0",UUID="GPU-0",Hostname="w",pid="8",command="py",namespace="ml",pod="q",container="c",status="active",type="C"} 1
+)";
+  for (int i = 0; i <= 21; ++i) {
+    serve(queue);
+    round(busy_gpu(0, 60, 350) + process);
+  }
+  ASSERT_THAT(firing(), Contains(HasSubstr("ServingRequestsWaiting")));
+  serve("");
+  for (int i = 0; i < 20; ++i) round(busy_gpu(0, 60, 350) + process);
+  EXPECT_THAT(firing(), Contains(HasSubstr("ServingRequestsWaiting"))) << "only its metrics are away";
+  for (int i = 0; i < 10; ++i) round(busy_gpu(0, 60, 350) + other);
+  EXPECT_THAT(firing(), Not(Contains(HasSubstr("ServingRequestsWaiting"))));
 }
 
 }  // namespace
