@@ -12,6 +12,8 @@
 namespace tessera::fleet::alerts {
 namespace {
 
+/// Once it told of some, the kubelet may be away where it tells of none; behind this nobody holds anything.
+constexpr Milliseconds kKubeletAway{std::chrono::minutes(10)};
 constexpr Milliseconds kNoted{std::chrono::hours(1)};  ///< longer than any device is silent and still heard of
 
 bool is_heard(const Device& device) { return device.presence == Presence::Present; }
@@ -78,6 +80,12 @@ void observe_server(const Sight& sight, EpochMs newest, Round& round) {
 
 }  // namespace
 
+bool Observer::holders_are_silent(const Node& node, EpochMs now) {
+  if (tells_allocations(node)) held_[node_key(node)] = now;
+  const auto told = held_.find(node_key(node));
+  return told != held_.end() && told->second != now;
+}
+
 Round Observer::look(const Sight& sight) {
   Round round{sight.view.time, {}, {}};
   const Neighbours neighbours(sight.view);
@@ -90,11 +98,13 @@ Round Observer::look(const Sight& sight) {
     if (!any_device(*node, [](const Device&) { return true; })) continue;  // it has left
     observe_node(*node, sight.view.time, all_silent, round);
     const bool heard = any_device(*node, is_heard);
+    const bool holders_silent = holders_are_silent(*node, sight.view.time);
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;
       newest = std::max(newest, device.last_seen);
       count_busy(device, shares[node->cluster]);
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
+      if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
       observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, noted_, round);
       if (is_heard(device)) observe_sessions(*node, device, serving, round);
     }
@@ -104,6 +114,7 @@ Round Observer::look(const Sight& sight) {
   observe_server(sight, newest, round);
   std::ranges::sort(round.silent);
   own_.forget(sight.view.time);
+  std::erase_if(held_, [&](const auto& one) { return sight.view.time - one.second > kKubeletAway.count(); });
   std::erase_if(noted_, [&](const auto& one) { return sight.view.time - one.second > kNoted.count(); });
   return round;
 }

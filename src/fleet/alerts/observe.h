@@ -36,8 +36,11 @@ class Observer {
   const OwnBaseline& own() const { return own_; }
 
  private:
+  bool holders_are_silent(const Node& node, EpochMs now);
+
   OwnBaseline own_;
   Engines engines_;
+  std::unordered_map<std::string, EpochMs> held_;   ///< when allocations were told last of each node, of late
   std::unordered_map<std::string, EpochMs> noted_;  ///< newest sample of each device that is in own_
 };
 

@@ -67,18 +67,13 @@ std::shared_ptr<const Subject> holder(const Node& node, const Device& device, co
                                       std::string_view what) {
   return std::make_shared<const Subject>(Subject{device_key(node, device) + part_name(part) + '/' + of.space + '/' +
                                                      of.pod + '/' + of.container + std::string(what),
-                                                 device_key(node, device),
+                                                 holders_key(node, device),
                                                  workload_labels(part_labels(node, device, part), of)});
 }
 
 bool is_same_pod(const Workload& a, const Workload& b) {
   if (!a.pod_uid.empty() && !b.pod_uid.empty()) return a.pod_uid == b.pod_uid;
   return a.space == b.space && a.pod == b.pod;
-}
-
-/// Where the kubelet's word is known: a node of which no allocation at all is told may have no one who tells.
-bool tells_allocations(const Node& node) {
-  return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
 }
 
 void observe_use(const Node& node, const Device& device, Round& round) {
@@ -98,6 +93,12 @@ void observe_use(const Node& node, const Device& device, Round& round) {
 }
 
 }  // namespace
+
+bool tells_allocations(const Node& node) {
+  return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
+}
+
+std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }
 
 ServingPods::ServingPods(const ServingView& serving) {
   for (const auto& engine : serving.engines)

@@ -20,6 +20,11 @@ class ServingPods {
   std::set<std::string> pods_;
 };
 
+/// Where the kubelet's word is known: a node of which no allocation at all is told may have no one who tells.
+bool tells_allocations(const Node& node);
+/// Subject::beneath of who holds the device and who uses it without.
+std::string holders_key(const Node& node, const Device& device);
+
 /// Of a device that is heard of. Processes outside of pods are the operator's own, and none of these.
 void observe_sessions(const Node& node, const Device& device, const ServingPods& serving, Round& round);
 

@@ -13,6 +13,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
 using testing::Optional;
 
@@ -129,7 +130,7 @@ TEST(Observe, KnowsSilenceFromAbsence) {
   seen.look(kStart + 100 * kSecond);
   EXPECT_THAT(seen.of(Signal::TemperatureCelsius), ElementsAre("c/GPU-a -", "c/GPU-b -")) << "stale";
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w -"));
-  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-b", "c/w"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/held", "c/GPU-b", "c/GPU-b/held", "c/w"));
   EXPECT_THAT(seen.of(Signal::LagSeconds), ElementsAre("server 100"));
   seen.look(kStart + 400 * kSecond);
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 1"));
@@ -155,7 +156,7 @@ TEST(Observe, MissesADeviceOfANodeThatSpeaks) {
   seen.look(kStart + 400 * kSecond);
   EXPECT_THAT(seen.of(Signal::DeviceMissing), ElementsAre("c/GPU-a 1", "c/GPU-b 0"));
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 0"));
-  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/held"));
 }
 
 TEST(Observe, CountsXidsByWhoseFaultTheyAre) {
@@ -277,6 +278,18 @@ TEST_F(Changing, AnEngineThatIsPutToSleepHasNoQueue) {
   ASSERT_EQ(firing().size(), 1U);
   for (int i = 0; i < 5; ++i) engine(true);
   EXPECT_THAT(firing(), IsEmpty());
+}
+
+TEST_F(Changing, AHolderIsNotGoneAsSoonAsTheKubeletIsAway) {
+  const std::string page(kPage), without = page.substr(0, page.find("gpu_allocation_info"));
+  for (int i = 0; i <= 121; ++i) round(page);
+  const std::string held = "GPUAllocatedIdle c/GPU-b/1/ml/h/c", used = "GPUUsedNotAllocated c/GPU-a/ml/p/c/uses";
+  ASSERT_THAT(firing(), IsSupersetOf({held, used}));
+  for (int i = 0; i < 15; ++i) round(without);
+  EXPECT_THAT(firing(), IsSupersetOf({held, used}));
+  for (int i = 0; i < 15; ++i) round(without);
+  EXPECT_THAT(firing(), Not(Contains(held))) << "for so long the kubelet is not away";
+  EXPECT_THAT(firing(), Not(Contains(used)));
 }
 
 TEST_F(Changing, AnEngineThatFallsSilentIsNotGoneBeforeItsPodIs) {
