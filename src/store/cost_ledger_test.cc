@@ -269,8 +269,9 @@ TEST_P(CostOfUsage, WhoHoldsTwoReplicasOfFourPaysForTwo) {
   shared.replicas_of = [&](const CostPart& one, EpochMs time) { return one == part && time > kStart ? 4 : 1; };
   shared.replicas_held = [&](const CostHolder& by) { return by == CostHolder{part, "ml", "train", "uid"} ? 2 : 1; };
   const auto all = *cost_of_bucket(*database, kStart, shared);
-  EXPECT_EQ(of(all, CostKind::HeldUnknown), 1'000'000);
-  EXPECT_EQ(of(all, CostKind::Unallocated), 1'000'000);
+  // Half of it, but for the millionth that remainders leave.
+  EXPECT_NEAR(static_cast<double>(of(all, CostKind::HeldUnknown)), 1'000'000, 1);
+  EXPECT_EQ(of(all, CostKind::HeldUnknown) + of(all, CostKind::Unallocated), 2'000'000);
 }
 
 TEST_P(CostOfUsage, ADeviceCostsFromWhenItWasSeenUntilItIsLongSilent) {

@@ -112,10 +112,13 @@ TEST_F(CostE2e, AddsUpAtEachGroupingAndWindow) {
   const auto time = [&](int buckets) { return format_time(end + buckets * kBucket); };
   json teams;
   // What the keeper had not saved when a bucket was closed is entered as a correction.
-  ASSERT_TRUE(eventually([&] {
-    teams = server.get("/cost/teams?window=" + time(-8) + "," + time(0));
-    return micros(teams.at("nobodys").at("unobserved")) == 0;
-  })) << teams;
+  ASSERT_TRUE(eventually(
+      [&] {
+        teams = server.get("/cost/teams?window=" + time(-8) + "," + time(0));
+        return micros(teams.at("nobodys").at("unobserved")) == 0;
+      },
+      std::chrono::minutes(3)))
+      << teams;
   const std::string windows[] = {"24h", "today", time(-8) + "," + time(0), time(-5) + "," + time(-4), "90m"};
   std::size_t groups = 0;
   for (const std::string& window : windows)

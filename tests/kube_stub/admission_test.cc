@@ -405,6 +405,8 @@ gpu_device_info{gpu="0",UUID="GPU-b",model="NVIDIA H200",DCGM_FI_DEV_MIG_MODE="1
 TEST_F(AdmissionDoor, WhereItsSelectorLeadsItFindsItsResource) {
   StubJson asks = review("20G");
   asks["request"]["object"]["spec"]["nodeSelector"] = {{"pool", "other"}};
+  ASSERT_TRUE(sees([](const auto& view) { return view.nodes.contains("w-1"); }));
+  tell("", 1);
   const StubJson response = StubJson::parse(ask("/admission/pods", asks)->body)["response"];
   EXPECT_TRUE(response.contains("patch")) << "a label may come to a node yet";
   EXPECT_THAT(response["warnings"].dump(), HasSubstr("will wait for a GPU"));

@@ -192,7 +192,9 @@ struct RoutesTest : testing::Test {
       node.allocatable = {{"nvidia.com/gpu", 4}};
       state.put(node);
     }
-    next.cluster = state.view();
+    auto cluster = std::make_shared<fleet::ClusterView>(*state.view());
+    cluster->synced = true;
+    next.cluster = std::move(cluster);
     published.publish(std::move(next));
   }
 

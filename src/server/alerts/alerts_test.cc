@@ -245,9 +245,11 @@ struct TwoAtOnce : AlertsTest {
 /// `firing GPUOverheating`, one for each alert that a webhook was sent.
 std::vector<std::string> lines_of(const std::vector<std::string>& bodies) {
   std::vector<std::string> out;
-  for (const std::string& body : bodies)
-    for (const Json& one : Json::parse(body)["alerts"])
+  for (const std::string& body : bodies) {
+    const Json message = Json::parse(body);
+    for (const Json& one : message["alerts"])
       out.push_back(one["status"].get<std::string>() + ' ' + one["labels"]["alertname"].get<std::string>());
+  }
   return out;
 }
 

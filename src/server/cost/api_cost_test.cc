@@ -196,8 +196,8 @@ TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
 TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
   const auto names = [&](const std::string& query) {
     std::vector<std::string> out;
-    for (const auto& [name, group] : get("/cost/allocation", "window=24h" + query)["data"][0].items())
-      out.push_back(name);
+    const Json reply = get("/cost/allocation", "window=24h" + query);
+    for (const auto& [name, group] : reply["data"][0].items()) out.push_back(name);
     return out;
   };
   EXPECT_THAT(names(""), testing::Contains("default/w1/serving/llm-0"));
