@@ -65,7 +65,7 @@ function Standing({ silence }: { silence: ((matchers: AlertMatcher[]) => void) |
         <TextFilter name="nodeName" label={t('column.node')} />
       </Filters>
       <ApiTable<Alert> path="/alerts" parameters={asked('severity', 'state', 'told', 'nodeName')} columns={columns} rowKey={(one) => `${one.alert} ${JSON.stringify(one.labels)}`}
-        caption={t('nav.alerts')} file="alerts" empty={<Nothing title={t('alerts.none')}>{t('alerts.noneText')}</Nothing>} />
+        order="-state,-severity,since" caption={t('nav.alerts')} file="alerts" empty={<Nothing title={t('alerts.none')}>{t('alerts.noneText')}</Nothing>} />
     </Panel>
   );
 }
@@ -82,7 +82,7 @@ function State({ of }: { of: Alert }) {
 
 function About({ labels, summary }: { labels: Alert['labels']; summary: string | null }) {
   const subject = subjectOf(labels);
-  return <div class="breakable">{subject && <a href={subject.to}>{subject.name}</a>}<p class="quiet">{summary ?? absent}</p></div>;
+  return <div class="breakable about">{subject && <a href={subject.to}>{subject.name}</a>}<p class="quiet">{summary ?? absent}</p></div>;
 }
 
 function Runbook({ of }: { of: string }) {

@@ -19,7 +19,7 @@ import { useWho } from './who';
 export function CostPage() {
   const window = windowOf(query.value.get('window'));
   const filter = filterOf(query.value.get('cluster'));
-  const told = useSlowApi<CostAllocation>(address('/cost/allocation', { window, filter, includeIdle: true }));
+  const told = useSlowApi<CostAllocation>(address('/cost/allocation', { window, filter, aggregate: 'cluster', includeIdle: true }));
   const who = useWho();
   const disabled = told.failure?.problem?.type.endsWith(':disabled');
   return (

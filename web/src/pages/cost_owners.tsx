@@ -21,21 +21,22 @@ export function Owners({ window, filter }: { window: Window; filter: string | nu
     <Panel title={t('cost.owners')} note={t('table.rows', { shown: count(rows.length), total: count(rows.length) })} tools={<RowsCsv rows={flat} file={`cost-${by}`} />}>
       <Choice<Grouping> label={t('cost.by')} value={by} of={groupings.map((one) => [one, t(`kind.${one}`)])} pick={(value) => setQuery({ by: value === 'team' ? null : value })} />
       <Shown of={told} empty={() => rows.length === 0 && <Nothing title={t('cost.none')}>{t('cost.noneText')}</Nothing>}>
-        {(data) => <Rows rows={rows} columns={columns(by, data.currency, rows.reduce((sum, one) => sum + one.totalCost, 0))} rowKey={(one) => one.name} caption={t('cost.owners')} />}
+        {(data) => <Rows rows={rows} columns={columns(by, data.currency, rows.reduce((sum, one) => sum + one.totalCost, 0), rows.some((one) => one.money.unpricedGpuHours > 0))} rowKey={(one) => one.name} caption={t('cost.owners')} />}
       </Shown>
     </Panel>
   );
 }
 
-function columns(by: Grouping, currency: string, all: number): Column<CostGroup>[] {
+function columns(by: Grouping, currency: string, all: number, unpriced: boolean): Column<CostGroup>[] {
   const amount = (of: 'used' | 'heldIdle' | 'heldUnknown', rest = false): Column<CostGroup> =>
     ({ title: t(`cost.${of}`), num: true, rest, cell: (one) => money(one.money[of], currency) });
   return [
     { title: t(`kind.${by}`), cell: (one) => <span class="breakable">{one.properties[by] ?? <span class="quiet">{t('allocations.nobody')}</span>}</span> },
-    { title: t('cost.had'), num: true, cell: (one) => <>{money(one.money.cost, currency)}{one.money.unpricedGpuHours > 0 && <span class="coverage">{t('cost.unpriced', { hours: number(one.money.unpricedGpuHours) })}</span>}</> },
+    { title: t('cost.had'), num: true, cell: (one) => money(one.money.cost, currency) },
     { title: t('cost.share'), num: true, cell: (one) => <Meter value={shareOf(one.totalCost, all)} kind="plain" /> },
     amount('used'), amount('heldIdle'), amount('heldUnknown', true),
     { title: t('cost.hours'), num: true, rest: true, cell: (one) => number(one.gpuHours) },
+    ...(unpriced ? [{ title: t('cost.hoursUnpriced'), num: true, cell: (one: CostGroup) => number(one.money.unpricedGpuHours) }] : []),
     { title: t('cost.efficiency'), num: true, cell: (one) => <><Meter value={one.money.efficiencyPercent} />{one.money.efficiencyPercent !== null && <Coverage value={one.money.efficiencyCoverage} />}</> },
   ];
 }

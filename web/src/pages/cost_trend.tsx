@@ -13,7 +13,7 @@ type Point = Spent & { start: string };
 
 export function Trend({ window, filter }: { window: Window; filter: string | null }) {
   const piece = pieceOf(window);
-  const told = useSlowApi<CostAllocation>(address('/cost/allocation', { window, filter, includeIdle: true, accumulate: piece }));
+  const told = useSlowApi<CostAllocation>(address('/cost/allocation', { window, filter, aggregate: 'cluster', includeIdle: true, accumulate: piece }));
   const points = told.data ? begins(told.data).map((start, i): Point => ({ start, ...spentOf(told.data!.data[i] ?? {}) })) : [];
   const currency = told.data?.currency ?? '';
   const label = (start: string) => piece === 'hour' ? start.slice(11, 16) : start.slice(5, 10);

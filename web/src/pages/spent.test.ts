@@ -5,7 +5,7 @@ import { filterOf, kinds, micros, ownedOf, spentOf, windowOf } from './spent';
 /** A group as the server tells it; what is not said is 0. */
 const group = (name: string, money: Partial<CostGroup['money']> = {}, totalCost = 0): CostGroup => ({
   name, totalCost, gpuHours: 1,
-  money: { ...Object.fromEntries(kinds.map((kind) => [kind, '0.000000'])), unpricedGpuHours: 0, efficiencyPercent: null, efficiencyCoverage: null, ...money },
+  money: { ...Object.fromEntries(kinds.map((kind) => [kind, '0.000000'])), gpuHours: 1, unpricedGpuHours: 0, efficiencyPercent: null, efficiencyCoverage: null, ...money },
 }) as unknown as CostGroup;
 
 describe('what was spent', () => {
@@ -21,6 +21,10 @@ describe('what was spent', () => {
     expect(of.all).toBe(1.300003);
     expect(of.of).toMatchObject({ used: 0.1, heldIdle: 0.2, unallocated: 0.000003, unobserved: 1, overhead: 0 });
     expect(of).toMatchObject({ efficiency: 40, coverage: 0.5 });
+  });
+  it('has an efficiency of time: by the hours that were held and known', () => {
+    const of = spentOf({ a: group('a', { gpuHours: 4, efficiencyPercent: 50, efficiencyCoverage: 0.5 }), b: group('b', { gpuHours: 6, efficiencyPercent: 75, efficiencyCoverage: 1 }), c: group('c', { gpuHours: 10 }) });
+    expect(of).toMatchObject({ efficiency: (2 * 50 + 6 * 75) / 8, coverage: 0.4 });
   });
   it('has no efficiency where nobody had anything', () => {
     expect(spentOf({ __idle__: group('__idle__', { unallocated: '3' }) })).toMatchObject({ all: 3, efficiency: null, coverage: null });

@@ -24,19 +24,29 @@ export function micros(text: string): bigint {
 const units = (of: bigint) => Number(of) / 1e6;
 const nobodys = ['__idle__', '__unobserved__', '__overhead__'];
 
-/** A piece of the window that is asked for without `aggregate`: one group of what somebody had, and those of what nobody had. */
+/** Of time: what each group used of what it held and was known of, together. */
+function efficiencyOf(groups: CostGroup[]): Pick<Spent, 'efficiency' | 'coverage'> {
+  let [held, known, used] = [0, 0, 0];
+  for (const { money } of groups) {
+    const hours = money.gpuHours * (money.efficiencyCoverage ?? 0);
+    held += money.gpuHours;
+    known += hours;
+    used += hours * (money.efficiencyPercent ?? 0);
+  }
+  return { efficiency: known > 0 ? used / known : null, coverage: held > 0 ? known / held : null };
+}
+
+/** All groups of a piece of the window, those of nobody among them. */
 export function spentOf(piece: Record<string, CostGroup>): Spent {
   const groups = Object.entries(piece);
   const sums = kinds.map((kind) => groups.reduce((sum, [, one]) => sum + micros(one.money[kind]), 0n));
   const all = sums.reduce((sum, one) => sum + one, 0n);
-  const had = groups.find(([name]) => !nobodys.includes(name))?.[1];
   const unpricedHours = groups.reduce((sum, [, one]) => sum + one.money.unpricedGpuHours, 0);
   const known = groups.some(([, one]) => one.gpuHours > 0) && (all !== 0n || unpricedHours === 0);
   return {
     all: known ? units(all) : null,
     of: Object.fromEntries(kinds.map((kind, i) => [kind, known ? units(sums[i]!) : null])) as Record<Kind, number | null>,
-    efficiency: had?.money.efficiencyPercent ?? null,
-    coverage: had?.money.efficiencyCoverage ?? null,
+    ...efficiencyOf(ownedOf(piece)),
     unpricedHours,
   };
 }

@@ -6,8 +6,8 @@ export interface Stack {
 }
 
 const kHeight = 150;
-const kLeft = 7; // percent of the width: what the axis is written in
-const kNames = 10; // as many have room below
+const shares = [1, 0.5, 0]; // of the highest column: where lines are drawn
+const kNames = 6; // as many have room below, also on a phone
 
 export interface Block {
   kind: string;
@@ -37,29 +37,27 @@ export function blocksOf(series: Stack[]): { blocks: Block[]; top: number } {
 
 export function Columns({ label, unit, names, series }: { label: string; unit: (value: number | null) => string; names: string[]; series: Stack[] }) {
   const { blocks, top } = blocksOf(series);
-  const wide = (100 - kLeft) / Math.max(1, names.length);
+  const wide = 100 / Math.max(1, names.length);
   const every = Math.ceil(names.length / kNames);
   const at = (share: number) => 10 + (kHeight - 30) * (1 - share);
   return (
     <figure class="stacked">
-      <svg width="100%" height={kHeight} role="img" aria-label={label}>
-        {[0, 0.5, 1].map((share) => (
-          <g key={share}>
-            <line class="rule" x1={`${kLeft}%`} x2="100%" y1={at(share)} y2={at(share)} />
-            <text class="axis" x={`${kLeft - 0.6}%`} y={at(share) + 4} text-anchor="end">{unit(top * share)}</text>
-          </g>
-        ))}
-        {names.map((name, column) => (
-          <g key={column}>
-            <title>{`${name}: ${series.map((one) => `${one.name} ${unit(one.values[column] ?? null)}`).join(', ')}`}</title>
-            <rect class="hit" x={`${kLeft + column * wide}%`} width={`${wide}%`} y={0} height={kHeight} />
-            {blocks.filter((one) => one.column === column).map((one) => (
-              <rect key={one.kind} class={`k-${one.kind}`} x={`${kLeft + (column + 0.12) * wide}%`} width={`${wide * 0.76}%`} y={at(one.to)} height={Math.max(0.5, at(one.from) - at(one.to))} />
-            ))}
-            {column % every === 0 && <text class="axis" x={`${kLeft + (column + 0.5) * wide}%`} y={kHeight - 4} text-anchor="middle">{name}</text>}
-          </g>
-        ))}
-      </svg>
+      <div class="stacked-plot">
+        <ul class="axis num" aria-hidden="true">{shares.map((share) => <li key={share}>{unit(top * share)}</li>)}</ul>
+        <svg width="100%" height={kHeight} role="img" aria-label={label}>
+          {shares.map((share) => <line key={share} class="rule" x1="0" x2="100%" y1={at(share)} y2={at(share)} />)}
+          {names.map((name, column) => (
+            <g key={column}>
+              <title>{`${name}: ${series.map((one) => `${one.name} ${unit(one.values[column] ?? null)}`).join(', ')}`}</title>
+              <rect class="hit" x={`${column * wide}%`} width={`${wide}%`} y={0} height={kHeight} />
+              {blocks.filter((one) => one.column === column).map((one) => (
+                <rect key={one.kind} class={`k-${one.kind}`} x={`${(column + 0.12) * wide}%`} width={`${wide * 0.76}%`} y={at(one.to)} height={Math.max(0.5, at(one.from) - at(one.to))} />
+              ))}
+              {column % every === 0 && <text class="axis" x={`${(column + 0.5) * wide}%`} y={kHeight - 4} text-anchor="middle">{name}</text>}
+            </g>
+          ))}
+        </svg>
+      </div>
       <figcaption><ul class="legend">{series.map((one) => <li key={one.kind}><i class={`swatch k-${one.kind}`} aria-hidden="true" /> {one.name}</li>)}</ul></figcaption>
     </figure>
   );

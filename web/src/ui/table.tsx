@@ -40,6 +40,8 @@ interface Props<T> {
   empty?: ComponentChildren;
   /** Which parameter of the address has the order. */
   sortKey?: string;
+  /** The order until the reader picks another one; the server's own unless given. */
+  order?: string;
   file: string;
   /** Rows the reader may leave out, on this side. */
   fixedOrder?: boolean;
@@ -47,7 +49,7 @@ interface Props<T> {
 
 export function ApiTable<T>(props: Props<T>) {
   const sortKey = props.sortKey ?? 'sort';
-  const sort = props.fixedOrder ? '' : (query.value.get(sortKey) ?? '');
+  const sort = props.fixedOrder ? '' : (query.value.get(sortKey) ?? props.order ?? '');
   const base = address(props.path, { ...props.parameters, sort }, props.named);
   const [want, setWant] = useState({ base, rows: kPage });
   const rows = want.base === base ? want.rows : kPage;
