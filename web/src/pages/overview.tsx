@@ -117,8 +117,8 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.memory')} value={percent(shareOf(of.memoryUsedBytes, of.memoryTotalBytes))} note={`${bytes(of.memoryUsedBytes)} / ${bytes(of.memoryTotalBytes)}`} />
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
-      <CostTile />
       <AlertsTile />
+      <CostTile />
     </div>
   );
 }
