@@ -18,6 +18,7 @@ using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster,
 
 struct PodCost {
   fleet::Micros held = 0, idle = 0;
+  bool priced = true;  ///< else there is no rate for some of what it has
   std::string team;
 };
 
@@ -27,6 +28,7 @@ std::map<PodKey, PodCost> pod_costs(const HourlyCosts& hourly) {
     if (!one.owner || one.owner->pod.empty() || !fleet::is_allocated(one.kind)) continue;
     PodCost& of = out[{one.owner->cluster, one.owner->space, one.owner->pod}];
     of.held += one.amount.micros;
+    of.priced = of.priced && one.amount.unpriced_ms == 0;
     if (one.kind == CostKind::HeldIdle) of.idle += one.amount.micros;
     of.team = one.owner->team;
   }
@@ -36,6 +38,7 @@ std::map<PodKey, PodCost> pod_costs(const HourlyCosts& hourly) {
 struct ModelSum {
   std::size_t engines = 0;
   fleet::Micros held = 0, idle = 0;
+  bool priced = true;
   double prompt = 0, cached = 0, generated = 0;  ///< tokens of an hour
   std::set<PodKey> pods;                         ///< whose money is in it: data-parallel engines may share one
 };
@@ -51,6 +54,7 @@ void add(ModelSum& into, const fleet::Served& engine, const std::vector<std::str
   for (const std::string& pod : pods) {
     const auto cost = costs.find({engine.cluster, engine.space, pod});
     if (cost == costs.end() || !into.pods.insert(cost->first).second) continue;
+    into.priced = into.priced && cost->second.priced;
     into.held += cost->second.held;
     into.idle += cost->second.idle;
   }
@@ -59,7 +63,7 @@ void add(ModelSum& into, const fleet::Served& engine, const std::vector<std::str
 Json sum_json(const ModelSum& sum) {
   const auto units = [](fleet::Micros micros) { return static_cast<double>(micros) / fleet::kUnit; };
   const auto prices = fleet::token_prices({units(sum.held), units(sum.idle), sum.prompt, sum.cached, sum.generated});
-  const fleet::TokenPrices of = prices ? *prices : fleet::TokenPrices();
+  const fleet::TokenPrices of = prices && sum.priced ? *prices : fleet::TokenPrices();
   return {{"engines", sum.engines},
           {"pods", sum.pods.size()},
           {"costPerHour", money_json(sum.held)},
