@@ -327,21 +327,32 @@ TEST_F(Chart, NotesSayWhatAScheduleCanDo) {
   EXPECT_THAT(notes(""), AllOf(Not(HasSubstr("nowhere to send to")), Not(HasSubstr("gpu_sessions.prom"))));
 }
 
-TEST_F(Chart, TheInstallationPagesCommandRenders) {
-  const auto page = read_file(TESSERA_SOURCE_DIR "/docs/installation.md");
-  ASSERT_TRUE(page);
+/// What a page says after `helm upgrade --install`.
+std::string words_of(const std::string& page) {
+  const auto text = read_file(fmt::format("{}/{}", TESSERA_SOURCE_DIR, page));
+  EXPECT_TRUE(text) << page;
   const std::string install = "\nhelm upgrade --install ";
-  const std::size_t at = page->find(install);
-  ASSERT_NE(at, std::string::npos);
+  const std::size_t at = text ? text->find(install) : std::string::npos;
+  if (at == std::string::npos) return "";
   const std::size_t rest = at + install.size();
-  const std::string words = page->substr(rest, page->find('\n', rest) - rest);
-  const Finished made =
-      run({"sh", "-c", fmt::format("cd '{}' && '{}' template {}", TESSERA_SOURCE_DIR, helm(), words)});
-  ASSERT_EQ(made.code, 0) << words << made.output;
-  const Objects objects(made.output);
+  return text->substr(rest, text->find('\n', rest) - rest);
+}
+
+TEST_F(Chart, TheCommandOfThePagesRendersInBothModes) {
+  const std::string words = words_of("docs/installation.md");
+  EXPECT_EQ(words_of("README.md"), words);
+  EXPECT_EQ(words_of("README.ko.md"), words);
+  const auto made = [&](const std::string& more) {
+    const Finished out =
+        run({"sh", "-c", fmt::format("cd '{}' && '{}' template {}{}", TESSERA_SOURCE_DIR, helm(), words, more)});
+    EXPECT_EQ(out.code, 0) << words << more << out.output;
+    return out.code == 0 ? Objects(out.output) : Objects();
+  };
+  const Objects objects = made("");
   expect_well_formed(objects, {"tessera", "tessera"}, {});
   EXPECT_EQ(objects.at(in(kAgentPod, "containers.0.image")), "REGISTRY/tessera-agent:" TESSERA_VERSION);
   EXPECT_THAT(objects.at("ConfigMap/tessera-relay:data.relay\\.yaml"), HasSubstr("cluster: my-cluster"));
+  EXPECT_EQ(made(" --set operator.enabled=true").at("GpuMonitor/tessera:spec.clusterName"), "my-cluster");
 }
 
 /// A ConfigMap's file, with its folders of the pod where the test has them.

@@ -41,6 +41,7 @@ class ClusterChart : public OnCluster {
         program);
     return soon([&] { return cluster().get(path)["items"].size() == static_cast<std::size_t>(count); });
   }
+  void run_as_runbooks_do(const Installed& release, bool old);
 };
 
 /// The first line of a page that begins so.
@@ -92,6 +93,23 @@ TEST_F(ClusterChart, InstallsAndGoesByTheWordsOfTheInstallationPage) {
   cluster().done({"delete", "persistentvolume", "--all", "--wait=false"});
 }
 
+/// `kubectl create job --from=cronjob/…`, which knows no CronJob of the oldest API: there its template is taken by
+/// hand.
+void ClusterChart::run_as_runbooks_do(const Installed& release, bool old) {
+  constexpr const char* kName = "gpu-session-metrics-collector";
+  if (!old) {
+    cluster().done({"create", "job", fmt::format("--from=cronjob/{}", kName), "test-job", "--namespace", "monitoring"});
+    return;
+  }
+  const Json cron = cluster().get(release.in("batch/v1beta1", fmt::format("cronjobs/{}", kName)));
+  ASSERT_FALSE(cron.is_null());
+  Json job = cron["spec"]["jobTemplate"];
+  job["apiVersion"] = "batch/v1";
+  job["kind"] = "Job";
+  job["metadata"]["name"] = "test-job";
+  cluster().done({"create", "--namespace", "monitoring", "-f", "-"}, job.dump());
+}
+
 TEST_F(ClusterChart, InstallsWithEverythingSwitchedOn) {
   const Installed release(
       cluster(), "gpu", "monitoring",
@@ -104,15 +122,7 @@ TEST_F(ClusterChart, InstallsWithEverythingSwitchedOn) {
   const bool old = cluster().minor_version() < 21;
   EXPECT_TRUE(
       cluster().has(release.in(old ? "policy/v1beta1" : "policy/v1", "poddisruptionbudgets/gpu-tessera-server")));
-  // What runbooks do by `kubectl create job --from=cronjob/…`, which knows no CronJob of this old API.
-  const Json cron =
-      cluster().get(release.in(old ? "batch/v1beta1" : "batch/v1", "cronjobs/gpu-session-metrics-collector"));
-  ASSERT_FALSE(cron.is_null());
-  Json job = cron["spec"]["jobTemplate"];
-  job["apiVersion"] = "batch/v1";
-  job["kind"] = "Job";
-  job["metadata"]["name"] = "test-job";
-  cluster().done({"create", "--namespace", "monitoring", "-f", "-"}, job.dump());
+  run_as_runbooks_do(release, old);
   EXPECT_TRUE(soon([&] {
     for (const auto& node : nodes_of(release, "gpu-session-metrics-collector"))
       if (node == kGpuNode || node == kTaintedNode) return true;
