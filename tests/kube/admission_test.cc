@@ -62,6 +62,9 @@ class ClusterAdmission : public OnCluster {
     OnCluster::SetUp();
     if (IsSkipped()) return;
     space_ = std::make_unique<ControlPlane::Namespace>(cluster(), kSpace);
+    // Without which no pod is taken.
+    ASSERT_TRUE(
+        soon([&] { return cluster().has(fmt::format("/api/v1/namespaces/{}/serviceaccounts/default", kSpace)); }));
     release_ = std::make_unique<Installed>(cluster(), "tessera", kServerSpace,
                                            "agent: {enabled: false}\nrelay: {enabled: false}\n"
                                            "server: {admission: {enabled: true}}");
@@ -203,7 +206,7 @@ class ClusterAdmission : public OnCluster {
 };
 
 /// By gates, which an older API server drops.
-class GatedPods : public ClusterAdmission {
+class ClusterGatedPods : public ClusterAdmission {
  protected:
   void SetUp() override {
     OnCluster::SetUp();
@@ -215,7 +218,7 @@ class GatedPods : public ClusterAdmission {
   }
 };
 
-TEST_F(GatedPods, GoToTheNodeWhereTheirSliceWasCut) {
+TEST_F(ClusterGatedPods, GoToTheNodeWhereTheirSliceWasCut) {
   const Finished made = apply(pod_text("p", "{tessera.dev/gpu-memory: 20G}"));
   ASSERT_EQ(made.code, 0) << made.output;
   EXPECT_EQ(pod("p")["spec"]["schedulingGates"], Json::parse(R"([{"name": "tessera.dev/allocation"}])"));
@@ -233,7 +236,7 @@ TEST_F(GatedPods, GoToTheNodeWhereTheirSliceWasCut) {
   EXPECT_TRUE(becomes([&] { return state("p") != AllocationState::Promised && state("p") != AllocationState::Bound; }));
 }
 
-TEST_F(GatedPods, OfADeploymentAreEachServed) {
+TEST_F(ClusterGatedPods, OfADeploymentAreEachServed) {
   const Finished made = apply(R"({apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {replicas: 2,
     selector: {matchLabels: {app: d}}, template: {metadata: {labels: {app: d, tessera.dev/gpu-memory: 20G}},
     spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: none}]}}}})");
@@ -254,7 +257,7 @@ TEST_F(GatedPods, OfADeploymentAreEachServed) {
   }));
 }
 
-TEST_F(GatedPods, ThatCannotBeServedAreRefusedInOurWordsAndADryRunPromisesNothing) {
+TEST_F(ClusterGatedPods, ThatCannotBeServedAreRefusedInOurWordsAndADryRunPromisesNothing) {
   EXPECT_THAT(apply(pod_text("q", "{tessera.dev/gpu-memory: 20Gi}")).output,
               HasSubstr("2g.20gb has 20,096: ask for 20G"));
   EXPECT_THAT(apply(pod_text("q", "{tessera.dev/gpu-memory: lots}")).output, HasSubstr("'lots'"));
@@ -266,7 +269,7 @@ TEST_F(GatedPods, ThatCannotBeServedAreRefusedInOurWordsAndADryRunPromisesNothin
   EXPECT_TRUE(allocations_->book()->all().empty());
 }
 
-TEST_F(GatedPods, WaitForNobodyWhereTheServerIsAway) {
+TEST_F(ClusterGatedPods, WaitForNobodyWhereTheServerIsAway) {
   door_.reset();
   EXPECT_EQ(apply(pod_text("plain", "{app: x}")).code, 0);
   EXPECT_EQ(apply(pod_text("asks", "{tessera.dev/gpu-memory: 20G}")).code, 0) << "failurePolicy is Ignore";
@@ -274,7 +277,7 @@ TEST_F(GatedPods, WaitForNobodyWhereTheServerIsAway) {
   EXPECT_TRUE(soon([&] { return node_of("plain") != "" && node_of("asks") != ""; }));
 }
 
-TEST_F(GatedPods, ThatWereGatedWhenTheServerLeftAreServedByTheNextOne) {
+TEST_F(ClusterGatedPods, ThatWereGatedWhenTheServerLeftAreServedByTheNextOne) {
   ASSERT_EQ(apply(pod_text("p", "{tessera.dev/gpu-memory: 20G}")).code, 0);
   cluster().restart_api_server();
   ASSERT_TRUE(becomes([&] { return state("p") == AllocationState::Promised; }));
@@ -283,7 +286,7 @@ TEST_F(GatedPods, ThatWereGatedWhenTheServerLeftAreServedByTheNextOne) {
 }
 
 /// By the scheduler, which asks an extender about each pod: what there is before 1.27, and after.
-class ExtendedScheduler : public ClusterAdmission {
+class ClusterExtender : public ClusterAdmission {
  protected:
   void SetUp() override {
     ClusterAdmission::SetUp();
@@ -311,7 +314,7 @@ class ExtendedScheduler : public ClusterAdmission {
   }
 };
 
-TEST_F(ExtendedScheduler, AsksUsAndPutsThePodWhereItsSliceWasCut) {
+TEST_F(ClusterExtender, AsksUsAndPutsThePodWhereItsSliceWasCut) {
   // Where there are gates the webhook would set one: there the pod comes as it leaves one where there are none.
   if (cluster().minor_version() < kGatesSince) point_webhooks_here();
   ASSERT_EQ(apply(cluster().minor_version() < kGatesSince
