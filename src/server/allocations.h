@@ -75,11 +75,6 @@ class Allocations {
   /// The fleet's devices as they are decided about: with what is promised, and without what is being cut.
   fleet::decision::Supply supply(const fleet::View& view) const;
   /// What is asked for, as of at most an hour before `now`.
-  /// What would serve it if all were free: where it may go now, else where its selector lets it, else anywhere, since
-  /// labels and taints of nodes come and go.
-  fleet::decision::Verdict if_free(const Published& known, const fleet::AllocationBook& book,
-                                   const fleet::decision::Supply& supply, const AllocationWish& wish,
-                                   const fleet::decision::Mix& mix) const;
   std::shared_ptr<const fleet::decision::Mix> demand(const fleet::AllocationBook& book, EpochMs now) const;
   /// One round of the thread; for tests, too.
   void look();
@@ -95,6 +90,11 @@ class Allocations {
     bool empty() const { return turned.empty() && layouts.empty(); }
   };
   void follow_layouts() const;
+  /// What would serve it if all were free: where it may go now, else where its selector lets it, else anywhere, since
+  /// labels and taints of nodes come and go.
+  fleet::decision::Verdict if_free(const Published& known, const fleet::AllocationBook& book,
+                                   const fleet::decision::Supply& supply, const AllocationWish& wish,
+                                   const fleet::decision::Mix& mix) const;
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
   /// The fleet's devices for `one`, without the room that is kept for who has waited long before it.
   fleet::decision::Supply supply_for(const Ground& ground, const fleet::PodAllocation& one) const;

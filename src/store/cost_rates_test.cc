@@ -73,14 +73,18 @@ TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
   EXPECT_THAT(*cost_pods(*database), ElementsAre(moved));
 }
 
-TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
-  fleet::Remembered device;
-  device.cluster = "c";
-  device.node = "w1";
+fleet::Remembered known_device() {
+  fleet::Remembered out;
+  out.cluster = "c";
+  out.node = "w1";
   fleet::DeviceFacts facts;
   facts.uuid = "GPU-1";
-  device.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
-  ASSERT_TRUE(write_device(*database, device));
+  out.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
+  return out;
+}
+
+TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
+  ASSERT_TRUE(write_device(*database, known_device()));
   const CostPlace first{"c", "w1", 5, "a", fleet::Purchase::Spot}, second{"c", "w1", 9, "b", fleet::Purchase::Reserved},
       gone{"c", "w2", 5, "a", fleet::Purchase::OnDemand};
   ASSERT_TRUE(write_cost_places(*database, {second, first, gone}));
@@ -95,13 +99,7 @@ TEST_P(CostRatesKept, NodesStayOfThePoolsThatTheyWereOf) {
 }
 
 TEST_P(CostRatesKept, SharesStayWhatTheyWere) {
-  fleet::Remembered device;
-  device.cluster = "c";
-  device.node = "w1";
-  fleet::DeviceFacts facts;
-  facts.uuid = "GPU-1";
-  device.device.facts = std::make_shared<const fleet::DeviceFacts>(facts);
-  ASSERT_TRUE(write_device(*database, device));
+  ASSERT_TRUE(write_device(*database, known_device()));
   const CostPart whole{"c", "GPU-1", std::nullopt}, instance{"c", "GPU-1", 3}, gone{"c", "GPU-2", std::nullopt};
   const CostShared first{whole, 5, 4}, second{whole, 9, 1}, other{instance, 6, 2};
   ASSERT_TRUE(write_cost_shared(*database, {other, second, first, {gone, 5, 2}}));

@@ -79,9 +79,8 @@ std::vector<http::Route> door_routes(const DoorOptions& options, const Behind& b
   const auto asking = std::make_shared<std::counting_semaphore<kMostAsking>>(kMostAsking);
   out.push_back({"POST", "/scheduler/filter", [extender, asking](const Request& r) {
                    if (!asking->try_acquire()) return json(filter_nodes(r.body, busy(extender)));
-                   auto reply = json(filter_nodes(r.body, extender));
-                   asking->release();
-                   return reply;
+                   const std::shared_ptr<void> turn(nullptr, [&](void*) { asking->release(); });
+                   return json(filter_nodes(r.body, extender));
                  }});
   out.push_back({"POST", "/scheduler/prioritize",
                  [extender](const Request& r) { return json(prioritize_nodes(r.body, extender)); }});
