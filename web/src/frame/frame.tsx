@@ -1,5 +1,5 @@
 // What stands around every page.
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import { asksForKey, unreachableSince } from '../api/client';
 import { clock, paused, staleFor, streams } from '../api/live';
 import { language, languages, t, type Language } from '../i18n';
@@ -119,7 +119,7 @@ export function Frame() {
   const where = path.value;
   const at = pageAt(where);
   const under = at?.page.under;
-  useEffect(() => {
+  useLayoutEffect(() => { // not after the first picture, when somebody may press already
     document.addEventListener('keydown', pressed);
     document.addEventListener('pointerdown', closeOtherMenus);
     return () => {
