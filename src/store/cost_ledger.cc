@@ -312,26 +312,31 @@ Result<std::map<std::int64_t, const CostOwner*>> owners_in(Database& database, c
 Result<CostRows> cost_rows(Database& database, std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone) {
   CostRows out;
   std::vector<std::pair<std::int64_t, std::int64_t>> whose;  // subject and owner of each row
+  std::optional<Error> beyond;                               // a sum of 64 bits: the database has it in two parts
   for (const fleet::CostWindow& piece : pieces) {
     const std::array<Value, 4> values = {seconds(piece.from), seconds(piece.to), fleet::end_of_month(piece.from, zone),
                                          static_cast<std::int64_t>(kMostRows - out.rows.size() + 1)};
     TRY(database.each(
-        "SELECT e.subject, e.owner, e.kind, e.basis, MIN(c.entered_at), CAST(SUM(e.micros) AS BIGINT), "
-        "CAST(SUM(e.device_ms) AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) FROM cost_entry e LEFT JOIN "
+        "SELECT e.subject, e.owner, e.kind, e.basis, MIN(c.entered_at), CAST(SUM(e.micros / 1000000) AS BIGINT), "
+        "CAST(SUM(e.micros % 1000000) AS BIGINT), CAST(SUM(e.device_ms) AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) "
+        "FROM cost_entry e LEFT JOIN "
         "cost_correction c ON c.bucket = e.bucket AND c.revision = e.revision WHERE e.bucket >= ? AND e.bucket < ? "
         "GROUP BY e.subject, e.owner, e.kind, e.basis, CASE WHEN c.entered_at IS NULL THEN 0 WHEN c.entered_at < ? "
         "THEN 1 ELSE 2 END ORDER BY e.subject, e.owner, e.kind, e.basis, MIN(c.entered_at) LIMIT ?",
         values, [&](const Row& row) {
           const auto number = [&](std::size_t column) { return row.integer(column).value_or(0); };
           whose.emplace_back(number(0), number(1));
+          const auto micros = fleet::narrow(fleet::Wide{number(5)} * fleet::kUnit + number(6), "a line of the ledger");
+          if (!micros && !beyond) beyond = micros.error();
           out.rows.push_back({piece.from,
                               nullptr,
                               nullptr,
                               fleet::cost_kind_named(row.text(2)).value_or(fleet::CostKind::Unobserved),
                               fleet::cost_basis_named(row.text(3)).value_or(fleet::CostBasis::Nobody),
-                              {number(5), number(6), number(7)},
+                              {micros ? *micros : 0, number(7), number(8)},
                               row.integer(4)});
         }));
+    if (beyond) return *std::move(beyond);
     if (out.rows.size() > kMostRows)
       return fail(Code::Invalid, "more than {} lines: ask for a shorter window or longer pieces", kMostRows);
   }

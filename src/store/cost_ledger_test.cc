@@ -181,7 +181,9 @@ TEST_P(CostKept, ASumBeyond64BitsIsAnErrorAndNoWrongSum) {
   EXPECT_EQ(sum(), most);
   ASSERT_TRUE(*writer.close(kStart + kBucketMs, {posting("a", 1)}, 8));
   const fleet::CostWindow both{kStart, kStart + 2 * kBucketMs};
-  EXPECT_FALSE(cost_rows(*database, {&both, 1}));
+  const auto rows = cost_rows(*database, {&both, 1});
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().code, Code::Invalid) << "a shorter window is the caller's to choose";
 }
 
 /// One device with a MIG instance and the pods that have them, as the keeper writes it.

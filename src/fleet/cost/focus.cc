@@ -7,6 +7,9 @@
 #include <map>
 #include <tuple>
 
+#include "fleet/cost/usage_slot.h"
+#include "fleet/inventory/catalogue.h"
+
 namespace tessera::fleet {
 namespace {
 
@@ -67,6 +70,27 @@ std::string tags_of(const Cell& cell) {
   return out.empty() ? out : out + "}";
 }
 
+/// Whom a part of a device's cost is given to: FOCUS 1.3's Allocated columns, which 1.2 has nothing in place of. Empty
+/// for what nobody had.
+std::string given_to(const Cell& cell) { return cell.of.owner ? cell.of.owner->pod_uid : ""; }
+std::string given_to_name(const Cell& cell) {
+  if (!cell.of.owner || cell.of.owner->pod.empty()) return "";
+  return fmt::format("{}/{}", cell.of.owner->space, cell.of.owner->pod);
+}
+std::string given_by(const Cell& cell) {
+  return cell.of.owner ? fmt::format("tessera-{}", cost_basis_name(cell.of.basis)) : "";
+}
+
+/// "2/7": how much of its device an instance is, in compute slices. Empty for a whole device, and for what is in no
+/// table.
+std::string mig_share_of(const Cell& cell) {
+  const CostSubject& of = cell.of.subject;
+  const Model* model = of.gpu_instance ? find_model(of.model) : nullptr;
+  const auto slices = model ? profile_slices(of.profile, std::nullopt, model->memory_gib) : std::nullopt;
+  if (!slices) return "";
+  return fmt::format("{}/{}", slices->compute, whole_slices(std::nullopt, model->mig_max_slices).compute);
+}
+
 std::string description_of(const Cell& cell) {
   const CostSubject& of = cell.of.subject;
   return fmt::format("{}{}{} on {}, {}", cell.of.corrects ? "Correction: " : "", of.model,
@@ -103,6 +127,10 @@ struct Column {
   Text text;
 };
 constexpr Column kTable[] = {
+    {"AllocatedMethodId", given_by},
+    {"AllocatedResourceId", given_to},
+    {"AllocatedResourceName", given_to_name},
+    {"AllocatedTags", [](const Cell& c) { return c.of.owner ? tags_of(c) : ""; }},
     {"BilledCost", money},
     {"BillingAccountId", [](const Cell& c) { return c.options.account; }},
     {"BillingAccountName", [](const Cell& c) { return c.options.account; }},
@@ -143,6 +171,7 @@ constexpr Column kTable[] = {
     {"x_GpuInstance",
      [](const Cell& c) { return c.of.subject.gpu_instance ? std::to_string(*c.of.subject.gpu_instance) : ""; }},
     {"x_MigProfile", dimension<CostDimension::Profile>},
+    {"x_MigComputeShare", mig_share_of},
     {"x_UnpricedGpuHours", [](const Cell& c) { return c.unpriced_hours; }},
 };
 

@@ -138,6 +138,14 @@ TEST_F(Focus, HasAllThatIsMandatory) {
   EXPECT_EQ(used->at("PricingCategory"), "Dynamic");
   EXPECT_EQ(used->at("ResourceType"), "MIG instance");
   EXPECT_EQ(used->at("ResourceId"), "MIG-GPU-1/3");
+  EXPECT_EQ(used->at("x_MigComputeShare"), "2/7");
+  EXPECT_EQ(used->at("AllocatedResourceId"), "u");
+  EXPECT_EQ(used->at("AllocatedResourceName"), "ml/train-\"0\"");
+  EXPECT_EQ(used->at("AllocatedMethodId"), "tessera-held");
+  const auto nobodys = std::ranges::find_if(rows, [](const Row& one) { return one.at("x_Kind") == "unallocated"; });
+  ASSERT_NE(nobodys, rows.end());
+  for (const char* column : {"AllocatedResourceId", "AllocatedMethodId", "AllocatedTags", "x_MigComputeShare"})
+    EXPECT_EQ(nobodys->at(column), "") << column;
   EXPECT_EQ(used->at("x_MigProfile"), "2g.20gb");
   EXPECT_EQ(used->at("Tags"), R"({"team": "vision", "costCentre": "4711", "namespace": "ml", "pod": "train-\"0\""})");
 }

@@ -63,11 +63,12 @@ void add(ModelSum& into, const fleet::Served& engine, const std::vector<std::str
 Json sum_json(const ModelSum& sum) {
   const auto units = [](fleet::Micros micros) { return static_cast<double>(micros) / fleet::kUnit; };
   const auto prices = fleet::token_prices({units(sum.held), units(sum.idle), sum.prompt, sum.cached, sum.generated});
-  const fleet::TokenPrices of = prices && sum.priced ? *prices : fleet::TokenPrices();
+  const bool known = sum.priced && !sum.pods.empty();
+  const fleet::TokenPrices of = prices && known ? *prices : fleet::TokenPrices();
   return {{"engines", sum.engines},
           {"pods", sum.pods.size()},
-          {"costPerHour", money_json(sum.held)},
-          {"idleCostPerHour", money_json(sum.idle)},
+          {"costPerHour", known ? money_json(sum.held) : Json()},
+          {"idleCostPerHour", known ? money_json(sum.idle) : Json()},
           {"promptTokensPerHour", sum.prompt},
           {"cachedTokensPerHour", sum.cached},
           {"generatedTokensPerHour", sum.generated},

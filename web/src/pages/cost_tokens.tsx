@@ -20,18 +20,15 @@ export function Tokens() {
   );
 }
 
-/** What costs nothing an hour has no rate, as far as anybody knows. */
-const priced = <T,>(one: TokenCost, value: T): T | null => (Number(one.costPerHour) > 0 ? value : null);
-
 function columns(currency: string): Column<TokenCost>[] {
   const price = (of: keyof TokenCost['perMillionTokens'], rest = false): Column<TokenCost> =>
-    ({ title: t(`tokens.${of}`), num: true, rest, cell: (one) => money(priced(one, one.perMillionTokens[of]), currency) });
+    ({ title: t(`tokens.${of}`), num: true, rest, cell: (one) => money(one.perMillionTokens[of], currency) });
   return [
     { title: t('column.model'), cell: (one) => <span class="breakable">{one.model ?? absent}</span> },
     { title: t('column.team'), cell: (one) => one.team ?? <span class="quiet">{t('allocations.nobody')}</span> },
     price('blended'), price('blendedOfUsed'), price('prompt', true), price('generated', true), price('perOutput'),
-    { title: t('cost.perHour'), num: true, cell: (one) => money(priced(one, one.costPerHour), currency) },
-    { title: t('tokens.idle'), num: true, cell: (one) => money(priced(one, one.idleCostPerHour), currency) },
+    { title: t('cost.perHour'), num: true, cell: (one) => money(one.costPerHour, currency) },
+    { title: t('tokens.idle'), num: true, cell: (one) => money(one.idleCostPerHour, currency) },
     { title: t('tokens.read'), num: true, rest: true, cell: (one) => count(one.promptTokensPerHour) },
     { title: t('tokens.made'), num: true, rest: true, cell: (one) => count(one.generatedTokensPerHour) },
   ];
