@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "operator/dry_run.h"
 #include "operator/options.h"
+#include "operator/removal.h"
 #include "operator/run.h"
 
 int main(int argc, char** argv) {
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
   const auto& options = std::get<operate::Options>(*parsed);
   if (!options.dry_run) {
     log::configure(options.log_level, options.log_format);
-    const Result<void> result = operate::run(options, stop.get_token());
+    const Result<void> result = options.remove.empty() ? operate::run(options, stop.get_token())
+                                                       : operate::remove_monitor(options, stop.get_token());
     if (!result) log::error("operator stopped", {{"why", result.error().what}});
     return result ? EXIT_SUCCESS : EXIT_FAILURE;
   }

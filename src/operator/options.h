@@ -14,6 +14,7 @@ namespace tessera::operate {
 struct Options {
   bool dry_run = false;  ///< print what `file` comes to; else serve a cluster
   std::string file{};    ///< with a GpuMonitor
+  std::string remove{};  ///< a GpuMonitor to take away, and nothing else to do
   unsigned minor = 30;   ///< of the Kubernetes version 1.MINOR that it is printed for
   std::string address = ":9412", web_config{};
   std::string service_account = kube::kServiceAccount;

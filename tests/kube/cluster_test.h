@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <thread>
 
 #include "tests/kube/control_plane.h"
 
@@ -63,7 +64,12 @@ class Installed {
   void uninstall() {
     if (gone_) return;
     gone_ = true;
+    std::jthread removal([&](const std::stop_token& stop) {  // in operator mode alone there is something to run
+      cluster_.run_pod_of_job(space_, "tessera-operator-removal", "tessera-operator", stop);
+    });
     const Finished ended = cluster_.helm_alone({"uninstall", name_, "--namespace", space_});
+    removal.request_stop();
+    removal.join();
     EXPECT_EQ(ended.code, 0) << ended.output;
   }
   std::string in(const std::string& group, const std::string& rest) const {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "base/every.h"
 #include "base/text.h"
 #include "tests/deploy/rendered.h"
 #include "tests/e2e/node.h"
@@ -223,6 +224,25 @@ fs::path ControlPlane::service_account(const std::string& space, const std::stri
   if (!write_file_atomically(folder / "token", token) || !write_file_atomically(folder / "namespace", space))
     throw std::runtime_error("cannot write " + folder.string());
   return folder;
+}
+
+void ControlPlane::run_pod_of_job(const std::string& space, const std::string& name, const std::string& program,
+                                  const std::stop_token& stop) {
+  const std::string path =
+      fmt::format("/api/v1/namespaces/{}/pods?labelSelector=app.kubernetes.io/name={}", space, name);
+  do {
+    const Json pods = get(path);
+    if (pods["items"].empty()) continue;
+    const Json& pod = pods["items"][0];
+    std::vector<std::string> words{e2e::program(program), "--service-account",
+                                   service_account(space, pod["spec"]["serviceAccountName"]).string()};
+    for (const Json& flag : pod["spec"]["containers"][0]["args"]) words.push_back(flag);
+    const Finished ended = run(std::move(words), environment());
+    EXPECT_EQ(ended.code, 0) << ended.output;
+    done({"patch", "pod", pod["metadata"]["name"], "--namespace", space, "--subresource=status", "--type=merge",
+          "--patch", fmt::format(R"({{"status":{{"phase":"{}"}}}})", ended.code == 0 ? "Succeeded" : "Failed")});
+    return;
+  } while (wait_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(200), stop));
 }
 
 std::string ControlPlane::token_bound_to(const std::string& secret, const std::string& space, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,11 @@ class ControlPlane {
   std::filesystem::path service_account(const std::string& space, const std::string& name);
   /// Puts a new token into that folder, as a kubelet does; from the API server's next start on, the one before is none.
   void renew_token(const std::string& space, const std::string& name);
+  /// Does a kubelet's part for a Job, as hollow ones run no container: until the stop, once a pod with this
+  /// app.kubernetes.io/name is there, runs our program of that name with the pod's flags and account, and tells how it
+  /// ended. Meanwhile nobody else may ask this control plane.
+  void run_pod_of_job(const std::string& space, const std::string& name, const std::string& program,
+                      const std::stop_token& stop);
   /// What a pod finds in its environment.
   std::map<std::string, std::string> environment() const;
   const std::string& url() const { return url_; }
