@@ -53,6 +53,13 @@ inline constexpr std::string_view kWebhookKind = "MutatingWebhookConfiguration";
 /// Whom the node agents' tokens are made for.
 inline constexpr std::string_view kTokenAudience = "tessera";
 
+/// The base of the server's URLs inside the cluster, by the name that its certificate is for where it has one.
+std::string server_url(const Making& making);
+inline constexpr const char* kServerCaFolder = "/etc/tessera-server-ca";
+inline constexpr const char* kServerCaFile = "/etc/tessera-server-ca/ca.crt";
+/// For a container that asks the server: the CA of its certificate, where it has one.
+void mount_server_ca(const Making& making, nlohmann::ordered_json& pod, nlohmann::ordered_json& container);
+
 /// The base of a Service's URLs inside the cluster.
 std::string url_of(const Part& part, int port);
 /// What the server and the relay ask of PromQL: the resource's own engine, else the bundled one; empty: none.

@@ -16,11 +16,12 @@ constexpr int kTokenSeconds = 3'600;
 constexpr const char* kMigConfig = "tessera-mig-config";  // what mig-manager reads
 
 Json arguments(const Making& making, const MigLayout& layout) {
-  Json out = Json::array({"layout", fmt::format("--server={}", url_of(server_part(making), kServerPort)),
+  Json out = Json::array({"layout", fmt::format("--server={}", server_url(making)),
                           fmt::format("--token-file={}/token", kTokenFolder),
                           fmt::format("--cluster={}", making.spec().cluster_name)});
   if (!layout.windows.empty()) out.push_back(fmt::format("--window={}", fmt::join(layout.windows, ",")));
   if (layout.dry_run) out.push_back("--dry-run");
+  if (!making.spec().server.tls_secret.empty()) out.push_back(fmt::format("--ca-file={}", kServerCaFile));
   return out;
 }
 
@@ -73,6 +74,7 @@ void add_layout_container(const Making& making, Json& pod) {
   mount(pod, out, "layout", "/var/lib/tessera-agent", false,
         {{"hostPath", {{"path", "/var/lib/tessera-agent"}, {"type", "DirectoryOrCreate"}}}});
   mount(pod, out, "layout-token", kTokenFolder, true, token_volume());
+  mount_server_ca(making, pod, out);
   pod["containers"].push_back(std::move(out));
 }
 

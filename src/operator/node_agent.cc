@@ -77,6 +77,12 @@ std::vector<std::string> session_labels(const Sessions& sessions) {
   return {fmt::format("--session-labels={}", sessions.show_pid ? "pid" : sessions.show_command ? "command" : "none")};
 }
 
+/// Without a last '/'; empty: sessions go into no file.
+std::string textfile_folder(const Sessions& sessions) {
+  const std::string& folder = sessions.textfile_directory;
+  return folder.substr(0, folder.find_last_not_of('/') + 1);
+}
+
 void allow_sys_admin(Json& container) {
   // The API server refuses allowPrivilegeEscalation: false beside SYS_ADMIN.
   container["securityContext"]["allowPrivilegeEscalation"] = true;
@@ -90,6 +96,8 @@ Json tessera_agent(const Making& making, const Group& group, const std::string& 
   out["args"] = Json::array(
       {fmt::format("--collectors={}", csv), fmt::format("--interval={}", format_duration(group.gpu.interval))});
   for (const std::string& flag : session_labels(group.gpu.sessions)) out["args"].push_back(flag);
+  if (const std::string folder = textfile_folder(group.gpu.sessions); !folder.empty())
+    out["args"].push_back(fmt::format("--textfile={}/gpu_sessions.prom", folder));
   out["env"] = Json::array({env_field("NODE_NAME", "spec.nodeName"), env("NVIDIA_VISIBLE_DEVICES", "all"),
                             env("NVIDIA_DRIVER_CAPABILITIES", "utility")});
   add_probes(out, "metrics", 10);
@@ -175,6 +183,8 @@ Json pod_of(const Making& making, const Group& group) {
   // The folder, not a file of it: a file mounted by subPath never changes.
   mount(out, container, "metrics", "/etc/tessera/metrics", true,
         {{"configMap", {{"name", config_map_of(making, group)}}}});
+  if (const std::string folder = textfile_folder(group.gpu.sessions); !folder.empty())
+    mount(out, container, "textfile", folder, false, host_path(folder, "DirectoryOrCreate"));
   out["containers"] = Json::array({std::move(container)});
   if (has_layouts(making.spec())) add_layout_container(making, out);
   return out;

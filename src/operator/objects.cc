@@ -190,13 +190,15 @@ Json container(const Making& making, std::string_view name, std::string_view pro
   return out;
 }
 
-void add_probes(Json& container, std::string_view port, int ready_seconds) {
-  container["livenessProbe"] = {{"httpGet", {{"path", "/livez"}, {"port", port}}},
-                                {"periodSeconds", 20},
-                                {"timeoutSeconds", 5},
-                                {"failureThreshold", 6}};
-  container["readinessProbe"] = {
-      {"httpGet", {{"path", "/readyz"}, {"port", port}}}, {"periodSeconds", ready_seconds}, {"timeoutSeconds", 5}};
+void add_probes(Json& container, std::string_view port, int ready_seconds, bool tls) {
+  const auto get = [&](std::string_view path) {
+    Json out{{"path", path}, {"port", port}};
+    if (tls) out["scheme"] = "HTTPS";
+    return out;
+  };
+  container["livenessProbe"] = {
+      {"httpGet", get("/livez")}, {"periodSeconds", 20}, {"timeoutSeconds", 5}, {"failureThreshold", 6}};
+  container["readinessProbe"] = {{"httpGet", get("/readyz")}, {"periodSeconds", ready_seconds}, {"timeoutSeconds", 5}};
 }
 
 void mount(Json& pod, Json& container, std::string_view name, std::string_view path, bool read_only, Json source) {

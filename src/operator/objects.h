@@ -64,7 +64,7 @@ nlohmann::ordered_json env(std::string_view name, std::string_view value);
 nlohmann::ordered_json env_field(std::string_view name, std::string_view path);
 nlohmann::ordered_json env_secret(std::string_view name, const SecretKey& from);
 void add_env(nlohmann::ordered_json& container, const std::vector<EnvVar>& env);
-void add_probes(nlohmann::ordered_json& container, std::string_view port, int ready_seconds);
+void add_probes(nlohmann::ordered_json& container, std::string_view port, int ready_seconds, bool tls = false);
 void mount(nlohmann::ordered_json& pod, nlohmann::ordered_json& container, std::string_view name, std::string_view path,
            bool read_only, nlohmann::ordered_json source);
 

@@ -16,6 +16,7 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
+using testing::Not;
 using testing::UnorderedElementsAre;
 
 /// "Kind name" of each object.
@@ -324,6 +325,46 @@ TEST(Plan, SettingsOfTheServerWin) {
   EXPECT_EQ(settings["server"]["access"]["open-metrics"], false);
   EXPECT_EQ(settings["server"]["access"]["admin-key-file"], "/etc/tessera-keys/admin-key");
   EXPECT_EQ(settings["gpu"]["management"]["pool"]["max-devices"], 8);
+}
+
+TEST(Plan, WithACertificateAllAskTheServerByIt) {
+  const Plan plan = plan_of(R"({server: {tlsSecret: mine}, features: {openAgent: {enabled: true}, k8sAgent: {
+      masterAgent: {enabled: true}, nodeAgent: {enabled: true},
+      gpuMonitoring: {enabled: true, mig: {layout: {enabled: true}}}}}})");
+  const Json settings = json_of(find(plan, "ConfigMap", "tessera-server")["data"]["server.yaml"].get<std::string>());
+  EXPECT_EQ(settings["server"]["tls"]["certificate"], "/etc/tessera-tls/tls.crt");
+  const Json server = find(plan, "Deployment", "tessera-server")["spec"]["template"]["spec"];
+  EXPECT_EQ(server["containers"][0]["readinessProbe"]["httpGet"]["scheme"], "HTTPS");
+  EXPECT_EQ(server["containers"][0]["livenessProbe"]["httpGet"]["scheme"], "HTTPS");
+  const std::string relay = find(plan, "ConfigMap", "tessera-relay")["data"]["relay.yaml"].get<std::string>();
+  EXPECT_THAT(relay, HasSubstr("https://tessera-server.tessera:8080/k8s-monitor/api/v1/write"));
+  EXPECT_THAT(relay, HasSubstr("serverName: tessera-server.tessera"));
+  EXPECT_THAT(relay, Not(HasSubstr("http://tessera-server")));
+  const auto has_ca = [&](const char* kind, const char* name) {
+    const std::string pod = find(plan, kind, name)["spec"]["template"]["spec"].dump();
+    return pod.find("/etc/tessera-server-ca") != std::string::npos && pod.find("\"mine\"") != std::string::npos;
+  };
+  EXPECT_TRUE(has_ca("StatefulSet", "tessera-relay"));
+  EXPECT_TRUE(has_ca("DaemonSet", "tessera-node-agent")) << "of the container that asks for layouts";
+  EXPECT_THAT(find(plan, "DaemonSet", "tessera-node-agent").dump(),
+              HasSubstr("--ca-file=/etc/tessera-server-ca/ca.crt"));
+}
+
+TEST(Plan, SessionsGoIntoAFileOfTheNodeWhereItIsSaid) {
+  const Plan plan = plan_of(R"({features: {k8sAgent: {nodeAgent: {enabled: true},
+      gpuMonitoring: {enabled: true, sessions: {textfileDirectory: /var/lib/textfiles/}}}}})");
+  const Json pod = find(plan, "DaemonSet", "tessera-node-agent")["spec"]["template"]["spec"];
+  EXPECT_THAT(pod["containers"][0]["args"].dump(), HasSubstr("--textfile=/var/lib/textfiles/gpu_sessions.prom"));
+  EXPECT_EQ(pod["volumes"].back()["hostPath"]["path"], "/var/lib/textfiles");
+  EXPECT_FALSE(pod["containers"][0]["volumeMounts"].back().contains("readOnly"));
+}
+
+TEST(Plan, AClaimOfOnesOwnIsTakenAndNotMade) {
+  const Plan plan = plan_of("{features: {openAgent: {enabled: true}}, storage: {existingClaim: mine}}");
+  EXPECT_EQ(find(plan, "Deployment", "tessera-server")["spec"]["template"]["spec"]["volumes"].back(),
+            Json({{"name", "data"}, {"persistentVolumeClaim", {{"claimName", "mine"}}}}));
+  for (const Json& one : plan.objects)
+    EXPECT_FALSE(one["kind"] == "PersistentVolumeClaim" && one["metadata"]["name"] == "tessera-server");
 }
 
 TEST(Plan, WhatIsLeftOverIsWhatItDoesNotHave) {

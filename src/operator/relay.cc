@@ -77,7 +77,10 @@ Json pod_of(const Making& making, const Part& part) {
   out["volumes"] = Json::array();
   // The folder, not a file of it: a file mounted by subPath never changes.
   mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
-  if (has_server(spec)) mount(out, container, "keys", "/etc/tessera-keys", true, ingest_key_volume());
+  if (has_server(spec)) {
+    mount(out, container, "keys", "/etc/tessera-keys", true, ingest_key_volume());
+    mount_server_ca(making, out, container);
+  }
   if (const auto secrets = relay_secrets(spec); !secrets.empty())
     mount(out, container, "secrets", "/etc/tessera-secrets", true, secrets_volume(secrets));
   mount(out, container, "queue", "/var/lib/tessera-relay", false, nullptr);

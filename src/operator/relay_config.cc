@@ -38,6 +38,17 @@ void put_rules(Json& out, const char* key, const std::vector<Raw>& rules) {
   for (const Raw& rule : rules) out[key].push_back(raw(rule));
 }
 
+/// Rules in Prometheus' own spelling: all keys of the relay's are the same but these.
+void put_prometheus_rules(Json& out, const char* key, const std::vector<Raw>& rules) {
+  for (const Raw& rule : rules) {
+    Json said = Json::object();
+    const Json written = raw(rule);
+    for (const auto& [name, value] : written.items())
+      said[name == "source_labels" ? "sourceLabels" : name == "target_label" ? "targetLabel" : name] = value;
+    out[key].push_back(std::move(said));
+  }
+}
+
 Json selector_json(const LabelSelector& selector) {
   Json out = Json::object();
   for (const auto& [key, value] : selector.match_labels) out["matchLabels"][key] = value;
@@ -71,7 +82,7 @@ bool selects_agents(const Making& making, const Target& target) {
   });
 }
 
-Json endpoint_json(const Endpoint& endpoint, bool of_agents) {
+Json endpoint_json(const Target& target, const Endpoint& endpoint, bool of_agents) {
   Json out = Json::object();
   put(out, "port", endpoint.port);
   put(out, "path", endpoint.path);
@@ -84,8 +95,10 @@ Json endpoint_json(const Endpoint& endpoint, bool of_agents) {
   if (endpoint.add_node_label.value_or(of_agents)) out["addNodeLabel"] = true;
   put_tls(out, endpoint.tls);
   put_auth(out, endpoint.basic_auth, endpoint.authorization);
+  put_prometheus_rules(out, "relabelings", target.relabel_configs);
   put_rules(out, "relabelings", endpoint.relabelings);
   put_rules(out, "metricRelabelings", endpoint.metric_relabelings);
+  put_prometheus_rules(out, "metricRelabelings", endpoint.metric_relabel_configs);
   return out;
 }
 
@@ -96,7 +109,8 @@ Json target_json(const Making& making, const Target& target) {
   if (target.selector && target.type == "PodMonitor") out["selector"] = selector_json(*target.selector);
   if (target.type == "Static") out["addresses"] = target.addresses;
   const bool of_agents = selects_agents(making, target);
-  for (const Endpoint& endpoint : target.endpoints) out["endpoints"].push_back(endpoint_json(endpoint, of_agents));
+  for (const Endpoint& endpoint : target.endpoints)
+    out["endpoints"].push_back(endpoint_json(target, endpoint, of_agents));
   return out;
 }
 
@@ -134,6 +148,17 @@ void add_dcgm(const Making& making, Json& targets) {
                                 {"deriveGpuWeights", true}}));
 }
 
+/// Found by its pods, whose addresses no certificate is for.
+Json server_target(const Making& making) {
+  const Part part = server_part(making);
+  Json endpoint{{"port", std::to_string(kServerPort)}};
+  if (!making.spec().server.tls_secret.empty()) {
+    endpoint["scheme"] = "https";
+    endpoint["tlsConfig"] = {{"caFile", kServerCaFile}, {"serverName", fmt::format("{}.{}", part.name, part.home)}};
+  }
+  return own_target(making, part, std::move(endpoint));
+}
+
 Json builtin_json(const Making& making, bool agents_are_selected) {
   const OpenAgent& agent = making.spec().features.open_agent;
   const bool alone = agent.targets.empty();
@@ -148,14 +173,15 @@ Json builtin_json(const Making& making, bool agents_are_selected) {
 // ---- Receivers
 
 Json server_destination(const Making& making) {
-  const std::string url = url_of(server_part(making), kServerPort);
   // What tells nothing of GPUs stays away from it.
   const Json drop{
       {"sourceLabels", Json::array({"job"})}, {"regex", "tessera-(node-exporter|relay|server)"}, {"action", "drop"}};
-  return {{"name", "tessera-server"},
-          {"url", fmt::format("{}/k8s-monitor/api/v1/write", url)},
-          {"bearerTokenFile", fmt::format("/etc/tessera-keys/{}", kIngestKey)},
-          {"writeRelabelConfigs", Json::array({drop})}};
+  Json out{{"name", "tessera-server"},
+           {"url", fmt::format("{}/k8s-monitor/api/v1/write", server_url(making))},
+           {"bearerTokenFile", fmt::format("/etc/tessera-keys/{}", kIngestKey)},
+           {"writeRelabelConfigs", Json::array({drop})}};
+  if (!making.spec().server.tls_secret.empty()) out["tls"]["caFile"] = kServerCaFile;
+  return out;
 }
 
 Json destination_json(const RemoteWrite& receiver) {
@@ -197,8 +223,7 @@ Json relay_config(const Making& making) {
   if (dcgm && !agent.targets.empty() && !selected) add_dcgm(making, targets);
   add_node_metrics(making, targets);
   targets.push_back(own_target(making, relay_part(making), {{"port", std::to_string(kRelayPort)}}));
-  if (has_server(spec) && spec.server.open_metrics)
-    targets.push_back(own_target(making, server_part(making), {{"port", std::to_string(kServerPort)}}));
+  if (has_server(spec) && spec.server.open_metrics) targets.push_back(server_target(making));
 
   Json out{{"externalLabels", {{"cluster", as_it_is(spec.cluster_name)}}}};
   for (const auto& [name, value] : spec.external_labels) out["externalLabels"][name] = as_it_is(value);
@@ -207,6 +232,7 @@ Json relay_config(const Making& making) {
   out["builtinTargets"] = builtin_json(making, selected);
   out["targets"] = std::move(targets);
   out["remoteWrite"] = destinations(making);
+  if (agent.settings.given()) out.merge_patch(raw(agent.settings));
   return out;
 }
 

@@ -102,6 +102,29 @@ TEST(RelayConfig, SaysWhatTheResourceSays) {
                      "authorization": {"type": "Bearer", "credentialsFile": "/etc/tessera-secrets/t/token"}}]})")));
 }
 
+TEST(RelayConfig, RulesInPrometheusSpellingAreTakenToo) {
+  const Json config = config_of(plan_of(R"({features: {openAgent: {enabled: true, targets: [
+      {targetName: t, selector: {}, relabelConfigs: [{source_labels: [a], target_label: b}], endpoints: [
+        {port: web, relabelings: [{sourceLabels: [b], targetLabel: c}],
+         metricRelabelings: [{action: drop, sourceLabels: [x]}],
+         metricRelabelConfigs: [{source_labels: [__name__], regex: DCGM.*, action: keep}]}, {port: other}]}]}}})"));
+  const Json& endpoints = config["targets"][0]["endpoints"];
+  EXPECT_EQ(plain(endpoints[0]["relabelings"]), plain(Json::parse(R"([{"sourceLabels": ["a"], "targetLabel": "b"},
+                                  {"sourceLabels": ["b"], "targetLabel": "c"}])")))
+      << "the target's own first";
+  EXPECT_EQ(plain(endpoints[0]["metricRelabelings"]), plain(Json::parse(R"([{"action": "drop", "sourceLabels": ["x"]},
+                                  {"sourceLabels": ["__name__"], "regex": "DCGM.*", "action": "keep"}])")));
+  EXPECT_EQ(endpoints[1]["relabelings"].size(), 1U);
+}
+
+TEST(RelayConfig, SettingsOfTheRelayWin) {
+  const Json config = config_of(plan_of(
+      "{features: {openAgent: {enabled: true, settings: {externalLabels: {site: a}, global: {sample_limit: 9}}}}}"));
+  EXPECT_EQ(config["externalLabels"]["cluster"], "default") << "and what they do not say stays";
+  EXPECT_EQ(config["externalLabels"]["site"], "a");
+  EXPECT_EQ(config["global"]["sample_limit"], 9);
+}
+
 TEST(RelayConfig, SecretsAreMountedKeyByKey) {
   const Plan plan = plan_of(R"({features: {openAgent: {enabled: true}}, remoteWrite: [
       {name: a, url: "https://a", authorization: {credentialsSecret: {name: s, key: one}}},

@@ -13,7 +13,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kKeysFolder = "/etc/tessera-keys";
 constexpr const char* kIngestFolder = "/etc/tessera-ingest";
+constexpr const char* kTlsFolder = "/etc/tessera-tls";
 
+bool has_tls(const Spec& spec) { return !spec.server.tls_secret.empty(); }
 bool on_postgresql(const Spec& spec) { return spec.storage.type == "postgresql"; }
 
 SecretKey admin_key(const Spec& spec) {
@@ -34,6 +36,9 @@ Json settings(const Making& making) {
       {"gpu", {{"management", {{"mig", {{"enabled", has_layouts(spec)}}}}}}},
       {"cluster-metadata",
        {{"enabled", spec.features.k8s_agent.master_agent.enabled ? "true" : "false"}, {"cluster", spec.cluster_name}}}};
+  if (has_tls(spec))
+    out["server"]["tls"] = {{"certificate", fmt::format("{}/tls.crt", kTlsFolder)},
+                            {"private-key", fmt::format("{}/tls.key", kTlsFolder)}};
   if (has_layouts(spec)) {
     const Part agent = node_agent_part(making);
     out["server"]["access"]["node-accounts"] = Json::array({fmt::format("{}/{}", agent.home, agent.name)});
@@ -84,7 +89,7 @@ Json container_of(const Making& making) {
                        {{{"cpu", "200m"}, {"memory", "256Mi"}}, {{"memory", "4Gi"}}});
   out["args"] = Json::array({"--config=/etc/tessera/server.yaml", "--data=/var/lib/tessera-server"});
   out["ports"] = Json::array({{{"name", "http"}, {"containerPort", kServerPort}, {"protocol", "TCP"}}});
-  add_probes(out, "http", 5);
+  add_probes(out, "http", 5, has_tls(spec));
   if (on_postgresql(spec)) out["env"].push_back(env_secret("DATABASE_URL", *spec.storage.url));
   add_env(out, spec.server.workload.env);
   return out;
@@ -92,7 +97,8 @@ Json container_of(const Making& making) {
 
 /// The journal, and SQLite's file. Beside PostgreSQL the journal alone, which is some seconds: it may go with the pod.
 Json data_volume(const Making& making, const Part& part) {
-  if (!on_postgresql(making.spec())) return {{"persistentVolumeClaim", {{"claimName", part.name}}}};
+  const std::string& own = making.spec().storage.existing_claim;
+  if (!on_postgresql(making.spec())) return {{"persistentVolumeClaim", {{"claimName", own.empty() ? part.name : own}}}};
   return {{"emptyDir", {{"sizeLimit", making.spec().storage.volume.size}}}};
 }
 
@@ -106,6 +112,9 @@ Json pod_of(const Making& making, const Part& part) {
   mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
   mount(out, container, "keys", kKeysFolder, true, key_volume(admin_key(spec)));
   mount(out, container, "ingest", kIngestFolder, true, key_volume({std::string(kKeys), std::string(kIngestKey)}));
+  if (has_tls(spec))
+    mount(out, container, "tls", kTlsFolder, true,
+          {{"secret", {{"secretName", spec.server.tls_secret}, {"defaultMode", 0440}}}});
   if (has_admission(spec)) add_admission(making, out, container);
   mount(out, container, "data", "/var/lib/tessera-server", false, data_volume(making, part));
   out["containers"] = Json::array({std::move(container)});
@@ -137,6 +146,21 @@ Json policy(const Making& making, const Part& part) {
 
 }  // namespace
 
+std::string server_url(const Making& making) {
+  const Part part = server_part(making);
+  if (has_tls(making.spec())) return fmt::format("https://{}.{}:{}", part.name, part.home, kServerPort);
+  return url_of(part, kServerPort);
+}
+
+void mount_server_ca(const Making& making, Json& pod, Json& container) {
+  if (!has_tls(making.spec())) return;
+  mount(pod, container, "server-ca", kServerCaFolder, true,
+        {{"secret",
+          {{"secretName", making.spec().server.tls_secret},
+           {"defaultMode", 0440},
+           {"items", Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}})}}}});
+}
+
 Part server_part(const Making& making) {
   return {"tessera-server", "tessera-server", "server", making.spec().home, ""};
 }
@@ -158,7 +182,8 @@ void make_server(Making& making) {
   add(making, std::move(front));
   if (spec.network_policies) add(making, policy(making, part));
   if (spec.server.replicas > 1) add(making, disruption_budget(making, part));
-  if (!on_postgresql(spec)) add(making, volume_claim(making, part, spec.storage.volume));
+  if (!on_postgresql(spec) && spec.storage.existing_claim.empty())
+    add(making, volume_claim(making, part, spec.storage.volume));
   add(making, deployment(making, part, text));
   std::vector<std::string> keys{std::string(kIngestKey)};
   if (!spec.server.admin_key) keys.emplace_back(kAdminKey);

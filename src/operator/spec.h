@@ -111,6 +111,7 @@ struct Endpoint {
   std::optional<BasicAuth> basic_auth;
   std::optional<Authorization> authorization;
   std::vector<Raw> relabelings, metric_relabelings;
+  std::vector<Raw> metric_relabel_configs;  ///< after those, in Prometheus' own spelling
 };
 
 struct Target {
@@ -120,6 +121,7 @@ struct Target {
   NamespaceSelector namespaces;
   std::optional<LabelSelector> selector;
   std::vector<std::string> addresses;
+  std::vector<Raw> relabel_configs;  ///< before those of each endpoint, in Prometheus' own spelling
   std::vector<Endpoint> endpoints;
 };
 
@@ -136,6 +138,7 @@ struct OpenAgent {
   BuiltinTargets builtin;
   std::int64_t replicas = 1;
   Volume queue{"10Gi", ""};
+  Raw settings;  ///< of the relay, over those that the operator makes
   Workload workload;
 };
 
@@ -174,6 +177,7 @@ struct ConfigMapKey {
 
 struct Sessions {
   bool show_pid = true, show_command = true;
+  std::string textfile_directory;  ///< of the node, where node_exporter reads files; empty: none is written
 };
 
 /// Who cuts MIG devices anew while they are in use: docs/mig-layout.md.
@@ -248,6 +252,7 @@ struct Server {
   std::string service_type = "ClusterIP";
   std::optional<SecretKey> admin_key;  ///< nullopt: made once by the operator
   bool open_metrics = true;
+  std::string tls_secret;  ///< with tls.crt, tls.key and ca.crt; empty: plain HTTP
   Admission admission;
   Raw settings;
   Workload workload;
@@ -256,6 +261,7 @@ struct Server {
 struct Storage {
   std::string type = "sqlite";  ///< or "postgresql"
   Volume volume{"20Gi", ""};
+  std::string existing_claim;  ///< in place of a volume of its own; empty: none
   std::optional<SecretKey> url;
 };
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "operator/field.h"
 #include "operator/selectors.h"
@@ -17,6 +19,20 @@ constexpr std::size_t kMostAlternatives = 64;
 
 Result<void> check(const LabelSelector& selector) {
   for (const kube::Requirement& one : to_kube(selector)) TRY(kube::check(one));
+  return {};
+}
+
+Result<void> check_relay_settings(const Raw& settings) {
+  static constexpr std::pair<const char*, const char*> kFields[] = {{"targets", "openAgent.targets"},
+                                                                    {"builtinTargets", "openAgent.builtinTargets"},
+                                                                    {"globalInterval", "openAgent.globalInterval"},
+                                                                    {"globalPath", "openAgent.globalPath"},
+                                                                    {"remoteWrite", "spec.remoteWrite"}};
+  if (!settings.given()) return {};
+  const auto given = nlohmann::json::parse(settings.json);
+  if (!given.is_object()) return fail(Code::Invalid, "openAgent.settings: expected a map, as docs/relay.md has it");
+  for (const auto& [key, field] : kFields)
+    if (given.contains(key)) return fail(Code::Invalid, "openAgent.settings: {} stands in {}", key, field);
   return {};
 }
 

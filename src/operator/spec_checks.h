@@ -8,6 +8,9 @@ namespace tessera::operate {
 /// Invalid for what no label can be.
 Result<void> check(const LabelSelector& selector);
 
+/// Invalid for settings that have a field of their own, which would be passed over.
+Result<void> check_relay_settings(const Raw& settings);
+
 /// Invalid where a scrape may take longer than its interval.
 Result<void> check_timeouts(const OpenAgent& agent);
 

@@ -137,6 +137,8 @@ void describe(V& v, Endpoint& x) {
   v.field({"authorization", "Another header Authorization."}, x.authorization);
   v.field({"relabelings", "Rules on the target's labels, as in a PodMonitor."}, x.relabelings);
   v.field({"metricRelabelings", "Rules on each series, as in a PodMonitor."}, x.metric_relabelings);
+  v.field({"metricRelabelConfigs", "The same as in Prometheus' configuration: source_labels, target_label."},
+          x.metric_relabel_configs);
   v.rule("!has(self.basicAuth) || !has(self.authorization)", "basicAuth excludes authorization",
          !x.basic_auth || !x.authorization);
 }
@@ -154,6 +156,8 @@ void describe(V& v, Target& x) {
   v.field({"namespaceSelector", "Namespaces whose pods are looked at; without one, all."}, x.namespaces);
   v.field({"selector", "Labels of the pods that are meant; {} is every pod."}, x.selector);
   v.field({"addresses", "Of type Static: HOST:PORT.", Form::Address}, x.addresses);
+  v.field({"relabelConfigs", "Rules on the labels of all its targets, as in Prometheus' configuration."},
+          x.relabel_configs);
   v.field({"endpoints", "Which ports are scraped, and how."}, x.endpoints);
   const bool pods = x.type != "Static";
   v.rule("self.type != 'PodMonitor' || has(self.selector)",
@@ -196,11 +200,16 @@ void describe(V& v, OpenAgent& x) {
           x.builtin);
   v.field({.key = "replicas", .about = "Relays, which share the targets.", .least = 1, .most = 100}, x.replicas);
   v.field({"queue", "Volume of each relay, where samples wait while a receiver is away."}, x.queue);
+  v.field({"settings",
+           "Further settings of the relay (docs/relay.md), over those that the operator makes; targets and receivers "
+           "have fields of their own."},
+          x.settings);
   describe(v, x.workload);
   v.rule("!has(self.targets) || self.targets.all(t, !t.targetName.startsWith('tessera-'))",
          "a targetName that begins with tessera- is the operator's own: choose another one",
          std::ranges::none_of(x.targets, [](const Target& one) { return one.name.starts_with("tessera-"); }));
   v.check(check_timeouts(x));
+  v.check(check_relay_settings(x.settings));
 }
 
 // ---- features.k8sAgent
@@ -256,6 +265,11 @@ template <class V>
 void describe(V& v, Sessions& x) {
   v.field({"showPid", "The label pid; without it sessions are summed per container."}, x.show_pid);
   v.field({"showCommand", "The label command: the kernel's short name of a process."}, x.show_command);
+  v.field({"textfileDirectory",
+           "A folder of the node, such as /var/lib/node_exporter/textfile_collector, into which agents write "
+           "gpu_sessions.prom for a node_exporter, beside their own /metrics. Without one, no file is written.",
+           Form::Path},
+          x.textfile_directory);
 }
 
 template <class V>
@@ -319,6 +333,9 @@ void describe(V& v, GpuMonitoring& x) {
   v.rule("!has(self.mig) || !has(self.mig.layout) || !self.mig.layout.enabled || self.exporter == 'tessera'",
          "mig.layout needs exporter: tessera, which tells how devices are cut",
          !x.mig.layout.enabled || x.exporter == "tessera");
+  v.rule("!has(self.sessions) || !has(self.sessions.textfileDirectory) || self.exporter == 'tessera'",
+         "sessions.textfileDirectory needs exporter: tessera, which writes the file",
+         x.sessions.textfile_directory.empty() || x.exporter == "tessera");
 }
 
 template <class V>
@@ -392,6 +409,11 @@ void describe(V& v, Server& x) {
       x.admin_key);
   v.field({"openMetrics", "Whether its own /metrics is open to who has no key, such as a Prometheus of the cluster."},
           x.open_metrics);
+  v.field({"tlsSecret",
+           "Name of a Secret with tls.crt and tls.key, for the name tessera-server.NAMESPACE, and ca.crt, which relays "
+           "and agents hold it against: the server serves HTTPS. Without one, plain HTTP.",
+           Form::Name},
+          x.tls_secret);
   v.field({"admission", "Kubernetes' door to allocations."}, x.admission);
   v.field({"settings", "Further settings of the server (docs/configuration.md), over those that the operator makes."},
           x.settings);
@@ -406,10 +428,16 @@ void describe(V& v, Storage& x) {
            {"sqlite", "postgresql"}},
           x.type);
   v.field({"volume", "The server's volume: its journal, and SQLite's file."}, x.volume);
+  v.field(
+      {"existingClaim", "Of sqlite: a claim of your own, in place of volume. It stays when all else goes.", Form::Name},
+      x.existing_claim);
   v.field({"urlSecret", "Of postgresql: where its URL is, as postgresql://USER:PASSWORD@HOST:PORT/NAME."}, x.url);
   v.rule("self.type != 'postgresql' || has(self.urlSecret)",
          "storage of type postgresql needs urlSecret: the Secret with its URL",
          x.type != "postgresql" || x.url.has_value());
+  v.rule("self.type != 'postgresql' || !has(self.existingClaim)",
+         "storage.existingClaim is of type sqlite: beside a database the journal is in the pods",
+         x.type != "postgresql" || x.existing_claim.empty());
 }
 
 template <class V>

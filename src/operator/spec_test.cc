@@ -127,6 +127,11 @@ TEST(Spec, RefusesWhatCannotWork) {
       {"{remoteWrite: [{name: a}]}", "url is missing"},
       {"{namespace: GPU}", "lower-case letters"},
       {"[]", "expected a map"},
+      {"{features: {openAgent: {settings: {targets: []}}}}", "targets stands in openAgent.targets"},
+      {"{features: {k8sAgent: {nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, exporter: dcgm, sessions: "
+       "{textfileDirectory: /a}}}}}",
+       "needs exporter: tessera"},
+      {"{storage: {type: postgresql, urlSecret: {name: a, key: b}, existingClaim: mine}}", "is of type sqlite"},
   };
   for (const auto& [spec, why] : kCases) {
     const auto monitor = parse_gpu_monitor(resource(spec), "m.yaml");

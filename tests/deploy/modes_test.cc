@@ -123,6 +123,13 @@ const std::map<std::string, std::string>& rows() {
       {"Admission",
        fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: tessera-keys}}, admission: {{enabled: true}}}}",
                    kCsv)},
+      {"SessionsInFilesTlsAndAClaimOfOnesOwn",
+       fmt::format("agent:\n  {}  layout: {{enabled: true}}\n"
+                   "gpu-session-monitoring: {{enabled: true}}\ncollection: {{directory: /var/lib/textfiles/}}\n"
+                   "relay: {{config: {{globalInterval: 5s, globalPath: /m, externalLabels: {{site: a}}}}}}\n"
+                   "server: {{keys: {{existingSecret: tessera-keys}}, tls: {{existingSecret: tls}},\n"
+                   "  storage: {{existingClaim: mine}}}}\n",
+                   kCsv)},
       {"AgentsWithoutPolicies",
        fmt::format(
            "agent:\n  {}\nrelay: {{enabled: false}}\nserver: {{enabled: false}}\nnetworkPolicy: {{enabled: false}}",
@@ -171,14 +178,12 @@ TEST(ChartModes, OperatorModeRefusesWhatAGpuMonitorHasNoPlaceFor) {
     const char *values, *says;
   } kCases[] = {
       {"agent: {args: [--interval=5s]}", "agent.args is set"},
-      {"relay: {config: {globalInterval: 5s}}", "relay.config is set"},
+      {"relay: {config: {remoteWrite: [{name: a, url: 'https://x.example'}]}}", "relay.config.remoteWrite is set"},
       {"relay: {namespaces: [ml]}", "relay.namespaces is set"},
       {"relay: {remoteWrite: [{url: 'https://x.example', bearerTokenFile: /x}]}", "has the key bearerTokenFile"},
-      {"server: {tls: {existingSecret: tls}}", "server.tls.existingSecret is set"},
       {"server: {service: {port: 80}}", "server.service.port is set"},
       {"server: {admission: {enabled: true, existingSecret: mine}}", "server.admission.existingSecret is set"},
       {"networkPolicy: {from: [{namespaceSelector: {}}]}", "networkPolicy.from is set"},
-      {"gpu-session-monitoring: {enabled: true}", "collection.mode daemonset is set"},
   };
   for (const auto& c : kCases) {
     const Finished made = run_helm({"template", "tessera"}, std::string("operator: {enabled: true}\n") + c.values);

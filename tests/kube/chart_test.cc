@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "tests/e2e/node.h"
 #include "tests/kube/cluster_test.h"
 
 namespace tessera::e2e {
@@ -128,6 +129,40 @@ TEST_F(ClusterChart, InstallsWithEverythingSwitchedOn) {
       if (node == kGpuNode || node == kTaintedNode) return true;
     return false;
   }));
+}
+
+/// By the API server's own words for each kind: an unknown field, a wrong type or a value out of bounds is refused.
+TEST_F(ClusterChart, RendersWhatTheApiServerTakesToTheLetter) {
+  static constexpr const char* kRows[] = {
+      "cluster: seoul",
+      "gpu-session-monitoring: {enabled: true}\ndashboards: {enabled: true}\nrules: {enabled: true, kind: ConfigMap}\n"
+      "database: {enabled: true}\nserver: {replicas: 2, tls: {existingSecret: tls}, admission: {enabled: true}}\n"
+      "agent: {metricsCsv: 'DCGM_FI_DEV_GPU_TEMP, gauge, t', migMonitor: true, runtimeClassName: nvidia,\n"
+      "  layout: {enabled: true, way: mig-manager, windows: ['22:00-04:00'], devicePluginNamespace: default}}\n"
+      "relay: {replicas: 2, namespaces: [default]}\nnodeSelector: {accelerator: nvidia}",
+      "gpu-session-monitoring: {enabled: true}\ncollection: {mode: cronjob, nodes: [gpu-1, gpu-2]}\n"
+      "image: {registry: 'reg.example:5000/gpu', pullSecrets: [{name: mine}]}\n"
+      "server: {storage: {existingClaim: mine}, service: {type: NodePort}}",
+      "operator: {enabled: true}\ngpu-session-monitoring: {enabled: true}\nserver: {tls: {existingSecret: tls}}\n"
+      "relay: {config: {globalInterval: 5s, externalLabels: {site: a}}}"};
+  const ControlPlane::Namespace space(cluster(), "to-the-letter");
+  ASSERT_EQ(cluster().shell("kubectl apply --validate=false -f deploy/crds").code, 0);
+  ASSERT_TRUE(is_served());
+  for (const char* values : kRows) {
+    const std::string version = cluster().get("/version")["gitVersion"];
+    const Finished made =
+        cluster().helm({"template", "tessera", "--namespace", "to-the-letter", "--kube-version", version}, values);
+    ASSERT_EQ(made.code, 0) << values << made.output;
+    const Finished taken = cluster().kubectl(
+        {"apply", "--dry-run=server", "--validate=strict", "--namespace", "to-the-letter", "-f", "-"}, made.output);
+    EXPECT_EQ(taken.code, 0) << values << '\n' << taken.output;
+  }
+  const Finished planned =
+      cluster().shell(program("tessera-operator") +
+                      " --once --dry-run --file src/operator/golden/minimal.yaml | sed 's/namespace: "
+                      "tessera$/namespace: to-the-letter/' | kubectl apply --dry-run=server --validate=strict -f -");
+  EXPECT_EQ(planned.code, 0) << planned.output;
+  cluster().done({"delete", "crd", "gpumonitors.tessera.dev"});
 }
 
 TEST_F(ClusterChart, InOperatorModeIsTheOperatorAndItsResource) {

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
 
 #include "base/text.h"
 #include "http/client.h"
@@ -99,8 +102,16 @@ class ClusterOperator : public OnCluster {
     return written;
   }
   http::Client client_;
+  const std::set<std::string> kReads = {"get", "list", "watch"};
   const std::set<std::string> kWrites = {"create", "update", "patch", "delete", "deletecollection"};
 };
+
+/// How often the operator has read each of what it watches, since `from` of its reads: "list /api/v1/pods?…" to 3.
+std::map<std::string, int> reads_since(const std::vector<std::string>& reads, std::size_t from) {
+  std::map<std::string, int> out;
+  for (std::size_t i = from; i < reads.size(); ++i) ++out[reads[i].substr(0, reads[i].find('?'))];
+  return out;
+}
 
 constexpr const char* kValues = "operator: {enabled: true}\ncluster: seoul\n";
 constexpr const char* kWithAdmission = "server: {admission: {enabled: true}}\n";
@@ -169,6 +180,25 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
   cluster().done({"delete", "persistentvolumeclaims", "--all", "--namespace", kSpace, "--wait=false"});
   EXPECT_TRUE(soon([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
   cluster().done({"delete", "crd", "gpumonitors.tessera.dev"});
+}
+
+/// For ten minutes, as tests/soak/operator_rest.sh asks for it by TESSERA_REST_SECONDS: what every window of a second
+/// or ten has none of.
+TEST_F(ClusterOperator, AtRestItWritesNothingAndReadsNoWatchOftenerThanOnceAMinute) {
+  const char* seconds = std::getenv("TESSERA_REST_SECONDS");
+  if (!seconds) GTEST_SKIP() << "TESSERA_REST_SECONDS is not set: ./dev soak does";
+  const Installed release(cluster(), "tessera", kSpace, std::string(kValues) + kWithAdmission);
+  const auto one = start();
+  EXPECT_TRUE(is_there(in("apps/v1", "deployments/tessera-server"))) << one->output();
+  EXPECT_THAT(written_at_rest(), IsEmpty());
+  const std::size_t writes = asked(kWrites).size(), reads = asked(kReads).size();
+  EXPECT_TRUE(renews(std::atoi(seconds))) << "once a second, with a lease of three";
+  EXPECT_EQ(asked(kWrites).size(), writes);
+  const double minutes = std::atoi(seconds) / 60.0;
+  const auto all = asked(kReads);
+  for (const auto& [what, times] : reads_since(all, reads)) EXPECT_LE(times, std::max(1.0, minutes)) << what;
+  std::printf("in %s renewals of the lease: %zu reads, %zu writes\n", seconds, all.size() - reads,
+              asked(kWrites).size() - writes);
 }
 
 }  // namespace

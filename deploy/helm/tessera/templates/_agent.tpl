@@ -228,6 +228,7 @@ seccompProfile:
 - name: server-ca
   secret:
     secretName: {{ . }}
+    defaultMode: 0440
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end }}

@@ -25,6 +25,10 @@ image: {{ include "tessera.image" (list $root $values.image) }}
 {{- end }}
 resources:
   {{- toYaml $values.resources | nindent 2 }}
+{{- if not (include "tessera.scraped" (list $root 0)) }}
+# A PodMonitor or ServiceMonitor has it scraped.
+annotations: {prometheus.io/scrape: "false"}
+{{- end }}
 {{- $places := ternary $root.Values $values (eq $program "agent") }}
 {{- with $places.nodeSelector }}
 nodeSelector:
@@ -65,6 +69,10 @@ gpuMonitoring:
   metricsCsv: |
     {{- . | nindent 4 }}
   {{- end }}
+  {{- if eq (include "tessera.sessions" $) "daemonset" }}
+  sessions:
+    textfileDirectory: {{ $.Values.collection.directory }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -72,6 +80,13 @@ gpuMonitoring:
 {{- with .Values.relay -}}
 enabled: {{ .enabled }}
 replicas: {{ .replicas }}
+{{- with pick .config "globalInterval" "globalPath" "targets" "builtinTargets" }}
+{{ toYaml . }}
+{{- end }}
+{{- with omit .config "globalInterval" "globalPath" "targets" "builtinTargets" }}
+settings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 queue:
   {{- include "tessera.monitor.volume" .storage | nindent 2 }}
 {{- include "tessera.monitor.workload" (list $ "relay") | trim | nindent 0 }}
@@ -94,6 +109,9 @@ server:
   {{- with .keys.existingSecret }}
   adminKeySecret: {name: {{ . }}, key: admin-key}
   {{- end }}
+  {{- with .tls.existingSecret }}
+  tlsSecret: {{ . }}
+  {{- end }}
   {{- if and .enabled (.admission).enabled }}
   admission:
     enabled: true
@@ -113,6 +131,9 @@ storage:
   type: {{ $database | empty | ternary "sqlite" "postgresql" }}
   {{- with $database }}
   urlSecret: {name: {{ . }}, key: url}
+  {{- end }}
+  {{- with .storage.existingClaim }}
+  existingClaim: {{ . }}
   {{- end }}
   volume:
     {{- include "tessera.monitor.volume" .storage | nindent 4 }}
@@ -135,16 +156,13 @@ storage:
 {{- $v := .Values }}
 {{- $refused := dict
   "agent.args" $v.agent.args
-  "relay.config" $v.relay.config
+  "relay.config.remoteWrite" $v.relay.config.remoteWrite
   "relay.namespaces" $v.relay.namespaces
   "relay.existingSecret" $v.relay.existingSecret
-  "server.tls.existingSecret" $v.server.tls.existingSecret
   "server.admission.existingSecret" ($v.server.admission).existingSecret
   "server.admission.caBundle" ($v.server.admission).caBundle
-  "server.storage.existingClaim" $v.server.storage.existingClaim
   "server.service.port" (ne (int $v.server.service.port) 8080)
-  "networkPolicy.from" $v.networkPolicy.from
-  "collection.mode daemonset" (eq (include "tessera.sessions" .) "daemonset") }}
+  "networkPolicy.from" $v.networkPolicy.from }}
 {{- range $name, $set := $refused }}
 {{- if $set }}{{ fail (printf "operator.enabled: true, and %s is set, which the operator has no place for: see operator.monitor.spec for what it has, or set operator.enabled: false" $name) }}{{ end }}
 {{- end }}
