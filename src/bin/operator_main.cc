@@ -26,7 +26,9 @@ int main(int argc, char** argv) {
     log::configure(options.log_level, options.log_format);
     const Result<void> result = options.remove.empty() ? operate::run(options, stop.get_token())
                                                        : operate::remove_monitor(options, stop.get_token());
-    if (!result) log::error("operator stopped", {{"why", result.error().what}});
+    if (!result)
+      log::error(options.remove.empty() ? "operator stopped" : "GpuMonitor not removed",
+                 {{"why", result.error().what}});
     return result ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   const auto printed = operate::dry_run(options);

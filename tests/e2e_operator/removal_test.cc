@@ -65,7 +65,7 @@ TEST_F(OperatorRemoval, SaysWhatItWaitedForAndWhichRightIsMissing) {
   }
   auto refused = removal();
   EXPECT_EQ(refused->wait(), 1);
-  EXPECT_THAT(refused->rest(), HasSubstr("\"delete\" on \"gpumonitors\""));
+  EXPECT_THAT(refused->rest(), HasSubstr("a role bound to this account must allow"));
   may_delete();
   auto removal = this->removal();
   ASSERT_TRUE(removal->says("waits for")) << removal->output();
