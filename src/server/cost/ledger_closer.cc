@@ -15,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr EpochMs kBucket = fleet::kCostBucket.count();
 constexpr EpochMs kHour = 3'600'000, kMinute = 60'000;
+constexpr Milliseconds kLongWait{15 * kMinute};
 constexpr std::size_t kLateAtOnce = 64;
 constexpr std::size_t kDropAtOnce = 96;  // a day of buckets
 
@@ -43,7 +44,11 @@ Result<void> LedgerCloser::look() {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return {};
   // Whose pods are, and of which pools nodes are, is told by the cluster: without it all would be priced as by default.
-  if (known->cluster->watched && !known->cluster->synced) return {};
+  if (known->cluster->watched && !known->cluster->synced) {
+    wait_for_cluster();
+    return {};
+  }
+  waits_since_.reset();
   auto done = look(*known);
   if (!done && !failing_) log::error("the cost ledger cannot be kept; it is tried again", {{"why", done.error().what}});
   failing_ = !done;
@@ -51,6 +56,16 @@ Result<void> LedgerCloser::look() {
   const std::lock_guard lock(mutex_);
   ++stats_.failures;
   return done;
+}
+
+/// Said once: a ledger that stands still would be noticed at the month's end else.
+void LedgerCloser::wait_for_cluster() {
+  if (!waits_since_) waits_since_ = Clock::now();
+  if (*waits_since_ == SteadyTime::max() || Clock::now() - *waits_since_ < kLongWait) return;
+  waits_since_ = SteadyTime::max();
+  log::warn(
+      "costs are not closed: the cluster that is watched has not told its nodes and pods for a quarter of an hour, "
+      "and by them costs are whose they are: is its API server reachable, and has the server's account its rights?");
 }
 
 Result<void> LedgerCloser::look(const Published& known) {

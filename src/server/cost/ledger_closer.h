@@ -50,6 +50,7 @@ class LedgerCloser {
   Result<void> look();
 
  private:
+  void wait_for_cluster();
   Result<void> begin(EpochMs now);
   Result<void> look(const Published& known);
   Result<void> keep_facts(EpochMs now);
@@ -77,7 +78,8 @@ class LedgerCloser {
     SteadyTime since;
   };
   std::map<EpochMs, Late> late_;
-  bool failing_ = false;  ///< said once
+  bool failing_ = false;                   ///< said once
+  std::optional<SteadyTime> waits_since_;  ///< for the cluster; max: said
   mutable std::mutex mutex_;
   LedgerStats stats_;    // guarded by mutex_
   std::jthread thread_;  ///< last
