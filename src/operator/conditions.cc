@@ -57,17 +57,28 @@ std::vector<Json> all_of(const Seen::Snapshot& seen, const char* kind) {
   return out;
 }
 
-/// Why the pods of a workload are not made, where an event tells.
-std::string refusal_of(const Seen::Snapshot& seen, const Json& workload) {
-  const std::string uid = workload["metadata"].value("uid", "");
-  for (const Json& one : all_of(seen, "Event"))
+/// What an event of this kind says of an object; empty: none does.
+std::string told_by_event(const Seen::Snapshot& seen, const char* kind, const std::string& uid) {
+  for (const Json& one : all_of(seen, kind))
     if (!uid.empty() && one["uid"] == uid) return one["message"];
   return {};
 }
 
+/// Why the pods of a workload are not made, where an event tells.
+std::string refusal_of(const Seen::Snapshot& seen, const Json& workload) {
+  return told_by_event(seen, "Event", workload["metadata"].value("uid", ""));
+}
+
 std::vector<Json> troubles_of(const Seen::Snapshot& seen, std::string_view component) {
   auto out = all_of(seen, "Pod");
-  std::erase_if(out, [&](const Json& one) { return one["component"] != component; });
+  std::erase_if(out, [&](Json& one) {
+    if (one["component"] != component) return true;
+    if (one["reason"] != kBeingMade) return false;
+    const std::string why = told_by_event(seen, kMountEvents, one.value("uid", ""));
+    one["reason"] = "ContainerNotMade";
+    one["message"] = fmt::format("a volume is not mounted: {}", why);
+    return why.empty();
+  });
   return out;
 }
 

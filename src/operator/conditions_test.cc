@@ -98,7 +98,6 @@ TEST(TroubleOfPod, IsOneThingForEachWayToFail) {
     EXPECT_EQ((*trouble)["component"], "relay");
   }
   for (const auto* fine : {"{}", "{status: {}}", "{status: {containerStatuses: [{state: {running: {}}}]}}",
-                           "{status: {containerStatuses: [{state: {waiting: {reason: ContainerCreating}}}]}}",
                            "{status: {containerStatuses: [{restartCount: 1, ready: false, state: {running: {}}}]}}",
                            "{status: {containerStatuses: [{restartCount: 9, ready: true, state: {running: {}}}]}}",
                            // Ready after its last start, and then no more: its own matter.
@@ -106,6 +105,11 @@ TEST(TroubleOfPod, IsOneThingForEachWayToFail) {
                            "'2026-01-31T09:30:00Z'}}}], conditions: [{type: Ready, status: 'False', "
                            "lastTransitionTime: '2026-01-31T09:40:00Z'}]}}"})
     EXPECT_FALSE(trouble_of_pod(json_of(fine))) << fine;
+  const auto made =
+      trouble_of_pod(json_of("{status: {containerStatuses: [{state: {waiting: {reason: "
+                             "ContainerCreating}}}]}}"));
+  ASSERT_TRUE(made);
+  EXPECT_EQ((*made)["reason"], kBeingMade) << "no trouble unless an event says so";
 }
 
 /// All objects of a plan as a cluster has them, with workloads that are as far as `status` says.
@@ -162,6 +166,31 @@ TEST(ConditionsOf, NameWhatIsWrongAndLeaveTheRest) {
   EXPECT_EQ(find(all, "ServerReady").reason, "RollingOut");
   EXPECT_EQ(find(all, "Progressing").status, "True");
   EXPECT_EQ(find(conditions_of({plan_of("{}"), {}, {}, 0, {}}), "Ready").reason, "NothingEnabled");
+}
+
+TEST(ConditionsOf, AVolumeThatIsNotMountedIsTold) {
+  const Plan plan = plan_of(kMinimal);
+  auto seen = cluster_of(plan, kRunning);
+  seen["Deployment"]["tessera/tessera-server"] = [&] {
+    Json one = *seen["Deployment"]["tessera/tessera-server"];
+    one["status"] = json_of("{observedGeneration: 1, replicas: 1, updatedReplicas: 1}");
+    return std::make_shared<const Json>(one);
+  }();
+  const Json pod = json_of(
+      "{metadata: {name: a, namespace: tessera, uid: u, labels: {app.kubernetes.io/component: server}}, status: "
+      "{containerStatuses: [{state: {waiting: {reason: ContainerCreating}}}]}}");
+  seen["Pod"]["tessera/a"] = std::make_shared<const Json>(*trouble_of_pod(pod));
+  EXPECT_EQ(find(conditions_of({plan, seen, {}, 0, {}}), "ServerReady").reason, "RollingOut") << "it is being made";
+  const auto about = [&](const char* uid) {
+    return mount_failure_of_event(
+        json_of(fmt::format("{{involvedObject: {{kind: Pod, uid: {}}}, message: 'secret \"tls\" not found'}}", uid)));
+  };
+  seen[kMountEvents]["tessera/e"] = std::make_shared<const Json>(*about("another"));
+  EXPECT_EQ(find(conditions_of({plan, seen, {}, 0, {}}), "ServerReady").reason, "RollingOut");
+  seen[kMountEvents]["tessera/e"] = std::make_shared<const Json>(*about("u"));
+  const auto ready = find(conditions_of({plan, seen, {}, 0, {}}), "ServerReady");
+  EXPECT_EQ(ready.reason, "ContainerNotMade");
+  EXPECT_THAT(ready.message, HasSubstr("a volume is not mounted: secret \"tls\" not found (pod tessera/a)"));
 }
 
 TEST(ConditionsOf, AWebhookWithoutAGoodCertificateIsNotReady) {

@@ -99,6 +99,12 @@ Json node_change_settings(const Making& making) {
 
 void make_plugin_rights(Making& making) {
   if (!has_node_changes(making.spec())) return;
+  const std::string& tls = making.spec().server.tls_secret;
+  if (const std::string& agents = agent_namespace(making.spec()); !tls.empty() && agents != making.spec().home)
+    making.plan.notes.push_back(fmt::format(
+        "server.tlsSecret: what cuts devices runs in the namespace '{}', and asks the server once a Secret {} "
+        "with ca.crt is there too",
+        agents, tls));
   const MigLayout& layout = making.spec().features.k8s_agent.gpu.mig.layout;
   const std::string space = plugin_namespace(making);
   if (space.empty())

@@ -232,12 +232,14 @@ void make_plain(Json& pod) {
                             {"seccompProfile", {{"type", "RuntimeDefault"}}}};
 }
 
-Json pod_template(const Making& making, const Part& part, const Workload& workload, Json pod, int metrics_port) {
+Json pod_template(const Making& making, const Part& part, const Workload& workload, Json pod, int metrics_port,
+                  bool tls) {
   Json labels = to_json(workload.labels);
   labels.update(labels_of(making, part));  // ours win: selectors stand on them
   Json annotations{{"prometheus.io/scrape", "true"},
                    {"prometheus.io/port", std::to_string(metrics_port)},
                    {"prometheus.io/path", "/metrics"}};
+  if (tls) annotations["prometheus.io/scheme"] = "https";
   annotations.update(to_json(workload.annotations));
   for (Json& one : pod["containers"])
     for (const auto* list : {"args", "env", "volumeMounts"})

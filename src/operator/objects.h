@@ -74,7 +74,7 @@ nlohmann::ordered_json pod_spec(const Making& making, const Part& part, const Wo
 void make_plain(nlohmann::ordered_json& pod);
 /// Its template, with labels and the annotations that say where its metrics are.
 nlohmann::ordered_json pod_template(const Making& making, const Part& part, const Workload& workload,
-                                    nlohmann::ordered_json pod, int metrics_port);
+                                    nlohmann::ordered_json pod, int metrics_port, bool tls = false);
 
 /// The text's hash, for the template of a program that does not read a changed file by itself.
 std::string content_hash(std::string_view text);

@@ -24,6 +24,7 @@ constexpr const char* kFooter =
 struct Given {
   Options options;
   bool once = false, crd = false, rights = false;
+  const CLI::Option* remove = nullptr;
   std::string version, lease_duration = "15s";
 };
 
@@ -45,10 +46,12 @@ void add_flags(CLI::App& app, Given& given) {
   app.add_option("--file", options.file, "a GpuMonitor, in YAML or JSON: with --dry-run")->type_name("FILE");
   app.add_option("--kubernetes-version", given.version, "version of the cluster that it is printed for [1.30]")
       ->type_name("1.MINOR");
-  app.add_option("--remove", options.remove,
-                 "delete this GpuMonitor, wait until the operator has taken away what belongs to it, and exit: what an "
-                 "uninstall begins with")
-      ->type_name("NAME");
+  given.remove =
+      app.add_option(
+             "--remove", options.remove,
+             "delete this GpuMonitor, wait until the operator has taken away what belongs to it, and exit: what an "
+             "uninstall begins with")
+          ->type_name("NAME");
   app.add_flag("--crd", given.crd, "print the CustomResourceDefinition and exit");
   app.add_flag("--rights", given.rights, "print the ClusterRole that the operator needs and exit");
 }
@@ -83,8 +86,9 @@ Result<Options> options_of(Given given) {
     return fail(Code::Invalid,
                 "--once --dry-run --file FILE prints what a GpuMonitor comes to, and needs all three; without them the "
                 "operator serves its cluster. See: tessera-operator --help");
-  if (prints && !options.remove.empty())
-    return fail(Code::Invalid, "--remove changes a cluster, and --dry-run prints: one of the two");
+  const bool removes = given.remove->count() > 0;
+  if (prints && removes) return fail(Code::Invalid, "--remove changes a cluster, and --dry-run prints: one of the two");
+  if (removes && options.remove.empty()) return fail(Code::Invalid, "--remove: the name of a GpuMonitor expected");
   if (!given.version.empty()) options.minor = TRY(minor_of(given.version));
   options.lease_duration = TRY(lease_duration_of(given.lease_duration));
   return options;

@@ -82,7 +82,8 @@ bool selects_agents(const Making& making, const Target& target) {
   });
 }
 
-Json endpoint_json(const Target& target, const Endpoint& endpoint, bool of_agents) {
+/// `tells_weights`: it is a page of tessera-agent, whose GPUs need no weights worked out.
+Json endpoint_json(const Target& target, const Endpoint& endpoint, bool of_agents, bool tells_weights) {
   Json out = Json::object();
   put(out, "port", endpoint.port);
   put(out, "path", endpoint.path);
@@ -90,9 +91,11 @@ Json endpoint_json(const Target& target, const Endpoint& endpoint, bool of_agent
   if (endpoint.scrape_timeout) out["scrapeTimeout"] = format_duration(*endpoint.scrape_timeout);
   if (endpoint.scheme != "http") out["scheme"] = endpoint.scheme;
   if (endpoint.params.given()) out["params"] = raw(endpoint.params);
-  // On an agent's page pod, namespace and container are the GPU process's.
-  if (endpoint.honor_labels.value_or(of_agents)) out["honorLabels"] = true;
-  if (endpoint.add_node_label.value_or(of_agents)) out["addNodeLabel"] = true;
+  // On an agent's page, and on dcgm-exporter's, pod, namespace and container are the GPU process's.
+  const bool of_gpus = of_agents || (target.type == "PodMonitor" && endpoint.port == std::to_string(kAgentPort));
+  if (endpoint.honor_labels.value_or(of_gpus)) out["honorLabels"] = true;
+  if (endpoint.add_node_label.value_or(of_gpus)) out["addNodeLabel"] = true;
+  if (of_gpus && !tells_weights) out["deriveGpuWeights"] = true;
   put_tls(out, endpoint.tls);
   put_auth(out, endpoint.basic_auth, endpoint.authorization);
   put_prometheus_rules(out, "relabelings", target.relabel_configs);
@@ -109,8 +112,11 @@ Json target_json(const Making& making, const Target& target) {
   if (target.selector && target.type == "PodMonitor") out["selector"] = selector_json(*target.selector);
   if (target.type == "Static") out["addresses"] = target.addresses;
   const bool of_agents = selects_agents(making, target);
+  const bool tells_weights = of_agents && making.spec().features.k8s_agent.gpu.exporter == "tessera";
   for (const Endpoint& endpoint : target.endpoints)
-    out["endpoints"].push_back(endpoint_json(target, endpoint, of_agents));
+    out["endpoints"].push_back(endpoint_json(target, endpoint, of_agents, tells_weights));
+  if (target.endpoints.empty() && !target.relabel_configs.empty())
+    out["endpoints"].push_back(endpoint_json(target, Endpoint{}, false, true));
   return out;
 }
 

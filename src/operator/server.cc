@@ -90,7 +90,14 @@ Json container_of(const Making& making) {
   out["args"] = Json::array({"--config=/etc/tessera/server.yaml", "--data=/var/lib/tessera-server"});
   out["ports"] = Json::array({{{"name", "http"}, {"containerPort", kServerPort}, {"protocol", "TCP"}}});
   add_probes(out, "http", 5, has_tls(spec));
-  if (on_postgresql(spec)) out["env"].push_back(env_secret("DATABASE_URL", *spec.storage.url));
+  if (on_postgresql(spec)) {
+    out["env"].push_back(env_secret("DATABASE_URL", *spec.storage.url));
+    // Beside a URL without them.
+    for (const auto& [variable, key] : {std::pair("DB_USERNAME", "username"), std::pair("DB_PASSWORD", "password")}) {
+      out["env"].push_back(env_secret(variable, {spec.storage.url->name, key}));
+      out["env"].back()["valueFrom"]["secretKeyRef"]["optional"] = true;
+    }
+  }
   add_env(out, spec.server.workload.env);
   return out;
 }
@@ -124,7 +131,7 @@ Json pod_of(const Making& making, const Part& part) {
 /// The server reads its settings at its start only.
 Json deployment(const Making& making, const Part& part, const std::string& settings_text) {
   const Spec& spec = making.spec();
-  Json pods = pod_template(making, part, spec.server.workload, pod_of(making, part), kServerPort);
+  Json pods = pod_template(making, part, spec.server.workload, pod_of(making, part), kServerPort, has_tls(spec));
   pods["metadata"]["annotations"]["tessera.dev/settings"] = content_hash(settings_text);
   Json out = object(making, "Deployment", part);
   const Json rolling{{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}};
@@ -158,6 +165,7 @@ void mount_server_ca(const Making& making, Json& pod, Json& container) {
         {{"secret",
           {{"secretName", making.spec().server.tls_secret},
            {"defaultMode", 0440},
+           {"optional", true},  // the pod has other work than to ask the server
            {"items", Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}})}}}});
 }
 

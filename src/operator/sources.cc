@@ -53,6 +53,7 @@ Json trouble(const Json& pod, std::string_view reason, std::string message) {
   return {{"component", text_at(part(metadata, "labels"), "app.kubernetes.io/component")},
           {"instance", text_at(part(metadata, "labels"), "app.kubernetes.io/instance")},
           {"pod", text_at(metadata, "namespace") + '/' + text_at(metadata, "name")},
+          {"uid", text_at(metadata, "uid")},
           {"node", text_at(part(pod, "spec"), "nodeName")},
           {"reason", reason},
           {"message", message.substr(0, kLongestMessage)}};
@@ -74,6 +75,13 @@ bool ends_again_and_again(const Json& pod, const Json& status) {
   if (!ready.is_boolean() || ready.get<bool>()) return false;
   const std::string started = text_at(part(part(status, "state"), "running"), "startedAt");
   return started.empty() || ready_since(pod) <= started;  // else it was ready meanwhile
+}
+
+bool is_being_made(const Json& pod) {
+  for (const auto* list : {"initContainerStatuses", "containerStatuses"})
+    for (const Json& one : part(part(pod, "status"), list))
+      if (text_at(part(part(one, "state"), "waiting"), "reason") == "ContainerCreating") return true;
+  return false;
 }
 
 std::optional<Json> trouble_of_container(const Json& pod, const Json& status) {
@@ -101,6 +109,7 @@ std::optional<Json> trouble_of_pod(const Json& pod) {
   for (const Json& condition : part(status, "conditions"))
     if (text_at(condition, "type") == "PodScheduled" && text_at(condition, "reason") == "Unschedulable")
       return trouble(pod, "Unschedulable", fmt::format("no node takes it: {}", text_at(condition, "message")));
+  if (is_being_made(pod)) return trouble(pod, kBeingMade, "");
   return std::nullopt;
 }
 
@@ -108,6 +117,12 @@ std::optional<Json> refusal_of_event(const Json& event) {
   const Json& about = part(event, "involvedObject");
   const std::string kind = text_at(about, "kind");
   if (kind != "DaemonSet" && kind != "StatefulSet" && kind != "ReplicaSet") return std::nullopt;
+  return Json{{"uid", text_at(about, "uid")}, {"message", text_at(event, "message").substr(0, kLongestMessage)}};
+}
+
+std::optional<Json> mount_failure_of_event(const Json& event) {
+  const Json& about = part(event, "involvedObject");
+  if (text_at(about, "kind") != "Pod") return std::nullopt;
   return Json{{"uid", text_at(about, "uid")}, {"message", text_at(event, "message").substr(0, kLongestMessage)}};
 }
 
@@ -150,7 +165,11 @@ std::vector<Source> sources(const Facts& facts) {
   pods.keep = trouble_of_pod;
   events.fields = "reason=FailedCreate";
   events.keep = refusal_of_event;
-  for (Source* one : {&keys, &certificate, &pods, &events}) out.push_back(std::move(*one));
+  Source mounts = events;
+  mounts.called = kMountEvents;
+  mounts.fields = "reason=FailedMount";
+  mounts.keep = mount_failure_of_event;
+  for (Source* one : {&keys, &certificate, &pods, &events, &mounts}) out.push_back(std::move(*one));
   return out;
 }
 

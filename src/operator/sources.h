@@ -20,6 +20,9 @@ struct Source {
   std::optional<nlohmann::ordered_json> (*keep)(const nlohmann::ordered_json& object) = nullptr;
 };
 
+/// What events of volumes that are not mounted are found under.
+inline constexpr const char* kMountEvents = "MountEvent";
+
 /// What the Secret of the webhook's certificate is found under.
 inline constexpr const char* kAdmissionSecrets = "AdmissionSecret";
 
@@ -33,9 +36,14 @@ std::string path_of(const ObjectKey& key, const Facts& facts);
 
 // ---- What is kept, for tests
 
-/// Of a pod that does not come up: component, pod, node, container, image, reason, message.
+/// Reason of a pod whose containers are being made: no trouble, unless an event says that its volumes are not mounted.
+inline constexpr const char* kBeingMade = "BeingMade";
+
+/// Of a pod that does not come up: component, pod, uid, node, container, image, reason, message.
 std::optional<nlohmann::ordered_json> trouble_of_pod(const nlohmann::ordered_json& pod);
 /// Of an event that says why a pod was not made: uid of its controller, message.
 std::optional<nlohmann::ordered_json> refusal_of_event(const nlohmann::ordered_json& event);
+/// Of an event that says why a volume is not mounted, such as a Secret that is not there: uid of the pod, message.
+std::optional<nlohmann::ordered_json> mount_failure_of_event(const nlohmann::ordered_json& event);
 
 }  // namespace tessera::operate

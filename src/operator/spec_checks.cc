@@ -1,11 +1,14 @@
 #include "operator/spec_checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "operator/field.h"
 #include "operator/selectors.h"
 
@@ -23,16 +26,50 @@ Result<void> check(const LabelSelector& selector) {
 }
 
 Result<void> check_relay_settings(const Raw& settings) {
-  static constexpr std::pair<const char*, const char*> kFields[] = {{"targets", "openAgent.targets"},
-                                                                    {"builtinTargets", "openAgent.builtinTargets"},
-                                                                    {"globalInterval", "openAgent.globalInterval"},
-                                                                    {"globalPath", "openAgent.globalPath"},
-                                                                    {"remoteWrite", "spec.remoteWrite"}};
+  static constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+      {"targets", "openAgent.targets"},
+      {"builtinTargets", "openAgent.builtinTargets"},
+      {"globalInterval", "openAgent.globalInterval"},
+      {"globalPath", "openAgent.globalPath"},
+      {"remoteWrite", "spec.remoteWrite"}};
+  static constexpr std::string_view kTaken[] = {"externalLabels", "global", "scrape_configs"};
   if (!settings.given()) return {};
   const auto given = nlohmann::json::parse(settings.json);
   if (!given.is_object()) return fail(Code::Invalid, "openAgent.settings: expected a map, as docs/relay.md has it");
-  for (const auto& [key, field] : kFields)
-    if (given.contains(key)) return fail(Code::Invalid, "openAgent.settings: {} stands in {}", key, field);
+  for (const auto& [key, value] : given.items()) {
+    const std::string_view name = key;
+    const auto* const field = std::ranges::find(kFields, name, [](const auto& one) { return one.first; });
+    if (field != std::end(kFields))
+      return fail(Code::Invalid, "openAgent.settings: {} stands in {}", key, field->second);
+    if (std::ranges::find(kTaken, name) == std::end(kTaken))
+      return fail(Code::Invalid, "openAgent.settings: {} is not known; expected one of {}", key,
+                  fmt::join(kTaken, ", "));
+  }
+  return {};
+}
+
+Result<void> check_rules(const std::vector<Raw>& rules, bool of_prometheus) {
+  static constexpr std::string_view kKeys[] = {"separator", "regex", "replacement", "action", "modulus"};
+  static constexpr std::string_view kActions[] = {"replace",   "keep",      "drop",     "keepequal",
+                                                  "dropequal", "hashmod",   "labelmap", "labeldrop",
+                                                  "labelkeep", "lowercase", "uppercase"};
+  for (const Raw& rule : rules) {
+    const auto given = nlohmann::json::parse(rule.json);
+    if (!given.is_object()) return fail(Code::Invalid, "a rule is a map, such as {{action: drop, regex: …}}");
+    for (const auto& [key, value] : given.items()) {
+      const bool label = key == (of_prometheus ? "source_labels" : "sourceLabels") ||
+                         key == (of_prometheus ? "target_label" : "targetLabel");
+      if (!label && std::ranges::find(kKeys, std::string_view(key)) == std::end(kKeys))
+        return fail(Code::Invalid, "a rule has no key {}; expected {}, {} or one of {}", key,
+                    of_prometheus ? "source_labels" : "sourceLabels", of_prometheus ? "target_label" : "targetLabel",
+                    fmt::join(kKeys, ", "));
+    }
+    const std::string action = given.contains("action") && given["action"].is_string()
+                                   ? lower(given["action"].get<std::string>())
+                                   : std::string(kActions[0]);
+    if (std::ranges::find(kActions, action) == std::end(kActions))
+      return fail(Code::Invalid, "a rule has no action {}; expected one of {}", action, fmt::join(kActions, ", "));
+  }
   return {};
 }
 

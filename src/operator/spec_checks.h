@@ -8,8 +8,13 @@ namespace tessera::operate {
 /// Invalid for what no label can be.
 Result<void> check(const LabelSelector& selector);
 
-/// Invalid for settings that have a field of their own, which would be passed over.
+/// Invalid for settings that have a field of their own, and for those that the relay does not know: it would refuse all
+/// of its configuration for one.
 Result<void> check_relay_settings(const Raw& settings);
+
+/// Invalid for keys and actions that relabelling does not have; `of_prometheus`: in Prometheus' own spelling. Whether a
+/// regex is one the relay tells.
+Result<void> check_rules(const std::vector<Raw>& rules, bool of_prometheus = false);
 
 /// Invalid where a scrape may take longer than its interval.
 Result<void> check_timeouts(const OpenAgent& agent);

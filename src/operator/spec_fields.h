@@ -128,9 +128,12 @@ void describe(V& v, Endpoint& x) {
   v.field({"scrapeTimeout", "How long a scrape may take; at most the interval.", Form::Duration}, x.scrape_timeout);
   v.field({"scheme", "http or https.", Form::Any, {"http", "https"}}, x.scheme);
   v.field({"params", "Parameters of the query, as name: [values]."}, x.params);
-  v.field({"honorLabels", "Whether labels of the page win over the target's. Without a word, true for our own agents."},
+  v.field({"honorLabels",
+           "Whether labels of the page win over the target's. Without a word, true for our own agents, and for pods at "
+           "port 9400, which is dcgm-exporter's."},
           x.honor_labels);
-  v.field({"addNodeLabel", "Whether series get the label node. Without a word, true for our own agents."},
+  v.field({"addNodeLabel",
+           "Whether series get the label node. Without a word, true for our own agents, and for pods at port 9400."},
           x.add_node_label);
   v.field({"tlsConfig", "TLS, with scheme: https."}, x.tls);
   v.field({"basicAuth", "Basic authentication."}, x.basic_auth);
@@ -141,6 +144,9 @@ void describe(V& v, Endpoint& x) {
           x.metric_relabel_configs);
   v.rule("!has(self.basicAuth) || !has(self.authorization)", "basicAuth excludes authorization",
          !x.basic_auth || !x.authorization);
+  v.check(check_rules(x.relabelings));
+  v.check(check_rules(x.metric_relabelings));
+  v.check(check_rules(x.metric_relabel_configs, true));
 }
 
 template <class V>
@@ -159,6 +165,7 @@ void describe(V& v, Target& x) {
   v.field({"relabelConfigs", "Rules on the labels of all its targets, as in Prometheus' configuration."},
           x.relabel_configs);
   v.field({"endpoints", "Which ports are scraped, and how."}, x.endpoints);
+  v.check(check_rules(x.relabel_configs, true));
   const bool pods = x.type != "Static";
   v.rule("self.type != 'PodMonitor' || has(self.selector)",
          "a target of type PodMonitor needs selector: say which pods are meant, or {} for all",
@@ -466,6 +473,7 @@ void describe(V& v, RemoteWrite& x) {
   v.field({"basicAuth", "Basic authentication."}, x.basic_auth);
   v.field({"authorization", "Another header Authorization."}, x.authorization);
   v.field({"writeRelabelings", "Rules on each series that is sent there."}, x.write_relabel);
+  v.check(check_rules(x.write_relabel));
   v.rule("!has(self.basicAuth) || !has(self.authorization)", "basicAuth excludes authorization",
          !x.basic_auth || !x.authorization);
 }

@@ -127,6 +127,16 @@ TEST(Spec, RefusesWhatCannotWork) {
       {"{remoteWrite: [{name: a}]}", "url is missing"},
       {"{namespace: GPU}", "lower-case letters"},
       {"[]", "expected a map"},
+      {"{features: {openAgent: {settings: {sendd: 1}}}}", "sendd is not known; expected one of externalLabels"},
+      {"{features: {openAgent: {targets: [{targetName: a, selector: {}, relabelConfigs: [{sourceLabels: [a]}], "
+       "endpoints: "
+       "[{}]}]}}}",
+       "a rule has no key sourceLabels; expected source_labels"},
+      {"{features: {openAgent: {targets: [{targetName: a, selector: {}, endpoints: [{metricRelabelings: [{action: "
+       "replacee}]}]}]}}}",
+       "a rule has no action replacee; expected one of replace, keep"},
+      {"{remoteWrite: [{name: a, url: 'http://a/', writeRelabelings: [{source_labels: [a]}]}]}",
+       "a rule has no key source_labels; expected sourceLabels"},
       {"{features: {openAgent: {settings: {targets: []}}}}", "targets stands in openAgent.targets"},
       {"{features: {k8sAgent: {nodeAgent: {enabled: true}, gpuMonitoring: {enabled: true, exporter: dcgm, sessions: "
        "{textfileDirectory: /a}}}}}",

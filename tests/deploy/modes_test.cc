@@ -52,7 +52,6 @@ constexpr struct {
     {".*metadata\\.(labels|annotations\\.(checksum|tessera)).*", "a hash of the settings, by two ways"},
     {"NetworkPolicy/tessera-agent\\.spec\\.policyTypes\\.1", "the chart closes the agents' way out too"},
     {"DaemonSet/.*\\.agent\\.args\\.[12]", "--interval, which the operator always says, before --textfile"},
-    {".*\\.env\\.DB_(USERNAME|PASSWORD).*", "the operator takes a URL with both"},
     {".*\\.env\\.DATABASE_URL\\.valueFrom\\.secretKeyRef\\.optional", "false, as without it"},
     {"ServiceAccount/.*|.*\\.automountServiceAccountToken", "true, as without it"},
     {".*(ports\\.(http|admission)\\.targetPort|ingress\\.[01]\\.ports\\.0\\.port)", "by the port's name or its number"},

@@ -153,8 +153,8 @@ TEST_F(ClusterChart, RendersWhatTheApiServerTakesToTheLetter) {
     const Finished made =
         cluster().helm({"template", "tessera", "--namespace", "to-the-letter", "--kube-version", version}, values);
     ASSERT_EQ(made.code, 0) << values << made.output;
-    const Finished taken = cluster().kubectl(
-        {"apply", "--dry-run=server", "--validate=strict", "--namespace", "to-the-letter", "-f", "-"}, made.output);
+    const Finished taken =
+        cluster().kubectl({"apply", "--dry-run=server", "--validate=strict", "-f", "-"}, made.output);
     EXPECT_EQ(taken.code, 0) << values << '\n' << taken.output;
   }
   const Finished planned =

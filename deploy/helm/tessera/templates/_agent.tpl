@@ -229,6 +229,7 @@ seccompProfile:
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+    optional: true # the agent beside it goes on without
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end }}

@@ -132,8 +132,8 @@ storage:
   {{- with $database }}
   urlSecret: {name: {{ . }}, key: url}
   {{- end }}
-  {{- with .storage.existingClaim }}
-  existingClaim: {{ . }}
+  {{- if and .storage.existingClaim (not $database) }}
+  existingClaim: {{ .storage.existingClaim }}
   {{- end }}
   volume:
     {{- include "tessera.monitor.volume" .storage | nindent 4 }}
