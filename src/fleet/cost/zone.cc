@@ -43,6 +43,8 @@ int Zone::weekday_at(EpochMs time) const {
   return (static_cast<int>(weekday) + 1) % 7;  // the library counts from Monday
 }
 
+int Zone::hour_at(EpochMs time) const { return absl::ToCivilSecond(absl::FromUnixMillis(time), rules_->zone).hour(); }
+
 std::string Zone::format(EpochMs time) const {
   return absl::FormatTime(absl::RFC3339_full, absl::FromUnixMillis(time), rules_->zone);
 }

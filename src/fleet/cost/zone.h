@@ -31,6 +31,8 @@ class Zone {
   EpochMs begin_of(Day day) const;
   /// 0: Sunday.
   int weekday_at(EpochMs time) const;
+  /// 0 to 23, as clocks show it.
+  int hour_at(EpochMs time) const;
   /// RFC 3339 with the zone's offset: `2026-11-01T00:00:00+05:45`.
   std::string format(EpochMs time) const;
 

@@ -36,6 +36,8 @@ TEST(Zone, KnowsTheDayOfAMoment) {
   EXPECT_EQ(zone.day_at(*parse_utc("2026-02-28T18:15:00Z")), (Day{2026, 3, 1}));
   EXPECT_EQ(zone.weekday_at(*parse_utc("2026-02-28T18:15:00Z")), 0) << "a Sunday";
   EXPECT_EQ(zone.format(*parse_utc("2026-02-28T18:15:00Z")), "2026-03-01T00:00:00+05:45");
+  EXPECT_EQ(zone.hour_at(*parse_utc("2026-02-28T18:14:59Z")), 23);
+  EXPECT_EQ(zone.hour_at(*parse_utc("2026-02-28T18:15:00Z")), 0);
   EXPECT_EQ(Zone::utc().weekday_at(0), 4) << "a Thursday";
 }
 

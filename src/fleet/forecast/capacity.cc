@@ -16,9 +16,9 @@ double median(Values values) {
   return (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
 
+constexpr double kTimesObserved = 10;
+
 std::optional<EpochMs> reached(const Trend& trend, double a_day, EpochMs end, double capacity) {
-  constexpr double kTimesObserved = 10;
-  if (trend.level >= capacity) return end;
   if (!(a_day > 0)) return std::nullopt;
   const double days = (capacity - trend.level) / a_day;
   if (days > kTimesObserved * static_cast<double>(trend.days)) return std::nullopt;
@@ -59,40 +59,47 @@ Result<Trend> trend_of(std::span<const std::optional<double>> daily) {
   return trend;
 }
 
-Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity) {
-  return {capacity, reached(trend, trend.a_day, end, capacity), reached(trend, trend.a_day_high, end, capacity),
-          reached(trend, trend.a_day_low, end, capacity)};
+std::string_view outlook_name(Outlook outlook) {
+  constexpr std::string_view kNames[] = {"full", "dated", "notWithinHorizon", "noTrend"};
+  return kNames[static_cast<std::size_t>(outlook)];
 }
 
-std::vector<Exhaustion> what_if(const Trend& trend, EpochMs end, double capacity, std::span<const double> additions) {
-  std::vector<Exhaustion> rows{exhaustion(trend, end, capacity)};
-  for (const double added : additions) rows.push_back(exhaustion(trend, end, capacity + added));
-  return rows;
+Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity) {
+  if (trend.level >= capacity) return {capacity, Outlook::Full, end, end, end};
+  if (!(trend.a_day > 0 && trend.a_day_low > 0)) return {capacity, Outlook::NoTrend, {}, {}, {}};
+  Exhaustion out{capacity, Outlook::Beyond, reached(trend, trend.a_day, end, capacity),
+                 reached(trend, trend.a_day_high, end, capacity), reached(trend, trend.a_day_low, end, capacity)};
+  if (out.full) out.outlook = Outlook::Dated;
+  return out;
 }
 
 double capacity_for(const Trend& trend, double days) { return trend.level + std::max(trend.a_day_high, 0.0) * days; }
 
-Result<Projection> project(double so_far, const Forecast& forecast, std::size_t steps) {
-  if (steps > forecast.steps.size())
-    return fail(Code::Invalid, "projection: {} steps of a forecast that has {}", steps, forecast.steps.size());
+Result<Projection> project(double so_far, const Forecast& forecast, double from, double to) {
+  const auto steps = static_cast<double>(forecast.steps.size());
+  if (!(from >= 0 && to <= steps))
+    return fail(Code::Invalid, "projection: steps {} to {} of a forecast that has {}", from, to, steps);
   Projection sum{so_far, so_far, so_far};
-  for (std::size_t i = 0; i < steps; ++i) {
-    sum.value += forecast.steps[i].value;
-    sum.low += forecast.steps[i].low;
-    sum.high += forecast.steps[i].high;
+  for (std::size_t i = 0; i < forecast.steps.size(); ++i) {
+    const auto begin = static_cast<double>(i);
+    const double part = std::min(begin + 1, to) - std::max(begin, from);
+    if (!(part > 0)) continue;
+    sum.value += part * forecast.steps[i].value;
+    sum.low += part * forecast.steps[i].low;
+    sum.high += part * forecast.steps[i].high;
   }
   return sum;
 }
 
-std::vector<std::optional<HourOfWeek>> usage_pattern(std::span<const std::optional<double>> history, std::size_t phase,
-                                                     std::size_t week) {
-  std::vector<std::optional<HourOfWeek>> pattern(week);
+std::vector<std::optional<PatternCell>> usage_pattern(std::span<const std::optional<double>> history,
+                                                      std::span<const std::size_t> cell, std::size_t cells) {
+  std::vector<std::optional<PatternCell>> pattern(cells);
   for (std::size_t t = 0; t < history.size(); ++t) {
     if (!history[t]) continue;
-    auto& hour = pattern[(phase + t) % week];
-    if (!hour) hour = HourOfWeek{0, *history[t], 0};
-    hour->mean += (*history[t] - hour->mean) / static_cast<double>(++hour->values);
-    hour->peak = std::max(hour->peak, *history[t]);
+    auto& one = pattern[cell[t]];
+    if (!one) one = PatternCell{0, *history[t], 0};
+    one->mean += (*history[t] - one->mean) / static_cast<double>(++one->values);
+    one->peak = std::max(one->peak, *history[t]);
   }
   return pattern;
 }

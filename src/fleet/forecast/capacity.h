@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/duration.h"
@@ -26,19 +27,26 @@ struct Trend {
 /// Unavailable under 14 observed days, because two weekends do not make a trend.
 Result<Trend> trend_of(std::span<const std::optional<double>> daily);
 
-/// When a trend reaches a capacity. A time that is absent is not reached at that slope, or lies farther ahead than ten
-/// times what was observed, where a line says nothing.
+/// What a trend says of a capacity.
+enum class Outlook {
+  Full,    ///< it is reached already
+  Dated,   ///< there is a day
+  Beyond,  ///< farther ahead than ten times what was observed, where a line says nothing
+  NoTrend  ///< the interval of the slope has 0 in it, or the line falls
+};
+std::string_view outlook_name(Outlook outlook);  ///< "noTrend"
+
+/// When a trend reaches a capacity. `full`, at the slope, is there where it is Dated or Full; `earliest` and `latest`
+/// are at the high and at the low end of its interval, and absent where that is beyond.
 struct Exhaustion {
   double capacity = 0;
-  std::optional<EpochMs> full, earliest, latest;  ///< at the slope, at the high and at the low end of its interval
+  Outlook outlook = Outlook::NoTrend;
+  std::optional<EpochMs> full, earliest, latest;
   bool operator==(const Exhaustion&) const = default;
 };
 
 /// `end`: of the last day of the trend. What is full already is full at `end`.
 Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity);
-
-/// What each addition to the capacity would change; the first row is without any.
-std::vector<Exhaustion> what_if(const Trend& trend, EpochMs end, double capacity, std::span<const double> additions);
 
 /// The capacity that lasts so many days, also at the high end of the slope.
 double capacity_for(const Trend& trend, double days);
@@ -49,16 +57,18 @@ struct Projection {
   double low = 0, high = 0;  ///< as if every step were at the same end of its interval: never too narrow for that
 };
 
-/// What has come so far and the first `steps` of the forecast. Invalid where it has fewer.
-Result<Projection> project(double so_far, const Forecast& forecast, std::size_t steps);
+/// What has come so far and what the steps of [from, to) of the forecast add, of a step at the edge its part. Invalid
+/// where the forecast has fewer.
+Result<Projection> project(double so_far, const Forecast& forecast, double from, double to);
 
-struct HourOfWeek {
+struct PatternCell {
   double mean = 0, peak = 0;
   std::size_t values = 0;  ///< observed
 };
 
-/// For each step of the week, absent where nothing was observed; `phase` is the step of the week of the first value.
-std::vector<std::optional<HourOfWeek>> usage_pattern(std::span<const std::optional<double>> history, std::size_t phase,
-                                                     std::size_t week = 168);
+/// What belongs together by `cell` (below `cells`, one for each value of the history: the hour of the week it is in, in
+/// somebody's time zone); absent where nothing was observed.
+std::vector<std::optional<PatternCell>> usage_pattern(std::span<const std::optional<double>> history,
+                                                      std::span<const std::size_t> cell, std::size_t cells);
 
 }  // namespace tessera::fleet::forecast

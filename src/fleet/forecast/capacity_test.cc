@@ -42,23 +42,35 @@ TEST(Capacity, WhatIsNotReachedHasNoDate) {
   static constexpr struct {
     const char* what;
     double a_day, capacity;
-    bool full;
-  } kCases[] = {{"falling", -1, 100, false},
-                {"level", 0, 100, false},
-                {"in 299 days of 30 observed", 0.1, 82.8, true},
-                {"in more", 0.1, 83.9, false},
-                {"full already", -1, 20, true}};
-  for (const auto& c : kCases)
-    EXPECT_EQ(exhaustion(*trend_of(line(30, 50, c.a_day)), kEnd, c.capacity).full.has_value(), c.full) << c.what;
+    Outlook want;
+  } kCases[] = {{"falling", -1, 100, Outlook::NoTrend},
+                {"level", 0, 100, Outlook::NoTrend},
+                {"in 299 days of 30 observed", 0.1, 82.8, Outlook::Dated},
+                {"in more", 0.1, 83.9, Outlook::Beyond},
+                {"full already", -1, 20, Outlook::Full},
+                {"full, and it rises", 1, 70, Outlook::Full}};
+  for (const auto& c : kCases) {
+    const Exhaustion one = exhaustion(*trend_of(line(30, 50, c.a_day)), kEnd, c.capacity);
+    EXPECT_EQ(one.outlook, c.want) << c.what;
+    EXPECT_EQ(one.full.has_value(), c.want == Outlook::Dated || c.want == Outlook::Full) << c.what;
+  }
   EXPECT_EQ(exhaustion(*trend_of(line(30, 50, 1)), kEnd, 70).full, kEnd);
 }
 
+TEST(Capacity, WhatGoesUpAndDownHasNoTrend) {
+  Daily daily;
+  for (std::size_t i = 0; i < 30; ++i) daily.push_back(50 + static_cast<double>(i * 7 % 11));
+  const Trend trend = *trend_of(daily);
+  EXPECT_LE(trend.a_day_low, 0);
+  EXPECT_GE(trend.a_day_high, 0);
+  const Exhaustion one = exhaustion(trend, kEnd, 100);
+  EXPECT_EQ(one.outlook, Outlook::NoTrend);
+  EXPECT_FALSE(one.full || one.earliest || one.latest);
+}
+
 TEST(Capacity, MoreLastsLonger) {
-  const auto rows = what_if(*trend_of(line(30, 50, 1)), kEnd, 100, std::vector{8.0, 16.0});
-  ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[1].full, *rows[0].full + 8 * kDay);
-  EXPECT_EQ(rows[2].full, *rows[0].full + 16 * kDay);
-  EXPECT_DOUBLE_EQ(rows[2].capacity, 116);
+  const Trend trend = *trend_of(line(30, 50, 1));
+  EXPECT_EQ(*exhaustion(trend, kEnd, 108).full, *exhaustion(trend, kEnd, 100).full + 8 * kDay);
 }
 
 TEST(Capacity, TwoWeeksAreTheLeast) {
@@ -72,17 +84,22 @@ TEST(Capacity, TwoWeeksAreTheLeast) {
 TEST(Capacity, AProjectionAddsUp) {
   Forecast forecast;
   forecast.steps = {{10, 8, 13}, {20, 15, 26}, {30, 25, 40}};
-  const auto sum = project(100, forecast, 2);
+  const auto sum = project(100, forecast, 0, 2);
   ASSERT_TRUE(sum);
   EXPECT_DOUBLE_EQ(sum->value, 130);
   EXPECT_DOUBLE_EQ(sum->low, 123);
   EXPECT_DOUBLE_EQ(sum->high, 139);
-  EXPECT_FALSE(project(100, forecast, 4));
+  EXPECT_DOUBLE_EQ(project(100, forecast, 0.5, 2.25)->value, 100 + 5 + 20 + 7.5) << "parts of steps";
+  EXPECT_DOUBLE_EQ(project(100, forecast, 1.25, 1.5)->value, 105);
+  EXPECT_DOUBLE_EQ(project(100, forecast, 2, 2)->value, 100);
+  EXPECT_FALSE(project(100, forecast, 0, 4));
+  EXPECT_FALSE(project(100, forecast, -1, 2));
 }
 
 TEST(Capacity, APatternHasMeanAndPeakOfWhatWasObserved) {
   const std::vector<std::optional<double>> history{1, 2, std::nullopt, 3, 6, std::nullopt};
-  const auto pattern = usage_pattern(history, 1, 3);  // hours 1 2 0 1 2 0
+  const std::size_t cell[] = {1, 2, 0, 1, 2, 0};
+  const auto pattern = usage_pattern(history, cell, 3);
   EXPECT_FALSE(pattern[0]);
   EXPECT_DOUBLE_EQ(pattern[1]->mean, 2);
   EXPECT_DOUBLE_EQ(pattern[2]->mean, 4);
