@@ -11,6 +11,7 @@
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
 #include "server/cost/ledger_closer.h"
+#include "server/forecast/api.h"
 #include "server/openapi.h"
 #include "server/resource.h"
 #include "server/self_metrics.h"
@@ -168,6 +169,9 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
   for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   for (http::Route& one : cost_routes(told.fleet, told.costs, api)) out.push_back(std::move(one));
+  for (http::Route& one :
+       forecast_routes(told.fleet, told.forecasts, told.costs, [&of = told.allocations] { return of.book(); }, api))
+    out.push_back(std::move(one));
   for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   for (http::Route& one : alert_routes(told.alerts, told.notifier, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);

@@ -27,6 +27,7 @@ namespace tessera::server {
 class Alerts;
 class Allocations;
 class Costs;
+class Forecasts;
 class LedgerCloser;
 class Notifier;
 
@@ -61,6 +62,7 @@ struct Told {
   const AdmissionCounts* admission = nullptr;       ///< null where it is off
   Costs* costs = nullptr;                           ///< null: gpu.management.cost.enabled is false
   const LedgerCloser* ledger = nullptr;             ///< of who leads
+  Forecasts* forecasts = nullptr;                   ///< null likewise, as there is no ledger
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

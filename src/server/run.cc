@@ -29,6 +29,8 @@
 #include "server/cluster_watch.h"
 #include "server/cost/start.h"
 #include "server/events.h"
+#include "server/forecast/forecasts.h"
+#include "server/forecast/queue_log.h"
 #include "server/intake.h"
 #include "server/keeper.h"
 #include "server/leadership.h"
@@ -401,6 +403,10 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
+  const auto forecasts = costs ? std::make_unique<Forecasts>(readers) : nullptr;
+  const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,
+                                                            access->changes(), is_started)
+                               : nullptr;
   std::function<NodeChangeStats()> node_stats;
   if (node_changes) node_stats = [&node_changes] { return node_changes->stats(); };
   std::function<ClusterWatchStats()> cluster_stats;
@@ -435,7 +441,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   node_stats,
                   place.admission.empty() ? nullptr : &admission_counts,
                   costs.get(),
-                  ledger.get()};
+                  ledger.get(),
+                  forecasts.get()};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -26,6 +26,7 @@ constexpr std::string_view kPages[] = {"",
                                        "/allocations/new",
                                        "/cost",
                                        "/alerting",
+                                       "/forecast",
                                        "/settings",
                                        "/signin"};
 

@@ -45,18 +45,16 @@ Result<std::vector<EpochMs>> closed_hours(Database& database, EpochMs from, Epoc
 
 Result<void> add_queue(Database& database, EpochMs hour, std::int64_t observed_ms,
                        const std::vector<QueueShare>& waited) {
-  return database.atomically([&]() -> Result<void> {
+  TRY(
+      database.run("INSERT INTO queue_seen (hour, observed_ms) VALUES (?, ?) ON CONFLICT (hour) DO UPDATE SET "
+                   "observed_ms = queue_seen.observed_ms + excluded.observed_ms",
+                   {hour / 1000, observed_ms}));
+  for (const QueueShare& one : waited)
     TRY(
-        database.run("INSERT INTO queue_seen (hour, observed_ms) VALUES (?, ?) ON CONFLICT (hour) DO UPDATE SET "
-                     "observed_ms = queue_seen.observed_ms + excluded.observed_ms",
-                     {hour / 1000, observed_ms}));
-    for (const QueueShare& one : waited)
-      TRY(
-          database.run("INSERT INTO queue_hour (hour, team, model, gpu_ms) VALUES (?, ?, ?, ?) ON CONFLICT (hour, "
-                       "team, model) DO UPDATE SET gpu_ms = queue_hour.gpu_ms + excluded.gpu_ms",
-                       {hour / 1000, one.team, one.model, one.gpu_ms}));
-    return {};
-  });
+        database.run("INSERT INTO queue_hour (hour, team, model, gpu_ms) VALUES (?, ?, ?, ?) ON CONFLICT (hour, "
+                     "team, model) DO UPDATE SET gpu_ms = queue_hour.gpu_ms + excluded.gpu_ms",
+                     {hour / 1000, one.team, one.model, one.gpu_ms}));
+  return {};
 }
 
 Result<std::vector<QueueHour>> queue_hours(Database& database, EpochMs from, EpochMs to) {

@@ -32,7 +32,7 @@ struct QueueShare {
   std::string model;  ///< empty: any, or one of several
   std::int64_t gpu_ms = 0;
 };
-/// Adds what was waited for within `observed_ms` more of an hour. In a transaction of its own.
+/// In a transaction of the caller's: adds what was waited for within `observed_ms` more of an hour.
 Result<void> add_queue(Database& database, EpochMs hour, std::int64_t observed_ms,
                        const std::vector<QueueShare>& waited);
 
