@@ -58,6 +58,7 @@ export const pages: Page[] = [
   managed('/allocations/new', '/allocations', (all) => all.Allocate),
   managed('/cost', '/cost', (all) => all.CostPage),
   managed('/alerting', '/alerting', (all) => all.Alerts), // /alerts is a route of the API
+  managed('/forecast', '/forecast', (all) => all.ForecastPage),
   managed('/settings', '/settings', (all) => all.Settings),
   { path: '/signin', show: () => SigningIn, under: '/', ready: async () => {} },
 ];
@@ -80,5 +81,6 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/allocations', name: 'nav.allocations', icon: 'allocations', key: 'a' },
   { to: '/cost', name: 'nav.cost', icon: 'cost', key: 'c' },
   { to: '/alerting', name: 'nav.alerts', icon: 'alerts', key: 'l' },
+  { to: '/forecast', name: 'nav.forecast', icon: 'forecast', key: 'f' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },
 ];

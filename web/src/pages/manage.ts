@@ -3,4 +3,5 @@ export { Allocations } from './allocations';
 export { Allocate } from './allocate';
 export { Alerts } from './alerts';
 export { CostPage } from './cost';
+export { ForecastPage } from './forecast';
 export { Settings } from './settings';
