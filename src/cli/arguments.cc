@@ -196,6 +196,7 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   fleet.add_demo(app);
   fleet.add_explain(app);
   fleet.add_cost(app);
+  fleet.add_forecast(app);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first

@@ -10,6 +10,7 @@
 #include "cli/cost.h"
 #include "cli/demo.h"
 #include "cli/explain.h"
+#include "cli/forecast.h"
 #include "cli/get_resource.h"
 #include "cli/kubeconfig.h"
 #include "cli/node.h"
@@ -40,7 +41,7 @@ struct Text {
   std::string text;
 };
 using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand,
-                             CostCommand, Text>;
+                             CostCommand, ForecastCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

@@ -34,6 +34,14 @@ constexpr FilterFlag kCostFilters[] = {
     {"--timezone", "timezone", "whose days and months are meant [the server's]"},
     {"--share-idle", "shareIdle", "what is unallocated goes to those who had something: weighted, even"},
 };
+constexpr FilterFlag kForecastFilters[] = {
+    {"--scope", "scope", "fleet, team:NAME or model:NAME [fleet]"},
+    {"--horizon", "horizon", "how far ahead: 24h, 7d; 14d at most [48h]"},
+    {"--timezone", "timezone", "of cost and patterns: whose months and hours are meant [the server's]"},
+    {"--measure", "measure", "of patterns: usage, demand, cost, held [usage]"},
+    {"--model", "model", "of capacity: only these (a,b)"},
+    {"--add", "add", "of capacity: what if there were so many GPUs more?"},
+};
 struct CostWord {
   std::string_view word;
   CostForm form;
@@ -170,8 +178,25 @@ void FleetArguments::add_cost(CLI::App& app) {
       "team,model --window 7d");
 }
 
+void FleetArguments::add_forecast(CLI::App& app) {
+  forecast_ = app.add_subcommand("forecast", "What comes next in usage, demand and cost, and when pools are full");
+  forecast_->fallthrough();
+  add_asked_server(*forecast_);
+  const std::string words = fmt::format("{}", fmt::join(forecast_words(), "|"));
+  forecast_->add_option("what", forecasts_.what, "of what [usage]")
+      ->type_name(words)
+      ->check(one_of(forecast_words(), words));
+  for (const FilterFlag& filter : kForecastFilters) add_filter(*forecast_, filter);
+  const std::vector<std::string> forms = {"table", "json"};
+  forecast_->add_option("-o,--output", forecast_form_, "how to print it [table]")
+      ->type_name("table|json")
+      ->check(one_of(forms, "table|json"));
+  forecast_->footer(
+      "Examples:\n  tessera forecast cost --scope team:vision --horizon 7d\n  tessera forecast capacity --add 8");
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_, explain_, cost_};
+  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -216,6 +241,13 @@ Result<Command> FleetArguments::command() const {
     };
     if (out.what == "allocation" && !asks("aggregate")) out.query.emplace_back("aggregate", "namespace");
     if (out.what == "allocation") out.query.emplace_back("includeIdle", "true");
+    return Command(std::move(out));
+  }
+  if (forecast_->parsed()) {
+    ForecastCommand out = forecasts_;
+    out.server = TRY(place());
+    out.query = std::move(query);
+    out.json = forecast_form_ == "json";
     return Command(std::move(out));
   }
   if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});

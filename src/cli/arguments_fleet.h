@@ -27,6 +27,7 @@ class FleetArguments {
   void add_demo(CLI::App& app);
   void add_explain(CLI::App& app);
   void add_cost(CLI::App& app);
+  void add_forecast(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -51,6 +52,9 @@ class FleetArguments {
   CostCommand costs_;
   std::string cost_form_ = "table";
   bool csv_ = false;
+  CLI::App* forecast_ = nullptr;
+  ForecastCommand forecasts_;
+  std::string forecast_form_ = "table";
   std::string pod_;
   std::string address_ = DemoCommand().address;
   bool check_ = false;

@@ -1,5 +1,7 @@
 #include "server/forecast/api.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>

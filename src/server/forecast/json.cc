@@ -1,5 +1,7 @@
 #include "server/forecast/json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
