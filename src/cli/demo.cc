@@ -50,7 +50,8 @@ struct Demo {
   std::vector<Spawned> children{};
   std::vector<std::string> agents{};  ///< addresses
   std::vector<SimulatedNode> nodes{};
-  std::string server{};  ///< URL
+  std::string server{};   ///< URL
+  bool has_past = false;  ///< a made-up one, of costs and of the queue
 
   ~Demo() {
     for (const Spawned& one : children) one.ask_to_end();  // at once, so that they end side by side
@@ -93,11 +94,25 @@ constexpr const char* kOwners =
     "{field: team, namespace: serving, value: chat}, {field: project, namespace: serving, value: assistant}, "
     "{field: team, namespace: research, value: lab}]";
 
+/// Weeks that the fleet has behind it, where the program that makes them up is there: forecasts need some. The URL of
+/// the database that has them.
+Result<std::optional<std::string>> write_past(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  std::error_code error;
+  const std::string program = demo.programs("tessera-sim-past");
+  if (command.check || !std::filesystem::exists(program, error)) return std::optional<std::string>();
+  const std::string url = "sqlite:" + (demo.folder.path() / "demo.db").string();
+  Spawned past = TRY(Spawned::start({program, "--database", url}, {}, demo.folder.path() / "past.log"));
+  TRY(past.after("past written", command.patience, stop));
+  return std::optional(url);
+}
+
 Result<void> start_server(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
+  const auto past = TRY(write_past(demo, command, stop));
+  demo.has_past = past.has_value();
   // Nothing of the user's own settings belongs here.
   Spawned* server = TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address},
                                    {{"TESSERA_PROFILE", "development"},
-                                    {"DATABASE_URL", "sqlite::memory:"},
+                                    {"DATABASE_URL", past.value_or("sqlite::memory:")},
                                     {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
                                     {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"},
                                     {"GPU_MANAGEMENT_COST_OWNERS", kOwners}}));
@@ -158,6 +173,11 @@ Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, cons
   }
 }
 
+/// What is made up has to say so.
+constexpr const char* kOfThePast =
+    "           tessera forecast capacity --add 2   (its five weeks of costs and of waiting pods are made up; all else "
+    "begins now)\n";
+
 void tell(const Demo& demo, const JsonValue& overview) {
   fmt::print(
       "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
@@ -169,16 +189,18 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "           tessera top --server {server}\n"
       "           tessera get devices --server {server}\n"
       "           tessera cost --window 24h --server {server}   (once there is a minute and a half of it)\n"
+      "{past}"
       "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
       "             -d "
       "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20}}'\n"
       "           tessera-sim --scenario {folder}/fleet.yaml --state {folder}/worker-02/state --node worker-02 \\\n"
       "             pod come serving/llm-7b-9 --gpu 2 --gi …   (where it was promised; 'pod go' ends it)\n\n"
-      "Nothing is kept: database in memory, files in {folder}.\n",
+      "Nothing is kept: all files are in {folder} and go when the demo ends.\n",
       text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
       text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
-      percent_cell(overview, "overallGpuUtilization"), fmt::arg("server", demo.server),
-      fmt::arg("agent", demo.agents.front()), fmt::arg("folder", demo.folder.path().string()));
+      percent_cell(overview, "overallGpuUtilization"), fmt::arg("past", demo.has_past ? kOfThePast : ""),
+      fmt::arg("server", demo.server), fmt::arg("agent", demo.agents.front()),
+      fmt::arg("folder", demo.folder.path().string()));
 }
 
 }  // namespace
