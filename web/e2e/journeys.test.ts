@@ -301,7 +301,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
 });
 
 const pages = ['/', '/?metric=owner', '/inventory', '/inventory?view=devices', '/inventory?view=instances', '/inventory/worker-01', `/inventory/worker-01/${mig}`,
-  '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/allocations', '/allocations?view=plans&cluster=demo', '/allocations/new?cluster=demo', '/cost', '/cost?window=today&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences',
+  '/inventory/gpu-004/gpu-004-GPU-05', '/pods', '/pods/serving/llm-7b-0', '/sessions', '/sessions?state=all', '/serving', '/allocations', '/allocations?view=plans&cluster=demo', '/allocations/new?cluster=demo', '/cost', '/cost?window=today&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences', '/forecast',
   `/inventory/worker-01/${mig}?edit=1`, '/settings', '/settings?tab=keys',
   '/settings?tab=audit', '/settings?tab=models', '/settings?tab=profiles', '/pods/ml/nowhere', '/inventory/nowhere'];
 

@@ -170,12 +170,29 @@ describe.skipIf(!chromiumAt)('alerts', () => {
   }, 60_000);
 });
 
+describe.skipIf(!chromiumAt)('forecasts', () => {
+  it('say that too little is known, and show no number of it', async () => {
+    const { page, wrong } = await visit('/forecast');
+    await page.getByText('Too little is known for a forecast').first().waitFor();
+    expect(await page.locator('.band').count()).toBe(0);
+    await page.getByRole('region', { name: 'When pools are full' }).locator('tbody tr').first().waitFor();
+    await page.getByLabel('What if there were more?').fill('8');
+    await page.keyboard.press('Tab');
+    await page.waitForURL(/add=8/);
+    await page.getByRole('columnheader', { name: 'With +8' }).waitFor();
+    await page.getByRole('button', { name: 'Cost', exact: true }).click();
+    await page.waitForURL(/measure=cost/);
+    await page.getByText('This month so far').waitFor();
+    expect(wrong).toEqual([]);
+  }, 60_000);
+});
+
 describe.skipIf(!chromiumAt)('the pages of money and alerts', () => {
   it('have nothing that axe finds with something in them, light or dark, wide or narrow, in Korean too', async () => {
     await push(fleet.url, kNodes, 8);
     for (const [theme, language, width] of [['light', 'en-US', 1440], ['dark', 'ko-KR', 390]] as const) {
       const { page } = await visit('/cost', { theme, language, width });
-      for (const path of ['/cost?window=24h&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences']) {
+      for (const path of ['/cost?window=24h&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences', '/forecast']) {
         await page.goto(app + path);
         await settled(page);
         await page.evaluate(axe);

@@ -240,6 +240,23 @@ TEST_F(ApiForecastTest, WhatIsWrongIsNamed) {
   EXPECT_EQ(get("/patterns", "measure=tokens", 400)["status"], 400);
 }
 
+TEST_F(ApiForecastTest, AnEmptyLedgerIsNoHistoryUntilItsFirstHour) {
+  ToldHistory history;
+  Forecasts forecasts(history.readers, {0ms});
+  forecasts.look();
+  ASSERT_TRUE(forecasts.past());
+  EXPECT_THAT(forecasts.past()->scopes(), IsEmpty());
+  serve(&forecasts, &world->costs);
+  EXPECT_EQ(get("/usage")["state"], "noHistory");
+  EXPECT_EQ(get("/patterns")["state"], "noHistory");
+  EXPECT_EQ(get("/capacity")["until"], nullptr);
+  store::CostWriter writer(*history.database);
+  for (EpochMs bucket = kEnd - kHour; bucket < kEnd; bucket += kBucket)
+    ASSERT_TRUE(*writer.close(bucket, World::postings(bucket), bucket));
+  forecasts.look();
+  EXPECT_EQ(forecasts.past()->series("fleet", Measure::Held).size(), 1U);
+}
+
 TEST_F(ApiForecastTest, WithoutALedgerThereIsNoForecast) {
   serve(nullptr, nullptr);
   for (const char* path : {"/usage", "/cost", "/demand", "/patterns", "/capacity", "/scopes"})

@@ -71,12 +71,14 @@ Result<void> Forecasts::read() {
   if (complete_ && end <= reading_.end()) return {};
   const EpochMs before = reading_.end();
   reading_.advance(end);
+  const EpochMs oldest = std::max<EpochMs>(reading_.begin(), 0);
   if (!complete_) {
-    for (EpochMs to = end; to > reading_.begin(); to -= kDay) TRY(read_span(to - kDay, to));
+    for (EpochMs to = end; to > oldest; to -= kDay) TRY(read_span(to - kDay, to));
     complete_ = true;
   } else {
     complete_ = false;  // where the database goes meanwhile, all is read anew
-    for (EpochMs to = end; to > std::min(before, end - kLateCorrections); to -= kDay) TRY(read_span(to - kDay, to));
+    const EpochMs from = std::max(std::min(before, end - kLateCorrections), oldest);
+    for (EpochMs to = end; to > from; to -= kDay) TRY(read_span(to - kDay, to));
     // What is corrected later is seen when its day comes by: all of them within some days.
     again_ = again_ % (kDaysRead - 1) + 1;
     const EpochMs day = end - static_cast<EpochMs>(again_) * kDay;

@@ -530,7 +530,7 @@ export const en = {
   'forecast.better': 'the forecast is {share} better',
   'forecast.worse': 'the forecast is {share} worse: the day before is the better guess',
   'forecast.method': 'Method',
-  'forecast.methodNote': 'with the most weight of {count}',
+  'forecast.mostly': 'Mostly by {method}, of {count} methods.',
   'forecast.methods': 'Methods',
   'forecast.error': 'Off by',
   'forecast.weight': 'Weight',

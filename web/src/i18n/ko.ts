@@ -531,7 +531,7 @@ export const ko: Words = {
   'forecast.better': '예측이 {share} 더 정확함',
   'forecast.worse': '예측이 {share} 더 부정확함: 전날 값이 낫습니다',
   'forecast.method': '방법',
-  'forecast.methodNote': '{count}개 중 가중치가 가장 큼',
+  'forecast.mostly': '{count}개 방법 중 주로 {method}.',
   'forecast.methods': '방법 목록',
   'forecast.error': '오차',
   'forecast.weight': '가중치',

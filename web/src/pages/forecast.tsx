@@ -75,7 +75,7 @@ function Told({ of }: { of: Forecast }) {
       <Errors of={of} />
       <Band unit={unit} past={past} ahead={ahead}
         label={t('forecast.label', { from: unit(ahead[0]!.value), to: unit(last.value), low: unit(Math.min(...ahead.map((one) => one.low))), high: unit(Math.max(...ahead.map((one) => one.high))) })} />
-      <p class="quiet">{t('forecast.stands', { hours: number(of.history.observedHours, 0), gaps: number(of.history.gapHours, 0), until: moment(of.history.end, false) })}{unjudged > 0 && <> {t('forecast.unjudged', { hours: unjudged })}</>}</p>
+      <p class="quiet">{of.method && t('forecast.mostly', { method: of.method, count: of.methods.length })} {t('forecast.stands', { hours: number(of.history.observedHours, 0), gaps: number(of.history.gapHours, 0), until: moment(of.history.end, false) })}{unjudged > 0 && <> {t('forecast.unjudged', { hours: unjudged })}</>}</p>
       <details>
         <summary>{t('cost.asTable')}</summary>
         <Rows rows={ahead} columns={steps(unit)} rowKey={(one) => one.time} caption={t('forecast.expected')} />
@@ -113,7 +113,6 @@ function Errors({ of }: { of: Forecast }) {
       <Tile label={t('forecast.offYesterday')} value={unit(error.sameHourYesterday)} kind={worse ? 'attend' : ''}
         note={error.ofSameHourYesterday === null ? undefined : t(worse ? 'forecast.worse' : 'forecast.better', { share: percent(100 * Math.abs(1 - error.ofSameHourYesterday)) })} />
       <Tile label={t('forecast.offLast')} value={unit(error.lastValue)} />
-      <Tile label={t('forecast.method')} value={of.method ?? '–'} note={t('forecast.methodNote', { count: of.methods.length })} />
     </div>
   );
 }

@@ -23,9 +23,9 @@ export function Pools() {
 
 function More({ add }: { add: number | null }) {
   return (
-    <label class="filter">
+    <label class="select">
       <span>{t('pools.add')}</span>
-      <input type="number" min="0" max="100000" value={add ?? ''} onChange={(event) => setQuery({ add: addedOf(event.currentTarget.value) === null ? null : event.currentTarget.value })} />
+      <input type="text" inputMode="numeric" size={5} value={add ?? ''} onChange={(event) => setQuery({ add: addedOf(event.currentTarget.value) === null ? null : event.currentTarget.value })} />
     </label>
   );
 }
