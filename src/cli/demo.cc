@@ -98,7 +98,7 @@ constexpr const char* kOwners =
 /// the database that has them.
 Result<std::optional<std::string>> write_past(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   std::error_code error;
-  const std::string program = demo.programs("tessera-sim-past");
+  const std::string program = demo.programs("tessera-demo-past");
   if (command.check || !std::filesystem::exists(program, error)) return std::optional<std::string>();
   const std::string url = "sqlite:" + (demo.folder.path() / "demo.db").string();
   Spawned past = TRY(Spawned::start({program, "--database", url}, {}, demo.folder.path() / "past.log"));

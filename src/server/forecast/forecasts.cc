@@ -47,46 +47,49 @@ bool is_of(const fleet::CostRow& row, const std::string& scope) {
 
 }  // namespace
 
-std::size_t MadeForecast::observed() const {
-  return static_cast<std::size_t>(std::ranges::count_if(history, [](const auto& one) { return one.has_value(); }));
-}
-
 Forecasts::Forecasts(store::Readers& readers, ForecastsOptions options) : readers_(readers), options_(options) {
   if (options_.look_every.count() == 0) return;
-  thread_ = std::jthread([this](const std::stop_token& stop) { every(options_.look_every, stop, [this] { look(); }); });
+  thread_ = std::jthread(
+      [this](const std::stop_token& stop) { every(options_.look_every, stop, [this, &stop] { look(stop); }); });
 }
 
 Forecasts::~Forecasts() { thread_ = {}; }
 
-void Forecasts::look() {
-  const auto done = read();
+void Forecasts::look(const std::stop_token& stop) {
+  const auto done = read(stop);
   if (!done && !failing_)
     log::error("what forecasts are made of cannot be read; it is tried again", {{"why", done.error().what}});
   failing_ = !done;
 }
 
-Result<void> Forecasts::read() {
+Result<void> Forecasts::read(const std::stop_token& stop) {
   const auto until = TRY(closed_until(readers_));
   const EpochMs end = until.value_or(0);
   if (complete_ && end <= reading_.end()) return {};
   const EpochMs before = reading_.end();
   reading_.advance(end);
   const EpochMs oldest = std::max<EpochMs>(reading_.begin(), 0);
-  if (!complete_) {
-    for (EpochMs to = end; to > oldest; to -= kDay) TRY(read_span(to - kDay, to));
-    complete_ = true;
-  } else {
-    complete_ = false;  // where the database goes meanwhile, all is read anew
-    const EpochMs from = std::max(std::min(before, end - kLateCorrections), oldest);
-    for (EpochMs to = end; to > from; to -= kDay) TRY(read_span(to - kDay, to));
+  const bool again = complete_;
+  complete_ = false;  // where the database goes meanwhile, all is read anew
+  const EpochMs from = again ? std::max(std::min(before, end - kLateCorrections), oldest) : oldest;
+  if (!TRY(read_days(from, end, stop))) return {};
+  if (again) {
     // What is corrected later is seen when its day comes by: all of them within some days.
     again_ = again_ % (kDaysRead - 1) + 1;
     const EpochMs day = end - static_cast<EpochMs>(again_) * kDay;
     TRY(read_span(day - kDay, day));
-    complete_ = true;
   }
+  complete_ = true;
   past_.publish(Past(reading_));
   return {};
+}
+
+Result<bool> Forecasts::read_days(EpochMs from, EpochMs to, const std::stop_token& stop) {
+  for (; to > from; to -= kDay) {
+    if (stop.stop_requested()) return false;
+    TRY(read_span(to - kDay, to));
+  }
+  return true;
 }
 
 Result<void> Forecasts::read_span(EpochMs from, EpochMs to) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -30,7 +31,6 @@ struct MadeForecast {
   std::vector<std::optional<double>> history;  ///< one value an hour, up to `end`
   std::optional<fleet::forecast::Forecast> forecast;
   std::string why_not;  ///< where there is none
-  std::size_t observed() const;
 };
 
 /// What a month will have come to.
@@ -64,11 +64,14 @@ class Forecasts {
   Result<std::shared_ptr<const MonthEnd>> month_end(const std::shared_ptr<const Past>& past, const std::string& scope,
                                                     Costs& costs, const fleet::Zone& zone, EpochMs now);
 
-  /// One round of the thread; for tests, too.
-  void look();
+  /// One round of the thread; for tests, too. A stop ends it between two days of the past: the next round reads all
+  /// anew.
+  void look(const std::stop_token& stop = {});
 
  private:
-  Result<void> read();
+  Result<void> read(const std::stop_token& stop);
+  /// Backwards, a day at a time; false where it was stopped.
+  Result<bool> read_days(EpochMs from, EpochMs to, const std::stop_token& stop);
   Result<void> read_span(EpochMs from, EpochMs to);
   Result<MonthEnd> make_month(const std::shared_ptr<const Past>& past, const std::string& scope, Costs& costs,
                               const fleet::Zone& zone, EpochMs now);

@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "store/cost_ledger.h"
 
-namespace tessera::sim {
+namespace tessera::demo {
 
 /// What the devices of the demo's scenario cost in a quarter of an hour, each for the whole of it: the same for the
 /// same time. `day` counts the days of the past from its beginning on.
@@ -15,4 +15,4 @@ std::vector<store::CostPosting> past_postings(EpochMs bucket, int day);
 /// before.
 Result<void> write_past(store::Database& database, EpochMs now, int days);
 
-}  // namespace tessera::sim
+}  // namespace tessera::demo

@@ -1,4 +1,4 @@
-#include "sim/past.h"
+#include "demo/past.h"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,12 @@
 #include "fleet/forecast/forecast.h"
 #include "store/forecast_hours.h"
 
-namespace tessera::sim {
+namespace tessera::demo {
 namespace {
 
 constexpr EpochMs kHour = 3'600'000, kBucket = fleet::kCostBucket.count(), kNow = 500'000 * kHour + 7 * 60'000;
 
-TEST(SimulatedPast, EachDeviceCostsItsTime) {
+TEST(DemoPast, EachDeviceCostsItsTime) {
   for (EpochMs bucket = kNow / kBucket * kBucket, end = bucket + 9 * 24 * kHour; bucket < end; bucket += kBucket) {
     std::map<std::string, fleet::CostAmount> sums;
     for (const store::CostPosting& one : past_postings(bucket, 20)) {
@@ -31,7 +31,7 @@ TEST(SimulatedPast, EachDeviceCostsItsTime) {
   }
 }
 
-TEST(SimulatedPast, IsAPastThatCanBeForecast) {
+TEST(DemoPast, IsAPastThatCanBeForecast) {
   const TempDir folder;
   const auto database = store::Database::open("sqlite:" + (folder.path() / "t.db").string());
   ASSERT_TRUE(database) << database.error().what;
@@ -52,4 +52,4 @@ TEST(SimulatedPast, IsAPastThatCanBeForecast) {
 }
 
 }  // namespace
-}  // namespace tessera::sim
+}  // namespace tessera::demo

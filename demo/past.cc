@@ -1,4 +1,4 @@
-#include "sim/past.h"
+#include "demo/past.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include "fleet/cost/ledger.h"
 #include "store/forecast_hours.h"
 
-namespace tessera::sim {
+namespace tessera::demo {
 namespace {
 
 using fleet::CostKind;
@@ -177,4 +177,4 @@ Result<void> write_past(store::Database& database, EpochMs now, int days) {
   return write_queue(database, from, to);
 }
 
-}  // namespace tessera::sim
+}  // namespace tessera::demo

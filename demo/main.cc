@@ -1,15 +1,15 @@
-// tessera-sim-past: gives the database of a server that has not begun yet a simulated past.
+// tessera-demo-past: gives the database of a server that has not begun yet a simulated past.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 
-#include "sim/past.h"
+#include "demo/past.h"
 
 namespace {
 
 tessera::Result<void> write(const std::string& url, int days) {
-  const auto database = TRY(tessera::store::Database::open(url, {.application = "tessera-sim-past"}));
-  return tessera::sim::write_past(*database, tessera::now_epoch_ms(), days);
+  const auto database = TRY(tessera::store::Database::open(url, {.application = "tessera-demo-past"}));
+  return tessera::demo::write_past(*database, tessera::now_epoch_ms(), days);
 }
 
 }  // namespace
@@ -17,7 +17,7 @@ tessera::Result<void> write(const std::string& url, int days) {
 int main(int argc, char** argv) {
   constexpr int kWrongCommandLine = 2;
   CLI::App app{
-      "tessera-sim-past: writes weeks of costs that never were into the empty ledger of a server's database, so that a "
+      "tessera-demo-past: writes weeks of costs that never were into the empty ledger of a server's database, so that a "
       "demo has something to forecast"};
   std::string url;
   int days = 35;
@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kWrongCommandLine;
   }
   const auto done = write(url, days);
-  if (!done) std::fprintf(stderr, "tessera-sim-past: %s\n", done.error().what.c_str());
+  if (!done) std::fprintf(stderr, "tessera-demo-past: %s\n", done.error().what.c_str());
   if (done) std::printf("past written days=%d\n", days);
   return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
