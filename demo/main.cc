@@ -17,7 +17,8 @@ tessera::Result<void> write(const std::string& url, int days) {
 int main(int argc, char** argv) {
   constexpr int kWrongCommandLine = 2;
   CLI::App app{
-      "tessera-demo-past: writes weeks of costs that never were into the empty ledger of a server's database, so that a "
+      "tessera-demo-past: writes weeks of costs that never were into the empty ledger of a server's database, so that "
+      "a "
       "demo has something to forecast"};
   std::string url;
   int days = 35;

@@ -34,7 +34,7 @@ double busy(EpochMs time) {
   return 0.4 + 0.2 * std::sin(hour / 12 * std::numbers::pi) + 0.01 * static_cast<double>((time - kBegin) / kDay);
 }
 
-/// Four weeks of two boards, one in three days of which nobody saw ten hours; and `chat`, which is there since
+/// Four weeks of two boards, of which nobody saw ten hours of each third day; and `chat`, which is there since
 /// yesterday.
 struct World {
   World() {
@@ -53,7 +53,7 @@ struct World {
   }
 
   static std::vector<store::CostPosting> postings(EpochMs bucket) {
-    const bool dark = bucket / kDay % 3 == 0 && bucket % kDay >= 4 * kHour && bucket % kDay < 14 * kHour;
+    const bool dark = bucket / kDay % 3 == 1 && bucket % kDay >= 4 * kHour && bucket % kDay < 14 * kHour;
     if (dark) return {posting("", CostKind::Unobserved, 2)};
     const double used = busy(bucket), chat = bucket >= kEnd - kDay ? 0.25 : 0;
     return {posting("vision", CostKind::Used, used), posting("chat", CostKind::Used, chat),
