@@ -142,6 +142,7 @@ decision::Supply supply_of(const Ground& ground) {
         wanted && one.unfit.empty() && is_being_cut(one, *wanted))
       one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
     if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
+    if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
     if (ground.barred && one.unfit.empty()) one.unfit = ground.barred(one.cluster, one.node);
     if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
     leave_out_what_goes(one);

@@ -29,6 +29,8 @@ struct Ground {
   std::function<std::string(const std::string&, const std::string&)> avoided{};
   /// Why the pod that it is for is not to be put on a node, by cluster and node; empty: it may be.
   std::function<std::string(const std::string&, const std::string&)> barred{};
+  /// Why nothing is promised on a device as long as an alert fires, by cluster and UUID; empty: something may be.
+  std::function<std::string(const std::string&, const std::string&)> excluded{};
 };
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.

@@ -146,16 +146,23 @@ void Allocations::follow_layouts() const {
 }
 
 Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook& book) const {
-  return {view,
-          book,
-          [this](const std::string& cluster, const std::string& uuid) { return layouts_.of(cluster, uuid); },
-          options_.prices,
-          options_.may_cut,
-          [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
-          [this, time = view.time](const std::string& cluster, const std::string& uuid) -> std::string {
-            const auto found = avoided_.find({cluster, uuid});
-            return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
-          }};
+  Ground out = {
+      view,
+      book,
+      [this](const std::string& cluster, const std::string& uuid) { return layouts_.of(cluster, uuid); },
+      options_.prices,
+      options_.may_cut,
+      [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
+      [this, time = view.time](const std::string& cluster, const std::string& uuid) -> std::string {
+        const auto found = avoided_.find({cluster, uuid});
+        return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
+      }};
+  if (options_.excluded)
+    out.excluded = [all = options_.excluded()](const std::string& cluster, const std::string& uuid) -> std::string {
+      const auto found = all->find({cluster, uuid});
+      return found == all->end() ? "" : found->second;
+    };
+  return out;
 }
 
 decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodAllocation& one) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/latest.h"
+#include "fleet/alerts/actions.h"
 #include "fleet/allocation/book.h"
 #include "fleet/allocation/review.h"
 #include "http/server.h"
@@ -35,6 +36,8 @@ struct AllocationOptions {
   Milliseconds keep_room_after{10 * 60'000};     ///< for who has waited so long
   std::map<std::string, std::int64_t> prices{};  ///< see Ground
   Milliseconds look_every{500};
+  /// Devices on which nothing is promised, by cluster and UUID, with why.
+  std::function<std::shared_ptr<const fleet::alerts::ExcludedDevices>()> excluded{};
   Milliseconds follow_every{1'000};  ///< how old the layouts may be that one who does not lead decides by
 };
 

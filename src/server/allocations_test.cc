@@ -175,6 +175,18 @@ TEST_F(AllocationsTest, ASliceIsCutHeldGivenBackAndCleanedUp) {
   expect_kept();
 }
 
+TEST_F(AllocationsTest, NothingIsPromisedOnADeviceThatAnAlertExcludes) {
+  auto excluded = std::make_shared<fleet::alerts::ExcludedDevices>();
+  (*excluded)[{"default", "GPU-a"}] = "alert GPUOverheating fires for it, and excludes it from allocation";
+  options.excluded = [&] { return excluded; };
+  open();
+  EXPECT_THAT(ask(body("p")).body, testing::HasSubstr("alert GPUOverheating fires for it"));
+  EXPECT_TRUE(wanted().empty());
+  excluded = std::make_shared<fleet::alerts::ExcludedDevices>();
+  look("", 10);
+  EXPECT_EQ(wanted().size(), 1U) << "who has waited is served";
+}
+
 TEST_F(AllocationsTest, WhatWasMadeForOneAndUsedByTheNextIsCleanedUpAfterIt) {
   const Json made = asked(body("p"));
   const unsigned start = wanted().front().placement.start;

@@ -298,6 +298,17 @@ inline constexpr Described kAlertBehind{{"tessera_server_alert_events_undelivere
                                          "Alerts that began or ended and that the receiver has not taken yet."},
                                         "receiver",
                                         "the database"};
+inline constexpr Described kAlertActions{{"tessera_server_alert_actions_open", Type::Gauge, "actions",
+                                          "What is done about alerts and not over: exclude, cordon, taint, webhook; "
+                                          "dry_run true: noted alone."},
+                                         "action, dry_run",
+                                         "the alert rules"};
+inline constexpr Described kAlertActionResults{
+    {"tessera_server_alert_actions_total", Type::Counter, "tries",
+     "What was done about alerts: begun and ended, as a dry run too; failed and tried again; or denied, for a right "
+     "that is missing, and tried again."},
+    "action, result",
+    "the alert rules"};
 inline constexpr Described kServingEngines{
     {"tessera_server_serving_engines", Type::Gauge, "engines", "Serving engines that are heard of."}, "", "the fleet"};
 inline constexpr Described kRefusedSeries{

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/access/api_access.h"
+#include "server/alerts/actions.h"
 #include "server/alerts/api.h"
 #include "server/api_allocations.h"
 #include "server/api_cost.h"
@@ -98,6 +99,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   if (told.node_changes) add_node_metrics(page, told.node_changes());
   if (told.admission) add_admission_metrics(page, *told.admission, told.leadership.leads());
   add_alert_metrics(page, told.alerts, told.notifier);
+  if (told.actions) add_action_metrics(page, told.actions->stats());
   add_self_metrics(
       page, *published,
       {told.started(), told.intake.stats(), told.keeper.stats(), told.journal.stats(), told.served(),

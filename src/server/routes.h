@@ -27,6 +27,7 @@ namespace tessera::server {
 class Alerts;
 class Allocations;
 class Costs;
+class AlertActions;
 class Forecasts;
 class LedgerCloser;
 class Notifier;
@@ -63,6 +64,7 @@ struct Told {
   Costs* costs = nullptr;                           ///< null: gpu.management.cost.enabled is false
   const LedgerCloser* ledger = nullptr;             ///< of who leads
   Forecasts* forecasts = nullptr;                   ///< null likewise, as there is no ledger
+  const AlertActions* actions = nullptr;            ///< null: nothing is done about alerts
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

@@ -22,6 +22,7 @@
 #include "server/access/node_tokens.h"
 #include "server/admission/door.h"
 #include "server/admission/gates.h"
+#include "server/alerts/actions.h"
 #include "server/alerts/alerts.h"
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
@@ -241,8 +242,9 @@ KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::Clust
   return out;
 }
 
-Result<AllocationOptions> allocation_options(const Settings& settings, bool leads) {
+Result<AllocationOptions> allocation_options(const Settings& settings, bool leads, const AlertActions& actions) {
   AllocationOptions out;
+  out.excluded = [&actions] { return actions.excluded(); };
   out.leads = leads;
   out.may_cut = settings.mig_enabled;
   out.cleanup = settings.mig_auto_cleanup;
@@ -265,6 +267,17 @@ Result<std::unique_ptr<NodeChanges>> change_nodes(const Settings& settings, bool
   options.may_write = std::move(may_write);
   return std::make_unique<NodeChanges>(TRY(own_cluster(settings)), settings.cluster_name, fleet, cluster, changes,
                                        layouts, events, std::move(started), std::move(options));
+}
+
+/// Nodes are those of the cluster that is watched.
+Result<ActionOptions> action_options(const Settings& settings, bool leads, bool watches,
+                                     std::function<bool()> may_write) {
+  ActionOptions out;
+  out.leads = leads;
+  out.cluster = settings.cluster_name;
+  if (leads && watches) out.nodes = TRY(own_cluster(settings));
+  out.may_write = std::move(may_write);
+  return out;
 }
 
 struct Place {
@@ -391,14 +404,17 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   WantedLayouts layouts(
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
       TRY(store::last_layout_generation(database)));
-  const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
-                                                 TRY(allocation_options(settings, leads))));
   const auto alerts = TRY(Alerts::open(fleet, access->changes(), is_started,
                                        {.leads = leads,
                                         .interval = settings.collection_interval,
                                         .settings = settings.alerts,
                                         .refused_requests = [&intake] { return refused_requests(intake.stats()); }}));
   const Notifier notifier(*alerts, access->changes(), [&leadership, leads] { return leads && leadership.may_write(); });
+  const auto actions = TRY(AlertActions::open(
+      *alerts, access->changes(),
+      TRY(action_options(settings, leads, watch != nullptr, [&leadership] { return leadership.may_write(); }))));
+  const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
+                                                 TRY(allocation_options(settings, leads, *actions))));
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
@@ -442,7 +458,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   place.admission.empty() ? nullptr : &admission_counts,
                   costs.get(),
                   ledger.get(),
-                  forecasts.get()};
+                  forecasts.get(),
+                  actions.get()};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -218,7 +218,8 @@ const Row kRows[] = {
     {{"gpu.management.alerts.enabled", "true", "false: no rule is evaluated, and nobody is told"},
      take_alert<&AlertSettings::enabled>},
     {{"gpu.management.alerts.rules", "as they are built in",
-      "list of {name, threshold, clear, for, keep-firing, severity, enabled, scope}: what is otherwise of a rule"},
+      "list of {name, threshold, clear, for, keep-firing, severity, enabled, scope, action}: what is otherwise of a "
+      "rule"},
      {take_alert_rules, Shape::Value}},
     {{"gpu.management.alerts.alertmanagers", "none", "URLs of Alertmanagers, without /api/v2"},
      take_alert<&AlertSettings::alertmanagers>},

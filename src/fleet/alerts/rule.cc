@@ -101,6 +101,11 @@ std::string number(double value) { return fmt::format("{:.6g}", value); }
 
 }  // namespace
 
+std::string_view deed_name(Deed deed) {
+  constexpr std::array<std::string_view, kDeeds> kNames = {"exclude", "cordon", "taint", "webhook"};
+  return kNames[static_cast<std::size_t>(deed)];
+}
+
 std::string_view kind_name(Kind kind) {
   constexpr std::array<std::string_view, kKinds> kNames = {"server", "cluster", "node",    "device",
                                                            "part",   "session", "holding", "engine"};

@@ -75,6 +75,23 @@ struct Matcher {
 bool matches(const std::vector<Matcher>& all_of, const LabelSet& labels);
 std::string_view label_of(const LabelSet& labels, std::string_view name);  ///< empty where there is none
 
+/// What is done while an alert fires, and undone when it is resolved.
+enum class Deed : std::uint8_t {
+  Exclude,  ///< nothing is promised on the alert's device
+  Cordon,   ///< its node takes no new pods
+  Taint,    ///< likewise, but for pods that tolerate it
+  Webhook   ///< somebody else does it, and is told of begin and end
+};
+inline constexpr std::size_t kDeeds = 4;
+std::string_view deed_name(Deed deed);  ///< "exclude"
+
+struct Action {
+  Deed deed{};
+  bool dry_run = true;     ///< it is noted what would be done
+  std::string url_file{};  ///< of a webhook: what has its URL
+  bool operator==(const Action&) const = default;
+};
+
 /// The condition holds where the value is strictly beyond the threshold, and is cleared where it is at `clear` or on
 /// the other side of it: in between one that fires goes on, and one that does not is not about to.
 struct Rule {
@@ -91,6 +108,7 @@ struct Rule {
   bool in_promql = true;         ///< gpu.rules.yaml has it; a false one says why not in rule.cc
   std::vector<Matcher> scope{};  ///< of these subjects alone
   bool enabled = true;
+  std::optional<Action> action{};
 
   bool holds(double value) const { return beyond == Beyond::Above ? value > threshold : value < threshold; }
   bool clears(double value) const { return beyond == Beyond::Above ? value <= clear : value >= clear; }

@@ -75,6 +75,7 @@ constexpr Rule kRules[] = {
     {"POST", "/nodes/{node}/layout", Node, Refused},
     {"GET", "/alerts", Read, Refused},
     {"GET", "/alerts/history", Read, Refused},
+    {"GET", "/alerts/actions", Read, Refused},
     {"GET", "/alerts/rules", Read, Refused},
     {"GET", "/alerts/silences", Read, Refused},
     {"POST", "/alerts/silences", Operate, Refused},

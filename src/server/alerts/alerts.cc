@@ -14,6 +14,7 @@
 #include "server/access/viewer.h"
 #include "server/alerts/json.h"
 #include "server/api_json.h"
+#include "store/alert_actions.h"
 #include "store/xids.h"
 
 namespace tessera::server {
@@ -262,6 +263,10 @@ Result<std::vector<store::AlertEvent>> Alerts::history(EpochMs from, EpochMs to,
                                                        std::size_t most) const {
   return changes_.read(
       [&](store::Database& database) { return store::alert_history(database, from, to, alert, most); });
+}
+
+Result<std::vector<alerts::ActionRecord>> Alerts::actions(std::size_t most) const {
+  return changes_.read([&](store::Database& database) { return store::alert_actions(database, most); });
 }
 
 ToldAlert Alerts::told(const store::AlertEvent& event) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/latest.h"
+#include "fleet/alerts/actions.h"
 #include "fleet/alerts/observe.h"
 #include "fleet/alerts/silence.h"
 #include "http/server.h"
@@ -71,6 +72,8 @@ class Alerts {
   /// The latest first.
   Result<std::vector<store::AlertEvent>> history(EpochMs from, EpochMs to, const std::string& alert,
                                                  std::size_t most) const;
+  /// What is done and was, the latest first.
+  Result<std::vector<fleet::alerts::ActionRecord>> actions(std::size_t most) const;
   /// As receivers are told of it.
   ToldAlert told(const store::AlertEvent& event) const;
   ToldAlert told(const fleet::alerts::Standing& standing, EpochMs ends) const;

@@ -467,6 +467,19 @@ TEST(AlertSettings, ChangeWhatIsBuiltIn) {
   EXPECT_EQ(hot.hold_for, std::chrono::minutes(10));
   EXPECT_EQ(hot.severity, fleet::Severity::Info);
   EXPECT_EQ(hot.scope.size(), 1U);
+  EXPECT_FALSE(hot.action);
+  const auto acting =
+      must(read("- {name: GPUOverheating, action: {do: cordon}}\n"
+                "- {name: GPUXidDevice, action: {do: webhook, dry-run: false, url-file: /u}}\n"));
+  EXPECT_EQ(acting.rules[0].action, (fleet::alerts::Action{fleet::alerts::Deed::Cordon, true}));
+  const auto& xid = *std::ranges::find(acting.rules, "GPUXidDevice", &fleet::alerts::Rule::name);
+  EXPECT_EQ(xid.action, (fleet::alerts::Action{fleet::alerts::Deed::Webhook, false, "/u"}));
+  EXPECT_THAT(read("- {name: GPUOverheating, action: {do: reboot}}").error().what, HasSubstr("cordon"));
+  EXPECT_THAT(read("- {name: GPUOverheating, action: {dry-run: true}}").error().what, HasSubstr("do"));
+  EXPECT_THAT(read("- {name: GPUOverheating, action: {do: webhook}}").error().what, HasSubstr("url-file"));
+  EXPECT_THAT(read("- {name: GPUOverheating, action: {do: taint, url-file: /u}}").error().what, HasSubstr("url-file"));
+  EXPECT_THAT(read("- {name: GPUNodeSilent, action: {do: exclude}}").error().what, HasSubstr("is about a node"));
+  EXPECT_THAT(read("- {name: HighGPUUsage, action: {do: cordon}}").error().what, HasSubstr("is about a cluster"));
   EXPECT_THAT(read("- {name: GPUOverheatin}").error().what, HasSubstr("did you mean 'GPUOverheating'"));
   EXPECT_THAT(read("- {name: GPUOverheating, clear: 99}").error().what, HasSubstr("clear"));
   EXPECT_THAT(read("- {name: GPUOverheating, treshold: 9}").error().what, HasSubstr("threshold"));

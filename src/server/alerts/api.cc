@@ -29,10 +29,13 @@ constexpr std::string_view kEventColumns[] = {"id",     "time",    "alert", "sta
                                               "labels", "summary", "value", "fired", "told"};
 constexpr std::string_view kRuleColumns[] = {"alert",     "enabled", "subject", "observes",   "beyond",
                                              "threshold", "clear",   "for",     "keepFiring", "severity",
-                                             "scope",     "summary", "runbook"};
+                                             "scope",     "action",  "summary", "runbook"};
 constexpr std::string_view kSilenceColumns[] = {"id",     "state",   "matchers",  "starts", "ends",
                                                 "repeat", "comment", "createdBy", "created"};
+constexpr std::string_view kActionColumns[] = {"id",     "alert", "action", "target", "dryRun", "state",  "cluster",
+                                               "labels", "asked", "begun",  "ended",  "error",  "summary"};
 constexpr std::size_t kMostEvents = 10'000;
+constexpr std::size_t kMostActions = 1'000;
 constexpr Milliseconds kHistory{std::chrono::hours(24)};  ///< unless another time is asked for
 
 struct StandingRow {
@@ -49,6 +52,10 @@ constexpr SortColumn<StandingRow> kAlertSort[] = {
 constexpr SortColumn<store::AlertEvent> kEventSort[] = {
     {"id", [](const store::AlertEvent& r) { return SortValue(static_cast<double>(r.id)); }},
     {"time", [](const store::AlertEvent& r) { return SortValue(static_cast<double>(r.time)); }}};
+
+constexpr SortColumn<alerts::ActionRecord> kActionSort[] = {
+    {"id", [](const alerts::ActionRecord& r) { return SortValue(static_cast<double>(r.id)); }},
+    {"alert", [](const alerts::ActionRecord& r) { return SortValue(r.rule); }}};
 
 constexpr SortColumn<alerts::Silence> kSilenceSort[] = {
     {"starts", [](const alerts::Silence& r) { return SortValue(static_cast<double>(r.starts)); }},
@@ -103,6 +110,20 @@ class Routes {
     if (!events)
       return reply({503, "database-unavailable", "what has happened cannot be read: " + events.error().what}, request);
     return paged(page_of<store::AlertEvent>(*std::move(events), pager, event_json), kEventColumns, query, now);
+  }
+
+  http::Response actions(const http::Request& request) const {
+    Query query(request);
+    const Pager<alerts::ActionRecord> pager(query, kActionSort, "-id", "id");
+    const auto open = query.flag("open");
+    if (!query.finish()) return reply(*query.problem(), request);
+    auto known = alerts_.actions(kMostActions);
+    if (!known)
+      return reply({503, "database-unavailable", "what is done cannot be read: " + known.error().what}, request);
+    std::erase_if(
+        *known, [&](const alerts::ActionRecord& one) { return open && *open != (one.stage != alerts::Stage::Ended); });
+    return paged(page_of<alerts::ActionRecord>(*std::move(known), pager, action_json), kActionColumns, query,
+                 now_epoch_ms());
   }
 
   http::Response rules(const http::Request& request) const {
@@ -166,11 +187,28 @@ std::vector<http::Route> alert_routes(Alerts& alerts, const Notifier& notifier, 
   };
   return {{"GET", api + "/alerts", to(&Routes::list)},
           {"GET", api + "/alerts/history", to(&Routes::history)},
+          {"GET", api + "/alerts/actions", to(&Routes::actions)},
           {"GET", api + "/alerts/rules", to(&Routes::rules)},
           {"GET", api + "/alerts/silences", to(&Routes::silences)},
           {"POST", api + "/alerts/silences", to(&Routes::add_silence)},
           {"DELETE", api + "/alerts/silences/{silenceId}", to(&Routes::drop_silence)},
           {"POST", api + "/alerts/test", to(&Routes::test)}};
+}
+
+void add_action_metrics(metrics::Page& page, const ActionStats& stats) {
+  using metrics::label_text;
+  const auto name = [](std::size_t deed) { return alerts::deed_name(static_cast<alerts::Deed>(deed)); };
+  page.family(catalog::kAlertActions.metric);
+  for (std::size_t deed = 0; deed < alerts::kDeeds; ++deed)
+    for (const bool dry : {false, true})
+      page.add(page.labels(label_text({{"action", name(deed)}, {"dry_run", dry ? "true" : "false"}})),
+               static_cast<double>(stats.open[deed][dry ? 1 : 0]));
+  page.family(catalog::kAlertActionResults.metric);
+  for (std::size_t deed = 0; deed < alerts::kDeeds; ++deed)
+    for (std::size_t result = 0; result < kActionResults; ++result)
+      page.add(page.labels(label_text(
+                   {{"action", name(deed)}, {"result", action_result_name(static_cast<ActionResult>(result))}})),
+               static_cast<double>(stats.results[deed][result]));
 }
 
 void add_alert_metrics(metrics::Page& page, const Alerts& of, const Notifier& notifier) {

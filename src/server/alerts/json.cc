@@ -85,6 +85,11 @@ std::string_view state_of(const alerts::Silence& silence, EpochMs now) {
   return alerts::is_over(silence, now) ? "expired" : "pending";
 }
 
+Json wish_json(const std::optional<alerts::Action>& action) {
+  if (!action) return nullptr;
+  return {{"do", alerts::deed_name(action->deed)}, {"dryRun", action->dry_run}};
+}
+
 }  // namespace
 
 Json labels_json(const alerts::LabelSet& labels) {
@@ -124,6 +129,23 @@ Json event_json(const store::AlertEvent& one) {
           {"told", one.told}};
 }
 
+Json action_json(const alerts::ActionRecord& one) {
+  const auto time = [](EpochMs at) { return at == 0 ? Json(nullptr) : time_json(at); };
+  return {{"id", one.id},
+          {"alert", one.rule},
+          {"action", alerts::deed_name(one.deed)},
+          {"target", one.target},
+          {"dryRun", one.dry_run},
+          {"state", alerts::stage_name(one.stage)},
+          {"cluster", text_or_null(one.cluster)},
+          {"labels", labels_json(one.labels)},
+          {"asked", time_json(one.asked)},
+          {"begun", time(one.begun)},
+          {"ended", time(one.ended)},
+          {"error", text_or_null(one.last_error)},
+          {"summary", text_or_null(one.summary)}};
+}
+
 Json rule_json(const alerts::Rule& rule) {
   Json scope = Json::object();
   for (const alerts::Matcher& one : rule.scope) scope[one.label] = one.value;
@@ -138,6 +160,7 @@ Json rule_json(const alerts::Rule& rule) {
           {"keepFiring", format_duration(rule.keep_firing)},
           {"severity", fleet::severity_name(rule.severity)},
           {"scope", std::move(scope)},
+          {"action", wish_json(rule.action)},
           {"summary", rule.summary},
           {"runbook", alerts::runbook_of(rule)}};
 }

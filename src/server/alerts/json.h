@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "fleet/alerts/actions.h"
 #include "fleet/alerts/silence.h"
 #include "store/alerts.h"
 
@@ -14,6 +15,7 @@ using Json = nlohmann::ordered_json;
 Json labels_json(const fleet::alerts::LabelSet& labels);
 Json standing_json(const fleet::alerts::Standing& one, const fleet::alerts::Rule& rule);
 Json event_json(const store::AlertEvent& one);
+Json action_json(const fleet::alerts::ActionRecord& one);
 Json rule_json(const fleet::alerts::Rule& rule);
 Json silence_json(const fleet::alerts::Silence& silence, EpochMs now);
 

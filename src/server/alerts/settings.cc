@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "fleet/alerts/actions.h"
 
 namespace tessera::server {
 namespace {
@@ -44,18 +45,45 @@ Result<void> read_thresholds(const config::Node& node, alerts::Rule& into) {
                                 into.name, into.clear, into.threshold));
 }
 
+/// `{do: cordon, dry-run: false}`: without `dry-run` it is one.
+Result<void> read_action(const config::Node& node, alerts::Rule& into) {
+  if (node.is_null()) {
+    into.action.reset();
+    return {};
+  }
+  TRY(node.only({"do", "dry-run", "url-file"}));
+  const auto what = node.find("do");
+  if (!what) return node.error("do: exclude, cordon, taint or webhook expected");
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < alerts::kDeeds; ++i) names.push_back(alerts::deed_name(static_cast<alerts::Deed>(i)));
+  alerts::Action action{.deed = *alerts::deed_named(TRY(what->word(names)))};
+  TRY(node.read("dry-run", action.dry_run));
+  TRY(node.read("url-file", action.url_file));
+  const bool is_webhook = action.deed == alerts::Deed::Webhook;
+  if (is_webhook == action.url_file.empty())
+    return node.error(is_webhook ? "url-file: a file with the webhook's URL expected"
+                                 : "url-file: it is for `do: webhook` alone");
+  if (!alerts::has_target(action.deed, into.kind))
+    return node.error(fmt::format("do: {} needs a {}, and {} is about a {}", alerts::deed_name(action.deed),
+                                  action.deed == alerts::Deed::Exclude ? "device" : "node", into.name,
+                                  alerts::kind_name(into.kind)));
+  into.action = std::move(action);
+  return {};
+}
+
 }  // namespace
 
 Result<void> read_alert_rules(const config::Node& node, AlertSettings& into) {
   into.rules = alerts::builtin_rules();
   for (const config::Node& one : TRY(node.list())) {
-    TRY(one.only({"name", "threshold", "clear", "for", "keep-firing", "severity", "enabled", "scope"}));
+    TRY(one.only({"name", "threshold", "clear", "for", "keep-firing", "severity", "enabled", "scope", "action"}));
     alerts::Rule& rule = *TRY(rule_named(one, into.rules));
     TRY(read_thresholds(one, rule));
     TRY(one.read("for", rule.hold_for));
     TRY(one.read("keep-firing", rule.keep_firing));
     TRY(one.read("enabled", rule.enabled));
     if (const auto severity = one.find("severity")) TRY(read_severity(*severity, rule));
+    if (const auto action = one.find("action")) TRY(read_action(*action, rule));
     std::map<std::string, std::string> scope;
     TRY(one.read("scope", scope));
     for (const auto& [label, value] : scope) rule.scope.push_back({label, value, true});

@@ -21,7 +21,7 @@ struct AlertSettings {
 };
 
 /// `- {name: GPUOverheating, threshold: 90, clear: 85, for: 10m, keep-firing: 1m, severity: warning, enabled: true,
-/// scope: {cluster: a}}`: what is otherwise than it is built in.
+/// scope: {cluster: a}, action: {do: cordon, dry-run: false}}`: what is otherwise than it is built in.
 Result<void> read_alert_rules(const config::Node& node, AlertSettings& into);
 Result<void> check(const AlertSettings& settings);
 
