@@ -24,7 +24,7 @@ std::string fetch(http::Client& client, const std::string& url) {
 }
 
 Started start_server(const std::function<std::vector<std::string>(int port)>& command, const std::string& ready_path,
-                     int port) {
+                     int port, const std::string& user, const std::string& password) {
   constexpr int kTries = 3;
   http::Client client;
   for (int left = port == 0 ? kTries : 1;; --left) {
@@ -32,6 +32,8 @@ Started start_server(const std::function<std::vector<std::string>(int port)>& co
     Started started{std::make_unique<Child>(command(at)), at};
     http::ClientRequest request;
     request.url = fmt::format("http://127.0.0.1:{}{}", at, ready_path);
+    request.basic_user = user;
+    request.basic_password = password;
     bool ended = false;
     const bool ready = eventually([&] {
       ended = started.process->wait(Milliseconds(0)) != -1;
@@ -52,6 +54,20 @@ std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>&
       "true\n  static_configs:\n  - targets: [";
   for (const auto& address : addresses) config += '"' + address + "\",";
   return std::unique_ptr<Prometheus>(new Prometheus(config + "]\n" + job, {}, addresses.size()));
+}
+
+std::unique_ptr<Prometheus> Prometheus::evaluating(const std::string& address, const std::string& rules) {
+  if (peer("prometheus").empty()) return nullptr;
+  const std::string config =
+      fmt::format(R"(global: {{scrape_interval: 500ms, scrape_timeout: 400ms, evaluation_interval: 500ms}}
+rule_files: ['{}']
+scrape_configs:
+- job_name: gpu
+  honor_labels: true
+  static_configs: [{{targets: ['{}']}}]
+)",
+                  rules, address);
+  return std::unique_ptr<Prometheus>(new Prometheus(config, {}, 1));
 }
 
 std::unique_ptr<Prometheus> Prometheus::receiving(std::vector<std::string> more_flags) {

@@ -22,6 +22,8 @@ class Prometheus {
  public:
   /// nullptr where the program is not on this machine. `job`: more lines of the job, two blanks before each.
   static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses, const std::string& job = "");
+  /// One that evaluates rules each half second; `rules`: a path, in which the file's name may have a *.
+  static std::unique_ptr<Prometheus> evaluating(const std::string& address, const std::string& rules);
   /// One that scrapes nothing and takes remote writes at /api/v1/write; nullptr where it is not on this machine.
   static std::unique_ptr<Prometheus> receiving(std::vector<std::string> more_flags = {});
   /// The instant vector of a query, now or at a time; fails the test on an error reply.
@@ -54,7 +56,7 @@ struct Started {
   int port;
 };
 Started start_server(const std::function<std::vector<std::string>(int port)>& command, const std::string& ready_path,
-                     int port = 0);
+                     int port = 0, const std::string& user = "", const std::string& password = "");
 /// The body of a 2xx reply; fails the test on anything else.
 std::string fetch(http::Client& client, const std::string& url);
 

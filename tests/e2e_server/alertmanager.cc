@@ -16,6 +16,11 @@ namespace {
 constexpr const char* kInItsPlace =
     R"([ -e /usr/share/prometheus/alertmanager ] || mount --bind "$0" /usr/share; exec "$@")";
 
+/// bcrypt of kPassword, as a web configuration file has it.
+constexpr const char* kUsers = R"(basic_auth_users:
+  tessera: $2b$04$NSNmxP931QJo/vLVbLpqke88itQMIWo8qlHdbw9a14.6fRP1ypb6a
+)";
+
 }  // namespace
 
 std::unique_ptr<Alertmanager> Alertmanager::telling(const std::string& webhook, int port) {
@@ -23,7 +28,14 @@ std::unique_ptr<Alertmanager> Alertmanager::telling(const std::string& webhook, 
   return std::unique_ptr<Alertmanager>(new Alertmanager(webhook, port));
 }
 
-Alertmanager::Alertmanager(const std::string& webhook, int port) {
+std::unique_ptr<Alertmanager> Alertmanager::guarded(const std::string& webhook) {
+  if (peer("prometheus-alertmanager").empty()) return nullptr;
+  return std::unique_ptr<Alertmanager>(new Alertmanager(webhook, 0, true));
+}
+
+Alertmanager::Alertmanager(const std::string& webhook, int port, bool guarded) : guarded_(guarded) {
+  const std::string web = (dir_.path() / "web.yml").string();
+  EXPECT_TRUE(write_file_atomically(web, guarded ? kUsers : ""));
   const std::string config = (dir_.path() / "alertmanager.yml").string();
   EXPECT_TRUE(write_file_atomically(config, fmt::format(R"(route:
   receiver: test
@@ -49,16 +61,22 @@ receivers:
                                         "--config.file=" + config,
                                         "--storage.path=" + dir_.path().string(),
                                         "--cluster.listen-address=",
-                                        fmt::format("--web.listen-address=127.0.0.1:{}", at)};
+                                        fmt::format("--web.listen-address=127.0.0.1:{}", at),
+                                        "--web.config.file=" + web};
       },
-      "/-/ready", port);
+      "/-/ready", port, guarded_ ? "tessera" : "", guarded_ ? kPassword : "");
   process_ = std::move(started.process);
   port_ = started.port;
 }
 
 nlohmann::json Alertmanager::active(const std::string& alert) {
-  return nlohmann::json::parse(
-      fetch(client_, url() + "/api/v2/alerts?active=true&filter=" + percent_encoded("alertname=\"" + alert + "\"")));
+  http::ClientRequest request;
+  request.url = url() + "/api/v2/alerts?active=true&filter=" + percent_encoded("alertname=\"" + alert + "\"");
+  if (guarded_) request.basic_user = "tessera", request.basic_password = kPassword;
+  const auto reply = client_.send(request);
+  if (reply && reply->status == 200) return nlohmann::json::parse(reply->body);
+  ADD_FAILURE() << request.url << ": " << (reply ? reply->body : reply.error().what);
+  return nlohmann::json::array();
 }
 
 }  // namespace tessera::e2e

@@ -14,15 +14,19 @@ class Alertmanager {
  public:
   /// What it notifies of goes to `webhook`, at once. nullptr where the program is not on this machine.
   static std::unique_ptr<Alertmanager> telling(const std::string& webhook, int port);
+  /// One that asks for the user `tessera` with this password.
+  static std::unique_ptr<Alertmanager> guarded(const std::string& webhook);
+  static constexpr const char* kPassword = "a-test-password";
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   /// Its alerts of this name that are active now.
   nlohmann::json active(const std::string& alert);
   Child& process() { return *process_; }
 
  private:
-  Alertmanager(const std::string& webhook, int port);
+  Alertmanager(const std::string& webhook, int port, bool guarded = false);
   TempDir dir_;
   int port_ = 0;
+  const bool guarded_;
   std::unique_ptr<Child> process_;
   http::Client client_;
 };

@@ -154,6 +154,27 @@ TEST(Alerts, ReachAnAlertmanagerWhenAGpuOverheatsAndAreResolvedThere) {
   EXPECT_EQ(history.at(1).at("state"), "firing");
 }
 
+TEST(Alerts, ReachAnAlertmanagerThatAsksForAUser) {
+  Hook hook;
+  const auto alertmanager = Alertmanager::guarded(hook.url());
+  if (!alertmanager) GTEST_SKIP() << "no Alertmanager on this machine: ./dev unpacks it";
+  TempDir folder;
+  const std::string password = (folder.path() / "password").string();
+  ASSERT_TRUE(write_file_atomically(password, "another\n"));
+  Watched watched(
+      fmt::format("alertmanagers: ['{}']\n    alertmanager-username: tessera\n    "
+                  "alertmanager-password-file: {}",
+                  alertmanager->url(), password));
+  watched.heat(95);
+  const std::string messages = "tessera_server_alert_messages_total{receiver=\"alertmanager " + alertmanager->url();
+  ASSERT_TRUE(eventually([&] { return watched.server.metric(messages + "\",result=\"failed\"}") > 0; }));
+  EXPECT_THAT(alertmanager->active("GPUOverheating"), IsEmpty());
+  ASSERT_TRUE(write_file_atomically(password, std::string(Alertmanager::kPassword) + "\n"));
+  ASSERT_TRUE(eventually([&] { return alertmanager->active("GPUOverheating").size() == 1; }, 2 * kPatience))
+      << watched.server.process().output();
+  EXPECT_EQ(watched.server.metric(messages + "\",result=\"dropped\"}"), 0);
+}
+
 TEST(Alerts, AreNotLostWhileAnAlertmanagerIsDown) {
   Hook hook;
   const int port = free_port();

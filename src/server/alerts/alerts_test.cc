@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -185,14 +187,25 @@ struct Hook {
   }
   http::Response take(const http::Request& request) {
     http::Response out;
+    reached = true;
+    while (hangs) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::lock_guard lock(mutex);
     out.status = status;
+    if (!token.empty() && request.header("Authorization") != token) out.status = 401;
     if (status != 200) out.body = "nothing at " + request.path;
     if (!refuses.empty() && request.body.find(refuses) != std::string::npos) out.status = refusal;
     if (out.status == 200) bodies.push_back(request.body);
     return out;
   }
   std::string url() const { return "http://" + server->address() + "/"; }
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return bodies.size();
+  }
   std::atomic<int> status = 200;
+  std::atomic<bool> hangs = false, reached = false;
+  std::string token{};  ///< that is asked for; empty: none
+  std::mutex mutex;
   std::string refuses;  ///< a body with this in it is answered with `refusal`
   int refusal = 400;
   std::vector<std::string> bodies;
@@ -318,6 +331,44 @@ TEST_F(AlertsTest, AnAlertmanagerIsToldOfWhatItKnowsUntilThatEnds) {
   ASSERT_THAT(hook.bodies, SizeIs(1));
   EXPECT_THAT(hook.bodies[0], HasSubstr("GPUOverheating"));
   EXPECT_THAT(hook.bodies[0], Not(HasSubstr("GPUTemperatureNotice")));
+}
+
+TEST_F(AlertsTest, OneThatHangsKeepsNobodyWaiting) {
+  Hook stuck, hook;
+  stuck.hangs = true;
+  webhooks = {stuck.url(), hook.url()};
+  open();
+  notifier = std::make_unique<Notifier>(*alerts, *changes, [] { return false; }, false);  // whose rounds are none
+  Notifier running(*alerts, *changes, [] { return true; });
+  const auto waits = [](std::chrono::seconds most, const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + most;
+    while (!holds() && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return holds();
+  };
+  at(0, 90);
+  ASSERT_TRUE(waits(std::chrono::seconds(60), [&] { return running.stats().size() == 2; }));
+  for (int round = 1; round <= 10; ++round) at(round, 90);
+  EXPECT_TRUE(waits(std::chrono::seconds(60), [&] { return stuck.reached.load(); }));
+  EXPECT_TRUE(waits(std::chrono::seconds(8), [&] { return hook.count() > 0; })) << "before the other one's deadline";
+  stuck.hangs = false;
+}
+
+TEST_F(AlertsTest, AnAlertmanagerIsShownCredentialsAndRefusesNoMessageForThem) {
+  Hook hook;
+  hook.token = "Bearer right";
+  const std::string file = (folder.path() / "token").string();
+  ASSERT_TRUE(write_file_atomically(file, "wrong\n"));
+  settings.alertmanager_bearer_token_file = file;
+  alertmanagers = {hook.url()};
+  open();
+  heat();
+  EXPECT_THAT(hook.bodies, IsEmpty());
+  EXPECT_EQ(notifier->stats()[0].dropped, 0U);
+  EXPECT_THAT(notifier->stats()[0].last_error, HasSubstr("401"));
+  ASSERT_TRUE(write_file_atomically(file, "right\n"));
+  deliver();
+  EXPECT_THAT(hook.bodies, Not(IsEmpty()));
 }
 
 TEST_F(TwoAtOnce, AMessageThatIsRefusedIsDroppedAndKeepsNothingBack) {

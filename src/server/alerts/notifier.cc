@@ -7,10 +7,9 @@
 #include <map>
 
 #include "base/every.h"
-#include "base/files.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "server/access/secret.h"
+#include "server/alerts/delivery.h"
 
 namespace tessera::server {
 namespace {
@@ -21,39 +20,12 @@ using Clock = std::chrono::steady_clock;
 constexpr Milliseconds kLook = 500ms, kDeadline = 10s, kFirstPause = 1s, kLongestPause = 60s;
 constexpr std::size_t kMostAtOnce = 200;  ///< alerts in a message
 
-/// Scheme and host: a user, a password, a path or a query may be a secret.
-std::string shown(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
-  const std::string authority = url.substr(host, url.find_first_of("/?#", host) - host);
-  return url.substr(0, host) + authority.substr(authority.rfind('@') + 1);  // npos + 1 is 0
-}
-
 bool is_in_file(ReceiverKind kind) { return kind == ReceiverKind::WebhookFile || kind == ReceiverKind::Slack; }
 
 Result<std::string> url_of(ReceiverKind kind, const std::string& where) {
-  if (is_in_file(kind)) return std::string(trim(TRY(read_file(where, 64U << 10U))));
+  if (is_in_file(kind)) return secret_in(where);
   if (kind == ReceiverKind::Webhook) return where;
   return (where.ends_with('/') ? where.substr(0, where.size() - 1) : where) + "/api/v2/alerts";
-}
-
-/// Invalid where it is refused for what it is. `name`: of the receiver. What it says of why it takes nothing may have
-/// the URL in it, and is told of Alertmanagers alone.
-Result<void> post(http::Client& client, ReceiverKind kind, const std::string& name, const std::string& url,
-                  std::string body) {
-  http::ClientRequest request;
-  request.url = url;
-  request.method = "POST";
-  request.headers = {{"Content-Type", "application/json"}};
-  request.body = std::move(body);
-  request.deadline = kDeadline;
-  const auto reply = client.send(request);
-  if (!reply) return fail(Code::Unavailable, "no reply from {}", name);
-  if (reply->status >= 200 && reply->status < 300) return {};
-  const bool refused = reply->status >= 400 && reply->status < 500 && reply->status != 408 && reply->status != 429;
-  const Code code = refused ? Code::Invalid : Code::Unavailable;
-  if (kind != ReceiverKind::Alertmanager) return fail(code, "{} answered {}", name, reply->status);
-  return fail(code, "{} answered {}: {}", name, reply->status, valid_utf8(reply->body.substr(0, 200)));
 }
 
 /// What goes out at once.
@@ -103,9 +75,11 @@ std::vector<Notifier::Receiver> Notifier::receivers_of(const AlertSettings& sett
   std::vector<Receiver> out;
   const auto add = [&](ReceiverKind kind, const std::vector<std::string>& all) {
     for (const std::string& where : all)
-      out.push_back({kind, where,
-                     fmt::format("{} {}", receiver_kind_name(kind), is_in_file(kind) ? where : shown(where)),
-                     fmt::format("{} {}", receiver_kind_name(kind), sha256_hex(where))});
+      out.push_back(
+          {.kind = kind,
+           .where = where,
+           .name = fmt::format("{} {}", receiver_kind_name(kind), is_in_file(kind) ? where : shown_url(where)),
+           .key = fmt::format("{} {}", receiver_kind_name(kind), sha256_hex(where))});
   };
   add(ReceiverKind::Alertmanager, settings.alertmanagers);
   add(ReceiverKind::Webhook, settings.webhooks);
@@ -120,29 +94,37 @@ Notifier::Notifier(const Alerts& alerts, Changes& changes, std::function<bool()>
       changes_(changes),
       may_write_(std::move(may_write)),
       receivers_(alerts.settings().enabled ? receivers_of(alerts.settings()) : std::vector<Receiver>()) {
-  if (runs && !receivers_.empty())
-    thread_ = std::jthread([this](const std::stop_token& stop) { every(kLook, stop, [this] { round(); }); });
+  stats_.resize(receivers_.size());
+  for (std::size_t at = 0; runs && at < receivers_.size(); ++at)
+    threads_.emplace_back([this, at](const std::stop_token& stop) { every(kLook, stop, [this, at] { look(at); }); });
 }
 
-Notifier::~Notifier() { thread_ = {}; }
+Notifier::~Notifier() {
+  for (std::jthread& one : threads_) one.request_stop();  // all of them, before the first is waited for
+  threads_.clear();
+}
 
 std::vector<ReceiverStats> Notifier::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  std::vector<ReceiverStats> out;
+  for (const auto& one : stats_)
+    if (one) out.push_back(*one);
+  return out;
 }
 
 void Notifier::round() {
+  for (std::size_t at = 0; at < receivers_.size(); ++at) look(at);
+}
+
+void Notifier::look(std::size_t at) {
   if (!may_write_()) return;
   const auto book = alerts_.book();
   if (book->time == 0) return;  // nothing has been looked at yet
-  std::vector<ReceiverStats> seen;
-  for (Receiver& one : receivers_) {
-    serve(one, *book);
-    seen.push_back({one.name, one.delivered, one.failed, one.dropped,
-                    one.taken < 0 ? 0 : std::max<std::int64_t>(0, book->last_event - one.taken), one.last_error});
-  }
+  Receiver& one = receivers_[at];
+  serve(one, *book);
+  const std::int64_t behind = one.taken < 0 ? 0 : std::max<std::int64_t>(0, book->last_event - one.taken);
   const std::lock_guard lock(mutex_);
-  stats_ = std::move(seen);
+  stats_[at] = {one.name, one.delivered, one.failed, one.dropped, behind, one.last_error};
 }
 
 void Notifier::serve(Receiver& receiver, const AlertBook& book) {
@@ -219,10 +201,29 @@ Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
   return {};
 }
 
+/// Without a body. Credentials are read for each message, and are for Alertmanagers alone.
+Result<http::ClientRequest> Notifier::request_to(const Receiver& receiver) const {
+  http::ClientRequest out;
+  out.url = TRY(url_of(receiver.kind, receiver.where));
+  out.deadline = kDeadline;
+  if (receiver.kind != ReceiverKind::Alertmanager) return out;
+  const AlertSettings& settings = alerts_.settings();
+  out.ca_file = settings.alertmanager_ca_file;
+  out.basic_user = settings.alertmanager_username;
+  if (!settings.alertmanager_password_file.empty())
+    out.basic_password = TRY(secret_in(settings.alertmanager_password_file));
+  if (!settings.alertmanager_bearer_token_file.empty())
+    out.headers.emplace_back("Authorization", "Bearer " + TRY(secret_in(settings.alertmanager_bearer_token_file)));
+  return out;
+}
+
 Result<void> Notifier::send(Receiver& receiver, std::span<const ToldAlert> alerts) {
-  const std::string url = TRY(url_of(receiver.kind, receiver.where));
+  const http::ClientRequest request = TRY(request_to(receiver));
   for (const Message& one : messages_for(receiver.kind, receiver.name, alerts)) {
-    const auto taken = post(client_, receiver.kind, receiver.name, url, one.body);
+    http::ClientRequest sent = request;
+    sent.body = one.body;
+    const auto taken =
+        post_json(*receiver.client, std::move(sent), receiver.name, receiver.kind == ReceiverKind::Alertmanager);
     if (!taken && taken.error().code != Code::Invalid) return taken;
     if (taken)
       ++receiver.delivered;
@@ -241,10 +242,13 @@ void Notifier::drop(Receiver& receiver, const std::string& why) {
             {{"receiver", receiver.name}, {"why", why}});
 }
 
-Result<void> Notifier::send_test(const Receiver& receiver, const ToldAlert& alert, http::Client& client) {
-  const std::string url = TRY(url_of(receiver.kind, receiver.where));
-  for (const Message& one : messages_for(receiver.kind, receiver.name, std::span(&alert, 1)))
-    TRY(post(client, receiver.kind, receiver.name, url, one.body));
+Result<void> Notifier::send_test(const Receiver& receiver, const ToldAlert& alert) const {
+  const http::ClientRequest request = TRY(request_to(receiver));
+  for (const Message& one : messages_for(receiver.kind, receiver.name, std::span(&alert, 1))) {
+    http::ClientRequest sent = request;
+    sent.body = one.body;
+    TRY(post_json(*receiver.client, std::move(sent), receiver.name, receiver.kind == ReceiverKind::Alertmanager));
+  }
   return {};
 }
 
@@ -256,12 +260,15 @@ std::vector<TestDelivery> Notifier::test() const {
                       .runbook = {},
                       .starts = now,
                       .ends = now + Milliseconds(5min).count()};
-  http::Client client;
-  std::vector<TestDelivery> out;
-  for (const Receiver& receiver : receivers_of(alerts_.settings())) {
-    const auto done = send_test(receiver, one, client);
-    out.push_back({receiver.name, bool(done), done ? "" : done.error().what});
-  }
+  const std::vector<Receiver> receivers = receivers_of(alerts_.settings());
+  std::vector<TestDelivery> out(receivers.size());
+  std::vector<std::jthread> sending;
+  for (std::size_t at = 0; at < receivers.size(); ++at)
+    sending.emplace_back([&, at] {
+      const auto done = send_test(receivers[at], one);
+      out[at] = {receivers[at].name, bool(done), done ? "" : done.error().what};
+    });
+  sending.clear();
   return out;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// Who hears of alerts: a thread of the leader that sends to each receiver what it has not taken yet, until it does. How
-// far each is stands in the database, so that neither a receiver's absence nor a restart loses anything; what was under
-// way then may come twice.
+// Who hears of alerts: a thread for each receiver, of the leader, that sends it what it has not taken yet, until it
+// does: one that hangs keeps nobody waiting. How far each is stands in the database, so that neither a receiver's
+// absence nor a restart loses anything; what was under way then may come twice.
 //  - An Alertmanager gets what fires, again each `resend_every`, good for four times as long (as Prometheus does), and
 //    what was resolved since it last took something.
 //  - An end is told where the begin was, also of what is silenced or explained by another alert since; and a begin as
@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -55,9 +56,9 @@ class Notifier {
   Notifier& operator=(const Notifier&) = delete;
 
   std::vector<ReceiverStats> stats() const;
-  /// Sends an alert that says it is a test to each receiver, and waits for their replies.
+  /// Sends an alert that says it is a test to all receivers at once, and waits for their replies.
   std::vector<TestDelivery> test() const;
-  /// One round of the thread; for tests, too.
+  /// One round of each thread; for tests.
   void round();
 
  private:
@@ -73,17 +74,20 @@ class Notifier {
     unsigned failures = 0;  ///< in a row
     std::uint64_t delivered = 0, failed = 0, dropped = 0;
     std::string last_error{};
+    std::unique_ptr<http::Client> client = std::make_unique<http::Client>();
   };
 
   static std::vector<Receiver> receivers_of(const AlertSettings& settings);
   static void number_alike(std::vector<Receiver>& receivers);
+  void look(std::size_t at);
   void serve(Receiver& receiver, const AlertBook& book);
   Result<void> deliver(Receiver& receiver, const AlertBook& book);
   Result<std::vector<store::AlertEvent>> behind(const Receiver& receiver, const AlertBook& book) const;
   /// What it has taken is noted in `ahead`, also where it does not take the rest.
   Result<void> send(Receiver& receiver, std::span<const ToldAlert> alerts);
   static void drop(Receiver& receiver, const std::string& why);
-  static Result<void> send_test(const Receiver& receiver, const ToldAlert& alert, http::Client& client);
+  Result<http::ClientRequest> request_to(const Receiver& receiver) const;
+  Result<void> send_test(const Receiver& receiver, const ToldAlert& alert) const;
   Result<std::int64_t> begin(const Receiver& receiver, const AlertBook& book);
   std::vector<ToldAlert> firing(const AlertBook& book) const;
 
@@ -91,11 +95,9 @@ class Notifier {
   Changes& changes_;
   const std::function<bool()> may_write_;
   mutable std::mutex mutex_;
-  std::vector<ReceiverStats> stats_;  // guarded by mutex_
-  // Below: the thread's own.
-  http::Client client_;
-  std::vector<Receiver> receivers_;
-  std::jthread thread_;  ///< last: it uses all of the above
+  std::vector<std::optional<ReceiverStats>> stats_;  // guarded by mutex_: by receiver; absent: it had no round yet
+  std::vector<Receiver> receivers_;                  ///< each its thread's own
+  std::vector<std::jthread> threads_;                ///< last: they use all of the above
 };
 
 }  // namespace tessera::server

@@ -96,6 +96,12 @@ Result<void> check(const AlertSettings& settings) {
     for (const std::string& url : *urls)
       if (!url.starts_with("http://") && !url.starts_with("https://"))
         return fail(Code::Invalid, "gpu.management.alerts: '{}': a URL with http:// or https:// expected", url);
+  if (settings.alertmanager_username.empty() != settings.alertmanager_password_file.empty())
+    return fail(Code::Invalid,
+                "gpu.management.alerts.alertmanager-username: it and alertmanager-password-file belong together");
+  if (!settings.alertmanager_username.empty() && !settings.alertmanager_bearer_token_file.empty())
+    return fail(Code::Invalid,
+                "gpu.management.alerts.alertmanager-bearer-token-file: a user with a password is given already");
   if (settings.resend_every < Milliseconds(1000))
     return fail(Code::Invalid, "gpu.management.alerts.resend-every: at least 1s expected");
   return {};

@@ -12,6 +12,10 @@ struct AlertSettings {
   bool enabled = true;
   std::vector<fleet::alerts::Rule> rules = fleet::alerts::builtin_rules();
   std::vector<std::string> alertmanagers;  ///< http://HOST:PORT, with a path where there is one before /api/v2
+  std::string alertmanager_username;       ///< of basic auth; empty: none
+  std::string alertmanager_password_file;
+  std::string alertmanager_bearer_token_file;
+  std::string alertmanager_ca_file;        ///< empty: the system's
   std::vector<std::string> webhooks;       ///< URLs that take what Alertmanager's own webhooks send
   std::vector<std::string> webhook_files;  ///< each a file with such a URL, which is a secret
   std::vector<std::string> slack_files;    ///< each a file with the URL of an incoming webhook, which is a secret
