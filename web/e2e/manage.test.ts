@@ -192,7 +192,7 @@ describe.skipIf(!chromiumAt)('the pages of money and alerts', () => {
     await push(fleet.url, kNodes, 8);
     for (const [theme, language, width] of [['light', 'en-US', 1440], ['dark', 'ko-KR', 390]] as const) {
       const { page } = await visit('/cost', { theme, language, width });
-      for (const path of ['/cost?window=24h&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences', '/forecast']) {
+      for (const path of ['/cost?window=24h&by=namespace', '/alerting', '/alerting?view=history', '/alerting?view=rules', '/alerting?view=silences', '/alerting?view=actions', '/forecast']) {
         await page.goto(app + path);
         await settled(page);
         await page.evaluate(axe);

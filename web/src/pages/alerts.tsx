@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { address } from '../api/client';
 import { clock } from '../api/live';
 import { useApi } from '../api/use';
-import type { Alert, AlertEvent, AlertMatcher, AlertRule, AlertRuleList } from '../api/schema';
+import type { Alert, AlertAction, AlertEvent, AlertMatcher, AlertRule, AlertRuleList } from '../api/schema';
 import { range, rangeKey } from '../frame/range';
 import { query, setQuery } from '../frame/url';
 import { t, word } from '../i18n';
@@ -16,7 +16,7 @@ import { SilenceDialog, Silences } from './silences';
 import { TestReceivers } from './receivers';
 import { useWho } from './who';
 
-const views = ['now', 'history', 'rules', 'silences'] as const;
+const views = ['now', 'history', 'rules', 'silences', 'actions'] as const;
 type View = (typeof views)[number];
 
 export function Alerts() {
@@ -30,7 +30,7 @@ export function Alerts() {
     <>
       <PageHead title={t('nav.alerts')} tools={head} />
       <Choice<View> label={t('alerts.view')} value={view} of={views.map((one) => [one, t(`alerts.${one}`)])} pick={(value) => setQuery({ view: value === 'now' ? null : value, sort: null }, false)} />
-      {view === 'history' ? <History /> : view === 'rules' ? <Watched /> : view === 'silences' ? <Silences operates={operates} /> : <Standing silence={operates ? silence : null} />}
+      {view === 'history' ? <History /> : view === 'rules' ? <Watched /> : view === 'actions' ? <Actions /> : view === 'silences' ? <Silences operates={operates} /> : <Standing silence={operates ? silence : null} />}
       {silencing && <SilenceDialog matchers={silencing} close={() => silence(null)} />}
     </>
   );
@@ -113,6 +113,18 @@ function History() {
   );
 }
 
+function Actions() {
+  const columns: Column<AlertAction>[] = [
+    { title: t('alert.name'), sort: 'alert', cell: (one) => <b>{one.alert}</b> },
+    { title: t('action.what'), cell: (one) => <>{word('action', one.action)}{one.dryRun && <span class="quiet"> {t('action.dryRun')}</span>}</> },
+    { title: t('alert.about'), cell: (one) => <><About labels={one.labels} summary={one.summary} />{one.action === 'webhook' && <code class="quiet breakable">{one.target}</code>}</> },
+    { title: t('key.state'), cell: (one) => <><Badge kind="action" value={one.state} plain={one.state === 'ended'} />{one.error && <p class="quiet breakable">{one.error}</p>}</> },
+    { title: t('action.begun'), num: true, cell: (one) => one.begun === null ? absent : moment(one.begun) },
+    { title: t('action.endedAt'), num: true, cell: (one) => one.ended === null ? absent : moment(one.ended) },
+  ];
+  return <Panel title={t('alerts.actions')} note={t('action.note')}><ApiTable<AlertAction> path="/alerts/actions" columns={columns} rowKey={(one) => String(one.id)} caption={t('alerts.actions')} file="alert-actions" empty={<Nothing title={t('action.none')} />} /></Panel>;
+}
+
 function Watched() {
   const columns: Column<AlertRule>[] = [
     { title: t('alert.name'), sort: 'alert', cell: (one) => <><b>{one.alert}</b> <Runbook of={one.runbook} /></> },
@@ -123,6 +135,7 @@ function Watched() {
     { title: t('rule.keepFiring'), num: true, rest: true, cell: (one) => one.keepFiring },
     { title: t('rule.subject'), rest: true, cell: (one) => word('about', one.subject) },
     { title: t('rule.scope'), cell: (one) => Object.entries(one.scope).map(([label, value]) => `${label} = ${value}`).join(', ') || t('key.all') },
+    { title: t('rule.action'), cell: (one) => one.action === null ? absent : <>{word('action', one.action.do)}{one.action.dryRun && <span class="quiet"> {t('action.dryRun')}</span>}</> },
     { title: t('rule.enabled'), cell: (one) => t(one.enabled ? 'on' : 'off') },
   ];
   return <Panel note={t('alerts.rulesNote')} title={t('alerts.rules')}><ApiTable<AlertRule> path="/alerts/rules" columns={columns} rowKey={(one) => one.alert} caption={t('alerts.rules')} file="alert-rules" /></Panel>;
