@@ -137,6 +137,7 @@ TEST(Alerts, ReachAnAlertmanagerWhenAGpuOverheatsAndAreResolvedThere) {
   watched.heat(95);
   ASSERT_TRUE(eventually([&] { return alertmanager->active("GPUOverheating").size() == 1; }))
       << watched.server.process().output() << watched.server.get("/alerts");
+  EXPECT_EQ(watched.standing().at(0).at("runbook"), "docs/alerts.md#gpuoverheating");
   const json one = alertmanager->active("GPUOverheating").at(0);
   EXPECT_EQ(one.at("labels").at("severity"), "critical");
   EXPECT_EQ(one.at("labels").at("device_id"), "worker-01-GPU-00");

@@ -91,7 +91,7 @@ class StandingPage {
     EXPECT_TRUE(made) << (made ? "" : made.error().what);
     if (made) server_ = *std::move(made);
   }
-  const std::string& address() const { return server_->address(); }
+  std::string address() const { return server_->address(); }
   void show(const std::string& page, int number) {
     const std::lock_guard lock(mutex_);
     page_ = page + fmt::format("test_page_number {}\n", number);

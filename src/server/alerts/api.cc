@@ -95,7 +95,9 @@ class Routes {
         rows.push_back({&one, &rule});
     }
     return paged(page_of<StandingRow>(std::move(rows), pager,
-                                      [](const StandingRow& row) { return standing_json(*row.one, *row.rule); }),
+                                      [this](const StandingRow& row) {
+                                        return standing_json(*row.one, *row.rule, alerts_.settings().runbooks);
+                                      }),
                  kAlertColumns, query, book->time == 0 ? now_epoch_ms() : book->time);
   }
 
@@ -132,8 +134,9 @@ class Routes {
     if (!query.finish()) return reply(*query.problem(), request);
     std::vector<const alerts::Rule*> rows;
     for (const alerts::Rule& one : alerts_.settings().rules) rows.push_back(&one);
-    return paged(page_of<const alerts::Rule*>(std::move(rows), pager,
-                                              [](const alerts::Rule* const& one) { return rule_json(*one); }),
+    return paged(page_of<const alerts::Rule*>(
+                     std::move(rows), pager,
+                     [this](const alerts::Rule* const& one) { return rule_json(*one, alerts_.settings().runbooks); }),
                  kRuleColumns, query, now_epoch_ms());
   }
 

@@ -98,7 +98,7 @@ Json labels_json(const alerts::LabelSet& labels) {
   return out;
 }
 
-Json standing_json(const alerts::Standing& one, const alerts::Rule& rule) {
+Json standing_json(const alerts::Standing& one, const alerts::Rule& rule, const std::string& runbooks) {
   const alerts::Track& track = one.track;
   return {{"alert", track.rule},
           {"state", alerts::phase_name(track.phase)},
@@ -112,7 +112,7 @@ Json standing_json(const alerts::Standing& one, const alerts::Rule& rule) {
           {"lastSample", time_json(track.last)},
           {"inhibitedBy", text_or_null(one.inhibited_by)},
           {"silencedBy", text_or_null(one.silenced_by)},
-          {"runbook", alerts::runbook_of(rule)}};
+          {"runbook", runbooks + alerts::runbook_of(rule)}};
 }
 
 Json event_json(const store::AlertEvent& one) {
@@ -146,7 +146,7 @@ Json action_json(const alerts::ActionRecord& one) {
           {"summary", text_or_null(one.summary)}};
 }
 
-Json rule_json(const alerts::Rule& rule) {
+Json rule_json(const alerts::Rule& rule, const std::string& runbooks) {
   Json scope = Json::object();
   for (const alerts::Matcher& one : rule.scope) scope[one.label] = one.value;
   return {{"alert", rule.name},
@@ -162,7 +162,7 @@ Json rule_json(const alerts::Rule& rule) {
           {"scope", std::move(scope)},
           {"action", wish_json(rule.action)},
           {"summary", rule.summary},
-          {"runbook", alerts::runbook_of(rule)}};
+          {"runbook", runbooks + alerts::runbook_of(rule)}};
 }
 
 Json silence_json(const alerts::Silence& silence, EpochMs now) {

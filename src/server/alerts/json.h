@@ -1,6 +1,7 @@
 #pragma once
 // Alerts, silences and rules as the API tells them, and silences as it takes them.
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -13,10 +14,11 @@ namespace tessera::server {
 using Json = nlohmann::ordered_json;
 
 Json labels_json(const fleet::alerts::LabelSet& labels);
-Json standing_json(const fleet::alerts::Standing& one, const fleet::alerts::Rule& rule);
+/// `runbooks`: what stands before alerts.md.
+Json standing_json(const fleet::alerts::Standing& one, const fleet::alerts::Rule& rule, const std::string& runbooks);
 Json event_json(const store::AlertEvent& one);
 Json action_json(const fleet::alerts::ActionRecord& one);
-Json rule_json(const fleet::alerts::Rule& rule);
+Json rule_json(const fleet::alerts::Rule& rule, const std::string& runbooks);
 Json silence_json(const fleet::alerts::Silence& silence, EpochMs now);
 
 /// `{"matchers": [{"label": "node", "value": "w-1", "equal": true}], "starts": "…", "ends": "…" or "duration": "2h",
