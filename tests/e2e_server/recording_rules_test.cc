@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/duration.h"
+#include "base/files.h"
 #include "base/utc.h"
 #include "http/server.h"
 #include "tests/e2e/node.h"
@@ -109,6 +110,16 @@ struct RecordingRules : testing::Test {
     EXPECT_TRUE(write_file_atomically(path, kFleet));
     return path;
   }
+  /// The fields as they are deployed, and the limit, which dcgm-exporter's lists leave out.
+  static std::string fields(const TempDir& folder) {
+    const auto path = folder.path() / "fields.csv";
+    const auto deployed = read_file(TESSERA_SOURCE_DIR "/deploy/dcgm-exporter/dcp-metrics-included.csv", 1U << 20U);
+    EXPECT_TRUE(deployed) << (deployed ? "" : deployed.error().what);
+    if (deployed)
+      EXPECT_TRUE(
+          write_file_atomically(path, *deployed + "\nDCGM_FI_DEV_ENFORCED_POWER_LIMIT, gauge, Limit (watts).\n"));
+    return path;
+  }
   void SetUp() override {
     prometheus = Prometheus::evaluating(page.address(), TESSERA_SOURCE_DIR "/deploy/prometheus/*.rules.yaml");
     if (!prometheus) GTEST_SKIP() << "no Prometheus on this machine: ./dev unpacks it";
@@ -128,7 +139,8 @@ struct RecordingRules : testing::Test {
       });
     }));
     ASSERT_TRUE(eventually([&] {
-      const auto seen = prometheus->query(fmt::format("min_over_time(test_page_number[3s]) == {}", number));
+      const auto seen = prometheus->query(fmt::format(
+          "min_over_time(test_page_number[4s]) == {} and count_over_time(test_page_number[4s]) > 5", number));
       return !seen.empty();
     }));
   }
@@ -151,7 +163,7 @@ struct RecordingRules : testing::Test {
 
   TempDir folder;
   Node node{described(folder)};
-  Agent agent{node, {"--interval", "1s"}};
+  Agent agent{node, {"--interval", "1s", "-f", fields(folder)}};
   StandingPage page;
   Server server{kSettings};
   std::unique_ptr<Prometheus> prometheus;
