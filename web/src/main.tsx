@@ -4,7 +4,7 @@ import { Frame } from './frame/frame';
 import { loadOthers, pageAt } from './frame/pages';
 import { applySettings } from './frame/settings';
 import { followLinks, path } from './frame/url';
-import { applyLanguage } from './i18n';
+import { applyLanguage, bringWords, language } from './i18n';
 
 const kPatience = 300; // ms: for a first picture with numbers in it. A slower reply gets a place to come to.
 const patience = () => new Promise((resolve) => setTimeout(resolve, kPatience));
@@ -14,6 +14,7 @@ async function start(): Promise<void> {
   const ready = pageAt(path.value)?.page.ready();
   applySettings();
   applyLanguage();
+  await bringWords(language.value);
   await Promise.race([ready, patience()]);
   render(<Frame />, document.getElementById('app')!);
   startLive();

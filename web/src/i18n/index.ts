@@ -1,14 +1,15 @@
-// The words of the dashboard, in the reader's language. en.ts says which there are; a test holds the others to it.
+// The words of the dashboard, in the reader's language. en.ts says which there are; a test holds the others to it. Those of another language come
+// in a file of their own, for who reads it.
 import { effect, signal } from '@preact/signals';
 import { en } from './en';
-import { ko } from './ko';
 import { language as choice } from '../frame/settings';
 
 export type Word = keyof typeof en;
 export type Words = Record<Word, string>;
 export const languages = { en: 'English', ko: '한국어' } as const;
 export type Language = keyof typeof languages;
-const all: Record<Language, Words> = { en, ko };
+const files: Record<Exclude<Language, 'en'>, () => Promise<Words>> = { ko: async () => (await import('./ko')).ko };
+const here = signal<Partial<Record<Language, Words>>>({ en });
 
 function first(): Language {
   const chosen = choice.read();
@@ -18,16 +19,26 @@ function first(): Language {
 
 export const language = signal<Language>(first());
 
+/** Brings the words of a language; where they do not come, English goes on, and the next choice tries again. */
+export async function bringWords(of: Language): Promise<void> {
+  if (of === 'en' || here.peek()[of]) return;
+  try {
+    const words = await files[of]();
+    here.value = { ...here.peek(), [of]: words };
+  } catch { /* the server is away, which the frame says */ }
+}
+
 export function applyLanguage(): void {
   effect(() => {
     document.documentElement.lang = language.value;
     choice.keep(language.value);
+    void bringWords(language.value);
   });
 }
 
 /** The message, with `{name}` filled in; `{name:s}` is an s unless there is one of it. */
 export function t(word: Word, values?: Record<string, string | number>): string {
-  const text = all[language.value][word];
+  const text = (here.value[language.value] ?? en)[word];
   return values ? text.replace(/\{(\w+)(:s)?\}/g, (whole, name: string, plural?: string) =>
     plural ? (String(values[name]) === '1' ? '' : 's') : String(values[name] ?? whole)) : text;
 }
