@@ -187,7 +187,7 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
 TEST_F(ClusterOperator, AtRestItWritesNothingAndReadsNoWatchOftenerThanOnceAMinute) {
   const char* seconds = std::getenv("TESSERA_REST_SECONDS");
   if (!seconds) GTEST_SKIP() << "TESSERA_REST_SECONDS is not set: ./dev soak does";
-  const Installed release(cluster(), "tessera", kSpace, std::string(kValues) + kWithAdmission);
+  Installed release(cluster(), "tessera", kSpace, std::string(kValues) + kWithAdmission);
   const auto one = start();
   EXPECT_TRUE(is_there(in("apps/v1", "deployments/tessera-server"))) << one->output();
   EXPECT_THAT(written_at_rest(), IsEmpty());
@@ -199,6 +199,7 @@ TEST_F(ClusterOperator, AtRestItWritesNothingAndReadsNoWatchOftenerThanOnceAMinu
   for (const auto& [what, times] : reads_since(all, reads)) EXPECT_LE(times, std::max(1.0, minutes)) << what;
   std::printf("in %s renewals of the lease: %zu reads, %zu writes\n", seconds, all.size() - reads,
               asked(kWrites).size() - writes);
+  release.uninstall();  // while the operator is there
 }
 
 }  // namespace
