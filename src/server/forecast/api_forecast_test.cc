@@ -132,13 +132,14 @@ TEST_F(ApiForecastTest, UsageGoesOnAsItWas) {
 }
 
 TEST_F(ApiForecastTest, TheErrorStandsBesideThatOfNoForecast) {
-  const Json error = get("/usage")["error"];
+  const Json reply = get("/usage");
+  const Json& error = reply["error"];
   EXPECT_LT(error["mean"].get<double>(), error["lastValue"].get<double>());
   EXPECT_NEAR(error["mean"].get<double>() / error["sameHourYesterday"].get<double>(),
               error["ofSameHourYesterday"].get<double>(), 1e-3);
   EXPECT_GE(error["origins"], 1);
   double weights = 0;
-  for (const Json& one : get("/usage")["methods"]) weights += one["weightPercent"].get<double>();
+  for (const Json& one : reply["methods"]) weights += one["weightPercent"].get<double>();
   EXPECT_NEAR(weights, 100, 0.5);
 }
 
@@ -226,8 +227,9 @@ TEST_F(ApiForecastTest, APoolIsFullOnADay) {
 }
 
 TEST_F(ApiForecastTest, WhoThereIs) {
+  const Json reply = get("/scopes");
   std::vector<std::string> scopes;
-  for (const Json& one : get("/scopes")["items"]) scopes.push_back(one["scope"]);
+  for (const Json& one : reply["items"]) scopes.push_back(one["scope"]);
   EXPECT_THAT(scopes, testing::ElementsAre("fleet", "model:H100_80GB", "team:chat", "team:vision"));
 }
 
