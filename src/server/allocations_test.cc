@@ -180,7 +180,10 @@ TEST_F(AllocationsTest, NothingIsPromisedOnADeviceThatAnAlertExcludes) {
   (*excluded)[{"default", "GPU-a"}] = "alert GPUOverheating fires for it, and excludes it from allocation";
   options.excluded = [&] { return excluded; };
   open();
-  EXPECT_THAT(ask(body("p")).body, testing::HasSubstr("alert GPUOverheating fires for it"));
+  const auto refused = ask(body("p"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, testing::HasSubstr("alert GPUOverheating fires for it"));
+  asked(body("p", R"(,"wait":true)"), 202);
   EXPECT_TRUE(wanted().empty());
   excluded = std::make_shared<fleet::alerts::ExcludedDevices>();
   look("", 10);
