@@ -184,6 +184,7 @@ TEST(ChartModes, OperatorModeRefusesWhatAGpuMonitorHasNoPlaceFor) {
       {"relay: {remoteWrite: [{url: 'https://x.example', bearerTokenFile: /x}]}", "has the key bearerTokenFile"},
       {"server: {service: {port: 80}}", "server.service.port is set"},
       {"server: {admission: {enabled: true, existingSecret: mine}}", "server.admission.existingSecret is set"},
+      {"server: {alertActions: {nodes: true}}", "server.alertActions.nodes is set"},
       {"networkPolicy: {from: [{namespaceSelector: {}}]}", "networkPolicy.from is set"},
   };
   for (const auto& c : kCases) {

@@ -159,6 +159,7 @@ storage:
   "relay.config.remoteWrite" $v.relay.config.remoteWrite
   "relay.namespaces" $v.relay.namespaces
   "relay.existingSecret" $v.relay.existingSecret
+  "server.alertActions.nodes" ($v.server.alertActions).nodes
   "server.admission.existingSecret" ($v.server.admission).existingSecret
   "server.admission.caBundle" ($v.server.admission).caBundle
   "server.service.port" (ne (int $v.server.service.port) 8080)
