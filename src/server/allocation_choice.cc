@@ -19,21 +19,17 @@ const gpu::Profile* profile_named(std::span<const gpu::Profile> profiles, std::s
   return found == profiles.end() ? nullptr : &*found;
 }
 
-std::vector<decision::Promise> promises_of(const Ground& ground) {
+std::vector<decision::Promise> promises_on(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
   std::vector<decision::Promise> out;
-  for (const auto& [id, one] : ground.book.all()) {
-    if (fleet::is_over(one.state)) continue;
-    for (const fleet::PromisedPart& part : one.parts) {
-      const fleet::Device* device = fleet::find_device(ground.view, one.cluster, part.node, part.device_uuid);
-      if (!device) continue;
-      decision::Promise promise{.device_uuid = part.device_uuid, .holder = fmt::format("{}/{}", one.space, one.pod)};
-      if (!part.profile.empty() && device->facts->profiles) {
-        const gpu::Profile* profile = profile_named(*device->facts->profiles, part.profile);
-        if (!profile) continue;
-        promise.placed = gpu::Placed{profile->id, part.placement};
-      }
-      out.push_back(std::move(promise));
+  for (const auto& [one, part] : ground.book.taken(node.cluster, device.facts->uuid)) {
+    if (part->node != node.name) continue;
+    decision::Promise promise{.device_uuid = part->device_uuid, .holder = fmt::format("{}/{}", one->space, one->pod)};
+    if (!part->profile.empty() && device.facts->profiles) {
+      const gpu::Profile* profile = profile_named(*device.facts->profiles, part->profile);
+      if (!profile) continue;
+      promise.placed = gpu::Placed{profile->id, part->placement};
     }
+    out.push_back(std::move(promise));
   }
   return out;
 }
@@ -132,25 +128,45 @@ std::optional<store::WantedLayout> wish(const Ground& ground, const std::string&
 
 }  // namespace
 
+decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
+  decision::Candidate one = decision::candidate_of(node, device, promises_on(ground, node, device));
+  if (const auto price = ground.prices.find(one.model); price != ground.prices.end()) one.price_micros = price->second;
+  if (const auto wanted = ground.wanted(one.cluster, one.uuid);
+      wanted && one.unfit.empty() && is_being_cut(one, *wanted))
+    one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
+  if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
+  if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
+  if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
+  leave_out_what_goes(one);
+  if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
+  one.may_cut = one.uncut.empty();
+  if (!ground.may_cut) keep_as_it_is_cut(one);
+  return one;
+}
+
 decision::Supply supply_of(const Ground& ground) {
-  const std::vector<decision::Promise> promises = promises_of(ground);
-  decision::Supply out = decision::candidates_of(ground.view, promises);
-  for (decision::Candidate& one : out.candidates) {
-    if (const auto price = ground.prices.find(one.model); price != ground.prices.end())
-      one.price_micros = price->second;
-    if (const auto wanted = ground.wanted(one.cluster, one.uuid);
-        wanted && one.unfit.empty() && is_being_cut(one, *wanted))
-      one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
-    if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
-    if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
-    if (ground.barred && one.unfit.empty()) one.unfit = ground.barred(one.cluster, one.node);
-    if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
-    leave_out_what_goes(one);
-    if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
-    one.may_cut = one.uncut.empty();
-    if (!ground.may_cut) keep_as_it_is_cut(one);
-  }
+  decision::Supply out{ground.view.time, {}};
+  for (const auto& node : ground.view.nodes)
+    for (const fleet::Device& device : node->devices)
+      if (device.presence != fleet::Presence::Retired) out.candidates.push_back(candidate_of(ground, *node, device));
   return out;
+}
+
+decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster) {
+  const fleet::ClusterPod* pod =
+      wish.cluster && cluster.synced ? cluster.pod(*wish.cluster, wish.space, wish.pod) : nullptr;
+  const fleet::NodeDemands* demands = wish.demands ? &*wish.demands : pod ? &pod->demands : nullptr;
+  if (!cluster.synced) demands = nullptr;
+  return [&wish, &cluster, demands](const std::string& of, const std::string& name) -> std::optional<std::string> {
+    const bool is_meant = (!wish.cluster || *wish.cluster == of) && (wish.node.empty() || wish.node == name) &&
+                          (wish.nodes.empty() || wish.nodes.contains(name));
+    if (!is_meant) return std::nullopt;
+    if (!demands || of != cluster.cluster) return "";
+    const fleet::ClusterNode* node = cluster.node(of, name);
+    if (!node) return fmt::format("the cluster has no node {}", name);
+    const std::string why = fleet::why_not_on(*demands, *node);
+    return why.empty() ? why : fmt::format("of node {}: {}", name, why);
+  };
 }
 
 decision::Mix demand_of(const fleet::AllocationBook& book) {
@@ -169,15 +185,10 @@ decision::Mix demand_of(const fleet::AllocationBook& book) {
   return needs.size() < kFewest ? decision::Mix() : decision::mix_of(needs);
 }
 
-decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const decision::Mix& mix) {
+decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const decision::Mix& mix,
+                         const decision::Scope& scope) {
   const auto policy = decision::make_policy("default", mix);
-  if (!wish.cluster && wish.node.empty() && wish.nodes.empty()) return decision::decide(supply, wish.need, **policy);
-  decision::Supply some{supply.as_of, {}};
-  for (const decision::Candidate& one : supply.candidates)
-    if ((!wish.cluster || *wish.cluster == one.cluster) && (wish.node.empty() || wish.node == one.node) &&
-        (wish.nodes.empty() || wish.nodes.contains(one.node)))
-      some.candidates.push_back(one);
-  return decision::decide(some, wish.need, **policy);
+  return decision::decide(supply, wish.need, **policy, scope);
 }
 
 decision::Supply emptied(decision::Supply supply) {
@@ -250,11 +261,13 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
   return wish(ground, cluster, node, device, std::move(instances), by);
 }
 
-std::string near_miss(const decision::Supply& supply, const decision::Need& need) {
+std::string near_miss(const decision::Supply& supply, const decision::Need& need, const decision::Scope& scope) {
   if (!need.memory_mib) return {};
   const gpu::Profile* best = nullptr;
-  for (const decision::Candidate& candidate : supply.candidates)
-    for (const gpu::Profile& one : candidate.offered()) {
+  const decision::Sights sights(supply, scope);
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
+    for (const gpu::Profile& one : supply.candidates[i].offered()) {
+      if (sights.of(i) == decision::Sights::Sight::None) continue;
       const std::uint64_t mib = one.memory_bytes >> 20U;
       if (mib < *need.memory_mib && mib * 20 >= *need.memory_mib * 19 &&
           (!best || one.memory_bytes > best->memory_bytes))

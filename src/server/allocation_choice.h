@@ -27,17 +27,20 @@ struct Ground {
   std::function<std::string(const std::string&, const std::string&)> uncut{};
   /// Why nothing is promised on a device for a while, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> avoided{};
-  /// Why the pod that it is for is not to be put on a node, by cluster and node; empty: it may be.
-  std::function<std::string(const std::string&, const std::string&)> barred{};
   /// Why nothing is promised on a device as long as an alert fires, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> excluded{};
 };
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.
 fleet::decision::Supply supply_of(const Ground& ground);
-/// Of a wish: in its cluster and on its nodes alone. `mix` is of what is asked for.
+/// One of them, as of now.
+fleet::decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device);
+/// Where a wish may be served: in its cluster and on its nodes alone, and where its pod may go by what it asks of them.
+/// Both outlive it.
+fleet::decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster);
+/// `mix` is of what is asked for.
 fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish,
-                                const fleet::decision::Mix& mix);
+                                const fleet::decision::Mix& mix, const fleet::decision::Scope& scope);
 /// What was asked for, as often as it was, by the allocations that are kept; empty where these are too few to tell.
 fleet::decision::Mix demand_of(const fleet::AllocationBook& book);
 /// The same devices if nobody had anything of them, all were well, and somebody cut on each node.
@@ -58,6 +61,7 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
 
 /// "20Gi is 20,480 MiB; 2g.20gb has 19,968 MiB …": a profile that the need misses by less than a twentieth; empty:
 /// none.
-std::string near_miss(const fleet::decision::Supply& supply, const fleet::decision::Need& need);
+std::string near_miss(const fleet::decision::Supply& supply, const fleet::decision::Need& need,
+                      const fleet::decision::Scope& scope);
 
 }  // namespace tessera::server

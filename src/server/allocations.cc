@@ -8,7 +8,6 @@
 
 #include "base/every.h"
 #include "base/log.h"
-#include "fleet/decision/keep_room.h"
 #include "fleet/decision/text.h"
 #include "server/access/viewer.h"
 #include "server/allocation_trouble.h"
@@ -43,14 +42,6 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   out.asked_at = out.since = time;
   out.pod_uid = wish.pod_uid;
   return out;
-}
-
-/// What a decision is explained by, with what its need was reckoned from.
-Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish) {
-  decided["requiredMib"] = wish.need.memory_mib ? Json(*wish.need.memory_mib) : Json(nullptr);
-  decided["hint"] = text_or_null(near_miss(supply, wish.need));
-  decided["assumed"] = text_or_null(wish.assumed);
-  return decided;
 }
 
 http::Response refused(const http::Request& request, const decision::Refusal& refusal, const Json& shown) {
@@ -149,7 +140,10 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
   Ground out = {
       view,
       book,
-      [this](const std::string& cluster, const std::string& uuid) { return layouts_.of(cluster, uuid); },
+      [this](const std::string& cluster, const std::string& uuid) {
+        ++looked_at_devices_;
+        return layouts_.of(cluster, uuid);
+      },
       options_.prices,
       options_.may_cut,
       [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
@@ -165,57 +159,43 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
   return out;
 }
 
-decision::Supply Allocations::supply_for(const Ground& ground, const fleet::PodAllocation& one) const {
-  decision::Supply out = supply_of(ground);
-  std::erase_if(out.candidates, [&](const decision::Candidate& device) { return device.cluster != one.cluster; });
-  const EpochMs long_ago = ground.view.time - options_.keep_room_after.count();
+bool Allocations::has_waited_long(const fleet::PodAllocation& one, EpochMs now) const {
+  return one.asked_at <= now - options_.keep_room_after.count();
+}
+
+void Allocations::keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+                            const AllocationWish& wish) {
+  round.keep_room(one.id, wish.need, scope_of(wish, *known.cluster),
+                  fmt::format("it is kept for {}/{}, which has waited for {}", one.space, one.pod,
+                              decision::time_text(Milliseconds(known.view->time - one.asked_at))));
+}
+
+DecisionRound Allocations::round_for(const Published& known, const Ground& ground,
+                                     const fleet::PodAllocation& one) const {
+  const EpochMs now = known.view->time;
+  DecisionRound out(ground, *demand(ground.book, now));
   for (const fleet::PodAllocation* first : ground.book.queue()) {
-    if (first->id == one.id || first->priority < one.priority) break;
-    if (first->asked_at > long_ago || first->cluster != one.cluster) continue;
-    const auto wish = parse_allocation_wish(first->request);
+    if (first->priority < one.priority) break;
+    if (!has_waited_long(*first, now) || first->cluster != one.cluster) continue;
+    auto wish = parse_allocation_wish(first->request);
     if (!wish || !wish->node.empty()) continue;  // of one node there is not much to be kept
-    return decision::keep_room(std::move(out), wish->need,
-                               fmt::format("it is kept for {}/{}, which has waited for {}", first->space, first->pod,
-                                           decision::time_text(Milliseconds(ground.view.time - first->asked_at))));
+    wish->cluster = first->cluster;
+    keep_room(out, known, *first, *wish);
+    break;
   }
   return out;
 }
 
-Ground Allocations::ground(const Published& known, const fleet::AllocationBook& book,
-                           const AllocationWish& wish) const {
-  Ground out = ground(*known.view, book);
-  const fleet::ClusterView& cluster = *known.cluster;
-  const fleet::ClusterPod* pod =
-      wish.cluster && cluster.synced ? cluster.pod(*wish.cluster, wish.space, wish.pod) : nullptr;
-  const fleet::NodeDemands* demands = wish.demands ? &*wish.demands : pod ? &pod->demands : nullptr;
-  if (demands && cluster.synced)
-    out.barred = [&cluster, demands](const std::string& of, const std::string& name) -> std::string {
-      if (of != cluster.cluster) return {};
-      const fleet::ClusterNode* node = cluster.node(of, name);
-      if (!node) return fmt::format("the cluster has no node {}", name);
-      const std::string why = fleet::why_not_on(*demands, *node);
-      return why.empty() ? why : fmt::format("of node {}: {}", name, why);
-    };
-  return out;
-}
-
-std::variant<Allocations::Turns, decision::Refusal> Allocations::settle(const Ground& ground,
-                                                                        const AllocationWish& wish,
-                                                                        const fleet::PodAllocation& one,
-                                                                        const std::string& who) const {
-  const decision::Supply supply = supply_for(ground, one);
-  const decision::Verdict verdict = server::decide(supply, wish, *demand(ground.book, ground.view.time));
-  if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) return *refusal;
-  const auto& decided = std::get<decision::Decision>(verdict);
-  auto next =
-      fleet::promised(one, parts_of(ground, decided), json_text(explained(decision_json(decided), supply, wish)),
-                      {decided.reason.sentence, who, ground.view.time});
-  if (!next) return decision::Refusal{next.error().what, {}, {}};
-  const bool all_stand = std::ranges::all_of(next->parts, [&](const fleet::PromisedPart& part) {
+Result<Allocations::Turns> Allocations::promise(const Ground& ground, const decision::Decision& decided,
+                                                const Json& shown, const fleet::PodAllocation& one,
+                                                const std::string& who) {
+  auto next = TRY(fleet::promised(one, parts_of(ground, decided), json_text(shown),
+                                  {decided.reason.sentence, who, ground.view.time}));
+  const bool all_stand = std::ranges::all_of(next.parts, [&](const fleet::PromisedPart& part) {
     const fleet::Device* device = fleet::find_device(ground.view, one.cluster, part.node, part.device_uuid);
     return device && fleet::stands(*device, part);
   });
-  Turns out{{*std::move(next)}, layouts_for(ground, decided, who)};
+  Turns out{{std::move(next)}, layouts_for(ground, decided, who)};
   if (all_stand)
     if (auto ready = fleet::ready(out.turned.front(), ground.view.time)) out.turned.front() = *std::move(ready);
   return out;
@@ -285,50 +265,55 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();
   const auto book = book_.get();
-  const decision::Supply supply =
-      supply_for(ground(*known, *book, wish), asked(wish, viewer_of(request).actor, known->view->time));
-  const decision::Verdict verdict = server::decide(supply, wish, *demand(*book, known->view->time));
+  DecisionRound round =
+      round_for(*known, ground(*known->view, *book), asked(wish, viewer_of(request).actor, known->view->time));
+  const decision::Scope scope = scope_of(wish, *known->cluster);
+  const decision::Verdict verdict = round.decide(wish.need, scope);
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
-    return refused(request, *refusal, explained(refusal_json(*refusal), supply, wish));
+    return refused(request, *refusal, explained(refusal_json(*refusal), round.supply(), wish, scope));
   return json_reply(
       request,
-      {{"dryRun", true}, {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), supply, wish)}});
+      {{"dryRun", true},
+       {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), round.supply(), wish, scope)}});
 }
 
-decision::Verdict Allocations::if_free(const Published& known, const fleet::AllocationBook& book,
-                                       const decision::Supply& supply, const AllocationWish& wish,
-                                       const decision::Mix& mix) const {
+decision::Verdict Allocations::if_free(const Published& known, const decision::Supply& supply,
+                                       const AllocationWish& wish, const decision::Mix& mix) {
+  const decision::Supply empty = emptied(supply);
   AllocationWish tolerant = wish;
   if (tolerant.demands) tolerant.demands->tolerations = {{"", "Exists", "", ""}};
   for (const AllocationWish* by : {&wish, &std::as_const(tolerant)}) {
-    const Ground on = ground(known, book, *by);
-    if (!on.barred) break;
-    decision::Supply there = supply;
-    std::erase_if(there.candidates, [&](const auto& one) { return !on.barred(one.cluster, one.node).empty(); });
-    decision::Verdict verdict = server::decide(emptied(std::move(there)), wish, mix);
+    const decision::Scope scope = scope_of(*by, *known.cluster);
+    const auto open = [&](const std::string& cluster, const std::string& node) {
+      const auto why = scope(cluster, node);
+      return why && why->empty() ? why : std::nullopt;
+    };
+    decision::Verdict verdict = server::decide(empty, wish, mix, open);
     if (std::holds_alternative<decision::Decision>(verdict)) return verdict;
   }
-  return server::decide(emptied(supply), wish, mix);
+  const fleet::ClusterView no_nodes;
+  return server::decide(empty, wish, mix, scope_of(wish, no_nodes));
 }
 
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
   const auto told = book();
-  Ground on = ground(*known, *told, wish);
+  Ground on = ground(*known->view, *told);
   on.avoided = nullptr;  // what changes under a lock that somebody may hold for long; and it is for some minutes only
   const decision::Supply supply = supply_of(on);
   if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
   const auto mix = demand(*told, known->view->time);
-  const decision::Verdict verdict = server::decide(supply, wish, *mix);
+  const decision::Scope scope = scope_of(wish, *known->cluster);
+  const decision::Verdict verdict = server::decide(supply, wish, *mix, scope);
   const auto* now = std::get_if<decision::Decision>(&verdict);
-  const decision::Verdict then = now ? verdict : if_free(*known, *told, supply, wish, *mix);
+  const decision::Verdict then = now ? verdict : if_free(*known, supply, wish, *mix);
   const auto* decided = std::get_if<decision::Decision>(&then);
   if (!decided) return no_device(supply, wish, std::get<decision::Refusal>(then));
   return Foreseen{resource_name(decided->grants.front().profile), static_cast<unsigned>(decided->grants.size()),
                   now != nullptr, now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
-                  near_miss(supply, wish.need)};
+                  near_miss(supply, wish.need, scope)};
 }
 
 http::Response Allocations::ask(const http::Request& request, const AllocationWish& wish) {
@@ -352,21 +337,25 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
           return Outcome(Changed{200, "allocation:" + own->id, "{}", request.path + "/" + own->id,
                                  json_text(allocation_json(*own, *known->view))});
         }
-        const Ground on = ground(*known, *book, wish);
+        const Ground on = ground(*known->view, *book);
         const fleet::PodAllocation one = asked(wish, who, known->view->time);
-        auto settled = settle(on, wish, one, who);
+        DecisionRound round = round_for(*known, on, one);
+        const decision::Scope scope = scope_of(wish, *known->cluster);
+        const decision::Verdict verdict = round.decide(wish.need, scope);
         int status = 201;
-        if (const auto* refusal = std::get_if<decision::Refusal>(&settled)) {
-          const Json shown = explained(refusal_json(*refusal), supply_of(on), wish);
+        if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
+          const Json shown = explained(refusal_json(*refusal), round.supply(), wish, scope);
           if (!wish.waits) {
             no_room = refused(request, *refusal, shown);
             return Outcome(Problem{409, "no-room", refusal->sentence});
           }
           status = 202;
-          settled =
+          turns =
               Turns{{TRY(fleet::still_waiting(one, json_text(shown), {refusal->sentence, who, known->view->time}))}};
+        } else {
+          const auto& decided = std::get<decision::Decision>(verdict);
+          turns = TRY(promise(on, decided, explained(decision_json(decided), round.supply(), wish, scope), one, who));
         }
-        turns = std::get<Turns>(std::move(settled));
         TRY(keep(database, *turns));
         const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));
         return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});

@@ -3,6 +3,7 @@
 // that keeps them and the agents that cut. A decision is made, kept and told in one order, so that no slice is promised
 // twice, whoever asks at the same time; the database holds against it too (store/allocations.h). A thread sees to what
 // pods and time make of them.
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/allocation_choice.h"
+#include "server/decision_round.h"
 #include "server/events.h"
 #include "server/keeper.h"
 #include "server/wanted_layouts.h"
@@ -81,6 +83,8 @@ class Allocations {
   std::shared_ptr<const fleet::decision::Mix> demand(const fleet::AllocationBook& book, EpochMs now) const;
   /// One round of the thread; for tests, too.
   void look();
+  /// How often a device has been made ready to be decided about, since the start.
+  std::uint64_t devices_looked_at() const { return looked_at_devices_; }
 
  private:
   Allocations(const Latest<Published>& fleet, Changes& changes, WantedLayouts& layouts, Events& events,
@@ -95,17 +99,18 @@ class Allocations {
   void follow_layouts() const;
   /// What would serve it if all were free: where it may go now, else where its selector lets it, else anywhere, since
   /// labels and taints of nodes come and go.
-  fleet::decision::Verdict if_free(const Published& known, const fleet::AllocationBook& book,
-                                   const fleet::decision::Supply& supply, const AllocationWish& wish,
-                                   const fleet::decision::Mix& mix) const;
+  static fleet::decision::Verdict if_free(const Published& known, const fleet::decision::Supply& supply,
+                                          const AllocationWish& wish, const fleet::decision::Mix& mix);
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
-  /// The fleet's devices for `one`, without the room that is kept for who has waited long before it.
-  fleet::decision::Supply supply_for(const Ground& ground, const fleet::PodAllocation& one) const;
-  /// For one wish: what its pod asks of nodes counts, too.
-  Ground ground(const Published& known, const fleet::AllocationBook& book, const AllocationWish& wish) const;
-  /// A promise for `one`, which is as it was asked; or why not.
-  std::variant<Turns, fleet::decision::Refusal> settle(const Ground& ground, const AllocationWish& wish,
-                                                       const fleet::PodAllocation& one, const std::string& who) const;
+  /// For `one`, who asks now: without the room that is kept for who has waited long before it.
+  DecisionRound round_for(const Published& known, const Ground& ground, const fleet::PodAllocation& one) const;
+  /// Whether room is kept for it, so that those behind do not take every piece of it.
+  bool has_waited_long(const fleet::PodAllocation& one, EpochMs now) const;
+  static void keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+                        const AllocationWish& wish);
+  /// What is decided for `one`, which is as it was asked, as a promise; Invalid where it can have none.
+  static Result<Turns> promise(const Ground& ground, const fleet::decision::Decision& decided, const Json& shown,
+                               const fleet::PodAllocation& one, const std::string& who);
   http::Response preview(const http::Request& request, const AllocationWish& wish) const;
   /// What is no longer to be made for one that is over or waits again.
   void stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who, Turns& into) const;
@@ -123,6 +128,13 @@ class Allocations {
   void review(const Published& known);
   void keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const;
   void serve_queue(const Published& known);
+  enum class Served { Yes, No, Unkept /* the database takes nothing */ };
+  /// One of the queue.
+  Served serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+               const AllocationWish& wish);
+  /// Why it waits, where that is new and was not told just before; false where the database takes nothing.
+  bool tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
+                const std::function<Json()>& shown);
   void clean_up(const Published& known);
   void drop_old(const Published& known);
   /// Keeps and takes them, with a line of the audit log for each new state; false where the database takes nothing.
@@ -136,6 +148,7 @@ class Allocations {
   const AllocationOptions options_;
   std::mutex& changing_;                ///< WantedLayouts::changing()
   Latest<fleet::AllocationBook> book_;  ///< written under changing_
+  mutable std::atomic<std::uint64_t> looked_at_devices_{0};
   mutable std::mutex measuring_;
   mutable std::shared_ptr<const fleet::decision::Mix> demand_;  // guarded by measuring_
   mutable EpochMs demand_at_ = 0;                               // guarded by measuring_

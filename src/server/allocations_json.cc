@@ -7,6 +7,7 @@
 
 #include "fleet/allocation/sightings.h"
 #include "fleet/inventory/catalogue.h"
+#include "server/allocation_choice.h"
 #include "server/api_json.h"
 #include "server/node_changes/listing.h"
 
@@ -140,6 +141,13 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view) {
           {"request", kept(one.request)},
           {"parts", parts},
           {"decision", kept(one.decision)}};
+}
+
+Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish, const decision::Scope& scope) {
+  decided["requiredMib"] = wish.need.memory_mib ? Json(*wish.need.memory_mib) : Json(nullptr);
+  decided["hint"] = text_or_null(near_miss(supply, wish.need, scope));
+  decided["assumed"] = text_or_null(wish.assumed);
+  return decided;
 }
 
 }  // namespace tessera::server

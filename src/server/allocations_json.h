@@ -6,10 +6,9 @@
 #include "fleet/allocation/allocation.h"
 #include "fleet/decision/decide.h"
 #include "fleet/inventory/fleet.h"
+#include "server/allocation_wish.h"
 
 namespace tessera::server {
-
-using Json = nlohmann::ordered_json;
 
 /// What a pod asks for to get an instance of a profile, as NVIDIA's device plugin writes it under the mixed strategy:
 /// "nvidia.com/mig-1g.10gb.me". Without a profile: "nvidia.com/gpu".
@@ -20,5 +19,8 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
 Json grant_json(const fleet::decision::Grant& grant);
 Json decision_json(const fleet::decision::Decision& decision);
 Json refusal_json(const fleet::decision::Refusal& refusal);
+/// One of the latter two, with what its need was reckoned from.
+Json explained(Json decided, const fleet::decision::Supply& supply, const AllocationWish& wish,
+               const fleet::decision::Scope& scope);
 
 }  // namespace tessera::server

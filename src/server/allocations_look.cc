@@ -112,30 +112,57 @@ void Allocations::keep_made(const fleet::AllocationBook& before, const Published
 }
 
 void Allocations::serve_queue(const Published& known) {
+  const auto book = book_.get();
+  const std::vector<const fleet::PodAllocation*> queue = book->queue();
+  std::erase_if(told_why_, [&](const auto& one) {
+    const auto* of = book->find(one.first);
+    return !of || of->state != fleet::AllocationState::Waiting;
+  });
+  if (queue.empty()) return;
   const EpochMs now = known.view->time;
-  std::vector<std::string> waiting;
-  for (const fleet::PodAllocation* one : book_.get()->queue()) waiting.push_back(one->id);
-  std::erase_if(told_why_, [&](const auto& one) { return std::ranges::find(waiting, one.first) == waiting.end(); });
-  for (const std::string& id : waiting) {
-    const auto book = book_.get();
-    const fleet::PodAllocation one = *book->find(id);
-    auto wish = parse_allocation_wish(one.request);
+  DecisionRound round(ground(*known.view, *book), *demand(*book, now));
+  /// In each cluster the first who has waited long and waits still.
+  std::map<std::string, std::pair<const fleet::PodAllocation*, AllocationWish>> first;
+  for (const fleet::PodAllocation* one : queue) {
+    auto wish = parse_allocation_wish(one->request);
     if (!wish) continue;  // of a version that knew more members
-    wish->cluster = one.cluster;
-    const Ground on = ground(known, *book, *wish);
-    auto settled = settle(on, *wish, one, std::string(kWho));
-    if (auto* turns = std::get_if<Turns>(&settled)) {
-      if (!keep_and_take(std::move(*turns), now)) return;
-      continue;
-    }
-    const auto& refusal = std::get<decision::Refusal>(settled);
-    EpochMs& told = told_why_[id];
-    if (refusal.sentence == one.why || told + kWhyAgain.count() > now) continue;
-    told = now;
-    auto still =
-        fleet::still_waiting(one, json_text(refusal_json(refusal)), {refusal.sentence, std::string(kWho), now});
-    if (still && !keep_and_take({{*std::move(still)}}, now)) return;
+    wish->cluster = one->cluster;
+    for (const auto& [cluster, waits] : first)
+      if (!round.keeps_room_for(waits.first->id)) keep_room(round, known, *waits.first, waits.second);
+    const Served served = serve(round, known, *one, *wish);
+    if (served == Served::Unkept) return;
+    const bool keeps = served == Served::No && has_waited_long(*one, now) && wish->node.empty();
+    if (keeps) first.try_emplace(one->cluster, one, *std::move(wish));
   }
+}
+
+Allocations::Served Allocations::serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+                                       const AllocationWish& wish) {
+  const EpochMs now = known.view->time;
+  const decision::Scope scope = scope_of(wish, *known.cluster);
+  const auto verdict = round.decide_in_short(wish.need, scope);
+  const auto is_kept = [](bool kept) { return kept ? Served::No : Served::Unkept; };
+  if (const auto* sentence = std::get_if<std::string>(&verdict))
+    return is_kept(tell_why(one, *sentence, now,
+                            [&] { return refusal_json(std::get<decision::Refusal>(round.decide(wish.need, scope))); }));
+  const auto book = book_.get();
+  const auto& decided = std::get<decision::Decision>(verdict);
+  auto turns = promise(ground(*known.view, *book), decided,
+                       explained(decision_json(decided), round.supply(), wish, scope), one, std::string(kWho));
+  if (!turns)
+    return is_kept(tell_why(one, turns.error().what, now, [&] { return refusal_json({turns.error().what, {}, {}}); }));
+  if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
+  round.promised(ground(*known.view, *book_.get()), decided);
+  return Served::Yes;
+}
+
+bool Allocations::tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
+                           const std::function<Json()>& shown) {
+  EpochMs& told = told_why_[one.id];
+  if (why == one.why || told + kWhyAgain.count() > now) return true;
+  told = now;
+  auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kWho), now});
+  return !still || keep_and_take({{*std::move(still)}}, now);
 }
 
 void Allocations::clean_up(const Published& known) {

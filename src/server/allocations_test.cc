@@ -316,6 +316,26 @@ TEST_F(AllocationsTest, WhoWaitsIsServedWhenRoomComes) {
   expect_kept();
 }
 
+TEST_F(AllocationsTest, HoweverManyWaitEachDeviceIsLookedAtOnce) {
+  std::vector<Json> made;
+  for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod, R"(,"leaseSeconds":3600)")));
+  for (int i = 0; i < 30; ++i) asked(body("late-" + std::to_string(i), R"(,"wait":true)"), 202);
+  look("", 5);
+  const auto devices_in = [&](EpochMs seconds) {
+    const std::uint64_t before = allocations->devices_looked_at();
+    look("", seconds);
+    return allocations->devices_looked_at() - before;
+  };
+  EXPECT_EQ(devices_in(10), 1U) << "and there is one";
+  EXPECT_EQ(devices_in(700), 1U) << "also where room is kept for the first of them";
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made[0]["id"].get<std::string>()).status, 204);
+  EXPECT_LE(devices_in(705), 5U) << "again where something is promised, and where it is to be cut";
+  std::size_t waiting = 0;
+  for (const auto& [id, one] : allocations->book()->all()) waiting += one.state == fleet::AllocationState::Waiting;
+  EXPECT_EQ(waiting, 29U);
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, RoomIsKeptForWhoHasWaitedLong) {
   std::vector<Json> made;
   for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod)));

@@ -25,13 +25,19 @@ const InstanceFacts* told_of(const Device& device, unsigned gpu_instance) {
 
 }  // namespace
 
-const Device* find_device(const View& view, std::string_view cluster, std::string_view node, std::string_view uuid) {
-  const auto at = std::ranges::lower_bound(view.nodes, std::tuple(cluster, node), {}, [](const auto& one) {
+const Node* find_node(const View& view, std::string_view cluster, std::string_view name) {
+  const auto at = std::ranges::lower_bound(view.nodes, std::tuple(cluster, name), {}, [](const auto& one) {
     return std::tuple(std::string_view(one->cluster), std::string_view(one->name));
   });
-  if (at == view.nodes.end() || (*at)->cluster != cluster || (*at)->name != node) return nullptr;
-  const auto found = std::ranges::find((*at)->devices, uuid, [](const Device& one) { return one.facts->uuid; });
-  return found == (*at)->devices.end() ? nullptr : &*found;
+  return at == view.nodes.end() || (*at)->cluster != cluster || (*at)->name != name ? nullptr : at->get();
+}
+
+const Device* find_device(const View& view, std::string_view cluster, std::string_view node, std::string_view uuid) {
+  const Node* on = find_node(view, cluster, node);
+  if (!on) return nullptr;
+  const auto found =
+      std::ranges::find(on->devices, uuid, [](const Device& one) { return std::string_view(one.facts->uuid); });
+  return found == on->devices.end() ? nullptr : &*found;
 }
 
 gpu::Placement whole_of(const Device& device) {

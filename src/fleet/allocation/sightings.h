@@ -45,6 +45,7 @@ class PodSightings {
 };
 
 /// Null where the view has no such node, or that node no such device.
+const Node* find_node(const View& view, std::string_view cluster, std::string_view name);
 const Device* find_device(const View& view, std::string_view cluster, std::string_view node, std::string_view uuid);
 
 /// The whole device as a place: its axis of memory slices, from its profiles; one slice where it has none.

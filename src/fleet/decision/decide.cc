@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <limits>
 #include <map>
 
 #include "fleet/decision/options.h"
@@ -71,6 +73,12 @@ std::string why_not(const Choice& other, const Choice& best, const Policy& polic
   return factors.empty() ? "it costs more" : fmt::format("it costs more: {}", join(factors));
 }
 
+/// What could be done for a need.
+struct Ways {
+  std::vector<Choice> best;  ///< sorted; where devices are alike, not of all of them
+  std::size_t count = 0;     ///< on all devices
+};
+
 /// The best ones of other devices; `ways` are sorted.
 std::vector<RunnerUp> runners_up(const std::vector<Choice>& ways, std::span<const Grant> grants, const Need& need,
                                  const Policy& policy) {
@@ -112,15 +120,15 @@ std::vector<Choice> choose(const std::vector<Choice>& ways, const Need& need) {
 }
 
 /// As long as what is given is larger than what was nearly enough.
-std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision) {
-  const auto miss = near_miss(supply, need);
+std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision, const Scope& scope) {
+  const auto miss = near_miss(supply, need, scope);
   const auto given = decision.grants.front().memory_bytes;
   const bool much_larger = given && need.memory_mib && *given > *need.memory_mib * 5 / 4 * 1024 * 1024;
   return miss && much_larger ? miss->sentence : std::string();
 }
 
-Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const std::vector<Choice>& ways,
-                     const Need& need, const Policy& policy) {
+Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const Ways& ways, const Need& need,
+                     const Policy& policy, const Scope& scope) {
   Decision out;
   std::optional<std::int64_t> sum = 0;
   for (const Choice& one : chosen) {
@@ -129,41 +137,76 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
     sum = sum && price ? std::optional(*sum + *price) : std::nullopt;
   }
   out.price_micros = sum;
-  out.reason = reason_of(chosen.front(), out.grants, ways.size(), policy);
-  out.near_miss = near_miss_of(supply, need, out);
-  out.runners_up = runners_up(ways, out.grants, need, policy);
+  out.reason = reason_of(chosen.front(), out.grants, ways.count, policy);
+  out.near_miss = near_miss_of(supply, need, out, scope);
+  out.runners_up = runners_up(ways.best, out.grants, need, policy);
   return out;
 }
 
-const std::vector<std::pair<Option, Cost>>& known(Stock::Alike& alike, const Candidate& one, const Need& need,
-                                                  Policy& policy) {
+const Stock::Ways& known(Stock::Alike& alike, const Candidate& one, const Need& need, Policy& policy) {
   const auto found = alike.known.find(need);
   if (found != alike.known.end()) return found->second;
   if (alike.known.size() >= kNeedsKept) alike.known.clear();
   auto& out = alike.known[need];
   const auto ways = examine(one, need);
+  if (const auto* failure = std::get_if<1>(&ways)) out.fails_by = failure->cause;
   if (const auto* options = std::get_if<0>(&ways))
-    for (const Option& option : *options) out.emplace_back(option, policy.cost(option, need));
+    for (const Option& option : *options) out.options.emplace_back(option, policy.cost(option, need));
   return out;
 }
 
-/// The best first; on one device of each kind.
-std::vector<Choice> ways_of(Stock& stock, Need need, Policy& policy) {
+/// The first of those that are alike and may be given, and how many they are.
+struct Open {
+  std::vector<std::uint32_t> first;
+  std::size_t count = 0;
+  std::size_t barred = 0;
+};
+
+Open open_ones(const Stock::Alike& alike, const Sights& sights, std::size_t most) {
+  Open out;
+  if (sights.all_open()) {
+    out.count = alike.members.size();
+    const auto end = std::next(alike.members.begin(), static_cast<std::ptrdiff_t>(std::min(most, out.count)));
+    out.first.assign(alike.members.begin(), end);
+    return out;
+  }
+  for (const std::uint32_t at : alike.members) {
+    out.barred += sights.of(at) == Sights::Sight::Barred;
+    if (sights.of(at) != Sights::Sight::Open) continue;
+    if (out.first.size() < most) out.first.push_back(at);
+    ++out.count;
+  }
+  return out;
+}
+
+/// Ways on the first `most` devices of each kind; `counts` becomes how many devices fail by each cause.
+Ways ways_of(Stock& stock, Need need, Policy& policy, const Sights& sights, std::size_t most,
+             std::array<std::size_t, kCauses>* counts = nullptr) {
   need.owner.clear();  // whoever asks, what is possible is the same
   need.priority = 0;
   stock.believe(policy);
-  std::vector<Choice> out;
+  Ways out;
   for (auto& [in_common, alike] : stock.kinds()) {
-    if (alike.members.empty()) continue;
-    const std::size_t first = *alike.members.begin();
-    const Candidate& one = stock.supply().candidates[first];
-    for (const auto& [option, cost] : known(alike, one, need, policy)) {
-      out.push_back({first, option, cost});
-      out.back().option.candidate = &one;
-    }
+    const Open open = open_ones(alike, sights, most);
+    if (counts) (*counts)[static_cast<std::size_t>(Cause::Unhealthy)] += open.barred;
+    if (open.count == 0) continue;
+    const auto& candidates = stock.supply().candidates;
+    const Stock::Ways& ways = known(alike, candidates[open.first.front()], need, policy);
+    if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += open.count;
+    out.count += ways.options.size() * open.count;
+    for (const std::uint32_t at : open.first)
+      for (const auto& [option, cost] : ways.options) {
+        out.best.push_back({at, option, cost});
+        out.best.back().option.candidate = &candidates[at];
+      }
   }
-  std::sort(out.begin(), out.end());
+  std::sort(out.best.begin(), out.best.end());
   return out;
+}
+
+/// Of one kind no more devices can be chosen and come next than these.
+std::size_t most_alike(const Need& need) {
+  return need.devices > 1 ? std::numeric_limits<std::size_t>::max() : 1 + kRunnersUp;
 }
 
 }  // namespace
@@ -173,33 +216,52 @@ std::string_view kind_name(Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Verdict decide(const Supply& supply, const Need& need, Policy& policy) {
-  std::vector<Choice> ways;
-  std::vector<Failure> failures(supply.candidates.size());
+Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope) {
+  Ways ways;
+  const Sights sights(supply, scope);
+  std::vector<std::optional<Failure>> failures(supply.candidates.size());
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    auto found = examine(supply.candidates[i], need);
+    const Candidate& on = supply.candidates[i];
+    if (sights.of(i) == Sights::Sight::None) continue;
+    if (sights.of(i) == Sights::Sight::Barred && on.unfit.empty()) {
+      failures[i] = {Cause::Unhealthy, *scope(on.cluster, on.node)};
+      continue;
+    }
+    auto found = examine(on, need);
     if (const auto* options = std::get_if<0>(&found)) {
-      for (const Option& one : *options) ways.push_back({i, one, policy.cost(one, need)});
+      for (const Option& one : *options) ways.best.push_back({i, one, policy.cost(one, need)});
       failures[i] = {Cause::Together, "it alone would do", 0};
     } else {
       failures[i] = std::get<1>(std::move(found));
     }
   }
-  std::sort(ways.begin(), ways.end());
-  const std::vector<Choice> chosen = choose(ways, need);
-  if (chosen.empty()) return refuse(supply, need, failures);
-  return decision_of(supply, chosen, ways, need, policy);
+  std::sort(ways.best.begin(), ways.best.end());
+  ways.count = ways.best.size();
+  const std::vector<Choice> chosen = choose(ways.best, need);
+  if (chosen.empty()) return refuse(supply, need, failures, scope);
+  return decision_of(supply, chosen, ways, need, policy, scope);
 }
 
-Verdict decide(Stock& stock, const Need& need, Policy& policy) {
-  const auto ways = need.devices == 1 ? ways_of(stock, need, policy) : std::vector<Choice>{};
-  if (ways.empty()) return decide(stock.supply(), need, policy);
-  return decision_of(stock.supply(), {ways.front()}, ways, need, policy);
+Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
+  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need));
+  const std::vector<Choice> chosen = choose(ways.best, need);
+  if (chosen.empty()) return decide(stock.supply(), need, policy, scope);
+  return decision_of(stock.supply(), chosen, ways, need, policy, scope);
+}
+
+std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& need, Policy& policy,
+                                                    const Scope& scope) {
+  std::array<std::size_t, kCauses> counts{};
+  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need), &counts);
+  const std::vector<Choice> chosen = choose(ways.best, need);
+  if (chosen.empty()) return sentence_of(counts);
+  return decision_of(stock.supply(), chosen, ways, need, policy, scope);
 }
 
 std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy) {
-  const auto ways = ways_of(stock, need, policy);
-  return ways.empty() ? std::nullopt : std::optional(grant_of(ways.front().candidate, ways.front().option, need));
+  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), {}), 1);
+  if (ways.best.empty()) return std::nullopt;
+  return grant_of(ways.best.front().candidate, ways.best.front().option, need);
 }
 
 Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fleet/decision/cause.h"
 #include "fleet/decision/need.h"
 #include "fleet/decision/policy.h"
 #include "fleet/decision/stock.h"
@@ -70,11 +71,6 @@ struct Decision {
   std::vector<RunnerUp> runners_up;  ///< at most three, of other devices; the best first
 };
 
-/// The first thing that a device fails by, in this order.
-enum class Cause : std::uint8_t { Unhealthy, Model, Mig, Memory, Compute, Price, Held, NoRoom, Together };
-inline constexpr std::size_t kCauses = 9;
-std::string_view cause_name(Cause cause);  ///< "no_room"
-
 struct Nearest {
   std::string device_id;
   std::string what;  ///< "2g.20gb has 19,968 MiB"
@@ -82,7 +78,7 @@ struct Nearest {
 
 struct Miss {
   Cause cause{};
-  std::size_t devices = 0;  ///< that fail by it first; over all misses: all of the fleet
+  std::size_t devices = 0;  ///< that fail by it first; over all misses: all that are looked at
   std::string sentence;
   std::vector<Nearest> nearest;  ///< at most three
 };
@@ -108,11 +104,15 @@ using Verdict = std::variant<Decision, Refusal>;
 /// `need` has passed check(). Ties: the lower cost; then what stands before what is to be created, then fewer idle
 /// instances that go, then the device that comes first, then the profile with fewer memory slices, then the lower
 /// start.
-Verdict decide(const Supply& supply, const Need& need, Policy& policy);
+Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope = {});
 
-/// The same verdict from a stock. One device is found without looking at those that are alike; `policy` is the same
-/// from call to call, else what was remembered is lost.
-Verdict decide(Stock& stock, const Need& need, Policy& policy);
+/// The same verdict from a stock: what is free is found without looking at all devices that are alike. `policy` is the
+/// same from call to call, else what was remembered is lost.
+Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope = {});
+
+/// The same, of a refusal only its sentence: nothing is looked at but one device of each kind.
+std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& need, Policy& policy,
+                                                    const Scope& scope = {});
 
 /// Only what decide() would grant, for a need of one device.
 std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy);

@@ -27,9 +27,8 @@ unsigned held_at(const Candidate& on, const Option& option) {
   return out;
 }
 
-/// The nearest one on a device.
-std::optional<Spot> spot_on(const Supply& supply, std::size_t at, const Need& need) {
-  const Candidate& on = supply.candidates[at];
+/// The nearest one on a device; of which one is to be said yet.
+std::optional<Spot> spot_on(const Candidate& on, const Need& need) {
   Candidate bare = on;
   bare.held_by.clear();
   bare.pieces.clear();
@@ -39,17 +38,26 @@ std::optional<Spot> spot_on(const Supply& supply, std::size_t at, const Need& ne
   std::optional<Spot> best;
   for (const Option& option : *options) {
     // The profile outlives `bare`: both candidates share the table.
-    const Spot spot{at, option.profile, option.placement, held_at(on, option)};
+    const Spot spot{0, option.profile, option.placement, held_at(on, option)};
     if (!best || spot.rank() < best->rank()) best = spot;
   }
   return best;
 }
 
-std::vector<Spot> nearest(const Supply& supply, const Need& need) {
-  std::map<std::pair<std::string, std::string>, std::vector<Spot>> by_node;
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    if (const auto spot = spot_on(supply, i, need))
-      by_node[{supply.candidates[i].cluster, supply.candidates[i].node}].push_back(*spot);
+std::vector<Spot> nearest(const Stock& stock, const Need& need, const Scope& scope) {
+  const auto& candidates = stock.supply().candidates;
+  const Sights sights(stock.supply(), scope);
+  std::map<std::pair<std::string_view, std::string_view>, std::vector<Spot>> by_node;
+  for (const auto& [in_common, alike] : stock.kinds()) {
+    if (alike.members.empty()) continue;
+    auto spot = spot_on(candidates[*alike.members.begin()], need);
+    if (!spot) continue;
+    for (const std::uint32_t at : alike.members) {
+      if (sights.of(at) != Sights::Sight::Open) continue;
+      spot->candidate = at;
+      by_node[{candidates[at].cluster, candidates[at].node}].push_back(*spot);
+    }
+  }
   std::vector<Spot> best;
   std::pair<unsigned, std::size_t> rank{};
   for (auto& [node, spots] : by_node) {
@@ -81,15 +89,18 @@ void close(Candidate& candidate, gpu::Placement kept) {
 
 }  // namespace
 
-Supply keep_room(Supply supply, const Need& need, std::string_view why) {
-  for (const Spot& spot : nearest(supply, need)) {
-    Candidate& on = supply.candidates[spot.candidate];
+Before keep_room(Stock& stock, const Need& need, std::string_view why, const Scope& scope) {
+  Before out;
+  for (const Spot& spot : nearest(stock, need, scope)) {
+    out.emplace_back(spot.candidate, stock.supply().candidates[spot.candidate]);
+    Candidate closed = out.back().second;
     if (spot.profile)
-      close(on, spot.placement);
+      close(closed, spot.placement);
     else
-      on.unfit = why;
+      closed.unfit = why;
+    stock.set(spot.candidate, std::move(closed));
   }
-  return supply;
+  return out;
 }
 
 }  // namespace tessera::fleet::decision

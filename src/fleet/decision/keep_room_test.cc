@@ -25,9 +25,16 @@ std::optional<Grant> granted(const Supply& supply, const Need& need) {
   return decision ? std::optional(decision->grants.front()) : std::nullopt;
 }
 
+/// What others see.
+Supply kept_of(const Supply& supply, const Need& need, std::string_view why) {
+  Stock stock(supply);
+  keep_room(stock, need, why);
+  return stock.supply();
+}
+
 TEST(KeepRoom, TheDeviceThatIsNearestToBeingFreeIsKept) {
   const Supply supply{0, {device(0, {0, 3, 5}), device(1, {2}), device(2, {1, 4})}};
-  const Supply kept = keep_room(supply, kBig, "it is kept for ml/big");
+  const Supply kept = kept_of(supply, kBig, "it is kept for ml/big");
   EXPECT_EQ(granted(supply, kSmall)->candidate, 0U);
   Supply only = kept;
   only.candidates[0].unfit = only.candidates[2].unfit = "ill";
@@ -36,7 +43,7 @@ TEST(KeepRoom, TheDeviceThatIsNearestToBeingFreeIsKept) {
 }
 
 TEST(KeepRoom, BesideWhatIsKeptOthersFindRoom) {
-  const Supply kept = keep_room({0, {device(0, {1, 5, 6})}}, kHalf, "it is kept for ml/half");
+  const Supply kept = kept_of({0, {device(0, {1, 5, 6})}}, kHalf, "it is kept for ml/half");
   const auto grant = granted(kept, kSmall);
   ASSERT_TRUE(grant);
   EXPECT_EQ(grant->placed->placement.start, 4U) << "a 3g at 0 has one in its way, and one at 4 has two";
@@ -46,7 +53,7 @@ TEST(KeepRoom, WhatStandsThereIdleIsGivenToNobody) {
   Supply supply{0, {device(0, {1})}};
   supply.candidates[0].pieces.push_back({.placed = {k1g, {2, 1}}});
   ASSERT_EQ(granted(supply, kSmall)->placed->placement.start, 2U);
-  const auto grant = granted(keep_room(supply, kBig, "it is kept"), kSmall);
+  const auto grant = granted(kept_of(supply, kBig, "it is kept"), kSmall);
   EXPECT_FALSE(grant);
 }
 
@@ -56,21 +63,36 @@ TEST(KeepRoom, SeveralDevicesAreKeptOnOneNode) {
     supply.candidates.push_back(test_candidate(i, "H100_80GB", 81'559));
     if (i % 8 < 6 || i >= 8) supply.candidates.back().held_by = "ml/other";
   }
-  const Supply kept = keep_room(supply, {.devices = 4}, "it is kept for ml/four");
+  const Supply kept = kept_of(supply, {.devices = 4}, "it is kept for ml/four");
   std::size_t closed = 0;
   for (std::size_t i = 0; i < 16; ++i) {
     const bool is_kept = !kept.candidates[i].unfit.empty();
     closed += is_kept;
     EXPECT_TRUE(!is_kept || i < 8) << i;
-    if (i == 6 || i == 7) EXPECT_TRUE(is_kept) << i;
+    if (i == 6 || i == 7) {
+      EXPECT_TRUE(is_kept) << i;
+    }
   }
   EXPECT_EQ(closed, 4U);
 }
 
+TEST(KeepRoom, IsKeptWhereWhoWaitsMayGoAndCanBePutBack) {
+  const Supply supply{0, {device(0), device(4, {1}), device(5, {1, 2})}};  // of two nodes
+  Stock stock(supply);
+  const Before before = keep_room(stock, kBig, "it is kept", [](const std::string&, const std::string& node) {
+    return node == "w-00" ? std::optional<std::string>("its taint is not tolerated") : "";
+  });
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_EQ(before.front().first, 1U) << "the nearest of those that it may have";
+  EXPECT_NE(stock.supply().candidates, supply.candidates);
+  for (const auto& [at, candidate] : before) stock.set(at, candidate);
+  EXPECT_EQ(stock.supply().candidates, supply.candidates);
+}
+
 TEST(KeepRoom, NothingIsKeptForWhatCanNeverBeServed) {
   const Supply supply{0, {device(0, {0}), device(1)}};
-  EXPECT_EQ(keep_room(supply, {.memory_mib = 500'000}, "it is kept").candidates, supply.candidates);
-  EXPECT_EQ(keep_room(supply, {.devices = 3, .mig = MigUse::Never}, "it is kept").candidates, supply.candidates);
+  EXPECT_EQ(kept_of(supply, {.memory_mib = 500'000}, "it is kept").candidates, supply.candidates);
+  EXPECT_EQ(kept_of(supply, {.devices = 3, .mig = MigUse::Never}, "it is kept").candidates, supply.candidates);
 }
 
 /// Whatever others take of what is left to them, once those have gone who were there before, the one who waits fits.
@@ -86,7 +108,7 @@ TEST(KeepRoom, WhoWaitsFitsOnceThoseHaveGoneWhoWereThereBefore) {
     }
     const Need& need = random() % 2 == 0 ? kBig : kHalf;
     if (granted(supply, need)) continue;
-    Supply others = keep_room(supply, need, "it is kept");
+    Supply others = kept_of(supply, need, "it is kept");
     for (;;) {
       const auto grant = granted(others, kSmall);
       if (!grant) break;

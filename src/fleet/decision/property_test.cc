@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
+#include <tuple>
 
 #include "fleet/decision/decide.h"
 #include "fleet/decision/defragment.h"
@@ -169,6 +171,75 @@ TEST(DecisionProperty, IsSoundAndARefusalIsTrue) {
   }
   EXPECT_GT(decided, 200);
   EXPECT_GT(refused, 200);
+}
+
+std::vector<std::tuple<std::size_t, std::string, std::optional<gpu::Placed>>> places(const Decision& decision) {
+  std::vector<std::tuple<std::size_t, std::string, std::optional<gpu::Placed>>> out;
+  for (const Grant& one : decision.grants) out.emplace_back(one.candidate, one.profile, one.placed);
+  for (const RunnerUp& one : decision.runners_up) out.emplace_back(one.grant.candidate, one.why_not, one.grant.placed);
+  return out;
+}
+
+/// Of some nodes it may not take devices, others it does not see.
+Scope some_scope(Random& random) {
+  if (random() % 3 == 0) return {};
+  const auto seed = random();
+  return [seed](const std::string&, const std::string& node) -> std::optional<std::string> {
+    const auto draw = std::hash<std::string>()(node + std::to_string(seed)) % 3;
+    if (draw == 0) return std::nullopt;
+    return draw == 1 ? "its taint is not tolerated" : "";
+  };
+}
+
+TEST(DecisionProperty, AStockSaysWhatItsSupplySays) {
+  Random random(23);
+  int decided = 0, refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    const auto policy = *make_policy(policy_names()[random() % policy_names().size()], {});
+    Supply supply = some_fleet(1 + static_cast<unsigned>(random() % 24), random);
+    // Of each device as of its own driver: they are alike all the same.
+    for (Candidate& one : supply.candidates)
+      if (one.profiles) one.profiles = std::make_shared<const std::vector<gpu::Profile>>(*one.profiles);
+    Need need = some_need(random);
+    if (random() % 4 == 0) need = {.devices = 2, .same_node = random() % 2 == 0};
+    const Scope scope = some_scope(random);
+    Stock stock(supply);
+    const auto expected = decide(supply, need, *policy, scope);
+    const auto verdict = decide(stock, need, *policy, scope);
+    const auto in_short = decide_in_short(stock, need, *policy, scope);
+    ASSERT_EQ(verdict.index(), expected.index());
+    ASSERT_EQ(in_short.index(), expected.index());
+    if (const auto* decision = std::get_if<Decision>(&expected)) {
+      ++decided;
+      for (const auto* other : {&std::get<Decision>(verdict), &std::get<Decision>(in_short)}) {
+        ASSERT_EQ(other->reason.sentence, decision->reason.sentence);
+        ASSERT_EQ(places(*other), places(*decision));
+      }
+    } else {
+      ++refused;
+      ASSERT_EQ(std::get<std::string>(in_short), std::get<Refusal>(expected).sentence);
+      ASSERT_EQ(std::get<Refusal>(verdict).sentence, std::get<Refusal>(expected).sentence);
+    }
+  }
+  EXPECT_GT(decided, 50);
+  EXPECT_GT(refused, 50);
+}
+
+TEST(DecisionProperty, DevicesOfOneModelAreAlikeThoughEachToldOfItself) {
+  Supply supply;
+  for (unsigned i = 0; i < 100; ++i) {
+    supply.candidates.push_back(h100(i));
+    supply.candidates[i].profiles = std::make_shared<const std::vector<gpu::Profile>>(*h100_profiles());
+  }
+  Stock stock(supply);
+  EXPECT_EQ(stock.kinds().size(), 1U);
+  Candidate other = supply.candidates[3];
+  other.profiles = std::make_shared<const std::vector<gpu::Profile>>(*h100_profiles());
+  stock.set(3, other);
+  EXPECT_EQ(stock.kinds().size(), 1U);
+  other.profiles = a100_profiles();
+  stock.set(3, other);
+  EXPECT_EQ(stock.kinds().size(), 2U);
 }
 
 TEST(DecisionProperty, NothingOverlapsHoweverManyComeAndGo) {

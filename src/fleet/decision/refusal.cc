@@ -26,14 +26,16 @@ constexpr std::array<std::string_view, kCauses> kWhy = {"not well",
                                                         "free in pieces that are too small",
                                                         "well, but not enough of them together"};
 
-Miss miss_of(Cause cause, const Supply& supply, std::span<const Failure> failures) {
+bool fails_by(const std::optional<Failure>& failure, Cause cause) { return failure && failure->cause == cause; }
+
+Miss miss_of(Cause cause, const Supply& supply, Failures failures) {
   std::vector<std::size_t> of;
   for (std::size_t i = 0; i < failures.size(); ++i)
-    if (failures[i].cause == cause) of.push_back(i);
-  std::ranges::sort(of, {}, [&](std::size_t i) { return std::pair(failures[i].far, i); });
+    if (fails_by(failures[i], cause)) of.push_back(i);
+  std::ranges::sort(of, {}, [&](std::size_t i) { return std::pair(failures[i]->far, i); });
   Miss out{cause, of.size(), {}, {}};
   for (std::size_t i = 0; i < std::min(kNearest, of.size()); ++i)
-    out.nearest.push_back({supply.candidates[of[i]].id, failures[of[i]].what});
+    out.nearest.push_back({supply.candidates[of[i]].id, failures[of[i]]->what});
   out.sentence = fmt::format("{} {} {}", devices_text(of.size()), of.size() == 1 ? "is" : "are",
                              kWhy[static_cast<std::size_t>(cause)]);
   if (!out.nearest.empty())
@@ -71,7 +73,7 @@ std::string smaller_request(std::uint64_t asked_mib, std::uint64_t bytes) {
 }
 
 /// Who has nothing to do, and in whose place it would fit; those that were idle longest first.
-void add_waits(const Supply& supply, const Need& need, std::span<const Failure> failures, std::vector<Remedy>& out) {
+void add_waits(const Supply& supply, const Need& need, Failures failures, std::vector<Remedy>& out) {
   std::vector<std::pair<Milliseconds, Remedy>> found;
   const auto add = [&](const Candidate& on, Milliseconds idle, const std::string& what, const std::string& holder) {
     found.push_back({idle,
@@ -80,7 +82,7 @@ void add_waits(const Supply& supply, const Need& need, std::span<const Failure> 
                                   holder, time_text(idle))}});
   };
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    if (failures[i].cause != Cause::Held && failures[i].cause != Cause::NoRoom) continue;
+    if (!fails_by(failures[i], Cause::Held) && !fails_by(failures[i], Cause::NoRoom)) continue;
     const Candidate& on = supply.candidates[i];
     Candidate other = on;
     other.held_by.clear();
@@ -103,16 +105,16 @@ void add_waits(const Supply& supply, const Need& need, std::span<const Failure> 
 
 /// The first device that would serve it if one thing were otherwise.
 template <class Otherwise, class Sentence>
-void add_first(const Supply& supply, std::span<const Failure> failures, Cause cause, RemedyKind kind,
-               Otherwise would_serve, Sentence sentence, std::vector<Remedy>& out) {
+void add_first(const Supply& supply, Failures failures, Cause cause, RemedyKind kind, Otherwise would_serve,
+               Sentence sentence, std::vector<Remedy>& out) {
   for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    if (failures[i].cause == cause && would_serve(supply.candidates[i]))
-      return out.push_back({kind, supply.candidates[i].id, sentence(supply.candidates[i], failures[i])});
+    if (fails_by(failures[i], cause) && would_serve(supply.candidates[i]))
+      return out.push_back({kind, supply.candidates[i].id, sentence(supply.candidates[i], *failures[i])});
 }
 
-std::vector<Remedy> remedies(const Supply& supply, const Need& need, std::span<const Failure> failures) {
+std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
   std::vector<Remedy> out;
-  if (auto miss = near_miss(supply, need))
+  if (auto miss = near_miss(supply, need, scope))
     out.push_back({RemedyKind::AskForLess, miss->device_id, std::move(miss->sentence)});
   add_waits(supply, need, failures, out);
   const auto with_mig = [&](Candidate one) {
@@ -166,29 +168,41 @@ std::string_view remedy_kind_name(RemedyKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Refusal refuse(const Supply& supply, const Need& need, std::span<const Failure> failures) {
+Refusal refuse(const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
   Refusal out;
+  std::array<std::size_t, kCauses> counts{};
   for (std::size_t cause = 0; cause < kCauses; ++cause) {
     Miss miss = miss_of(static_cast<Cause>(cause), supply, failures);
+    counts[cause] = miss.devices;
     if (miss.devices > 0) out.misses.push_back(std::move(miss));
   }
-  out.remedies = remedies(supply, need, failures);
-  std::vector<std::string> parts;
-  for (const Miss& one : out.misses)
-    parts.push_back(fmt::format("{} {}", devices_text(one.devices), kWhy[static_cast<std::size_t>(one.cause)]));
-  out.sentence = failures.empty() ? "There are no devices"
-                                  : fmt::format("Of {} none serves it: {}", devices_text(failures.size()), join(parts));
+  out.remedies = remedies(supply, need, failures, scope);
+  out.sentence = sentence_of(counts);
   return out;
 }
 
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need) {
+std::string sentence_of(const std::array<std::size_t, kCauses>& counts) {
+  std::size_t all = 0;
+  std::vector<std::string> parts;
+  for (std::size_t cause = 0; cause < kCauses; ++cause) {
+    if (counts[cause] == 0) continue;
+    all += counts[cause];
+    parts.push_back(fmt::format("{} {}", devices_text(counts[cause]), kWhy[cause]));
+  }
+  if (all == 0) return "There are no devices";
+  return fmt::format("Of {} none serves it: {}", devices_text(all), join(parts));
+}
+
+std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope) {
   constexpr double kNear = 0.9;
   if (!need.memory_mib) return std::nullopt;
   std::optional<NearMiss> out;
   std::uint64_t most = 0;
-  for (const Candidate& on : supply.candidates) {
+  const Sights sights(supply, scope);
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
+    const Candidate& on = supply.candidates[i];
     const bool of_model = need.models.empty() || std::ranges::count(need.models, on.model) > 0;
-    if (!on.unfit.empty() || !of_model) continue;
+    if (!on.unfit.empty() || !of_model || sights.of(i) != Sights::Sight::Open) continue;
     const auto smaller = next_smaller(on, need);
     if (!smaller || smaller->second <= most) continue;
     most = smaller->second;

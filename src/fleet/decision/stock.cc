@@ -1,5 +1,8 @@
 #include "fleet/decision/stock.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace tessera::fleet::decision {
 namespace {
 
@@ -27,13 +30,30 @@ Candidate in_common(Candidate one) {
 
 }  // namespace
 
+bool Stock::ByWhatIsOffered::operator()(const Profiles& a, const Profiles& b) const {
+  const auto key = [](const gpu::Profile& one) {
+    return std::tie(one.id, one.memory_bytes, one.compute_slices, one.max_instances, one.sm_count, one.name,
+                    one.placements);
+  };
+  return a != b && std::ranges::lexicographical_compare(
+                       *a, *b, [&](const gpu::Profile& x, const gpu::Profile& y) { return key(x) < key(y); });
+}
+
 Stock::Stock(Supply supply) : supply_(std::move(supply)) {
-  for (std::uint32_t at = 0; at < supply_.candidates.size(); ++at)
+  for (std::uint32_t at = 0; at < supply_.candidates.size(); ++at) {
+    share_profiles(supply_.candidates[at]);
     kinds_[in_common(supply_.candidates[at])].members.insert(at);
+  }
+}
+
+/// Each device is told of by itself, and devices are alike only with the same table.
+void Stock::share_profiles(Candidate& candidate) {
+  if (candidate.profiles) candidate.profiles = *profiles_.insert(candidate.profiles).first;
 }
 
 void Stock::set(std::size_t at, Candidate candidate) {
   const auto number = static_cast<std::uint32_t>(at);
+  share_profiles(candidate);
   kinds_[in_common(supply_.candidates[at])].members.erase(number);
   kinds_[in_common(candidate)].members.insert(number);
   supply_.candidates[at] = std::move(candidate);

@@ -3,9 +3,12 @@
 // each kind, and remembers what its policy said of the kind. There are some hundred kinds, however large the fleet.
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "fleet/decision/cause.h"
 #include "fleet/decision/policy.h"
 #include "fleet/decision/supply.h"
 
@@ -20,14 +23,18 @@ class Stock {
   /// Grows with each change.
   std::uint64_t version() const { return version_; }
 
-  /// What is known of the candidate at this position now.
+  /// What is known of the candidate at this position now. What drivers offer alike is kept once.
   void set(std::size_t at, Candidate candidate);
 
+  /// What could be done on one device for a need, with its cost; or what it fails by.
+  struct Ways {
+    std::vector<std::pair<Option, Cost>> options;
+    std::optional<Cause> fails_by;  ///< where there are no options
+  };
   /// Devices of which one is as good as another. Of a kind the first is given.
   struct Alike {
     std::set<std::uint32_t> members;  ///< positions; may be empty
-    /// What could be done on one of them for a need, with its cost; the pointers in it are of one that was a member.
-    std::map<Need, std::vector<std::pair<Option, Cost>>> known;
+    std::map<Need, Ways> known;       ///< the pointers in it are of one that was a member
   };
   /// By what they have in common.
   std::map<Candidate, Alike>& kinds() { return kinds_; }
@@ -37,9 +44,16 @@ class Stock {
   void believe(const Policy& policy);
 
  private:
+  using Profiles = std::shared_ptr<const std::vector<gpu::Profile>>;
+  struct ByWhatIsOffered {
+    bool operator()(const Profiles& a, const Profiles& b) const;
+  };
+
+  void share_profiles(Candidate& candidate);
   void forget_unused();
 
   Supply supply_;
+  std::set<Profiles, ByWhatIsOffered> profiles_;
   std::map<Candidate, Alike> kinds_;
   std::uint64_t version_ = 0;
   const Policy* policy_ = nullptr;

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "fleet/inventory/catalogue.h"
-#include "fleet/inventory/fleet.h"
 #include "fleet/inventory/health.h"
 #include "fleet/inventory/parts.h"
 #include "gpu/profile_name.h"
@@ -68,7 +66,7 @@ std::optional<Shares> shares_of(const Device& device) {
                 *device.facts->memory_bytes - std::min(used, *device.facts->memory_bytes)};
 }
 
-Candidate candidate_of(const Node& node, const Device& device) {
+Candidate told_of(const Node& node, const Device& device) {
   const DeviceFacts& facts = *device.facts;
   Candidate out;
   out.cluster = node.cluster;
@@ -133,18 +131,24 @@ void keep(Candidate& candidate, const Promise& promise, bool told) {
 
 }  // namespace
 
-Supply candidates_of(const View& view, std::span<const Promise> promises) {
-  std::multimap<std::string_view, const Promise*> by_device;
-  for (const Promise& one : promises) by_device.emplace(one.device_uuid, &one);
-  Supply out{view.time, {}};
-  for (const auto& node : view.nodes)
-    for (const Device& device : node->devices) {
-      if (device.presence == Presence::Retired) continue;
-      Candidate candidate = candidate_of(*node, device);
-      const auto [first, last] = by_device.equal_range(candidate.uuid);
-      for (auto one = first; one != last; ++one) keep(candidate, *one->second, has_told_of(device, *one->second));
-      out.candidates.push_back(std::move(candidate));
+Sights::Sights(const Supply& supply, const Scope& scope) {
+  if (!scope) return;
+  const Candidate* before = nullptr;
+  for (const Candidate& one : supply.candidates) {
+    if (before && before->node == one.node && before->cluster == one.cluster) {
+      sights_.push_back(sights_.back());
+    } else {
+      const auto why = scope(one.cluster, one.node);
+      sights_.push_back(!why ? Sight::None : why->empty() ? Sight::Open : Sight::Barred);
     }
+    before = &one;
+  }
+}
+
+Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises) {
+  Candidate out = told_of(node, device);
+  for (const Promise& one : promises)
+    if (one.device_uuid == out.uuid) keep(out, one, has_told_of(device, one));
   return out;
 }
 

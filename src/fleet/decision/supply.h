@@ -1,7 +1,8 @@
 #pragma once
 // The fleet as a decision sees it: what each device is, what stands on it, who has it, and what is promised. Plain
-// values; candidates_of() makes them of the inventory, and whoever asks "what if" makes them up.
+// values; candidate_of() makes them of the inventory, and whoever asks "what if" makes them up.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,8 +14,9 @@
 #include "gpu/geometry.h"
 
 namespace tessera::fleet {
-struct View;
-}
+struct Device;
+struct Node;
+}  // namespace tessera::fleet
 
 namespace tessera::fleet::decision {
 
@@ -77,6 +79,24 @@ struct Supply {
   std::vector<Candidate> candidates{};  ///< by cluster, node and index: of equal ones the first wins
 };
 
+/// Of a node, by its cluster and name: absent where its devices are not looked at, else why nothing is to be placed on
+/// it; empty: it may be. A scope that is empty itself has all nodes.
+using Scope = std::function<std::optional<std::string>(const std::string& cluster, const std::string& node)>;
+
+/// What a scope says of each candidate, so that a node is asked about once.
+class Sights {
+ public:
+  enum class Sight : std::uint8_t { Open, Barred, None };
+  Sights(const Supply& supply, const Scope& scope);
+
+  /// By the candidate's position.
+  Sight of(std::size_t at) const { return sights_.empty() ? Sight::Open : sights_[at]; }
+  bool all_open() const { return sights_.empty(); }
+
+ private:
+  std::vector<Sight> sights_;  ///< empty: all are open
+};
+
 /// What was promised to a workload and is not told of by the inventory yet, or not in full.
 struct Promise {
   std::string device_uuid;
@@ -88,7 +108,7 @@ struct Promise {
 };
 
 /// Pure. A device that is not present, critical, or whose placements or holders are not known has `unfit`. Prices are
-/// the caller's to add.
-Supply candidates_of(const View& view, std::span<const Promise> promises);
+/// the caller's to add. Promises on other devices say nothing of it.
+Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises);
 
 }  // namespace tessera::fleet::decision

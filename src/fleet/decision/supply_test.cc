@@ -53,15 +53,13 @@ void hold(Device& on, Part part, std::string pod, std::optional<unsigned> replic
   on.allocations.push_back(one);
 }
 
-Supply supply_of(std::vector<Device> devices, const std::vector<Promise>& promises = {}) {
-  auto node = std::make_shared<Node>();
-  node->cluster = "c";
-  node->name = "w";
-  node->devices = std::move(devices);
-  View view;
-  view.time = kNow;
-  view.nodes = {node};
-  return candidates_of(view, promises);
+Supply supply_of(const std::vector<Device>& devices, const std::vector<Promise>& promises = {}) {
+  Node node;
+  node.cluster = "c";
+  node.name = "w";
+  Supply out{kNow, {}};
+  for (const Device& one : devices) out.candidates.push_back(candidate_of(node, one, promises));
+  return out;
 }
 
 TEST(Supply, SeesWhatStandsAndWhoHasIt) {
