@@ -57,6 +57,11 @@ std::string why_not_idle(const DeviceState& device, const Standing& standing) {
 /// What keeps the mode from being switched; empty if nothing.
 std::string why_mode_stays(const DeviceState& device) {
   const std::string_view wanted = *device.mig ? "off" : "on";
+  if (device.mode_needs_reset && device.pending == !*device.mig)
+    return fmt::format(
+        "MIG mode {0} is set and begins with a reset of the device, which is never done here: drain the node, "
+        "`nvidia-smi -i {1} --gpu-reset`, or reboot",
+        wanted, device.uuid);
   if (device.mode_needs_reset)
     return fmt::format(
         "turning MIG mode {0} resets a device of this generation, which is never done here: drain the node, "

@@ -12,9 +12,11 @@
 namespace tessera::agent::layout {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 WantedDevice wanted(std::vector<Place> planned_from, std::vector<Place> instances) {
@@ -135,7 +137,10 @@ TEST(PlanMode, IsNeverSwitchedWhereThatResetsTheDevice) {
   wish.mig = true;
   const auto out = plan(device, wish);
   EXPECT_EQ(out.progress, Progress::Waiting);
-  EXPECT_THAT(out.reason, HasSubstr("never done here"));
+  EXPECT_THAT(out.reason, AllOf(HasSubstr("never done here"), HasSubstr("-mig 1")));
+  device.pending = true;  // somebody has switched it, and the device goes on without MIG until it is reset
+  EXPECT_EQ(plan(device, wish).progress, Progress::Waiting);
+  EXPECT_THAT(plan(device, wish).reason, AllOf(HasSubstr("MIG mode on is set"), Not(HasSubstr("-mig 1"))));
 }
 
 // ---- Over random legal layouts.
