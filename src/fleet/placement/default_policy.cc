@@ -10,7 +10,10 @@
 namespace tessera::fleet::placement {
 namespace {
 
-constexpr double kScore = -1000;    // of a milli of GPU that a placement costs
+constexpr double kScore = -1000;  // of a milli of GPU that a placement costs
+// Where workloads leave, costs that are nearer to each other than this are the same, and the fixed order of the nodes
+// decides: so the later nodes become whole again, which finer differences would scatter the small ones over.
+constexpr double kStepLeavingMilli = 300;
 constexpr double kMostMilli = 1e6;  // a cost above is shown as this one, so that a score is always a number
 
 constexpr std::uint64_t kLearnsFirstAt = 32;  // arrivals
@@ -47,12 +50,18 @@ class Default : public Policy {
     const Mix mix = mix_of(counts_);
     streams_ = Streams(mix);
     scarcity_ = Scarcity(mix, nodes_, now);
+    if (leaving_) scarcity_.expect_leaving();
     ++revision_;
   }
 
   void changed(const Room& before, const Room& after) override {
     scarcity_.changed(before, after);
-    if (scarcity_.reprice()) ++revision_;
+    const bool left = !leaving_ && after.free_milli() > before.free_milli();
+    if (left) {
+      leaving_ = true;
+      scarcity_.expect_leaving();
+    }
+    if (left || scarcity_.reprice()) ++revision_;
   }
 
   std::uint64_t revision() const override { return revision_; }
@@ -61,12 +70,14 @@ class Default : public Policy {
   Offer onto(const Room& room, const Request& request, DeviceSet devices) {
     Room after = room;
     take(after, request, devices);
-    const double cost = streams_.filled_milli(room) - streams_.filled_milli(after) + scarcity_.cost(room, after);
+    double cost = streams_.filled_milli(room) - streams_.filled_milli(after) + scarcity_.cost(room, after);
+    if (leaving_) cost = kStepLeavingMilli * std::round(cost / kStepLeavingMilli);
     return {static_cast<std::int32_t>(std::lround(kScore * std::clamp(cost, -kMostMilli, kMostMilli))), devices};
   }
 
   std::vector<Room> nodes_;
   bool learns_;
+  bool leaving_ = false;  ///< since the first workload that has left
   std::map<Request, std::uint64_t> counts_;
   std::uint64_t arrived_ = 0, learns_at_ = kLearnsFirstAt;
   Streams streams_;

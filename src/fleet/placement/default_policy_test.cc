@@ -95,6 +95,42 @@ TEST_F(PlacementScarcity, RaisesThePriceOfWhatGetsScarcer) {
   EXPECT_GT(scarcity.cost(nodes[0], less(nodes[0], kOne)), 2 * before);
 }
 
+TEST_F(PlacementScarcity, WhereWorkloadsLeaveWeighsMoreAndWatchesEachGroup) {
+  Scarcity scarcity({{kOne, 8.0 / 9}, {kEight, 1.0 / 9}}, nodes, nodes);
+  const Room opened = less(nodes[0], kOne);
+  // Of two nodes one device each: a fortieth of the GPU that is free, and a fifth of the nodes that are whole.
+  for (int i = 0; i < 2; ++i) scarcity.changed(nodes[0], opened);
+  EXPECT_FALSE(scarcity.reprice());
+  scarcity.expect_leaving();
+  EXPECT_NEAR(scarcity.cost(nodes[0], opened), 2 * 0.5 * (1000 + 78.0 / 64 * 8000), 1e-9);
+  for (int i = 0; i < 2; ++i) scarcity.changed(nodes[0], opened);
+  EXPECT_TRUE(scarcity.reprice());
+  EXPECT_NEAR(scarcity.cost(nodes[0], opened), 2 * 0.5 * (1000 + 76.0 / 48 * 8000), 1e-9);
+  EXPECT_FALSE(scarcity.reprice());
+}
+
+TEST(PlacementDefault, WhereWorkloadsLeaveSmallDifferencesDoNotCount) {
+  const auto nodes = test_fleet(20, 1);
+  const auto policy = make_default(test_mix(), nodes);
+  constexpr int kStep = 300'000;  // 300 milli, in the unit of scores
+  const auto fine = [&] {
+    int count = 0;
+    for (const Room& room : nodes)
+      for (const Request& request : test_requests())
+        if (fits(room, request)) count += policy->offer(room, request).score % kStep != 0;
+    return count;
+  };
+  EXPECT_GT(fine(), 20);
+  Room held = nodes[0];
+  take(held, kHalf, first_fit(held, kHalf));
+  policy->changed(nodes[0], held);
+  EXPECT_GT(fine(), 20) << "as long as all who come stay";
+  const auto before = policy->revision();
+  policy->changed(held, nodes[0]);
+  EXPECT_GT(policy->revision(), before) << "what was said before holds no more";
+  EXPECT_EQ(fine(), 0);
+}
+
 TEST(PlacementDefault, KeepsCpuBesideGpu) {
   std::vector<Room> nodes(2, test_room(8, 0));
   nodes[0].cpu_milli = 61'000;  // enough for five, and one more

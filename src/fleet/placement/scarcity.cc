@@ -11,6 +11,9 @@ namespace {
 
 // How much a milli of room counts that is just as scarce as all of the fleet, against a milli that is surely lost.
 constexpr double kPriceWeight = 0.1;
+// The same where workloads leave: as many free devices as ever are asked for side by side, and room that is broken up
+// comes back only when the last one there has gone.
+constexpr double kPriceWeightLeaving = 2;
 // Of the GPU that was free; the last twentieth of the fleet's GPU counts as a whole.
 constexpr double kPriceStep = 0.1;
 constexpr double kLastPart = 0.05;
@@ -70,19 +73,33 @@ void Scarcity::changed(const Room& before, const Room& after) {
   for (Group& group : groups_) group.free_milli += usable_milli(group, after) - usable_milli(group, before);
 }
 
+bool Scarcity::has_changed(double free_milli, double priced_at_milli) const {
+  return std::abs(free_milli - priced_at_milli) >= kPriceStep * std::max(priced_at_milli, kLastPart * all_milli_);
+}
+
+// Where as many come as go, all that is free together hardly changes, and the whole nodes among it do.
 bool Scarcity::reprice() {
-  const double step = kPriceStep * std::max(priced_at_milli_, kLastPart * all_milli_);
-  if (std::abs(free_milli_ - priced_at_milli_) < step) return false;
+  const bool changed =
+      has_changed(free_milli_, priced_at_milli_) || (leaving_ && std::ranges::any_of(groups_, [&](const Group& one) {
+                                                       return has_changed(one.free_milli, one.priced_at_milli);
+                                                     }));
+  if (changed) set_prices();
+  return changed;
+}
+
+void Scarcity::expect_leaving() {
+  leaving_ = true;
   set_prices();
-  return true;
 }
 
 void Scarcity::set_prices() {
   priced_at_milli_ = free_milli_;
   const double least = kLeastPart * all_milli_;
+  const double weight = leaving_ ? kPriceWeightLeaving : kPriceWeight;
   std::ranges::fill(milli_price_, 0);
   for (Group& group : groups_) {
-    group.price = kPriceWeight * group.demand * std::max(free_milli_, least) / std::max(group.free_milli, least);
+    group.priced_at_milli = group.free_milli;
+    group.price = weight * group.demand * std::max(free_milli_, least) / std::max(group.free_milli, least);
     for (std::size_t shape = 0; shape < milli_price_.size(); ++shape)
       if (group.devices == 1 && group.shapes[shape]) milli_price_[shape] += group.price;
   }
