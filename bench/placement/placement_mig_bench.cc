@@ -33,7 +33,7 @@ constexpr const char* kFooter =
     "process; nobody stays longer than a day. Exit status: 0, 1 for a failure, 2 for a wrong command line.";
 
 struct Wanted {
-  std::string pods, policy, seeds, devices, accepted, mapping = "compute", load = "0", migrations = "0";
+  std::string pods, policy, seeds, devices, accepted, mapping = "compute", load = "0", migrations = "0", copies = "1";
 };
 
 struct Setup {
@@ -90,6 +90,11 @@ Result<Setup> set_up(const Wanted& wanted) {
   out.setting.migrations = TRY(number("--migrations", wanted.migrations, 1));
   const std::string text = TRY(read_file(wanted.pods));
   out.pods = TRY(bench::read_pods(text));
+  const auto copies = parse_int(wanted.copies);
+  if (!copies || *copies < 1 || *copies > 1'000)
+    return fail(Code::Invalid, "--copies '{}': a whole number from 1 expected", wanted.copies);
+  const auto once = out.pods;
+  for (std::int64_t copy = 1; copy < *copies; ++copy) out.pods.insert(out.pods.end(), once.begin(), once.end());
   if (wanted.devices.empty() == wanted.accepted.empty())
     return fail(Code::Invalid, "one of --devices and --accepted expected");
   out.setting.devices = wanted.devices.empty()
@@ -147,6 +152,8 @@ void add_flags(CLI::App& app, Wanted& wanted) {
   app.add_option("--mapping", wanted.mapping, "what a pod asks for [compute]")->type_name("compute|memory");
   app.add_option("--load", wanted.load, "so many memory slices are asked for at a time, as a part of the fleet's")
       ->type_name("X");
+  app.add_option("--copies", wanted.copies, "so many times the trace's pods, for a fleet that they would not fill [1]")
+      ->type_name("N");
   app.add_option("--migrations", wanted.migrations,
                  "so many moves at most, as a part of the accepted; up to three for one pod [0]")
       ->type_name("X");
