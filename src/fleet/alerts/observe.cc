@@ -113,6 +113,7 @@ Round Observer::look(const Sight& sight) {
   engines_.observe(sight.view, sight.serving, round);
   observe_server(sight, newest, round);
   std::ranges::sort(round.silent);
+  observe_budgets(sight.budgets, sight.view.time, round);
   own_.forget(sight.view.time);
   std::erase_if(held_, [&](const auto& one) { return sight.view.time - one.second > kKubeletAway.count(); });
   std::erase_if(noted_, [&](const auto& one) { return sight.view.time - one.second > kNoted.count(); });

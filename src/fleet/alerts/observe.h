@@ -11,6 +11,7 @@
 
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/evaluator.h"
+#include "fleet/alerts/observe_budgets.h"
 #include "fleet/alerts/observe_engines.h"
 #include "fleet/inventory/fleet.h"
 #include "fleet/serving/serving.h"
@@ -24,6 +25,8 @@ struct Sight {
   const ServingView& serving;
   std::optional<std::span<const XidsSeen>> xids;  ///< of the last kXidWindow, of all devices; absent: nobody knows
   std::optional<double> refused_requests{};       ///< with samples, in as long; absent where nobody counted for so long
+  std::optional<std::span<const BudgetCrossed>> budgets =
+      std::span<const BudgetCrossed>();  ///< that are in force; absent: nobody knows yet
 };
 
 class Observer {

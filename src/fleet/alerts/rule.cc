@@ -94,6 +94,9 @@ std::vector<Rule> built_in() {
       // tessera.rules.yaml has the two ends of it, as TesseraServerNotIngesting and TesseraRelayLags.
       {"TesseraSamplesLate", Server, LagSeconds, Above, 300, 120, 5min, 0min, Critical,
        "The newest sample of all is {value} s old.", false},
+      // Money. Not in gpu.rules.yaml: that a threshold was told of once is known to the server alone.
+      {"BudgetThresholdCrossed", Budget, BudgetReached, Above, 0, 0, 0min, 0min, Warning,
+       "Budget {budget} ({scope}) has reached {threshold} % of its amount ({kind}): {value}.", false},
   };
 }
 
@@ -107,8 +110,8 @@ std::string_view deed_name(Deed deed) {
 }
 
 std::string_view kind_name(Kind kind) {
-  constexpr std::array<std::string_view, kKinds> kNames = {"server", "cluster", "node",    "device",
-                                                           "part",   "session", "holding", "engine"};
+  constexpr std::array<std::string_view, kKinds> kNames = {"server",  "cluster", "node",   "device", "part",
+                                                           "session", "holding", "engine", "budget"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -142,6 +145,7 @@ std::string_view signal_name(Signal signal) {
       "kvCacheUsedRatio",
       "refusedRequests",
       "lagSeconds",
+      "budgetReached",
   };
   return kNames[static_cast<std::size_t>(signal)];
 }

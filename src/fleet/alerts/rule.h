@@ -22,9 +22,10 @@ enum class Kind : std::uint8_t {
   Part,     ///< what can be given to somebody: a MIG instance, or a device that is not cut
   Session,  ///< a process on a part
   Holding,  ///< a container that holds a part, or uses one that it does not hold
-  Engine    ///< a serving engine
+  Engine,   ///< a serving engine
+  Budget    ///< a threshold of one, in one period
 };
-inline constexpr std::size_t kKinds = 8;
+inline constexpr std::size_t kKinds = 9;
 std::string_view kind_name(Kind kind);  ///< "device"
 
 /// One number about a subject; observe.cc says how each is found. "Boolean" ones are 0 or 1.
@@ -57,8 +58,9 @@ enum class Signal : std::uint8_t {
   KvCacheUsedRatio,
   RefusedRequests,  ///< with samples, in the last quarter of an hour
   LagSeconds,       ///< how old the newest sample of all is
+  BudgetReached,    ///< what was spent or is expected, in units of the currency, where a threshold was crossed
 };
-inline constexpr std::size_t kSignals = 28;
+inline constexpr std::size_t kSignals = 29;
 std::string_view signal_name(Signal signal);  ///< "temperatureCelsius": as in the API
 
 enum class Beyond : std::uint8_t { Above, Below };

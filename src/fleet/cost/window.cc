@@ -14,27 +14,6 @@ constexpr std::size_t kMostPieces = 10'000;
 
 EpochMs bucket_end(EpochMs time) { return cost_bucket_of(time + kCostBucket.count() - 1); }
 
-/// Where the piece of the calendar begins that a time is in, and those `away` from it.
-EpochMs calendar_begin(const Zone& zone, EpochMs time, Accumulate by, int away) {
-  Day day = zone.day_at(time);
-  switch (by) {
-    case Accumulate::Week:
-      day.day += kDaysOfWeek * away - zone.weekday_at(time);
-      break;
-    case Accumulate::Month:
-      day.day = 1;
-      day.month += away;
-      break;
-    case Accumulate::Quarter:
-      day.day = 1;
-      day.month += kMonthsOfQuarter * away - (day.month - 1) % kMonthsOfQuarter;
-      break;
-    default:
-      day.day += away;
-  }
-  return zone.begin_of(day);
-}
-
 struct Word {
   std::string_view word;
   Accumulate of;
@@ -117,6 +96,26 @@ Result<CostWindow> parse_window(std::string_view text, EpochMs now, const Zone& 
   if (out.to - out.from > kLongestWindow.count())
     return fail(Code::Invalid, "window '{}': at most {} expected", text, format_duration(kLongestWindow));
   return out;
+}
+
+EpochMs calendar_begin(const Zone& zone, EpochMs time, Accumulate by, int away) {
+  Day day = zone.day_at(time);
+  switch (by) {
+    case Accumulate::Week:
+      day.day += kDaysOfWeek * away - zone.weekday_at(time);
+      break;
+    case Accumulate::Month:
+      day.day = 1;
+      day.month += away;
+      break;
+    case Accumulate::Quarter:
+      day.day = 1;
+      day.month += kMonthsOfQuarter * away - (day.month - 1) % kMonthsOfQuarter;
+      break;
+    default:
+      day.day += away;
+  }
+  return zone.begin_of(day);
 }
 
 std::optional<Accumulate> accumulate_named(std::string_view name) {

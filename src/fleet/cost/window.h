@@ -31,6 +31,9 @@ enum class Accumulate : std::uint8_t { All, Hour, Day, Week, Month, Quarter };
 /// "hour"; "true" is All. Absent for what is none, "false" too.
 std::optional<Accumulate> accumulate_named(std::string_view name);
 
+/// Where the day, week, month or quarter of the zone begins that a time is in, and those `away` from it: 1 is the next.
+EpochMs calendar_begin(const Zone& zone, EpochMs time, Accumulate by, int away);
+
 /// In order of time and without gaps. Pieces of the calendar are the zone's, of which the first and the last may be
 /// cut.
 std::vector<CostWindow> pieces(const CostWindow& window, Accumulate by, const Zone& zone);
