@@ -37,6 +37,6 @@ bool still_counts(const Crossing& crossing, const Budget& before, const Budget& 
 
 /// A crossing is shown until its period is over and an hour of the next is closed, so that one that the last bucket
 /// brings about is seen too.
-bool is_in_force(const Crossing& crossing, EpochMs closed_until);
+bool is_in_force(const CostWindow& period, EpochMs closed_until);
 
 }  // namespace tessera::fleet::budgets

@@ -205,8 +205,8 @@ TEST(Crossing, CountsAnewWhereItsBudgetIsAnotherOne) {
   EXPECT_FALSE(counts([](Budget& b) { b.scope = {ScopeKind::Team, "a"}; }));
   EXPECT_FALSE(counts([](Budget& b) { b.period.kind = PeriodKind::Week; }));
   EXPECT_FALSE(counts([](Budget& b) { b.time_zone = "Asia/Seoul"; }));
-  EXPECT_TRUE(is_in_force(told, kDay + kHour - 1));
-  EXPECT_FALSE(is_in_force(told, kDay + kHour));
+  EXPECT_TRUE(is_in_force(told.period, kDay + kHour - 1));
+  EXPECT_FALSE(is_in_force(told.period, kDay + kHour));
 }
 
 }  // namespace
