@@ -44,8 +44,13 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   return out;
 }
 
-http::Response refused(const http::Request& request, const decision::Refusal& refusal, const Json& shown) {
-  http::Response out = reply({409, "no-room", refusal.sentence}, request);
+std::string_view why_refused(const std::vector<BudgetWord>& budgets) {
+  return refused_by(budgets) ? "over-budget" : "no-room";
+}
+
+http::Response refused(const http::Request& request, std::string_view type, const decision::Refusal& refusal,
+                       const Json& shown) {
+  http::Response out = reply({409, type, refusal.sentence}, request);
   Json body = Json::parse(out.body);
   body["refusal"] = shown;
   out.body = json_text(body);
@@ -268,13 +273,14 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   DecisionRound round =
       round_for(*known, ground(*known->view, *book), asked(wish, viewer_of(request).actor, known->view->time));
   const decision::Scope scope = scope_of(wish, *known->cluster);
-  const decision::Verdict verdict = round.decide(wish.need, scope);
+  const auto budgets = options_.budgets(*known, wish);
+  const auto over = refused_by(budgets);
+  const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish.need, scope);
+  const auto said = [&](Json decided) { return explained(std::move(decided), round.supply(), wish, scope, budgets); };
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
-    return refused(request, *refusal, explained(refusal_json(*refusal), round.supply(), wish, scope));
-  return json_reply(
-      request,
-      {{"dryRun", true},
-       {"decision", explained(decision_json(std::get<decision::Decision>(verdict)), round.supply(), wish, scope)}});
+    return refused(request, why_refused(budgets), *refusal, said(refusal_json(*refusal)));
+  return json_reply(request,
+                    {{"dryRun", true}, {"decision", said(decision_json(std::get<decision::Decision>(verdict)))}});
 }
 
 decision::Verdict Allocations::if_free(const Published& known, const decision::Supply& supply,
@@ -341,20 +347,23 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         const fleet::PodAllocation one = asked(wish, who, known->view->time);
         DecisionRound round = round_for(*known, on, one);
         const decision::Scope scope = scope_of(wish, *known->cluster);
-        const decision::Verdict verdict = round.decide(wish.need, scope);
+        const auto budgets = options_.budgets(*known, wish);
+        const auto over = refused_by(budgets);
+        const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish.need, scope);
         int status = 201;
         if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
-          const Json shown = explained(refusal_json(*refusal), round.supply(), wish, scope);
+          const Json shown = explained(refusal_json(*refusal), round.supply(), wish, scope, budgets);
           if (!wish.waits) {
-            no_room = refused(request, *refusal, shown);
-            return Outcome(Problem{409, "no-room", refusal->sentence});
+            no_room = refused(request, why_refused(budgets), *refusal, shown);
+            return Outcome(Problem{409, why_refused(budgets), refusal->sentence});
           }
           status = 202;
           turns =
               Turns{{TRY(fleet::still_waiting(one, json_text(shown), {refusal->sentence, who, known->view->time}))}};
         } else {
           const auto& decided = std::get<decision::Decision>(verdict);
-          turns = TRY(promise(on, decided, explained(decision_json(decided), round.supply(), wish, scope), one, who));
+          turns = TRY(
+              promise(on, decided, explained(decision_json(decided), round.supply(), wish, scope, budgets), one, who));
         }
         TRY(keep(database, *turns));
         const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));

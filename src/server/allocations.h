@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/allocation_choice.h"
+#include "server/budgets/budgets.h"
 #include "server/decision_round.h"
 #include "server/events.h"
 #include "server/keeper.h"
@@ -41,6 +42,9 @@ struct AllocationOptions {
   /// Devices on which nothing is promised, by cluster and UUID, with why.
   std::function<std::shared_ptr<const fleet::alerts::ExcludedDevices>()> excluded{};
   Milliseconds follow_every{1'000};  ///< how old the layouts may be that one who does not lead decides by
+  /// What budgets say of a wish, those that refuse it first.
+  std::function<std::vector<BudgetWord>(const Published&, const AllocationWish&)> budgets =
+      [](const Published&, const AllocationWish&) { return std::vector<BudgetWord>(); };
 };
 
 /// What a pod with a wish asks Kubernetes for, so that it can be served.

@@ -9,6 +9,7 @@
 #include "fleet/inventory/catalogue.h"
 #include "server/allocation_choice.h"
 #include "server/api_json.h"
+#include "server/budgets/json.h"
 #include "server/node_changes/listing.h"
 
 namespace tessera::server {
@@ -143,10 +144,17 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view) {
           {"decision", kept(one.decision)}};
 }
 
-Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish, const decision::Scope& scope) {
+std::optional<decision::Refusal> refused_by(const std::vector<BudgetWord>& budgets) {
+  if (budgets.empty() || !budgets.front().refuses()) return std::nullopt;
+  return decision::Refusal{budgets.front().sentence, {}, {}};
+}
+
+Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish, const decision::Scope& scope,
+               const std::vector<BudgetWord>& budgets) {
   decided["requiredMib"] = wish.need.memory_mib ? Json(*wish.need.memory_mib) : Json(nullptr);
   decided["hint"] = text_or_null(near_miss(supply, wish.need, scope));
   decided["assumed"] = text_or_null(wish.assumed);
+  decided["budgets"] = words_json(budgets);
   return decided;
 }
 

@@ -1,12 +1,15 @@
 #pragma once
 // Allocations, decisions and refusals in JSON: docs/allocation.md has them.
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "fleet/allocation/allocation.h"
 #include "fleet/decision/decide.h"
 #include "fleet/inventory/fleet.h"
 #include "server/allocation_wish.h"
+#include "server/budgets/budgets.h"
 
 namespace tessera::server {
 
@@ -19,8 +22,11 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
 Json grant_json(const fleet::decision::Grant& grant);
 Json decision_json(const fleet::decision::Decision& decision);
 Json refusal_json(const fleet::decision::Refusal& refusal);
-/// One of the latter two, with what its need was reckoned from.
+/// One of the latter two, with what its need was reckoned from and what budgets say of it.
 Json explained(Json decided, const fleet::decision::Supply& supply, const AllocationWish& wish,
-               const fleet::decision::Scope& scope);
+               const fleet::decision::Scope& scope, const std::vector<BudgetWord>& budgets);
+
+/// A budget that has nothing left is in the way wherever there is room: what is there is not looked at.
+std::optional<fleet::decision::Refusal> refused_by(const std::vector<BudgetWord>& budgets);
 
 }  // namespace tessera::server

@@ -8,6 +8,7 @@
 #include "server/allocations.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
+#include "server/budgets/json.h"
 #include "store/allocations.h"
 #include "store/audit.h"
 
@@ -140,17 +141,25 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
                                        const AllocationWish& wish) {
   const EpochMs now = known.view->time;
   const decision::Scope scope = scope_of(wish, *known.cluster);
-  const auto verdict = round.decide_in_short(wish.need, scope);
   const auto is_kept = [](bool kept) { return kept ? Served::No : Served::Unkept; };
+  const auto budgets = options_.budgets(known, wish);
+  const auto shown = [&](const decision::Refusal& refusal) {
+    Json out = refusal_json(refusal);
+    out["budgets"] = words_json(budgets);
+    return out;
+  };
+  if (const auto over = refused_by(budgets))
+    return is_kept(tell_why(one, over->sentence, now, [&] { return shown(*over); }));
+  const auto verdict = round.decide_in_short(wish.need, scope);
   if (const auto* sentence = std::get_if<std::string>(&verdict))
     return is_kept(tell_why(one, *sentence, now,
-                            [&] { return refusal_json(std::get<decision::Refusal>(round.decide(wish.need, scope))); }));
+                            [&] { return shown(std::get<decision::Refusal>(round.decide(wish.need, scope))); }));
   const auto book = book_.get();
   const auto& decided = std::get<decision::Decision>(verdict);
   auto turns = promise(ground(*known.view, *book), decided,
-                       explained(decision_json(decided), round.supply(), wish, scope), one, std::string(kWho));
+                       explained(decision_json(decided), round.supply(), wish, scope, budgets), one, std::string(kWho));
   if (!turns)
-    return is_kept(tell_why(one, turns.error().what, now, [&] { return refusal_json({turns.error().what, {}, {}}); }));
+    return is_kept(tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); }));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
   round.promised(ground(*known.view, *book_.get()), decided);
   return Served::Yes;

@@ -11,6 +11,7 @@
 #include "server/access/viewer.h"
 #include "server/allocations_json.h"
 #include "server/api_rows.h"
+#include "server/budgets/api.h"
 #include "server/json_body.h"
 #include "server/paging.h"
 #include "server/resource.h"
@@ -75,11 +76,20 @@ Filter read_filter(Query& query, const Viewer& viewer) {
   return out;
 }
 
-/// What is in the way of an allocation, and what came next to it, names devices and pods of others.
-void keep_from_others(Json& told) {
-  for (const char* decided : {"decision", "refusal"})
-    if (told.contains(decided) && told[decided].is_object())
-      for (const char* names : {"misses", "remedies", "runnersUp"}) told[decided].erase(names);
+/// What is in the way of an allocation, and what came next to it, names devices and pods of others; and the amounts of
+/// budgets are for those who see them.
+void keep_from_others(Json& told, const Viewer& viewer) {
+  for (const char* decided : {"decision", "refusal"}) {
+    if (!told.contains(decided) || !told[decided].is_object()) continue;
+    for (const char* names : {"misses", "remedies", "runnersUp"}) told[decided].erase(names);
+    if (!told[decided].contains("budgets")) continue;
+    for (Json& one : told[decided]["budgets"]) {
+      const auto kind = fleet::budgets::scope_kind_named(one["scope"].get<std::string>());
+      const std::string name = one["scopeName"].is_string() ? one["scopeName"].get<std::string>() : std::string();
+      if (kind && sees_budget(viewer, {*kind, name})) continue;
+      for (const char* amount : {"amount", "spent", "forecast"}) one[amount] = nullptr;
+    }
+  }
 }
 
 class Routes {
@@ -105,7 +115,7 @@ class Routes {
     http::Response out = allocations_.ask(request, *wish);
     if (viewer_of(request).restricted() && !out.body.empty()) {
       Json body = Json::parse(out.body);
-      keep_from_others(body);
+      keep_from_others(body, viewer_of(request));
       out.body = json_text(body);
     }
     return out;
@@ -128,7 +138,7 @@ class Routes {
     page.rows = rows.size();
     page.row = [&](std::size_t at, Json& into) {
       into = allocation_json(*rows[at].one, *known->view);
-      if (viewer_of(request).restricted()) keep_from_others(into);
+      if (viewer_of(request).restricted()) keep_from_others(into, viewer_of(request));
     };
     return paged(page, kColumns, query, known->view->time);
   }
@@ -146,7 +156,7 @@ class Routes {
                                 valid_utf8(request.param("allocationId")))},
                    request);
     Json out = allocation_json(*one, *known->view);
-    if (viewer_of(request).restricted()) keep_from_others(out);
+    if (viewer_of(request).restricted()) keep_from_others(out, viewer_of(request));
     return json_reply(request, out);
   }
 

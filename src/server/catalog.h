@@ -42,7 +42,39 @@ inline constexpr Described kHourlyCostOfNobody{{"gpu_hourly_cost_of_nobody", Typ
                                                "kind",
                                                "likewise"};
 
+inline constexpr Described kBudgetAmount{
+    {"gpu_budget_amount", Type::Gauge, "currency",
+     "What a budget's scope may cost in a period, in the currency of gpu.management.cost.currency."},
+    "budget, scope",
+    "budgets"};
+inline constexpr Described kBudgetSpent{{"gpu_budget_spent", Type::Gauge, "currency",
+                                         "What a budget's scope has cost in its present period, as far as the ledger "
+                                         "is closed. Absent where nothing of the period is closed."},
+                                        "budget, scope",
+                                        "the cost ledger"};
+inline constexpr Described kBudgetEvenPace{{"gpu_budget_even_pace", Type::Gauge, "currency",
+                                            "What an even pace would have spent of the budget up to there. Absent "
+                                            "where nothing of the period is closed."},
+                                           "budget, scope",
+                                           "budgets"};
+inline constexpr Described kBudgetForecast{{"gpu_budget_forecast", Type::Gauge, "currency",
+                                            "What the present period is expected to come to. Absent where there is "
+                                            "too little history to say."},
+                                           "budget, scope",
+                                           "a forecast from the cost ledger"};
+inline constexpr Described kBudgetCrossed{
+    {"gpu_budget_threshold_crossed", Type::Gauge, "crossings",
+     "1 for each threshold, in percent of the amount, that was crossed in the present period, by what was spent "
+     "(actual) or is expected (forecast)."},
+    "budget, scope, threshold, kind",
+    "budgets"};
+
 // Of the server.
+inline constexpr Described kBudgetLooks{{"tessera_server_budget_looks_total", Type::Counter, "looks",
+                                         "How often it was worked out how budgets stand: done, or failed where the "
+                                         "database did not answer, which is tried again."},
+                                        "result",
+                                        "the budgets"};
 inline constexpr Described kLedgerClosed{{"tessera_server_cost_buckets_closed_total", Type::Counter, "buckets",
                                           "Quarters of an hour of the cost ledger that this server has closed."},
                                          "",
@@ -352,6 +384,12 @@ inline constexpr std::array kAll = {&kGpuUtilization,
                                     &kMigAllocationRatio,
                                     &kHourlyCost,
                                     &kHourlyCostOfNobody,
+                                    &kBudgetAmount,
+                                    &kBudgetSpent,
+                                    &kBudgetEvenPace,
+                                    &kBudgetForecast,
+                                    &kBudgetCrossed,
+                                    &kBudgetLooks,
                                     &kBuildInfo,
                                     &kLeads,
                                     &kReady,

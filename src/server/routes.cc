@@ -11,6 +11,7 @@
 #include "server/api_plans.h"
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
+#include "server/budgets/api.h"
 #include "server/cost/ledger_closer.h"
 #include "server/forecast/api.h"
 #include "server/openapi.h"
@@ -95,6 +96,7 @@ http::Response metrics_page(const Told& told, const http::Request& request) {
   add_fleet_metrics(page, *published->view, *told.allocations.book());
   if (told.costs) add_cost_metrics(page, *told.costs->hourly());
   if (told.ledger) add_ledger_metrics(page, told.ledger->stats());
+  if (told.budgets) add_budget_metrics(page, *told.budgets);
   if (told.cluster) add_cluster_metrics(page, told.cluster().lists);
   if (told.node_changes) add_node_metrics(page, told.node_changes());
   if (told.admission) add_admission_metrics(page, *told.admission, told.leadership.leads());
@@ -174,6 +176,7 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (http::Route& one :
        forecast_routes(told.fleet, told.forecasts, told.costs, [&of = told.allocations] { return of.book(); }, api))
     out.push_back(std::move(one));
+  for (http::Route& one : budget_routes(told.budgets, api)) out.push_back(std::move(one));
   for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   for (http::Route& one : alert_routes(told.alerts, told.notifier, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);

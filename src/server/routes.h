@@ -26,6 +26,7 @@ namespace tessera::server {
 
 class Alerts;
 class Allocations;
+class Budgets;
 class Costs;
 class AlertActions;
 class Forecasts;
@@ -65,6 +66,7 @@ struct Told {
   const LedgerCloser* ledger = nullptr;             ///< of who leads
   Forecasts* forecasts = nullptr;                   ///< null likewise, as there is no ledger
   const AlertActions* actions = nullptr;            ///< null: nothing is done about alerts
+  Budgets* budgets = nullptr;                       ///< null likewise
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

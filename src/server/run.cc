@@ -27,6 +27,7 @@
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/backup.h"
+#include "server/budgets/start.h"
 #include "server/cluster_watch.h"
 #include "server/cost/start.h"
 #include "server/events.h"
@@ -242,7 +243,8 @@ KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::Clust
   return out;
 }
 
-Result<AllocationOptions> allocation_options(const Settings& settings, bool leads, const AlertActions& actions) {
+Result<AllocationOptions> allocation_options(const Settings& settings, bool leads, const AlertActions& actions,
+                                             const Budgets* budgets) {
   AllocationOptions out;
   out.excluded = [&actions] { return actions.excluded(); };
   out.leads = leads;
@@ -251,6 +253,7 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   out.cleanup_after = settings.mig_cleanup_after;
   out.gone_after = 2 * settings.collection_interval;
   out.keep_room_after = settings.keep_room_after;
+  out.budgets = budget_words(settings, budgets);
   for (const auto& [model, rate] : settings.cost.default_rates) out.prices[model] = TRY(fleet::parse_decimal(rate));
   return out;
 }
@@ -404,17 +407,19 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   WantedLayouts layouts(
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
       TRY(store::last_layout_generation(database)));
+  const auto budgets = open_budgets(settings, leads, fleet, access->changes(), readers, is_started);
   const auto alerts = TRY(Alerts::open(fleet, access->changes(), is_started,
                                        {.leads = leads,
                                         .interval = settings.collection_interval,
                                         .settings = settings.alerts,
-                                        .refused_requests = [&intake] { return refused_requests(intake.stats()); }}));
+                                        .refused_requests = [&intake] { return refused_requests(intake.stats()); },
+                                        .budgets = crossings_of(budgets.get())}));
   const Notifier notifier(*alerts, access->changes(), [&leadership, leads] { return leads && leadership.may_write(); });
   const auto actions = TRY(AlertActions::open(
       *alerts, access->changes(),
       TRY(action_options(settings, leads, watch != nullptr, [&leadership] { return leadership.may_write(); }))));
   const auto allocations = TRY(Allocations::open(fleet, access->changes(), layouts, events, is_started,
-                                                 TRY(allocation_options(settings, leads, *actions))));
+                                                 TRY(allocation_options(settings, leads, *actions, budgets.get()))));
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
@@ -459,7 +464,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   costs.get(),
                   ledger.get(),
                   forecasts.get(),
-                  actions.get()};
+                  actions.get(),
+                  budgets.get()};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -62,6 +62,12 @@ struct Contract : testing::Test {
                               R"({"namespace": "ml", "podName": "p", "requiredMemoryGb": 500, "wait": true})"});
     ASSERT_EQ(asked.status, "202") << asked.body;
     allocation = Json::parse(asked.body).value("id", "");
+    const Reply made_budget =
+        curl(server.api("/budgets"), "", key,
+             {"-H", "Content-Type: application/json", "-d",
+              R"({"name": "ml", "scope": "namespace", "scopeName": "ml", "period": "month", "amount": "10"})"});
+    ASSERT_EQ(made_budget.status, "201") << made_budget.body;
+    budget = Json::parse(made_budget.body).value("id", "");
     auto read = config::load(fetched.body, "/openapi.yaml");
     ASSERT_TRUE(read) << read.error().what;
     check.emplace(*read);
@@ -85,9 +91,9 @@ struct Contract : testing::Test {
   /// `{deviceId}` and its like as the fleet above has them.
   std::string url_of(std::string path) const {
     const std::map<std::string, std::string> kNames = {
-        {"{node}", "w-1"},      {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
-        {"{name}", "job"},      {"{allocationId}", allocation}, {"{instance}", "3"},
-        {"{silenceId}", "none"}};
+        {"{node}", "w-1"},       {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
+        {"{name}", "job"},       {"{allocationId}", allocation}, {"{instance}", "3"},
+        {"{silenceId}", "none"}, {"{budgetId}", budget}};
     const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
     for (const auto& [name, value] : kNames)
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
@@ -145,7 +151,7 @@ struct Contract : testing::Test {
 
   TempDir folder;
   Server server{"gpu: {management: {mig: {enabled: true}}}\n"};
-  std::string key, allocation;
+  std::string key, allocation, budget;
   std::optional<SchemaCheck> check;
 };
 
@@ -194,6 +200,9 @@ const std::vector<Change> kChanges = {
      "201"},
     {"DELETE", "/alerts/silences/{silenceId}", kJson, "", "404"},
     {"POST", "/alerts/test", kJson, "", "200"},
+    {"POST", "/budgets", kJson, R"({"name": "all", "scope": "fleet", "period": "week", "amount": "5.5"})", "201"},
+    {"PUT", "/budgets/{budgetId}", kJson, R"({"name": "m", "scope": "fleet", "period": "day", "amount": "0"})", "200"},
+    {"DELETE", "/budgets/{budgetId}", kJson, "", "204"},
     {"POST", "/access/keys", kJson, R"({"name": "w-1", "scopes": ["node"]})", "201"},
     {"POST", "/nodes/{node}/layout", kJson, R"({"devices": []})", "200"},  // the allocation wants something
     {"POST", "/access/oidc/token", kJson, R"({"code": "c"})", "404"},
@@ -257,7 +266,7 @@ TEST_F(Contract, RefusalsAreProblemsOfTheDocument) {
     EXPECT_EQ(wrong.status, "400") << path << ": " << wrong.body;
     hold(path, wrong, "application/problem+json", problem);
   }
-  for (const char* path : {"/gpu/devices/nobody", "/gpu/nodes/nobody", "/access/keys/nobody"}) {
+  for (const char* path : {"/gpu/devices/nobody", "/gpu/nodes/nobody", "/access/keys/nobody", "/budgets/nobody"}) {
     const Reply missing = curl(server.api(path), "", key);
     EXPECT_EQ(missing.status, "404") << path;
     hold(path, missing, "application/problem+json", problem);

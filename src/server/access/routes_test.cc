@@ -17,6 +17,7 @@
 #include "server/alerts/notifier.h"
 #include "server/allocation_wish.h"
 #include "server/allocations.h"
+#include "server/budgets/budgets.h"
 #include "server/cost/costs.h"
 #include "server/openapi.h"
 #include "server/routes.h"
@@ -140,6 +141,8 @@ const Sample kSamples[] = {
     {"/cost/trend", "", "", "", {"window=24h&aggregate=pod"}},
     {"/cost/export", "", "", "", {"window=24h", "window=24h&format=focus"}},
     {"/cost/tokens"},
+    {"/budgets", "", "", "", {"scope=namespace", "scopeName=hidden", "limit=1"}},
+    {"/budgets/{budgetId}", "b-own", "b-hid", "b-not"},
 };
 
 template <class T>
@@ -316,6 +319,8 @@ struct RoutesTest : testing::Test {
   std::unique_ptr<Notifier> notifier =
       std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
   Costs costs{{{}, owner_rules({}, {"team"}, {})}, published, readers};
+  Changes budget_changes{must(store::Database::open(url))};
+  Budgets budgets{published, budget_changes, readers, [] { return true; }, {.look_every = {}}};
   Told what() {
     Told out{published,
              intake,
@@ -334,6 +339,7 @@ struct RoutesTest : testing::Test {
              *alerts,
              *notifier};
     out.costs = &costs;
+    out.budgets = &budgets;
     return out;
   }
   std::unique_ptr<http::Router> router =
@@ -386,6 +392,15 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
     return Json::parse(allocations->ask({}, wish).body).value("id", "");
   };
   const std::string own = waits("ml"), others = waits("hidden");
+  for (const auto& [id, space] : {std::pair("b-own", "ml"), std::pair("b-hid", "hidden")}) {
+    store::KeptBudget budget;
+    budget.budget.id = id;
+    budget.budget.name = space;
+    budget.budget.scope = {fleet::budgets::ScopeKind::Namespace, space};
+    budget.budget.currency = "USD";
+    ASSERT_TRUE(store::put_budget(*database, budget));
+  }
+  ASSERT_TRUE(budgets.look());
   std::vector<Sample> samples(std::begin(kSamples), std::end(kSamples));
   const std::string nobody(own.size(), 'x');
   samples.push_back({"/gpu/allocations", "", "", "", {"state=waiting", "namespace=hidden"}});

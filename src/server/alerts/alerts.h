@@ -43,6 +43,10 @@ struct AlertOptions {
   Milliseconds interval{30'000};  ///< of the collection; a value holds for 2.5 of it
   AlertSettings settings;
   std::function<std::uint64_t()> refused_requests = [] { return std::uint64_t{0}; };  ///< so far
+  /// Thresholds of budgets that were crossed and are in force; absent: nobody knows yet.
+  std::function<std::optional<std::vector<fleet::alerts::BudgetCrossed>>()> budgets = [] {
+    return std::vector<fleet::alerts::BudgetCrossed>();
+  };
   bool runs = true;  ///< false: rounds are a test's own
 };
 

@@ -1,0 +1,305 @@
+#include "server/budgets/budgets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <tuple>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "server/access/viewer.h"
+#include "server/api_json.h"
+#include "server/budgets/json.h"
+
+namespace tessera::server {
+namespace {
+namespace budgets = fleet::budgets;
+using Outcome = std::variant<Changed, Problem>;
+
+constexpr std::size_t kMostBudgets = 1'000;  ///< each is held against the ledger in each look
+
+std::string new_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+/// The one that is shown: of a custom one, it itself, also before it begins and when it is over.
+Result<std::optional<fleet::CostWindow>> shown_period(const budgets::Budget& budget, EpochMs now) {
+  if (budget.period.kind == budgets::PeriodKind::Custom) return std::optional(budget.period.custom);
+  return budgets::period_at(budget, now);
+}
+
+/// Where the first period begins that is looked at: when one has just begun, the last buckets of the one before come to
+/// be closed.
+EpochMs first_judged(const budgets::Budget& budget, const fleet::CostWindow& period, EpochMs now) {
+  constexpr EpochMs kClosedLate = 2 * 3'600'000;
+  if (now >= period.from + kClosedLate) return period.from;
+  const auto before = budgets::period_at(budget, period.from - 1);
+  return before && *before ? (*before)->from : period.from;
+}
+
+bool pays(const budgets::Scope& scope, const fleet::CostOwner& owner, bool overhead) {
+  switch (scope.kind) {
+    case budgets::ScopeKind::Fleet:
+      return true;
+    case budgets::ScopeKind::Team:
+      return !overhead && owner.team == scope.name;
+    case budgets::ScopeKind::Project:
+      return !overhead && owner.project == scope.name;
+    default:
+      return !overhead && owner.space == scope.name;
+  }
+}
+
+std::string sentence_of(const budgets::Budget& budget, const budgets::Standing& standing) {
+  const bool spent = standing.spent.value_or(0) >= budget.amount;
+  const auto zone = fleet::Zone::named(budget.time_zone);
+  const std::string until = zone ? zone->format(standing.period.to) : format_time(standing.period.to);
+  return fmt::format("budget '{}' of {} is {} for its period, which ends {}", budget.name,
+                     budgets::scope_text(budget.scope), spent ? "spent" : "expected to be overspent", until);
+}
+
+std::optional<Problem> taken(const std::vector<store::KeptBudget>& known, const budgets::Budget& budget) {
+  for (const store::KeptBudget& one : known)
+    if (one.budget.name == budget.name && one.budget.id != budget.id)
+      return Problem{409, "name-taken",
+                     fmt::format("name: budget {} has the name '{}' already", one.budget.id, budget.name)};
+  return std::nullopt;
+}
+
+Problem no_budget(const std::string& id) {
+  return {404, "not-found", fmt::format("no budget has the id '{}'; /budgets lists them", id)};
+}
+
+const store::KeptBudget* find(const std::vector<store::KeptBudget>& known, std::string_view id) {
+  const auto at = std::ranges::find(known, id, [](const store::KeptBudget& one) { return one.budget.id; });
+  return at == known.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+const BudgetStanding* BudgetBook::find(std::string_view id) const {
+  for (const BudgetStanding& one : budgets)
+    if (one.kept.budget.id == id) return &one;
+  return nullptr;
+}
+
+std::string budget_etag(const store::KeptBudget& kept) { return etag_of(json_text(kept_json(kept))); }
+
+Budgets::Budgets(const Latest<Published>& fleet, Changes& changes, store::Readers& readers,
+                 std::function<bool()> started, BudgetOptions options)
+    : fleet_(fleet), changes_(changes), readers_(readers), started_(std::move(started)), options_(std::move(options)) {
+  book_.publish(BudgetBook());
+  if (options_.look_every > Milliseconds(0))
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      every(options_.look_every, stop, [this] { static_cast<void>(look()); });
+    });
+}
+
+Budgets::~Budgets() { thread_ = {}; }
+
+BudgetStats Budgets::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+std::optional<std::vector<fleet::alerts::BudgetCrossed>> Budgets::in_force() const {
+  const auto known = book();
+  if (known->time == 0) return std::nullopt;
+  return known->in_force;
+}
+
+std::vector<BudgetWord> Budgets::words(const fleet::CostOwner& owner, bool overhead, EpochMs now) const {
+  std::vector<BudgetWord> out;
+  const auto known = book();
+  for (const BudgetStanding& one : known->budgets) {
+    const budgets::Budget& budget = one.kept.budget;
+    if (budget.enforcement == budgets::Enforcement::None || !one.standing) continue;
+    const fleet::CostWindow& period = one.standing->period;
+    if (now < period.from || now >= period.to || !pays(budget.scope, owner, overhead)) continue;
+    if (budgets::is_overspent(budget, *one.standing))
+      out.push_back({one.kept, *one.standing, sentence_of(budget, *one.standing)});
+  }
+  std::ranges::partition(out, &BudgetWord::refuses);
+  return out;
+}
+
+Result<void> Budgets::look() {
+  const std::lock_guard lock(looking_);
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_()) return {};
+  auto done = look_now();
+  if (!done && !failing_)
+    log::error("how budgets stand cannot be worked out; it is tried again", {{"why", done.error().what}});
+  failing_ = !done;
+  const std::lock_guard counting(mutex_);
+  ++stats_.looks;
+  stats_.failed_looks += done ? 0 : 1;
+  return done;
+}
+
+/// Under looking_.
+Result<void> Budgets::look_now() {
+  const EpochMs now = fleet_.get()->view->time;
+  Judged next;
+  EpochMs turns = std::numeric_limits<EpochMs>::max();
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    next.kept = TRY(store::budgets(database));
+    next.told = TRY(store::budget_crossings(database));
+    std::set<budgets::Scope> scopes;
+    EpochMs from = now - budgets::kForecastHistory.count();  // the forecast learns from what was before a period, too
+    for (const store::KeptBudget& one : next.kept) {
+      scopes.insert(one.budget.scope);
+      const auto period = shown_period(one.budget, now);
+      if (!period || !*period) continue;
+      from = std::min(from, first_judged(one.budget, **period, now));
+      if ((*period)->to > now) turns = std::min(turns, (*period)->to);
+    }
+    return spending_.look(database, scopes, from);
+  }));
+  next.ledger = spending_.version();
+  if (book_.get()->time != 0 && next == judged_ && judged_from_ <= now && now < judged_until_) return {};
+  TRY(judge(next, now));
+  judged_ = std::move(next);
+  judged_from_ = now;
+  judged_until_ = turns;
+  return {};
+}
+
+Result<void> Budgets::judge(Judged& of, EpochMs now) {
+  BudgetBook next;
+  next.time = now;
+  next.closed_until = spending_.closed_until();
+  std::vector<budgets::Crossing> fresh;
+  for (const store::KeptBudget& one : of.kept) next.budgets.push_back(stand(one, now, of.told, fresh));
+  // What is not kept has not been told of: the next look finds it again.
+  if (options_.leads) {
+    TRY(keep(of.kept, fresh, now));
+    of.told.insert(of.told.end(), fresh.begin(), fresh.end());
+    std::ranges::sort(of.told, {}, [](const budgets::Crossing& one) {
+      return std::tuple(one.budget, one.period.from, budgets::basis_name(one.threshold.on), one.threshold.percent);
+    });
+  }
+  for (BudgetStanding& one : next.budgets)
+    for (const budgets::Crossing& crossing : of.told) {
+      if (crossing.budget != one.kept.budget.id) continue;
+      if (one.standing && crossing.period.from == one.standing->period.from) one.crossings.push_back(crossing);
+      if (budgets::is_in_force(crossing.period, next.closed_until.value_or(crossing.period.from)))
+        next.in_force.push_back({crossing, one.kept.budget.name, one.kept.budget.scope});
+    }
+  book_.publish(std::move(next));
+  return {};
+}
+
+/// `fresh` gets the thresholds that were crossed and not told of: in the period that is shown, and in the one before
+/// it as long as what is found there is shown.
+BudgetStanding Budgets::stand(const store::KeptBudget& kept, EpochMs now, const std::vector<budgets::Crossing>& told,
+                              std::vector<budgets::Crossing>& fresh) const {
+  BudgetStanding out{.kept = kept};
+  const budgets::Budget& budget = kept.budget;
+  const auto closed_until = spending_.closed_until();
+  const auto work_out = [&]() -> Result<void> {
+    const auto period = TRY(shown_period(budget, now));
+    if (!period) return {};
+    const budgets::SpentByBucket& spent = *TRY(spending_.of(budget.scope));
+    out.standing = TRY(budgets::standing(budget, *period, spent, closed_until));
+    for (budgets::Crossing& one : budgets::crossings(budget, *out.standing, told, now)) fresh.push_back(std::move(one));
+    if (!closed_until) return {};
+    const auto before = TRY(budgets::period_at(budget, std::min(*closed_until, period->from) - 1));
+    // Who makes a budget does not ask what was before it.
+    if (!before || kept.changed >= before->to || !budgets::is_in_force(*before, *closed_until)) return {};
+    const auto ended = TRY(budgets::standing(budget, *before, spent, closed_until));
+    for (budgets::Crossing& one : budgets::crossings(budget, ended, told, now)) fresh.push_back(std::move(one));
+    return {};
+  };
+  if (const auto done = work_out(); !done) {
+    out.standing.reset();
+    out.trouble = done.error().what;
+  }
+  return out;
+}
+
+Result<void> Budgets::keep(const std::vector<store::KeptBudget>& judged, std::vector<budgets::Crossing>& fresh,
+                           EpochMs now) {
+  if (fresh.empty()) return {};
+  return changes_.read([&](store::Database& database) {
+    return database.atomically([&]() -> Result<void> {
+      TRY(store::drop_budget_crossings_before(database, now - options_.crossings_kept.count()));
+      const auto known = TRY(store::budgets(database));
+      std::erase_if(fresh, [&](const budgets::Crossing& one) {
+        const auto* is = find(known, one.budget);
+        return !is || !(*is == *find(judged, one.budget));
+      });
+      return store::add_budget_crossings(database, fresh);
+    });
+  });
+}
+
+http::Response Budgets::shown_as_it_stands(http::Response made, const std::string& id) {
+  if (made.status >= 300) return made;
+  static_cast<void>(look());
+  const auto known = book();
+  const BudgetStanding* one = known->find(id);
+  if (made.status == 204 || !one) return made;
+  made.body = json_text(budget_json(*one, Burn::Told));
+  made.headers.emplace_back("ETag", budget_etag(one->kept));
+  return made;
+}
+
+http::Response Budgets::add(const http::Request& request, budgets::Budget budget) {
+  budget.id = new_id();
+  const EpochMs now = now_epoch_ms();
+  const std::string who = viewer_of(request).actor;
+  const store::KeptBudget kept{budget, who, now, who, now};
+  http::Response out = changes_.make(request, "budget.create", "", [&](store::Database& database) -> Result<Outcome> {
+    const auto known = TRY(store::budgets(database));
+    if (auto problem = taken(known, budget)) return Outcome(*std::move(problem));
+    if (known.size() >= kMostBudgets)
+      return Outcome(Problem{409, "no-room",
+                             fmt::format("there are {} budgets, and no more are taken: remove some", kMostBudgets)});
+    TRY(store::put_budget(database, kept));
+    return Outcome(Changed{201, "budget:" + budget.id, json_text(kept_json(kept)), request.path + "/" + budget.id,
+                           json_text(budget_json({.kept = kept}, Burn::Told))});
+  });
+  return shown_as_it_stands(std::move(out), budget.id);
+}
+
+http::Response Budgets::replace(const http::Request& request, const std::string& id, budgets::Budget budget) {
+  budget.id = id;
+  http::Response out =
+      changes_.make(request, "budget.change", "budget:" + id, [&](store::Database& database) -> Result<Outcome> {
+        const auto known = TRY(store::budgets(database));
+        const store::KeptBudget* before = find(known, id);
+        if (!before) return Outcome(no_budget(id));
+        if (auto stale = check_if_match(request, budget_etag(*before))) return Outcome(*std::move(stale));
+        if (auto problem = taken(known, budget)) return Outcome(*std::move(problem));
+        const store::KeptBudget kept{budget, before->created_by, before->created, viewer_of(request).actor,
+                                     now_epoch_ms()};
+        TRY(store::put_budget(database, kept));
+        for (const budgets::Crossing& one : TRY(store::budget_crossings(database)))
+          if (one.budget == id && !budgets::still_counts(one, before->budget, budget))
+            TRY(store::drop_budget_crossing(database, one));
+        return Outcome(Changed{200, "budget:" + id, json_text(kept_json(kept)), "",
+                               json_text(budget_json({.kept = kept}, Burn::Told))});
+      });
+  return shown_as_it_stands(std::move(out), id);
+}
+
+http::Response Budgets::drop(const http::Request& request, const std::string& id) {
+  http::Response out =
+      changes_.make(request, "budget.delete", "budget:" + id, [&](store::Database& database) -> Result<Outcome> {
+        const auto known = TRY(store::budgets(database));
+        const store::KeptBudget* before = find(known, id);
+        if (!before) return Outcome(no_budget(id));
+        if (auto stale = check_if_match(request, budget_etag(*before))) return Outcome(*std::move(stale));
+        TRY(store::drop_budget(database, id));
+        return Outcome(Changed{204, "budget:" + id, json_text(kept_json(*before))});
+      });
+  return shown_as_it_stands(std::move(out), id);
+}
+
+}  // namespace tessera::server
