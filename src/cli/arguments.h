@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/budgets.h"
 #include "cli/cost.h"
 #include "cli/demo.h"
 #include "cli/explain.h"
@@ -41,7 +42,7 @@ struct Text {
   std::string text;
 };
 using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand,
-                             CostCommand, ForecastCommand, Text>;
+                             CostCommand, ForecastCommand, BudgetsCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

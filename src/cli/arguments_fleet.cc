@@ -42,6 +42,8 @@ constexpr FilterFlag kForecastFilters[] = {
     {"--model", "model", "of capacity: only these (a,b)"},
     {"--add", "add", "of capacity: what if there were so many GPUs more?"},
 };
+constexpr FilterFlag kBudgetFilters[] = {{"--scope", "scope", "of these kinds: fleet, team, project, namespace (a,b)"},
+                                         {"--scope-name", "scopeName", "of these teams, projects or namespaces (a,b)"}};
 struct CostWord {
   std::string_view word;
   CostForm form;
@@ -168,11 +170,7 @@ void FleetArguments::add_cost(CLI::App& app) {
   const std::string words = fmt::format("{}", fmt::join(cost_words(), "|"));
   cost_->add_option("what", costs_.what, "of whom [teams]")->type_name(words)->check(one_of(cost_words(), words));
   for (const FilterFlag& filter : kCostFilters) add_filter(*cost_, filter);
-  const std::vector<std::string> forms = {"table", "json", "csv"};
-  cost_->add_option("-o,--output", cost_form_, "how to print it [table]")
-      ->type_name("table|json|csv")
-      ->check(one_of(forms, "table|json|csv"));
-  cost_->add_flag("--csv", csv_, "the same as -o csv");
+  add_form(*cost_);
   cost_->footer(
       "Examples:\n  tessera cost --window lastmonth --csv > teams.csv\n  tessera cost allocation --aggregate "
       "team,model --window 7d");
@@ -195,8 +193,30 @@ void FleetArguments::add_forecast(CLI::App& app) {
       "Examples:\n  tessera forecast cost --scope team:vision --horizon 7d\n  tessera forecast capacity --add 8");
 }
 
+void FleetArguments::add_form(CLI::App& app) {
+  const std::vector<std::string> forms = {"table", "json", "csv"};
+  app.add_option("-o,--output", cost_form_, "how to print it [table]")
+      ->type_name("table|json|csv")
+      ->check(one_of(forms, "table|json|csv"));
+  app.add_flag("--csv", csv_, "the same as -o csv");
+}
+
+CostForm FleetArguments::form() const {
+  return csv_ ? CostForm::Csv : std::ranges::find(kCostForms, cost_form_, &CostWord::word)->form;
+}
+
+void FleetArguments::add_budgets(CLI::App& app) {
+  budgets_ = app.add_subcommand("budgets", "What parts of the fleet may cost, and how that stands");
+  budgets_->fallthrough();
+  add_asked_server(*budgets_);
+  budgets_->add_option("budget", budget_, "one, day by day, by its name or its id [all]")->type_name("NAME");
+  for (const FilterFlag& filter : kBudgetFilters) add_filter(*budgets_, filter);
+  add_form(*budgets_);
+  budgets_->footer("Examples:\n  tessera budgets --scope team\n  tessera budgets 'search in a month'");
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_};
+  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_, budgets_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -235,7 +255,7 @@ Result<Command> FleetArguments::command() const {
     CostCommand out = costs_;
     out.server = TRY(place());
     out.query = std::move(query);
-    out.form = csv_ ? CostForm::Csv : std::ranges::find(kCostForms, cost_form_, &CostWord::word)->form;
+    out.form = form();
     const auto asks = [&](std::string_view name) {
       return std::ranges::any_of(out.query, [&](const auto& one) { return one.first == name; });
     };
@@ -248,6 +268,12 @@ Result<Command> FleetArguments::command() const {
     out.server = TRY(place());
     out.query = std::move(query);
     out.json = forecast_form_ == "json";
+    return Command(std::move(out));
+  }
+  if (budgets_->parsed()) {
+    BudgetsCommand out{budget_, TRY(place()), std::move(query), form()};
+    if (!out.name.empty() && out.form == CostForm::Csv)
+      return fail(Code::Invalid, "budgets {}: one budget is no table: -o table or json is expected", out.name);
     return Command(std::move(out));
   }
   if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});

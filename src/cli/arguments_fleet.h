@@ -28,6 +28,7 @@ class FleetArguments {
   void add_explain(CLI::App& app);
   void add_cost(CLI::App& app);
   void add_forecast(CLI::App& app);
+  void add_budgets(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -39,6 +40,8 @@ class FleetArguments {
  private:
   void add_asking(CLI::App& app);
   void add_filter(CLI::App& app, const FilterFlag& filter);
+  void add_form(CLI::App& app);
+  CostForm form() const;
 
   struct Listed {
     const Resource* resource;
@@ -50,6 +53,8 @@ class FleetArguments {
   CLI::App* explain_ = nullptr;  ///< `explain pod`
   CLI::App* cost_ = nullptr;
   CostCommand costs_;
+  CLI::App* budgets_ = nullptr;
+  std::string budget_;
   std::string cost_form_ = "table";
   bool csv_ = false;
   CLI::App* forecast_ = nullptr;

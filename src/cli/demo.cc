@@ -12,6 +12,7 @@
 #include "cli/cells.h"
 #include "cli/fleet_server.h"
 #include "cli/spawned.h"
+#include "http/client.h"
 
 namespace tessera::cli {
 namespace {
@@ -157,6 +158,25 @@ Result<void> start_relay(Demo& demo, const DemoCommand& command, const std::stop
   return {};
 }
 
+/// Of all the fleet for a day, so that the first quarter of an hour of it that is closed crosses its first threshold.
+constexpr const char* kBudget =
+    R"({"name": "all GPUs in a day", "scope": "fleet", "period": "day", "amount": "40.00", "enforcement": "warn", )"
+    R"("thresholds": [{"percent": 10, "on": "actual"}, {"percent": 50, "on": "actual"}, )"
+    R"({"percent": 100, "on": "forecast"}]})";
+
+Result<void> make_budget(const Demo& demo, const DemoCommand& command) {
+  http::Client client;
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = demo.server + "/k8s-monitor/api/v1/budgets";
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = kBudget;
+  request.deadline = command.patience;
+  const auto reply = TRY(client.send(request));
+  if (reply.status == 201) return {};
+  return fail(Code::Unavailable, "POST {}: {} {}", request.url, reply.status, reply.body);
+}
+
 /// The overview, when all devices are in it and all of them have told what they do.
 Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   FleetServer server = TRY(FleetServer::open({.url = demo.server}));
@@ -189,6 +209,7 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "           tessera top --server {server}\n"
       "           tessera get devices --server {server}\n"
       "           tessera cost --window 24h --server {server}   (once there is a minute and a half of it)\n"
+      "           tessera budgets --server {server}   (crosses its first threshold by the first quarter of an hour)\n"
       "{past}"
       "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
       "             -d "
@@ -213,7 +234,9 @@ Result<void> run_demo(const DemoCommand& command, const std::stop_token& stop) {
   TRY(start_server(demo, command, stop));
   TRY(start_layouts(demo, command, stop));
   TRY(start_relay(demo, command, stop));
-  tell(demo, TRY(await_fleet(demo, command, stop)));
+  const JsonValue overview = TRY(await_fleet(demo, command, stop));
+  TRY(make_budget(demo, command));
+  tell(demo, overview);
   if (command.check) return {};
   fmt::print("Ctrl-C ends it.\n");
   std::fflush(stdout);

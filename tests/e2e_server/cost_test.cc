@@ -234,6 +234,49 @@ TEST_F(CostE2e, IsKilledWhileItClosesAndClosesEachBucketOnce) {
   EXPECT_EQ(server.stop(), 0);
 }
 
+/// An alert tells of it, once, also where the server is killed in between; and an allocation hears of it.
+TEST_F(CostE2e, ABudgetIsCrossedOnceWhateverBecomesOfTheServer) {
+  Server server(kSettings);
+  tell(server, end - 4 * kBucket, end);
+  tell(server, now_epoch_ms(), now_epoch_ms() + 1);
+  ASSERT_TRUE(closes(server, 4)) << server.process().output();
+  const auto made = server.post(
+      "/budgets",
+      fmt::format(R"({{"name": "vision", "scope": "team", "scopeName": "vision", "period": "custom", "begin": "{}",
+                      "end": "{}", "amount": "1.00", "thresholds": [{{"percent": 100, "on": "actual"}}],
+                      "enforcement": "refuse"}})",
+                  format_time(end - 4 * kBucket), format_time(end + 96 * kBucket)),
+      {{"Content-Type", "application/json"}});
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = json::parse(made.body).at("id");
+  const auto events = [&] {
+    tell(server, now_epoch_ms(), now_epoch_ms() + 1);  // the rules are held against what is new
+    return server.get("/alerts/history?alert=BudgetThresholdCrossed").at("total").get<int>();
+  };
+  ASSERT_TRUE(eventually([&] { return events() == 1; })) << server.process().output();
+  server.kill();
+  server.start();
+  ASSERT_TRUE(eventually([&] { return !server.get("/budgets/" + id).at("standing").is_null(); }));
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(events(), 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // that nothing comes needs some time to see
+  }
+  const json standing = server.get("/budgets/" + id).at("standing");
+  EXPECT_EQ(standing.at("crossings").size(), 1U);
+  EXPECT_GT(micros(standing.at("spent")), fleet::kUnit) << standing;
+  const auto refused = server.post("/gpu/allocations", R"({"namespace": "ml", "podName": "p", "requiredMemoryGb": 5})",
+                                   {{"Content-Type", "application/json"}});
+  EXPECT_EQ(refused.status, 409) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("over-budget"));
+  const Finished table = run({program("tessera"), "budgets", "--server", server.url("")});
+  EXPECT_EQ(table.code, 0) << table.output;
+  EXPECT_THAT(table.output, HasSubstr("team:vision"));
+  EXPECT_THAT(table.output, HasSubstr("overspent"));
+  const Finished one = run({program("tessera"), "budgets", "vision", "--server", server.url("")});
+  EXPECT_EQ(one.code, 0) << one.output;
+  EXPECT_THAT(one.output, HasSubstr("100 % actual"));
+}
+
 TEST_F(CostE2e, AnotherCurrencyIsRefusedAtTheStart) {
   Server server(kSettings);
   EXPECT_EQ(server.stop(), 0);
