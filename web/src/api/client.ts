@@ -101,7 +101,7 @@ export function once(): string {
 }
 
 /** Changes something; sent again under the same `key` it is done once. Null: the reply has no body. */
-export async function send<T>(method: 'POST' | 'DELETE', url: string, body?: object, key = once(), signal?: AbortSignal): Promise<T | null> {
+export async function send<T>(method: 'POST' | 'PUT' | 'DELETE', url: string, body?: object, key = once(), signal?: AbortSignal): Promise<T | null> {
   const reply = await ask(url, { method, signal, body: body && JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key } });
   const text = await reply.text();
   return text ? (JSON.parse(text) as T) : null;

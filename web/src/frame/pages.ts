@@ -24,9 +24,11 @@ function file<T>(load: () => Promise<T>): { all: ReadonlySignal<T | null>; load:
 export const fileMissing = signal(false);
 const others = file(() => import('../pages/others'));
 const manage = file(() => import('../pages/manage'));
+const planned = file(() => import('../pages/planned'));
 export async function loadOthers(): Promise<void> {
   await others.load();
   await manage.load();
+  await planned.load();
 }
 
 export interface Page {
@@ -43,6 +45,7 @@ const page = <T>(from: { all: ReadonlySignal<T | null>; load: () => Promise<void
   ({ path, under, show: () => from.all.value === null ? undefined : show(from.all.value), ready: from.load });
 const other = page(others);
 const managed = page(manage);
+const plans = page(planned);
 
 /** src/server/web.cc serves the application under the same paths. */
 export const pages: Page[] = [
@@ -57,6 +60,7 @@ export const pages: Page[] = [
   managed('/allocations', '/allocations', (all) => all.Allocations),
   managed('/allocations/new', '/allocations', (all) => all.Allocate),
   managed('/cost', '/cost', (all) => all.CostPage),
+  plans('/budgeting', '/budgeting', (all) => all.BudgetsPage), // /budgets is a route of the API
   managed('/alerting', '/alerting', (all) => all.Alerts), // /alerts is a route of the API
   managed('/forecast', '/forecast', (all) => all.ForecastPage),
   managed('/settings', '/settings', (all) => all.Settings),
@@ -80,6 +84,7 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/serving', name: 'nav.serving', icon: 'serving', key: 'v' },
   { to: '/allocations', name: 'nav.allocations', icon: 'allocations', key: 'a' },
   { to: '/cost', name: 'nav.cost', icon: 'cost', key: 'c' },
+  { to: '/budgeting', name: 'nav.budgets', icon: 'budgets', key: 'b' },
   { to: '/alerting', name: 'nav.alerts', icon: 'alerts', key: 'l' },
   { to: '/forecast', name: 'nav.forecast', icon: 'forecast', key: 'f' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },

@@ -12,6 +12,7 @@ const units: [RegExp, Format][] = [
   [/Percent$/, (value) => percent(value)],
   [/Ratio$/, (value) => ratio(value)],
   [/Seconds$/, (value) => duration(value * 1000)],
+  [/Reached$/, (value) => number(value, 2)],
   [/Deviation$|Xids$|Waiting$|Requests$|Uncorrected$/, (value) => number(value, 1)],
 ];
 

@@ -3,8 +3,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
 import { clock, events, hourlyCost } from '../api/live';
-import { readAhead as ahead, useApi, useRead, type Told } from '../api/use';
-import type { AlertList, Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
+import { readAhead as ahead, useApi, useRead, useSlowApi, type Told } from '../api/use';
+import type { AlertList, BudgetList, Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
@@ -118,6 +118,7 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.sessions')} value={count(of.totalSessions)} note={t('overview.unattributed', { count: count(of.unattributedSessions) })} to={href('/sessions')} />
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
       <AlertsTile />
+      <BudgetsTile />
       <CostTile />
     </div>
   );
@@ -130,6 +131,15 @@ function AlertsTile() {
   const { data } = useApi<AlertList>(url);
   const first = data?.items[0];
   return <Tile label={t('overview.alerts')} value={count(data?.total)} to={href('/alerting?state=firing')} kind={first?.severity === 'critical' ? 'bad' : first ? 'attend' : data ? 'good' : ''} note={data && (first ? t('overview.alertsWorst', { alert: first.alert }) : t('overview.alertsNone'))} />;
+}
+
+/** Of the one that most is spent of, of those that this reader is told of. */
+function BudgetsTile() {
+  const { data } = useSlowApi<BudgetList>(address('/budgets', { sort: '-spentPercent', limit: 1 }));
+  const one = data?.items[0];
+  const standing = one?.standing;
+  const note = one ? t('overview.budgetsWorst', { name: one.name, spent: money(standing?.spent, one.currency), amount: money(one.amount, one.currency) }) : data ? t('overview.budgetsNone') : undefined;
+  return <Tile label={t('overview.budgets')} value={percent(standing?.spentPercent)} note={note} to={href('/budgeting')} kind={standing?.overspent ? 'bad' : standing?.crossings.length ? 'attend' : ''} />;
 }
 
 /** Of all clusters, as events tell it. */

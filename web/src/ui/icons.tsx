@@ -8,6 +8,7 @@ const shapes = {
   allocations: 'M4 5h7v14H4zM21 12h-7M17 8l-4 4 4 4',
   cost: 'M5 20V10M10 20V4M15 20v-7M20 20V7',
   forecast: 'M4 18l5-6 4 3 4-6M17 9l3-4M4 4v16h16',
+  budgets: 'M4 5l6 6 3-3 7 9M20 12v5h-5M4 20h16',
   alerts: 'M6 17V11a6 6 0 0112 0v6l2 1H4zM10 21h4',
   settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4',
   search: 'M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5',

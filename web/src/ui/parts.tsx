@@ -154,6 +154,7 @@ export function Meter(props: { value: number | null | undefined; label?: string;
 const marks: Record<string, string> = {
   healthy: '●', degraded: '▲', unhealthy: '✕', unknown: '?', critical: '✕', warning: '▲', info: 'i',
   active: '●', idle: '◐', free: '○', present: '●', stale: '◌', missing: '✕', retired: '–',
+  within: '●', crossed: '▲', overspent: '✕',
   firing: '✕', pending: '◌', resolved: '●', failed: '✕', done: '●',
   waiting: '◌', promised: '◐', bound: '●', ended: '–', released: '–',
   revoked: '–', expired: '–', pod: '●', holder: '●', unnamed: '◐', host: '○', gone: '○', no_access: '✕', conflict: '▲',

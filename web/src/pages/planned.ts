@@ -1,0 +1,2 @@
+// The pages on which money is planned, in a file of their own beside manage.ts.
+export { BudgetsPage } from './budgets';
