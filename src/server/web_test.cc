@@ -106,7 +106,7 @@ TEST_F(WebTest, PagesAreThoseOfTheApplication) {
   text << std::ifstream(std::string(TESSERA_SOURCE_DIR) + "/web/src/frame/pages.ts").rdbuf();
   const std::string source = text.str();
   std::set<std::string> written{""};
-  const std::regex row(R"((?:path: |other\(|managed\(|plans\()'([^']+)')");
+  const std::regex row(R"((?:path: |other\(|used\(|managed\(|plans\()'([^']+)')");
   for (auto at = std::sregex_iterator(source.begin(), source.end(), row); at != std::sregex_iterator(); ++at)
     written.insert(std::regex_replace((*at)[1].str(), std::regex(":(\\w+)"), "{$1}"));
   EXPECT_EQ(std::set<std::string>(web_pages().begin(), web_pages().end()), written);

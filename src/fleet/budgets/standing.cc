@@ -73,7 +73,7 @@ Result<Outlook> look_ahead(const CostWindow& period, const SpentByBucket& spent,
   const auto history = hours_before(spent, until);
   const auto forecast = TRY(forecast::forecast(
       history, {.horizon = static_cast<std::size_t>(ahead), .seasons = {}, .coverage = kForecastCoverage}));
-  const auto rest_of = TRY(forecast::project(0, forecast, static_cast<std::size_t>(ahead)));
+  const auto rest_of = TRY(forecast::project(0, forecast, 0, static_cast<double>(ahead)));
   const Micros before = until > period.from ? TRY(sum_of(spent, period.from, until)) : 0;
   const auto all = [&](double units) -> Result<Micros> {
     return std::max(so_far, TRY(narrow(Wide{before} + TRY(rounded(units)), "a forecast")));

@@ -23,10 +23,12 @@ function file<T>(load: () => Promise<T>): { all: ReadonlySignal<T | null>; load:
 /** One did not come: the server is away, or is another one by now. */
 export const fileMissing = signal(false);
 const others = file(() => import('../pages/others'));
+const usage = file(() => import('../pages/usage'));
 const manage = file(() => import('../pages/manage'));
 const planned = file(() => import('../pages/planned'));
 export async function loadOthers(): Promise<void> {
   await others.load();
+  await usage.load();
   await manage.load();
   await planned.load();
 }
@@ -44,6 +46,7 @@ export interface Page {
 const page = <T>(from: { all: ReadonlySignal<T | null>; load: () => Promise<void> }) => (path: string, under: string, show: (all: T) => Show): Page =>
   ({ path, under, show: () => from.all.value === null ? undefined : show(from.all.value), ready: from.load });
 const other = page(others);
+const used = page(usage);
 const managed = page(manage);
 const plans = page(planned);
 
@@ -53,10 +56,10 @@ export const pages: Page[] = [
   other('/inventory', '/inventory', (all) => all.Inventory),
   other('/inventory/:node', '/inventory', (all) => all.NodePage),
   other('/inventory/:node/:device', '/inventory', (all) => all.DevicePage),
-  other('/pods', '/pods', (all) => all.Pods),
-  other('/pods/:namespace/:pod', '/pods', (all) => all.PodPage),
-  other('/sessions', '/sessions', (all) => all.Sessions),
-  other('/serving', '/serving', (all) => all.Serving),
+  used('/pods', '/pods', (all) => all.Pods),
+  used('/pods/:namespace/:pod', '/pods', (all) => all.PodPage),
+  used('/sessions', '/sessions', (all) => all.Sessions),
+  used('/serving', '/serving', (all) => all.Serving),
   managed('/allocations', '/allocations', (all) => all.Allocations),
   managed('/allocations/new', '/allocations', (all) => all.Allocate),
   managed('/cost', '/cost', (all) => all.CostPage),

@@ -15,6 +15,7 @@ import { Badge, Coverage, Facts, nodeHref, Notice, Nothing, PageHead, Panel, Pod
 import { absent, bytes, bytesOf, celsius, count, duration, moment, number, percent, ratio, since, watts } from '../ui/format';
 import { idleFor } from './overview';
 import { EditButton, Repartition } from './repartition';
+import { Unattributed } from './unattributed';
 import { useWho } from './who';
 
 export function DevicePage({ named }: { named: Record<string, string> }) {
@@ -144,10 +145,6 @@ function Processes({ of }: { of: DeviceDetail }) {
       {!!of.memoryUnattributedBytes && <p class="quiet">{t('device.unattributed', { memory: bytes(of.memoryUnattributedBytes) })}</p>}
     </>
   );
-}
-
-export function Unattributed({ of }: { of: Session }) {
-  return <span class="why"><Badge kind="attribution" value={of.attribution} plain /> {of.why && <span class="quiet breakable">{of.why}</span>}</span>;
 }
 
 export function Findings({ of }: { of: Finding[] }) {

@@ -2,7 +2,3 @@
 export { Inventory } from './inventory';
 export { NodePage } from './node';
 export { DevicePage } from './device';
-export { Pods } from './pods';
-export { PodPage } from './pod';
-export { Sessions } from './sessions';
-export { Serving } from './serving';

@@ -10,7 +10,7 @@ import { Badge, Choice, DeviceLink, Nothing, PageHead, Panel, PodLink } from '..
 import { absent, bytes, duration, moment, percent, since } from '../ui/format';
 import { useMemo } from 'preact/hooks';
 import { ClusterPicker } from './overview';
-import { Unattributed } from './device';
+import { Unattributed } from './unattributed';
 
 type State = 'active' | 'past' | 'all';
 
