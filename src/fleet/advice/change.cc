@@ -1,0 +1,125 @@
+#include "fleet/advice/change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "base/text.h"
+
+namespace tessera::fleet::advice {
+namespace {
+
+std::string patch(const Workload& of, const std::string& json) {
+  return fmt::format("kubectl --namespace {} patch {} {} --type strategic --patch '{}'", of.space, lower(of.kind),
+                     of.name, json);
+}
+
+/// Names come with the metrics of whoever is scraped, and end in a command that somebody pastes into a shell.
+bool is_plain(std::string_view name) {
+  return std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '-' || c == '/'; });
+}
+bool is_plain(const Workload& of) {
+  return is_plain(of.space) && is_plain(of.name) && is_plain(of.kind) &&
+         std::ranges::all_of(of.holds, [](auto& one) { return is_plain(one.container) && is_plain(one.resource); });
+}
+
+bool has_replicas(const Workload& of) {
+  return of.kind == "Deployment" || of.kind == "StatefulSet" || of.kind == "ReplicaSet";
+}
+bool has_template(const Workload& of) { return has_replicas(of) || of.kind == "DaemonSet"; }
+
+/// The same for who is made anew, for want of anything that may be patched: a pod, a job, what another operator owns.
+Steps by_hand(const Workload& of, const std::string& wanted, const std::string& now) {
+  const std::string who = of.kind.empty() ? "pod " + of.name : of.kind + ' ' + of.name;
+  return {{"hand", fmt::format("In the manifest of {} in namespace {}: {}; then make it anew.", who, of.space, wanted)},
+          {"hand", fmt::format("In the manifest of {} in namespace {}: {}; then make it anew.", who, of.space, now)}};
+}
+
+std::string limits(const std::string& container, const std::map<std::string, std::string>& amounts) {
+  std::string out;
+  for (const auto& [name, amount] : amounts) out += fmt::format("{}\"{}\":{}", out.empty() ? "" : ",", name, amount);
+  return fmt::format(R"({{"spec":{{"template":{{"spec":{{"containers":[{{"name":"{}","resources":{{"limits":{{{}}},)"
+                     R"("requests":{{{}}}}}}}]}}}}}}}})",
+                     container, out, out);
+}
+
+std::size_t held_by_first(const Workload& of) {
+  return static_cast<std::size_t>(std::ranges::count(of.holds, of.holds.front().pod, &Holding::pod));
+}
+
+}  // namespace
+
+Steps stop_steps(const Workload& of) {
+  if (!is_plain(of)) return by_hand(of, "let it have no replicas", fmt::format("let it have {} again", of.pods.size()));
+  if (has_replicas(of)) {
+    const auto scale = [&](std::size_t to) {
+      return Step{"kubectl", fmt::format("kubectl --namespace {} scale {} {} --replicas {}", of.space, lower(of.kind),
+                                         of.name, to)};
+    };
+    return {scale(0), scale(of.pods.size())};
+  }
+  if (of.kind == "Job" || of.kind == "CronJob")
+    return {{"kubectl", patch(of, R"({"spec":{"suspend":true}})")},
+            {"kubectl", patch(of, R"({"spec":{"suspend":false}})")}};
+  if (!of.kind.empty())
+    return by_hand(of, "let it have no replicas", fmt::format("let it have {} again", of.pods.size()));
+  const std::string file = of.name + ".yaml";
+  return {{"kubectl", fmt::format("kubectl --namespace {0} get pod {1} --output yaml >{2} && kubectl --namespace {0} "
+                                  "delete pod {1}",
+                                  of.space, of.name, file)},
+          {"kubectl", fmt::format("kubectl --namespace {} create --filename {}", of.space, file)}};
+}
+
+Steps request_steps(const Workload& of, const std::string& resource, std::size_t count) {
+  const Holding& first = of.holds.front();
+  const std::size_t held = held_by_first(of);
+  if (!is_plain(of) || !has_template(of) || first.container.empty() || first.resource.empty())
+    return by_hand(of, fmt::format("ask for {} of {}", count, resource),
+                   fmt::format("ask for {} of {}", held, first.resource.empty() ? "nvidia.com/gpu" : first.resource));
+  const std::string wanted = fmt::format("\"{}\"", count), now = fmt::format("\"{}\"", held);
+  std::map<std::string, std::string> change = {{first.resource, "null"}}, undo = {{resource, "null"}};
+  change[resource] = wanted;
+  undo[first.resource] = now;
+  return {{"kubectl", patch(of, limits(first.container, change))},
+          {"kubectl", patch(of, limits(first.container, undo))}};
+}
+
+Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label) {
+  const auto& [name, value] = node_label;
+  if (!is_plain(of) || !is_plain(name) || !is_plain(value) || !has_template(of))
+    return by_hand(of, fmt::format("let nodeSelector have {}: {}", name, value),
+                   fmt::format("take {} out of nodeSelector", name));
+  const auto select = [&](const std::string& to) {
+    return Step{
+        "kubectl",
+        patch(of, fmt::format(R"({{"spec":{{"template":{{"spec":{{"nodeSelector":{{"{}":{}}}}}}}}}}})", name, to))};
+  };
+  return {select('"' + value + '"'), select("null")};
+}
+
+Steps schedule_steps(const Workload& of, unsigned first, unsigned end) {
+  if (!is_plain(of) || !has_replicas(of))
+    return by_hand(of, fmt::format("let it run from {:02}:00 to {:02}:00 UTC alone", first, end), "let it run always");
+  const std::string file = of.name + "-hours.yaml";
+  const std::string manifest = fmt::format(
+      "# KEDA, from https://keda.sh: without it two CronJobs that scale do the same.\n"
+      "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {{name: {0}-hours, namespace: {1}}}\nspec:\n"
+      "  scaleTargetRef: {{kind: {2}, name: {0}}}\n  minReplicaCount: 0\n  maxReplicaCount: {3}\n  triggers:\n"
+      "  - type: cron\n    metadata: {{timezone: Etc/UTC, start: \"0 {4} * * *\", end: \"0 {5} * * *\", "
+      "desiredReplicas: \"{3}\"}}\n",
+      of.name, of.space, of.kind, of.pods.size(), first, end);
+  return {
+      {"manifest", manifest},
+      {"kubectl", fmt::format("kubectl --namespace {0} delete scaledobject {1}-hours && kubectl --namespace {0} scale "
+                              "{2} {1} --replicas {3}",
+                              of.space, of.name, lower(of.kind), of.pods.size())}};
+}
+
+Steps cordon_steps(const std::string& node) {
+  if (!is_plain(node)) return {{"hand", "Let nothing new come to node " + node + "."}, {"hand", "Let it come again."}};
+  return {{"kubectl", "kubectl cordon " + node}, {"kubectl", "kubectl uncordon " + node}};
+}
+
+}  // namespace tessera::fleet::advice

@@ -1,0 +1,26 @@
+#pragma once
+// What is to be done, as one would type it.
+#include <string>
+#include <utility>
+
+#include "fleet/advice/advice.h"
+
+namespace tessera::fleet::advice {
+
+/// What is done, and what undoes it.
+struct Steps {
+  Step change, undo;
+};
+
+/// Ends all pods of the workload.
+Steps stop_steps(const Workload& of);
+/// Each pod asks for `count` of `resource` in the place of what it asks for now.
+Steps request_steps(const Workload& of, const std::string& resource, std::size_t count);
+/// Pods stand where nodes have the label; `resource` as above, empty: as it is.
+Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label);
+/// It runs in hours of the day alone (UTC): between `first` and `end`.
+Steps schedule_steps(const Workload& of, unsigned first, unsigned end);
+/// Nothing new is scheduled to the node.
+Steps cordon_steps(const std::string& node);
+
+}  // namespace tessera::fleet::advice

@@ -1,0 +1,186 @@
+#include "fleet/advice/scenarios.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fleet/cost/money.h"
+
+namespace tessera::fleet::advice {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::vector<std::string> said(const Facts& facts, const Options& options = {}) {
+  std::vector<std::string> out;
+  for (const Advice& one : advise(facts, options))
+    out.push_back(fmt::format("{}: {}", kind_name(one.kind), one.sentence));
+  return out;
+}
+
+TEST(Scenarios, EachIsSaidWhatItsLabelSaysAndNothingElse) {
+  for (const Labelled& one : labelled()) {
+    const auto list = said(one.facts);
+    if (one.kind)
+      EXPECT_THAT(list, ElementsAre(HasSubstr(std::string(kind_name(*one.kind)) + ": "))) << one.name;
+    else
+      EXPECT_THAT(list, IsEmpty()) << one.name;
+  }
+}
+
+TEST(Scenarios, EveryKindIsLabelled) {
+  for (const KindRow& row : kinds())
+    EXPECT_TRUE(std::ranges::any_of(labelled(), [&](const Labelled& one) { return one.kind == row.kind; })) << row.name;
+}
+
+/// All of them in one fleet, each under a name of its own.
+Facts fleet_of_all() {
+  Facts out;
+  out.now = kNow;
+  int number = 0;
+  for (const Labelled& each : labelled()) {
+    ++number;
+    for (Workload one : each.facts.workloads) {
+      one.space = fmt::format("space-{}", number);
+      out.workloads.push_back(std::move(one));
+    }
+    out.pools.insert(out.pools.end(), each.facts.pools.begin(), each.facts.pools.end());
+    out.troubles.insert(out.troubles.end(), each.facts.troubles.begin(), each.facts.troubles.end());
+    out.scattered.insert(out.scattered.end(), each.facts.scattered.begin(), each.facts.scattered.end());
+  }
+  return out;
+}
+
+TEST(Scenarios, TogetherTheyAreSaidWhatEachIsAlone) {
+  std::vector<std::string> each;
+  for (const Labelled& one : labelled())
+    for (std::string& line : said(one.facts)) each.push_back(std::move(line));
+  EXPECT_THAT(said(fleet_of_all()), testing::UnorderedElementsAreArray(each));
+}
+
+TEST(Scenarios, EachHasAllThatAdviceMustHave) {
+  std::set<std::string> ids;
+  for (const Advice& one : advise(fleet_of_all())) {
+    SCOPED_TRACE(one.sentence);
+    EXPECT_TRUE(ids.insert(one.id).second) << one.id;
+    EXPECT_LT(one.evidence.from, one.evidence.to);
+    EXPECT_GE(Milliseconds(one.evidence.to - one.evidence.from), least_window(one.kind, {}));
+    EXPECT_GE(one.evidence.observed, row_of(one.kind).least_observed);
+    EXPECT_THAT(one.evidence.numbers, testing::Not(IsEmpty()));
+    EXPECT_GT(one.confidence, 0.4);
+    EXPECT_LE(one.confidence, 1);
+    EXPECT_FALSE(one.risk.empty());
+    EXPECT_FALSE(one.aim.empty());
+    EXPECT_FALSE(one.change.text.empty());
+    EXPECT_FALSE(one.undo.text.empty());
+    EXPECT_FALSE(one.subject.cluster.empty());
+    if (one.saving) EXPECT_GT(one.saving->per_month, 0);
+  }
+}
+
+TEST(Scenarios, MoneyIsThatOfTheHeldShareForAMonth) {
+  const auto list = advise(labelled().front().facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list.front().saving->per_month, 730 * 8 * kUnit);
+  EXPECT_EQ(list.front().saving->how, "all that it holds, 8.00 an hour, for 730 hours");
+  EXPECT_EQ(list.front().change.text, "kubectl --namespace ml scale deployment forgotten --replicas 0");
+  EXPECT_EQ(list.front().undo.text, "kubectl --namespace ml scale deployment forgotten --replicas 1");
+}
+
+TEST(Scenarios, MoneyIsAbsentWhereThereIsNoRate) {
+  Facts facts = labelled().front().facts;
+  facts.workloads.front().holds.front().per_hour.reset();
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_FALSE(list.front().saving);
+}
+
+Workload narrow_one() {
+  return on_h100("small", [](EpochMs at) { return doing(at, 0.9, 1, 0.08, 6); });
+}
+
+TEST(OverProvisioned, IsTheSmallestThatHoldsMemoryWithRoomAndTheKernelsWidth) {
+  const auto aim = [](double sm, double memory_gib) {
+    Facts facts;
+    facts.workloads = {on_h100("one", [=](EpochMs at) { return doing(at, 0.9, 1, sm, memory_gib); })};
+    const auto list = advise(facts);
+    return list.empty() ? std::string("-") : list.front().aim;
+  };
+  EXPECT_EQ(aim(0.08, 6), "1g.10gb");
+  EXPECT_EQ(aim(0.08, 8.2), "1g.20gb");  // with a fifth above it
+  EXPECT_EQ(aim(0.08, 17), "3g.40gb");   // 2g.20gb has no more memory than 1g.20gb
+  EXPECT_EQ(aim(0.2, 6), "2g.20gb");     // 0.22 of seven slices
+  EXPECT_EQ(aim(0.45, 6), "4g.40gb");
+  EXPECT_EQ(aim(0.7, 6), "-");
+  EXPECT_EQ(aim(0.08, 34), "-");
+}
+
+TEST(OverProvisioned, IsPatchedAndUndoneWordForWord) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(
+      list.front().change.text,
+      R"(kubectl --namespace ml patch deployment small --type strategic --patch '{"spec":{"template":{"spec":)"
+      R"({"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"},)"
+      R"("requests":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"}}}]}}}}')");
+  EXPECT_THAT(list.front().undo.text, HasSubstr(R"("limits":{"nvidia.com/gpu":"1","nvidia.com/mig-1g.10gb":null})"));
+}
+
+TEST(Changes, NamesThatAShellWouldReadAreNotPutIntoCommands) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  facts.workloads.front().name = "a'; rm -rf ~ #";
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list.front().change.by, "hand");
+}
+
+TEST(IdleHeld, WaitsTwiceAsLongAsAPauseThatWasMadeBefore) {
+  const auto worked_until = [](double days_ago) {
+    Facts facts;
+    // A pause of two days in the middle.
+    facts.workloads = {on_h100("one", [=](EpochMs at) {
+      const double ago = static_cast<double>(kNow - at) / static_cast<double>(kDayMs);
+      return ago > days_ago && !(ago > 9 && ago < 11) ? doing(at, 0.9, 1, 0.8, 60) : doing(at, 0, 0, 0, 60);
+    })};
+    return advise(facts).size();
+  };
+  EXPECT_EQ(worked_until(3.9), 0U);
+  EXPECT_EQ(worked_until(4.2), 1U);
+}
+
+TEST(Confidence, IsTheObservedShareOfTwiceTheLeastWindow) {
+  const Milliseconds day{std::chrono::hours(24)};
+  EXPECT_DOUBLE_EQ(confidence_of(Kind::IdleHeld, 0.9, day, {}), 0.45);
+  EXPECT_DOUBLE_EQ(confidence_of(Kind::IdleHeld, 1, 2 * day, {}), 1);
+  EXPECT_DOUBLE_EQ(confidence_of(Kind::IdleHeld, 0.95, 14 * day, {}), 0.95);
+  EXPECT_EQ(confidence_word(0.59), "low");
+  EXPECT_EQ(confidence_word(0.6), "medium");
+  EXPECT_EQ(confidence_word(0.85), "high");
+}
+
+TEST(PutAside, ComesBackWhenItIsSomethingElse) {
+  Advice now;
+  now.aim = "1g.10gb";
+  now.saving = Saving{125 * kUnit, ""};
+  EXPECT_FALSE(has_changed("1g.10gb", 100 * kUnit, now));
+  EXPECT_TRUE(has_changed("1g.10gb", 100 * kUnit - 1, now));
+  EXPECT_TRUE(has_changed("2g.20gb", 125 * kUnit, now));
+  EXPECT_FALSE(has_changed("1g.10gb", 500 * kUnit, now));  // less is nothing new
+  EXPECT_TRUE(has_changed("1g.10gb", std::nullopt, now));
+  now.saving.reset();
+  EXPECT_FALSE(has_changed("1g.10gb", std::nullopt, now));
+}
+
+TEST(Kinds, HaveNamesThatLeadBack) {
+  for (const KindRow& row : kinds()) EXPECT_EQ(kind_named(row.name), row.kind);
+  EXPECT_FALSE(kind_named("waste"));
+}
+
+}  // namespace
+}  // namespace tessera::fleet::advice
