@@ -1,0 +1,139 @@
+#include "store/advice.h"
+
+#include <gmock/gmock.h>
+
+#include "store/archive.h"
+#include "store/benchmarks.h"
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr EpochMs kStart = 1'800'000'000'000, kMinute = 60'000;
+
+AdviceSaid said(const std::string& id, EpochMs at, std::optional<fleet::Micros> per_month = 5) {
+  return {id, "idle-held", "prod", "ml", "forgotten", "stopped", per_month, at, at, true, "{}"};
+}
+
+struct AdviceKept : EachDatabase {};
+
+TEST_P(AdviceKept, StandsUntilARunDoesNotSayIt) {
+  ASSERT_TRUE(keep_advice(*database, {said("a", kStart), said("b", kStart, std::nullopt)}));
+  EXPECT_THAT(*advice_said(*database), ElementsAre(said("a", kStart), said("b", kStart, std::nullopt)));
+  ASSERT_TRUE(keep_advice(*database, {said("a", kStart + kMinute, 7)}));
+  AdviceSaid a = said("a", kStart + kMinute, 7), b = said("b", kStart, std::nullopt);
+  a.first_said = kStart;
+  b.standing = false;
+  EXPECT_THAT(*advice_said(*database), ElementsAre(a, b));
+  ASSERT_TRUE(drop_advice_before(*database, kStart + kMinute));
+  EXPECT_THAT(*advice_said(*database), ElementsAre(a));
+  ASSERT_TRUE(drop_advice_before(*database, kStart + 9 * kMinute));
+  EXPECT_THAT(*advice_said(*database), ElementsAre(a)) << "it stands";
+}
+
+TEST_P(AdviceKept, HasOneAnswerThatIsReplaced) {
+  AdviceAnswer answer{"a", AdviceState::Snoozed, kStart, "key:ops", kStart + kMinute, "later", "stopped", 5, "{}"};
+  ASSERT_TRUE(put_advice_answer(*database, answer));
+  EXPECT_THAT(*advice_answers(*database), ElementsAre(answer));
+  answer.state = AdviceState::Accepted;
+  answer.until.reset();
+  answer.per_month.reset();
+  ASSERT_TRUE(put_advice_answer(*database, answer));
+  EXPECT_THAT(*advice_answers(*database), ElementsAre(answer));
+  ASSERT_TRUE(drop_advice_answer(*database, "a"));
+  EXPECT_THAT(*advice_answers(*database), IsEmpty());
+}
+
+ServingSeen engine(EpochMs begin, double tokens, double most, std::optional<double> kv) {
+  ServingSeen out{"prod", "serving", "llm-0", {}};
+  out.slot.begin = begin;
+  out.slot.observed_ms = 30'000;
+  out.slot.tokens = tokens;
+  out.slot.finished = 0.5;
+  out.slot.running_most = out.slot.waiting_most = most;
+  out.slot.kv_tokens_most = kv;
+  return out;
+}
+
+TEST_P(AdviceKept, WhatEnginesDidAddsUp) {
+  ASSERT_TRUE(add_serving_seen(*database, {}));
+  ASSERT_TRUE(add_serving_seen(*database, {engine(kStart, 100.25, 3, {})}));
+  ASSERT_TRUE(add_serving_seen(*database, {engine(kStart, 50, 2, 700.0), engine(kStart + 5 * kMinute, 1, 1, 5.0)}));
+  ASSERT_TRUE(add_serving_seen(*database, {engine(kStart, 0, 0, 600.0)}));
+  ASSERT_TRUE(add_serving_seen(*database, {engine(kStart, 0, 0, {})}));
+  const auto seen = *serving_seen(*database, kStart);
+  ASSERT_THAT(seen, SizeIs(2));
+  EXPECT_EQ(seen[0].pod, "llm-0");
+  EXPECT_EQ(seen[0].slot.observed_ms, 120'000);
+  EXPECT_DOUBLE_EQ(seen[0].slot.tokens, 150.25);
+  EXPECT_DOUBLE_EQ(seen[0].slot.finished, 2);
+  EXPECT_EQ(seen[0].slot.running_most, 3);
+  EXPECT_EQ(seen[0].slot.kv_tokens_most, 700);
+  EXPECT_EQ(seen[1].slot.kv_tokens_most, 5);
+  ASSERT_TRUE(drop_serving_seen_before(*database, kStart + 5 * kMinute));
+  EXPECT_THAT(*serving_seen(*database, 0), SizeIs(1));
+}
+
+fleet::Usage usage_of(EpochMs bucket, double busy, std::int64_t held_ms) {
+  fleet::SubjectUsage subject{0, bucket, {}};
+  subject.totals.observed_ms = 30'000;
+  auto& util = subject.totals[fleet::Field::Utilization];
+  util = {static_cast<std::int64_t>(busy * 10'000 * 20'000), 20'000, 4'000};
+  subject.totals[fleet::Field::MemoryUsed] = {2'048 * 30'000LL, 30'000, 2'048};
+  fleet::Usage out;
+  out.subjects = {subject};
+  const auto pod = std::make_shared<const fleet::Workload>(fleet::Workload{"ml", "train-0", "main", "uid-1"});
+  const auto host = std::make_shared<const fleet::Workload>();
+  out.owners = {{0, bucket, {}, pod, held_ms, 100, held_ms}, {0, bucket, {}, host, 30'000, 30'000, 0}};
+  return out;
+}
+
+TEST_P(AdviceKept, IsGivenByWhatPodsHadSlotBySlot) {
+  ASSERT_TRUE(prepare_usage(*database, 30s));
+  Archive archive(*database, 30s, {});
+  std::uint64_t record = 0;
+  for (const EpochMs at : {kStart + 5 * kMinute, kStart}) {
+    const auto usage = usage_of(at, at == kStart ? 0.25 : 0, at == kStart ? 30'000 : 10'000);
+    ASSERT_TRUE(archive.keep(
+        {{}, {}, {}, {}, &usage, {++record, 0, kStart}},
+        [](std::uint32_t) { return fleet::UsageSubject{"prod", "GPU-1", {}, "", {}, {}}; }, kStart));
+  }
+  std::vector<HeldSlot> slots;
+  ASSERT_TRUE(each_held_slot(*database, {Resolution::FiveMinutes, 300, kStart / 1'000, kStart / 1'000 + 600},
+                             [&](const HeldSlot& one) { slots.push_back(one); }));
+  ASSERT_THAT(slots, SizeIs(2)) << "what no pod has is nobody's to change";
+  EXPECT_EQ(slots[0].slot.begin, kStart);
+  EXPECT_EQ(slots[0].pod, "train-0");
+  EXPECT_EQ(slots[0].pod_uid, "uid-1");
+  EXPECT_EQ(slots[0].device_uuid, "GPU-1");
+  EXPECT_FALSE(slots[0].gpu_instance);
+  EXPECT_EQ(slots[0].slot.observed_ms, 20'000) << "as long as its activity was known";
+  EXPECT_EQ(slots[1].slot.observed_ms, 10'000) << "as long as it was held";
+  EXPECT_DOUBLE_EQ(*slots[0].slot.busy, 0.25);
+  EXPECT_DOUBLE_EQ(*slots[0].slot.busy_most, 0.4);
+  EXPECT_FALSE(slots[0].slot.sm);
+  EXPECT_EQ(*slots[0].slot.memory_bytes, std::uint64_t{2} << 30U);
+}
+
+fleet::benchmarks::Record run_of(double value, EpochMs time) {
+  return {"H100_80GB", "580.1", "tokens", "1", value, "tokens/s", fleet::benchmarks::Better::Higher, "lab", time, {}};
+}
+
+TEST_P(AdviceKept, BenchmarksComeOnceAndTheNewestFirst) {
+  auto second = run_of(2, kStart + 1);
+  second.watts = 500.5;
+  ASSERT_TRUE(put_benchmarks(*database, {run_of(1, kStart), second}));
+  ASSERT_TRUE(put_benchmarks(*database, {run_of(1.5, kStart)}));
+  EXPECT_THAT(*benchmarks(*database, 10), ElementsAre(second, run_of(1.5, kStart)));
+  EXPECT_THAT(*benchmarks(*database, 1), ElementsAre(second));
+}
+
+INSTANTIATE_EACH_DATABASE(AdviceKept);
+
+}  // namespace
+}  // namespace tessera::store
