@@ -76,9 +76,9 @@ std::string_view confidence_word(double confidence) {
   return confidence >= kHigh ? "high" : confidence >= kMedium ? "medium" : "low";
 }
 
-bool has_changed(const std::string& aim_then, const std::optional<Micros>& then, const Advice& now) {
-  if (aim_then != now.aim || then.has_value() != now.saving.has_value()) return true;
-  return then && Wide{now.saving->per_month} * 4 > Wide{*then} * 5;
+bool has_changed(const Put& then, const Put& now) {
+  if (then.aim != now.aim || then.per_month.has_value() != now.per_month.has_value()) return true;
+  return then.per_month && Wide{*now.per_month} * 4 > Wide{*then.per_month} * 5;
 }
 
 }  // namespace tessera::fleet::advice

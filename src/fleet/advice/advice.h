@@ -82,7 +82,11 @@ std::string_view confidence_word(double confidence);
 
 /// Whether what was put aside is something else by now: another aim, or a saving that has grown by more than a quarter.
 /// Absent money and money are different.
-bool has_changed(const std::string& aim_then, const std::optional<Micros>& then, const Advice& now);
+struct Put {
+  std::string aim;
+  std::optional<Micros> per_month;
+};
+bool has_changed(const Put& then, const Put& now);
 
 inline constexpr std::int64_t kHoursOfMonth = 730;
 

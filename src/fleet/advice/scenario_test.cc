@@ -165,16 +165,13 @@ TEST(Confidence, IsTheObservedShareOfTwiceTheLeastWindow) {
 }
 
 TEST(PutAside, ComesBackWhenItIsSomethingElse) {
-  Advice now;
-  now.aim = "1g.10gb";
-  now.saving = Saving{125 * kUnit, ""};
-  EXPECT_FALSE(has_changed("1g.10gb", 100 * kUnit, now));
-  EXPECT_TRUE(has_changed("1g.10gb", 100 * kUnit - 1, now));
-  EXPECT_TRUE(has_changed("2g.20gb", 125 * kUnit, now));
-  EXPECT_FALSE(has_changed("1g.10gb", 500 * kUnit, now));  // less is nothing new
-  EXPECT_TRUE(has_changed("1g.10gb", std::nullopt, now));
-  now.saving.reset();
-  EXPECT_FALSE(has_changed("1g.10gb", std::nullopt, now));
+  const Put now{"1g.10gb", 125 * kUnit};
+  EXPECT_FALSE(has_changed({"1g.10gb", 100 * kUnit}, now));
+  EXPECT_TRUE(has_changed({"1g.10gb", 100 * kUnit - 1}, now));
+  EXPECT_TRUE(has_changed({"2g.20gb", 125 * kUnit}, now));
+  EXPECT_FALSE(has_changed({"1g.10gb", 500 * kUnit}, now));  // less is nothing new
+  EXPECT_TRUE(has_changed({"1g.10gb", std::nullopt}, now));
+  EXPECT_FALSE(has_changed({"1g.10gb", std::nullopt}, {"1g.10gb", std::nullopt}));
 }
 
 TEST(Kinds, HaveNamesThatLeadBack) {
