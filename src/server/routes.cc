@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/access/api_access.h"
+#include "server/advice/api.h"
 #include "server/alerts/actions.h"
 #include "server/alerts/api.h"
 #include "server/api_allocations.h"
@@ -179,6 +180,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (http::Route& one : budget_routes(told.budgets, api)) out.push_back(std::move(one));
   for (http::Route& one : plan_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
   for (http::Route& one : alert_routes(told.alerts, told.notifier, api)) out.push_back(std::move(one));
+  if (told.advisor)
+    for (http::Route& one : advice_routes(*told.advisor, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.
   auto layouts = wanted_layout_routes(

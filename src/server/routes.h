@@ -24,6 +24,7 @@
 
 namespace tessera::server {
 
+class Advisor;
 class Alerts;
 class Allocations;
 class Budgets;
@@ -67,6 +68,7 @@ struct Told {
   Forecasts* forecasts = nullptr;                   ///< null likewise, as there is no ledger
   const AlertActions* actions = nullptr;            ///< null: nothing is done about alerts
   Budgets* budgets = nullptr;                       ///< null likewise
+  Advisor* advisor = nullptr;                       ///< null in tests alone
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

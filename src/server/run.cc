@@ -22,6 +22,7 @@
 #include "server/access/node_tokens.h"
 #include "server/admission/door.h"
 #include "server/admission/gates.h"
+#include "server/advice/advisor.h"
 #include "server/alerts/actions.h"
 #include "server/alerts/alerts.h"
 #include "server/alerts/notifier.h"
@@ -423,6 +424,9 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
+  AdvisorOptions advising;
+  advising.leads = leads;
+  Advisor advisor(fleet, access->changes(), readers, costs.get(), is_started, std::move(advising));
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
   const auto forecasts = costs ? std::make_unique<Forecasts>(readers) : nullptr;
   const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,
@@ -465,7 +469,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   ledger.get(),
                   forecasts.get(),
                   actions.get(),
-                  budgets.get()};
+                  budgets.get(),
+                  &advisor};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -13,6 +13,7 @@
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
 #include "server/access/api_access.h"
+#include "server/advice/advisor.h"
 #include "server/alerts/alerts.h"
 #include "server/alerts/notifier.h"
 #include "server/allocation_wish.h"
@@ -321,6 +322,7 @@ struct RoutesTest : testing::Test {
   Costs costs{{{}, owner_rules({}, {"team"}, {})}, published, readers};
   Changes budget_changes{must(store::Database::open(url))};
   Budgets budgets{published, budget_changes, readers, [] { return true; }, {.look_every = {}}};
+  Advisor advisor{published, access->changes(), readers, &costs, [] { return true; }, {.runs = false}};
   Told what() {
     Told out{published,
              intake,
@@ -340,6 +342,7 @@ struct RoutesTest : testing::Test {
              *notifier};
     out.costs = &costs;
     out.budgets = &budgets;
+    out.advisor = &advisor;
     return out;
   }
   std::unique_ptr<http::Router> router =

@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "server/advice/api.h"
+#include "server/advice/json.h"
+#include "server/cost/told_history.h"
+#include "server/openapi.h"
+#include "server/schema_check.h"
+
+namespace tessera::server {
+namespace {
+using store::AdviceAnswer;
+using store::AdviceSaid;
+using store::AdviceState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr EpochMs kStart = ToldHistory::kStart, kMinute = ToldHistory::kMinute, kHour = 60 * kMinute;
+
+/// Two boards that are held, one of them for nothing; an hour stands for a day.
+struct AdvisorTest : testing::Test {
+  AdvisorTest() {
+    options.runs = false;
+    options.advice.time_scale = 1.0 / 24;
+    options.windowing.loading = Milliseconds(10 * kMinute);
+    history.scrape("w1", kStart, now, [](EpochMs) { return two_boards(0, "train-0"); });
+    history.keep(now);
+    advisor =
+        std::make_unique<Advisor>(history.published, changes, history.readers, &costs, [] { return true; }, options);
+  }
+
+  http::Response ask(const char* method, const std::string& path, const std::string& id = "",
+                     const std::string& body = "", const std::string& query = "") {
+    http::Request request;
+    request.method = method;
+    request.path = path;
+    request.query = query;
+    request.body = body;
+    if (!body.empty()) request.headers.emplace_back("content-type", "application/json");
+    if (!id.empty()) request.params = {{"adviceId", id}};
+    const std::string pattern =
+        id.empty() ? path : "/advice/{adviceId}" + path.substr(std::string_view("/advice/").size() + id.size());
+    for (const http::Route& one : advice_routes(*advisor, ""))
+      if (one.method == method && one.path == pattern) return one.handle(request);
+    return {};
+  }
+  Json list(const std::string& query = "") { return Json::parse(ask("GET", "/advice", "", "", query).body)["items"]; }
+
+  const EpochMs now = kStart + 3 * kHour;
+  ToldHistory history;
+  CostsOptions cost_options;
+  Costs costs{cost_options, history.published, history.readers};
+  Changes changes{history.open()};
+  AdvisorOptions options;
+  std::unique_ptr<Advisor> advisor;
+};
+
+TEST_F(AdvisorTest, SaysWhatIsHeldForNothingAndNothingElse) {
+  ASSERT_TRUE(advisor->run(now));
+  const Json items = list();
+  ASSERT_EQ(items.size(), 1U) << items.dump(1);
+  EXPECT_EQ(items[0]["kind"], "idle-held");
+  EXPECT_EQ(items[0]["subject"]["name"], "train-0");
+  EXPECT_EQ(items[0]["savingPerMonth"], "5840.00");
+  EXPECT_EQ(items[0]["currency"], "USD");
+  EXPECT_EQ(items[0]["state"], "open");
+  EXPECT_GE(items[0]["evidence"]["observedShare"].get<double>(), 0.9);
+  EXPECT_THAT(items[0]["change"]["text"].get<std::string>(), HasSubstr("kubectl --namespace ml"));
+  EXPECT_THAT(list("kind=share"), IsEmpty());
+  EXPECT_THAT(list("namespace=ml&state=open"), SizeIs(1));
+}
+
+TEST_F(AdvisorTest, IsWhatTheDocumentSays) {
+  ASSERT_TRUE(advisor->run(now));
+  const SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const auto schema = [&](const std::string& path) {
+    const auto reply = check.resolved(check.at({"paths", path, "get", "responses", "200"}));
+    return reply.find("content")->find("application/json")->find("schema").value();
+  };
+  const Json page = Json::parse(ask("GET", "/advice").body);
+  EXPECT_THAT(check.wrong_in(page, schema("/advice")), IsEmpty());
+  const std::string id = page["items"][0]["id"];
+  EXPECT_EQ(ask("POST", "/advice/" + id + "/accept", id).status, 200);
+  const Json one = Json::parse(ask("GET", "/advice/" + id, id).body);
+  EXPECT_THAT(check.wrong_in(one, schema("/advice/{adviceId}")), IsEmpty());
+}
+
+TEST_F(AdvisorTest, IsAnsweredAndComesBackAsItIsAnswered) {
+  ASSERT_TRUE(advisor->run(now));
+  const std::string id = list()[0]["id"];
+  const std::string one = "/advice/" + id;
+  EXPECT_EQ(ask("POST", one + "/dismiss", id).status, 400);
+  EXPECT_EQ(ask("POST", one + "/snooze", id, R"({"reason":"later"})").status, 400);
+  EXPECT_EQ(ask("POST", one + "/snooze", id, R"({"for":"9999d"})").status, 400);
+  EXPECT_EQ(ask("POST", one + "/accept", id, R"({"colour":"red"})").status, 400);
+  EXPECT_EQ(ask("POST", "/advice/none/accept", "none").status, 404);
+  EXPECT_EQ(ask("POST", one + "/dismiss", id, R"({"reason":"a demonstration stands there"})").status, 200);
+  ASSERT_TRUE(advisor->run(now + 10 * kMinute));
+  EXPECT_EQ(list()[0]["state"], "dismissed");
+  EXPECT_EQ(list()[0]["answer"]["reason"], "a demonstration stands there");
+  EXPECT_EQ(ask("POST", one + "/reopen", id).status, 200);
+  EXPECT_EQ(list()[0]["state"], "open");
+  EXPECT_EQ(ask("POST", one + "/accept", id).status, 200);
+  const Json shown = Json::parse(ask("GET", one, id).body);
+  EXPECT_EQ(shown["state"], "accepted");
+  EXPECT_EQ(shown["realised"]["known"], false);
+  EXPECT_TRUE(shown["realised"]["savingPerMonth"].is_null());
+  std::vector<std::string> audited;
+  ASSERT_TRUE(history.database->each("SELECT action FROM audit ORDER BY sequence", {},
+                                     [&](const store::Row& row) { audited.push_back(row.text(0)); }));
+  EXPECT_THAT(audited, testing::IsSupersetOf({"advice.dismissed", "advice.open", "advice.accepted"}));
+}
+
+AdviceSaid said(std::optional<fleet::Micros> per_month, const std::string& aim = "stopped") {
+  AdviceSaid out;
+  out.id = "idle-held-1";
+  out.kind = "idle-held";
+  out.aim = aim;
+  out.per_month = per_month;
+  out.body = "{}";
+  return out;
+}
+
+TEST(ToldAdvice, ComesBackWhenItsTimeIsOverOrItIsSomethingElse) {
+  AdviceAnswer answer;
+  answer.id = "idle-held-1";
+  answer.state = AdviceState::Snoozed;
+  answer.until = 100;
+  answer.aim = "stopped";
+  answer.per_month = 100;
+  const auto state = [&](const AdviceSaid& one, EpochMs now) { return told_advice({one}, {answer}, now).at(0).state; };
+  EXPECT_EQ(state(said(100), 99), AdviceState::Snoozed);
+  EXPECT_EQ(state(said(100), 100), AdviceState::Open);
+  answer.state = AdviceState::Dismissed;
+  EXPECT_EQ(state(said(125), 1'000), AdviceState::Dismissed);
+  EXPECT_EQ(state(said(126), 1'000), AdviceState::Open);
+  EXPECT_EQ(state(said(100, "1g.10gb"), 1'000), AdviceState::Open);
+  answer.state = AdviceState::Accepted;
+  EXPECT_EQ(state(said(500), 1'000), AdviceState::Accepted);
+  EXPECT_THAT(told_advice({}, {answer}, 1), SizeIs(1)) << "what was accepted is told when it is said no longer";
+  EXPECT_FALSE(told_advice({}, {answer}, 1)[0].said.standing);
+  answer.state = AdviceState::Dismissed;
+  EXPECT_THAT(told_advice({}, {answer}, 1), IsEmpty());
+}
+
+TEST(ToldAdvice, MoneyIsOfThePodsThatTheOwnerMakesAnew) {
+  fleet::advice::Subject of;
+  of.cluster = "c";
+  of.space = "ml";
+  of.kind = "Deployment";
+  of.name = "chat";
+  of.pods = {"odd"};
+  const auto is = [&](const char* pod) { return is_of(of, {"c", "ml", pod, "", "", "", ""}); };
+  EXPECT_TRUE(is("odd"));
+  EXPECT_TRUE(is("chat-5d9c7-x2x4z"));
+  EXPECT_FALSE(is("chat-web-5d9c7-x2x4z"));
+  EXPECT_FALSE(is("chatter-5d9c7-x2x4z"));
+  of.kind = "StatefulSet";
+  EXPECT_TRUE(is("chat-0"));
+  EXPECT_FALSE(is("chat-web-0"));
+  EXPECT_FALSE(is_of(of, {"c", "other", "chat-0", "", "", "", ""}));
+}
+
+TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
+  fleet::advice::Subject of;
+  of.cluster = "c";
+  of.space = "ml";
+  of.kind = "StatefulSet";
+  of.name = "chat";
+  const fleet::CostSubject device;
+  const fleet::CostOwner ours{"c", "ml", "chat-0", "", "", "", ""}, other{"c", "ml", "train-0", "", "", "", ""};
+  Realised out;
+  out.from = kStart;
+  out.accepted = kStart + kRealisedWindow.count();
+  out.to = out.accepted + kRealisedWindow.count();
+  const auto row = [&](EpochMs bucket, const fleet::CostOwner* owner, fleet::CostKind kind, fleet::Micros micros) {
+    fleet::CostRow one;
+    one.bucket = bucket;
+    one.subject = &device;
+    one.owner = owner;
+    one.kind = kind;
+    one.amount.micros = micros;
+    return one;
+  };
+  const EpochMs later = out.from + kHour, behind = out.accepted + kHour;
+  std::vector<fleet::CostRow> rows = {row(later, &ours, fleet::CostKind::Used, 100 * fleet::kUnit),
+                                      row(later, &ours, fleet::CostKind::HeldIdle, 68 * fleet::kUnit),
+                                      row(later, &other, fleet::CostKind::Used, 9 * fleet::kUnit),
+                                      row(behind, &ours, fleet::CostKind::Used, 84 * fleet::kUnit),
+                                      row(behind, nullptr, fleet::CostKind::Unallocated, 5 * fleet::kUnit)};
+  ASSERT_TRUE(reckon(out, rows, of));
+  EXPECT_FALSE(out.per_month) << "the ledger had not begun";
+  rows.push_back(row(out.from, nullptr, fleet::CostKind::Unobserved, fleet::kUnit));
+  ASSERT_TRUE(reckon(out, rows, of));
+  EXPECT_EQ(out.before, 168 * fleet::kUnit);
+  EXPECT_EQ(out.after, 84 * fleet::kUnit);
+  EXPECT_EQ(out.per_month, 365 * fleet::kUnit) << "84 in 168 hours, for 730";
+}
+
+TEST(ServingSince, IsWhatEnginesDidAndNothingOfThoseThatDoNotTell) {
+  auto one = std::make_shared<fleet::Served>();
+  one->cluster = "c";
+  one->space = "serving";
+  one->pod = "llm-0";
+  one->running = 2;
+  one->waiting = 1;
+  one->prompt_tokens_per_second = 10;
+  one->finished_per_second = 0.5;
+  one->kv_used_ratio = 0.25;
+  one->kv_capacity_tokens = 1'000;
+  auto silent = std::make_shared<fleet::Served>(*one);
+  silent->pod = "llm-1";
+  silent->waiting.reset();
+  const auto seen = serving_since({{one, one, silent}}, kStart, kStart + kMinute, Milliseconds(5 * kMinute));
+  ASSERT_THAT(seen, SizeIs(1)) << "engines of one pod are one";
+  EXPECT_EQ(seen[0].slot.observed_ms, kMinute);
+  EXPECT_DOUBLE_EQ(seen[0].slot.tokens, 1'200);
+  EXPECT_DOUBLE_EQ(seen[0].slot.finished, 60);
+  EXPECT_EQ(seen[0].slot.running_most, 4);
+  EXPECT_EQ(*seen[0].slot.kv_tokens_most, 500);
+  EXPECT_EQ(seen[0].slot.begin % (5 * kMinute), 0);
+}
+
+}  // namespace
+}  // namespace tessera::server

@@ -1,0 +1,236 @@
+#include "server/advice/advisor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/every.h"
+#include "base/log.h"
+#include "server/access/viewer.h"
+#include "server/advice/json.h"
+#include "server/api_json.h"
+
+namespace tessera::server {
+namespace {
+
+using fleet::Micros;
+using store::AdviceAnswer;
+using store::AdviceSaid;
+using store::AdviceState;
+using Outcome = std::variant<Changed, Problem>;
+
+constexpr std::size_t kMostEvents = 50'000;
+
+AdviceSaid said_of(const fleet::advice::Advice& of, EpochMs now) {
+  const auto& subject = of.subject;
+  const std::string& name = !subject.name.empty()        ? subject.name
+                            : !subject.device_id.empty() ? subject.device_id
+                                                         : subject.model;
+  AdviceSaid out;
+  out.id = of.id;
+  out.kind = fleet::advice::kind_name(of.kind);
+  out.cluster = subject.cluster;
+  out.space = subject.space;
+  out.name = name;
+  out.aim = of.aim;
+  if (of.saving) out.per_month = of.saving->per_month;
+  out.first_said = out.last_said = now;
+  out.body = advice_body(of);
+  return out;
+}
+
+AdviceTold told(const AdviceSaid& said, const AdviceAnswer* answer, EpochMs now) {
+  AdviceTold out{said, AdviceState::Open, std::nullopt, false};
+  if (!answer) return out;
+  out.answer = *answer;
+  out.state = answer->state;
+  if (answer->state == AdviceState::Accepted) return out;
+  if (answer->state == AdviceState::Snoozed && answer->until.value_or(0) <= now) out.state = AdviceState::Open;
+  out.reopened = fleet::advice::has_changed({answer->aim, answer->per_month}, {said.aim, said.per_month});
+  if (out.reopened) out.state = AdviceState::Open;
+  return out;
+}
+
+/// What was accepted is told as it was then, when it is said no longer.
+AdviceSaid as_accepted(const AdviceAnswer& answer) {
+  AdviceSaid out;
+  out.id = answer.id;
+  out.kind = answer.id.substr(0, answer.id.rfind('-'));
+  const auto subject = subject_of_body(answer.body);
+  out.cluster = subject.cluster;
+  out.space = subject.space;
+  out.name = subject.name;
+  out.aim = answer.aim;
+  out.per_month = answer.per_month;
+  out.first_said = out.last_said = answer.at;
+  out.standing = false;
+  out.body = answer.body;
+  return out;
+}
+
+}  // namespace
+
+std::vector<AdviceTold> told_advice(const std::vector<AdviceSaid>& said, const std::vector<AdviceAnswer>& answers,
+                                    EpochMs now) {
+  std::vector<AdviceTold> out;
+  for (const AdviceSaid& one : said) {
+    const auto answer = std::ranges::find(answers, one.id, &AdviceAnswer::id);
+    const bool accepted = answer != answers.end() && answer->state == AdviceState::Accepted;
+    if (one.standing && !accepted) out.push_back(told(one, answer == answers.end() ? nullptr : &*answer, now));
+  }
+  for (const AdviceAnswer& one : answers) {
+    if (one.state != AdviceState::Accepted) continue;
+    AdviceSaid then = as_accepted(one);
+    const auto still = std::ranges::find(said, one.id, &AdviceSaid::id);
+    if (still != said.end()) {
+      then.standing = still->standing;
+      then.first_said = still->first_said;
+      then.last_said = still->last_said;
+    }
+    out.push_back(told(then, &one, now));
+  }
+  std::ranges::sort(out, {},
+                    [](const AdviceTold& one) { return std::pair(-one.said.per_month.value_or(-1), one.said.id); });
+  return out;
+}
+
+bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner) {
+  if (subject.name.empty() || owner.cluster != subject.cluster || owner.space != subject.space) return false;
+  if (std::ranges::find(subject.pods, owner.pod) != subject.pods.end()) return true;
+  if (subject.kind == "Pod") return owner.pod == subject.name;
+  if (!owner.pod.starts_with(subject.name + '-')) return false;
+  // NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment: another one's name may begin alike.
+  const auto rest = owner.pod.substr(subject.name.size() + 1);
+  const auto dashes = std::ranges::count(rest, '-');
+  return subject.kind == "Deployment" ? dashes == 1 : dashes == 0;
+}
+
+Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject) {
+  fleet::Wide before = 0, after = 0;
+  bool began = false;
+  for (const fleet::CostRow& row : rows) {
+    began = began || row.bucket == into.from;
+    if (!row.owner || !fleet::is_allocated(row.kind) || !is_of(subject, *row.owner)) continue;
+    (row.bucket < into.accepted ? before : after) += row.amount.micros;
+  }
+  if (!began) return {};
+  into.before = TRY(fleet::narrow(before, "the cost before"));
+  into.after = TRY(fleet::narrow(after, "the cost behind"));
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(kRealisedWindow).count();
+  into.per_month = TRY(fleet::narrow((before - after) * fleet::advice::kHoursOfMonth / hours, "the saving of a month"));
+  return {};
+}
+
+Advisor::Advisor(const Latest<Published>& fleet, Changes& changes, store::Readers& readers, Costs* costs,
+                 std::function<bool()> started, AdvisorOptions options)
+    : fleet_(fleet),
+      changes_(changes),
+      readers_(readers),
+      costs_(costs),
+      started_(std::move(started)),
+      options_(std::move(options)) {
+  if (options_.leads && options_.runs)
+    thread_ =
+        std::jthread([this](const std::stop_token& stop) { every(options_.note_every, stop, [this] { look(); }); });
+}
+
+Advisor::~Advisor() { thread_ = {}; }
+
+std::string Advisor::currency() const { return costs_ ? std::string(costs_->currency().code()) : std::string(); }
+
+void Advisor::look() {
+  const auto known = fleet_.get();
+  if (!known || !known->view || !started_()) return;
+  const EpochMs now = known->view->time;
+  auto done = note(now);
+  if (done && now - ran_ >= options_.run_every.count()) done = run(now);
+  if (!done && !failing_) log::error("no advice is given; it is tried again", {{"why", done.error().what}});
+  failing_ = !done;
+}
+
+Result<void> Advisor::note(EpochMs now) {
+  const auto known = fleet_.get();
+  const EpochMs since = std::exchange(noted_, now);
+  // After a silence nobody knows what they did in it.
+  if (since == 0 || now <= since || now - since > 2 * options_.note_every.count()) return {};
+  const auto seen = serving_since(*known->serving, since, now, options_.windowing.slot);
+  return changes_.read([&](store::Database& database) { return store::add_serving_seen(database, seen); });
+}
+
+Result<void> Advisor::run(EpochMs now) {
+  const auto known = fleet_.get();
+  AdviceHistory history;
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    history.held = TRY(held_history(database, options_.windowing, now));
+    history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
+    history.alerts = TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, "", kMostEvents));
+    return {};
+  }));
+  const auto hourly = costs_ ? costs_->hourly() : nullptr;
+  const auto facts = advice_facts(*known, hourly.get(), history, options_.windowing, now);
+  std::vector<AdviceSaid> said;
+  for (const auto& one : fleet::advice::advise(facts, options_.advice)) said.push_back(said_of(one, now));
+  TRY(changes_.read([&](store::Database& database) -> Result<void> {
+    TRY(store::keep_advice(database, said));
+    TRY(store::drop_advice_before(database, now - options_.kept.count()));
+    return store::drop_serving_seen_before(database, now - options_.kept.count());
+  }));
+  ran_ = now;
+  return {};
+}
+
+Result<std::vector<AdviceTold>> Advisor::told(EpochMs now) const {
+  std::vector<AdviceTold> out;
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    out = told_advice(TRY(store::advice_said(database)), TRY(store::advice_answers(database)), now);
+    return {};
+  }));
+  return out;
+}
+
+Result<std::optional<Realised>> Advisor::realised(const AdviceTold& of, EpochMs now) const {
+  const auto subject = subject_of_body(of.said.body);
+  if (!costs_ || !of.answer || of.state != AdviceState::Accepted || subject.name.empty())
+    return std::optional<Realised>();
+  Realised out;
+  // Whole buckets: the one in which it was accepted is of both times, and of neither.
+  out.accepted = fleet::cost_bucket_of(of.answer->at);
+  out.from = out.accepted - kRealisedWindow.count();
+  const EpochMs after = out.accepted + fleet::kCostBucket.count();
+  out.to = after + kRealisedWindow.count();
+  // The first of the time before is a piece of its own: it says whether the ledger has begun by then.
+  const EpochMs first = out.from + fleet::kCostBucket.count();
+  const fleet::CostWindow pieces[] = {{out.from, first}, {first, out.accepted}, {after, out.to}};
+  const auto known = TRY(costs_->known(pieces, fleet::Zone::utc(), now));
+  if (!known.closed_until || *known.closed_until < out.to) return std::optional(out);
+  TRY(reckon(out, known.ledger.rows, subject));
+  return std::optional(out);
+}
+
+http::Response Advisor::answer(const http::Request& request, const std::string& id, AdviceAnswer answer) {
+  const std::string word(store::advice_state_name(answer.state));
+  answer.id = id;
+  answer.at = now_epoch_ms();
+  answer.by = viewer_of(request).actor;
+  const std::string object = "advice:" + id;
+  return changes_.make(request, "advice." + word, object, [&](store::Database& database) -> Result<Outcome> {
+    const auto told = told_advice(TRY(store::advice_said(database)), TRY(store::advice_answers(database)), answer.at);
+    const auto one = std::ranges::find(told, id, [](const AdviceTold& of) { return of.said.id; });
+    if (one == told.end())
+      return Outcome(
+          Problem{404, "not-found", fmt::format("there is no advice '{}'; GET /advice lists what there is", id)});
+    if (answer.state == AdviceState::Open) {
+      TRY(store::drop_advice_answer(database, id));
+      return Outcome(Changed{200, object, "", "", json_text(advice_json({one->said, AdviceState::Open, {}, false}))});
+    }
+    answer.aim = one->said.aim;
+    answer.per_month = one->said.per_month;
+    answer.body = one->said.body;
+    TRY(store::put_advice_answer(database, answer));
+    const std::string body = json_text(advice_json({one->said, answer.state, answer, false}));
+    return Outcome(Changed{200, object, json_text({{"state", word}, {"reason", answer.reason}}), "", body});
+  });
+}
+
+}  // namespace tessera::server

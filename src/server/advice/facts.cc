@@ -1,0 +1,339 @@
+#include "server/advice/facts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "fleet/decision/model_size.h"
+#include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/parts.h"
+#include "server/serving_pods.h"
+
+namespace tessera::server {
+namespace {
+
+using fleet::Micros;
+using fleet::advice::EngineSlot;
+using fleet::advice::Holding;
+using fleet::advice::Seen;
+using fleet::advice::Slot;
+using fleet::advice::Windowing;
+using fleet::advice::Workload;
+using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster, namespace, name
+
+int instance_of(const std::optional<unsigned>& gpu_instance) {
+  return gpu_instance ? static_cast<int>(*gpu_instance) : -1;
+}
+
+/// What was told of from the first of that time on came before it: it has had time to start.
+EpochMs begin_of(EpochMs first, EpochMs from, const Windowing& how) {
+  return first <= from + how.slot.count() ? from - how.loading.count() : first;
+}
+
+/// What an hour costs, by who has what and by device. Absent where a rate lacks.
+struct Prices {
+  std::map<HeldPart, std::optional<Micros>> held;
+  std::map<std::pair<std::string, std::string>, std::optional<Micros>> devices;  ///< by cluster and UUID
+  std::map<PodKey, const fleet::CostOwner*> owners;
+  std::map<PodKey, fleet::Purchase> purchases;
+};
+
+void add(std::optional<Micros>& into, const fleet::CostAmount& amount) {
+  if (amount.unpriced_ms != 0)
+    into.reset();
+  else if (into)
+    *into += amount.micros;
+}
+
+Prices prices_of(const HourlyCosts* hourly) {
+  Prices out;
+  if (!hourly) return out;
+  for (const store::CostPosting& one : hourly->postings) {
+    const auto& of = one.subject;
+    add(out.devices.try_emplace({of.cluster, of.device_uuid}, Micros{0}).first->second, one.amount);
+    if (!one.owner || !fleet::is_allocated(one.kind)) continue;
+    const fleet::CostOwner& owner = *one.owner;
+    const HeldPart key{owner.cluster, owner.space, owner.pod, of.device_uuid, instance_of(of.gpu_instance)};
+    add(out.held.try_emplace(key, Micros{0}).first->second, one.amount);
+    out.owners[{owner.cluster, owner.space, owner.pod}] = &owner;
+    out.purchases[{owner.cluster, owner.space, owner.pod}] = of.purchase;
+  }
+  return out;
+}
+
+template <class Map>
+std::optional<Micros> price_in(const Map& prices, const typename Map::key_type& key) {
+  const auto at = prices.find(key);
+  return at == prices.end() ? std::nullopt : at->second;
+}
+
+class Gathering {
+ public:
+  Gathering(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history, const Windowing& how,
+            EpochMs now)
+      : known_(known), history_(history), how_(how), now_(now), prices_(prices_of(hourly)) {}
+
+  std::vector<Workload> workloads() {
+    for (const auto& node : known_.view->nodes)
+      for (const fleet::Device& device : node->devices)
+        if (device.presence == fleet::Presence::Present) add_device(*node, device);
+    add_engines();
+    std::vector<Workload> out;
+    for (auto& [key, one] : workloads_) {
+      std::ranges::sort(one.pods);
+      out.push_back(std::move(one));
+    }
+    return out;
+  }
+
+ private:
+  using WorkloadKey = std::tuple<std::string, std::string, std::string, std::string>;  ///< and kind, name
+
+  Workload& workload_of(const fleet::Node& node, const fleet::Workload& pod) {
+    const fleet::ClusterPod* seen = known_.cluster->pod(node.cluster, pod.space, pod.pod);
+    const bool owned = seen && !seen->owner_kind.empty();
+    const std::string kind = owned ? seen->owner_kind : "", name = owned ? seen->owner_name : pod.pod;
+    Workload& out = workloads_[{node.cluster, pod.space, kind, name}];
+    of_pod_[{node.cluster, pod.space, pod.pod}] = &out;
+    if (std::ranges::find(out.pods, pod.pod) != out.pods.end()) return out;
+    out.cluster = node.cluster;
+    out.space = pod.space;
+    out.kind = kind;
+    out.name = name;
+    out.pods.push_back(pod.pod);
+    const PodKey key{node.cluster, pod.space, pod.pod};
+    if (const auto owner = prices_.owners.find(key); owner != prices_.owners.end()) {
+      out.team = owner->second->team;
+      out.project = owner->second->project;
+      out.purchase = prices_.purchases.at(key);
+    }
+    // What its command line says of a model makes it an engine, whether its metrics are told or not.
+    if (seen && (seen->parallelism.tensor || seen->parallelism.pipeline || seen->parallelism.data))
+      out.serves.emplace();
+    return out;
+  }
+
+  void add_device(const fleet::Node& node, const fleet::Device& device) {
+    std::set<std::pair<std::string, int>> done;  // a pod's containers hold a part once
+    for (const fleet::Allocation& one : device.allocations) {
+      const fleet::Workload& pod = one.facts->workload;
+      if (!pod.is_pod() || !done.insert({pod.space + '/' + pod.pod, instance_of(one.part.gpu_instance)}).second)
+        continue;
+      workload_of(node, pod).holds.push_back(holding(node, device, one));
+    }
+  }
+
+  Holding holding(const fleet::Node& node, const fleet::Device& device, const fleet::Allocation& one) const {
+    const fleet::Workload& pod = one.facts->workload;
+    const fleet::DeviceFacts& facts = *device.facts;
+    Holding out;
+    out.pod = pod.pod;
+    out.container = pod.container;
+    out.resource = one.facts->resource;
+    out.device_id = fleet::device_id(node.name, facts.index);
+    out.model = fleet::model_key_of(facts.name);
+    out.profile = fleet::profile_of(device, one.part);
+    out.shared = one.facts->shared;
+    const fleet::Model* model = fleet::find_model(out.model);
+    out.device_slices = facts.compute_slices.value_or(model && model->mig_max_slices > 0 ? model->mig_max_slices : 1);
+    out.compute_slices = out.device_slices;
+    out.memory_bytes = facts.memory_bytes.value_or(0);
+    for (const fleet::Instance& each : device.instances)
+      if (one.part.gpu_instance && each.part.gpu_instance == one.part.gpu_instance) {
+        out.compute_slices = each.facts->compute_slices.value_or(out.compute_slices);
+        out.memory_bytes = each.facts->memory_bytes.value_or(out.memory_bytes);
+      }
+    const HeldPart key{node.cluster, pod.space, pod.pod, facts.uuid, instance_of(one.part.gpu_instance)};
+    out.per_hour = price_in(prices_.held, key);
+    add_sizes(out, facts, price_in(prices_.devices, {node.cluster, facts.uuid}));
+    const auto seen = history_.held.find(key);
+    const bool same = seen != history_.held.end() &&
+                      (seen->second.pod_uid.empty() || pod.pod_uid.empty() || seen->second.pod_uid == pod.pod_uid);
+    out.seen = same ? seen->second.seen : fleet::advice::sum_up(std::span<const Slot>(), now_, now_, how_);
+    return out;
+  }
+
+  static void add_sizes(Holding& into, const fleet::DeviceFacts& facts, const std::optional<Micros>& per_hour) {
+    if (!facts.profiles) return;
+    for (const gpu::Profile& one : *facts.profiles) {
+      std::optional<Micros> price;
+      if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * one.compute_slices / into.device_slices);
+      into.sizes.push_back({one.name, one.compute_slices, one.memory_bytes, price});
+    }
+  }
+
+  void add_engines() {
+    for (const auto& engine : known_.serving->engines)
+      for (const std::string& pod : pods_of_replica(*engine, *known_.cluster)) {
+        const auto at = of_pod_.find({engine->cluster, engine->space, pod});
+        if (at == of_pod_.end()) continue;
+        if (!at->second->serves) at->second->serves.emplace();
+        at->second->serves->model = engine->model;
+      }
+    for (auto& [key, one] : workloads_)
+      if (one.serves) learn_engine(one);
+  }
+
+  /// All its pods' engines as one, in the slots in which each of them was told.
+  void learn_engine(Workload& into) const {
+    std::map<EpochMs, std::pair<EngineSlot, std::size_t>> slots;
+    std::set<std::string> pods;
+    for (const store::ServingSeen& one : history_.serving) {
+      if (one.cluster != into.cluster || one.space != into.space ||
+          std::ranges::find(into.pods, one.pod) == into.pods.end())
+        continue;
+      pods.insert(one.pod);
+      auto& [slot, told] = slots[one.slot.begin];
+      slot.observed_ms = told == 0 ? one.slot.observed_ms : std::min(slot.observed_ms, one.slot.observed_ms);
+      ++told;
+      slot.begin = one.slot.begin;
+      slot.tokens += one.slot.tokens;
+      slot.finished += one.slot.finished;
+      slot.preemptions += one.slot.preemptions;
+      slot.running_most = std::max(slot.running_most, one.slot.running_most);
+      slot.waiting_most = std::max(slot.waiting_most, one.slot.waiting_most);
+      if (one.slot.kv_tokens_most)
+        slot.kv_tokens_most = std::max(slot.kv_tokens_most.value_or(0), *one.slot.kv_tokens_most);
+    }
+    std::vector<EngineSlot> list;
+    for (const auto& [begin, one] : slots)
+      if (one.second == pods.size()) list.push_back(one.first);
+    into.serves->gpus = static_cast<unsigned>(into.holds.size() / std::max<std::size_t>(1, into.pods.size()));
+    if (list.empty() || pods.size() != into.pods.size()) return;
+    const EpochMs from = now_ - how_.most.count();
+    into.serves->engine = fleet::advice::sum_up(list, begin_of(list.front().begin, from, how_), now_, how_);
+    into.serves->need = need_of(into.serves->model);
+  }
+
+  static std::optional<fleet::advice::ServedNeed> need_of(const std::string& model) {
+    const auto* shape = fleet::decision::find_model_shape(model);
+    if (!shape) return std::nullopt;
+    fleet::decision::Serving how;
+    how.max_model_len = 1;
+    const auto size = fleet::decision::size_of_model(*shape, how);
+    if (!size) return std::nullopt;
+    constexpr double kGiB = 1U << 30U;
+    return fleet::advice::ServedNeed{static_cast<std::uint64_t>((size->weights_gib + size->overhead_gib) * kGiB),
+                                     size->kv_bytes_per_token, how.utilization};
+  }
+
+  const Published& known_;
+  const AdviceHistory& history_;
+  const Windowing& how_;
+  const EpochMs now_;
+  const Prices prices_;
+  std::map<WorkloadKey, Workload> workloads_;
+  std::map<PodKey, Workload*> of_pod_;
+};
+
+/// What alerts said of devices that are there.
+std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Prices& prices,
+                                                const std::vector<store::AlertEvent>& events, EpochMs now) {
+  std::map<std::pair<std::string, std::string>, fleet::advice::Trouble> out;  // by device's UUID and alert
+  std::map<std::pair<std::string, std::string>, EpochMs> firing;
+  const EpochMs from = now - kTroubleWindow.count();
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {  // the latest came first
+    const auto uuid = std::string(fleet::alerts::label_of(event->labels, "uuid"));
+    if (uuid.empty()) continue;
+    const std::pair key{uuid, event->alert};
+    fleet::advice::Trouble& one = out[key];
+    one.alert = event->alert;
+    const bool begins = event->phase == fleet::alerts::Phase::Firing;
+    if (begins) {
+      ++one.times;
+      firing[key] = event->time;
+    } else if (const auto at = firing.find(key); at != firing.end()) {
+      one.firing += Milliseconds(event->time - at->second);
+      firing.erase(at);
+    }
+  }
+  for (const auto& [key, since] : firing) out[key].firing += Milliseconds(now - since);
+  std::vector<fleet::advice::Trouble> list;
+  for (const auto& node : known.view->nodes)
+    for (const fleet::Device& device : node->devices)
+      for (auto& [key, one] : out) {
+        if (key.first != device.facts->uuid) continue;
+        one.cluster = node->cluster;
+        one.node = node->name;
+        one.device_id = fleet::device_id(node->name, device.facts->index);
+        one.model = fleet::model_key_of(device.facts->name);
+        one.from = from;
+        one.to = now;
+        one.observed = std::clamp(static_cast<double>(device.last_seen - std::max(from, device.first_seen)) /
+                                      static_cast<double>(kTroubleWindow.count()),
+                                  0.0, 1.0);
+        one.per_hour = price_in(prices.devices, {node->cluster, device.facts->uuid});
+        list.push_back(one);
+      }
+  return list;
+}
+
+}  // namespace
+
+Result<HeldHistory> held_history(store::Database& database, const Windowing& how, EpochMs now) {
+  const auto slot = how.slot.count();
+  const EpochMs from = (now - how.most.count()) / slot * slot, to = now / slot * slot;
+  HeldHistory out;
+  HeldPart key;
+  std::string uid;
+  std::vector<Slot> slots;
+  const auto take_all = [&] {
+    if (slots.empty()) return;
+    // Of two pods of one name the later one counts.
+    HeldSeen& at = out[key];
+    Seen seen = fleet::advice::sum_up(slots, begin_of(slots.front().begin, from, how), to, how);
+    if (at.seen.rhythm.to == 0 || seen.rhythm.told_until >= at.seen.rhythm.told_until) at = {uid, std::move(seen)};
+    slots.clear();
+  };
+  TRY(store::each_held_slot(database, {store::Resolution::FiveMinutes, slot / 1'000, from / 1'000, to / 1'000},
+                            [&](const store::HeldSlot& one) {
+                              HeldPart its{one.cluster, one.space, one.pod, one.device_uuid,
+                                           instance_of(one.gpu_instance)};
+                              if (its != key || one.pod_uid != uid) take_all();
+                              key = std::move(its);
+                              uid = one.pod_uid;
+                              slots.push_back(one.slot);
+                            }));
+  take_all();
+  return out;
+}
+
+fleet::advice::Facts advice_facts(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history,
+                                  const Windowing& how, EpochMs now) {
+  fleet::advice::Facts out;
+  out.now = now / how.slot.count() * how.slot.count();
+  out.workloads = Gathering(known, hourly, history, how, out.now).workloads();
+  out.troubles = troubles_of(known, prices_of(hourly), history.alerts, now);
+  return out;
+}
+
+std::vector<store::ServingSeen> serving_since(const fleet::ServingView& serving, EpochMs since, EpochMs now,
+                                              Milliseconds slot) {
+  std::map<PodKey, store::ServingSeen> out;  // engines that share a pod are one
+  const double seconds = static_cast<double>(now - since) / 1'000;
+  for (const auto& one : serving.engines) {
+    // Without a rate nobody knows what it did; it is not told then.
+    if (one->pod.empty() || !one->running || !one->waiting) continue;
+    if (!one->prompt_tokens_per_second && !one->generation_tokens_per_second) continue;
+    auto& seen = out[{one->cluster, one->space, one->pod}];
+    seen.cluster = one->cluster;
+    seen.space = one->space;
+    seen.pod = one->pod;
+    EngineSlot& into = seen.slot;
+    into.begin = now / slot.count() * slot.count();
+    into.observed_ms = now - since;
+    into.tokens +=
+        seconds * (one->prompt_tokens_per_second.value_or(0) + one->generation_tokens_per_second.value_or(0));
+    into.finished += seconds * one->finished_per_second.value_or(0);
+    into.running_most += *one->running;
+    into.waiting_most += *one->waiting;
+    if (one->window_seconds && *one->window_seconds > 0)
+      into.preemptions += one->preemptions.value_or(0) * seconds / *one->window_seconds;
+    if (one->kv_used_ratio && one->kv_capacity_tokens)
+      into.kv_tokens_most = into.kv_tokens_most.value_or(0) + *one->kv_used_ratio * *one->kv_capacity_tokens;
+  }
+  std::vector<store::ServingSeen> list;
+  for (auto& [key, one] : out) list.push_back(std::move(one));
+  return list;
+}
+
+}  // namespace tessera::server

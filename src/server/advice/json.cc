@@ -1,0 +1,100 @@
+#include "server/advice/json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "server/api_json.h"
+#include "server/cost/json.h"
+
+namespace tessera::server {
+namespace {
+
+Json money_or_null(const std::optional<fleet::Micros>& micros) { return micros ? money_json(*micros) : Json(nullptr); }
+
+Json step_json(const fleet::advice::Step& of) { return {{"by", of.by}, {"text", of.text}}; }
+
+Json answer_json(const store::AdviceAnswer& of) {
+  return {{"time", time_json(of.at)},
+          {"by", of.by},
+          {"until", time_or_null(of.until)},
+          {"reason", text_or_null(of.reason)},
+          {"savingPerMonth", money_or_null(of.per_month)}};
+}
+
+}  // namespace
+
+std::string advice_body(const fleet::advice::Advice& of) {
+  Json numbers = Json::array();
+  for (const auto& one : of.evidence.numbers)
+    numbers.push_back({{"name", one.name}, {"value", one.value}, {"unit", one.unit}});
+  const auto& subject = of.subject;
+  return json_text({{"sentence", of.sentence},
+                    {"aim", of.aim},
+                    {"subject",
+                     {{"cluster", subject.cluster},
+                      {"namespace", text_or_null(subject.space)},
+                      {"kind", text_or_null(subject.kind)},
+                      {"name", text_or_null(subject.name)},
+                      {"team", text_or_null(subject.team)},
+                      {"project", text_or_null(subject.project)},
+                      {"deviceId", text_or_null(subject.device_id)},
+                      {"model", text_or_null(subject.model)},
+                      {"pods", subject.pods}}},
+                    {"evidence",
+                     {{"from", time_json(of.evidence.from)},
+                      {"to", time_json(of.evidence.to)},
+                      {"observedShare", of.evidence.observed},
+                      {"numbers", std::move(numbers)}}},
+                    {"reckoned", of.saving ? Json(of.saving->how) : Json(nullptr)},
+                    {"confidence", of.confidence},
+                    {"confidenceWord", fleet::advice::confidence_word(of.confidence)},
+                    {"risk", of.risk},
+                    {"change", step_json(of.change)},
+                    {"undo", step_json(of.undo)}});
+}
+
+fleet::advice::Subject subject_of_body(const std::string& body) {
+  fleet::advice::Subject out;
+  const Json read = Json::parse(body, nullptr, false);
+  if (!read.is_object() || !read.contains("subject") || !read["subject"].is_object()) return out;
+  const Json& subject = read["subject"];
+  const auto text = [&](const char* name) {
+    return subject.contains(name) && subject[name].is_string() ? subject[name].get<std::string>() : std::string();
+  };
+  out.cluster = text("cluster");
+  out.space = text("namespace");
+  out.kind = text("kind");
+  out.name = text("name");
+  out.team = text("team");
+  out.project = text("project");
+  if (subject.contains("pods") && subject["pods"].is_array())
+    for (const Json& one : subject["pods"])
+      if (one.is_string()) out.pods.push_back(one.get<std::string>());
+  return out;
+}
+
+Json advice_json(const AdviceTold& of) {
+  Json out = {{"id", of.said.id},
+              {"kind", of.said.kind},
+              {"state", store::advice_state_name(of.state)},
+              {"standing", of.said.standing},
+              {"reopened", of.reopened},
+              {"firstSaid", time_json(of.said.first_said)},
+              {"lastSaid", time_json(of.said.last_said)},
+              {"savingPerMonth", money_or_null(of.said.per_month)}};
+  if (const Json body = Json::parse(of.said.body, nullptr, false); body.is_object()) out.update(body);
+  out["answer"] = of.answer ? answer_json(*of.answer) : Json(nullptr);
+  return out;
+}
+
+Json realised_json(const Realised& of) {
+  const bool known = of.per_month.has_value();
+  return {{"known", known},
+          {"from", time_json(of.from)},
+          {"accepted", time_json(of.accepted)},
+          {"to", time_json(of.to)},
+          {"before", money_or_null(of.before)},
+          {"after", money_or_null(of.after)},
+          {"savingPerMonth", money_or_null(of.per_month)}};
+}
+
+}  // namespace tessera::server
