@@ -136,7 +136,9 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
     one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
   if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
   if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
-  if (one.shares && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
+  const bool shared =
+      one.shares || (ground.shared && one.mig == decision::MigMode::Off && ground.shared(one.cluster, one.node));
+  if (shared && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
   leave_out_what_goes(one);
   if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
   one.may_cut = one.uncut.empty();
@@ -161,8 +163,10 @@ decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& c
     const bool is_meant = (!wish.cluster || *wish.cluster == of) && (wish.node.empty() || wish.node == name) &&
                           (wish.nodes.empty() || wish.nodes.contains(name));
     if (!is_meant) return std::nullopt;
-    if (!demands || of != cluster.cluster) return "";
+    if (of != cluster.cluster || !cluster.synced) return "";
     const fleet::ClusterNode* node = cluster.node(of, name);
+    // Of a pod that is not there yet nobody knows what it tolerates; a node that is cordoned takes none.
+    if (!demands) return node && node->cordoned ? fmt::format("of node {}: it is cordoned", name) : "";
     if (!node) return fmt::format("the cluster has no node {}", name);
     const std::string why = fleet::why_not_on(*demands, *node);
     return why.empty() ? why : fmt::format("of node {}: {}", name, why);

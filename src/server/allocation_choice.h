@@ -29,6 +29,8 @@ struct Ground {
   std::function<std::string(const std::string&, const std::string&)> avoided{};
   /// Why nothing is promised on a device as long as an alert fires, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> excluded{};
+  /// Whether a node's devices that are not cut are shared, by cluster and node: who gets one has none to himself.
+  std::function<bool(const std::string&, const std::string&)> shared{};
 };
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.

@@ -8,6 +8,7 @@
 
 #include "base/every.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "fleet/decision/text.h"
 #include "server/access/viewer.h"
 #include "server/allocation_trouble.h"
@@ -42,6 +43,13 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   out.asked_at = out.since = time;
   out.pod_uid = wish.pod_uid;
   return out;
+}
+
+/// As NVIDIA's GPU feature discovery labels a node whose device plugin lists each GPU several times, by time or by MPS;
+/// who holds one of them need not be there yet.
+bool shares_devices(const fleet::ClusterNode& node) {
+  const auto replicas = node.labels.find("nvidia.com/gpu.replicas");
+  return replicas != node.labels.end() && parse_int(replicas->second).value_or(1) > 1;
 }
 
 std::string_view why_refused(const std::vector<BudgetWord>& budgets) {
@@ -156,6 +164,11 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
         const auto found = avoided_.find({cluster, uuid});
         return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
       }};
+  if (const auto known = fleet_.get(); known && known->cluster)
+    out.shared = [nodes = known->cluster](const std::string& cluster, const std::string& name) {
+      const fleet::ClusterNode* node = nodes->node(cluster, name);
+      return node && shares_devices(*node);
+    };
   if (options_.excluded)
     out.excluded = [all = options_.excluded()](const std::string& cluster, const std::string& uuid) -> std::string {
       const auto found = all->find({cluster, uuid});

@@ -190,6 +190,45 @@ TEST_F(AllocationsTest, NothingIsPromisedOnADeviceThatAnAlertExcludes) {
   EXPECT_EQ(wanted().size(), 1U) << "who has waited is served";
 }
 
+/// A cluster that is watched, with the node of the devices.
+struct OnANode : AllocationsTest {
+  void publish(const std::function<void(fleet::ClusterNode&)>& change, std::string_view board = kBoard) {
+    scrape("", 1, board);
+    fleet::ClusterNode node;
+    node.name = "w-1";
+    change(node);
+    auto cluster = std::make_shared<fleet::ClusterView>();
+    cluster->watched = cluster->synced = true;
+    cluster->cluster = "default";
+    cluster->nodes["w-1"] = std::make_shared<const fleet::ClusterNode>(node);
+    Published next = *fleet.get();
+    next.cluster = cluster;
+    fleet.publish(std::move(next));
+  }
+};
+
+TEST_F(OnANode, NothingIsPromisedWhereItIsCordoned) {
+  publish([](fleet::ClusterNode& node) { node.cordoned = true; });
+  const auto refused = ask(body("p"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, testing::HasSubstr("it is cordoned"));
+  publish([](fleet::ClusterNode& node) { node.taints = {{"nvidia.com/gpu", "", "NoSchedule"}}; });
+  EXPECT_EQ(ask(body("p")).status, 201) << "what the pod will tolerate nobody knows yet";
+}
+
+TEST_F(OnANode, AWholeDeviceThatIsSharedIsNobodys) {
+  constexpr const char* kWhole = R"({"namespace":"ml","podName":"w","useMig":false})";
+  std::string board(kBoard);
+  for (std::size_t at; (at = board.find("DCGM_FI_DEV_MIG_MODE=\"1\"")) != std::string::npos;)
+    board.replace(at, std::string_view("DCGM_FI_DEV_MIG_MODE=\"1\"").size(), "DCGM_FI_DEV_MIG_MODE=\"0\"");
+  publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "4"; }, board);
+  const auto refused = ask(kWhole);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, testing::HasSubstr("it is time-sliced")) << "though nobody holds any of it";
+  publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "1"; }, board);
+  EXPECT_EQ(ask(kWhole).status, 201);
+}
+
 TEST_F(AllocationsTest, WhatWasMadeForOneAndUsedByTheNextIsCleanedUpAfterIt) {
   const Json made = asked(body("p"));
   const unsigned start = wanted().front().placement.start;
