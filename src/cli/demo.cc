@@ -158,10 +158,11 @@ Result<void> start_relay(Demo& demo, const DemoCommand& command, const std::stop
   return {};
 }
 
-/// Of all the fleet for a day, so that the first quarter of an hour of it that is closed crosses its first threshold.
+/// Of all the fleet for a day, which costs 864: the first quarter of an hour of it that is closed crosses its first
+/// threshold, and with a past to go by the forecast of its end crosses the last.
 constexpr const char* kBudget =
-    R"({"name": "all GPUs in a day", "scope": "fleet", "period": "day", "amount": "40.00", "enforcement": "warn", )"
-    R"("thresholds": [{"percent": 10, "on": "actual"}, {"percent": 50, "on": "actual"}, )"
+    R"({"name": "all GPUs in a day", "scope": "fleet", "period": "day", "amount": "800.00", "enforcement": "warn", )"
+    R"("thresholds": [{"percent": 1, "on": "actual"}, {"percent": 50, "on": "actual"}, )"
     R"({"percent": 100, "on": "forecast"}]})";
 
 Result<void> make_budget(const Demo& demo, const DemoCommand& command) {
@@ -213,7 +214,8 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "{past}"
       "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
       "             -d "
-      "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20}}'\n"
+      "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20,\"computeSlices\":"
+      "2}}'\n"
       "           tessera-sim --scenario {folder}/fleet.yaml --state {folder}/worker-02/state --node worker-02 \\\n"
       "             pod come serving/llm-7b-9 --gpu 2 --gi …   (where it was promised; 'pod go' ends it)\n\n"
       "Nothing is kept: all files are in {folder} and go when the demo ends.\n",
