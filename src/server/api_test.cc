@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "fleet/inventory/told_pages.h"
 #include "http/router.h"
+#include "server/advice/advisor.h"
 #include "server/alerts/alerts.h"
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
@@ -147,23 +148,28 @@ struct ApiTest : testing::Test {
       must(Alerts::open(published, access->changes(), [] { return true; }, {.settings = {}, .runs = false}));
   std::unique_ptr<Notifier> notifier =
       std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
-  std::vector<http::Route> all = routes({published,
-                                         intake,
-                                         keeper,
-                                         *journal,
-                                         [] { return std::nullopt; },
-                                         [this] { return started; },
-                                         {"H100_80GB"},
-                                         *access,
-                                         leadership,
-                                         {&readers, std::chrono::seconds(30), {}},
-                                         events,
-                                         proxy,
-                                         wanted,
-                                         *allocations,
-                                         *alerts,
-                                         *notifier},
-                                        "/k8s-monitor");
+  Advisor advisor{published, access->changes(), readers, nullptr, [] { return true; }, {.runs = false}};
+  Told what() {
+    Told out{published,
+             intake,
+             keeper,
+             *journal,
+             [] { return std::nullopt; },
+             [this] { return started; },
+             {"H100_80GB"},
+             *access,
+             leadership,
+             {&readers, std::chrono::seconds(30), {}},
+             events,
+             proxy,
+             wanted,
+             *allocations,
+             *alerts,
+             *notifier};
+    out.advisor = &advisor;
+    return out;
+  }
+  std::vector<http::Route> all = routes(what(), "/k8s-monitor");
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(all)));
 };
 

@@ -167,6 +167,7 @@ TEST(Alerts, ReachAnAlertmanagerThatAsksForAUser) {
                   "alertmanager-password-file: {}",
                   alertmanager->url(), password));
   watched.heat(95);
+  ASSERT_TRUE(eventually([&] { return watched.standing().size() == 1; }));
   const std::string messages = "tessera_server_alert_messages_total{receiver=\"alertmanager " + alertmanager->url();
   ASSERT_TRUE(eventually([&] { return watched.server.metric(messages + "\",result=\"failed\"}") > 0; }));
   EXPECT_THAT(alertmanager->active("GPUOverheating"), IsEmpty());

@@ -253,7 +253,8 @@ TEST_F(CostE2e, ABudgetIsCrossedOnceWhateverBecomesOfTheServer) {
     tell(server, now_epoch_ms(), now_epoch_ms() + 1);  // the rules are held against what is new
     return server.get("/alerts/history?alert=BudgetThresholdCrossed").at("total").get<int>();
   };
-  ASSERT_TRUE(eventually([&] { return events() == 1; })) << server.process().output();
+  // Rules are looked at once a collection interval, which is a minute here.
+  ASSERT_TRUE(eventually([&] { return events() == 1; }, std::chrono::minutes(3))) << server.process().output();
   server.kill();
   server.start();
   ASSERT_TRUE(eventually([&] { return !server.get("/budgets/" + id).at("standing").is_null(); }));

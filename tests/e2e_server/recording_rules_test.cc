@@ -115,9 +115,10 @@ struct RecordingRules : testing::Test {
     const auto path = folder.path() / "fields.csv";
     const auto deployed = read_file(TESSERA_SOURCE_DIR "/deploy/dcgm-exporter/dcp-metrics-included.csv", 1U << 20U);
     EXPECT_TRUE(deployed) << (deployed ? "" : deployed.error().what);
-    if (deployed)
+    if (deployed) {
       EXPECT_TRUE(
           write_file_atomically(path, *deployed + "\nDCGM_FI_DEV_ENFORCED_POWER_LIMIT, gauge, Limit (watts).\n"));
+    }
     return path;
   }
   void SetUp() override {
@@ -181,8 +182,9 @@ TEST_F(RecordingRules, SayWhatTheServerSays) {
       whole[row.labels.at("UUID")] = row.value;
     EXPECT_EQ(whole.size(), 2U);
     for (const json& device : server.get("/gpu/devices").at("items"))
-      if (const auto found = whole.find(device.at("uuid")); found != whole.end())
+      if (const auto found = whole.find(device.at("uuid")); found != whole.end()) {
         EXPECT_NEAR(device.at("utilization").at("device").get<double>(), found->second, 0.005 + 1e-9);
+      }
   }
 }
 

@@ -142,6 +142,8 @@ const Sample kSamples[] = {
     {"/cost/trend", "", "", "", {"window=24h&aggregate=pod"}},
     {"/cost/export", "", "", "", {"window=24h", "window=24h&format=focus"}},
     {"/cost/tokens"},
+    {"/advice", "", "", "", {"namespace=hidden", "limit=1"}},
+    {"/advice/{adviceId}", "idle-held-own", "idle-held-hid", "idle-held-not"},
     {"/budgets", "", "", "", {"scope=namespace", "scopeName=hidden", "limit=1"}},
     {"/budgets/{budgetId}", "b-own", "b-hid", "b-not"},
 };
@@ -404,6 +406,17 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
     ASSERT_TRUE(store::put_budget(*database, budget));
   }
   ASSERT_TRUE(budgets.look());
+  std::vector<store::AdviceSaid> said;
+  for (const auto& [id, space] : {std::pair("idle-held-own", "ml"), std::pair("idle-held-hid", "hidden")})
+    said.push_back({.id = id,
+                    .kind = "idle-held",
+                    .cluster = "c",
+                    .space = space,
+                    .name = space,
+                    .aim = {},
+                    .per_month = {},
+                    .body = "{}"});
+  ASSERT_TRUE(access->changes().read([&](store::Database& kept) { return store::keep_advice(kept, said); }));
   std::vector<Sample> samples(std::begin(kSamples), std::end(kSamples));
   const std::string nobody(own.size(), 'x');
   samples.push_back({"/gpu/allocations", "", "", "", {"state=waiting", "namespace=hidden"}});

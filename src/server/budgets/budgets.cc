@@ -93,7 +93,11 @@ std::string budget_etag(const store::KeptBudget& kept) { return etag_of(json_tex
 Budgets::Budgets(const Latest<Published>& fleet, Changes& changes, store::Readers& readers,
                  std::function<bool()> started, BudgetOptions options)
     : fleet_(fleet), changes_(changes), readers_(readers), started_(std::move(started)), options_(std::move(options)) {
-  book_.publish(BudgetBook());
+  // Until they are looked at nothing is known of how they stand; that they are there is.
+  BudgetBook first;
+  if (const auto kept = changes_.read([](store::Database& database) { return store::budgets(database); }))
+    for (const store::KeptBudget& one : *kept) first.budgets.push_back({one, {}, "it has not been looked at yet", {}});
+  book_.publish(std::move(first));
   if (options_.look_every > Milliseconds(0))
     thread_ = std::jthread([this](const std::stop_token& stop) {
       every(options_.look_every, stop, [this] { static_cast<void>(look()); });
