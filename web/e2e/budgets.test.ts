@@ -53,7 +53,7 @@ async function make(page: Page, name: string, amount: string): Promise<void> {
   await page.getByRole('button', { name: 'Add a budget' }).click();
   const dialog = page.getByRole('dialog', { name: 'Add a budget' });
   await dialog.getByLabel('Name', { exact: true }).fill(name);
-  await dialog.getByLabel('Of', { exact: true }).selectOption('team');
+  await dialog.getByRole('combobox', { name: /^Of/ }).selectOption('team');
   await dialog.getByLabel('Its name').fill('vision');
   await dialog.getByLabel('Period').selectOption('quarter');
   await dialog.getByLabel('Amount', { exact: true }).fill(amount);
