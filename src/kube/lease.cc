@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "kube/json_slice.h"
 #include "kube/status.h"
 
@@ -40,6 +41,16 @@ std::optional<std::int64_t> number(const Json& object, const char* name) {
   return value < 0 || value > kMost ? std::nullopt : std::optional(value);
 }
 
+/// Owners of other kinds stay; an account of the same name that was there before is no more.
+void belong(Json& metadata, const ServiceAccount& owner) {
+  Json others = Json::array();
+  if (const auto found = metadata.find("ownerReferences"); found != metadata.end() && found->is_array())
+    for (const Json& one : *found)
+      if (text(one, "kind") != "ServiceAccount" || text(one, "name") != owner.name) others.push_back(one);
+  others.push_back({{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"name", owner.name}, {"uid", owner.uid}});
+  metadata["ownerReferences"] = std::move(others);
+}
+
 }  // namespace
 
 Result<Lease> parse_lease(std::string_view json) {
@@ -62,7 +73,7 @@ Result<Lease> parse_lease(std::string_view json) {
   return lease;
 }
 
-std::string lease_json(const Lease& lease, const std::string& space) {
+std::string lease_json(const Lease& lease, const std::string& space, const std::optional<ServiceAccount>& owner) {
   Json object = Json::parse(lease.object, nullptr, false);
   if (!object.is_object()) object = Json::object();
   object["apiVersion"] = "coordination.k8s.io/v1";
@@ -72,6 +83,7 @@ std::string lease_json(const Lease& lease, const std::string& space) {
   metadata["namespace"] = space;
   if (!lease.version.empty()) metadata["resourceVersion"] = lease.version;
   if (!lease.labels.empty()) metadata["labels"] = lease.labels;
+  if (owner && owner->space == space) belong(metadata, *owner);
   Json& spec = object["spec"];
   if (!spec.is_object()) spec = Json::object();
   spec["holderIdentity"] = lease.holder;
@@ -103,7 +115,8 @@ Lease released(Lease lease, EpochMs now) {
 }
 
 Leases::Leases(ApiServer server, std::string space, Milliseconds deadline)
-    : api_(std::move(server)),
+    : token_file_(server.token_file),
+      api_(std::move(server)),
       space_(std::move(space)),
       path_("/apis/coordination.k8s.io/v1/namespaces/" + space_ + "/leases"),
       deadline_(deadline) {}
@@ -135,6 +148,12 @@ Result<http::ClientResponse> Leases::call(ApiRequest request, const std::stop_to
 Error Leases::refused(const ApiRequest& request, const http::ClientResponse& reply) const {
   return refusal(read_status(reply.status, reply.body, reply.header("retry-after")), api_.tried(request),
                  needed_right(request.method, request.path, false));
+}
+
+const std::optional<ServiceAccount>& Leases::account() {
+  if (account_ || token_file_.empty()) return account_;
+  if (const auto token = read_file(token_file_)) account_ = service_account_of(*token);
+  return account_;
 }
 
 Result<std::optional<Lease>> Leases::read(const std::string& name, const std::stop_token& stop) {
@@ -172,7 +191,7 @@ Result<std::optional<Lease>> Leases::write(const Lease& lease, const std::stop_t
   ApiRequest request;
   request.method = is_new ? "POST" : "PUT";
   request.path = is_new ? path_ : path_ + '/' + lease.name;
-  request.body = lease_json(lease, space_);
+  request.body = lease_json(lease, space_, account());
   const auto reply = TRY(call(request, stop));
   if (reply.status == 409 || (!is_new && reply.status == 404)) return std::optional<Lease>();
   if (reply.status / 100 != 2) return refused(request, reply);

@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "kube/api.h"
+#include "kube/service_account.h"
 
 namespace tessera::kube {
 
@@ -27,8 +28,9 @@ struct Lease {
 };
 
 Result<Lease> parse_lease(std::string_view json);
-/// `space`: the namespace.
-std::string lease_json(const Lease& lease, const std::string& space);
+/// `space`: the namespace. An `owner` there becomes one of the lease's owners, so that the lease goes with it.
+std::string lease_json(const Lease& lease, const std::string& space,
+                       const std::optional<ServiceAccount>& owner = std::nullopt);
 
 /// `lease` as its holder writes it at `now`: renewed, or taken from nobody or from another. Whether it may be taken is
 /// the caller's to know.
@@ -37,8 +39,9 @@ Lease held_by(Lease lease, const std::string& holder, Milliseconds duration, Epo
 /// `lease` as its holder gives it back, for others to take at once.
 Lease released(Lease lease, EpochMs now);
 
-/// The leases of one namespace. Not thread-safe. A stop ends a call at once; the head of each reply has a deadline, and
-/// its body comes within three.
+/// The leases of one namespace. What is written belongs to the service account that writes it, as far as its token says
+/// which that is: nobody has to clear leases away after an uninstall. Not thread-safe. A stop ends a call at once; the
+/// head of each reply has a deadline, and its body comes within three.
 class Leases {
  public:
   Leases(ApiServer server, std::string space, Milliseconds deadline);
@@ -53,7 +56,10 @@ class Leases {
  private:
   Result<http::ClientResponse> call(ApiRequest request, const std::stop_token& stop);
   Error refused(const ApiRequest& request, const http::ClientResponse& reply) const;
+  const std::optional<ServiceAccount>& account();
 
+  const std::filesystem::path token_file_;
+  std::optional<ServiceAccount> account_;  // of a pod it is the same for life, whatever becomes of its token
   Api api_;
   const std::string space_;
   const std::string path_;

@@ -84,6 +84,28 @@ TEST(Lease, IsWrittenAsItsHolderMeansAndKeepsTheRest) {
   EXPECT_THAT(lease_json(first, "gpu"), Not(HasSubstr("resourceVersion")));
 }
 
+/// The lease goes with the account that wrote it, and other owners that somebody gave it stay.
+TEST(Lease, BelongsToWhoWritesIt) {
+  static const ServiceAccount kOwner{"gpu", "tessera-relay", "u-1"};
+  const auto owners = [](const std::string& json) {
+    return std::string(*member(*member(json, "metadata"), "ownerReferences"));
+  };
+  constexpr const char* kOwn = R"([{"apiVersion":"v1","kind":"ServiceAccount","name":"tessera-relay","uid":"u-1"}])";
+  const Lease lease = *parse_lease(kWritten);
+  EXPECT_EQ(owners(lease_json(lease, "gpu", kOwner)), kOwn);
+  EXPECT_THAT(lease_json(lease, "other", kOwner), Not(HasSubstr("ownerReferences"))) << "owners are of one namespace";
+  EXPECT_THAT(lease_json(lease, "gpu"), Not(HasSubstr("ownerReferences")));
+
+  const Lease owned = *parse_lease(R"({"metadata":{"name":"relay-0","ownerReferences":[
+    {"apiVersion":"v1","kind":"ServiceAccount","name":"tessera-relay","uid":"u-0"},
+    {"apiVersion":"v1","kind":"ConfigMap","name":"tessera-relay","uid":"u-2"}]}})");
+  const std::string written = owners(lease_json(owned, "gpu", kOwner));
+  EXPECT_THAT(written, Not(HasSubstr("u-0"))) << "an account that was made anew has another uid";
+  EXPECT_THAT(written, HasSubstr("u-2"));
+  EXPECT_THAT(written, HasSubstr("u-1"));
+  EXPECT_EQ(owners(lease_json(*parse_lease(lease_json(owned, "gpu", kOwner)), "gpu", kOwner)), written) << "once";
+}
+
 /// What was seen at which time, and how long the silence was then.
 TEST(LeaseSight, CountsTheSilenceThatItSaw) {
   static const struct {

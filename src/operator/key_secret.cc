@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/base64url.h"
 #include "operator/objects.h"
 
 namespace tessera::operate {
@@ -15,18 +16,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kIdSize = 8, kSecretSize = 32;
 constexpr std::string_view kIdLetters = "abcdefghijklmnopqrstuvwxyz012345";  // 32: five bits each, without a bias
 
-std::string base64url(const unsigned char* bytes, std::size_t size) {
-  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  unsigned bits = 0, held = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    held = (held << 8U) | bytes[i];
-    for (bits += 8; bits >= 6; bits -= 6) out += kLetters[(held >> (bits - 6)) & 63U];
-  }
-  if (bits > 0) out += kLetters[(held << (6 - bits)) & 63U];
-  return out;
-}
-
 }  // namespace
 
 Result<std::string> make_api_key() {
@@ -35,7 +24,7 @@ Result<std::string> make_api_key() {
     return fail(Code::Unavailable, "make an API key: the system gives no random bytes");
   std::string out = "tsk_";
   for (std::size_t i = 0; i < kIdSize; ++i) out += kIdLetters[random[i] % kIdLetters.size()];
-  return out + '_' + base64url(random.data() + kIdSize, kSecretSize);
+  return out + '_' + base64url({reinterpret_cast<const char*>(random.data()) + kIdSize, kSecretSize});
 }
 
 Result<Json> key_secret_object(const GpuMonitor& monitor, const KeySecret& secret) {

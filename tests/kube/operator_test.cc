@@ -179,6 +179,8 @@ TEST_F(ClusterOperator, OneCommandInstallsAllAndKeepsIt) {
   second->stop();
   cluster().done({"delete", "persistentvolumeclaims", "--all", "--namespace", kSpace, "--wait=false"});
   EXPECT_TRUE(soon([&] { return cluster().ours().empty(); })) << fmt::format("{}", cluster().ours());
+  const std::string leases = in("coordination.k8s.io/v1", "leases");
+  EXPECT_TRUE(soon([&] { return cluster().get(leases)["items"].empty(); })) << cluster().get(leases);
   cluster().done({"delete", "crd", "gpumonitors.tessera.dev"});
 }
 

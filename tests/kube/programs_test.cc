@@ -100,6 +100,10 @@ TEST_F(ClusterPrograms, RelaysSeeEachOtherByLeases) {
   EXPECT_TRUE(soon([&] { return living(0) == 2 && living(1) == 2; })) << relays[0]->process().output();
   const std::string leases = release().in("coordination.k8s.io/v1", "leases");
   EXPECT_TRUE(soon([&] { return cluster().get(leases)["items"].size() == 2; })) << cluster().get(leases);
+  const Json account = at(release().in("v1", "serviceaccounts/tessera-relay"), "/metadata/uid");
+  for (const Json& lease : cluster().get(leases)["items"]) {
+    EXPECT_EQ(lease["metadata"]["ownerReferences"][0]["uid"], account) << "an uninstall leaves none";
+  }
   relays[1]->kill();
   EXPECT_TRUE(soon([&] { return living(0) == 1; })) << relays[0]->process().output();
 }

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "server/access/base64url.h"
+#include "base/base64url.h"
 
 namespace tessera::server {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/base64url.h"
 #include "base/text.h"
-#include "server/access/base64url.h"
 
 namespace tessera::server {
 namespace {

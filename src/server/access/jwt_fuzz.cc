@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "server/access/base64url.h"
+#include "base/base64url.h"
 #include "server/access/jwks.h"
 #include "server/access/jwt.h"
 

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/base64url.h"
 #include "server/access/access.h"
-#include "server/access/base64url.h"
 #include "server/access/test_issuer.h"
 
 namespace tessera::server {

@@ -9,9 +9,9 @@
 #include <array>
 #include <iterator>
 
+#include "base/base64url.h"
 #include "base/text.h"
 #include "http/basic_auth.h"
-#include "server/access/base64url.h"
 
 namespace tessera::server {
 namespace {

@@ -9,8 +9,8 @@
 
 #include <stdexcept>
 
+#include "base/base64url.h"
 #include "http/router.h"
-#include "server/access/base64url.h"
 
 namespace tessera::server {
 namespace {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/base64url.h"
 #include "kube/json_slice.h"
-#include "server/access/base64url.h"
 #include "server/admission/extender.h"
 #include "server/admission/labels.h"
 #include "server/admission/review.h"
@@ -22,7 +22,7 @@ std::string unpacked(std::string text) {
   while (text.ends_with('=')) text.pop_back();
   std::ranges::replace(text, '+', '-');
   std::ranges::replace(text, '/', '_');
-  return server::base64url_decoded(text).value_or("");
+  return base64url_decoded(text).value_or("");
 }
 
 constexpr std::size_t kMostToBuild = 4'096;  // a tree of what is deep is torn down by recursion

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "server/access/base64url.h"
+#include "base/base64url.h"
 #include "server/admission/labels.h"
 
 namespace tessera::server {

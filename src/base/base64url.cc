@@ -1,8 +1,8 @@
-#include "server/access/base64url.h"
+#include "base/base64url.h"
 
 #include <cstdint>
 
-namespace tessera::server {
+namespace tessera {
 namespace {
 
 constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -39,4 +39,4 @@ std::optional<std::string> base64url_decoded(std::string_view text) {
   return out;
 }
 
-}  // namespace tessera::server
+}  // namespace tessera
