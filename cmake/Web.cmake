@@ -48,8 +48,16 @@ if(TESSERA_WITH_WEB)
   add_dependencies(web_bench tessera-server)
   # Without any C++ of our own, but of the shipped programs: they count where these are built.
   add_test(NAME web/unit COMMAND ${run} ${TESSERA_NPM} run --silent test)
-  add_test(NAME web/journeys COMMAND ${run} TESSERA_BIN=${CMAKE_BINARY_DIR}/bin ${TESSERA_NPM} run --silent e2e)
-  set_tests_properties(web/unit web/journeys PROPERTIES LABELS e2e TIMEOUT 600 COST 900 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
+  set_tests_properties(web/unit PROPERTIES LABELS e2e TIMEOUT 600)
+  # A journey a file, so that each is told and timed by itself; one browser at a time is what two cores can drive.
+  file(GLOB journeys CONFIGURE_DEPENDS ${web}/e2e/*.test.ts)
+  foreach(file ${journeys})
+    get_filename_component(name ${file} NAME_WE)
+    add_test(NAME web/journeys/${name}
+      COMMAND ${run} TESSERA_BIN=${CMAKE_BINARY_DIR}/bin ${TESSERA_NPM} run --silent e2e -- e2e/${name}.test.ts)
+    set_tests_properties(web/journeys/${name} PROPERTIES LABELS e2e TIMEOUT 600 COST 900 RESOURCE_LOCK browser
+                         SKIP_REGULAR_EXPRESSION "SKIPPED: ")
+  endforeach()
 else()
   add_custom_command(OUTPUT ${TESSERA_WEB_CC}
     COMMAND ${CMAKE_COMMAND} -DTO=${TESSERA_WEB_CC} -P ${CMAKE_SOURCE_DIR}/cmake/embed_web.cmake
