@@ -39,11 +39,15 @@ inline constexpr int kRelayPort = 9411;
 inline constexpr int kServerPort = 8080;
 inline constexpr int kAdmissionPort = 9443;
 int promql_port(const Making& making);
+/// Of node_exporter on a node, ours or an existing one.
+int port_of(const NodeMetrics& metrics);
 
 /// The Secret of API keys: the server's admin key, and the one that the relay sends with.
 inline constexpr std::string_view kKeys = "tessera-keys";
 inline constexpr std::string_view kAdminKey = "admin-key";
 inline constexpr std::string_view kIngestKey = "ingest-key";
+/// The key that relays send with: the resource's, or that of the above.
+SecretKey ingest_key(const Spec& spec);
 
 /// The webhook's Service, Secret, Certificate and configuration; of all but the Service the operator may reach these
 /// alone.

@@ -162,7 +162,7 @@ Json pod_of(const Making& making, const Group& group) {
   const std::string key = group.gpu.config_map ? group.gpu.config_map->key : std::string(kCsv);
   const std::string csv = fmt::format("/etc/tessera/metrics/{}", key);
   Workload workload = group.agent.workload;
-  if (workload.priority_class.empty()) workload.priority_class = "system-node-critical";
+  if (!workload.priority_class) workload.priority_class = "system-node-critical";
   tolerate_gpu_taints(workload);
   const std::span groups(making.spec().overrides);
   const auto& selector = making.spec().features.k8s_agent.node_agent.workload.node_selector;

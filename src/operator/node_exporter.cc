@@ -16,11 +16,13 @@ Json container_of(const Making& making, const NodeMetrics& metrics) {
   Json out = container(making, "node-exporter", "node-exporter", workload,
                        {{{"cpu", "10m"}, {"memory", "32Mi"}}, {{"memory", "128Mi"}}});
   out["args"] = Json::array(
-      {"--path.rootfs=/host", fmt::format("--web.listen-address=:{}", metrics.port),
+      {"--path.rootfs=/host", fmt::format("--web.listen-address=:{}", port_of(metrics)),
        "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/.+|var/lib/(containerd|docker|kubelet)/"
        ".+)($|/)"});
-  out["ports"] = Json::array(
-      {{{"name", "metrics"}, {"containerPort", metrics.port}, {"hostPort", metrics.port}, {"protocol", "TCP"}}});
+  out["ports"] = Json::array({{{"name", "metrics"},
+                               {"containerPort", port_of(metrics)},
+                               {"hostPort", port_of(metrics)},
+                               {"protocol", "TCP"}}});
   const Json home{{"path", "/"}, {"port", "metrics"}};
   out["livenessProbe"] = {{"httpGet", home}, {"periodSeconds", 20}, {"timeoutSeconds", 5}, {"failureThreshold", 6}};
   out["readinessProbe"] = {{"httpGet", home}, {"periodSeconds", 10}, {"timeoutSeconds", 5}};
@@ -29,7 +31,7 @@ Json container_of(const Making& making, const NodeMetrics& metrics) {
 
 Json pod_of(const Making& making, const Part& part, const NodeAgent& agent) {
   Workload workload = agent.workload;
-  if (workload.priority_class.empty()) workload.priority_class = "system-node-critical";
+  if (!workload.priority_class) workload.priority_class = "system-node-critical";
   Json out = pod_spec(making, part, workload);
   // The nodes' own CPU and memory are worth seeing whatever taint keeps others away.
   out["tolerations"] = Json::array({{{"operator", "Exists"}}});
@@ -49,6 +51,10 @@ Json pod_of(const Making& making, const Part& part, const NodeAgent& agent) {
 
 }  // namespace
 
+int port_of(const NodeMetrics& metrics) {
+  return static_cast<int>(metrics.port.value_or(metrics.exporter == "existing" ? 9100 : 9101));
+}
+
 Part node_exporter_part(const Making& making) {
   return {"tessera-node-exporter", "node-exporter", "node-exporter", agent_namespace(making.spec()), ""};
 }
@@ -62,10 +68,10 @@ void make_node_exporter(Making& making) {
   add(making, std::move(account));
   Workload own;  // labels and annotations of the node agent are its own
   Json out = object(making, "DaemonSet", part);
-  out["spec"] = {{"selector", {{"matchLabels", selector_labels(making, part)}}},
-                 {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", "10%"}}}}},
-                 {"template", pod_template(making, part, own, pod_of(making, part, agent),
-                                           static_cast<int>(agent.node_metrics.port))}};
+  out["spec"] = {
+      {"selector", {{"matchLabels", selector_labels(making, part)}}},
+      {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", "10%"}}}}},
+      {"template", pod_template(making, part, own, pod_of(making, part, agent), port_of(agent.node_metrics))}};
   add(making, std::move(out));
 }
 

@@ -213,7 +213,7 @@ void mount(Json& pod, Json& container, std::string_view name, std::string_view p
 
 Json pod_spec(const Making& making, const Part& part, const Workload& workload) {
   Json out{{"serviceAccountName", part.name}, {"enableServiceLinks", false}, {"terminationGracePeriodSeconds", 15}};
-  if (!workload.priority_class.empty()) out["priorityClassName"] = workload.priority_class;
+  if (workload.priority_class && !workload.priority_class->empty()) out["priorityClassName"] = *workload.priority_class;
   for (const std::string& name : making.spec().images.pull_secrets) out["imagePullSecrets"].push_back({{"name", name}});
   out["nodeSelector"] = {{"kubernetes.io/os", "linux"}};
   for (const auto& [key, value] : workload.node_selector) out["nodeSelector"][key] = value;

@@ -48,7 +48,7 @@ TEST(Options, RemovesOneByItsName) {
   const auto parsed = parse_options({"--remove=gpus"});
   ASSERT_TRUE(parsed) << parsed.error().what;
   EXPECT_EQ(std::get<Options>(*parsed).remove, "gpus");
-  EXPECT_THAT(text_of({"--remove="}), HasSubstr("the name of a GpuMonitor expected"));
+  EXPECT_THAT(text_of({"--remove", ""}), HasSubstr("the name of a GpuMonitor expected"));
   EXPECT_THAT(text_of({"--remove", "a", "--once", "--dry-run", "--file", "b"}), HasSubstr("one of the two"));
 }
 

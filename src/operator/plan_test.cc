@@ -14,7 +14,9 @@ namespace tessera::operate {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
@@ -47,6 +49,37 @@ TEST(Plan, TheMinimalResourceComesToAllOfIt) {
   ASSERT_EQ(plan.secrets.size(), 1U);
   EXPECT_THAT(plan.secrets[0].keys, UnorderedElementsAre("admin-key", "ingest-key"));
   EXPECT_TRUE(plan.notes.empty());
+}
+
+TEST(Plan, KeysOfOnesOwnTakeThePlaceOfThoseThatAreMade) {
+  const auto with = [](std::string_view server) {
+    return plan_of(fmt::format("{{features: {{openAgent: {{enabled: true}}}}, server: {{{}}}}}", server));
+  };
+  constexpr std::string_view kAdmin = "adminKeySecret: {name: mine, key: a}",
+                             kIngest = "ingestKeySecret: {name: theirs, key: i}";
+  EXPECT_THAT(with(kAdmin).secrets.at(0).keys, ElementsAre("ingest-key"));
+  EXPECT_THAT(with(kIngest).secrets.at(0).keys, ElementsAre("admin-key"));
+  const Plan plan = with(fmt::format("{}, {}", kAdmin, kIngest));
+  EXPECT_THAT(plan.secrets, IsEmpty());
+  const std::string settings = find(plan, "ConfigMap", "tessera-server")["data"]["server.yaml"];
+  EXPECT_THAT(settings, HasSubstr("ingest-key-file: /etc/tessera-ingest/i"));
+  EXPECT_THAT(pod_of(plan, "StatefulSet", "tessera-relay").dump(), HasSubstr(R"("secretName":"theirs")"))
+      << "it sends with the key that the server knows";
+}
+
+TEST(Plan, ThePriorityClassMayBeNone) {
+  const auto of = [](std::string_view more) {
+    return pod_of(plan_of(fmt::format("{{features: {{k8sAgent: {{nodeAgent: {{enabled: true{}}}}}}}}}", more)),
+                  "DaemonSet", "tessera-node-exporter");
+  };
+  EXPECT_EQ(of("")["priorityClassName"], "system-node-critical");
+  EXPECT_EQ(of(", priorityClassName: mine")["priorityClassName"], "mine");
+  EXPECT_FALSE(of(", priorityClassName: ''").contains("priorityClassName")) << "where its quota refuses agents";
+}
+
+TEST(Plan, NobodyIsToldToScrapeWhatMayNotBeReached) {
+  const Json engine = find(plan_of(kMinimal), "Deployment", "tessera-promql");
+  EXPECT_EQ(engine["spec"]["template"]["metadata"]["annotations"]["prometheus.io/scrape"], "false");
 }
 
 TEST(Plan, IsTheSameEachTimeAndForEveryOrderOfTheText) {

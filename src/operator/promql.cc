@@ -109,7 +109,9 @@ void make_promql(Making& making) {
   if (spec.network_policies) add(making, network_policy(making, part, engine.port, {"relay", "server"}));
   add(making, volume_claim(making, part, spec.promql.volume));
 
-  Json pod = pod_spec(making, part, spec.promql.workload);
+  Workload workload = spec.promql.workload;
+  workload.annotations.emplace("prometheus.io/scrape", "false");  // relay and server alone reach it
+  Json pod = pod_spec(making, part, workload);
   pod["automountServiceAccountToken"] = false;
   // Prometheus takes some minutes to write what it has in memory; both lose nothing that is on disk.
   pod["terminationGracePeriodSeconds"] = 300;
@@ -119,7 +121,7 @@ void make_promql(Making& making) {
   mount(pod, container, "data", engine.data, false, {{"persistentVolumeClaim", {{"claimName", part.name}}}});
   if (configured) mount(pod, container, "config", "/etc/prometheus", true, {{"configMap", {{"name", part.name}}}});
   pod["containers"] = Json::array({std::move(container)});
-  Json pods = pod_template(making, part, spec.promql.workload, std::move(pod), engine.port);
+  Json pods = pod_template(making, part, workload, std::move(pod), engine.port);
   // It reads its files when it is told to, or at its start.
   if (configured) pods["metadata"]["annotations"]["tessera.dev/config"] = content_hash(configuration["data"].dump());
   Json out = object(making, "Deployment", part);

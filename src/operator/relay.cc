@@ -47,10 +47,11 @@ Json secrets_volume(const std::vector<SecretKey>& keys) {
   return {{"projected", {{"sources", std::move(sources)}, {"defaultMode", 0440}}}};
 }
 
-Json ingest_key_volume() {
+Json ingest_key_volume(const Spec& spec) {
+  const SecretKey from = ingest_key(spec);
   return {{"secret",
-           {{"secretName", kKeys},
-            {"items", Json::array({{{"key", kIngestKey}, {"path", kIngestKey}}})},
+           {{"secretName", from.name},
+            {"items", Json::array({{{"key", from.key}, {"path", kIngestKey}}})},
             {"defaultMode", 0440}}}};
 }
 
@@ -78,7 +79,7 @@ Json pod_of(const Making& making, const Part& part) {
   // The folder, not a file of it: a file mounted by subPath never changes.
   mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
   if (has_server(spec)) {
-    mount(out, container, "keys", "/etc/tessera-keys", true, ingest_key_volume());
+    mount(out, container, "keys", "/etc/tessera-keys", true, ingest_key_volume(spec));
     mount_server_ca(making, out, container);
   }
   if (const auto secrets = relay_secrets(spec); !secrets.empty())

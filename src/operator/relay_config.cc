@@ -131,13 +131,17 @@ Json own_target(const Making& making, const Part& part, Json endpoint) {
           {"endpoints", Json::array({std::move(endpoint)})}};
 }
 
+/// Of Prometheus' own chart, and of kube-prometheus-stack before and now.
+const LabelSelector kNodeExporters{{},
+                                   {{"app.kubernetes.io/name", "In", {"node-exporter", "prometheus-node-exporter"}}}};
+
 void add_node_metrics(const Making& making, Json& targets) {
   const NodeAgent& agent = making.spec().features.k8s_agent.node_agent;
   if (!agent.enabled || agent.node_metrics.exporter == "none") return;
   Json target = own_target(making, node_exporter_part(making),
-                           {{"port", std::to_string(agent.node_metrics.port)}, {"addNodeLabel", true}});
+                           {{"port", std::to_string(port_of(agent.node_metrics))}, {"addNodeLabel", true}});
   if (agent.node_metrics.exporter == "existing") {
-    target["selector"] = selector_json(agent.node_metrics.selector);
+    target["selector"] = selector_json(agent.node_metrics.selector.value_or(kNodeExporters));
     target["namespaceSelector"] = Json::object();
     const auto& names = agent.node_metrics.namespaces.match_names;
     if (!names.empty()) target["namespaceSelector"]["matchNames"] = names;

@@ -52,15 +52,21 @@ TEST(RelayConfig, ATargetOnOurAgentsTakesTheirPlace) {
 }
 
 TEST(RelayConfig, ATargetOnOthersLeavesOursAlone) {
-  for (const std::string_view target :
-       {"{targetName: x, selector: {matchLabels: {app: custom}}, endpoints: [{port: '9400'}]}",
-        "{targetName: x, selector: {matchLabels: {name: tessera-node-agent}}, endpoints: [{port: '8000'}]}",
-        "{targetName: x, enabled: false, selector: {}, endpoints: [{port: '9400'}]}",
-        "{targetName: x, namespaceSelector: {matchNames: [other]}, selector: {}, endpoints: [{}]}"}) {
-    const Json config = config_with(target);
-    EXPECT_EQ(config["builtinTargets"]["tesseraAgent"], true) << target;
+  static const struct {
+    std::string_view target;
+    bool of_gpus;  ///< pod and namespace on its page are the GPU process's
+  } kCases[] = {
+      {"{targetName: x, selector: {matchLabels: {app: custom}}, endpoints: [{port: '9400'}]}", true},
+      {"{targetName: x, selector: {matchLabels: {app: custom}}, endpoints: [{port: '9400', honorLabels: false}]}",
+       false},
+      {"{targetName: x, selector: {matchLabels: {name: tessera-node-agent}}, endpoints: [{port: '8000'}]}", false},
+      {"{targetName: x, enabled: false, selector: {}, endpoints: [{port: '9400'}]}", true},
+      {"{targetName: x, namespaceSelector: {matchNames: [other]}, selector: {}, endpoints: [{}]}", false}};
+  for (const auto& c : kCases) {
+    const Json config = config_with(c.target);
+    EXPECT_EQ(config["builtinTargets"]["tesseraAgent"], true) << c.target;
     EXPECT_EQ(config["builtinTargets"]["dcgmExporter"], false) << "the target may be it";
-    EXPECT_FALSE(target_of(config, "x")["endpoints"][0].contains("honorLabels")) << target;
+    EXPECT_EQ(target_of(config, "x")["endpoints"][0].contains("honorLabels"), c.of_gpus) << c.target;
   }
 }
 
@@ -148,9 +154,14 @@ TEST(RelayConfig, NodeMetricsComeFromOursOrFromTheirs) {
   };
   EXPECT_EQ(target("")["selector"]["matchLabels"]["app.kubernetes.io/component"], "node-exporter");
   EXPECT_EQ(target("")["endpoints"][0]["port"], "9101");
-  const Json theirs = target("exporter: existing, port: 9100, selector: {matchLabels: {app: ne}}");
+  EXPECT_EQ(target("exporter: bundled, port: 9200")["endpoints"][0]["port"], "9200");
+  const Json usual = target("exporter: existing");
+  EXPECT_EQ(usual["endpoints"][0]["port"], "9100") << "as node_exporter listens";
+  EXPECT_EQ(usual["selector"]["matchExpressions"][0]["values"],
+            Json::parse(R"(["node-exporter", "prometheus-node-exporter"])"));
+  const Json theirs = target("exporter: existing, port: 9300, selector: {matchLabels: {app: ne}}");
   EXPECT_EQ(theirs["selector"], Json::parse(R"({"matchLabels": {"app": "ne"}})"));
-  EXPECT_EQ(theirs["endpoints"][0]["port"], "9100");
+  EXPECT_EQ(theirs["endpoints"][0]["port"], "9300");
   EXPECT_TRUE(target("exporter: none").is_null());
 }
 

@@ -22,6 +22,14 @@ SecretKey admin_key(const Spec& spec) {
   return spec.server.admin_key.value_or(SecretKey{std::string(kKeys), std::string(kAdminKey)});
 }
 
+}  // namespace
+
+SecretKey ingest_key(const Spec& spec) {
+  return spec.server.ingest_key.value_or(SecretKey{std::string(kKeys), std::string(kIngestKey)});
+}
+
+namespace {
+
 /// The server's settings (docs/configuration.md); those of the resource win.
 Json settings(const Making& making) {
   const Spec& spec = making.spec();
@@ -31,7 +39,7 @@ Json settings(const Making& making) {
        {{"address", fmt::format("0.0.0.0:{}", kServerPort)},
         {"access",
          {{"admin-key-file", fmt::format("{}/{}", kKeysFolder, admin_key(spec).key)},
-          {"ingest-key-file", fmt::format("{}/{}", kIngestFolder, kIngestKey)},
+          {"ingest-key-file", fmt::format("{}/{}", kIngestFolder, ingest_key(spec).key)},
           {"open-metrics", spec.server.open_metrics}}}}},
       {"gpu", {{"management", {{"mig", {{"enabled", has_layouts(spec)}}}}}}},
       {"cluster-metadata",
@@ -118,7 +126,7 @@ Json pod_of(const Making& making, const Part& part) {
   out["volumes"] = Json::array();
   mount(out, container, "config", "/etc/tessera", true, {{"configMap", {{"name", part.name}}}});
   mount(out, container, "keys", kKeysFolder, true, key_volume(admin_key(spec)));
-  mount(out, container, "ingest", kIngestFolder, true, key_volume({std::string(kKeys), std::string(kIngestKey)}));
+  mount(out, container, "ingest", kIngestFolder, true, key_volume(ingest_key(spec)));
   if (has_tls(spec))
     mount(out, container, "tls", kTlsFolder, true,
           {{"secret", {{"secretName", spec.server.tls_secret}, {"defaultMode", 0440}}}});
@@ -193,9 +201,10 @@ void make_server(Making& making) {
   if (!on_postgresql(spec) && spec.storage.existing_claim.empty())
     add(making, volume_claim(making, part, spec.storage.volume));
   add(making, deployment(making, part, text));
-  std::vector<std::string> keys{std::string(kIngestKey)};
+  std::vector<std::string> keys;
+  if (!spec.server.ingest_key) keys.emplace_back(kIngestKey);
   if (!spec.server.admin_key) keys.emplace_back(kAdminKey);
-  making.plan.secrets.push_back({part.home, std::string(kKeys), std::move(keys)});
+  if (!keys.empty()) making.plan.secrets.push_back({part.home, std::string(kKeys), std::move(keys)});
 }
 
 }  // namespace tessera::operate

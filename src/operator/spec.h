@@ -51,8 +51,8 @@ struct Workload {
   TextMap node_selector;
   std::vector<Toleration> tolerations;
   Raw affinity;
-  std::string priority_class;
-  TextMap labels, annotations;  ///< of its pods
+  std::optional<std::string> priority_class;  ///< nullopt: the component's; empty: the cluster's default
+  TextMap labels, annotations;                ///< of its pods
 };
 
 /// One value of a Secret.
@@ -150,9 +150,10 @@ struct MasterAgent {
 
 struct NodeMetrics {
   std::string exporter = "bundled";  ///< or "existing", "none"
-  std::int64_t port = 9101;          ///< not node_exporter's own, where another one may listen
+  /// nullopt: 9101 of the bundled one, as another may listen on node_exporter's own; 9100 of an existing one.
+  std::optional<std::int64_t> port;
   std::string image;
-  LabelSelector selector{{{"app.kubernetes.io/name", "node-exporter"}}, {}};  ///< of the existing ones
+  std::optional<LabelSelector> selector;  ///< of the existing ones; nullopt: as the usual charts label them
   NamespaceSelector namespaces;
 };
 
@@ -250,7 +251,7 @@ struct Server {
   std::optional<bool> enabled;  ///< nullopt: where the relay is
   std::int64_t replicas = 1;
   std::string service_type = "ClusterIP";
-  std::optional<SecretKey> admin_key;  ///< nullopt: made once by the operator
+  std::optional<SecretKey> admin_key, ingest_key;  ///< nullopt: made once by the operator
   bool open_metrics = true;
   std::string tls_secret;  ///< with tls.crt, tls.key and ca.crt; empty: plain HTTP
   Admission admission;

@@ -48,7 +48,10 @@ void describe(V& v, Workload& x) {
   v.field({"nodeSelector", "Labels that nodes must have."}, x.node_selector);
   v.field({"tolerations", "Taints that are tolerated, beside those that the operator tolerates."}, x.tolerations);
   v.field({"affinity", "Affinity, as in a pod of Kubernetes."}, x.affinity);
-  v.field({"priorityClassName", "Priority class of the pods."}, x.priority_class);
+  v.field({"priorityClassName",
+           "Priority class of the pods. Without a word, that of nodes' own parts for what runs on nodes; \"\": the "
+           "cluster's default."},
+          x.priority_class);
   v.field({"labels", "Further labels of the pods."}, x.labels);
   v.field({"annotations", "Further annotations of the pods."}, x.annotations);
 }
@@ -236,12 +239,15 @@ void describe(V& v, NodeMetrics& x) {
        {"bundled", "existing", "none"}},
       x.exporter);
   v.field({.key = "port",
-           .about = "Port on the node of the bundled node_exporter, or of the existing one.",
+           .about = "Port on the node. Without one, 9101 of the bundled node_exporter, and 9100 of an existing one.",
            .least = 1,
            .most = 65'535},
           x.port);
   v.field({"image", "Image of the bundled one."}, x.image);
-  v.field({"selector", "Labels of the existing one's pods."}, x.selector);
+  v.field({"selector",
+           "Labels of the existing one's pods. Without one, app.kubernetes.io/name is node-exporter or "
+           "prometheus-node-exporter."},
+          x.selector);
   v.field({"namespaceSelector", "Namespaces of the existing one's pods; without one, all."}, x.namespaces);
 }
 
@@ -414,6 +420,11 @@ void describe(V& v, Server& x) {
        "A key of `tessera-server keys generate` that is an admin's from the start. Without one, the operator makes a "
        "Secret tessera-keys."},
       x.admin_key);
+  v.field(
+      {"ingestKeySecret",
+       "A key of `tessera-server keys generate` that relays send with, those of other clusters too. Without one, the "
+       "operator makes it in the Secret tessera-keys."},
+      x.ingest_key);
   v.field({"openMetrics", "Whether its own /metrics is open to who has no key, such as a Prometheus of the cluster."},
           x.open_metrics);
   v.field({"tlsSecret",

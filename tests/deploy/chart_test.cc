@@ -265,6 +265,49 @@ TEST_F(Chart, RefusesWrongValuesWithTheirPlace) {
   }
 }
 
+TEST_F(Chart, SeveralRelaysNeedPodsThatKnowTheirNumber) {
+  const auto of = [](const char* version) {
+    return run_helm({"template", "tessera", "--kube-version", version}, "relay: {replicas: 2}");
+  };
+  EXPECT_THAT(of("1.27.9").output, HasSubstr("relay.replicas: 2 needs Kubernetes 1.28"));
+  EXPECT_EQ(of("1.28.0").code, 0);
+}
+
+/// As `helm upgrade --reuse-values` has it: the chart of now, and not one value that came with it.
+TEST_F(Chart, ValuesOfTheReleaseBeforeTakeWhatIsNewByItsDefaults) {
+  const TempDir folder;
+  const auto now = folder.path() / "tessera", before = folder.path() / "before";
+  std::filesystem::copy(TESSERA_SOURCE_DIR "/deploy/helm/tessera", now, std::filesystem::copy_options::recursive);
+  std::filesystem::create_directories(before);
+  const Finished unpacked =
+      run({"/bin/tar", "xzf", TESSERA_SOURCE_DIR "/tests/kube/charts/tessera-0.1.0.tgz", "-C", before.string()});
+  ASSERT_EQ(unpacked.code, 0) << unpacked.output;
+  std::filesystem::copy(before / "tessera" / "values.yaml", now / "values.yaml",
+                        std::filesystem::copy_options::overwrite_existing);
+  static constexpr struct {
+    const char* values;
+    const char* where;
+  } kSwitches[] = {
+      {"database: {enabled: true}\nserver: {replicas: 2}",
+       "StatefulSet/tessera-database:spec.template.spec.containers.0.image"},
+      {"database: {enabled: true}",
+       "StatefulSet/tessera-database:spec.volumeClaimTemplates.0.spec.resources.requests.storage"},
+      {"database: {enabled: true}",
+       "StatefulSet/tessera-database:spec.template.spec.containers.0.resources.limits.memory"},
+      {"agent: {layout: {enabled: true, way: mig-manager}}", "ConfigMap/tessera-server:data.server\\.yaml"},
+      {"agent: {layout: {enabled: true}}", "ConfigMap/tessera-server:data.server\\.yaml"},
+      {"operator: {enabled: true}", "GpuMonitor/tessera:spec.namespace"},
+      {"podMonitor: {enabled: true}", "PodMonitor/tessera-agent:spec.podMetricsEndpoints.0.interval"},
+      {"rules: {enabled: true, kind: ConfigMap}", "ConfigMap/tessera-rules:kind"},
+      {"server: {admission: {enabled: true}}", "MutatingWebhookConfiguration/tessera-server-admission:kind"},
+  };
+  for (const auto& c : kSwitches) {
+    const std::string old = rendered(c.values, {}, {}, now.string()).at(c.where);
+    EXPECT_EQ(old, rendered(c.values).at(c.where)) << c.values;
+    EXPECT_THAT(old, Not(HasSubstr("no "))) << c.values;
+  }
+}
+
 TEST_F(Chart, StandsUnderAnyNameInAnyNamespace) {
   const std::string everything =
       "gpu-session-monitoring: {enabled: true}\nrelay: {replicas: 2}\ndashboards: {enabled: true}\n"

@@ -101,7 +101,7 @@ constexpr const char* kCsv = "metricsCsv: |\n    DCGM_FI_DEV_GPU_TEMP, gauge, Te
 
 const std::map<std::string, std::string>& rows() {
   static const std::map<std::string, std::string> kRows = {
-      {"Defaults", fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: tessera-keys}}}}", kCsv)},
+      {"Defaults", fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: my-keys}}}}", kCsv)},
       {"Everything",
        fmt::format(
            "cluster: seoul\n"
@@ -115,19 +115,18 @@ const std::map<std::string, std::string>& rows() {
            "  tolerations: [{{key: infra, operator: Exists}}],\n"
            "  remoteWrite: [{{name: store, url: 'https://x.example/write', headers: {{X-Scope-OrgID: gpu}},\n"
            "    writeRelabelConfigs: [{{sourceLabels: [job], regex: x, action: drop}}]}}]}}\n"
-           "server: {{replicas: 2, keys: {{existingSecret: tessera-keys}}, database: {{existingSecret: db}},\n"
+           "server: {{replicas: 2, keys: {{existingSecret: my-keys}}, database: {{existingSecret: db}},\n"
            "  admission: {{enabled: true, certManager: {{issuerRef: {{name: ca, kind: ClusterIssuer}}}}}},\n"
            "  config: {{owners: {{team-label: [team]}}}}, service: {{type: NodePort}}, nodeSelector: {{zone: a}},\n"
            "  tolerations: [{{key: infra, operator: Exists}}], resources: {{limits: {{memory: 8Gi}}}}}}\n",
            kCsv)},
       {"Admission",
-       fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: tessera-keys}}, admission: {{enabled: true}}}}",
-                   kCsv)},
+       fmt::format("agent:\n  {}\nserver: {{keys: {{existingSecret: my-keys}}, admission: {{enabled: true}}}}", kCsv)},
       {kSessionsInFiles,
        fmt::format("agent:\n  {}  layout: {{enabled: true}}\n"
                    "gpu-session-monitoring: {{enabled: true}}\ncollection: {{directory: /var/lib/textfiles}}\n"
                    "relay: {{config: {{globalInterval: 5s, globalPath: /m, externalLabels: {{site: a}}}}}}\n"
-                   "server: {{keys: {{existingSecret: tessera-keys}}, tls: {{existingSecret: tls}},\n"
+                   "server: {{keys: {{existingSecret: my-keys}}, tls: {{existingSecret: tls}},\n"
                    "  storage: {{existingClaim: mine}}}}\n",
                    kCsv)},
       {"AgentsWithoutPolicies",
@@ -186,6 +185,13 @@ TEST(ChartModes, OperatorModeRefusesWhatAGpuMonitorHasNoPlaceFor) {
       {"server: {admission: {enabled: true, existingSecret: mine}}", "server.admission.existingSecret is set"},
       {"server: {alertActions: {nodes: true}}", "server.alertActions.nodes is set"},
       {"networkPolicy: {from: [{namespaceSelector: {}}]}", "networkPolicy.from is set"},
+      {"relay: {config: {targets: [{targetName: a, selector: {}, endpoints: [{port: x, bearerTokenFile: /t}]}]}}",
+       "endpoint of relay.config.targets has the key bearerTokenFile"},
+      {"relay: {config: {targets: [{targetName: a, selector: {}, endpoints: [{tlsConfig: {caFile: /t}}]}]}}",
+       "tlsConfig in relay.config.targets has the key caFile"},
+      {"relay: {config: {targets: [{targetName: a, fieldSelector: {}}]}}", "has the key fieldSelector"},
+      {"relay: {config: {builtinTargets: {namespaceSelector: {matchNames: [ml]}}}}",
+       "builtinTargets has the key namespaceSelector"},
   };
   for (const auto& c : kCases) {
     const Finished made = run_helm({"template", "tessera"}, std::string("operator: {enabled: true}\n") + c.values);

@@ -49,8 +49,8 @@ nodeAgent:
   {{- with .runtimeClassName }}
   runtimeClassName: {{ . }}
   {{- end }}
-  {{- with .priorityClassName }}
-  priorityClassName: {{ . }}
+  {{- if hasKey . "priorityClassName" }}
+  priorityClassName: {{ .priorityClassName | quote }}
   {{- end }}
   {{- with .env }}
   env:
@@ -108,6 +108,7 @@ server:
   serviceType: {{ .service.type }}
   {{- with .keys.existingSecret }}
   adminKeySecret: {name: {{ . }}, key: admin-key}
+  ingestKeySecret: {name: {{ . }}, key: ingest-key}
   {{- end }}
   {{- with .tls.existingSecret }}
   tlsSecret: {{ . }}
@@ -166,6 +167,23 @@ storage:
   "networkPolicy.from" $v.networkPolicy.from }}
 {{- range $name, $set := $refused }}
 {{- if $set }}{{ fail (printf "operator.enabled: true, and %s is set, which the operator has no place for: see operator.monitor.spec for what it has, or set operator.enabled: false" $name) }}{{ end }}
+{{- end }}
+{{- $place := "operator.monitor.spec.features.openAgent" }}
+{{- range $v.relay.config.targets }}
+{{- range $key := keys (omit . "targetName" "type" "enabled" "namespaceSelector" "selector" "addresses" "endpoints" "relabelConfigs" "metricRelabelConfigs") }}
+{{- fail (printf "operator.enabled: true, and a target of relay.config.targets has the key %s, which a GpuMonitor has otherwise: write the target in %s.targets" $key $place) }}
+{{- end }}
+{{- range .endpoints }}
+{{- range $key := keys (omit . "port" "path" "interval" "scrapeTimeout" "scheme" "params" "honorLabels" "addNodeLabel" "relabelings" "metricRelabelings" "tlsConfig") }}
+{{- fail (printf "operator.enabled: true, and an endpoint of relay.config.targets has the key %s, which a GpuMonitor has otherwise: write the target in %s.targets" $key $place) }}
+{{- end }}
+{{- range $key := keys (omit (.tlsConfig | default dict) "insecureSkipVerify" "serverName") }}
+{{- fail (printf "operator.enabled: true, and tlsConfig in relay.config.targets has the key %s, which a GpuMonitor has otherwise: write the target in %s.targets" $key $place) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $key := keys (omit ($v.relay.config.builtinTargets | default dict) "tesseraAgent" "dcgmExporter" "vllm" "sglang") }}
+{{- fail (printf "operator.enabled: true, and relay.config.builtinTargets has the key %s: write it in %s.settings" $key $place) }}
 {{- end }}
 {{- range $v.relay.remoteWrite }}
 {{- range $key := keys (omit . "name" "url" "headers" "writeRelabelConfigs") }}

@@ -125,8 +125,13 @@ subjects:
 {{- end }}
 
 {{/* Where the device plugin is restarted; nothing where that is off, or where the cluster, if it can be asked, has no such namespace. */}}
+{{- define "tessera.pluginNamespace.said" -}}
+{{- $layout := .Values.agent.layout | default dict -}}
+{{- hasKey $layout "devicePluginNamespace" | ternary $layout.devicePluginNamespace "gpu-operator" -}}
+{{- end }}
+
 {{- define "tessera.pluginNamespace" -}}
-{{- $space := (.Values.agent.layout).devicePluginNamespace | default "" -}}
+{{- $space := include "tessera.pluginNamespace.said" . -}}
 {{- if and $space (include "tessera.layout" .) -}}
 {{- $asked := lookup "v1" "Namespace" "" "kube-system" -}}
 {{- if or (not $asked) (eq $space .Release.Namespace) (lookup "v1" "Namespace" "" $space) }}{{ $space }}{{ end -}}
@@ -150,6 +155,15 @@ nothing of it. */}}
 {{- else }}
 {{- .Values.server.database.existingSecret }}
 {{- end }}
+{{- end }}
+
+{{/* The values of database, whole: those of an older release (--reuse-values) may have no more than that it is enabled. */}}
+{{- define "tessera.database" -}}
+{{- $whole := dict
+  "image" (dict "registry" "docker.io" "repository" "library/postgres" "tag" "16" "digest" "")
+  "storage" (dict "size" "20Gi" "className" "")
+  "resources" (dict "requests" (dict "cpu" "100m" "memory" "256Mi") "limits" (dict "memory" "2Gi")) -}}
+{{- mergeOverwrite $whole (deepCopy .Values.database) | toYaml -}}
 {{- end }}
 
 {{/* An API key in the form of `tessera-server keys generate`: eight letters, and 32 random bytes in base64url. */}}
