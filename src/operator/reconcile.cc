@@ -107,15 +107,20 @@ SteadyTime Reconciler::pass(const std::stop_token& stop) {
   const auto monitors = seen.find(std::string(kKind));
   if (monitors == seen.end() || !parts_.may_write()) return idle;
   const Json* const chosen = served(monitors->second);
-  if (!chosen) targets_.set({});
+  if (!chosen || is_going(*chosen)) targets_.set({});
   Due due = idle;
-  for (const auto& [name, one] : monitors->second)
-    if (one.get() != chosen)
-      due = std::min(
-          due, tell(*one,
-                    stopped("AnotherIsServed", fmt::format("one GpuMonitor is served in a cluster, the oldest: '{}'",
-                                                           text_at(chosen->at("metadata"), "name"))),
-                    stop));
+  for (const auto& [name, one] : monitors->second) {
+    if (one.get() == chosen) continue;
+    if (is_going(*one)) {  // it may have been served before an older one came, and have our finalizer
+      due = std::min(due, clean(*one, seen, stop));
+      continue;
+    }
+    due = std::min(
+        due, tell(*one,
+                  stopped("AnotherIsServed", fmt::format("one GpuMonitor is served in a cluster, the oldest: '{}'",
+                                                         text_at(chosen->at("metadata"), "name"))),
+                  stop));
+  }
   if (chosen) due = std::min(due, is_going(*chosen) ? clean(*chosen, seen, stop) : serve(*chosen, seen, stop));
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   parts_.counts.change([&](Totals& totals) {
@@ -187,7 +192,6 @@ SteadyTime Reconciler::clean(const Json& resource, const Seen::Snapshot& seen, c
   const Due now = std::chrono::steady_clock::now();
   auto list = finalizers(resource);
   if (std::ranges::count(list, kFinalizer) == 0) return now + kIdle;
-  targets_.set({});
   if (const auto later = unread(resource, seen, "CannotClean", stop)) return *later;
   GpuMonitor monitor;  // a spec that cannot be read has its objects all the same
   monitor.name = text_at(resource.at("metadata"), "name");

@@ -214,6 +214,18 @@ TEST_F(Reconciling, OneResourceIsServedAndTheNextAfterIt) {
   })) << replica->output();
 }
 
+/// Of two that were made within one second the one whose name comes first is served: the other was, for a moment.
+TEST_F(Reconciling, OneThatWasServedBeforeGoesAllTheSame) {
+  auto replica = operated.start();
+  operated.ask(kEverything);
+  ASSERT_TRUE(operated.becomes_ready()) << replica->output();
+  operated.ask(kEverything, "other");
+  operated.change("GpuMonitor", "", "other", {{"metadata", {{"finalizers", {"tessera.dev/cleanup"}}}}});
+  operated.remove("GpuMonitor", "", "other");
+  EXPECT_TRUE(eventually([&] { return operated.find("GpuMonitor", "", "other").is_null(); })) << replica->output();
+  EXPECT_TRUE(operated.find("DaemonSet", "tessera", "tessera-node-agent").is_object()) << "what is served stays";
+}
+
 TEST_F(Reconciling, AVolumeThatCannotChangeIsMadeAnewWithItsPodsLeft) {
   auto replica = operated.start();
   operated.ask(kEverything);

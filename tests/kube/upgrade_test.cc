@@ -48,10 +48,10 @@ TEST_F(ClusterUpgrade, OfTheChartKeepsItsValuesKeysAndVolumes) {
 
 /// helm would delete the claim of SQLite, and objects whose names the operator's have.
 TEST_F(ClusterUpgrade, ThatWouldDeleteTheDatabaseIsRefused) {
-  Installed release(cluster(), "eyes", "seeing", "agent: {enabled: false}");
+  Installed release(cluster(), "eyes", "closing", "agent: {enabled: false}");
   const std::string claim = release.in("v1", "persistentvolumeclaims/eyes-tessera-server");
   const auto upgrade = [&](const std::string& values) {
-    return cluster().helm({"upgrade", "eyes", "--namespace", "seeing"}, "agent: {enabled: false}\n" + values);
+    return cluster().helm({"upgrade", "eyes", "--namespace", "closing"}, "agent: {enabled: false}\n" + values);
   };
   for (const char* values : {"database: {enabled: true}", "server: {enabled: false}", "operator: {enabled: true}"}) {
     const Finished refused = upgrade(values);
@@ -59,7 +59,7 @@ TEST_F(ClusterUpgrade, ThatWouldDeleteTheDatabaseIsRefused) {
     EXPECT_THAT(refused.output, testing::HasSubstr("would delete the volume claim eyes-tessera-server")) << values;
   }
   // As its words say.
-  cluster().done({"--namespace", "seeing", "annotate", "pvc", "eyes-tessera-server", "helm.sh/resource-policy=keep"});
+  cluster().done({"--namespace", "closing", "annotate", "pvc", "eyes-tessera-server", "helm.sh/resource-policy=keep"});
   const Finished kept = upgrade("database: {enabled: true}");
   EXPECT_EQ(kept.code, 0) << kept.output;
   EXPECT_TRUE(cluster().has(claim));
@@ -67,7 +67,7 @@ TEST_F(ClusterUpgrade, ThatWouldDeleteTheDatabaseIsRefused) {
   const Finished again = upgrade("server: {storage: {existingClaim: eyes-tessera-server}}");
   EXPECT_EQ(again.code, 0) << again.output;
   EXPECT_TRUE(cluster().has(claim));
-  cluster().done({"--namespace", "seeing", "delete", "pvc", "--all", "--wait=false"});
+  cluster().done({"--namespace", "closing", "delete", "pvc", "--all", "--wait=false"});
 }
 
 TEST_F(ClusterUpgrade, AsASubChartToo) {
