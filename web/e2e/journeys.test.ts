@@ -258,11 +258,11 @@ describe.skipIf(!chromiumAt)('journeys', () => {
   it('tells when the pages\' file does not come, and gets it by another try', async () => {
     const { context, page } = await open(browser);
     close = async () => context.close();
-    await page.route('**/others-*.js', (route) => route.abort());
+    await page.route('**/usage-*.js', (route) => route.abort());
     await page.goto(app);
     await page.locator('.nav a', { hasText: 'Pods' }).click();
     await page.getByText('The server does not answer').waitFor();
-    await page.unroute('**/others-*.js');
+    await page.unroute('**/usage-*.js');
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.locator('h1', { hasText: 'Pods' }).waitFor();
   });
