@@ -61,6 +61,8 @@ if(TESSERA_TESTS)
   add_executable(tessera_test_headers EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/headers.cc)
   target_link_libraries(tessera_test_headers PRIVATE fmt::fmt Threads::Threads GTest::gmock GTest::gtest_main)
   target_precompile_headers(tessera_test_headers PRIVATE ${TESSERA_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
+  # Tests wait for what they test: their own code is compiled in two thirds of the time that -O2 takes.
+  target_compile_options(tessera_test_headers PRIVATE -O0)
 endif()
 
 add_custom_target(programs)    # what is shipped: every program(), and the simulated driver
@@ -92,6 +94,7 @@ function(room_test name)
   list(TRANSFORM ROOM_USES PREPEND tessera_)
   target_link_libraries(${name}_test PRIVATE ${ROOM_USES} ${ROOM_LIBS} GTest::gmock GTest::gtest_main fmt::fmt)
   target_precompile_headers(${name}_test REUSE_FROM tessera_test_headers)
+  target_compile_options(${name}_test PRIVATE -O0)
   if(NOT ROOM_TIMEOUT)
     set(ROOM_TIMEOUT 120)
   endif()
