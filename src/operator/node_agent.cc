@@ -221,6 +221,11 @@ TextMap node_agent_labels(const Spec& spec) {
 
 void make_node_agent(Making& making) {
   if (!has_gpu_agent(making.spec())) return;
+  const K8sAgent& agent = making.spec().features.k8s_agent;
+  if (agent.gpu.exporter == "dcgm" && !agent.node_agent.workload.image.empty())
+    making.plan.notes.emplace_back(
+        "nodeAgent.image is tessera-agent's, and exporter is dcgm: name dcgm-exporter's by "
+        "gpuMonitoring.dcgmExporter.image");
   const Part part = node_agent_part(making);
   Json account = object(making, "ServiceAccount", part);
   account["automountServiceAccountToken"] = false;  // it asks the API server for nothing

@@ -67,6 +67,21 @@ TEST(Plan, KeysOfOnesOwnTakeThePlaceOfThoseThatAreMade) {
       << "it sends with the key that the server knows";
 }
 
+TEST(Plan, TellsWhatIsAskedForAndComesToNothing) {
+  static constexpr struct {
+    const char *features, *note;
+  } kCases[] = {
+      {"k8sAgent: {masterAgent: {enabled: true}}", "no server is asked for"},
+      {"k8sAgent: {nodeAgent: {enabled: true, image: 'r.example/tessera-agent:9'}, gpuMonitoring: {enabled: true, "
+       "exporter: dcgm}}",
+       "name dcgm-exporter's by gpuMonitoring.dcgmExporter.image"},
+  };
+  for (const auto& c : kCases) {
+    const Plan plan = plan_of(fmt::format("{{features: {{{}}}}}", c.features));
+    EXPECT_THAT(plan.notes, ElementsAre(HasSubstr(c.note))) << c.features;
+  }
+}
+
 TEST(Plan, ThePriorityClassMayBeNone) {
   const auto of = [](std::string_view more) {
     return pod_of(plan_of(fmt::format("{{features: {{k8sAgent: {{nodeAgent: {{enabled: true{}}}}}}}}}", more)),

@@ -183,7 +183,13 @@ Part server_part(const Making& making) {
 
 void make_server(Making& making) {
   const Spec& spec = making.spec();
-  if (!has_server(spec)) return;
+  if (!has_server(spec)) {
+    if (spec.features.k8s_agent.master_agent.enabled)
+      making.plan.notes.emplace_back(
+          "masterAgent.enabled has the server read the cluster, and no server is asked for: enable openAgent, or "
+          "spec.server");
+    return;
+  }
   const Part part = server_part(making);
   Json account = object(making, "ServiceAccount", part);
   add(making, std::move(account));
