@@ -233,7 +233,14 @@ void make_node_agent(Making& making) {
   Json headless = service(making, part, kAgentPort);
   headless["spec"]["clusterIP"] = "None";  // each node's page is another one
   add(making, std::move(headless));
-  if (making.spec().network_policies) add(making, network_policy(making, part, kAgentPort));
+  if (making.spec().network_policies) {
+    Json policy = network_policy(making, part, kAgentPort);
+    // It answers, and asks nobody; the container that cuts devices asks the server, and dcgm-exporter may have its
+    // engine elsewhere.
+    if (agent.gpu.exporter == "tessera" && !has_layouts(making.spec()))
+      policy["spec"]["policyTypes"].push_back("Egress");
+    add(making, std::move(policy));
+  }
   std::vector<Group> groups{rest_of(making.spec())};
   for (std::size_t i = 0; i < making.spec().overrides.size(); ++i) groups.push_back(group_of(making.spec(), i));
   for (const Group& group : groups) {

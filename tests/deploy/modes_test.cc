@@ -50,7 +50,6 @@ constexpr struct {
     {"metadata\\.(labels|name|namespace|ownerReferences).*", "each has its own inventory"},
     {".*[sS]elector\\.matchLabels.*|Service/[^.]*\\.spec\\.selector.*", "and finds its own by that"},
     {".*metadata\\.(labels|annotations\\.(checksum|tessera)).*", "a hash of the settings, by two ways"},
-    {"NetworkPolicy/tessera-agent\\.spec\\.policyTypes\\.1", "the chart closes the agents' way out too"},
     {"DaemonSet/.*\\.agent\\.args\\.[12]", "--interval, which the operator always says, before --textfile"},
     {".*\\.env\\.DATABASE_URL\\.valueFrom\\.secretKeyRef\\.optional", "false, as without it"},
     {"ServiceAccount/.*|.*\\.automountServiceAccountToken", "true, as without it"},
