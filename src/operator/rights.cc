@@ -65,7 +65,7 @@ Json rights() {
   rules.push_back(
       rule("coordination.k8s.io", Json::array({"leases"}), Json::array({"get", "list", "create", "update"})));
   // Granted to the server.
-  rules.push_back(rule("", Json::array({"nodes"}), read));
+  rules.push_back(rule("", Json::array({"nodes", "resourcequotas"}), read));
   rules.push_back(rule("", Json::array({"pods"}), Json::array({"patch", "delete"})));
   rules.push_back(rule("", Json::array({"nodes"}), Json::array({"patch"})));
   rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));

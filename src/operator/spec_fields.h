@@ -226,7 +226,7 @@ void describe(V& v, OpenAgent& x) {
 
 template <class V>
 void describe(V& v, MasterAgent& x) {
-  v.field({"enabled", "Let the server watch nodes, namespaces and GPU pods of the cluster."}, x.enabled);
+  v.field({"enabled", "Let the server watch nodes, namespaces, GPU pods and quotas of the cluster."}, x.enabled);
 }
 
 template <class V>

@@ -62,6 +62,20 @@ GpuAmounts gpus(std::string_view resources) {
   return out;
 }
 
+/// Of a quota, which limits extended resources by what is requested of them: "requests.nvidia.com/gpu".
+GpuAmounts quota_gpus(std::string_view resources) {
+  constexpr std::string_view kRequests = "requests.";
+  GpuAmounts out;
+  each_member(resources, [&](const std::string& name, std::string_view value) {
+    if (!name.starts_with(kRequests)) return;
+    const std::string resource = name.substr(kRequests.size());
+    const auto count = quantity(value);
+    if (fleet::is_gpu_resource(resource) && count && *count >= 0 && *count <= kMostDevices)
+      out[resource] = std::llround(*count);
+  });
+  return out;
+}
+
 /// What the scheduler counts: the containers together, or the largest of those that run before them.
 struct Requests {
   GpuAmounts gpus;
@@ -201,6 +215,21 @@ fleet::ClusterNamespace read_namespace(std::string_view json) {
   const std::string_view metadata = at(json, "metadata");
   return {text_member(metadata, "name"), read_labels(at(metadata, "labels")),
           read_labels(at(metadata, "annotations"), kMaxAnnotationBytes)};
+}
+
+fleet::ClusterQuota read_quota(std::string_view json) {
+  fleet::ClusterQuota out;
+  const std::string_view metadata = at(json, "metadata");
+  out.space = text_member(metadata, "namespace");
+  out.name = text_member(metadata, "name");
+  const std::string_view spec = at(json, "spec");
+  each_item(at(spec, "scopes"), [&](std::string_view) { out.scoped = true; });
+  each_item(at(at(spec, "scopeSelector"), "matchExpressions"), [&](std::string_view) { out.scoped = true; });
+  // What is in force is in the status; the spec may just have been changed.
+  const std::string_view status = at(json, "status");
+  out.hard = quota_gpus(at(status, "hard"));
+  out.used = quota_gpus(at(status, "used"));
+  return out;
 }
 
 fleet::ClusterPod read_pod(std::string_view json) {

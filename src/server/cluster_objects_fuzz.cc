@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(node.allocatable);
   check(node.capacity);
   require(read_node("\t" + text) == node);
+  for (const auto& [name, count] : read_quota(text).hard) require(count >= 0);
   for (const auto& [key, value] : read_namespace(text).annotations) require(value.size() <= 256);
   read_node_use(text);
   return 0;

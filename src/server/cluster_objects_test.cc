@@ -122,6 +122,21 @@ TEST(ClusterObjects, APodWithoutANodeSaysWhy) {
   EXPECT_EQ(bound.waits_reason, "");
 }
 
+TEST(ClusterObjects, AQuotaIsWhatIsInForceOfGpus) {
+  const auto quota = read_quota(R"({"metadata":{"name":"gpus","namespace":"ml"},
+    "spec":{"hard":{"requests.nvidia.com/gpu":"9"}},
+    "status":{"hard":{"requests.nvidia.com/gpu":"4","requests.nvidia.com/mig-1g.10gb":"0","pods":"10",
+                      "requests.cpu":"3","limits.nvidia.com/gpu":"1","requests.nvidia.com/x":"-1"},
+              "used":{"requests.nvidia.com/gpu":"3","pods":"7"}}})");
+  EXPECT_EQ(quota.space, "ml");
+  EXPECT_EQ(quota.name, "gpus");
+  EXPECT_EQ(quota.hard, (fleet::GpuAmounts{{"nvidia.com/gpu", 4}, {"nvidia.com/mig-1g.10gb", 0}}));
+  EXPECT_EQ(quota.used, (fleet::GpuAmounts{{"nvidia.com/gpu", 3}}));
+  EXPECT_FALSE(quota.scoped);
+  EXPECT_TRUE(read_quota(R"({"spec":{"scopes":["Terminating"]}})").scoped);
+  EXPECT_TRUE(read_quota(R"({"spec":{"scopeSelector":{"matchExpressions":[{"scopeName":"PriorityClass"}]}}})").scoped);
+}
+
 TEST(ClusterObjects, LongAnnotationsAreLeftOut) {
   const auto space = read_namespace(R"({"metadata":{"name":"ml","labels":{"team":"vision"},"annotations":{"team":"t",
     "kubectl.kubernetes.io/last-applied-configuration":")" +

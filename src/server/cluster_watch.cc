@@ -20,6 +20,7 @@ constexpr struct {
     {"nodes", "/api/v1/nodes", ""},
     {"namespaces", "/api/v1/namespaces", ""},
     {"pods", "/api/v1/pods", "status.phase!=Succeeded,status.phase!=Failed"},  // those that are over hold nothing
+    {"resourcequotas", "/api/v1/resourcequotas", ""},
 };
 constexpr const char* kNodeUse = "/apis/metrics.k8s.io/v1beta1/nodes";
 constexpr const char* kPodUse = "/apis/metrics.k8s.io/v1beta1/pods";
@@ -70,6 +71,7 @@ ClusterWatchStats ClusterWatch::stats() const {
 
 void ClusterWatch::take(ClusterList list, const kube::Event& event) {
   if (list == ClusterList::Pods) return take_pod(event);
+  if (list == ClusterList::Quotas) return take_quota(event);
   using Type = kube::Event::Type;
   const bool gone = event.type == Type::Deleted;
   // Read before the lock is taken: a list of ten thousand nodes comes one by one.
@@ -100,6 +102,17 @@ void ClusterWatch::take_pod(const kube::Event& event) {
   if (kept) return state_.put(std::move(pod));
   if (event.type == Type::Deleted) wanted_.erase(event.key);
   state_.drop_pod(event.key);
+}
+
+/// Of those that say nothing of GPUs nothing is kept.
+void ClusterWatch::take_quota(const kube::Event& event) {
+  using Type = kube::Event::Type;
+  fleet::ClusterQuota quota;
+  if (event.type == Type::Added || event.type == Type::Modified) quota = read_quota(event.json);
+  const std::lock_guard lock(mutex_);
+  if (event.type == Type::Synced) return state_.complete(ClusterList::Quotas, now_epoch_ms());
+  if (!quota.name.empty() && !quota.hard.empty()) return state_.put(std::move(quota));
+  state_.drop_quota(event.key);
 }
 
 void ClusterWatch::publish() {

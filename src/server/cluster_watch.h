@@ -1,7 +1,8 @@
 #pragma once
-// The cluster that the server runs in, by its API: nodes, namespaces and pods by list and watch, CPU and memory in use
-// by metrics.k8s.io where there is one. A finished view is published whenever something has changed, at most once a
-// second. That the API is silent changes nothing: only a list or a watch that shows an object gone takes it away.
+// The cluster that the server runs in, by its API: nodes, namespaces, pods and quotas by list and watch, CPU and memory
+// in use by metrics.k8s.io where there is one. A finished view is published whenever something has changed, at most
+// once a second. That the API is silent changes nothing: only a list or a watch that shows an object gone takes it
+// away.
 #include <array>
 #include <functional>
 #include <map>
@@ -65,6 +66,7 @@ class ClusterWatch {
  private:
   void take(fleet::ClusterList list, const kube::Event& event);
   void take_pod(const kube::Event& event);
+  void take_quota(const kube::Event& event);
   void run(const std::stop_token& stop);
   void publish();
   void note_watched();

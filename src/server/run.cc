@@ -25,6 +25,7 @@
 #include "server/advice/advisor.h"
 #include "server/alerts/actions.h"
 #include "server/alerts/alerts.h"
+#include "server/alerts/cost_past.h"
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/backup.h"
@@ -409,12 +410,14 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
       TRY(store::last_layout_generation(database)));
   const auto budgets = open_budgets(settings, leads, fleet, access->changes(), readers, is_started);
+  const auto forecasts = costs ? std::make_unique<Forecasts>(readers) : nullptr;
   const auto alerts = TRY(Alerts::open(fleet, access->changes(), is_started,
                                        {.leads = leads,
                                         .interval = settings.collection_interval,
                                         .settings = settings.alerts,
                                         .refused_requests = [&intake] { return refused_requests(intake.stats()); },
-                                        .budgets = crossings_of(budgets.get())}));
+                                        .budgets = crossings_of(budgets.get()),
+                                        .costs = cost_deviations_of(forecasts.get())}));
   const Notifier notifier(*alerts, access->changes(), [&leadership, leads] { return leads && leadership.may_write(); });
   const auto actions = TRY(AlertActions::open(
       *alerts, access->changes(),
@@ -428,7 +431,6 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   advising.leads = leads;
   Advisor advisor(fleet, access->changes(), readers, costs.get(), is_started, std::move(advising));
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
-  const auto forecasts = costs ? std::make_unique<Forecasts>(readers) : nullptr;
   const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,
                                                             access->changes(), is_started)
                                : nullptr;

@@ -373,7 +373,7 @@ const Row kRows[] = {
       "true: the scheduler's extender is served too, for clusters before Kubernetes 1.27"},
      take<&Settings::admission_extender>},
     {{"cluster-metadata.enabled", "auto",
-      "auto, true or false: watch nodes, namespaces and GPU pods of the cluster that the "
+      "auto, true or false: watch nodes, namespaces, GPU pods and quotas of the cluster that the "
       "server runs in; auto: where it runs in one"},
      take<&Settings::cluster_metadata>},
     {{"cluster-metadata.cluster", "default", "that cluster's name, as samples have it in their label cluster"},

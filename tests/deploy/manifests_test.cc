@@ -242,6 +242,7 @@ TEST(ServerManifest, ReadsWhatItShowsAndChangesNothing) {
   EXPECT_EQ(rights, (std::map<std::string, std::set<std::string>>{{"/nodes", watched},
                                                                   {"/namespaces", watched},
                                                                   {"/pods", watched},
+                                                                  {"/resourcequotas", watched},
                                                                   {"metrics.k8s.io/nodes", polled},
                                                                   {"metrics.k8s.io/pods", polled}}));
   // The program asks for these paths and no others.
@@ -249,7 +250,7 @@ TEST(ServerManifest, ReadsWhatItShowsAndChangesNothing) {
   static const std::regex kPath("\"/apis?/([^\"]*)\"");
   std::set<std::string> asked;
   for (std::sregex_iterator at(source.begin(), source.end(), kPath), end; at != end; ++at) asked.insert((*at)[1]);
-  EXPECT_EQ(asked, (std::set<std::string>{"v1/nodes", "v1/namespaces", "v1/pods", "v1/namespaces/",
+  EXPECT_EQ(asked, (std::set<std::string>{"v1/nodes", "v1/namespaces", "v1/pods", "v1/resourcequotas", "v1/namespaces/",
                                           "metrics.k8s.io/v1beta1/nodes", "metrics.k8s.io/v1beta1/pods"}));
   const auto binding = manifest.only("ClusterRoleBinding");
   EXPECT_TRUE(manifest.has("ClusterRole", binding["roleRef"]["name"].as<std::string>()));

@@ -176,7 +176,7 @@ TEST_F(ClusterPrograms, TheServerWatchesTheClusterByItsShippedRights) {
   EXPECT_TRUE(soon([&] { return agents(release, false).size() == 2; }));
   ClusterServer server(cluster(), "cutting", "server: {access: {node-accounts: [cutting/tessera-agent]}}");
   EXPECT_TRUE(server.shows("tessera_server_cluster_objects{resource=\"nodes\"} 3")) << server.output();
-  for (const char* resource : {"nodes", "namespaces", "pods"})
+  for (const char* resource : {"nodes", "namespaces", "pods", "resourcequotas"})
     EXPECT_TRUE(server.shows(fmt::format("tessera_server_cluster_watch_connected{{resource=\"{}\"}} 1", resource)));
   expect_layouts_are_told_to_their_nodes(cluster(), server, agents(release, false));
   cluster().done({"create", "-f", "-"}, "{apiVersion: v1, kind: Node, metadata: {name: comes-and-goes}}");

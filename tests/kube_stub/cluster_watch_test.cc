@@ -87,6 +87,29 @@ TEST_F(ClusterWatchTest, KeepsThePodsThatAskForGpusOrHoldOne) {
   EXPECT_TRUE(becomes({"ml/comes"}));
 }
 
+TEST_F(ClusterWatchTest, KeepsTheQuotasThatAreOfGpus) {
+  const auto quota = [&](const std::string& name, const std::string& resource) {
+    put(object("ResourceQuota", name, {{"status", {{"hard", {{resource, "4"}}}}}}, "ml"));
+  };
+  quota("gpus", "requests.nvidia.com/gpu");
+  quota("cpus", "requests.cpu");
+  start();
+  const auto are = [&](const std::set<std::string>& wanted) {
+    return eventually([&] {
+      std::set<std::string> out;
+      for (const auto& [key, one] : latest.get()->quotas) out.insert(key);
+      return latest.get()->quotas_synced && out == wanted;
+    });
+  };
+  EXPECT_TRUE(are({"ml/gpus"}));
+  quota("cpus", "requests.nvidia.com/mig-1g.10gb");
+  EXPECT_TRUE(are({"ml/cpus", "ml/gpus"}));
+  quota("gpus", "pods");
+  EXPECT_TRUE(are({"ml/cpus"})) << "it is of GPUs no longer";
+  remove({.version = "v1", .plural = "resourcequotas", .kind = "ResourceQuota"}, "ml", "cpus");
+  EXPECT_TRUE(are({}));
+}
+
 TEST_F(ClusterWatchTest, ANodeIsGoneWhenTheApiShowsItGoneAndNotWhileItIsSilent) {
   start();
   stub->go_away();

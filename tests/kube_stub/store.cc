@@ -31,6 +31,7 @@ Store::Store()
           {"", "v1", "namespaces", "Namespace", false, {"ns"}},
           {"", "v1", "nodes", "Node", false, {"no"}},
           {"", "v1", "pods", "Pod", true, {"po"}},
+          {"", "v1", "resourcequotas", "ResourceQuota", true, {"quota"}},
           {"", "v1", "services", "Service", true, {"svc"}},
           {"", "v1", "configmaps", "ConfigMap", true, {"cm"}},
           {"", "v1", "secrets", "Secret", true, {}},

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fleet/alerts/observe_device.h"
+#include "fleet/alerts/observe_quotas.h"
 #include "fleet/alerts/observe_sessions.h"
 #include "fleet/inventory/parts.h"
 
@@ -14,7 +15,6 @@ namespace {
 
 /// Once it told of some, the kubelet may be away where it tells of none; behind this nobody holds anything.
 constexpr Milliseconds kKubeletAway{std::chrono::minutes(10)};
-constexpr Milliseconds kNoted{std::chrono::hours(1)};  ///< longer than any device is silent and still heard of
 
 bool is_heard(const Device& device) { return device.presence == Presence::Present; }
 
@@ -105,7 +105,7 @@ Round Observer::look(const Sight& sight) {
       count_busy(device, shares[node->cluster]);
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
-      observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, noted_, round);
+      observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, round);
       if (is_heard(device)) observe_sessions(*node, device, serving, round);
     }
   }
@@ -114,9 +114,10 @@ Round Observer::look(const Sight& sight) {
   observe_server(sight, newest, round);
   std::ranges::sort(round.silent);
   observe_budgets(sight.budgets, sight.view.time, round);
+  observe_costs(sight.costs, sight.view.time, round);
+  if (sight.cluster) observe_quotas(*sight.cluster, sight.view.time, round);
   own_.forget(sight.view.time);
   std::erase_if(held_, [&](const auto& one) { return sight.view.time - one.second > kKubeletAway.count(); });
-  std::erase_if(noted_, [&](const auto& one) { return sight.view.time - one.second > kNoted.count(); });
   return round;
 }
 

@@ -12,7 +12,10 @@
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/evaluator.h"
 #include "fleet/alerts/observe_budgets.h"
+#include "fleet/alerts/observe_costs.h"
 #include "fleet/alerts/observe_engines.h"
+#include "fleet/alerts/own_past.h"
+#include "fleet/cluster/cluster.h"
 #include "fleet/inventory/fleet.h"
 #include "fleet/serving/serving.h"
 
@@ -27,6 +30,8 @@ struct Sight {
   std::optional<double> refused_requests{};       ///< with samples, in as long; absent where nobody counted for so long
   std::optional<std::span<const BudgetCrossed>> budgets =
       std::span<const BudgetCrossed>();  ///< that are in force; absent: nobody knows yet
+  std::optional<std::span<const CostDeviation>> costs = std::span<const CostDeviation>();  ///< likewise
+  const ClusterView* cluster = nullptr;  ///< null: as one that is not watched
 };
 
 class Observer {
@@ -36,15 +41,14 @@ class Observer {
   /// Not const: what devices are like is noted for later.
   Round look(const Sight& sight);
 
-  const OwnBaseline& own() const { return own_; }
+  const OwnBaseline& own() const { return own_.hours(); }
 
  private:
   bool holders_are_silent(const Node& node, EpochMs now);
 
-  OwnBaseline own_;
+  OwnPast own_;
   Engines engines_;
-  std::unordered_map<std::string, EpochMs> held_;   ///< when allocations were told last of each node, of late
-  std::unordered_map<std::string, EpochMs> noted_;  ///< newest sample of each device that is in own_
+  std::unordered_map<std::string, EpochMs> held_;  ///< when allocations were told last of each node, of late
 };
 
 }  // namespace tessera::fleet::alerts

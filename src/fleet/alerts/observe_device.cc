@@ -14,30 +14,14 @@ namespace {
 using gpu::Reading;
 using Value = std::optional<double>;
 
-constexpr double kBusy = 0.5, kBusyAllTheTime = 0.9;
 // Six deviations are 15 °C, and three tenths of the power limit, at least.
 constexpr Usual kTemperatures{.at_least = 5, .least_spread = 2.5};
 constexpr Usual kPowers{.at_least = 5, .least_spread = 0.05};
-constexpr Usual kOwnHours{.at_least = 24, .least_spread = 2};
 
 // NVML's nvmlClocksEventReason bits.
 constexpr std::uint64_t kThermal = 0x40 | 0x20, kBrake = 0x80;
 
-Value utilization(const Device& device) {
-  if (is_cut(device)) {
-    UtilizationSum sum;
-    sum.add(device);
-    const auto mean = sum.device();
-    return mean ? Value(mean->ratio) : std::nullopt;
-  }
-  return activity(device.readings);
-}
-
 Value ratio(Value part, Value whole) { return part && whole && *whole > 0 ? Value(*part / *whole) : std::nullopt; }
-
-Value power_of_limit(const Device& device) {
-  return ratio(device.readings[Reading::PowerWatts], device.readings[Reading::PowerLimitWatts]);
-}
 
 Value slowdown_margin(const Device& device) {
   const auto now = device.readings[Reading::TemperatureCelsius],
@@ -66,10 +50,8 @@ Value reading(const Device& device) {
 }
 
 template <std::uint64_t kBits>
-Value held_down(const Device& device) {
-  const auto reasons = device.readings[Reading::ClocksEventReasons];
-  if (!reasons || !(*reasons >= 0 && *reasons < 1e15)) return std::nullopt;
-  return (static_cast<std::uint64_t>(*reasons) & kBits) != 0 ? 1 : 0;
+Value held_down_by(const Device& device) {
+  return held_down(device, kBits);
 }
 
 Value not_answering(const Device& device) { return device.up ? Value(*device.up ? 0 : 1) : std::nullopt; }
@@ -84,8 +66,8 @@ constexpr struct {
              {Signal::PowerLimitRatio, power_of_limit},
              {Signal::EccUncorrected, reading<Reading::EccUncorrectedVolatileTotal>},
              {Signal::RowRemapFailed, reading<Reading::RowRemapFailure>},
-             {Signal::ThermalThrottling, held_down<kThermal>},
-             {Signal::PowerBrake, held_down<kBrake>},
+             {Signal::ThermalThrottling, held_down_by<kThermal>},
+             {Signal::PowerBrake, held_down_by<kBrake>},
              {Signal::DeviceNotAnswering, not_answering}};
 
 constexpr std::pair<Signal, Blame> kXids[] = {{Signal::DeviceXids, Blame::Device},
@@ -122,20 +104,27 @@ void observe_parts(const DeviceSight& sight, Round& round) {
   }
 }
 
-/// Against its own last week, of hours in which it was busy.
-Value own_deviation(const Device& device, const std::string& key, OwnBaseline& own,
-                    std::unordered_map<std::string, EpochMs>& noted) {
-  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization(device);
-  if (!celsius || !busy || *busy < kBusy) return std::nullopt;
-  if (EpochMs& until = noted[key]; until < device.last_seen) {
-    until = device.last_seen;
-    own.add(key, device.last_seen, *celsius);
+}  // namespace
+
+Value utilization_of(const Device& device) {
+  if (is_cut(device)) {
+    UtilizationSum sum;
+    sum.add(device);
+    const auto mean = sum.device();
+    return mean ? Value(mean->ratio) : std::nullopt;
   }
-  const auto centre = own.centre(key, kOwnHours);
-  return centre ? Value(centre->deviation(*celsius)) : std::nullopt;
+  return activity(device.readings);
 }
 
-}  // namespace
+Value power_of_limit(const Device& device) {
+  return ratio(device.readings[Reading::PowerWatts], device.readings[Reading::PowerLimitWatts]);
+}
+
+Value held_down(const Device& device, std::uint64_t bits) {
+  const auto reasons = device.readings[Reading::ClocksEventReasons];
+  if (!reasons || !(*reasons >= 0 && *reasons < 1e15)) return std::nullopt;
+  return (static_cast<std::uint64_t>(*reasons) & bits) != 0 ? 1 : 0;
+}
 
 std::string node_key(const Node& node) { return node.cluster + '/' + node.name; }
 
@@ -164,7 +153,7 @@ Neighbours::Neighbours(const View& view) {
   std::map<std::string, std::vector<double>> powers;
   for (const auto& node : view.nodes)
     for (const Device& device : node->devices) {
-      const auto busy = utilization(device);
+      const auto busy = utilization_of(device);
       if (device.presence != Presence::Present || !busy) continue;
       const std::string model = model_key_of(device.facts->name);
       if (const auto celsius = device.readings[Reading::TemperatureCelsius])
@@ -178,14 +167,14 @@ Neighbours::Neighbours(const View& view) {
 }
 
 std::optional<double> Neighbours::temperature_deviation(const Device& device) const {
-  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization(device);
+  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization_of(device);
   if (!celsius || !busy) return std::nullopt;
   const auto found = temperature_.find({model_key_of(device.facts->name), *busy >= kBusy});
   return found == temperature_.end() ? std::nullopt : Value(found->second.deviation(*celsius));
 }
 
 std::optional<double> Neighbours::power_deviation(const Device& device) const {
-  const auto power = power_of_limit(device), busy = utilization(device);
+  const auto power = power_of_limit(device), busy = utilization_of(device);
   if (!power || !busy || *busy < kBusyAllTheTime) return std::nullopt;
   const auto found = power_.find(model_key_of(device.facts->name));
   return found == power_.end() ? std::nullopt : Value(found->second.deviation(*power));
@@ -203,8 +192,8 @@ Value XidCounts::of(const Node& node, const Device& device, Blame blame) const {
   return found == events_.end() ? 0 : static_cast<double>(found->second);
 }
 
-void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnBaseline& own,
-                    std::unordered_map<std::string, EpochMs>& noted, Round& round) {
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnPast& own,
+                    Round& round) {
   const Device& device = sight.device;
   const std::string key = device_key(sight.node, device);
   const auto subject = std::make_shared<const Subject>(Subject{key, key, device_labels(sight.node, device)});
@@ -215,7 +204,7 @@ void observe_device(const DeviceSight& sight, const Neighbours& neighbours, cons
   for (const auto& [signal, of] : kTold) tell(signal, heard ? of(device) : std::nullopt);
   tell(Signal::NeighbourTemperatureDeviation, heard ? neighbours.temperature_deviation(device) : std::nullopt);
   tell(Signal::NeighbourPowerDeviation, heard ? neighbours.power_deviation(device) : std::nullopt);
-  tell(Signal::OwnTemperatureDeviation, heard ? own_deviation(device, key, own, noted) : std::nullopt);
+  own.observe(device, key, subject, round);
   observe_xids(sight, subject, xids, round);
   Value missing;
   if (heard) missing = 0;

@@ -4,11 +4,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/evaluator.h"
+#include "fleet/alerts/own_past.h"
 #include "fleet/inventory/fleet.h"
 
 namespace tessera::fleet::alerts {
@@ -18,6 +18,12 @@ std::string device_key(const Node& node, const Device& device);  ///< "default/G
 LabelSet device_labels(const Node& node, const Device& device);
 /// With those of the part, in order.
 LabelSet part_labels(const Node& node, const Device& device, const Part& part);
+
+inline constexpr double kBusy = 0.5, kBusyAllTheTime = 0.9;
+std::optional<double> utilization_of(const Device& device);  ///< 0 to 1; of one that is cut, weighted by its instances
+std::optional<double> power_of_limit(const Device& device);  ///< share of the limit that is in force
+/// 1 where the clocks are held down for any of these reasons, else 0.
+std::optional<double> held_down(const Device& device, std::uint64_t bits);
 
 /// What devices of one model are like now: those that do much apart from those that do little, as heat and power
 /// follow the work.
@@ -52,9 +58,8 @@ struct DeviceSight {
 };
 
 /// Of a device that has not retired. What it does not tell while it is heard of does not apply to it, and is not
-/// observed; of a silent one everything is observed as unknown. `own` gets what is news of it, `noted` says until when
-/// it has it.
-void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnBaseline& own,
-                    std::unordered_map<std::string, EpochMs>& noted, Round& round);
+/// observed; of a silent one everything is observed as unknown. `own` gets what is news of it.
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnPast& own,
+                    Round& round);
 
 }  // namespace tessera::fleet::alerts

@@ -37,6 +37,14 @@ std::vector<Rule> built_in() {
        "GPU {gpu} of {node} is {value} robust deviations hotter than it was in its last week.", false},
       {"GPUPowerBelowNeighbours", Device, NeighbourPowerDeviation, Below, -6, -4, 15min, 0min, Warning,
        "GPU {gpu} of {node} is busy and draws less power than busy ones of its model, by {value} robust deviations."},
+      // As GPUHotterThanUsual, both.
+      {"GPUPowerBelowUsual", Device, OwnPowerDeviation, Below, -6, -4, 15min, 0min, Info,
+       "GPU {gpu} of {node} is busy and draws less power than it did in its last week, by {value} robust deviations.",
+       false},
+      {"GPUThrottledMoreThanUsual", Device, OwnThrottlingDeviation, Above, 6, 4, 15min, 0min, Warning,
+       "The clocks of GPU {gpu} of {node} are held down more of the time than in its last week, by {value} robust "
+       "deviations.",
+       false},
       // Load.
       {"HighGPUUsage", Cluster, BusyShareRatio, Above, 0.8, 0.75, 5min, 0min, Warning,
        "{value} of the GPUs of {cluster} have a process (1 is all)."},
@@ -97,6 +105,16 @@ std::vector<Rule> built_in() {
       // Money. Not in gpu.rules.yaml: that a threshold was told of once is known to the server alone.
       {"BudgetThresholdCrossed", Budget, BudgetReached, Above, 0, 0, 0min, 0min, Warning,
        "Budget {budget} ({scope}) has reached {threshold} % of its amount ({kind}): {value}.", false},
+      // An hour of the ledger holds until the next one is closed: these are two hours.
+      {"GPUCostAboveUsual", Spending, CostDeviation, Above, 6, 4, 90min, 0min, Warning,
+       "What {scope} costs an hour is {value} robust deviations above the same time of other weeks."},
+      {"GPUCostBelowUsual", Spending, CostDeviation, Below, -6, -4, 90min, 0min, Info,
+       "What {scope} costs an hour is {value} robust deviations off the same time of other weeks."},
+      // Quotas.
+      {"GPUQuotaTooSmall", Quota, QuotaShortfall, Above, 0, 0, 15min, 0min, Warning,
+       "Pods of {namespace} run with {value} more {resource} than its quota {quota} allows."},
+      {"GPUQuotaUnused", Quota, QuotaUnused, Above, 0, 0, 168h, 0min, Info,
+       "Nothing of {namespace}'s quota {quota} of {value} {resource} has been used for a week."},
   };
 }
 
@@ -110,8 +128,8 @@ std::string_view deed_name(Deed deed) {
 }
 
 std::string_view kind_name(Kind kind) {
-  constexpr std::array<std::string_view, kKinds> kNames = {"server",  "cluster", "node",   "device", "part",
-                                                           "session", "holding", "engine", "budget"};
+  constexpr std::array<std::string_view, kKinds> kNames = {
+      "server", "cluster", "node", "device", "part", "session", "holding", "engine", "budget", "spending", "quota"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -122,6 +140,8 @@ std::string_view signal_name(Signal signal) {
       "neighbourTemperatureDeviation",
       "ownTemperatureDeviation",
       "neighbourPowerDeviation",
+      "ownPowerDeviation",
+      "ownThrottlingDeviation",
       "utilizationPercent",
       "migUtilizationRatio",
       "memoryUsedRatio",
@@ -146,6 +166,9 @@ std::string_view signal_name(Signal signal) {
       "refusedRequests",
       "lagSeconds",
       "budgetReached",
+      "costDeviation",
+      "quotaShortfall",
+      "quotaUnused",
   };
   return kNames[static_cast<std::size_t>(signal)];
 }

@@ -19,13 +19,15 @@ enum class Kind : std::uint8_t {
   Cluster,
   Node,
   Device,
-  Part,     ///< what can be given to somebody: a MIG instance, or a device that is not cut
-  Session,  ///< a process on a part
-  Holding,  ///< a container that holds a part, or uses one that it does not hold
-  Engine,   ///< a serving engine
-  Budget    ///< a threshold of one, in one period
+  Part,      ///< what can be given to somebody: a MIG instance, or a device that is not cut
+  Session,   ///< a process on a part
+  Holding,   ///< a container that holds a part, or uses one that it does not hold
+  Engine,    ///< a serving engine
+  Budget,    ///< a threshold of one, in one period
+  Spending,  ///< what the fleet or a team costs
+  Quota      ///< of a namespace, for one resource
 };
-inline constexpr std::size_t kKinds = 9;
+inline constexpr std::size_t kKinds = 11;
 std::string_view kind_name(Kind kind);  ///< "device"
 
 /// One number about a subject; observe.cc says how each is found. "Boolean" ones are 0 or 1.
@@ -35,9 +37,11 @@ enum class Signal : std::uint8_t {
   NeighbourTemperatureDeviation,
   OwnTemperatureDeviation,
   NeighbourPowerDeviation,
-  UtilizationPercent,   ///< of a device that is not cut
-  MigUtilizationRatio,  ///< weighted by compute slices, over the instances that exist
-  MemoryUsedRatio,      ///< of what programs can have
+  OwnPowerDeviation,
+  OwnThrottlingDeviation,  ///< of the share of time in which the clocks are held down
+  UtilizationPercent,      ///< of a device that is not cut
+  MigUtilizationRatio,     ///< weighted by compute slices, over the instances that exist
+  MemoryUsedRatio,         ///< of what programs can have
   PowerLimitRatio,
   DeviceXids,  ///< in the last quarter of an hour, by whose fault they mostly are
   ApplicationXids,
@@ -59,8 +63,11 @@ enum class Signal : std::uint8_t {
   RefusedRequests,  ///< with samples, in the last quarter of an hour
   LagSeconds,       ///< how old the newest sample of all is
   BudgetReached,    ///< what was spent or is expected, in units of the currency, where a threshold was crossed
+  CostDeviation,    ///< of the last closed hour from the same time of other weeks
+  QuotaShortfall,   ///< by how much the pods that run have more than the quota
+  QuotaUnused,      ///< the quota, where no pod has anything of it
 };
-inline constexpr std::size_t kSignals = 29;
+inline constexpr std::size_t kSignals = 34;
 std::string_view signal_name(Signal signal);  ///< "temperatureCelsius": as in the API
 
 enum class Beyond : std::uint8_t { Above, Below };

@@ -55,6 +55,15 @@ struct ClusterNamespace {
   bool operator==(const ClusterNamespace&) const = default;
 };
 
+/// What the pods of a namespace may ask for altogether.
+struct ClusterQuota {
+  std::string space;
+  std::string name;
+  GpuAmounts hard, used;  ///< `used` as its controller counts it
+  bool scoped = false;    ///< of some of the pods alone
+  bool operator==(const ClusterQuota&) const = default;
+};
+
 /// A pod that asks for GPUs or holds one.
 struct ClusterPod {
   std::string space;  ///< namespace
@@ -103,6 +112,8 @@ struct ClusterView {
   ByName<ClusterNode> nodes;
   ByName<ClusterNamespace> namespaces;
   ByName<ClusterPod> pods;                                ///< by "namespace/name"
+  ByName<ClusterQuota> quotas;                            ///< of GPUs, by "namespace/name"
+  bool quotas_synced = false;                             ///< all of them have been told: may be it is not allowed
   std::map<std::string, EpochMs, std::less<>> gone;       ///< nodes that were there and have left, and when
   std::shared_ptr<const ResourceUses> node_use, pod_use;  ///< null where there is no metrics.k8s.io
 

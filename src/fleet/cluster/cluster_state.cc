@@ -39,6 +39,11 @@ void ClusterState::put(ClusterPod pod) {
   if (put_into(view_.pods, std::move(key), std::move(pod))) published_.reset();
 }
 
+void ClusterState::put(ClusterQuota quota) {
+  std::string key = pod_key(quota.space, quota.name);
+  if (put_into(view_.quotas, std::move(key), std::move(quota))) published_.reset();
+}
+
 void ClusterState::drop_node(const std::string& name, EpochMs now) {
   if (view_.nodes.erase(name) > 0) note_gone(name, now);
 }
@@ -66,12 +71,19 @@ void ClusterState::drop_pod(const std::string& key) {
   if (view_.pods.erase(key) > 0) published_.reset();
 }
 
+void ClusterState::drop_quota(const std::string& key) {
+  if (view_.quotas.erase(key) > 0) published_.reset();
+}
+
 void ClusterState::complete(ClusterList list, EpochMs now) {
   if (std::exchange(complete_[static_cast<std::size_t>(list)], true)) return;
   if (list == ClusterList::Nodes)
     for (const std::string& name : std::exchange(before_, {}))
       if (!view_.nodes.contains(name)) note_gone(name, now);
-  view_.synced = std::ranges::all_of(complete_, std::identity{});
+  view_.synced = true;
+  for (std::size_t i = 0; i < kClusterLists; ++i)
+    view_.synced = view_.synced && (complete_[i] || !is_needed(static_cast<ClusterList>(i)));
+  view_.quotas_synced = complete_[static_cast<std::size_t>(ClusterList::Quotas)];
   published_.reset();
 }
 

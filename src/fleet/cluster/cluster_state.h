@@ -12,8 +12,10 @@
 
 namespace tessera::fleet {
 
-enum class ClusterList : std::uint8_t { Nodes, Namespaces, Pods };
-inline constexpr std::size_t kClusterLists = 3;
+enum class ClusterList : std::uint8_t { Nodes, Namespaces, Pods, Quotas };
+inline constexpr std::size_t kClusterLists = 4;
+/// Whether a cluster is not known without it. Rights that were given before quotas were watched lack those.
+constexpr bool is_needed(ClusterList list) { return list != ClusterList::Quotas; }
 
 class ClusterState {
  public:
@@ -25,9 +27,11 @@ class ClusterState {
   void put(ClusterNode node);
   void put(ClusterNamespace space);
   void put(ClusterPod pod);
+  void put(ClusterQuota quota);
   void drop_node(const std::string& name, EpochMs now);
   void drop_namespace(const std::string& name);
   void drop_pod(const std::string& key);
+  void drop_quota(const std::string& key);
   bool has_pod(const std::string& key) const { return view_.pods.contains(key); }
 
   /// Of the time before: a node that was there, or had left by then. Those that were there and are not in the first

@@ -54,7 +54,10 @@ TEST_F(ClusterStateTest, IsSyncedWhenEachListIsComplete) {
   state.complete(ClusterList::Pods, 0);
   EXPECT_FALSE(state.view()->synced);
   state.complete(ClusterList::Namespaces, 0);
-  EXPECT_TRUE(state.view()->synced);
+  EXPECT_TRUE(state.view()->synced) << "also without the right to see quotas";
+  EXPECT_FALSE(state.view()->quotas_synced);
+  state.complete(ClusterList::Quotas, 0);
+  EXPECT_TRUE(state.view()->quotas_synced);
 }
 
 TEST_F(ClusterStateTest, RemembersNodesThatLeftButNotForEver) {

@@ -115,9 +115,11 @@ void Alerts::look() {
   const auto xids = changes_.read(
       [&](store::Database& database) { return store::xids_since(database, now - alerts::kXidWindow.count()); });
   const auto budgets = options_.budgets();
+  const auto costs = options_.costs(now);
   const alerts::Round round = observer_.look(
       {*known->view, *known->serving, xids ? std::optional<std::span<const fleet::XidsSeen>>(*xids) : std::nullopt,
-       refused_of_late(now), budgets ? std::optional<std::span<const alerts::BudgetCrossed>>(*budgets) : std::nullopt});
+       refused_of_late(now), budgets ? std::optional<std::span<const alerts::BudgetCrossed>>(*budgets) : std::nullopt,
+       costs ? std::optional<std::span<const alerts::CostDeviation>>(*costs) : std::nullopt, known->cluster.get()});
   for (store::AlertEvent& one : events_of(evaluator_->take(round), now)) unsaved_.push_back(std::move(one));
   looked_at_ = known->view;
   const auto kept = keep(now);

@@ -47,6 +47,10 @@ struct AlertOptions {
   std::function<std::optional<std::vector<fleet::alerts::BudgetCrossed>>()> budgets = [] {
     return std::vector<fleet::alerts::BudgetCrossed>();
   };
+  /// How far what was spent of late is off what is usual; absent: nobody knows yet.
+  std::function<std::optional<std::vector<fleet::alerts::CostDeviation>>(EpochMs now)> costs = [](EpochMs) {
+    return std::optional(std::vector<fleet::alerts::CostDeviation>());
+  };
   bool runs = true;  ///< false: rounds are a test's own
 };
 

@@ -1,0 +1,65 @@
+#include "fleet/alerts/observe_costs.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "fleet/alerts/baseline.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+constexpr std::string_view kBeneath = "costs";
+constexpr std::size_t kWeekHours = 168, kWeeks = 4, kAround = 1;
+constexpr std::size_t kLeastHours = 9;  // of the twelve: of three weeks at least
+constexpr double kLeastOfOwn = 0.05, kLeastOfFleet = 0.01;
+
+/// At the same time of the weeks before.
+std::vector<double> usual_hours(const std::vector<std::optional<double>>& hours) {
+  std::vector<double> out;
+  for (std::size_t week = 1; week <= kWeeks && hours.size() > week * kWeekHours + kAround; ++week) {
+    const std::size_t at = hours.size() - 1 - week * kWeekHours;
+    for (std::size_t i = at - kAround; i <= at + kAround; ++i)
+      if (hours[i]) out.push_back(*hours[i]);
+  }
+  return out;
+}
+
+std::optional<Centre> centre_of_costs(const CostPast& past, double least) {
+  auto centre = centre_of(usual_hours(past.hours), {.at_least = kLeastHours, .least_spread = least});
+  if (centre) centre->spread = std::max(centre->spread, kLeastOfOwn * centre->median);
+  if (centre && !(centre->spread > 0)) centre.reset();  // nothing ever cost anything
+  return centre;
+}
+
+}  // namespace
+
+std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past) {
+  const auto fleet = std::ranges::find(past, std::string(), &CostPast::team);
+  const auto all = fleet == past.end() ? std::nullopt : centre_of_costs(*fleet, 0);
+  std::vector<CostDeviation> out;
+  if (!all) return out;
+  for (const CostPast& one : past) {
+    const auto centre = one.team.empty() ? all : centre_of_costs(one, kLeastOfFleet * all->median);
+    if (!centre) continue;
+    const auto now = one.hours.back();
+    out.push_back({one.team, now ? std::optional(centre->deviation(*now)) : std::nullopt});
+  }
+  return out;
+}
+
+void observe_costs(std::optional<std::span<const CostDeviation>> known, EpochMs now, Round& round) {
+  if (!known) {
+    const auto at = std::ranges::lower_bound(round.silent, kBeneath);
+    round.silent.insert(at, std::string(kBeneath));
+    return;
+  }
+  for (const CostDeviation& one : *known) {
+    Subject subject{one.team.empty() ? "fleet" : "team:" + one.team, std::string(kBeneath), {}};
+    subject.labels = {{"scope", subject.key}};
+    if (!one.team.empty()) subject.labels.emplace_back("team", one.team);
+    round.observations.push_back(
+        {Signal::CostDeviation, std::make_shared<const Subject>(std::move(subject)), now, one.deviation});
+  }
+}
+
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,32 @@
+#pragma once
+// Whether an hour cost otherwise than the same hour of the weeks before, as observations.
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fleet/alerts/evaluator.h"
+
+namespace tessera::fleet::alerts {
+
+/// What the fleet or a team cost, hour by hour; absent where it is not known.
+struct CostPast {
+  std::string team;                          ///< empty: the fleet
+  std::vector<std::optional<double>> hours;  ///< from the first in which there was anything; the last one is judged
+};
+
+struct CostDeviation {
+  std::string team;                 ///< empty: the fleet
+  std::optional<double> deviation;  ///< robust deviations from what is usual; absent where the hour is not known
+  bool operator==(const CostDeviation&) const = default;
+};
+
+/// Of those of which enough is known of three weeks. Usual is the hour and its two neighbours, at the same time of each
+/// of the last four weeks; the spread is a twentieth of that at least, and a hundredth of the fleet's, so that a small
+/// team's trifle is none.
+std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past);
+
+/// `known` is absent where nobody knows: then nothing ends.
+void observe_costs(std::optional<std::span<const CostDeviation>> known, EpochMs now, Round& round);
+
+}  // namespace tessera::fleet::alerts

@@ -1,0 +1,81 @@
+#include "fleet/alerts/own_past.h"
+
+#include <cmath>
+
+#include "fleet/alerts/observe_device.h"
+
+namespace tessera::fleet::alerts {
+namespace {
+
+using gpu::Reading;
+using Value = std::optional<double>;
+
+constexpr Milliseconds kForgotten{std::chrono::hours(1)};  ///< longer than any device is silent and still heard of
+constexpr Milliseconds kHalfHour{std::chrono::minutes(30)}, kGap{std::chrono::minutes(5)};
+constexpr double kEnough = 0.5;  // of a Recent's weight: 21 minutes
+
+// NVML's nvmlClocksEventReason bits: power cap, hardware slowdown, heat by software and by hardware, power brake.
+constexpr std::uint64_t kHeldDown = 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
+
+Value temperature(const Device& device) { return device.readings[Reading::TemperatureCelsius]; }
+Value throttled(const Device& device) { return held_down(device, kHeldDown); }
+
+}  // namespace
+
+struct OwnPast::Row {
+  Signal signal;
+  std::string_view of;  ///< behind the device's key
+  double busy;          ///< for at least this share of the time
+  Usual usual;
+  Value (*now)(const Device&);
+  bool recent = false;  ///< what is judged is how it was of late, not the sample
+};
+
+// Six deviations are 12 °C, three tenths of the power limit, and half of the time, at least.
+const OwnPast::Row OwnPast::kRows[] = {
+    {Signal::OwnTemperatureDeviation, "", kBusy, {.at_least = 24, .least_spread = 2}, temperature},
+    {Signal::OwnPowerDeviation, "/power", kBusyAllTheTime, {.at_least = 24, .least_spread = 0.05}, power_of_limit},
+    {Signal::OwnThrottlingDeviation, "/throttled", kBusy, {.at_least = 24, .least_spread = 0.08}, throttled, true},
+};
+
+void OwnPast::Recent::take(EpochMs time, double value) {
+  const double since = static_cast<double>(time - until);
+  const double kept = std::exp(-since / static_cast<double>(kHalfHour.count()));
+  const double added = time - until > kGap.count() ? 0 : 1 - kept;
+  sum = sum * kept + value * added;
+  weight = weight * kept + added;
+  until = time;
+}
+
+Value OwnPast::Recent::mean() const { return weight < kEnough ? std::nullopt : Value(sum / weight); }
+
+void OwnPast::observe(const Device& device, const std::string& key, const std::shared_ptr<const Subject>& subject,
+                      Round& round) {
+  const bool heard = device.presence == Presence::Present;
+  const Value busy = heard ? utilization_of(device) : std::nullopt;
+  for (const Row& row : kRows) {
+    const Value value = busy && *busy >= row.busy ? deviation(row, device, key) : std::nullopt;
+    if (value || !heard) round.observations.push_back({row.signal, subject, device.last_seen, value});
+  }
+}
+
+Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key) {
+  const Value now = row.now(device);
+  if (!now) return std::nullopt;
+  const std::string name = std::string(key).append(row.of);
+  Recent& recent = recent_[name];
+  if (recent.until < device.last_seen) {
+    recent.take(device.last_seen, *now);
+    hours_.add(name, device.last_seen, *now);
+  }
+  const auto centre = hours_.centre(name, row.usual);
+  const Value judged = row.recent ? recent.mean() : now;
+  return centre && judged ? Value(centre->deviation(*judged)) : std::nullopt;
+}
+
+void OwnPast::forget(EpochMs now) {
+  hours_.forget(now);
+  std::erase_if(recent_, [&](const auto& one) { return now - one.second.until > kForgotten.count(); });
+}
+
+}  // namespace tessera::fleet::alerts
