@@ -8,6 +8,8 @@ namespace tessera::store {
 namespace {
 namespace alerts = fleet::alerts;
 
+constexpr std::string_view kAllTracks = "tracks";  // in alert_state: all of them, of before there were rows
+
 constexpr std::string_view kEventColumns =
     "SELECT id, at, phase, why, alert, subject, severity, labels, summary, fired, sample, told FROM alert_event ";
 
@@ -61,6 +63,29 @@ Result<void> keep_alert_state(Database& database, const std::string& name, const
   return database.run(
       "INSERT INTO alert_state (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
       {name, state});
+}
+
+Result<std::vector<KeptTrack>> alert_tracks(Database& database) {
+  std::vector<KeptTrack> out;
+  for (alerts::Track& one : alerts::read_tracks(TRY(alert_state(database, std::string(kAllTracks)))))
+    out.push_back({std::move(one), 0});
+  TRY(database.each("SELECT looked, track FROM alert_track ORDER BY rule, subject", {}, [&](const Row& row) {
+    for (alerts::Track& one : alerts::read_tracks(row.text(1)))
+      out.push_back({std::move(one), row.integer(0).value_or(0)});
+  }));
+  return out;
+}
+
+Result<void> keep_alert_tracks(Database& database, const std::vector<KeptTrack>& tracks,
+                               const std::vector<std::pair<std::string, std::string>>& gone) {
+  for (const KeptTrack& one : tracks)
+    TRY(
+        database.run("INSERT INTO alert_track (rule, subject, looked, track) VALUES (?, ?, ?, ?) ON CONFLICT (rule, "
+                     "subject) DO UPDATE SET looked = excluded.looked, track = excluded.track",
+                     {one.track.rule, one.track.subject->key, one.looked, alerts::tracks_text({one.track})}));
+  for (const auto& [rule, subject] : gone)
+    TRY(database.run("DELETE FROM alert_track WHERE rule = ? AND subject = ?", {rule, subject}));
+  return database.run("DELETE FROM alert_state WHERE name = ?", {std::string(kAllTracks)});
 }
 
 Result<std::int64_t> last_alert_event(Database& database) {

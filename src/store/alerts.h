@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fleet/alerts/silence.h"
@@ -27,9 +28,21 @@ struct AlertEvent {
   bool operator==(const AlertEvent&) const = default;
 };
 
-/// `name`: "tracks", "told", "baselines". Empty before it was kept first.
+/// `name`: "looked", "told", "baselines". Empty before it was kept first.
 Result<std::string> alert_state(Database& database, const std::string& name);
 Result<void> keep_alert_state(Database& database, const std::string& name, const std::string& state);
+
+struct KeptTrack {
+  fleet::alerts::Track track;
+  EpochMs looked = 0;  ///< the round in which it was written; 0: by a server of before there were rows
+  bool operator==(const KeptTrack&) const = default;
+};
+/// In the order of rules' names and subjects.
+Result<std::vector<KeptTrack>> alert_tracks(Database& database);
+/// In a transaction of the caller's. `gone`: rules and keys of subjects. What a server of before there were rows has
+/// kept goes: whoever read it keeps it anew.
+Result<void> keep_alert_tracks(Database& database, const std::vector<KeptTrack>& tracks,
+                               const std::vector<std::pair<std::string, std::string>>& gone);
 
 /// The id of the newest event; 0 before the first.
 Result<std::int64_t> last_alert_event(Database& database);

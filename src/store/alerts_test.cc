@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "fleet/alerts/track_text.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -23,11 +24,41 @@ struct Alerts : EachDatabase {
 };
 
 TEST_P(Alerts, KeepWhatARestartGoesOnWith) {
-  EXPECT_EQ(*alert_state(*database, "tracks"), "");
-  ASSERT_TRUE(keep_alert_state(*database, "tracks", "one\n"));
-  ASSERT_TRUE(keep_alert_state(*database, "tracks", "two\tthree\n"));
-  EXPECT_EQ(*alert_state(*database, "tracks"), "two\tthree\n");
+  EXPECT_EQ(*alert_state(*database, "told"), "");
+  ASSERT_TRUE(keep_alert_state(*database, "told", "one\n"));
+  ASSERT_TRUE(keep_alert_state(*database, "told", "two\tthree\n"));
+  EXPECT_EQ(*alert_state(*database, "told"), "two\tthree\n");
   EXPECT_EQ(*alert_state(*database, "baselines"), "");
+}
+
+TEST_P(Alerts, KeepTracksEachByItself) {
+  const auto track = [](const std::string& rule, const std::string& subject, EpochMs last) {
+    return KeptTrack{
+        {.rule = rule,
+         .subject = std::make_shared<const alerts::Subject>(alerts::Subject{subject, "c/n", {{"gpu", "0"}}}),
+         .since = 5,
+         .last = last,
+         .value = 0.5},
+        7};
+  };
+  const KeptTrack a = track("A", "c/1", 1), b = track("A", "c/2", 2), c = track("B", "c/1", 3);
+  ASSERT_TRUE(keep_alert_tracks(*database, {c, b, a}, {}));
+  EXPECT_THAT(*alert_tracks(*database), ElementsAre(a, b, c));
+  const KeptTrack later = track("A", "c/2", 9);
+  ASSERT_TRUE(keep_alert_tracks(*database, {later}, {{"A", "c/1"}, {"B", "c/2"}}));
+  EXPECT_THAT(*alert_tracks(*database), ElementsAre(later, c));
+}
+
+TEST_P(Alerts, GoOnWithTracksThatWereKeptAsOneText) {
+  const KeptTrack old{{.rule = "A",
+                       .subject = std::make_shared<const alerts::Subject>(alerts::Subject{"c/1", "c/n", {}}),
+                       .since = 5,
+                       .last = 6},
+                      0};
+  ASSERT_TRUE(keep_alert_state(*database, "tracks", alerts::tracks_text({old.track})));
+  EXPECT_THAT(*alert_tracks(*database), ElementsAre(old));
+  ASSERT_TRUE(keep_alert_tracks(*database, {}, {}));
+  EXPECT_THAT(*alert_tracks(*database), IsEmpty());
 }
 
 TEST_P(Alerts, KeepWhatHasHappenedAndHowFarReceiversAre) {
@@ -51,16 +82,16 @@ TEST_P(Alerts, KeepWhatHasHappenedAndHowFarReceiversAre) {
 
 TEST_P(Alerts, KeepWhatStandsWhereTheDatabaseTakesNothingNew) {
   ASSERT_TRUE(note_alert_delivery(*database, "a", 7));
-  ASSERT_TRUE(keep_alert_state(*database, "tracks", "one"));
+  ASSERT_TRUE(keep_alert_state(*database, "told", "one"));
   for (const std::string table : {"alert_delivery", "alert_state"})
     ASSERT_TRUE(database->run(postgres() ? "ALTER TABLE " + table + " ADD CHECK (false) NOT VALID"
                                          : "CREATE TRIGGER no_" + table + " BEFORE INSERT ON " + table +
                                                " BEGIN SELECT RAISE(ABORT, 'no'); END",
                               {}));
   EXPECT_FALSE(note_alert_delivery(*database, "a", 8));
-  EXPECT_FALSE(keep_alert_state(*database, "tracks", "two"));
+  EXPECT_FALSE(keep_alert_state(*database, "told", "two"));
   EXPECT_EQ(*alert_delivery(*database, "a"), 7);
-  EXPECT_EQ(*alert_state(*database, "tracks"), "one");
+  EXPECT_EQ(*alert_state(*database, "told"), "one");
 }
 
 TEST_P(Alerts, KeepSilences) {

@@ -39,6 +39,14 @@ TrackKeys read_told(const std::string& text) {
   return {read.begin(), read.end()};
 }
 
+/// When a round was kept last.
+constexpr std::string_view kLooked = "looked";
+
+Result<SavedTracks> read_tracks(store::Database& database, Milliseconds holds) {
+  const EpochMs looked = parse_int(TRY(store::alert_state(database, std::string(kLooked)))).value_or(0);
+  return SavedTracks(holds, TRY(store::alert_tracks(database)), looked);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Alerts>> Alerts::open(const Latest<Published>& fleet, Changes& changes,
@@ -60,7 +68,7 @@ Alerts::~Alerts() { thread_ = {}; }
 Result<void> Alerts::resume() {
   std::string own;
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
-    saved_tracks_ = TRY(store::alert_state(database, "tracks"));
+    saved_ = TRY(read_tracks(database, holds()));
     told_ = read_told(TRY(store::alert_state(database, "told")));
     own = TRY(store::alert_state(database, "baselines"));
     last_event_ = TRY(store::last_alert_event(database));
@@ -68,8 +76,7 @@ Result<void> Alerts::resume() {
     return {};
   }));
   observer_ = alerts::Observer(alerts::OwnBaseline::read(own));
-  evaluator_ = std::make_unique<alerts::Evaluator>(options_.settings.rules, options_.interval * 5 / 2,
-                                                   alerts::read_tracks(saved_tracks_));
+  evaluator_ = std::make_unique<alerts::Evaluator>(options_.settings.rules, holds(), saved_->resumed());
   publish(0);
   return {};
 }
@@ -82,9 +89,9 @@ std::shared_ptr<const AlertBook> Alerts::book() const {
 
 Result<AlertBook> Alerts::read_book() const {
   AlertBook out;
-  std::string tracks;
+  std::vector<alerts::Track> tracks;
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
-    tracks = TRY(store::alert_state(database, "tracks"));
+    tracks = TRY(read_tracks(database, holds())).resumed();
     out.silences = TRY(store::alert_silences(database));
     out.last_event = TRY(store::last_alert_event(database));
     return {};
@@ -92,7 +99,7 @@ Result<AlertBook> Alerts::read_book() const {
   const alerts::Evaluator rules(options_.settings.rules, options_.interval);
   const auto known = fleet_.get();
   out.time = known && known->view ? known->view->time : now_epoch_ms();
-  out.standing = alerts::standing(alerts::read_tracks(tracks), rules, out.silences, out.time);
+  out.standing = alerts::standing(tracks, rules, out.silences, out.time);
   return out;
 }
 
@@ -180,13 +187,15 @@ store::AlertEvent Alerts::event_of(const alerts::Change& change, const alerts::S
 
 /// State and events together: what was told of once is known to have been.
 Result<void> Alerts::keep(EpochMs now) {
-  std::string tracks = alerts::tracks_text(evaluator_->tracks());
+  const SavedTracks::Changes tracks = saved_->changes(evaluator_->tracks(), now);
   const bool own_due = now - saved_own_ >= kHour.count();
-  if (tracks != saved_tracks_ || !unsaved_.empty() || own_due)
+  if (!tracks.empty() || !unsaved_.empty() || own_due)
     TRY(changes_.read([&](store::Database& database) {
       return database.atomically([&]() -> Result<void> {
         TRY(store::add_alert_events(database, unsaved_));
-        TRY(store::keep_alert_state(database, "tracks", tracks));
+        if (!tracks.put.empty() || !tracks.gone.empty())
+          TRY(store::keep_alert_tracks(database, tracks.put, tracks.gone));
+        if (tracks.looked) TRY(store::keep_alert_state(database, std::string(kLooked), std::to_string(*tracks.looked)));
         if (!unsaved_.empty()) TRY(store::keep_alert_state(database, "told", told_text(told_)));
         if (own_due) TRY(store::keep_alert_state(database, "baselines", observer_.own().text()));
         const EpochMs kept = now - options_.settings.history_kept.count();
@@ -197,7 +206,11 @@ Result<void> Alerts::keep(EpochMs now) {
     }));
   if (!unsaved_.empty()) last_event_ = unsaved_.back().id;
   unsaved_.clear();
-  saved_tracks_ = std::move(tracks);
+  saved_->saved(tracks);
+  {
+    const std::lock_guard lock(mutex_);
+    stats_.tracks_written += tracks.put.size() + tracks.gone.size();
+  }
   if (!own_due) return {};
   saved_own_ = now;
   read_silences();

@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/alerts/messages.h"
+#include "server/alerts/saved_tracks.h"
 #include "server/alerts/settings.h"
 #include "server/keeper.h"
 #include "store/alerts.h"
@@ -58,6 +59,7 @@ struct AlertStats {
   std::uint64_t rounds = 0, failed_rounds = 0;
   double round_seconds = 0;        ///< of the last
   std::uint64_t observations = 0;  ///< of the last
+  std::uint64_t tracks_written = 0;
 };
 
 /// Thread-safe. What is given outlives it.
@@ -97,6 +99,7 @@ class Alerts {
   std::vector<store::AlertEvent> events_of(const std::vector<fleet::alerts::Change>& changes, EpochMs now);
   store::AlertEvent event_of(const fleet::alerts::Change& change, const fleet::alerts::Standing* standing);
   Result<void> keep(EpochMs now);
+  Milliseconds holds() const { return options_.interval * 5 / 2; }
   void publish(EpochMs now);
   void read_silences();
   void republish();
@@ -118,9 +121,9 @@ class Alerts {
   fleet::alerts::Observer observer_;
   std::shared_ptr<const fleet::View> looked_at_;
   std::vector<store::AlertEvent> unsaved_;  ///< events
-  std::string saved_tracks_;                ///< as the database has them
-  TrackKeys told_;                          ///< those that fire and whose begin was told: so is their end
-  EpochMs saved_own_ = 0;                   ///< when baselines were saved
+  std::optional<SavedTracks> saved_;
+  TrackKeys told_;         ///< those that fire and whose begin was told: so is their end
+  EpochMs saved_own_ = 0;  ///< when baselines were saved
   EpochMs dropped_ = 0;
   std::int64_t last_event_ = 0;
   struct Refused {

@@ -115,6 +115,24 @@ TEST_F(AlertsTest, BeginAndEndOnceAlsoBehindARestart) {
   EXPECT_THAT(alerts->book()->standing, IsEmpty());
 }
 
+TEST_F(AlertsTest, ARoundThatIsLikeTheOneBeforeWritesNothing) {
+  auto other = must(store::Database::open(url));
+  const auto version = [&] {  // changes with each transaction of another connection that wrote
+    std::int64_t out = 0;
+    EXPECT_TRUE(
+        other->each("PRAGMA data_version", {}, [&](const store::Row& row) { out = row.integer(0).value_or(0); }));
+    return out;
+  };
+  heat();
+  const std::int64_t before = version();
+  for (int round = 11; round < 60; ++round) at(round, 90);
+  EXPECT_EQ(version(), before);
+  EXPECT_EQ(alerts->stats().tracks_written, 4U) << "two that were about to fire, and fire";
+  EXPECT_THAT(alerts->book()->standing, SizeIs(2));
+  at(60, 40);
+  EXPECT_NE(version(), before);
+}
+
 TEST_F(AlertsTest, TellOfXidsOfTheDatabase) {
   at(0, 40);
   const std::vector<fleet::XidsSeen> seen = {{"default", "GPU-1", 79, kStart, 2}};
