@@ -61,6 +61,15 @@ Json cost_json(const std::optional<fleet::HourlyCost>& of) {
           {"overhead", fleet::decimal(of->overhead)}};
 }
 
+Json alert_json(const fleet::AlertWord* of) {
+  if (!of) return nullptr;
+  Json labels = Json::object();
+  for (const auto& [name, value] : of->labels) labels[name] = value;
+  return {
+      {"name", of->name},   {"severity", of->severity},      {"summary", of->summary}, {"labels", std::move(labels)},
+      {"value", of->value}, {"fired", time_json(of->fired)}, {"told", of->told}};
+}
+
 }  // namespace
 
 std::string event_json(const fleet::Change& change) {
@@ -88,7 +97,8 @@ std::string event_json(const fleet::Change& change) {
                  {"pid", change.pid == 0 ? Json(nullptr) : Json(change.pid)},
                  {"command", text_or_null(change.command)},
                  {"resource", text_or_null(change.resource)},
-                 {"cost", cost_json(change.cost)}};
+                 {"cost", cost_json(change.cost)},
+                 {"alert", alert_json(change.alert.get())}};
   return json_text(out);
 }
 

@@ -3,10 +3,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -26,6 +28,7 @@
 #include "server/alerts/actions.h"
 #include "server/alerts/alerts.h"
 #include "server/alerts/cost_past.h"
+#include "server/alerts/news.h"
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/backup.h"
@@ -404,7 +407,12 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   };
   const auto is_started = [&] { return follower ? follower->sees() : started.load(); };
   const auto costs = open_costs(settings, fleet, readers);
-  Events events(fleet, is_started, {}, [&costs] { return costs ? costs->changes() : std::vector<fleet::Change>(); });
+  AlertNews alert_news(access->changes(), fleet);
+  Events events(fleet, is_started, {}, [&costs, &alert_news, leads] {
+    auto out = costs ? costs->changes() : std::vector<fleet::Change>();
+    if (!leads) std::ranges::move(alert_news.next(), std::back_inserter(out));
+    return out;
+  });
   Proxy proxy(proxy_options(settings));
   WantedLayouts layouts(
       epoch, settings.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
@@ -417,7 +425,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                                         .settings = settings.alerts,
                                         .refused_requests = [&intake] { return refused_requests(intake.stats()); },
                                         .budgets = crossings_of(budgets.get()),
-                                        .costs = cost_deviations_of(forecasts.get())}));
+                                        .costs = cost_deviations_of(forecasts.get()),
+                                        .tell = [&events](const auto& news) { events.publish(news); }}));
   const Notifier notifier(*alerts, access->changes(), [&leadership, leads] { return leads && leadership.may_write(); });
   const auto actions = TRY(AlertActions::open(
       *alerts, access->changes(),

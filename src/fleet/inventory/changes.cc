@@ -12,8 +12,9 @@ namespace tessera::fleet {
 namespace {
 
 constexpr std::array<std::string_view, kChangeKinds> kNames = {
-    "device.appeared",    "device.presence",  "device.health",    "layout.changed", "session.started", "session.ended",
-    "allocation.started", "allocation.ended", "allocation.state", "node.change",    "cost.rate"};
+    "device.appeared", "device.presence",    "device.health",    "layout.changed",   "session.started",
+    "session.ended",   "allocation.started", "allocation.ended", "allocation.state", "node.change",
+    "cost.rate",       "alert.firing",       "alert.resolved"};
 
 /// "2g.20gb@0,1g.10gb@2": by placement where it is known.
 std::string layout_of(const Device& device) {
@@ -28,18 +29,6 @@ std::string layout_of(const Device& device) {
   std::ranges::sort(parts);
   std::string out;
   for (const std::string& one : parts) out += (out.empty() ? "" : ",") + one;
-  return out;
-}
-
-std::vector<std::string> spaces_of(const Device& device) {
-  std::vector<std::string> out;
-  const auto add = [&](const auto& one) {
-    if (!one.facts->workload.space.empty()) out.push_back(one.facts->workload.space);
-  };
-  std::ranges::for_each(device.allocations, add);
-  std::ranges::for_each(device.sessions, add);
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
@@ -144,6 +133,18 @@ void compare(const Node* before, const Node& after, Comparison& comparison) {
 auto name_of(const Node& node) { return std::tie(node.cluster, node.name); }
 
 }  // namespace
+
+std::vector<std::string> spaces_of(const Device& device) {
+  std::vector<std::string> out;
+  const auto add = [&](const auto& one) {
+    if (!one.facts->workload.space.empty()) out.push_back(one.facts->workload.space);
+  };
+  std::ranges::for_each(device.allocations, add);
+  std::ranges::for_each(device.sessions, add);
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
 
 std::string_view change_name(ChangeKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 

@@ -1,9 +1,11 @@
 #pragma once
 // What has changed from one view of the fleet to the next, as events that people wait for.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fleet/inventory/fleet.h"
@@ -23,8 +25,10 @@ enum class ChangeKind : std::uint8_t {
   AllocationState,  ///< one that was asked for is in another state: waiting, promised, bound, over
   NodeChange,       ///< how far a node is for its devices to be cut: changing, listing, stopped
   CostRate,         ///< what the fleet costs an hour
+  AlertFiring,
+  AlertResolved,
 };
-inline constexpr std::size_t kChangeKinds = 11;
+inline constexpr std::size_t kChangeKinds = 13;
 std::string_view change_name(ChangeKind kind);  ///< "device.appeared"
 
 /// Millionths of the currency for an hour; `all` is the sum of the others.
@@ -33,6 +37,17 @@ struct HourlyCost {
   std::int64_t all = 0;
   std::int64_t allocated = 0, unallocated = 0, unobserved = 0, overhead = 0;
   bool operator==(const HourlyCost&) const = default;
+};
+
+/// An alert, as it was when it began or ended.
+struct AlertWord {
+  std::string name;
+  std::string severity;
+  std::string summary;
+  std::vector<std::pair<std::string, std::string>> labels;
+  double value = 0;
+  EpochMs fired = 0;  ///< when it began
+  bool told = true;   ///< false: somebody has silenced it, or another one explains it
 };
 
 struct Change {
@@ -51,8 +66,12 @@ struct Change {
   std::string command;
   std::string resource;  ///< of an allocation
   std::optional<HourlyCost> cost{};
+  std::shared_ptr<const AlertWord> alert{};
   std::vector<std::string> spaces;  ///< namespaces that it concerns, sorted: who may see one of them may see it
 };
+
+/// Namespaces that hold or use something of it, sorted.
+std::vector<std::string> spaces_of(const Device& device);
 
 /// In the order of nodes and devices. Nodes that the two views share cost nothing.
 std::vector<Change> changes_between(const View& before, const View& after);

@@ -529,11 +529,12 @@ TEST_F(RoutesTest, EventsAreOfWhatOneSees) {
   events.publish({change(SessionStarted, {"hidden"}, "hidden-0"), change(SessionEnded, {"ml"}, "own-1"),
                   change(SessionStarted, {}, "hidden-2"), change(DeviceHealth, {"hidden"}, "hidden-3"),
                   change(DeviceHealth, {"hidden", "ml"}, "own-4"), change(LayoutChanged, {"hidden", "ml"}, "hidden-5"),
-                  change(AllocationStarted, {"ml"}, "own-6")});
+                  change(AllocationStarted, {"ml"}, "own-6"), change(AlertFiring, {"hidden"}, "hidden-8"),
+                  change(AlertResolved, {}, "hidden-9"), change(AlertFiring, {"ml"}, "own-7")});
   std::string text;
   for (const auto& piece : client.stream->take().pieces) text += *piece;
   EXPECT_THAT(text, Not(HasSubstr("hidden")));
-  for (const char* own : {"own-1", "own-4", "own-6"}) EXPECT_THAT(text, HasSubstr(own));
+  for (const char* own : {"own-1", "own-4", "own-6", "own-7"}) EXPECT_THAT(text, HasSubstr(own));
   const auto back = ask(std::string(kContext) + "/api/v1/events", ml, "namespace=hidden");
   ASSERT_TRUE(back.stream);
   events.publish({change(SessionStarted, {"hidden"}, "hidden-7")});

@@ -13,6 +13,7 @@
 #include "fleet/alerts/track_text.h"
 #include "server/access/viewer.h"
 #include "server/alerts/json.h"
+#include "server/alerts/news.h"
 #include "server/api_json.h"
 #include "store/alert_actions.h"
 #include "store/xids.h"
@@ -205,6 +206,9 @@ Result<void> Alerts::keep(EpochMs now) {
       });
     }));
   if (!unsaved_.empty()) last_event_ = unsaved_.back().id;
+  std::vector<fleet::Change> news;
+  for (const store::AlertEvent& one : unsaved_) news.push_back(alert_change(one, *looked_at_));
+  options_.tell(news);
   unsaved_.clear();
   saved_->saved(tracks);
   {

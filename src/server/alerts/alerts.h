@@ -52,7 +52,8 @@ struct AlertOptions {
   std::function<std::optional<std::vector<fleet::alerts::CostDeviation>>(EpochMs now)> costs = [](EpochMs) {
     return std::optional(std::vector<fleet::alerts::CostDeviation>());
   };
-  bool runs = true;  ///< false: rounds are a test's own
+  std::function<void(const std::vector<fleet::Change>&)> tell = [](auto&) {};  ///< alerts that begin and end, once kept
+  bool runs = true;                                                            ///< false: rounds are a test's own
 };
 
 struct AlertStats {

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "fleet/inventory/told_pages.h"
 #include "server/alerts/json.h"
+#include "server/alerts/news.h"
 #include "server/alerts/notifier.h"
 #include "store/xids.h"
 
@@ -51,7 +52,11 @@ struct AlertsTest : testing::Test {
     settings.webhooks = webhooks;
     settings.webhook_files = webhook_files;
     settings.slack_files = slack_files;
-    alerts = must(Alerts::open(published, *changes, [] { return true; }, {.settings = settings, .runs = false}));
+    AlertOptions options{.settings = settings, .runs = false};
+    options.tell = [this](const std::vector<fleet::Change>& news) {
+      told_news.insert(told_news.end(), news.begin(), news.end());
+    };
+    alerts = must(Alerts::open(published, *changes, [] { return true; }, options));
     notifier = std::make_unique<Notifier>(*alerts, *changes, [] { return true; }, false);
   }
 
@@ -98,7 +103,56 @@ struct AlertsTest : testing::Test {
   std::unique_ptr<Changes> changes;
   std::unique_ptr<Alerts> alerts;
   std::unique_ptr<Notifier> notifier;
+  std::vector<fleet::Change> told_news;
 };
+
+/// `alert.firing GPUOverheating w`
+std::vector<std::string> news_lines(const std::vector<fleet::Change>& news) {
+  std::vector<std::string> out;
+  for (const fleet::Change& one : news)
+    out.push_back(fmt::format("{} {} {}", fleet::change_name(one.kind), one.alert->name, one.node));
+  return out;
+}
+
+TEST_F(AlertsTest, BeginAndEndAreEventsOfWhoLeadsAndOfWhoFollows) {
+  AlertNews follower(*changes, published);
+  at(0, 40);
+  EXPECT_THAT(follower.next(), IsEmpty());
+  for (int round = 1; round <= 11; ++round) at(round, 90);
+  at(12, 40);
+  EXPECT_THAT(news_lines(told_news), testing::UnorderedElementsAre(
+                                       "alert.firing GPUTemperatureNotice w", "alert.firing GPUOverheating w",
+                                       "alert.resolved GPUTemperatureNotice w", "alert.resolved GPUOverheating w"));
+  EXPECT_EQ(news_lines(follower.next()), news_lines(told_news));
+  EXPECT_THAT(follower.next(), IsEmpty()) << "once";
+  EXPECT_THAT(AlertNews(*changes, published).next(), IsEmpty()) << "what was before is no news";
+  const fleet::Change& first = told_news[0];
+  EXPECT_EQ(first.uuid, "GPU-1");
+  EXPECT_THAT(first.spaces, IsEmpty()) << "nobody has anything of the device";
+}
+
+TEST(AlertNewsTest, ConcernsTheNamespaceThatItNamesOrThoseOnTheDevice) {
+  fleet::ToldPages told;
+  const std::string who =
+      R"({gpu="0",UUID="GPU-1",pid="7",command="py",status="active",type="C",namespace="ml",pod="p",container="c"})";
+  told.scrape(kStart, R"(cluster="c",node="w")", "gpu_process_info" + who + " 1\n");
+  told.fleet.advance(kStart);
+  const auto view = told.fleet.publish(kStart);
+  const struct {
+    fleet::alerts::LabelSet labels;
+    std::vector<std::string> spaces;
+  } kCases[] = {{{{"cluster", "c"}, {"uuid", "GPU-1"}}, {"ml"}},
+                {{{"cluster", "d"}, {"uuid", "GPU-1"}}, {}},
+                {{{"cluster", "c"}, {"gpu_instance", "1"}, {"uuid", "GPU-1"}}, {}},
+                {{{"cluster", "c"}, {"namespace", "other"}, {"uuid", "GPU-1"}}, {"other"}},
+                {{{"cluster", "c"}, {"node", "w"}}, {}},
+                {{{"scope", "team:ml"}, {"team", "ml"}}, {}}};
+  for (const auto& one : kCases) {
+    store::AlertEvent event;
+    event.labels = one.labels;
+    EXPECT_EQ(alert_change(event, *view).spaces, one.spaces) << fleet::alerts::label_of(one.labels, "cluster");
+  }
+}
 
 TEST_F(AlertsTest, BeginAndEndOnceAlsoBehindARestart) {
   for (int round = 0; round < 8; ++round) at(round, 90);

@@ -864,4 +864,6 @@ export const en = {
   'event.allocation.state': 'allocation changed state',
   'event.node.change': 'change of a node',
   'event.cost.rate': 'cost an hour',
+  'event.alert.firing': 'alert fires',
+  'event.alert.resolved': 'alert resolved',
 } as const;

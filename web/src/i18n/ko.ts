@@ -865,4 +865,6 @@ export const ko: Words = {
   'event.allocation.state': '할당 상태 변경',
   'event.node.change': '노드 변경 진행',
   'event.cost.rate': '시간당 비용',
+  'event.alert.firing': '알림 발생',
+  'event.alert.resolved': '알림 해제',
 };
