@@ -335,7 +335,7 @@ Result<void> Keeper::save_cluster_nodes() {
     const auto now = gone == cluster->gone.end() ? std::optional<EpochMs>() : std::optional(gone->second);
     const auto known = cluster_nodes_.find(node->name);
     if (known != cluster_nodes_.end() && known->second == now) continue;
-    TRY(store::write_cluster_node(database_, node->cluster, node->name, now));
+    TRY(store::write_cluster_node(database_, node->cluster, node->name, now, now_epoch_ms()));
     cluster_nodes_[node->name] = now;
   }
   return {};

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "fleet/cost/ledger.h"
 #include "fleet/cost/usage_slot.h"
 #include "fleet/inventory/catalogue.h"
+#include "store/cluster_nodes.h"
 #include "store/devices.h"
 #include "store/history.h"
 #include "store/usage.h"
@@ -27,6 +29,9 @@ struct Device {
   fleet::Slices whole;
   unsigned memory_gib = 0;
   EpochMs from = 0, to = 0;  ///< it costs between these
+  EpochMs last_seen = 0;
+  EpochMs told_until =
+      0;  ///< behind what was told of it last before the bucket; it was first seen then at the earliest
   std::int64_t number = 0;
 };
 
@@ -38,12 +43,15 @@ class Bucket {
   Result<std::vector<CostPosting>> make() {
     TRY(read_devices());
     TRY(read_usage());
+    TRY(read_absences());
+    TRY(read_told_before());
     TRY(read_owners());
     std::vector<fleet::Posting> postings;
-    for (const auto& [key, device] : devices_)
+    for (auto& [key, device] : devices_)
       for (EpochMs slot = begin_; slot < end_; slot += kSlot) {
         const auto of = post(key, device, slot);
         postings.insert(postings.end(), of.begin(), of.end());
+        if (is_told(key, slot)) device.told_until = slot + kSlot;
       }
     std::vector<CostPosting> out;
     for (const fleet::Posting& one : fleet::merged(std::move(postings))) {
@@ -71,6 +79,8 @@ class Bucket {
       const fleet::DeviceFacts& facts = *one.device.facts;
       Device of;
       of.from = one.device.first_seen;
+      of.last_seen = one.device.last_seen;
+      of.told_until = of.from;
       of.to = one.device.last_seen + rules_.unobserved_for.count();
       if (const auto left = gone.find({one.cluster, one.node}); left != gone.end())
         of.to = std::min(of.to, std::max(left->second, one.device.last_seen));
@@ -128,6 +138,58 @@ class Bucket {
         });
   }
 
+  bool is_told(const Key& key, EpochMs slot) const { return usage_.contains({slot / 1'000, key}); }
+
+  Result<void> read_absences() {
+    for (const ClusterAbsence& one : TRY(cluster_absences(database_, begin_, end_)))
+      absences_[{one.cluster, one.node}].push_back({one.begins, one.ends});
+    return {};
+  }
+
+  /// Of devices that are silent in the bucket, and have been told of since: when that was before. Most were within the
+  /// hour.
+  Result<void> read_told_before() {
+    std::set<Key> silent;
+    for (const auto& [key, device] : devices_)
+      for (EpochMs slot = begin_; slot < end_; slot += kSlot)
+        if (slot + kSlot <= device.last_seen && slot >= device.from && !is_told(key, slot)) silent.insert(key);
+    constexpr EpochMs kMostly = 3'600'000;
+    const EpochMs longest = rules_.unobserved_for.count() + kSlot;
+    for (const EpochMs back : {std::min(kMostly, longest), longest}) {
+      if (silent.empty()) return {};
+      const std::array<Value, 2> values = {(begin_ - back) / 1'000, begin_ / 1'000};
+      TRY(database_.each(
+          fmt::format("SELECT s.cluster, s.device_uuid, MAX(u.bucket) FROM {} u JOIN usage_subject s ON s.id = "
+                      "u.subject WHERE u.bucket >= ? AND u.bucket < ? GROUP BY s.cluster, s.device_uuid",
+                      usage_table(Resolution::FiveMinutes)),
+          values, [&](const Row& row) {
+            const Key key{row.text(0), row.text(1)};
+            if (silent.erase(key) == 0) return;
+            EpochMs& until = devices_.at(key).told_until;
+            until = std::max(until, row.integer(2).value_or(0) * 1'000 + kSlot);
+          }));
+    }
+    // What may have been told when no usage is kept of, counts as told.
+    if (begin_ - longest < rules_.usage_from)
+      for (const Key& key : silent) devices_.at(key).told_until = begin_;
+    return {};
+  }
+
+  /// Of a slot of which nothing is told, the time in which the device was there.
+  std::pair<EpochMs, EpochMs> presence(const Device& device, EpochMs from, EpochMs to) const {
+    if (to <= device.last_seen) to = std::min(to, device.told_until + rules_.unobserved_for.count());
+    const auto away = absences_.find({device.subject.cluster, device.subject.node});
+    if (away == absences_.end()) return {from, to};
+    for (const auto& [begins, ends] : away->second) {
+      if (begins >= to || ends <= from) continue;
+      if (begins > from)
+        to = begins;
+      else
+        from = ends;
+    }
+    return {from, to};
+  }
+
   /// Of an instance whose profile nobody tells, what the driver tells of its compute slices: of memory as much.
   static fleet::Slices slices_of(const Device& device, std::optional<unsigned> gpu_instance, std::string_view profile,
                                  std::optional<unsigned> compute_slices) {
@@ -180,7 +242,8 @@ class Bucket {
   }
 
   std::vector<fleet::Posting> post(const Key& key, const Device& device, EpochMs slot) {
-    const EpochMs from = std::max(slot, device.from), to = std::min(slot + kSlot, device.to);
+    EpochMs from = std::max(slot, device.from), to = std::min(slot + kSlot, device.to);
+    if (!is_told(key, slot)) std::tie(from, to) = presence(device, from, to);
     if (from >= to) return {};
     const auto found = usage_.find({slot / 1'000, key});
     auto slots = found == usage_.end() ? std::vector<fleet::SubjectSlot>() : found->second;
@@ -194,6 +257,7 @@ class Bucket {
   const EpochMs begin_, end_;
   const CostRules& rules_;
   std::map<Key, Device> devices_;
+  std::map<Key, std::vector<std::pair<EpochMs, EpochMs>>> absences_;  ///< by cluster and node
   std::map<CostSubject, std::int64_t> subject_numbers_;
   std::vector<CostSubject> subjects_;
   std::map<CostOwner, std::pair<std::int64_t, bool>> owner_numbers_;

@@ -19,6 +19,7 @@ struct CostRules {
   fleet::PostingOptions posting{};
   /// A device that is silent costs for so long still, unless its node is known to have left its cluster.
   Milliseconds unobserved_for{std::chrono::hours(24)};
+  EpochMs usage_from = std::numeric_limits<EpochMs>::min();  ///< of what is before, no usage is kept
   EpochMs until = std::numeric_limits<EpochMs>::max();  ///< nothing costs anything from then on: of a bucket that lasts
   struct Place {
     std::string pool;
@@ -36,7 +37,8 @@ struct CostRules {
   std::function<std::int64_t(const CostHolder& holder)> replicas_held = [](auto&) { return 1; };
 };
 
-/// By the five-minute usage. Every device that was there then has its whole time in it.
+/// By the five-minute usage. Every device that was there then has its whole time in it; one that has been silent for
+/// too long, or whose node had gone, was not, although it is back since.
 Result<std::vector<CostPosting>> cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules);
 
 }  // namespace tessera::store

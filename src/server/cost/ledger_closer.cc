@@ -119,9 +119,15 @@ Result<void> LedgerCloser::find_begin(EpochMs now) {
   return {};
 }
 
+store::CostRules LedgerCloser::rules_at(EpochMs now) const {
+  store::CostRules out = sight_->rules(*rates_);
+  out.usage_from = now - options_.usage_kept.count();
+  return out;
+}
+
 Result<void> LedgerCloser::close(EpochMs now, SteadyTime until) {
   if (!next_) return {};
-  const store::CostRules rules = sight_->rules(*rates_);
+  const store::CostRules rules = rules_at(now);
   while (*next_ + kBucket + options_.close_after.count() <= now && Clock::now() < until) {
     bool closed = false;
     if (!TRY(store::is_cost_bucket_closed(*database_, *next_))) {
@@ -146,7 +152,7 @@ Result<void> LedgerCloser::correct(EpochMs now, SteadyTime until) {
   std::erase_if(late_, [&](const auto& one) {
     return std::ranges::find(late, one.first, &store::LateBucket::bucket) == late.end();
   });
-  const store::CostRules rules = sight_->rules(*rates_);
+  const store::CostRules rules = rules_at(now);
   std::uint64_t corrected = 0;
   for (const store::LateBucket& one : late) {
     Late& seen = late_.try_emplace(one.bucket, Late{one.version, Clock::now()}).first->second;

@@ -55,6 +55,7 @@ class LedgerCloser {
   Result<void> look(const Published& known);
   Result<void> keep_facts(EpochMs now);
   Result<void> find_begin(EpochMs now);
+  store::CostRules rules_at(EpochMs now) const;
   Result<void> close(EpochMs now, SteadyTime until);
   Result<void> correct(EpochMs now, SteadyTime until);
   Result<void> drop_old(EpochMs now);

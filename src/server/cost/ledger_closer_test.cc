@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "fleet/cluster/cluster_state.h"
 #include "fleet/cost/ledger.h"
 #include "server/cost/told_history.h"
@@ -318,6 +320,54 @@ TEST_F(LedgerCloserTest, TheLedgerBeginsWithTheFirstDeviceAlsoWhenItIsHeardOfLat
   EXPECT_EQ(count("cost_bucket"), 7);
   EXPECT_EQ(sum(kStart, kStart + kBucket), 2 * fleet::kUnit / 4);
   EXPECT_EQ(sum(kStart + 4 * kBucket, kStart + 5 * kBucket), kPerBucket + 2 * fleet::kUnit / 4) << "corrected";
+}
+
+/// What there is for an hour, then nothing for `away` minutes, then for another hour; all that is known is entered.
+struct AwayTest : LedgerCloserTest {
+  void away(EpochMs minutes, const std::function<void(EpochMs from, EpochMs to)>& meanwhile = [](auto, auto) {}) {
+    hours(1);
+    ASSERT_TRUE(closer()->look());
+    const EpochMs gone = kStart + 60 * kMinute, back = gone + minutes * kMinute;
+    for (EpochMs now = gone + 30 * kMinute; now < back; now += 30 * kMinute) {
+      history.publish(now);
+      ASSERT_TRUE(closer()->look());
+    }
+    before = sum();
+    meanwhile(gone, back);
+    history.scrape("w1", back, back + 60 * kMinute, [](EpochMs) { return two_boards(0.5, "train-0"); });
+    history.keep(back + 60 * kMinute);
+    ASSERT_TRUE(closer()->look());
+    closed = sum(kStart, back);
+    std::vector<EpochMs> all;
+    for (EpochMs bucket = kStart; bucket < back; bucket += kBucket) all.push_back(bucket);
+    ASSERT_TRUE(store::note_late(*history.database, all, store::kRatesChanged));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(closer()->look());
+    EXPECT_EQ(count("cost_late l JOIN cost_bucket b ON b.bucket = l.bucket"), 0);
+    corrected = sum(kStart, back);
+  }
+  fleet::Micros before = 0, closed = 0, corrected = 0;
+};
+
+TEST_F(AwayTest, WhatWasSilentForLongerThanADayIsNotBilledForItWhenItIsBack) {
+  away(40 * 60);
+  EXPECT_EQ(closed, before) << "an hour, and a day of silence";
+  EXPECT_NEAR(static_cast<double>(corrected), static_cast<double>(closed), kPerBucket / 3.0) << "to five minutes";
+  EXPECT_GT(sum_of(fleet::CostKind::Unobserved), 0);
+}
+
+TEST_F(AwayTest, WhatWasSilentForLessStays) {
+  away(20 * 60);
+  EXPECT_EQ(corrected, 84 * kPerBucket);
+}
+
+TEST_F(AwayTest, WhatLeftTheClusterAndCameBackIsNotBilledForTheTimeBetween) {
+  away(4 * 60, [&](EpochMs from, EpochMs to) {
+    ASSERT_TRUE(history.database->run(
+        "INSERT INTO cluster_absence (cluster, node, begins, ends) VALUES ('default', 'w1', ?, ?)",
+        {from + 20 * kMinute, to}));
+  });
+  EXPECT_NEAR(static_cast<double>(corrected), (4 + 4.0 / 3) * kPerBucket, 10)
+      << "twenty minutes of silence before it left";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "server/cost/memory.h"
 
+#include "store/cluster_nodes.h"
 #include "store/cost_pods.h"
 
 namespace tessera::server {
@@ -25,6 +26,7 @@ Result<void> remember(store::Database& database, const CostMemory& facts, EpochM
 Result<void> forget_before(store::Database& database, EpochMs time) {
   TRY(store::drop_cost_pods_before(database, time));
   TRY(store::drop_cost_places_before(database, time));
+  TRY(store::drop_cluster_absences_before(database, time));
   return store::drop_cost_shares_before(database, time);
 }
 
