@@ -423,6 +423,7 @@ TEST_F(RoutesTest, WhoIsRestrictedSeesNothingOfOthers) {
   samples.push_back({"/gpu/allocations/{allocationId}", own, others, nobody});
   for (const Operation& one : operations()) {
     if (one.method != "GET" || one.refused) continue;
+    if (one.path.starts_with("/forecast/")) continue;  // of teams, not of namespaces: api_forecast_test.cc
     const bool listed = std::ranges::any_of(samples, [&](const Sample& sample) { return sample.path == one.path; });
     EXPECT_TRUE(listed) << one.path << ": a route that a restricted caller may use has no row in this test";
     for (const Sample& sample : samples) {

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/inventory/catalogue.h"
+#include "server/access/viewer.h"
 #include "server/api_json.h"
 #include "server/forecast/json.h"
 #include "server/forecast/queue_log.h"
@@ -37,10 +38,29 @@ std::size_t read_hours(Query& query, std::string_view name, Milliseconds fallbac
   return std::min(hours, most);
 }
 
-std::string read_scope(Query& query) {
-  std::string out = query.text("scope").value_or(std::string(kFleetScope));
+/// Of one who is restricted to teams: that of the first, where he does not say.
+std::string read_scope(Query& query, const Viewer& viewer) {
+  std::string fallback(kFleetScope);
+  if (viewer.restriction && !viewer.restriction->teams.empty())
+    fallback = team_scope(*viewer.restriction->teams.begin());
+  std::string out = query.text("scope").value_or(std::move(fallback));
   if (!is_scope(out)) query.fault("scope", fmt::format("'{}', but fleet, team:NAME or model:NAME is expected", out));
   return out;
+}
+
+/// Who is restricted sees what his teams have. What a namespace has is not told apart.
+bool may_see(const Viewer& viewer, const std::string& scope) {
+  if (!viewer.restricted()) return true;
+  const auto is_his = [&](const std::string& team) { return scope == team_scope(team); };
+  return viewer.restriction && std::ranges::any_of(viewer.restriction->teams, is_his);
+}
+
+http::Response not_his(const http::Request& request, const std::string& scope) {
+  return reply({403, "restricted",
+                fmt::format("{} of {} is not told to {}, who is restricted to namespaces or teams: ask for "
+                            "scope=team:NAME of a team of yours; /forecast/scopes lists them",
+                            request.path, scope, viewer_of(request).caller)},
+               request);
 }
 
 fleet::Zone read_zone(Query& query, const Costs& costs) {
@@ -58,11 +78,12 @@ class Routes {
 
   http::Response series(const http::Request& request, Measure measure) const {
     return with(request, [&](const Asked& asked) {
-      const std::string scope = read_scope(asked.query);
+      const std::string scope = read_scope(asked.query, viewer_of(request));
       const std::size_t hours = read_hours(asked.query, "horizon", kHorizon, kMostForecastHours);
       const std::size_t shown = read_hours(asked.query, "history", kShown, Past::kHours);
       const fleet::Zone zone = measure == Measure::Cost ? read_zone(asked.query, *costs_) : fleet::Zone::utc();
       if (!asked.query.finish()) return reply(*asked.query.problem(), request);
+      if (!may_see(viewer_of(request), scope)) return not_his(request, scope);
       const auto made = forecasts_->make(asked.past, scope, measure, hours);
       Json out = head(asked, measure);
       out["scope"] = scope;
@@ -80,10 +101,11 @@ class Routes {
   http::Response patterns(const http::Request& request) const {
     return with(request, [&](const Asked& asked) {
       constexpr Measure kMeasures[] = {Measure::Usage, Measure::Demand, Measure::Cost, Measure::Held};
-      const std::string scope = read_scope(asked.query);
+      const std::string scope = read_scope(asked.query, viewer_of(request));
       const auto word = asked.query.word("measure", {"usage", "demand", "cost", "held"});
       const fleet::Zone zone = read_zone(asked.query, *costs_);
       if (!asked.query.finish()) return reply(*asked.query.problem(), request);
+      if (!may_see(viewer_of(request), scope)) return not_his(request, scope);
       const Measure measure = kMeasures[word.value_or(0)];
       Json out = head(asked, measure);
       out["scope"] = scope;
@@ -114,7 +136,9 @@ class Routes {
     return with(request, [&](const Asked& asked) {
       if (!asked.query.finish()) return reply(*asked.query.problem(), request);
       Json items = Json::array();
+      const Viewer& viewer = viewer_of(request);
       for (const std::string& scope : asked.past->scopes()) {
+        if (!may_see(viewer, scope)) continue;
         const auto colon = scope.find(':');
         items.push_back({{"scope", scope},
                          {"kind", scope.substr(0, colon)},
@@ -122,7 +146,7 @@ class Routes {
       }
       const Json out = {{"time", time_json(asked.now)},
                         {"total", items.size()},
-                        {"leftOut", asked.past->left_out()},
+                        {"leftOut", viewer.restricted() ? 0 : asked.past->left_out()},
                         {"items", std::move(items)}};
       return json_reply(request, out);
     });

@@ -90,8 +90,12 @@ struct ApiForecastTest : testing::Test {
     const auto book = [] { return std::make_shared<const fleet::AllocationBook>(); };
     router.emplace(*http::Router::build(forecast_routes(world->history.published, forecasts, costs, book, "/api")));
   }
-  Json get(const std::string& path, const std::string& query = "", int status = 200) {
+  Json get(const std::string& path, const std::string& query = "", int status = 200,
+           const std::optional<Restriction>& restriction = std::nullopt) {
     http::Request request;
+    auto caller = std::make_shared<Caller>();
+    caller->viewer = viewer_of("key:a", "key:a", {Scope::Read}, restriction, {{"v", "vision"}, {"c", "chat"}});
+    request.caller = std::move(caller);
     request.method = "GET";
     request.path = "/api/forecast" + path;
     request.query = query;
@@ -301,6 +305,25 @@ TEST_F(ApiForecastTest, AClosedHourAndACorrectionAreSeen) {
   forecasts.look();
   const auto late = forecasts.past()->series("team:vision", Measure::Held);
   EXPECT_TRUE(late[late.size() - 3]) << "what was closed late is there";
+}
+
+TEST_F(ApiForecastTest, WhoIsRestrictedToTeamsSeesThoseAlone) {
+  const Restriction vision{{}, {"vision"}}, space{{"v"}, {}};
+  EXPECT_EQ(get("/usage", "", 200, vision)["scope"], "team:vision");
+  EXPECT_EQ(get("/cost", "scope=team:vision", 200, vision)["month"]["soFar"],
+            get("/cost", "scope=team:vision")["month"]["soFar"]);
+  EXPECT_EQ(get("/patterns", "", 200, vision)["scope"], "team:vision");
+  for (const char* other : {"scope=fleet", "scope=team:chat", "scope=model:H100_80GB", "scope=team:nobody"})
+    for (const char* path : {"/usage", "/demand", "/cost", "/patterns"}) {
+      const Json refused = get(path, other, 403, vision);
+      EXPECT_THAT(refused.dump(), HasSubstr("restricted")) << path << other;
+    }
+  const Json scopes = get("/scopes", "", 200, vision);
+  ASSERT_EQ(scopes["total"], 1);
+  EXPECT_EQ(scopes["items"][0]["scope"], "team:vision");
+  EXPECT_EQ(get("/scopes", "", 200, space)["total"], 0);
+  get("/cost", "", 403, space);
+  get("/cost", "scope=team:vision", 403, space);
 }
 
 }  // namespace
