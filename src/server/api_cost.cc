@@ -24,7 +24,7 @@ using fleet::CostKind;
 /// What a reply is made of.
 struct Reported {
   const CostAsked& asked;
-  const CostsKnown& known;
+  const CostsUntil& known;
   const std::vector<fleet::CostSet>& sets;
   const fleet::Currency& currency;
   EpochMs now;
@@ -246,27 +246,42 @@ class Routes {
   Routes(const Latest<Published>& fleet, Costs* costs) : fleet_(fleet), costs_(costs) {}
 
   http::Response resource(const http::Request& request, const Resource& of) const {
-    return with_costs(
-        request, of.window, of.read, [&](const CostAsked& asked, CostsKnown& known, Query& query, EpochMs now) {
-          const auto sets = fleet::report(known.ledger.rows, asked.pieces, asked.options);
-          if (!sets) return reply({400, "invalid-parameter", sets.error().what}, request);
-          const Json body = of.make({asked, known, *sets, costs_->currency(), now});
-          return query.csv() ? csv_reply(request, table(of.rows(body), of.columns)) : json_reply(request, body);
-        });
+    std::vector<fleet::CostSet> sets;
+    std::size_t groups = 0;
+    const auto take = [&](const CostAsked& asked, const fleet::CostWindow& piece,
+                          std::vector<fleet::CostRow> rows) -> Result<void> {
+      sets.push_back(std::move(TRY(fleet::report(rows, {piece}, asked.options)).front()));
+      groups += sets.back().groups.size();
+      if (groups > costs_->limits().groups)
+        return fail(Code::Invalid,
+                    "more than {} groups in all pieces: ask for fewer pieces, for less to aggregate by, or for some "
+                    "with a filter",
+                    costs_->limits().groups);
+      return {};
+    };
+    return with_costs(request, of.window, of.read, take,
+                      [&](const CostAsked& asked, const CostsUntil& known, Query& query, EpochMs now) {
+                        const Json body = of.make({asked, known, sets, costs_->currency(), now});
+                        return query.csv() ? csv_reply(request, table(of.rows(body), of.columns))
+                                           : json_reply(request, body);
+                      });
   }
 
   http::Response file(const http::Request& request) const {
     CostFile wanted = CostFile::Csv;
+    std::optional<CostFileText> text;
     const auto read = [&](Query& query, CostAsked& into) {
       wanted = query.word("format", {"csv", "focus"}).value_or(0) == 1 ? CostFile::Focus : CostFile::Csv;
       read_pieces(query, into, fleet::Accumulate::Day);
       // A charge is of one billing period, and the ledger sums up what is within a piece.
       if (wanted == CostFile::Focus) into.pieces = fleet::cut_at_months(into.pieces, into.zone);
+      text.emplace(wanted, into, costs_->settings(), costs_->limits().file_bytes);
     };
-    return with_costs(request, "month", read, [&](const CostAsked& asked, CostsKnown& known, Query&, EpochMs) {
-      auto text = cost_file(wanted, known.ledger.rows, asked, costs_->settings());
-      if (!text) return reply({400, "invalid-parameter", text.error().what}, request);
-      http::Response out = csv_reply(request, *std::move(text));
+    const auto take = [&](const CostAsked&, const fleet::CostWindow& piece, std::vector<fleet::CostRow> rows) {
+      return text->add(piece, std::move(rows));
+    };
+    return with_costs(request, "month", read, take, [&](const CostAsked&, const CostsUntil&, Query&, EpochMs) {
+      http::Response out = csv_reply(request, text->take());
       out.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"gpu-cost-{}.csv\"",
                                                                   wanted == CostFile::Focus ? "focus" : "lines"));
       return out;
@@ -292,9 +307,10 @@ class Routes {
     return std::nullopt;
   }
 
-  /// `make` has what is known of the window that was asked for, as far as the caller sees it.
-  template <class Read, class Make>
-  http::Response with_costs(const http::Request& request, std::string_view window, const Read& read,
+  /// `take` gets the rows of one piece after the other, as far as the caller sees them; then `make` what is known of
+  /// all.
+  template <class Read, class Take, class Make>
+  http::Response with_costs(const http::Request& request, std::string_view window, const Read& read, const Take& take,
                             const Make& make) const {
     if (auto refused = refusal(request)) return *std::move(refused);
     const EpochMs now = fleet_.get()->view->time;
@@ -302,7 +318,11 @@ class Routes {
     CostAsked asked = read_cost_query(query, costs_->settings(), window, now);
     read(query, asked);
     if (!query.finish()) return reply(*query.problem(), request);
-    auto known = costs_->known(asked.pieces, asked.zone, now);
+    const auto known = costs_->each(asked.pieces, asked.zone, now,
+                                    [&](const fleet::CostWindow& piece, store::CostRows ledger) -> Result<void> {
+                                      keep_visible(ledger.rows, viewer_of(request));
+                                      return take(asked, piece, std::move(ledger.rows));
+                                    });
     if (!known && known.error().code == Code::Invalid)
       return reply({400, "invalid-parameter", known.error().what}, request);
     if (!known) {
@@ -311,7 +331,6 @@ class Routes {
                     "costs cannot be read: the database does not answer now; the server's log says why"},
                    request);
     }
-    keep_visible(known->ledger.rows, viewer_of(request));
     return make(asked, *known, query, now);
   }
 

@@ -191,9 +191,9 @@ std::span<const std::string_view> focus_columns() {
   return kNames;
 }
 
-Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostRow>& rows,
-                                                         const std::vector<CostWindow>& pieces,
-                                                         const FocusOptions& options) {
+Result<void> each_focus_row(const std::vector<CostRow>& rows, const std::vector<CostWindow>& pieces,
+                            const FocusOptions& options,
+                            const std::function<void(std::span<const std::string>)>& take) {
   std::map<Charged, Sum> charges;
   for (const CostRow& row : rows) {
     const auto behind = std::ranges::upper_bound(pieces, row.bucket, {}, &CostWindow::from);
@@ -206,7 +206,6 @@ Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostR
     sum.device_ms += row.amount.device_ms;
     sum.unpriced_ms += row.amount.unpriced_ms;
   }
-  std::vector<std::vector<std::string>> out;
   for (const auto& [of, sum] : charges) {
     if (sum.micros == 0 && sum.device_ms == 0 && sum.unpriced_ms == 0) continue;
     const auto [month_from, month_to] = month_of(options.zone, of.from);
@@ -217,10 +216,11 @@ Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostR
                     month_from,
                     month_to,
                     options};
-    std::vector<std::string>& row = out.emplace_back();
+    std::vector<std::string> row;
     for (const Column& column : kTable) row.push_back(column.text(cell));
+    take(row);
   }
-  return out;
+  return {};
 }
 
 }  // namespace tessera::fleet

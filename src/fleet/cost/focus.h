@@ -1,5 +1,6 @@
 #pragma once
 // The ledger in the columns of FOCUS 1.2 (FinOps Open Cost and Usage Specification), for finance's own tools.
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,8 +24,7 @@ std::span<const std::string_view> focus_columns();
 
 /// A row for each subject, owner, kind and basis in a piece of time, corrections apart. A cell that is null is empty.
 /// No piece may be of two months of the zone: see cut_at_months(). Invalid beyond 64 bits.
-Result<std::vector<std::vector<std::string>>> focus_rows(const std::vector<CostRow>& rows,
-                                                         const std::vector<CostWindow>& pieces,
-                                                         const FocusOptions& options);
+Result<void> each_focus_row(const std::vector<CostRow>& rows, const std::vector<CostWindow>& pieces,
+                            const FocusOptions& options, const std::function<void(std::span<const std::string>)>& take);
 
 }  // namespace tessera::fleet

@@ -96,15 +96,16 @@ class Focus : public testing::Test {
   }
   std::vector<Row> table(const std::vector<CostRow>& rows, const CostWindow& window,
                          Accumulate by = Accumulate::Day) const {
-    const auto made = focus_rows(rows, cut_at_months(pieces(window, by, zone_), zone_),
-                                 {*Currency::named("KRW"), "lab", "platform team", zone_});
-    EXPECT_TRUE(made) << made.error().what;
     std::vector<Row> out;
-    for (const auto& cells : *made) {
-      EXPECT_EQ(cells.size(), focus_columns().size());
-      for (std::size_t i = 0; i < cells.size(); ++i)
-        (i == 0 ? out.emplace_back() : out.back())[focus_columns()[i]] = cells[i];
-    }
+    const auto made = each_focus_row(rows, cut_at_months(pieces(window, by, zone_), zone_),
+                                     {*Currency::named("KRW"), "lab", "platform team", zone_},
+                                     [&](std::span<const std::string> cells) {
+                                       EXPECT_EQ(cells.size(), focus_columns().size());
+                                       Row& row = out.emplace_back();
+                                       for (std::size_t i = 0; i < cells.size(); ++i)
+                                         row[focus_columns()[i]] = cells[i];
+                                     });
+    EXPECT_TRUE(made) << (made ? "" : made.error().what);
     return out;
   }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "fleet/cost/split.h"
 
@@ -59,17 +58,18 @@ Sort sort_of(CostKind kind) {
   if (is_allocated(kind)) return Sort::Allocated;
   return kind == CostKind::Unallocated ? Sort::Idle : kind == CostKind::Overhead ? Sort::Overhead : Sort::Unobserved;
 }
+/// By what the facts say: the same may be there twice.
 struct CellKey {
   Sort sort = Sort::Allocated;
-  CostSubject subject;
-  std::optional<CostOwner> owner;
-  auto operator<=>(const CellKey&) const = default;
+  const CostSubject* subject = nullptr;
+  const CostOwner* owner = nullptr;  ///< null: nobody
 };
 struct CellLess {
-  using is_transparent = void;
-  template <class A, class B>
-  bool operator()(const A& a, const B& b) const {
-    return std::tie(a.sort, a.subject, a.owner) < std::tie(b.sort, b.subject, b.owner);
+  bool operator()(const CellKey& a, const CellKey& b) const {
+    if (a.sort != b.sort) return a.sort < b.sort;
+    if (a.subject != b.subject && *a.subject != *b.subject) return *a.subject < *b.subject;
+    if (a.owner == b.owner || !a.owner || !b.owner) return !a.owner && b.owner;
+    return *a.owner < *b.owner;
   }
 };
 using Cells = std::map<CellKey, Sums, CellLess>;
@@ -80,7 +80,7 @@ class SetMaker {
 
   void add(const CostRow& row) {
     const bool whose = row.owner && (is_allocated(row.kind) || row.kind == CostKind::Overhead);
-    cells_[{sort_of(row.kind), *row.subject, whose ? std::optional(*row.owner) : std::nullopt}].add(row);
+    cells_[{sort_of(row.kind), row.subject, whose ? row.owner : nullptr}].add(row);
   }
 
   Result<CostSet> make() {
@@ -90,7 +90,7 @@ class SetMaker {
     if (options_.share_idle != ShareIdle::No) TRY(share_idle());
     std::map<std::pair<bool, std::vector<std::string>>, Sums> groups;
     for (const auto& [key, sums] : cells_) {
-      if (!options_.filter.wants(key.subject, key.owner ? &*key.owner : nullptr)) continue;
+      if (!options_.filter.wants(*key.subject, key.owner)) continue;
       if (key.sort != Sort::Allocated && !options_.include_idle) continue;
       groups[{key.sort != Sort::Allocated, group_of(key)}].add(sums);
     }
@@ -107,13 +107,12 @@ class SetMaker {
   using Takers = std::vector<std::pair<const CellKey*, Sums*>>;
 
   std::vector<std::string> group_of(const CellKey& key) const {
-    if (key.sort == Sort::Idle && options_.idle_by_node) return {key.subject.node, std::string(kIdle)};
+    if (key.sort == Sort::Idle && options_.idle_by_node) return {key.subject->node, std::string(kIdle)};
     if (key.sort == Sort::Idle) return {std::string(kIdle)};
     if (key.sort == Sort::Unobserved) return {std::string(kUnobserved)};
     if (key.sort == Sort::Overhead) return {std::string(kOverhead)};
     std::vector<std::string> out;
-    for (const CostDimension one : options_.aggregate)
-      out.emplace_back(cost_value(one, key.subject, key.owner ? &*key.owner : nullptr));
+    for (const CostDimension one : options_.aggregate) out.emplace_back(cost_value(one, *key.subject, key.owner));
     return out;
   }
 
@@ -138,7 +137,7 @@ class SetMaker {
     };
     std::map<std::pair<std::string, std::string>, Pool> pools;
     for (auto& [key, sums] : cells_) {
-      Pool& pool = pools[{key.subject.cluster, options_.idle_by_node ? key.subject.node : ""}];
+      Pool& pool = pools[{key.subject->cluster, options_.idle_by_node ? key.subject->node : ""}];
       if (key.sort == Sort::Allocated) pool.had.emplace_back(&key, &sums);
       if (key.sort == Sort::Idle) pool.idle.emplace_back(&key, &sums);
     }

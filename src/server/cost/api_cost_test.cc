@@ -45,6 +45,10 @@ struct ApiCostTest : testing::Test {
     LedgerCloser closer(history.open(), history.published, [] { return true; }, closing);
     const auto done = closer.look();
     if (!done) throw std::runtime_error(done.error().what);
+    serve();
+  }
+
+  void serve() {
     costs.emplace(options, history.published, history.readers);
     router.emplace(*http::Router::build(cost_routes(history.published, &*costs, "/api")));
   }
@@ -140,6 +144,52 @@ TEST_F(ApiCostTest, PiecesComeToTheWhole) {
     for (const auto& [kind, money] : (*list)["nobodys"].items()) sum += micros(money);
     EXPECT_EQ(sum, whole);
   }
+}
+
+TEST_F(ApiCostTest, OnePieceIsInMemoryAtATime) {
+  const auto pieces = fleet::pieces({kStart, kStart + 6 * 60 * kMinute}, Milliseconds(15 * kMinute));
+  ASSERT_TRUE(pieces);
+  std::vector<fleet::CostWindow> seen;
+  fleet::Micros sum = 0;
+  const auto until = costs->each(*pieces, fleet::Zone::utc(), history.published.get()->view->time,
+                                 [&](const fleet::CostWindow& piece, store::CostRows rows) -> Result<void> {
+                                   seen.push_back(piece);
+                                   for (const fleet::CostRow& row : rows.rows) {
+                                     EXPECT_EQ(row.bucket, piece.from);
+                                     sum += row.amount.micros;
+                                   }
+                                   return {};
+                                 });
+  ASSERT_TRUE(until);
+  EXPECT_EQ(seen, *pieces);
+  const auto all = costs->known(*pieces, fleet::Zone::utc(), history.published.get()->view->time);
+  ASSERT_TRUE(all);
+  for (const fleet::CostRow& row : all->ledger.rows) sum -= row.amount.micros;
+  EXPECT_EQ(sum, 0) << "they come to what all at once does";
+  EXPECT_EQ(until->closed_until, all->closed_until);
+}
+
+TEST_F(ApiCostTest, AQuestionThatComesToTooMuchIsRefusedAndSaysWhatToDo) {
+  const struct {
+    CostLimits limits;
+    const char* path;
+    const char* query;
+    const char* says;
+  } kCases[] = {{{.rows = 3}, "/cost/allocation", "window=24h&aggregate=all", "shorter window or longer pieces"},
+                {{.groups = 20}, "/cost/allocation", "window=24h&step=15m", "for fewer pieces"},
+                {{.groups = 20}, "/cost/trend", "window=24h&accumulate=hour&aggregate=pod", "with a filter"},
+                {{.file_bytes = 2'000}, "/cost/export", "window=24h", "the file has more than"},
+                {{.file_bytes = 2'000}, "/cost/export", "window=24h&format=focus", "the file has more than"}};
+  for (const auto& one : kCases) {
+    options.limits = one.limits;
+    serve();
+    const Json refused = get(one.path, one.query, 400);
+    EXPECT_EQ(refused["type"], "urn:tessera:problem:invalid-parameter") << refused;
+    EXPECT_THAT(refused["detail"].get<std::string>(), HasSubstr(one.says)) << one.path;
+  }
+  options.limits = {};
+  serve();
+  get("/cost/allocation", "window=24h&step=15m");
 }
 
 TEST_F(ApiCostTest, WhatIsNotClosedYetIsToldAsFarAsItHasCome) {

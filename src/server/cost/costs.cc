@@ -50,22 +50,48 @@ Costs::Costs(CostsOptions options, const Latest<Published>& fleet, store::Reader
       fleet_(fleet),
       readers_(readers) {}
 
+Result<store::CostRows> Costs::rows_of(store::Database& database, const Open& open,
+                                       std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone) {
+  // A bucket that is closed meanwhile is not told twice: it is not asked of the ledger.
+  std::vector<fleet::CostWindow> closed;
+  for (fleet::CostWindow piece : pieces) {
+    piece.to = std::min(piece.to, open.closed_until.value_or(piece.from));
+    if (piece.from < piece.to) closed.push_back(piece);
+  }
+  auto out = TRY(store::cost_rows(database, closed, zone));
+  for (const auto& [bucket, postings] : open.buckets)
+    for (const fleet::CostWindow& piece : pieces)
+      if (piece.from <= bucket && bucket < piece.to) add_open(out, piece.from, postings);
+  return out;
+}
+
 Result<CostsKnown> Costs::known(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now) {
   CostsKnown out;
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     const auto open = TRY(open_time(database, now));
-    // A bucket that is closed meanwhile is not told twice: it is not asked of the ledger.
-    std::vector<fleet::CostWindow> closed;
-    for (fleet::CostWindow piece : pieces) {
-      piece.to = std::min(piece.to, open->closed_until.value_or(piece.from));
-      if (piece.from < piece.to) closed.push_back(piece);
-    }
-    out.ledger = TRY(store::cost_rows(database, closed, zone));
-    for (const auto& [bucket, postings] : open->buckets)
-      for (const fleet::CostWindow& piece : pieces)
-        if (piece.from <= bucket && bucket < piece.to) add_open(out.ledger, piece.from, postings);
+    out.ledger = TRY(rows_of(database, *open, pieces, zone));
     out.closed_until = open->closed_until;
     out.known_until = open->until;
+    return {};
+  }));
+  return out;
+}
+
+Result<CostsUntil> Costs::each(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now,
+                               const std::function<Result<void>(const fleet::CostWindow&, store::CostRows)>& take) {
+  CostsUntil out;
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    const auto open = TRY(open_time(database, now));
+    out = {open->closed_until, open->until};
+    std::size_t count = 0;
+    for (const fleet::CostWindow& piece : pieces) {
+      auto rows = TRY(rows_of(database, *open, {&piece, 1}, zone));
+      count += rows.rows.size();
+      if (count > options_.limits.rows)
+        return fail(Code::Invalid, "more than {} lines of the ledger: ask for a shorter window or longer pieces",
+                    options_.limits.rows);
+      TRY(take(piece, std::move(rows)));
+    }
     return {};
   }));
   return out;

@@ -1,6 +1,7 @@
 #pragma once
 // What is told of money: the ledger, the time that is not closed yet, and what the fleet costs an hour as it is.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,11 +21,14 @@
 
 namespace tessera::server {
 
-/// What the ledger says of some time, and what it comes to so far where it is not closed.
-struct CostsKnown {
-  store::CostRows ledger;
+struct CostsUntil {
   std::optional<EpochMs> closed_until;  ///< absent: nothing is closed
   std::optional<EpochMs> known_until;   ///< what comes behind is of nobody yet
+};
+
+/// What the ledger says of some time, and what it comes to so far where it is not closed.
+struct CostsKnown : CostsUntil {
+  store::CostRows ledger;
 };
 
 /// As if all were as it is for an hour.
@@ -34,11 +38,19 @@ struct HourlyCosts {
   std::map<std::pair<std::string, std::string>, fleet::Micros> owned;  ///< used and held, by team and project
 };
 
+/// What one question may come to: more is refused.
+struct CostLimits {
+  std::size_t rows = 1'000'000;  ///< of the ledger, in all pieces
+  std::size_t groups = 50'000;   ///< likewise; some kB each
+  std::size_t file_bytes = std::size_t{64} << 20U;
+};
+
 struct CostsOptions {
   CostSettings settings;
   fleet::OwnerRules owners;
   Milliseconds interval{30'000};  ///< between samples: usage of the last three may lack some
   Milliseconds again{10'000};     ///< the open time is worked out anew
+  CostLimits limits;
 };
 
 /// Thread-safe. What is given outlives it.
@@ -47,11 +59,17 @@ class Costs {
   Costs(CostsOptions options, const Latest<Published>& fleet, store::Readers& readers);
 
   const CostSettings& settings() const { return options_.settings; }
+  const CostLimits& limits() const { return options_.limits; }
   const fleet::Currency& currency() const { return currency_; }
 
   /// Each row's bucket is where its piece begins; corrections are told apart by the zone's months. Unavailable where
   /// the database does not answer.
   Result<CostsKnown> known(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now);
+
+  /// Likewise piece by piece, so that no more than the rows of one are in memory. What `take` fails with ends it.
+  /// Invalid for more rows than limits().
+  Result<CostsUntil> each(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now,
+                          const std::function<Result<void>(const fleet::CostWindow& piece, store::CostRows)>& take);
 
   /// Of the newest view; of one that is a few seconds old where it was asked for then.
   std::shared_ptr<const HourlyCosts> hourly();
@@ -67,6 +85,8 @@ class Costs {
     std::optional<EpochMs> closed_until, until;
     std::vector<std::pair<EpochMs, std::vector<store::CostPosting>>> buckets;
   };
+  static Result<store::CostRows> rows_of(store::Database& database, const Open& open,
+                                         std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone);
   Result<std::shared_ptr<const Open>> open_time(store::Database& database, EpochMs now);
   Result<std::shared_ptr<const Open>> make_open(store::Database& database, EpochMs now) const;
   Result<std::shared_ptr<const HourlyCosts>> make_hourly(const Published& known) const;

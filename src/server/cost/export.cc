@@ -1,7 +1,5 @@
 #include "server/cost/export.h"
 
-#include <algorithm>
-
 #include "fleet/cost/focus.h"
 #include "server/csv.h"
 
@@ -51,31 +49,31 @@ std::vector<std::string> line_of(const fleet::CostRow& row, const fleet::CostWin
           fleet::decimal(row.amount.micros)};
 }
 
-std::vector<std::vector<std::string>> lines_of(const std::vector<fleet::CostRow>& rows, const CostAsked& asked,
-                                               const CostSettings& settings) {
-  std::vector<std::vector<std::string>> out;
-  for (const fleet::CostRow& row : rows) {
-    const auto behind = std::ranges::upper_bound(asked.pieces, row.bucket, {}, &fleet::CostWindow::from);
-    if (behind != asked.pieces.begin()) out.push_back(line_of(row, *std::prev(behind), asked, settings));
-  }
-  return out;
-}
-
 }  // namespace
 
-Result<std::string> cost_file(CostFile form, const std::vector<fleet::CostRow>& all, const CostAsked& asked,
-                              const CostSettings& settings) {
-  std::vector<fleet::CostRow> rows = all;
-  std::erase_if(rows, [&](const auto& row) { return !asked.options.filter.wants(*row.subject, row.owner); });
-  std::string out;
-  const bool focus = form == CostFile::Focus;
-  append_csv_head(out, focus ? fleet::focus_columns() : std::span<const std::string_view>(kColumns));
-  const auto lines = focus ? TRY(fleet::focus_rows(rows, asked.pieces,
-                                                   {*fleet::Currency::named(settings.currency),
-                                                    settings.billing_account, settings.issuer, asked.zone}))
-                           : lines_of(rows, asked, settings);
-  for (const auto& line : lines) append_csv_line(out, line);
-  return out;
+CostFileText::CostFileText(CostFile form, const CostAsked& asked, const CostSettings& settings, std::size_t most_bytes)
+    : form_(form), asked_(asked), settings_(settings), most_bytes_(most_bytes) {
+  append_csv_head(text_,
+                  form == CostFile::Focus ? fleet::focus_columns() : std::span<const std::string_view>(kColumns));
+}
+
+Result<void> CostFileText::add(const fleet::CostWindow& piece, std::vector<fleet::CostRow> rows) {
+  std::erase_if(rows, [&](const auto& row) { return !asked_.options.filter.wants(*row.subject, row.owner); });
+  const auto append = [&](std::span<const std::string> line) {
+    if (text_.size() <= most_bytes_) append_csv_line(text_, line);
+  };
+  if (form_ == CostFile::Focus)
+    TRY(fleet::each_focus_row(
+        rows, {piece},
+        {*fleet::Currency::named(settings_.currency), settings_.billing_account, settings_.issuer, asked_.zone},
+        append));
+  else
+    for (const fleet::CostRow& row : rows) append(line_of(row, piece, asked_, settings_));
+  if (text_.size() > most_bytes_)
+    return fail(Code::Invalid,
+                "the file has more than {} MiB: ask for a shorter window, for longer pieces, or for some with a filter",
+                most_bytes_ >> 20U);
+  return {};
 }
 
 }  // namespace tessera::server
