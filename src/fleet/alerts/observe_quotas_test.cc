@@ -25,12 +25,12 @@ struct Quotas : testing::Test {
     state.put(ClusterQuota{"ml", "gpus", {{"nvidia.com/gpu", hard}}, {{"nvidia.com/gpu", used}}, scoped});
   }
   void pod(const std::string& name, std::int64_t gpus, const std::string& node = "w") {
-    ClusterPod out;
-    out.space = "ml";
-    out.name = name;
-    out.node = node;
-    out.requests = {{"nvidia.com/gpu", gpus}};
-    state.put(std::move(out));
+    ClusterPod made;
+    made.space = "ml";
+    made.name = name;
+    made.node = node;
+    made.requests = {{"nvidia.com/gpu", gpus}};
+    state.put(std::move(made));
   }
   void minutes(int count) {
     for (int i = 0; i < count; ++i) {

@@ -713,6 +713,8 @@ export const en = {
   'about.session': 'process',
   'about.holding': 'holder',
   'about.budget': 'budget',
+  'about.spending': 'spending',
+  'about.quota': 'quota',
   'about.engine': 'serving engine',
   'silence.add': 'Add a silence',
   'silence.do': 'Silence',

@@ -714,6 +714,8 @@ export const ko: Words = {
   'about.session': '프로세스',
   'about.holding': '보유자',
   'about.budget': '예산',
+  'about.spending': '지출',
+  'about.quota': '쿼터',
   'about.engine': '서빙 엔진',
   'silence.add': '무음 추가',
   'silence.do': '무음',
