@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -288,14 +289,23 @@ class Routes {
     });
   }
 
+  /// Now, or over the window that is asked for.
   http::Response tokens(const http::Request& request) const {
     if (auto refused = refusal(request)) return *std::move(refused);
-    Query query(request);
-    if (!query.finish()) return reply(*query.problem(), request);
     const auto known = fleet_.get();
-    return json_reply(request, {{"time", time_json(known->view->time)},
-                                {"currency", costs_->currency().code()},
-                                {"items", token_costs_json(*known, *costs_->hourly(), viewer_of(request))}});
+    const EpochMs now = known->view->time;
+    Query query(request);
+    const bool is_past = query.text("window").has_value();
+    const CostAsked asked = read_cost_window(query, costs_->settings(), "24h", now);
+    if (!query.finish()) return reply(*query.problem(), request);
+    Json out = {{"time", time_json(now)}, {"currency", costs_->currency().code()}};
+    if (!is_past) {
+      out["window"] = nullptr;
+      out["items"] = token_costs_json(*known, *costs_->hourly(), viewer_of(request));
+      return json_reply(request, out);
+    }
+    const auto done = add_past_tokens(out, asked, now, viewer_of(request));
+    return done ? json_reply(request, out) : unreadable(request, done.error());
   }
 
  private:
@@ -305,6 +315,29 @@ class Routes {
     const auto known = fleet_.get();
     if (!known || !known->view) return starting(request);
     return std::nullopt;
+  }
+
+  Result<void> add_past_tokens(Json& into, const CostAsked& asked, EpochMs now, const Viewer& viewer) const {
+    const auto [window, tokens] = TRY(costs_->served_tokens(asked.window));
+    Json items = Json::array();
+    const std::array<fleet::CostWindow, 1> pieces = {window};
+    TRY(costs_->each(pieces, asked.zone, now,
+                     [&, &window = window, &tokens = tokens](const auto&, store::CostRows ledger) -> Result<void> {
+                       keep_visible(ledger.rows, viewer);
+                       items = token_costs_json(tokens, ledger.rows, window, viewer);
+                       return {};
+                     }));
+    into["window"] = window_json(window, asked.zone);
+    into["items"] = std::move(items);
+    return {};
+  }
+
+  static http::Response unreadable(const http::Request& request, const Error& error) {
+    if (error.code == Code::Invalid) return reply({400, "invalid-parameter", error.what}, request);
+    log::error("costs cannot be read", {{"path", request.path}, {"why", error.what}});
+    return reply({503, "database-unavailable",
+                  "costs cannot be read: the database does not answer now; the server's log says why"},
+                 request);
   }
 
   /// `take` gets the rows of one piece after the other, as far as the caller sees them; then `make` what is known of
@@ -323,14 +356,7 @@ class Routes {
                                       keep_visible(ledger.rows, viewer_of(request));
                                       return take(asked, piece, std::move(ledger.rows));
                                     });
-    if (!known && known.error().code == Code::Invalid)
-      return reply({400, "invalid-parameter", known.error().what}, request);
-    if (!known) {
-      log::error("costs cannot be read", {{"path", request.path}, {"why", known.error().what}});
-      return reply({503, "database-unavailable",
-                    "costs cannot be read: the database does not answer now; the server's log says why"},
-                   request);
-    }
+    if (!known) return unreadable(request, known.error());
     return make(asked, *known, query, now);
   }
 

@@ -99,7 +99,7 @@ TEST_F(Costs, ASmallTeamsTrifleIsNone) {
 
 TEST_F(Costs, ShortHistoryIsNone) {
   search.hours = Office(200).hours(3 * kWeek - 20);
-  for (std::size_t at = 0; at < 18; ++at) hour(100, 2'000);
+  for (std::size_t at = 0; at < 6; ++at) hour(100, 2'000);
   EXPECT_THAT(out, IsEmpty());
   search.hours = {};
   hour(100, 2'000);

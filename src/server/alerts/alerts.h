@@ -17,6 +17,7 @@
 #include "fleet/alerts/actions.h"
 #include "fleet/alerts/observe.h"
 #include "fleet/alerts/silence.h"
+#include "fleet/inventory/changes.h"
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/alerts/messages.h"

@@ -477,5 +477,64 @@ TEST_F(ApiCostTest, TokensCostWhatTheirPodsHold) {
   EXPECT_NEAR(items[0]["perMillionTokens"]["blendedOfUsed"].get<double>(), 1.714285 / 4.5 / 4, 1e-6);
 }
 
+TEST_F(ApiCostTest, TokensOfAWindowCostWhatTheirPodsHaveCostInIt) {
+  const auto add = [&](EpochMs bucket, double prompt, double generated) {
+    ASSERT_TRUE(
+        store::add_served_tokens(*history.database, bucket,
+                                 {{"default", "serving", "llm-0", "llama", {"llm-0"}, prompt, prompt / 2, generated},
+                                  {"default", "ml", "gone", "llama", {"gone"}, 10, 0, 0}}));
+  };
+  EXPECT_EQ(get("/cost/tokens", "window=24h")["items"].size(), 0U) << "nothing was summed up";
+  add(kStart + 4 * kBucket, 900'000, 225'000);
+  add(kStart + 5 * kBucket, 900'000, 225'000);
+  const std::string hour = "window=" + format_time(kStart + 4 * kBucket) + "," + format_time(kStart + 8 * kBucket);
+  const Json reply = get("/cost/tokens", hour);
+  EXPECT_THAT(check.wrong_in(reply, schema("/cost/tokens")), IsEmpty()) << reply;
+  ASSERT_EQ(reply["items"].size(), 2U) << reply;
+  const Json& none = reply["items"][0];
+  EXPECT_EQ(none["team"], nullptr) << "whose a pod is of which nothing was seen";
+  EXPECT_EQ(none["costPerHour"], nullptr);
+  const Json& chat = reply["items"][1];
+  EXPECT_EQ(chat["team"], "=chat");
+  EXPECT_NEAR(static_cast<double>(micros(chat["costPerHour"])), 6e6 * 2 / 7, 10) << "two slices of seven";
+  EXPECT_EQ(chat["promptTokensPerHour"], 1'800'000);
+  EXPECT_NEAR(chat["perMillionTokens"]["blended"].get<double>(), 6.0 * 2 / 7 / 2.25, 1e-5);
+  // Before the first tokens there was money too, which no token could be held against.
+  const Json longer = get("/cost/tokens", "window=" + format_time(kStart) + "," + format_time(kStart + 8 * kBucket));
+  EXPECT_EQ(longer["window"], reply["window"]);
+  EXPECT_EQ(longer["items"], reply["items"]);
+  EXPECT_EQ(get("/cost/tokens")["window"], nullptr);
+  get("/cost/tokens", "window=never", 400);
+}
+
+TEST_F(ApiCostTest, TokensAreSummedUpByWhoClosesTheLedger) {
+  fleet::Served engine;
+  engine.cluster = "default";
+  engine.space = "serving";
+  engine.pod = "llm-0";
+  engine.model = "llama";
+  engine.prompt_tokens_per_second = 100;
+  engine.generation_tokens_per_second = 10;
+  fleet::ServingView serving;
+  serving.engines = {std::make_shared<const fleet::Served>(engine)};
+  LedgerOptions closing{options.settings, options.owners};
+  closing.look_every = 0ms;
+  LedgerCloser closer(history.open(), history.published, [] { return true; }, closing);
+  const EpochMs begin = kStart + 6 * 60 * kMinute;
+  for (EpochMs now = begin; now <= begin + 2 * kMinute; now += kMinute / 2) {
+    history.publish(now);
+    Published next = *history.published.get();
+    next.serving = std::make_shared<const fleet::ServingView>(serving);
+    history.published.publish(std::move(next));
+    ASSERT_TRUE(closer.look());
+    ASSERT_TRUE(closer.look()) << "of the same view: nothing more was done";
+  }
+  const auto kept = store::served_tokens(*history.database, 0, begin * 2);
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_DOUBLE_EQ(kept->front().prompt, 100 * 120);
+  EXPECT_DOUBLE_EQ(kept->front().generated, 10 * 120);
+}
+
 }  // namespace
 }  // namespace tessera::server

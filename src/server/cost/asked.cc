@@ -31,7 +31,7 @@ void read_sharing(Query& query, CostAsked& into) {
 
 }  // namespace
 
-CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
+CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
   CostAsked out;
   if (auto zone = fleet::Zone::named(query.text("timezone").value_or(settings.time_zone)))
     out.zone = *std::move(zone);
@@ -39,6 +39,11 @@ CostAsked read_cost_query(Query& query, const CostSettings& settings, std::strin
     query.fault("timezone", zone.error().what);
   read_window(query, out, fallback, now);
   out.pieces = {out.window};
+  return out;
+}
+
+CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
+  CostAsked out = read_cost_window(query, settings, fallback, now);
   read_sharing(query, out);
   if (auto filter = fleet::CostFilter::parse(query.text("filter").value_or("")))
     out.options.filter = *std::move(filter);

@@ -19,6 +19,8 @@ struct CostAsked {
   fleet::CostReportOptions options;
 };
 
+/// `window` and `timezone` alone.
+CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
 /// `window`, `timezone`, `filter`, `shareIdle` and `idleByNode`; without a window that of `fallback`. All of it is one
 /// piece. Where something is wrong the query has the fault.
 CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);

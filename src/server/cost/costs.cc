@@ -97,6 +97,18 @@ Result<CostsUntil> Costs::each(std::span<const fleet::CostWindow> pieces, const 
   return out;
 }
 
+Result<std::pair<fleet::CostWindow, std::vector<store::ServedTokens>>> Costs::served_tokens(fleet::CostWindow window) {
+  std::vector<store::ServedTokens> tokens;
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    const auto first = TRY(store::first_served_tokens(database));
+    window.from = std::max(window.from, first.value_or(window.to));
+    window.to = std::max(window.from, window.to);
+    tokens = TRY(store::served_tokens(database, window.from, window.to));
+    return {};
+  }));
+  return std::pair(window, std::move(tokens));
+}
+
 Result<std::shared_ptr<const Costs::Open>> Costs::open_time(store::Database& database, EpochMs now) {
   const std::lock_guard lock(opening_);
   if (!open_ || Clock::now() - open_->made >= options_.again) open_ = TRY(make_open(database, now));

@@ -18,6 +18,7 @@
 #include "server/keeper.h"
 #include "store/cost_ledger.h"
 #include "store/readers.h"
+#include "store/served_tokens.h"
 
 namespace tessera::server {
 
@@ -70,6 +71,9 @@ class Costs {
   /// Invalid for more rows than limits().
   Result<CostsUntil> each(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now,
                           const std::function<Result<void>(const fleet::CostWindow& piece, store::CostRows)>& take);
+
+  /// What engines have read and made in a window, which is cut to the time of which that is known.
+  Result<std::pair<fleet::CostWindow, std::vector<store::ServedTokens>>> served_tokens(fleet::CostWindow window);
 
   /// Of the newest view; of one that is a few seconds old where it was asked for then.
   std::shared_ptr<const HourlyCosts> hourly();

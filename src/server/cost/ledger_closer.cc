@@ -8,6 +8,7 @@
 #include "store/cost_bucket.h"
 #include "store/cost_rates.h"
 #include "store/devices.h"
+#include "store/served_tokens.h"
 
 namespace tessera::server {
 namespace {
@@ -72,7 +73,9 @@ Result<void> LedgerCloser::look(const Published& known) {
   const EpochMs now = known.view->time;
   if (!sight_) TRY(begin(now));
   sight_->look(*known.view, known.cluster, now);
+  tokens_.look(*known.serving, *known.cluster, now);
   TRY(keep_facts(now));
+  TRY(keep_tokens(now));
   TRY(find_begin(now));
   const SteadyTime until = Clock::now() + options_.spend;
   TRY(close(now, until));
@@ -95,6 +98,17 @@ Result<void> LedgerCloser::keep_facts(EpochMs now) {
   if (facts.empty()) return {};
   TRY(remember(*database_, facts, now));
   sight_->kept(now);
+  return {};
+}
+
+Result<void> LedgerCloser::keep_tokens(EpochMs now) {
+  const auto due = tokens_.due(now);
+  if (due.empty()) return {};
+  TRY(database_->atomically([&]() -> Result<void> {
+    for (const auto& [bucket, tokens] : due) TRY(store::add_served_tokens(*database_, bucket, tokens));
+    return {};
+  }));
+  tokens_.kept(now);
   return {};
 }
 
@@ -176,6 +190,7 @@ Result<void> LedgerCloser::drop_old(EpochMs now) {
   if (more && *more) return {};  // a step; the next look goes on
   dropped_at_ = now;             // also where it failed, so that it is not tried each second
   TRY(more);
+  TRY(store::drop_served_tokens_before(*database_, now - kept.count()));
   TRY(forget_before(*database_, now - options_.usage_kept.count()));
   sight_->forget_before(now - options_.usage_kept.count());
   return {};

@@ -12,6 +12,7 @@
 
 #include "base/latest.h"
 #include "server/cost/sight.h"
+#include "server/cost/token_log.h"
 #include "server/keeper.h"
 #include "store/cost_ledger.h"
 
@@ -54,6 +55,7 @@ class LedgerCloser {
   Result<void> begin(EpochMs now);
   Result<void> look(const Published& known);
   Result<void> keep_facts(EpochMs now);
+  Result<void> keep_tokens(EpochMs now);
   Result<void> find_begin(EpochMs now);
   store::CostRules rules_at(EpochMs now) const;
   Result<void> close(EpochMs now, SteadyTime until);
@@ -70,6 +72,7 @@ class LedgerCloser {
   store::CostWriter writer_{*database_};
   std::optional<CostSight> sight_;
   std::optional<fleet::RateBook> rates_;
+  TokenLog tokens_;
   std::optional<EpochMs> next_;   ///< the bucket that may not be closed yet; all from begin_ to it are
   std::optional<EpochMs> begin_;  ///< of the ledger; absent: there are no devices
   EpochMs begin_found_at_ = 0;

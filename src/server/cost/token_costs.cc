@@ -1,5 +1,6 @@
 #include "server/cost/token_costs.h"
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -22,17 +23,15 @@ struct PodCost {
   std::string team;
 };
 
-std::map<PodKey, PodCost> pod_costs(const HourlyCosts& hourly) {
-  std::map<PodKey, PodCost> out;
-  for (const store::CostPosting& one : hourly.postings) {
-    if (!one.owner || one.owner->pod.empty() || !fleet::is_allocated(one.kind)) continue;
-    PodCost& of = out[{one.owner->cluster, one.owner->space, one.owner->pod}];
-    of.held += one.amount.micros;
-    of.priced = of.priced && one.amount.unpriced_ms == 0;
-    if (one.kind == CostKind::HeldIdle) of.idle += one.amount.micros;
-    of.team = one.owner->team;
-  }
-  return out;
+using PodCosts = std::map<PodKey, PodCost>;
+
+void add(PodCosts& into, const fleet::CostOwner* owner, CostKind kind, const fleet::CostAmount& amount) {
+  if (!owner || owner->pod.empty() || !fleet::is_allocated(kind)) return;
+  PodCost& of = into[{owner->cluster, owner->space, owner->pod}];
+  of.held += amount.micros;
+  of.priced = of.priced && amount.unpriced_ms == 0;
+  if (kind == CostKind::HeldIdle) of.idle += amount.micros;
+  of.team = owner->team;
 }
 
 struct ModelSum {
@@ -42,21 +41,23 @@ struct ModelSum {
   double prompt = 0, cached = 0, generated = 0;  ///< tokens of an hour
   std::set<PodKey> pods;                         ///< whose money is in it: data-parallel engines may share one
 };
+using ModelSums = std::map<std::tuple<std::string, std::string, std::string>, ModelSum>;  ///< by cluster, model, team
 
-void add(ModelSum& into, const fleet::Served& engine, const std::vector<std::string>& pods,
-         const std::map<PodKey, PodCost>& costs) {
-  constexpr double kHour = 3'600;
-  ++into.engines;
-  const double prompt = engine.prompt_tokens_per_second.value_or(0) * kHour;
-  into.prompt += prompt;
-  into.cached += prompt * engine.prefix_hit_ratio.value_or(0);
-  into.generated += engine.generation_tokens_per_second.value_or(0) * kHour;
-  for (const std::string& pod : pods) {
-    const auto cost = costs.find({engine.cluster, engine.space, pod});
-    if (cost == costs.end() || !into.pods.insert(cost->first).second) continue;
-    into.priced = into.priced && cost->second.priced;
-    into.held += cost->second.held;
-    into.idle += cost->second.idle;
+/// `tokens` are of an hour.
+void add(ModelSums& into, const store::ServedTokens& tokens, const PodCosts& costs) {
+  const auto own = costs.find({tokens.cluster, tokens.space, tokens.pod});
+  const std::string team = own == costs.end() ? "" : own->second.team;
+  ModelSum& sum = into[{tokens.cluster, tokens.model, team}];
+  ++sum.engines;
+  sum.prompt += tokens.prompt;
+  sum.cached += tokens.cached;
+  sum.generated += tokens.generated;
+  for (const std::string& pod : tokens.pods) {
+    const auto cost = costs.find({tokens.cluster, tokens.space, pod});
+    if (cost == costs.end() || !sum.pods.insert(cost->first).second) continue;
+    sum.priced = sum.priced && cost->second.priced;
+    sum.held += cost->second.held;
+    sum.idle += cost->second.idle;
   }
 }
 
@@ -80,20 +81,7 @@ Json sum_json(const ModelSum& sum) {
             {"blendedOfUsed", or_null(of.blended_used)}}}};
 }
 
-}  // namespace
-
-Json token_costs_json(const Published& known, const HourlyCosts& hourly, const Viewer& viewer) {
-  const auto costs = pod_costs(hourly);
-  std::map<std::tuple<std::string, std::string, std::string>, ModelSum> sums;  // by cluster, model and team
-  for (const auto& engine : known.serving->engines) {
-    if (viewer.restricted() && (engine->space.empty() || !viewer.sees(engine->space))) continue;
-    const bool paced = engine->prompt_tokens_per_second || engine->generation_tokens_per_second;
-    const auto pods = pods_of_replica(*engine, *known.cluster);
-    if (!paced || pods.empty()) continue;
-    const auto own = costs.find({engine->cluster, engine->space, pods.front()});
-    const std::string team = own == costs.end() ? "" : own->second.team;
-    add(sums[{engine->cluster, engine->model, team}], *engine, pods, costs);
-  }
+Json sums_json(const ModelSums& sums) {
   Json out = Json::array();
   for (const auto& [of, sum] : sums) {
     const auto& [cluster, model, team] = of;
@@ -102,6 +90,49 @@ Json token_costs_json(const Published& known, const HourlyCosts& hourly, const V
     out.push_back(std::move(row));
   }
   return out;
+}
+
+}  // namespace
+
+Json token_costs_json(const Published& known, const HourlyCosts& hourly, const Viewer& viewer) {
+  constexpr double kHour = 3'600;
+  PodCosts costs;
+  for (const store::CostPosting& one : hourly.postings)
+    add(costs, one.owner ? &*one.owner : nullptr, one.kind, one.amount);
+  ModelSums sums;
+  for (const auto& engine : known.serving->engines) {
+    if (viewer.restricted() && (engine->space.empty() || !viewer.sees(engine->space))) continue;
+    const bool paced = engine->prompt_tokens_per_second || engine->generation_tokens_per_second;
+    auto pods = pods_of_replica(*engine, *known.cluster);
+    if (!paced || pods.empty()) continue;
+    const double prompt = engine->prompt_tokens_per_second.value_or(0) * kHour;
+    const std::string pod = pods.front();
+    add(sums,
+        {engine->cluster, engine->space, pod, engine->model, std::move(pods), prompt,
+         prompt * engine->prefix_hit_ratio.value_or(0), engine->generation_tokens_per_second.value_or(0) * kHour},
+        costs);
+  }
+  return sums_json(sums);
+}
+
+Json token_costs_json(const std::vector<store::ServedTokens>& tokens, const std::vector<fleet::CostRow>& rows,
+                      const fleet::CostWindow& window, const Viewer& viewer) {
+  constexpr double kHour = 3'600'000;
+  ModelSums sums;
+  if (window.from >= window.to) return sums_json(sums);
+  const double hours = static_cast<double>(window.to - window.from) / kHour;
+  PodCosts costs;
+  for (const fleet::CostRow& row : rows) add(costs, row.owner, row.kind, row.amount);
+  for (auto& [pod, cost] : costs) {
+    cost.held = std::llround(static_cast<double>(cost.held) / hours);
+    cost.idle = std::llround(static_cast<double>(cost.idle) / hours);
+  }
+  for (store::ServedTokens one : tokens) {
+    if (viewer.restricted() && (one.space.empty() || !viewer.sees(one.space))) continue;
+    one.prompt /= hours, one.cached /= hours, one.generated /= hours;
+    add(sums, one, costs);
+  }
+  return sums_json(sums);
 }
 
 }  // namespace tessera::server

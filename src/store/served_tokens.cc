@@ -1,0 +1,63 @@
+#include "store/served_tokens.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace tessera::store {
+namespace {
+
+std::int64_t thousandths(double tokens) { return std::llround(tokens * 1'000); }
+
+}  // namespace
+
+Result<void> add_served_tokens(Database& database, EpochMs bucket, const std::vector<ServedTokens>& tokens) {
+  for (const ServedTokens& one : tokens)
+    TRY(database.run(
+        "INSERT INTO served_tokens (bucket, cluster, namespace, pod, model, pods, prompt, cached, "
+        "generated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (bucket, cluster, namespace, pod, "
+        "model, pods) DO UPDATE SET prompt = served_tokens.prompt + excluded.prompt, cached = "
+        "served_tokens.cached + excluded.cached, generated = served_tokens.generated + excluded.generated",
+        {bucket / 1'000, one.cluster, one.space, one.pod, one.model, fmt::format("{}", fmt::join(one.pods, ",")),
+         thousandths(one.prompt), thousandths(one.cached), thousandths(one.generated)}));
+  return {};
+}
+
+Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from, EpochMs to) {
+  std::vector<ServedTokens> out;
+  const std::array<Value, 2> values = {from / 1'000, to / 1'000};
+  TRY(database.each(
+      "SELECT cluster, namespace, pod, model, pods, CAST(SUM(prompt) AS BIGINT), CAST(SUM(cached) AS BIGINT), "
+      "CAST(SUM(generated) AS BIGINT) FROM served_tokens WHERE bucket >= ? AND bucket < ? GROUP BY cluster, namespace, "
+      "pod, model, pods ORDER BY cluster, namespace, pod, model, pods",
+      values, [&](const Row& row) {
+        const std::string names = row.text(4);
+        std::vector<std::string> pods;
+        for (const std::string_view name : split(names, ','))
+          if (!name.empty()) pods.emplace_back(name);
+        const auto tokens = [&](std::size_t column) {
+          return static_cast<double>(row.integer(column).value_or(0)) / 1'000;
+        };
+        out.push_back(
+            {row.text(0), row.text(1), row.text(2), row.text(3), std::move(pods), tokens(5), tokens(6), tokens(7)});
+      }));
+  return out;
+}
+
+Result<std::optional<EpochMs>> first_served_tokens(Database& database) {
+  std::optional<EpochMs> out;
+  TRY(database.each("SELECT MIN(bucket) FROM served_tokens", {}, [&](const Row& row) {
+    if (const auto bucket = row.integer(0)) out = *bucket * 1'000;
+  }));
+  return out;
+}
+
+Result<void> drop_served_tokens_before(Database& database, EpochMs time) {
+  return database.run("DELETE FROM served_tokens WHERE bucket < ?", {time / 1'000});
+}
+
+}  // namespace tessera::store

@@ -1,0 +1,33 @@
+#include "store/served_tokens.h"
+
+#include "store/test_database.h"
+
+namespace tessera::store {
+namespace {
+
+constexpr EpochMs kStart = 1'800'000'000'000, kQuarter = 15 * 60'000;
+
+struct ServedTokensTest : EachDatabase {};
+INSTANTIATE_EACH_DATABASE(ServedTokensTest);
+
+TEST_P(ServedTokensTest, AddUp) {
+  using List = std::vector<ServedTokens>;
+  const ServedTokens a{"c", "ml", "a", "llama", {"a", "a-1"}, 100.5, 20, 7.25},
+      b{"c", "ml", "b", "llama", {"b"}, 1, 0, 2};
+  EXPECT_FALSE(*first_served_tokens(*database));
+  ASSERT_TRUE(add_served_tokens(*database, kStart, {a, b}));
+  ASSERT_TRUE(add_served_tokens(*database, kStart, {a}));
+  ASSERT_TRUE(add_served_tokens(*database, kStart + kQuarter, {b}));
+  ServedTokens twice = a;
+  twice.prompt = 201, twice.cached = 40, twice.generated = 14.5;
+  EXPECT_EQ(*served_tokens(*database, kStart, kStart + kQuarter), (List{twice, b}));
+  ServedTokens more = b;
+  more.prompt = 2, more.generated = 4;
+  EXPECT_EQ(*served_tokens(*database, kStart, kStart + 2 * kQuarter), (List{twice, more}));
+  EXPECT_EQ(*first_served_tokens(*database), kStart);
+  ASSERT_TRUE(drop_served_tokens_before(*database, kStart + kQuarter));
+  EXPECT_EQ(*served_tokens(*database, 0, kStart + 2 * kQuarter), (List{b}));
+}
+
+}  // namespace
+}  // namespace tessera::store
