@@ -12,7 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr EpochMs kHour = 3'600'000, kStart = 500'000 * kHour, kRound = 30'000;
+constexpr EpochMs kHour = 3'600'000, kStart = 500'000 * kHour, kRound = 120'000;
 constexpr std::size_t kWeek = 168;
 
 using Hours = std::vector<std::optional<double>>;
@@ -46,7 +46,7 @@ struct Costs : testing::Test {
     search.hours.push_back(team);
     const std::vector<CostPast> past = {all, search};
     const auto deviations = cost_deviations(past);
-    for (int i = 0; i < 120; ++i) round(deviations);
+    for (EpochMs at = 0; at < kHour; at += kRound) round(deviations);
   }
   void round(std::optional<std::span<const CostDeviation>> known) {
     Round round{now += kRound, {}, {}};
@@ -56,7 +56,7 @@ struct Costs : testing::Test {
   }
 
   CostPast all, search{"search", {}};
-  Evaluator evaluator{builtin_rules(), Milliseconds(75'000)};
+  Evaluator evaluator{builtin_rules(), Milliseconds(kRound * 5 / 2)};
   EpochMs now = kStart;
   std::vector<std::string> out;
 };
