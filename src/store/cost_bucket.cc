@@ -30,8 +30,7 @@ struct Device {
   unsigned memory_gib = 0;
   EpochMs from = 0, to = 0;  ///< it costs between these
   EpochMs last_seen = 0;
-  EpochMs told_until =
-      0;  ///< behind what was told of it last before the bucket; it was first seen then at the earliest
+  EpochMs told_at = 0;  ///< behind what was told of it last before the bucket; it was first seen then at the earliest
   std::int64_t number = 0;
 };
 
@@ -51,7 +50,7 @@ class Bucket {
       for (EpochMs slot = begin_; slot < end_; slot += kSlot) {
         const auto of = post(key, device, slot);
         postings.insert(postings.end(), of.begin(), of.end());
-        if (is_told(key, slot)) device.told_until = slot + kSlot;
+        if (is_told(key, slot)) device.told_at = slot;
       }
     std::vector<CostPosting> out;
     for (const fleet::Posting& one : fleet::merged(std::move(postings))) {
@@ -80,7 +79,7 @@ class Bucket {
       Device of;
       of.from = one.device.first_seen;
       of.last_seen = one.device.last_seen;
-      of.told_until = of.from;
+      of.told_at = of.from;
       of.to = one.device.last_seen + rules_.unobserved_for.count();
       if (const auto left = gone.find({one.cluster, one.node}); left != gone.end())
         of.to = std::min(of.to, std::max(left->second, one.device.last_seen));
@@ -165,19 +164,19 @@ class Bucket {
           values, [&](const Row& row) {
             const Key key{row.text(0), row.text(1)};
             if (silent.erase(key) == 0) return;
-            EpochMs& until = devices_.at(key).told_until;
-            until = std::max(until, row.integer(2).value_or(0) * 1'000 + kSlot);
+            EpochMs& told = devices_.at(key).told_at;
+            told = std::max(told, row.integer(2).value_or(0) * 1'000);
           }));
     }
     // What may have been told when no usage is kept of, counts as told.
     if (begin_ - longest < rules_.usage_from)
-      for (const Key& key : silent) devices_.at(key).told_until = begin_;
+      for (const Key& key : silent) devices_.at(key).told_at = begin_;
     return {};
   }
 
   /// Of a slot of which nothing is told, the time in which the device was there.
   std::pair<EpochMs, EpochMs> presence(const Device& device, EpochMs from, EpochMs to) const {
-    if (to <= device.last_seen) to = std::min(to, device.told_until + rules_.unobserved_for.count());
+    if (to <= device.last_seen) to = std::min(to, device.told_at + rules_.unobserved_for.count());
     const auto away = absences_.find({device.subject.cluster, device.subject.node});
     if (away == absences_.end()) return {from, to};
     for (const auto& [begins, ends] : away->second) {

@@ -121,8 +121,8 @@ TEST_F(AlertsTest, BeginAndEndAreEventsOfWhoLeadsAndOfWhoFollows) {
   for (int round = 1; round <= 11; ++round) at(round, 90);
   at(12, 40);
   EXPECT_THAT(news_lines(told_news), testing::UnorderedElementsAre(
-                                       "alert.firing GPUTemperatureNotice w", "alert.firing GPUOverheating w",
-                                       "alert.resolved GPUTemperatureNotice w", "alert.resolved GPUOverheating w"));
+                                         "alert.firing GPUTemperatureNotice w", "alert.firing GPUOverheating w",
+                                         "alert.resolved GPUTemperatureNotice w", "alert.resolved GPUOverheating w"));
   EXPECT_EQ(news_lines(follower.next()), news_lines(told_news));
   EXPECT_THAT(follower.next(), IsEmpty()) << "once";
   EXPECT_THAT(AlertNews(*changes, published).next(), IsEmpty()) << "what was before is no news";
@@ -135,7 +135,8 @@ TEST(AlertNewsTest, ConcernsTheNamespaceThatItNamesOrThoseOnTheDevice) {
   fleet::ToldPages told;
   const std::string who =
       R"({gpu="0",UUID="GPU-1",pid="7",command="py",status="active",type="C",namespace="ml",pod="p",container="c"})";
-  told.scrape(kStart, R"(cluster="c",node="w")", "gpu_process_info" + who + " 1\n");
+  told.scrape(kStart, R"(cluster="c",node="w")",
+              "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-1\"} 40\ngpu_process_info" + who + " 1\n");
   told.fleet.advance(kStart);
   const auto view = told.fleet.publish(kStart);
   const struct {

@@ -521,7 +521,7 @@ TEST_F(ApiCostTest, TokensAreSummedUpByWhoClosesTheLedger) {
   closing.look_every = 0ms;
   LedgerCloser closer(history.open(), history.published, [] { return true; }, closing);
   const EpochMs begin = kStart + 6 * 60 * kMinute;
-  for (EpochMs now = begin; now <= begin + 2 * kMinute; now += kMinute / 2) {
+  for (EpochMs now = begin; now <= begin + 5 * kMinute / 2; now += kMinute / 2) {
     history.publish(now);
     Published next = *history.published.get();
     next.serving = std::make_shared<const fleet::ServingView>(serving);
@@ -532,8 +532,8 @@ TEST_F(ApiCostTest, TokensAreSummedUpByWhoClosesTheLedger) {
   const auto kept = store::served_tokens(*history.database, 0, begin * 2);
   ASSERT_TRUE(kept);
   ASSERT_EQ(kept->size(), 1U);
-  EXPECT_DOUBLE_EQ(kept->front().prompt, 100 * 120);
-  EXPECT_DOUBLE_EQ(kept->front().generated, 10 * 120);
+  EXPECT_DOUBLE_EQ(kept->front().prompt, 100 * 150);
+  EXPECT_DOUBLE_EQ(kept->front().generated, 10 * 150);
 }
 
 }  // namespace
