@@ -30,7 +30,7 @@ struct Device {
   unsigned memory_gib = 0;
   EpochMs from = 0, to = 0;  ///< it costs between these
   EpochMs last_seen = 0;
-  EpochMs told_at = 0;  ///< behind what was told of it last before the bucket; it was first seen then at the earliest
+  EpochMs told_at = 0;  ///< of the last five minutes in which it was told of; at the earliest, when it was first seen
   std::int64_t number = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "fleet/cost/ledger.h"
 #include "fleet/cost/money.h"
 #include "http/router.h"
+#include "server/access/viewer.h"
 #include "server/api_json.h"
 #include "server/cost/told_history.h"
 #include "server/forecast/api.h"
