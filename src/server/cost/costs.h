@@ -51,7 +51,7 @@ struct CostsOptions {
   fleet::OwnerRules owners;
   Milliseconds interval{30'000};  ///< between samples: usage of the last three may lack some
   Milliseconds again{10'000};     ///< the open time is worked out anew
-  CostLimits limits;
+  CostLimits limits{};
 };
 
 /// Thread-safe. What is given outlives it.
