@@ -129,8 +129,29 @@ TEST_P(AdviceKept, BenchmarksComeOnceAndTheNewestFirst) {
   second.watts = 500.5;
   ASSERT_TRUE(put_benchmarks(*database, {run_of(1, kStart), second}));
   ASSERT_TRUE(put_benchmarks(*database, {run_of(1.5, kStart)}));
-  EXPECT_THAT(*benchmarks(*database, 10), ElementsAre(second, run_of(1.5, kStart)));
-  EXPECT_THAT(*benchmarks(*database, 1), ElementsAre(second));
+  EXPECT_THAT(*benchmarks(*database, {}, 10), ElementsAre(second, run_of(1.5, kStart)));
+  EXPECT_THAT(*benchmarks(*database, {}, 1), ElementsAre(second));
+}
+
+TEST_P(AdviceKept, BenchmarksAreFoundAndDroppedByWhatTheyAreOf) {
+  auto of_a100 = run_of(2, kStart + 1), of_driver = run_of(3, kStart + 2), quick = run_of(4, kStart + 3);
+  of_a100.model = "A100_80GB";
+  of_driver.driver = "590.1";
+  quick.name = "o'clock";
+  quick.source = "";
+  ASSERT_TRUE(put_benchmarks(*database, {run_of(1, kStart), of_a100, of_driver, quick}));
+  BenchmarkFilter filter;
+  filter.models = {"H100_80GB", "L40S"};
+  filter.names = {"tokens"};
+  EXPECT_THAT(*benchmarks(*database, filter, 10), ElementsAre(of_driver, run_of(1, kStart)));
+  EXPECT_EQ(*count_benchmarks(*database, filter), 2U);
+  filter.drivers = {"590.1"};
+  filter.versions = {"1"};
+  filter.sources = {"lab"};
+  EXPECT_EQ(*drop_benchmarks(*database, filter), 1U);
+  EXPECT_EQ(*drop_benchmarks(*database, filter), 0U);
+  ASSERT_TRUE(drop_benchmark(*database, quick));
+  EXPECT_THAT(*benchmarks(*database, {}, 10), ElementsAre(of_a100, run_of(1, kStart)));
 }
 
 INSTANTIATE_EACH_DATABASE(AdviceKept);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <tuple>
 
 namespace tessera::fleet::benchmarks {
@@ -19,20 +21,31 @@ double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(middle));
   const double upper = values[middle];
   if (values.size() % 2 == 1) return upper;
-  return (*std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle)) + upper) / 2;
+  return std::midpoint(*std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle)), upper);
 }
 
+using Runs = std::vector<const Record*>;
+
 /// Runs of the driver that ran last.
-std::vector<const Record*> of_newest_driver(const std::vector<const Record*>& runs) {
+Runs of_newest_driver(const Runs& runs) {
   const Record& newest = **std::ranges::max_element(runs, {}, &Record::time);
-  std::vector<const Record*> out;
+  Runs out;
   for (const Record* one : runs)
     if (one->driver == newest.driver) out.push_back(one);
   return out;
 }
 
-Compared compared(const std::vector<const Record*>& all, const std::vector<Price>& prices) {
-  const auto runs = of_newest_driver(all);
+/// What is known of the power of a model that did not measure its own.
+void add_watts(Compared& into, std::vector<double> measured, const std::vector<PowerLimit>& limits) {
+  if (!measured.empty()) {
+    into.watts = median(std::move(measured));
+  } else if (const auto limit = std::ranges::find(limits, into.model, &PowerLimit::model); limit != limits.end()) {
+    into.watts = limit->watts;
+    into.watts_from = Watts::Limit;
+  }
+}
+
+Compared compared(const Runs& runs, const CompareHow& how) {
   std::vector<double> values, watts;
   for (const Record* one : runs) {
     values.push_back(one->value);
@@ -45,15 +58,41 @@ Compared compared(const std::vector<const Record*>& all, const std::vector<Price
   out.median = median(values);
   for (double& one : values) one = std::abs(one - out.median);
   out.spread = median(std::move(values));
+  const auto [first, last] = std::ranges::minmax(runs, {}, &Record::time);
+  out.first = first->time;
+  out.last = last->time;
   const bool higher = runs.front()->better == Better::Higher;
   const auto per = [&](double cost) { return higher ? out.median / cost : out.median * cost; };
-  if (const auto price = std::ranges::find(prices, out.model, &Price::model);
-      price != prices.end() && price->per_hour > 0) {
+  if (const auto price = std::ranges::find(how.prices, out.model, &Price::model);
+      price != how.prices.end() && price->per_hour > 0) {
     out.per_hour = price->per_hour;
     out.per_money = per(static_cast<double>(price->per_hour) / kUnit);
   }
-  if (!watts.empty()) out.per_watt = per(median(std::move(watts)));
+  add_watts(out, std::move(watts), how.limits);
+  if (out.watts) out.per_watt = per(*out.watts);
   return out;
+}
+
+/// Holds the rows, of which there are some, against one of them.
+void judge(Comparison& into, const CompareHow& how) {
+  const double sign = into.better == Better::Higher ? -1 : 1;
+  const auto name = how.by == By::Model ? &Compared::model : &Compared::driver;
+  std::ranges::sort(into.rows, {},
+                    [sign](const Compared& of) { return std::tuple(sign * of.median, of.model, of.driver); });
+  into.baseline = how.baseline.value_or(std::invoke(
+      name, how.by == By::Model ? into.rows.front() : *std::ranges::min_element(into.rows, {}, [](const Compared& of) {
+        return std::pair(of.first, of.driver);
+      })));
+  const auto base = std::ranges::find(into.rows, into.baseline, name);
+  if (base == into.rows.end()) return;
+  const double median_of_base = base->median;
+  for (Compared& one : into.rows) {
+    one.ratio = one.median / median_of_base;
+    one.verdict = &one == &*base                              ? Verdict::Baseline
+                  : one.median == median_of_base              ? Verdict::Same
+                  : sign * one.median < sign * median_of_base ? Verdict::Better
+                                                              : Verdict::Worse;
+  }
 }
 
 /// Twice the ranks from 1, so that mid-ranks are whole.
@@ -70,8 +109,8 @@ std::vector<std::size_t> doubled_ranks(const std::vector<double>& values) {
   return out;
 }
 
-std::optional<Regression> regression(std::vector<const Record*> runs) {
-  if (runs.size() < kNewestRuns + kLeastBefore) return std::nullopt;
+/// Of runs that are enough.
+std::optional<Regression> regression(Runs runs) {
   std::ranges::sort(runs, {}, [](const Record* one) { return std::pair(one->time, one->value); });
   const bool higher = runs.front()->better == Better::Higher;
   std::vector<double> before, now, signed_before, signed_now;
@@ -97,45 +136,29 @@ std::optional<Regression> regression(std::vector<const Record*> runs) {
   out.driver_now = last.driver;
   out.runs_before = before.size();
   out.runs_now = now.size();
+  out.since = runs[split]->time;
   return out;
 }
 
 }  // namespace
 
-std::string_view better_name(Better better) { return better == Better::Higher ? "higher" : "lower"; }
-
-std::optional<Better> better_named(std::string_view name) {
-  if (name == "higher") return Better::Higher;
-  if (name == "lower") return Better::Lower;
-  return std::nullopt;
+std::string_view verdict_name(Verdict verdict) {
+  constexpr std::string_view kNames[] = {"baseline", "better", "worse", "same"};
+  return kNames[static_cast<std::size_t>(verdict)];
 }
 
-Result<void> check(const Record& record) {
-  constexpr std::size_t kLongest = 200;
-  const std::pair<const char*, const std::string&> texts[] = {{"model", record.model}, {"driver", record.driver},
-                                                              {"name", record.name},   {"version", record.version},
-                                                              {"unit", record.unit},   {"source", record.source}};
-  for (const auto& [member, text] : texts)
-    if (text.size() > kLongest) return fail(Code::Invalid, "{}: {} letters at most expected", member, kLongest);
-  for (const auto& [member, text] : {texts[0], texts[2], texts[4]})
-    if (text.empty()) return fail(Code::Invalid, "{}: a text expected", member);
-  if (!std::isfinite(record.value) || record.value <= 0) return fail(Code::Invalid, "value: a number above 0 expected");
-  if (record.watts && (!std::isfinite(*record.watts) || *record.watts <= 0))
-    return fail(Code::Invalid, "watts: a number above 0 expected, or nothing");
-  if (record.time <= 0) return fail(Code::Invalid, "time: a time expected, as 2026-01-31T12:00:00Z");
-  return {};
-}
-
-std::vector<Comparison> compare(const std::vector<Record>& records, const std::vector<Price>& prices) {
-  std::map<SeriesKey, std::map<std::string, std::vector<const Record*>>> series;
-  for (const Record& one : records) series[key_of(one)][one.model].push_back(&one);
+std::vector<Comparison> compare(const std::vector<Record>& records, const CompareHow& how) {
+  const bool by_driver = how.by == By::Driver;
+  std::map<std::pair<SeriesKey, std::string>, std::map<std::string, Runs>> series;
+  for (const Record& one : records)
+    series[{key_of(one), by_driver ? one.model : ""}][by_driver ? one.driver : one.model].push_back(&one);
   std::vector<Comparison> out;
-  for (const auto& [key, models] : series) {
+  for (const auto& [key, rows] : series) {
     Comparison one;
-    std::tie(one.name, one.version, one.unit, one.better) = key;
-    for (const auto& [model, runs] : models) one.models.push_back(compared(runs, prices));
-    const double sign = one.better == Better::Higher ? -1 : 1;
-    std::ranges::sort(one.models, {}, [sign](const Compared& of) { return std::pair(sign * of.median, of.model); });
+    std::tie(one.name, one.version, one.unit, one.better) = key.first;
+    one.model = key.second;
+    for (const auto& [name, runs] : rows) one.rows.push_back(compared(by_driver ? runs : of_newest_driver(runs), how));
+    judge(one, how);
     out.push_back(std::move(one));
   }
   return out;
@@ -161,13 +184,17 @@ double rank_test(const std::vector<double>& before, const std::vector<double>& n
   return as_small / every;
 }
 
-std::vector<Regression> regressions(const std::vector<Record>& records) {
-  std::map<std::pair<std::string, SeriesKey>, std::vector<const Record*>> series;
+Watched watch(const std::vector<Record>& records) {
+  std::map<std::pair<std::string, SeriesKey>, Runs> series;
   for (const Record& one : records) series[{one.model, key_of(one)}].push_back(&one);
-  std::vector<Regression> out;
-  for (auto& [key, runs] : series)
-    if (auto one = regression(std::move(runs))) out.push_back(*std::move(one));
-  std::ranges::sort(out, {},
+  Watched out;
+  for (auto& [key, runs] : series) {
+    const bool enough = runs.size() >= kNewestRuns + kLeastBefore;
+    ++(enough ? out.judged : out.too_few);
+    if (!enough) continue;
+    if (auto one = regression(std::move(runs))) out.regressions.push_back(*std::move(one));
+  }
+  std::ranges::sort(out.regressions, {},
                     [](const Regression& one) { return std::tuple(-one.worse, one.model, one.name, one.version); });
   return out;
 }

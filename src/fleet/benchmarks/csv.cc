@@ -85,14 +85,23 @@ struct Column {
   std::string (*tell)(const Record&);
 };
 
+/// A text that a spreadsheet would take for a formula is written with a `'` before it, and one that begins so by itself
+/// with one more: what is read is what was written.
+bool is_marked(std::string_view text) {
+  const auto begin = text.find_first_not_of('\'');
+  return begin != std::string_view::npos && std::string_view("=+-@").find(text[begin]) != std::string_view::npos;
+}
+
 template <std::string Record::* kMember>
 Result<void> take_text(Record& into, std::string_view cell) {
+  if (cell.starts_with('\'') && is_marked(cell)) cell.remove_prefix(1);
   into.*kMember = cell;
   return {};
 }
 template <std::string Record::* kMember>
 std::string tell_text(const Record& of) {
-  return of.*kMember;
+  const std::string& text = of.*kMember;
+  return is_marked(text) ? '\'' + text : text;
 }
 
 Result<void> take_better(Record& into, std::string_view cell) {
@@ -151,42 +160,40 @@ Result<std::vector<const Column*>> read_head(const Line& head) {
   return out;
 }
 
-Result<Record> read_record(const Line& line, const std::vector<const Column*>& columns) {
+Result<Record> read_record(const Line& line, const std::vector<const Column*>& columns, EpochMs latest) {
   if (line.cells.size() != columns.size())
     return fail(Code::Invalid, "{} cells expected, {} found", columns.size(), line.cells.size());
   Record out;
   for (std::size_t i = 0; i < columns.size(); ++i) TRY(columns[i]->take(out, trim(line.cells[i])));
-  TRY(check(out));
+  TRY(check(out, latest));
   return out;
 }
 
-/// A text that a spreadsheet would take for a formula gets a `'` before it; one that has one goes on having it.
-std::string cell_of(const std::string& text, bool is_number) {
-  const bool formula =
-      !is_number && !text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos;
-  const std::string shown = formula ? '\'' + text : text;
-  if (shown.find_first_of(",\"\r\n") == std::string::npos) return shown;
+std::string quoted(const std::string& cell) {
+  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
   std::string out = "\"";
-  for (const char c : shown) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  for (const char c : cell) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + '"';
 }
 
 }  // namespace
 
-Result<std::vector<Record>> read_csv(std::string_view text) {
+Result<ReadRecords> read_csv(std::string_view text, EpochMs latest) {
   Reader reader(text);
   const auto head = TRY(reader.next());
   if (!head) return fail(Code::Invalid, "line 1: a line with the columns' names expected: {}", column_names());
   const auto columns = TRY(read_head(*head));
-  std::vector<Record> out;
+  ReadRecords out;
   for (;;) {
     const auto line = TRY(reader.next());
     if (!line) return out;
-    if (out.size() == kMostRecords)
+    if (out.taken.size() + out.refused.size() == kMostRecords)
       return fail(Code::Invalid, "line {}: {} records at most", line->number, kMostRecords);
-    auto record = read_record(*line, columns);
-    if (!record) return fail(Code::Invalid, "line {}: {}", line->number, record.error().what);
-    out.push_back(*std::move(record));
+    auto record = read_record(*line, columns, latest);
+    if (record)
+      out.taken.push_back(*std::move(record));
+    else
+      out.refused.push_back({line->number, record.error().what});
   }
 }
 
@@ -194,10 +201,7 @@ std::string to_csv(const std::vector<Record>& records) {
   std::string out = column_names() + "\r\n";
   for (const Record& one : records) {
     std::string line;
-    for (const Column& column : kColumns) {
-      const bool number = column.name == "value" || column.name == "watts";
-      line += (&column == kColumns.data() ? "" : ",") + cell_of(column.tell(one), number);
-    }
+    for (const Column& column : kColumns) line += (&column == kColumns.data() ? "" : ",") + quoted(column.tell(one));
     out += line + "\r\n";
   }
   return out;
