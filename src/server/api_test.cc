@@ -13,6 +13,7 @@
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/api_json.h"
+#include "server/benchmarks/benchmarks.h"
 #include "server/openapi.h"
 #include "server/routes.h"
 #include "server/schema_check.h"
@@ -149,6 +150,7 @@ struct ApiTest : testing::Test {
   std::unique_ptr<Notifier> notifier =
       std::make_unique<Notifier>(*alerts, access->changes(), [] { return true; }, false);
   Advisor advisor{published, access->changes(), readers, nullptr, [] { return true; }, {.runs = false}};
+  Benchmarks benchmarks{published, access->changes(), readers, nullptr};
   Told what() {
     Told out{published,
              intake,
@@ -167,6 +169,7 @@ struct ApiTest : testing::Test {
              *alerts,
              *notifier};
     out.advisor = &advisor;
+    out.benchmarks = &benchmarks;
     return out;
   }
   std::vector<http::Route> all = routes(what(), "/k8s-monitor");

@@ -19,6 +19,7 @@ struct Title {
 };
 constexpr Title kTitles[] = {{"invalid-parameter", "Invalid parameter"},
                              {"invalid-samples", "Invalid samples"},
+                             {"invalid-records", "Invalid records"},
                              {"not-found", "Not found"},
                              {"ambiguous-id", "Ambiguous id"},
                              {"cannot-be-cut", "The device cannot be cut"},

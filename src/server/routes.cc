@@ -12,6 +12,7 @@
 #include "server/api_plans.h"
 #include "server/api_status.h"
 #include "server/api_wanted_layout.h"
+#include "server/benchmarks/api.h"
 #include "server/budgets/api.h"
 #include "server/cost/ledger_closer.h"
 #include "server/forecast/api.h"
@@ -182,6 +183,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
   for (http::Route& one : alert_routes(told.alerts, told.notifier, api)) out.push_back(std::move(one));
   if (told.advisor)
     for (http::Route& one : advice_routes(*told.advisor, api)) out.push_back(std::move(one));
+  if (told.benchmarks)
+    for (http::Route& one : benchmark_routes(*told.benchmarks, api)) out.push_back(std::move(one));
   leave_to_leader(out, told.leadership);
   // What agents report is told to the leader, which alone knows how far they are.
   auto layouts = wanted_layout_routes(

@@ -27,6 +27,7 @@ namespace tessera::server {
 class Advisor;
 class Alerts;
 class Allocations;
+class Benchmarks;
 class Budgets;
 class Costs;
 class AlertActions;
@@ -69,6 +70,7 @@ struct Told {
   const AlertActions* actions = nullptr;            ///< null: nothing is done about alerts
   Budgets* budgets = nullptr;                       ///< null likewise
   Advisor* advisor = nullptr;                       ///< null in tests alone
+  Benchmarks* benchmarks = nullptr;                 ///< likewise
 };
 
 std::vector<http::Route> routes(const Told& told, const std::string& context_path);

@@ -32,6 +32,7 @@
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/backup.h"
+#include "server/benchmarks/benchmarks.h"
 #include "server/budgets/start.h"
 #include "server/cluster_watch.h"
 #include "server/cost/start.h"
@@ -439,6 +440,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   AdvisorOptions advising;
   advising.leads = leads;
   Advisor advisor(fleet, access->changes(), readers, costs.get(), is_started, std::move(advising));
+  Benchmarks benchmarks(fleet, access->changes(), readers, costs.get());
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
   const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,
                                                             access->changes(), is_started)
@@ -481,7 +483,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   forecasts.get(),
                   actions.get(),
                   budgets.get(),
-                  &advisor};
+                  &advisor,
+                  &benchmarks};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();
   const std::string address = server->address();

@@ -93,7 +93,7 @@ struct Contract : testing::Test {
     const std::map<std::string, std::string> kNames = {
         {"{node}", "w-1"},       {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
         {"{name}", "job"},       {"{allocationId}", allocation}, {"{instance}", "3"},
-        {"{silenceId}", "none"}, {"{budgetId}", budget},         {"{adviceId}", "none"}};
+        {"{silenceId}", "none"}, {"{budgetId}", budget},         {"{adviceId}", "none"}, {"{benchmarkId}", "none"}};
     const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
     for (const auto& [name, value] : kNames)
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
@@ -205,6 +205,11 @@ const std::vector<Change> kChanges = {
     {"POST", "/budgets", kJson, R"({"name": "all", "scope": "fleet", "period": "week", "amount": "5.5"})", "201"},
     {"PUT", "/budgets/{budgetId}", kJson, R"({"name": "m", "scope": "fleet", "period": "day", "amount": "0"})", "200"},
     {"DELETE", "/budgets/{budgetId}", kJson, "", "204"},
+    {"POST", "/benchmarks", kJson,
+     R"({"model": "T4", "name": "n", "value": 1, "unit": "s", "better": "lower", "time": "2026-01-31T12:00:00Z"})",
+     "200"},
+    {"DELETE", "/benchmarks/{benchmarkId}", kJson, "", "404"},
+    {"DELETE", "/benchmarks", kJson, "", "400"},  // which ones
     {"POST", "/advice/{adviceId}/accept", kJson, "{}", "404"},
     {"POST", "/advice/{adviceId}/snooze", kJson, R"({"for": "7d"})", "404"},
     {"POST", "/advice/{adviceId}/dismiss", kJson, R"({"reason": "it is a demonstration"})", "404"},

@@ -60,6 +60,8 @@ struct Serves {
   std::optional<EngineSeen> engine;  ///< absent: its metrics are not told
   std::optional<ServedNeed> need;    ///< absent: the model's shape is not known
   std::vector<Alternative> alternatives;
+  /// Tokens a second of a device of the model that it has, by the benchmark of the alternatives; absent: not told.
+  std::optional<double> benchmarked;
 };
 
 /// Pods of one owner, with all that they hold.

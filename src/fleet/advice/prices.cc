@@ -43,6 +43,10 @@ Said cheaper_model(const Workload& of, const Options& options) {
   const Rhythm& rhythm = of.serves->engine->rhythm;
   const auto costs = per_hour(of.holds);
   if (!costs || !is_enough(Kind::CheaperModel, rhythm, options) || rhythm.active_slots == 0) return std::nullopt;
+  // What makes more than the benchmark says of the devices that it has is not what the benchmark measures.
+  if (const auto most = of.serves->benchmarked;
+      most && of.serves->engine->tokens_per_second_most > *most * static_cast<double>(of.holds.size()))
+    return std::nullopt;
   const Found found = cheapest(*of.serves);
   if (!found.one || Wide{found.per_hour} * kLeastShare > Wide{*costs} * (kLeastShare - 1)) return std::nullopt;
   Advice out = begun(Kind::CheaperModel, of, rhythm, options);

@@ -102,6 +102,7 @@ Labelled cheaper() {
   one.serves->alternatives = {{"A100_80GB", "NVIDIA-A100-SXM4-80GB", kA100, 2'000, 80 * kGiB, "llama-3.1-8b 1"},
                               {"L4", "NVIDIA-L4", kUnit, 2'000, 22 * kGiB, "llama-3.1-8b 1"},   // has no room for it
                               {"T4", "Tesla-T4", kUnit / 10, 1, 80 * kGiB, "llama-3.1-8b 1"}};  // hundreds of them
+  one.serves->benchmarked = 3'000;
   return {"an engine that an A100 would serve", Kind::CheaperModel, of({one})};
 }
 
@@ -211,6 +212,11 @@ std::vector<Labelled> healthy() {
       }()});
   add("an engine whose KV cache is in use",
       {serving("full-cache", [](EpochMs at) { return engine_slot(at, 900, 300'000); })});
+  add("an engine that makes more than a benchmark says its GPU can", {[] {
+        Workload one = cheaper().facts.workloads.front();
+        one.serves->benchmarked = 400;
+        return one;
+      }()});
   return out;
 }
 

@@ -18,6 +18,7 @@
 #include "server/alerts/notifier.h"
 #include "server/allocation_wish.h"
 #include "server/allocations.h"
+#include "server/benchmarks/benchmarks.h"
 #include "server/budgets/budgets.h"
 #include "server/cost/costs.h"
 #include "server/openapi.h"
@@ -144,6 +145,10 @@ const Sample kSamples[] = {
     {"/cost/tokens"},
     {"/advice", "", "", "", {"namespace=hidden", "limit=1"}},
     {"/advice/{adviceId}", "idle-held-own", "idle-held-hid", "idle-held-not"},
+    {"/benchmarks", "", "", "", {"name=hidden", "limit=1"}},
+    {"/benchmarks/export", "", "", "", {"format=json"}},
+    {"/benchmarks/compare", "", "", "", {"by=driver"}},
+    {"/benchmarks/regressions"},
     {"/budgets", "", "", "", {"scope=namespace", "scopeName=hidden", "limit=1"}},
     {"/budgets/{budgetId}", "b-own", "b-hid", "b-not"},
 };
@@ -324,6 +329,7 @@ struct RoutesTest : testing::Test {
   Costs costs{{{}, owner_rules({}, {"team"}, {})}, published, readers};
   Changes budget_changes{must(store::Database::open(url))};
   Budgets budgets{published, budget_changes, readers, [] { return true; }, {.look_every = {}}};
+  Benchmarks benchmarks{published, access->changes(), readers, &costs};
   Advisor advisor{published, access->changes(), readers, &costs, [] { return true; }, {.runs = false}};
   Told what() {
     Told out{published,
@@ -345,6 +351,7 @@ struct RoutesTest : testing::Test {
     out.costs = &costs;
     out.budgets = &budgets;
     out.advisor = &advisor;
+    out.benchmarks = &benchmarks;
     return out;
   }
   std::unique_ptr<http::Router> router =

@@ -8,8 +8,10 @@
 #include "base/every.h"
 #include "base/log.h"
 #include "server/access/viewer.h"
+#include "server/advice/benchmarked.h"
 #include "server/advice/json.h"
 #include "server/api_json.h"
+#include "store/benchmarks.h"
 
 namespace tessera::server {
 namespace {
@@ -161,14 +163,17 @@ Result<void> Advisor::note(EpochMs now) {
 Result<void> Advisor::run(EpochMs now) {
   const auto known = fleet_.get();
   AdviceHistory history;
+  std::vector<fleet::benchmarks::Record> benchmarks;
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     history.held = TRY(held_history(database, options_.windowing, now));
     history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
     history.alerts = TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, "", kMostEvents));
+    benchmarks = TRY(store::benchmarks(database, {}, store::kMostBenchmarks));
     return {};
   }));
   const auto hourly = costs_ ? costs_->hourly() : nullptr;
-  const auto facts = advice_facts(*known, hourly.get(), history, options_.windowing, now);
+  auto facts = advice_facts(*known, hourly.get(), history, options_.windowing, now);
+  if (costs_) add_alternatives(facts, *known, TRY(costs_->rates(now)), benchmarks, now);
   std::vector<AdviceSaid> said;
   for (const auto& one : fleet::advice::advise(facts, options_.advice)) said.push_back(said_of(one, now));
   TRY(changes_.read([&](store::Database& database) -> Result<void> {

@@ -136,6 +136,8 @@ Result<std::shared_ptr<const Costs::Open>> Costs::make_open(store::Database& dat
   return out;
 }
 
+Result<fleet::RateBook> Costs::rates(EpochMs now) const { return rates_now(options_.settings, {}, now); }
+
 std::shared_ptr<const HourlyCosts> Costs::hourly() {
   const auto known = fleet_.get();
   static const auto kNothing = std::make_shared<const HourlyCosts>();
@@ -155,10 +157,10 @@ std::shared_ptr<const HourlyCosts> Costs::hourly() {
 
 Result<std::shared_ptr<const HourlyCosts>> Costs::make_hourly(const Published& known) const {
   const EpochMs now = known.view->time;
-  const auto rates = TRY(rates_now(options_.settings, {}, now));
+  const auto book = TRY(rates(now));
   const CostSight sight = sight_of(options_, known, {});
   auto out = std::make_shared<HourlyCosts>();
-  out->postings = hourly_costs(*known.view, sight.rules(rates));
+  out->postings = hourly_costs(*known.view, sight.rules(book));
   std::vector<fleet::CostRow> rows;
   for (const store::CostPosting& one : out->postings) {
     rows.push_back({0, &one.subject, one.owner ? &*one.owner : nullptr, one.kind, one.basis, one.amount, {}});

@@ -75,6 +75,9 @@ class Costs {
   /// What engines have read and made in a window, which is cut to the time of which that is known.
   Result<std::pair<fleet::CostWindow, std::vector<store::ServedTokens>>> served_tokens(fleet::CostWindow window);
 
+  /// What is asked for from `now` on, by the settings.
+  Result<fleet::RateBook> rates(EpochMs now) const;
+
   /// Of the newest view; of one that is a few seconds old where it was asked for then.
   std::shared_ptr<const HourlyCosts> hourly();
 
