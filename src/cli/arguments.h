@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/benchmarks.h"
 #include "cli/budgets.h"
 #include "cli/cost.h"
 #include "cli/demo.h"
@@ -42,7 +43,7 @@ struct Text {
   std::string text;
 };
 using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand,
-                             CostCommand, ForecastCommand, BudgetsCommand, Text>;
+                             CostCommand, ForecastCommand, BudgetsCommand, BenchmarksCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

@@ -44,6 +44,11 @@ constexpr FilterFlag kForecastFilters[] = {
 };
 constexpr FilterFlag kBudgetFilters[] = {{"--scope", "scope", "of these kinds: fleet, team, project, namespace (a,b)"},
                                          {"--scope-name", "scopeName", "of these teams, projects or namespaces (a,b)"}};
+/// Each may come several times: commas are part of a name.
+constexpr FilterFlag kBenchmarkFilters[] = {{"--model", "model", "only these models of GPUs, by their keys"},
+                                            {"--driver", "driver", "only these versions of the driver"},
+                                            {"--name", "name", "only these benchmarks"},
+                                            {"--source", "source", "only what these have measured"}};
 struct CostWord {
   std::string_view word;
   CostForm form;
@@ -215,8 +220,58 @@ void FleetArguments::add_budgets(CLI::App& app) {
   budgets_->footer("Examples:\n  tessera budgets --scope team\n  tessera budgets 'search in a month'");
 }
 
+void FleetArguments::add_benchmarks(CLI::App& app) {
+  benchmarks_ = app.add_subcommand("benchmarks", "What was measured on models of GPUs, compared and watched");
+  benchmarks_->fallthrough();
+  add_asked_server(*benchmarks_);
+  add_form(*benchmarks_);
+  for (const BenchmarksWord& word : benchmarks_words()) {
+    auto* one = benchmarks_->add_subcommand(std::string(word.word), std::string(word.what));
+    one->fallthrough();
+    one->callback([this, &word] { measured_.word = &word; });
+    const auto more = [&](const char* flag, const char* parameter, const char* what) {
+      one->add_option(flag, filters_[parameter], what)->type_name("TEXT");
+    };
+    if (word.word == "import") {
+      one->add_option("file", measured_.file, "with a line of column names, or a list of records in JSON")
+          ->type_name("FILE")
+          ->required();
+      one->add_flag("--dry-run", dry_run_, "say what would become of it, and do nothing");
+      continue;
+    }
+    for (const FilterFlag& filter : kBenchmarkFilters)
+      one->add_option(std::string(filter.flag), runs_of_[std::string(filter.parameter)], std::string(filter.what))
+          ->type_name("TEXT")
+          ->allow_extra_args(false);
+    if (word.word == "compare") more("--by", "by", "model or driver [model]");
+    if (word.word == "compare")
+      more("--baseline", "baseline", "what the others are held against [the best model, the first driver]");
+  }
+  benchmarks_->require_subcommand(0, 1);
+  benchmarks_->footer(
+      "Examples:\n  tessera benchmarks import runs.csv\n  tessera benchmarks compare --name 'llama-3.1-8b tokens'\n"
+      "  tessera benchmarks regressions\n  tessera benchmarks export > runs.csv");
+}
+
+Result<Command> FleetArguments::benchmarks_command() const {
+  BenchmarksCommand out = measured_;
+  if (!out.word) out.word = benchmarks_words().data();  // the list
+  out.server = TRY(place());
+  out.form = form();
+  for (const auto& [parameter, values] : runs_of_)
+    for (const std::string& value : values) out.query.emplace_back(parameter, value);
+  for (const char* parameter : {"by", "baseline"})
+    if (const auto given = filters_.find(parameter); given != filters_.end() && !given->second.empty())
+      out.query.emplace_back(parameter, given->second);
+  if (dry_run_) out.query.emplace_back("dryRun", "true");
+  if (out.word->word == "export" && out.form == CostForm::Json) out.query.emplace_back("format", "json");
+  if (out.form == CostForm::Csv && (out.word->word == "compare" || out.word->word == "regressions"))
+    return fail(Code::Invalid, "benchmarks {}: no one table: -o table or json is expected", out.word->word);
+  return Command(std::move(out));
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_, budgets_};
+  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_, budgets_, benchmarks_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -276,6 +331,7 @@ Result<Command> FleetArguments::command() const {
       return fail(Code::Invalid, "budgets {}: one budget is no table: -o table or json is expected", out.name);
     return Command(std::move(out));
   }
+  if (benchmarks_->parsed()) return benchmarks_command();
   if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});
   if (demo_->parsed()) {
     DemoCommand out;

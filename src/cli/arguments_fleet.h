@@ -29,6 +29,7 @@ class FleetArguments {
   void add_cost(CLI::App& app);
   void add_forecast(CLI::App& app);
   void add_budgets(CLI::App& app);
+  void add_benchmarks(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -42,6 +43,7 @@ class FleetArguments {
   void add_filter(CLI::App& app, const FilterFlag& filter);
   void add_form(CLI::App& app);
   CostForm form() const;
+  Result<Command> benchmarks_command() const;
 
   struct Listed {
     const Resource* resource;
@@ -55,6 +57,9 @@ class FleetArguments {
   CostCommand costs_;
   CLI::App* budgets_ = nullptr;
   std::string budget_;
+  CLI::App* benchmarks_ = nullptr;
+  BenchmarksCommand measured_;
+  std::map<std::string, std::vector<std::string>> runs_of_;  ///< by parameter, likewise
   std::string cost_form_ = "table";
   bool csv_ = false;
   CLI::App* forecast_ = nullptr;
@@ -68,7 +73,7 @@ class FleetArguments {
   std::string key_file_, ca_file_;
   std::string patience_ = "5s", interval_ = "2s", output_ = "table", sort_ = "utilization";
   std::string limit_;
-  bool watch_ = false, once_ = false;
+  bool watch_ = false, once_ = false, dry_run_ = false;
 };
 
 }  // namespace tessera::cli

@@ -55,6 +55,17 @@ Error problem_of(const http::ClientResponse& reply, std::string_view url) {
               "{}: {}{}", url, what, reply.status == 404 && found ? "" : advice(reply.status));
 }
 
+namespace {
+
+Result<JsonValue> object_in(const http::ClientResponse& reply, const std::string& url) {
+  if (reply.status != 200) return problem_of(reply, url);
+  JsonValue out = JsonValue::parse(reply.body, nullptr, false);
+  if (!out.is_object()) return fail(Code::Invalid, "{}: no JSON object, so this is no tessera-server", url);
+  return out;
+}
+
+}  // namespace
+
 Result<FleetServer> FleetServer::open(const ServerPlace& place) {
   std::string url = place.url;
   while (url.ends_with('/')) url.pop_back();
@@ -76,39 +87,63 @@ Result<FleetServer> FleetServer::open(const ServerPlace& place) {
                      place);
 }
 
-Result<http::ClientResponse> FleetServer::get(const std::string& url, std::string_view accept) {
-  http::ClientRequest request;
-  request.url = url;
-  request.headers = {{"Accept", std::string(accept)}};
+Result<http::ClientResponse> FleetServer::send(http::ClientRequest request, std::string_view accept) {
+  request.headers.emplace_back("Accept", accept);
   if (!key_.empty()) request.home_headers = {{"Authorization", "Bearer " + key_}};
   request.ca_file = ca_file_;
   request.deadline = patience_;
   request.max_body_bytes = kMostBytes;
   auto reply = client_->send(request);
   if (!reply)
-    return fail(reply.error().code, "{}; --server URL or TESSERA_SERVER names another{}", reply.error().what,
-                url.starts_with("https:") ? ", --ca-file FILE or TESSERA_CA_FILE the CA of its certificate" : "");
+    return fail(
+        reply.error().code, "{}; --server URL or TESSERA_SERVER names another{}", reply.error().what,
+        request.url.starts_with("https:") ? ", --ca-file FILE or TESSERA_CA_FILE the CA of its certificate" : "");
   return reply;
 }
 
-Result<http::ClientResponse> FleetServer::api(std::string_view path, const Parameters& query, std::string_view accept) {
-  std::string url = api_url(path);
+Result<http::ClientResponse> FleetServer::get(const std::string& url, std::string_view accept) {
+  http::ClientRequest request;
+  request.url = url;
+  return send(std::move(request), accept);
+}
+
+std::string FleetServer::url_of(std::string_view path, const Parameters& query) const {
+  std::string out = api_url(path);
   char before = '?';
   for (const auto& [name, value] : query) {
-    url += fmt::format("{}{}={}", before, name, encoded(value));
+    out += fmt::format("{}{}={}", before, name, encoded(value));
     before = '&';
   }
-  return get(url, accept);
+  return out;
+}
+
+Result<http::ClientResponse> FleetServer::api(std::string_view path, const Parameters& query, std::string_view accept) {
+  return get(url_of(path, query), accept);
 }
 
 Result<http::ClientResponse> FleetServer::root(std::string_view path) { return get(root_url(path), "*/*"); }
 
 Result<JsonValue> FleetServer::json(std::string_view path, const Parameters& query) {
-  const auto reply = TRY(api(path, query, "application/json"));
-  if (reply.status != 200) return problem_of(reply, api_url(path));
-  JsonValue out = JsonValue::parse(reply.body, nullptr, false);
-  if (!out.is_object()) return fail(Code::Invalid, "{}: no JSON object, so this is no tessera-server", api_url(path));
-  return out;
+  return object_in(TRY(api(path, query, "application/json")), api_url(path));
+}
+
+Result<JsonValue> FleetServer::post(std::string_view path, const JsonValue& body) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = api_url(path);
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = body.dump(-1, ' ', false, JsonValue::error_handler_t::replace);
+  return object_in(TRY(send(std::move(request), "application/json")), api_url(path));
+}
+
+Result<JsonValue> FleetServer::post_file(std::string_view path, const Parameters& query, std::string_view type,
+                                         std::string body) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = url_of(path, query);
+  request.headers = {{"Content-Type", std::string(type)}};
+  request.body = std::move(body);
+  return object_in(TRY(send(std::move(request), "application/json")), api_url(path));
 }
 
 }  // namespace tessera::cli

@@ -36,6 +36,9 @@ class FleetServer {
   Result<http::ClientResponse> root(std::string_view path);
   /// The answer of a 2xx as JSON; otherwise what the server said, and what to do about it.
   Result<JsonValue> json(std::string_view path, const Parameters& query = {});
+  /// Likewise of a POST.
+  Result<JsonValue> post(std::string_view path, const JsonValue& body);
+  Result<JsonValue> post_file(std::string_view path, const Parameters& query, std::string_view type, std::string body);
 
   std::string api_url(std::string_view path) const { return base_ + "/api/v1" + std::string(path); }
   std::string root_url(std::string_view path) const { return origin_ + std::string(path); }
@@ -47,6 +50,8 @@ class FleetServer {
         key_(std::move(key)),
         ca_file_(place.ca_file),
         patience_(place.patience) {}
+  Result<http::ClientResponse> send(http::ClientRequest request, std::string_view accept);
+  std::string url_of(std::string_view path, const Parameters& query) const;
   Result<http::ClientResponse> get(const std::string& url, std::string_view accept);
 
   std::string origin_, base_, key_, ca_file_;
