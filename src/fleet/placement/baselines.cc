@@ -76,12 +76,34 @@ class Packing : public Policy {
   }
 };
 
+/// What is left of CPU and GPU, each as a part of the largest node's: 0 to 2.
+double left(const Room& room, const Request& request) {
+  const double cpu = cpu_part(room.cpu_milli) - cpu_part(request.cpu_milli);
+  return cpu + static_cast<double>(room.free_milli() - request.total_milli()) / kLargestGpuMilli;
+}
+
 class BestFit : public Policy {
  public:
   Offer offer(const Room& room, const Request& request) override {
-    const double cpu = cpu_part(room.cpu_milli) - cpu_part(request.cpu_milli);
-    const double gpu = static_cast<double>(room.free_milli() - request.total_milli()) / kLargestGpuMilli;
-    return {percent(1 - (cpu + gpu) / 2), best_fit(room, request)};
+    return {percent(1 - left(room, request) / 2), best_fit(room, request)};
+  }
+};
+
+class FirstFit : public Policy {
+ public:
+  Offer offer(const Room& room, const Request& request) override { return {0, first_fit(room, request)}; }
+};
+
+class Spread : public Policy {
+ public:
+  Offer offer(const Room& room, const Request& request) override {
+    const int score = percent(left(room, request) / 2);
+    if (!request.shares()) return {score, first_fit(room, request)};
+    unsigned emptiest = kMaxDevices;
+    for (unsigned i = 0; i < room.devices; ++i)
+      if (device_fits(room, i, request) && (emptiest == kMaxDevices || room.milli[i] > room.milli[emptiest]))
+        emptiest = i;
+    return {score, static_cast<DeviceSet>(1U << emptiest)};
   }
 };
 
@@ -92,5 +114,7 @@ std::unique_ptr<Policy> make_dotprod() { return std::make_unique<DotProd>(); }
 std::unique_ptr<Policy> make_clustering() { return std::make_unique<Clustering>(); }
 std::unique_ptr<Policy> make_packing() { return std::make_unique<Packing>(); }
 std::unique_ptr<Policy> make_bestfit() { return std::make_unique<BestFit>(); }
+std::unique_ptr<Policy> make_firstfit() { return std::make_unique<FirstFit>(); }
+std::unique_ptr<Policy> make_spread() { return std::make_unique<Spread>(); }
 
 }  // namespace tessera::fleet::placement

@@ -22,4 +22,12 @@ std::unique_ptr<Policy> make_packing();
 /// Where least CPU and GPU is left.
 std::unique_ptr<Policy> make_bestfit();
 
+// None of the published ones:
+
+/// The first node that fits, and the first of its devices.
+std::unique_ptr<Policy> make_firstfit();
+
+/// Where most is left: the opposite of best fit.
+std::unique_ptr<Policy> make_spread();
+
 }  // namespace tessera::fleet::placement

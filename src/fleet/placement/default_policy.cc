@@ -27,8 +27,10 @@ bool has_twin_before(const Room& room, unsigned device) {
 
 class Default : public Policy {
  public:
-  Default(const Mix& mix, const std::vector<Room>& nodes)
-      : nodes_(nodes), learns_(mix.empty()), streams_(mix), scarcity_(mix, nodes, nodes) {}
+  Default(const Mix& mix, const std::vector<Room>& nodes, bool leaving)
+      : nodes_(nodes), learns_(mix.empty()), leaving_(leaving), streams_(mix), scarcity_(mix, nodes, nodes) {
+    if (leaving_) scarcity_.expect_leaving();
+  }
 
   Offer offer(const Room& room, const Request& request) override {
     if (!request.shares()) return onto(room, request, first_fit(room, request));
@@ -39,6 +41,13 @@ class Default : public Policy {
       if (best.devices == 0 || here.score > best.score) best = here;
     }
     return best;
+  }
+
+  std::vector<Part> parts(const Room& room, const Request& request, DeviceSet devices) override {
+    Room after = room;
+    take(after, request, devices);
+    return {{"room_lost", streams_.filled_milli(room) - streams_.filled_milli(after)},
+            {"scarce", scarcity_.cost(room, after)}};
   }
 
   // Learned anew whenever twice as many have arrived: seldom, and soon after the beginning.
@@ -77,7 +86,7 @@ class Default : public Policy {
 
   std::vector<Room> nodes_;
   bool learns_;
-  bool leaving_ = false;  ///< since the first workload that has left
+  bool leaving_;  ///< at the latest since the first workload that has left
   std::map<Request, std::uint64_t> counts_;
   std::uint64_t arrived_ = 0, learns_at_ = kLearnsFirstAt;
   Streams streams_;
@@ -87,8 +96,8 @@ class Default : public Policy {
 
 }  // namespace
 
-std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes) {
-  return std::make_unique<Default>(mix, nodes);
+std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes, bool leaving) {
+  return std::make_unique<Default>(mix, nodes, leaving);
 }
 
 }  // namespace tessera::fleet::placement

@@ -11,7 +11,7 @@
 namespace tessera::fleet::placement {
 
 /// `nodes` as they are when empty, with their shapes numbered. Without a mix it is learned from the requests that
-/// arrive.
-std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes);
+/// arrive. `leaving`: workloads leave; else it is known from the first one that does.
+std::unique_ptr<Policy> make_default(const Mix& mix, const std::vector<Room>& nodes, bool leaving = false);
 
 }  // namespace tessera::fleet::placement

@@ -6,7 +6,12 @@
 namespace tessera::fleet::placement {
 namespace {
 
-constexpr std::size_t kKindsKept = 1024;  // of requests; the one that was longest not asked for is forgotten first
+// Of requests; the one that was longest not asked for is forgotten first. Each is some 12 bytes a node.
+constexpr std::size_t kMostKinds = 1024, kFewestKinds = 64, kKindsTimesNodes = 4U << 20U;
+
+std::size_t kinds_kept(std::size_t nodes) {
+  return std::clamp(kKindsTimesNodes / std::max<std::size_t>(1, nodes), kFewestKinds, kMostKinds);
+}
 
 }  // namespace
 
@@ -25,6 +30,22 @@ std::optional<Place> Engine::decide(const Request& request) {
   if (!node) return std::nullopt;
   const Offer offer = policy_->offer(rooms_[*node], request);
   return Place{*node, offer.devices, offer.score};
+}
+
+std::vector<Place> Engine::best(const Request& request, std::size_t most,
+                                const std::function<bool(const Place&)>& will_do) {
+  ++decisions_;
+  std::vector<Place> places;
+  if (rooms_.empty() || most == 0) return places;
+  const Tournament& tournament = known(request).tournament;
+  for (auto ranks = tournament.ranks(); auto node = ranks.next();) {
+    const Offer offer = policy_->offer(rooms_[*node], request);
+    const Place place{*node, offer.devices, offer.score};
+    if (!will_do(place)) continue;
+    places.push_back(place);
+    if (places.size() == most) break;
+  }
+  return places;
 }
 
 std::vector<Place> Engine::ranking(const Request& request) {
@@ -73,7 +94,7 @@ Engine::Known& Engine::known(const Request& request) {
   auto found = known_.find(request);
   const bool is_new = found == known_.end();
   if (is_new) {
-    if (known_.size() == kKindsKept)
+    if (known_.size() >= kinds_kept(rooms_.size()))
       known_.erase(std::ranges::min_element(known_, {}, [](const auto& entry) { return entry.second.used; }));
     found = known_.emplace(request, Known{Tournament(rooms_.size()), 0, 0, 0}).first;
   }

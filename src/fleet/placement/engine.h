@@ -3,6 +3,7 @@
 // what its policy said of each node; a decision asks the policy anew only about nodes that changed since the last one
 // of its kind. Deterministic: the same calls in the same order decide the same. Not for several threads.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,14 @@ class Engine {
 
   /// The best place, which is not taken yet; none if no node has room.
   std::optional<Place> decide(const Request& request);
+
+  /// The best places that `will_do` says yes to, at most so many, without a request having arrived. It is asked about
+  /// one after the other, the best first, and about no more than needed. Not for policies that draw.
+  std::vector<Place> best(const Request& request, std::size_t most, const std::function<bool(const Place&)>& will_do);
+  /// What the score of a place was made of.
+  std::vector<Part> parts(const Request& request, const Place& place) {
+    return policy_->parts(rooms_[place.node], request, place.devices);
+  }
 
   /// What decide() would say of every node, best first, without what it remembers: to show runners-up, and to check it.
   std::vector<Place> ranking(const Request& request);

@@ -22,8 +22,11 @@ constexpr Named kPolicies[] = {
     {"clustering", [](const Knowledge&) { return make_clustering(); }},
     {"packing", [](const Knowledge&) { return make_packing(); }},
     {"bestfit", [](const Knowledge&) { return make_bestfit(); }},
+    {"firstfit", [](const Knowledge&) { return make_firstfit(); }},
+    {"spread", [](const Knowledge&) { return make_spread(); }},
     {"fgd", [](const Knowledge& knowledge) { return make_fgd(knowledge.mix); }},
-    {"default", [](const Knowledge& knowledge) { return make_default(knowledge.mix, knowledge.nodes); }},
+    {"default",
+     [](const Knowledge& knowledge) { return make_default(knowledge.mix, knowledge.nodes, knowledge.leaving); }},
 };
 
 constexpr auto kNames = [] {

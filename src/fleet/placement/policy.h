@@ -15,12 +15,24 @@ struct Offer {
   DeviceSet devices = 0;
 };
 
+/// One of the things that an offer's score is made of.
+struct Part {
+  std::string_view key;  ///< "room_lost"
+  double value = 0;
+};
+
 class Policy {
  public:
   virtual ~Policy() = default;
 
   /// `request` fits into `room`.
   virtual Offer offer(const Room& room, const Request& request) = 0;
+
+  /// What the score of these devices was made of, for a person. Milli of GPU where the policy counts in them
+  /// ("room_lost", "scarce": the lower, the better), else the one part "score".
+  virtual std::vector<Part> parts(const Room& room, const Request& request, DeviceSet /*devices*/) {
+    return {{"score", static_cast<double>(offer(room, request).score)}};
+  }
 
   /// Whether any node that fits is as good as another, and one is to be drawn.
   virtual bool draws() const { return false; }
@@ -35,7 +47,7 @@ class Policy {
   virtual void arrived(const Request&, std::span<const Room> /*now*/) {}
 };
 
-/// "random", "dotprod", "clustering", "packing", "bestfit", "fgd", "default".
+/// "random", "dotprod", "clustering", "packing", "bestfit", "firstfit", "spread", "fgd", "default".
 std::span<const std::string_view> policy_names();
 
 /// What a policy may know beforehand.
@@ -43,6 +55,7 @@ struct Knowledge {
   Mix mix;  ///< of the requests to come; empty: nobody knows, and "default" learns it from those that arrive
   std::vector<Room> nodes;  ///< as they are when empty, with their shapes numbered
   std::uint64_t seed = 0;   ///< of the policy that draws
+  bool leaving = false;     ///< workloads leave: "default" else learns it from the first one that does
 };
 
 /// NotFound if there is no policy of that name.

@@ -73,7 +73,18 @@ void Scarcity::changed(const Room& before, const Room& after) {
   for (Group& group : groups_) group.free_milli += usable_milli(group, after) - usable_milli(group, before);
 }
 
+/// Where workloads leave, what is free goes up and down for ever, and a price is to say nothing of the way that it
+/// came: so one that is built of the fleet as it is has the prices of one that has lived with it.
+double Scarcity::step_of(double free_milli) const {
+  const double last = kLastPart * all_milli_, least_step = kPriceStep * last;
+  if (last <= 0) return 0;
+  if (free_milli < last) return (std::floor(free_milli / least_step) + 0.5) * least_step;
+  const double step = std::log1p(kPriceStep);
+  return last * std::exp((std::floor(std::log(free_milli / last) / step) + 0.5) * step);
+}
+
 bool Scarcity::has_changed(double free_milli, double priced_at_milli) const {
+  if (leaving_) return step_of(free_milli) != step_of(priced_at_milli);
   return std::abs(free_milli - priced_at_milli) >= kPriceStep * std::max(priced_at_milli, kLastPart * all_milli_);
 }
 
@@ -96,10 +107,11 @@ void Scarcity::set_prices() {
   priced_at_milli_ = free_milli_;
   const double least = kLeastPart * all_milli_;
   const double weight = leaving_ ? kPriceWeightLeaving : kPriceWeight;
+  const auto counted = [&](double free_milli) { return std::max(leaving_ ? step_of(free_milli) : free_milli, least); };
   std::ranges::fill(milli_price_, 0);
   for (Group& group : groups_) {
     group.priced_at_milli = group.free_milli;
-    group.price = weight * group.demand * std::max(free_milli_, least) / std::max(group.free_milli, least);
+    group.price = weight * group.demand * counted(free_milli_) / counted(group.free_milli);
     for (std::size_t shape = 0; shape < milli_price_.size(); ++shape)
       if (group.devices == 1 && group.shapes[shape]) milli_price_[shape] += group.price;
   }

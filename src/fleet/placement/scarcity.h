@@ -38,6 +38,7 @@ class Scarcity {
     double priced_at_milli = 0;  ///< free_milli when that was set
     double price = 0;            ///< of a milli of that
   };
+  double step_of(double free_milli) const;  ///< the middle of the step that it is on
   bool has_changed(double free_milli, double priced_at_milli) const;
   static double usable_milli(const Group& group, const Room& room);
   void set_prices();

@@ -32,4 +32,35 @@ std::optional<std::uint32_t> Tournament::winner() const {
   return node;
 }
 
+Tournament::Ranks::Ranks(const Tournament& of) : of_(of) { add(1); }
+
+bool Tournament::Ranks::is_worse(std::size_t a, std::size_t b) const {
+  const std::uint32_t one = of_.entrant(a), other = of_.entrant(b);
+  return of_.scores_[one] != of_.scores_[other] ? of_.scores_[one] < of_.scores_[other] : one > other;
+}
+
+/// A place below which there is no node has no winner of its own.
+void Tournament::Ranks::add(std::size_t place) {
+  std::size_t first = place;
+  while (first < of_.leaves_) first *= 2;
+  if (first - of_.leaves_ >= of_.scores_.size() || of_.scores_[of_.entrant(place)] == kOut) return;
+  places_.push_back(place);
+  std::ranges::push_heap(places_, [this](std::size_t a, std::size_t b) { return is_worse(a, b); });
+}
+
+/// Whoever lost against the winner on its way up is still to come.
+std::optional<std::uint32_t> Tournament::Ranks::next() {
+  if (places_.empty()) return std::nullopt;
+  std::ranges::pop_heap(places_, [this](std::size_t a, std::size_t b) { return is_worse(a, b); });
+  std::size_t place = places_.back();
+  places_.pop_back();
+  const std::uint32_t node = of_.entrant(place);
+  while (place < of_.leaves_) {
+    const bool left = of_.entrant(2 * place) == node;
+    add(2 * place + (left ? 1 : 0));
+    place = 2 * place + (left ? 0 : 1);
+  }
+  return node;
+}
+
 }  // namespace tessera::fleet::placement

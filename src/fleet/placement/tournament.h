@@ -24,6 +24,21 @@ class Tournament {
   /// None if all are out.
   std::optional<std::uint32_t> winner() const;
 
+  /// All that are not out, the best first; each takes as many steps as the number of nodes has binary digits. Valid as
+  /// long as nobody plays.
+  class Ranks {
+   public:
+    explicit Ranks(const Tournament& of);
+    std::optional<std::uint32_t> next();
+
+   private:
+    void add(std::size_t place);
+    bool is_worse(std::size_t a, std::size_t b) const;
+    const Tournament& of_;
+    std::vector<std::size_t> places_;  ///< a heap of those whose winners are still to come
+  };
+  Ranks ranks() const { return Ranks(*this); }
+
  private:
   std::uint32_t better(std::uint32_t a, std::uint32_t b) const { return scores_[b] > scores_[a] ? b : a; }
   std::uint32_t entrant(std::size_t place) const;
