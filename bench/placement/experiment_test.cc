@@ -6,10 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <map>
 
+#include "base/files.h"
 #include "bench/placement/departures.h"
 #include "bench/placement/mig_experiment.h"
+#include "fleet/decision/decide.h"
+#include "fleet/placement/engine.h"
 
 namespace tessera::bench {
 namespace {
@@ -113,6 +117,77 @@ TEST(MigExperiment, AddsUp) {
       const auto moved = run(*read, moving);
       EXPECT_LE(static_cast<double>(moved->moves), 0.2 * static_cast<double>(moved->accepted));
     }
+}
+
+/// The trace's nodes as a cluster tells of them, to the engine that the service decides by.
+fleet::decision::Supply supply_of(const Trace& trace) {
+  fleet::decision::Supply out;
+  for (std::size_t number = 0; number < trace.nodes.size(); ++number) {
+    const fleet::placement::Room& room = trace.nodes[number];
+    const std::string name = fmt::format("n-{:04}", number);
+    out.nodes[{"c", name}] = {room.cpu_milli, room.memory_mib, room.cpu_milli, room.memory_mib};
+    for (unsigned i = 0; i < room.devices; ++i) {
+      fleet::decision::Candidate one;
+      one.cluster = "c";
+      one.node = name;
+      one.id = one.uuid = fmt::format("{}-{}", name, i);
+      one.model = fmt::format("M{}", room.model[i]);
+      out.candidates.push_back(std::move(one));
+    }
+  }
+  return out;
+}
+
+fleet::decision::Need need_of(const fleet::placement::Request& request) {
+  fleet::decision::Need out{.devices = request.devices, .mig = fleet::decision::MigUse::Never};
+  out.cpu_milli = request.cpu_milli;
+  out.node_memory_mib = request.memory_mib;
+  for (unsigned model = 0; model < 64 && request.models != fleet::placement::kAnyModel; ++model)
+    if ((request.models >> model & 1U) != 0) out.models.push_back(fmt::format("M{}", model));
+  return out;
+}
+
+// Those of the trace's pods that ask for whole devices, on its nodes in the order of its list.
+TEST(PlacementService, DecidesOnThePublishedTraceAsTheExperimentDoes) {
+  const char* folder = std::getenv("TESSERA_OPENB");
+  if (!folder) GTEST_SKIP() << "TESSERA_OPENB does not name a folder with the trace (see docs/placement.md)";
+  const auto nodes = read_file(fmt::format("{}/openb_node_list_gpu_node.csv", folder));
+  const auto pods = read_file(fmt::format("{}/openb_pod_list_gpuspec25.csv", folder));
+  ASSERT_TRUE(nodes && pods);
+  auto trace = read_trace(*nodes, *pods);
+  ASSERT_TRUE(trace) << trace.error().what;
+  std::erase_if(trace->pods, [](const Pod& pod) { return pod.request.devices == 0 || pod.request.shares(); });
+  std::vector<fleet::placement::Room> rooms = trace->nodes;
+  fleet::placement::number_shapes(rooms);
+  std::vector<fleet::decision::Need> needs;
+  for (const Pod& pod : trace->pods) needs.push_back(need_of(pod.request));
+  for (const std::string_view name : {"packing", "bestfit", "fgd", "spread", "default"}) {
+    const auto policy = *fleet::decision::make_policy(name, fleet::decision::mix_of(needs));
+    fleet::placement::Engine engine(
+        rooms, *fleet::placement::make_policy(policy->node_policy(), {mix_of(*trace), rooms, 0, true}));
+    fleet::decision::Stock stock(supply_of(*trace));
+    std::size_t placed = 0;
+    for (const std::size_t pod : arrivals(*trace, 42, 1.1)) {
+      const auto& request = trace->pods[pod].request;
+      const auto place = engine.decide(request);
+      if (!place) continue;
+      const auto verdict = fleet::decision::decide(stock, needs[pod], *policy);
+      const auto* decision = std::get_if<fleet::decision::Decision>(&verdict);
+      ASSERT_TRUE(decision) << name << ", after " << placed;
+      ASSERT_EQ(decision->grants.front().node, fmt::format("n-{:04}", place->node)) << name << ", after " << placed;
+      ASSERT_EQ(decision->grants.size(), request.devices);
+      ++placed;
+      engine.take(request, *place);
+      for (const auto& grant : decision->grants)
+        stock.set(grant.candidate, fleet::decision::with(stock.supply().candidates[grant.candidate], grant, "ml/x"));
+      const auto& left = engine.rooms()[place->node];
+      const auto& whole = rooms[place->node];
+      stock.set_beside("c", decision->grants.front().node,
+                       fleet::decision::Beside{whole.cpu_milli, whole.memory_mib, left.cpu_milli, left.memory_mib});
+    }
+    EXPECT_GT(placed, 1'000U) << name;
+    RecordProperty(std::string(name), static_cast<int>(placed));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "fleet/allocation/sightings.h"
 #include "fleet/decision/text.h"
 #include "gpu/geometry.h"
+#include "server/beside_devices.h"
 
 namespace tessera::server {
 namespace {
@@ -126,6 +127,23 @@ std::optional<store::WantedLayout> wish(const Ground& ground, const std::string&
   return out;
 }
 
+/// The largest profile that the need misses by less than a twentieth, `best` or one of the device's.
+const gpu::Profile* nearer(const gpu::Profile* best, const decision::Candidate& on, const decision::Need& need) {
+  for (const gpu::Profile& one : on.offered()) {
+    const std::uint64_t mib = one.memory_bytes >> 20U;
+    if (mib < *need.memory_mib && mib * 20 >= *need.memory_mib * 19 && (!best || one.memory_bytes > best->memory_bytes))
+      best = &one;
+  }
+  return best;
+}
+
+std::string near_miss_text(const gpu::Profile* best, const decision::Need& need) {
+  if (!best) return {};
+  return fmt::format("{} MiB are asked for, and {} has {} MiB: with that it would fit a smaller instance",
+                     decision::number_text(*need.memory_mib), best->name,
+                     decision::number_text(best->memory_bytes >> 20U));
+}
+
 }  // namespace
 
 decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
@@ -139,6 +157,7 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
   const bool shared =
       one.shares || (ground.shared && one.mig == decision::MigMode::Off && ground.shared(one.cluster, one.node));
   if (shared && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
+  one.may_be_taken = ground.lent && ground.lent(one.cluster, one.node);
   leave_out_what_goes(one);
   if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
   one.may_cut = one.uncut.empty();
@@ -147,10 +166,16 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
 }
 
 decision::Supply supply_of(const Ground& ground) {
-  decision::Supply out{ground.view.time, {}};
+  decision::Supply out{ground.view.time, {}, {}};
   for (const auto& node : ground.view.nodes)
     for (const fleet::Device& device : node->devices)
       if (device.presence != fleet::Presence::Retired) out.candidates.push_back(candidate_of(ground, *node, device));
+  if (!ground.cluster) return out;
+  const auto promised = promised_beside(*ground.cluster, ground.book);
+  for (auto& [name, beside] : beside_devices(*ground.cluster)) {
+    const auto asked = promised.find(name);
+    out.nodes[{ground.cluster->cluster, name}] = asked == promised.end() ? beside : less(beside, asked->second);
+  }
   return out;
 }
 
@@ -189,10 +214,10 @@ decision::Mix demand_of(const fleet::AllocationBook& book) {
   return needs.size() < kFewest ? decision::Mix() : decision::mix_of(needs);
 }
 
-decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const decision::Mix& mix,
-                         const decision::Scope& scope) {
-  const auto policy = decision::make_policy("default", mix);
-  return decision::decide(supply, wish.need, **policy, scope);
+decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const std::string& policy,
+                         const decision::Mix& mix, const decision::Scope& scope) {
+  return decision::decide(supply, wish.need, **decision::make_policy(wish.policy.empty() ? policy : wish.policy, mix),
+                          scope);
 }
 
 decision::Supply emptied(decision::Supply supply) {
@@ -270,17 +295,19 @@ std::string near_miss(const decision::Supply& supply, const decision::Need& need
   const gpu::Profile* best = nullptr;
   const decision::Sights sights(supply, scope);
   for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    for (const gpu::Profile& one : supply.candidates[i].offered()) {
-      if (sights.of(i) == decision::Sights::Sight::None) continue;
-      const std::uint64_t mib = one.memory_bytes >> 20U;
-      if (mib < *need.memory_mib && mib * 20 >= *need.memory_mib * 19 &&
-          (!best || one.memory_bytes > best->memory_bytes))
-        best = &one;
-    }
-  if (!best) return {};
-  return fmt::format("{} MiB are asked for, and {} has {} MiB: with that it would fit a smaller instance",
-                     decision::number_text(*need.memory_mib), best->name,
-                     decision::number_text(best->memory_bytes >> 20U));
+    if (sights.of(i) != decision::Sights::Sight::None) best = nearer(best, supply.candidates[i], need);
+  return near_miss_text(best, need);
+}
+
+std::string near_miss(const decision::Stock& stock, const decision::Need& need, const decision::Scope& scope) {
+  if (!need.memory_mib) return {};
+  const gpu::Profile* best = nullptr;
+  const decision::Sights sights(stock.supply(), scope);
+  for (const auto& [in_common, alike] : stock.kinds())
+    if (std::ranges::any_of(alike.members,
+                            [&](std::uint32_t at) { return sights.of(at) != decision::Sights::Sight::None; }))
+      best = nearer(best, in_common, need);
+  return near_miss_text(best, need);
 }
 
 }  // namespace tessera::server

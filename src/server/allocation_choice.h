@@ -29,6 +29,10 @@ struct Ground {
   std::function<std::string(const std::string&, const std::string&)> avoided{};
   /// Why nothing is promised on a device as long as an alert fires, by cluster and UUID; empty: something may be.
   std::function<std::string(const std::string&, const std::string&)> excluded{};
+  /// Whether a node is lent and may be taken away (spot), by cluster and node.
+  std::function<bool(const std::string&, const std::string&)> lent{};
+  /// Of which nodes what they have beside their devices is known; null: of none.
+  const fleet::ClusterView* cluster = nullptr;
   /// Whether a node's devices that are not cut are shared, by cluster and node: who gets one has none to himself.
   std::function<bool(const std::string&, const std::string&)> shared{};
 };
@@ -40,9 +44,10 @@ fleet::decision::Candidate candidate_of(const Ground& ground, const fleet::Node&
 /// Where a wish may be served: in its cluster and on its nodes alone, and where its pod may go by what it asks of them.
 /// Both outlive it.
 fleet::decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster);
-/// `mix` is of what is asked for.
+/// `policy` is the server's, `mix` of what is asked for.
 fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish,
-                                const fleet::decision::Mix& mix, const fleet::decision::Scope& scope);
+                                const std::string& policy, const fleet::decision::Mix& mix,
+                                const fleet::decision::Scope& scope);
 /// What was asked for, as often as it was, by the allocations that are kept; empty where these are too few to tell.
 fleet::decision::Mix demand_of(const fleet::AllocationBook& book);
 /// The same devices if nobody had anything of them, all were well, and somebody cut on each node.
@@ -64,6 +69,9 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
 /// "20Gi is 20,480 MiB; 2g.20gb has 19,968 MiB …": a profile that the need misses by less than a twentieth; empty:
 /// none.
 std::string near_miss(const fleet::decision::Supply& supply, const fleet::decision::Need& need,
+                      const fleet::decision::Scope& scope);
+/// The same, of one device of each kind.
+std::string near_miss(const fleet::decision::Stock& stock, const fleet::decision::Need& need,
                       const fleet::decision::Scope& scope);
 
 }  // namespace tessera::server

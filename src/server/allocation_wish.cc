@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "fleet/decision/model_size.h"
+#include "fleet/decision/policy.h"
 #include "gpu/profile_name.h"
 #include "server/api_json.h"
 
@@ -139,6 +140,14 @@ Result<void> take_dtype(Read& into, std::string_view name, const Json& value) {
   return {};
 }
 
+Result<void> take_policy(Read& into, std::string_view name, const Json& value) {
+  const auto names = fleet::decision::policy_names();
+  if (!value.is_string() || std::ranges::find(names, value.get<std::string>()) == names.end())
+    return fail(Code::Invalid, "{}: {}, but one of {} is expected", name, shown(value), fmt::join(names, ", "));
+  into.wish.policy = value.get<std::string>();
+  return {};
+}
+
 /// What the pod asks Kubernetes for: nothing else would serve it.
 Result<void> take_resource(Read& into, std::string_view name, const Json& value) {
   Need& need = into.wish.need;
@@ -232,6 +241,7 @@ constexpr Member kMembers[] = {{"cluster",
                                   r.wish.may_move = TRY(flag_of(n, v));
                                   return {};
                                 }},
+                               {"policy", take_policy},
                                {"dryRun", [](Read& r, std::string_view n, const Json& v) -> Result<void> {
                                   r.wish.dry_run = TRY(flag_of(n, v));
                                   return {};

@@ -28,6 +28,7 @@ struct AllocationWish {
   bool waits = false;
   bool may_move = false;  ///< its owner will have it put elsewhere
   bool dry_run = false;
+  std::string policy{};  ///< of decision::policy_names(); empty: the server's
   Milliseconds lease = kAllocationLease;
   std::string assumed{};  ///< how a model's memory was reckoned; empty: none was named
   std::string asked{};    ///< the members as they were given, in a fixed order, without dryRun: JSON

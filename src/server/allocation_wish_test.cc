@@ -69,6 +69,18 @@ TEST(AllocationWish, AResourceIsThatAndNothingElse) {
   EXPECT_TRUE(device->need.whole());
 }
 
+TEST(AllocationWish, APolicyIsOneThatThereIs) {
+  EXPECT_EQ(parse_allocation_wish(with(""))->policy, "") << "the server's";
+  const auto wish = parse_allocation_wish(with(R"("policy":"spread")"));
+  ASSERT_TRUE(wish) << wish.error().what;
+  EXPECT_EQ(wish->policy, "spread");
+  EXPECT_THAT(wish->asked, HasSubstr("spread")) << "who waits is served by it too";
+  const auto refused = parse_allocation_wish(with(R"("policy":"fdg")"));
+  EXPECT_THAT(refused.error().what,
+              HasSubstr("policy: \"fdg\", but one of firstfit, packing, bestfit, fragmentation, fgd, cost, spread, "
+                        "default is expected"));
+}
+
 TEST(AllocationWish, AModelIsSized) {
   const auto wish = parse_allocation_wish(with(R"("model":"meta-llama/Llama-3.1-8B-Instruct","maxModelLen":8192)"));
   ASSERT_TRUE(wish) << wish.error().what;

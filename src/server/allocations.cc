@@ -111,6 +111,7 @@ Allocations::Allocations(const Latest<Published>& fleet, Changes& changes, Wante
       started_(std::move(started)),
       options_(std::move(options)),
       changing_(layouts.changing()),
+      stock_(options_.policy),
       review_(options_.gone_after) {
   book_.publish(std::move(book));
   if (options_.leads && options_.look_every > Milliseconds(0))
@@ -161,20 +162,67 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
       options_.may_cut,
       [this](const std::string& cluster, const std::string& node) { return layouts_.why_uncut(cluster, node); },
       [this, time = view.time](const std::string& cluster, const std::string& uuid) -> std::string {
+        const std::lock_guard lock(avoiding_);
         const auto found = avoided_.find({cluster, uuid});
         return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
       }};
-  if (const auto known = fleet_.get(); known && known->cluster)
+  if (const auto known = fleet_.get(); known && known->cluster) {
+    out.cluster = known->cluster.get();
     out.shared = [nodes = known->cluster](const std::string& cluster, const std::string& name) {
       const fleet::ClusterNode* node = nodes->node(cluster, name);
       return node && shares_devices(*node);
     };
+    if (options_.lent)
+      out.lent = [nodes = known->cluster, lent = options_.lent](const std::string& cluster, const std::string& name) {
+        const fleet::ClusterNode* node = nodes->node(cluster, name);
+        return lent(cluster, name, node ? node->labels : fleet::LabelMap());
+      };
+  }
   if (options_.excluded)
     out.excluded = [all = options_.excluded()](const std::string& cluster, const std::string& uuid) -> std::string {
       const auto found = all->find({cluster, uuid});
       return found == all->end() ? "" : found->second;
     };
   return out;
+}
+
+/// What was touched is asked for before the book is, so that nothing is left out: what comes between is looked at
+/// twice.
+Surroundings Allocations::surroundings(const Published& known) const {
+  Surroundings out;
+  {
+    const std::lock_guard lock(touching_);
+    out = std::exchange(touched_, {});
+  }
+  out.cluster = known.cluster;
+  out.nodes = layouts_.changed_since(layouts_version_);
+  if (options_.excluded) out.excluded = options_.excluded();
+  const std::lock_guard lock(avoiding_);
+  for (const auto& [device, avoided] : avoided_)
+    if (avoided.until > known.view->time) out.kept_from[device] = avoided.why;
+  return out;
+}
+
+DecisionRound Allocations::round(std::unique_lock<std::mutex> lock, const Published& known) const {
+  Surroundings now = surroundings(known);
+  const auto book = book_.get();
+  stock_.follow(ground(*known.view, *book), demand(*book, known.view->time), std::move(now));
+  return {stock_, std::move(lock)};
+}
+
+void Allocations::touch(const fleet::PodAllocation& one) {
+  const std::lock_guard lock(touching_);
+  for (const fleet::PromisedPart& part : one.parts) touched_.devices.insert({one.cluster, part.device_uuid});
+}
+
+void Allocations::touch_all() {
+  const std::lock_guard lock(touching_);
+  touched_.all = true;
+}
+
+AllocationWish Allocations::with_pod(AllocationWish wish, const fleet::ClusterView& cluster) {
+  ask_beside(wish.need, cluster.pod(*wish.cluster, wish.space, wish.pod));
+  return wish;
 }
 
 bool Allocations::has_waited_long(const fleet::PodAllocation& one, EpochMs now) const {
@@ -188,11 +236,11 @@ void Allocations::keep_room(DecisionRound& round, const Published& known, const 
                               decision::time_text(Milliseconds(known.view->time - one.asked_at))));
 }
 
-DecisionRound Allocations::round_for(const Published& known, const Ground& ground,
-                                     const fleet::PodAllocation& one) const {
+DecisionRound Allocations::round_for(const Published& known, const fleet::PodAllocation& one) const {
   const EpochMs now = known.view->time;
-  DecisionRound out(ground, *demand(ground.book, now));
-  for (const fleet::PodAllocation* first : ground.book.queue()) {
+  const auto book = book_.get();
+  DecisionRound out = round(known);
+  for (const fleet::PodAllocation* first : book->queue()) {
     if (first->priority < one.priority) break;
     if (!has_waited_long(*first, now) || first->cluster != one.cluster) continue;
     auto wish = parse_allocation_wish(first->request);
@@ -233,6 +281,7 @@ Result<void> Allocations::keep(store::Database& database, Turns& turns) {
 
 void Allocations::take(const Turns& turns, EpochMs time) {
   fleet::AllocationBook next = *book_.get();
+  std::vector<fleet::PodAllocation> earlier;
   for (const fleet::PodAllocation& one : turns.turned) {
     const fleet::PodAllocation* known = next.find(one.id);
     const std::optional<fleet::PodAllocation> before = known ? std::optional(*known) : std::nullopt;
@@ -240,8 +289,11 @@ void Allocations::take(const Turns& turns, EpochMs time) {
       log::error("an allocation that is in the database contradicts another one", {{"why", put.error().what}});
     else
       tell(before ? &*before : nullptr, one, time);
+    if (before) earlier.push_back(*before);
   }
   book_.publish(std::move(next));
+  for (const auto* all : {&std::as_const(earlier), &turns.turned})
+    for (const fleet::PodAllocation& one : *all) touch(one);
   for (const store::WantedLayout& one : turns.layouts) layouts_.want(one);
 }
 
@@ -277,19 +329,21 @@ void Allocations::read_again() {
   if (!book || !wanted) return;  // as long as the database is away nothing is promised either
   book_.publish(*std::move(book));
   if (options_.may_cut) layouts_.replace(*std::move(wanted));
+  touch_all();
 }
 
-http::Response Allocations::preview(const http::Request& request, const AllocationWish& wish) const {
+http::Response Allocations::preview(const http::Request& request, const AllocationWish& asked_for) const {
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();
-  const auto book = book_.get();
-  DecisionRound round =
-      round_for(*known, ground(*known->view, *book), asked(wish, viewer_of(request).actor, known->view->time));
+  const AllocationWish wish = with_pod(asked_for, *known->cluster);
+  DecisionRound round = round_for(*known, asked(wish, viewer_of(request).actor, known->view->time));
   const decision::Scope scope = scope_of(wish, *known->cluster);
   const auto budgets = options_.budgets(*known, wish);
   const auto over = refused_by(budgets);
-  const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish.need, scope);
-  const auto said = [&](Json decided) { return explained(std::move(decided), round.supply(), wish, scope, budgets); };
+  const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
+  const auto said = [&](Json decided) {
+    return explained(std::move(decided), wish, round.near_miss(wish.need, scope), budgets);
+  };
   if (const auto* refusal = std::get_if<decision::Refusal>(&verdict))
     return refused(request, why_refused(budgets), *refusal, said(refusal_json(*refusal)));
   return json_reply(request,
@@ -297,7 +351,7 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
 }
 
 decision::Verdict Allocations::if_free(const Published& known, const decision::Supply& supply,
-                                       const AllocationWish& wish, const decision::Mix& mix) {
+                                       const AllocationWish& wish, const decision::Mix& mix) const {
   const decision::Supply empty = emptied(supply);
   AllocationWish tolerant = wish;
   if (tolerant.demands) tolerant.demands->tolerations = {{"", "Exists", "", ""}};
@@ -307,41 +361,51 @@ decision::Verdict Allocations::if_free(const Published& known, const decision::S
       const auto why = scope(cluster, node);
       return why && why->empty() ? why : std::nullopt;
     };
-    decision::Verdict verdict = server::decide(empty, wish, mix, open);
+    decision::Verdict verdict = server::decide(empty, wish, options_.policy, mix, open);
     if (std::holds_alternative<decision::Decision>(verdict)) return verdict;
   }
   const fleet::ClusterView no_nodes;
-  return server::decide(empty, wish, mix, scope_of(wish, no_nodes));
+  return server::decide(empty, wish, options_.policy, mix, scope_of(wish, no_nodes));
 }
 
+/// By the stock that is kept, unless somebody decides by it now or another server leads: then by one made for it.
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
-  const auto told = book();
-  Ground on = ground(*known->view, *told);
-  on.avoided = nullptr;  // what changes under a lock that somebody may hold for long; and it is for some minutes only
-  const decision::Supply supply = supply_of(on);
+  std::optional<DecisionRound> round;
+  std::optional<decision::Supply> own;
+  std::shared_ptr<const decision::Mix> mix;
+  if (std::unique_lock free(stock_.in_use(), std::try_to_lock); options_.leads && free) {
+    round.emplace(this->round(std::move(free), *known));
+    mix = demand(*book_.get(), known->view->time);
+  } else {
+    const auto told = book();
+    own = supply_of(ground(*known->view, *told));
+    mix = demand(*told, known->view->time);
+  }
+  const decision::Supply& supply = own ? *own : round->supply();
   if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
-  const auto mix = demand(*told, known->view->time);
   const decision::Scope scope = scope_of(wish, *known->cluster);
-  const decision::Verdict verdict = server::decide(supply, wish, *mix, scope);
+  const decision::Verdict verdict =
+      own ? server::decide(*own, wish, options_.policy, *mix, scope) : round->decide(wish, scope);
   const auto* now = std::get_if<decision::Decision>(&verdict);
   const decision::Verdict then = now ? verdict : if_free(*known, supply, wish, *mix);
   const auto* decided = std::get_if<decision::Decision>(&then);
   if (!decided) return no_device(supply, wish, std::get<decision::Refusal>(then));
   return Foreseen{resource_name(decided->grants.front().profile), static_cast<unsigned>(decided->grants.size()),
                   now != nullptr, now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
-                  near_miss(supply, wish.need, scope)};
+                  own ? near_miss(*own, wish.need, scope) : round->near_miss(wish.need, scope)};
 }
 
-http::Response Allocations::ask(const http::Request& request, const AllocationWish& wish) {
+http::Response Allocations::ask(const http::Request& request, const AllocationWish& asked_for) {
   if (!fleet_.get() || !started_()) return starting(request);
-  if (wish.dry_run) return preview(request, wish);
-  const std::string object = fmt::format("pod:{}/{}", wish.space, wish.pod);
+  if (asked_for.dry_run) return preview(request, asked_for);
+  const std::string object = fmt::format("pod:{}/{}", asked_for.space, asked_for.pod);
   const std::string who = viewer_of(request).actor;
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();  // not of before the wait for the lock
+  const AllocationWish wish = with_pod(asked_for, *known->cluster);
   std::optional<Turns> turns;
   std::optional<http::Response> no_room;
   http::Response out =
@@ -358,14 +422,15 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         }
         const Ground on = ground(*known->view, *book);
         const fleet::PodAllocation one = asked(wish, who, known->view->time);
-        DecisionRound round = round_for(*known, on, one);
+        DecisionRound round = round_for(*known, one);
         const decision::Scope scope = scope_of(wish, *known->cluster);
         const auto budgets = options_.budgets(*known, wish);
         const auto over = refused_by(budgets);
-        const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish.need, scope);
+        const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
+        const std::string hint = round.near_miss(wish.need, scope);
         int status = 201;
         if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
-          const Json shown = explained(refusal_json(*refusal), round.supply(), wish, scope, budgets);
+          const Json shown = explained(refusal_json(*refusal), wish, hint, budgets);
           if (!wish.waits) {
             no_room = refused(request, why_refused(budgets), *refusal, shown);
             return Outcome(Problem{409, why_refused(budgets), refusal->sentence});
@@ -375,8 +440,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
               Turns{{TRY(fleet::still_waiting(one, json_text(shown), {refusal->sentence, who, known->view->time}))}};
         } else {
           const auto& decided = std::get<decision::Decision>(verdict);
-          turns = TRY(
-              promise(on, decided, explained(decision_json(decided), round.supply(), wish, scope, budgets), one, who));
+          turns = TRY(promise(on, decided, explained(decision_json(decided), wish, hint, budgets), one, who));
         }
         TRY(keep(database, *turns));
         const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));
@@ -395,6 +459,7 @@ std::optional<std::string> Allocations::why_not_kept(const std::string& cluster,
   const EpochMs now = known.view->time;
   auto why = stands ? why_not_given(layouts_, cluster, part, known) : why_not_cut(layouts_, cluster, part, now);
   const bool is_wanted = layouts_.of(cluster, part.device_uuid).has_value();
+  const std::lock_guard lock(avoiding_);
   if (why && (stands || is_wanted)) avoided_[{cluster, part.device_uuid}] = {now + kAvoided.count(), *why};
   return why;
 }

@@ -36,7 +36,10 @@ struct AllocationOptions {
   bool cleanup = false;                    ///< gpu.management.mig.auto-cleanup
   Milliseconds cleanup_after{5 * 60'000};  ///< an instance has been idle, and its allocation over
   Milliseconds gone_after = fleet::AllocationReview::kGoneAfter;
-  Milliseconds keep_room_after{10 * 60'000};     ///< for who has waited so long
+  Milliseconds keep_room_after{10 * 60'000};  ///< for who has waited so long
+  std::string policy = "default";             ///< of decision::policy_names()
+  /// Whether a node is lent (spot), by its cluster, name and labels.
+  std::function<bool(const std::string&, const std::string&, const fleet::LabelMap&)> lent{};
   std::map<std::string, std::int64_t> prices{};  ///< see Ground
   Milliseconds look_every{500};
   /// Devices on which nothing is promised, by cluster and UUID, with why.
@@ -103,11 +106,19 @@ class Allocations {
   void follow_layouts() const;
   /// What would serve it if all were free: where it may go now, else where its selector lets it, else anywhere, since
   /// labels and taints of nodes come and go.
-  static fleet::decision::Verdict if_free(const Published& known, const fleet::decision::Supply& supply,
-                                          const AllocationWish& wish, const fleet::decision::Mix& mix);
+  fleet::decision::Verdict if_free(const Published& known, const fleet::decision::Supply& supply,
+                                   const AllocationWish& wish, const fleet::decision::Mix& mix) const;
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
+  /// Of whoever has the stock's lock: the fleet as it is now, and a book that is not older than what was touched.
+  DecisionRound round(std::unique_lock<std::mutex> lock, const Published& known) const;
+  DecisionRound round(const Published& known) const { return round(std::unique_lock(stock_.in_use()), known); }
   /// For `one`, who asks now: without the room that is kept for who has waited long before it.
-  DecisionRound round_for(const Published& known, const Ground& ground, const fleet::PodAllocation& one) const;
+  DecisionRound round_for(const Published& known, const fleet::PodAllocation& one) const;
+  Surroundings surroundings(const Published& known) const;
+  void touch(const fleet::PodAllocation& one);
+  void touch_all();
+  /// The wish with what its pod asks of a node beside devices.
+  static AllocationWish with_pod(AllocationWish wish, const fleet::ClusterView& cluster);
   /// Whether room is kept for it, so that those behind do not take every piece of it.
   bool has_waited_long(const fleet::PodAllocation& one, EpochMs now) const;
   static void keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
@@ -162,7 +173,12 @@ class Allocations {
     EpochMs until = 0;
     std::string why;
   };
-  std::map<std::pair<std::string, std::string>, Avoided> avoided_;  ///< devices, by cluster and UUID; under changing_
+  mutable std::mutex avoiding_;
+  std::map<InCluster, Avoided> avoided_;  ///< devices; guarded by avoiding_
+  mutable DecisionStock stock_;
+  mutable std::mutex touching_;
+  mutable Surroundings touched_;               ///< devices, or all; guarded by touching_: not looked at since
+  mutable std::uint64_t layouts_version_ = 0;  ///< up to which wanted layouts were looked at; under the stock's lock
   // Below: the thread's own.
   std::shared_ptr<const fleet::View> looked_at_;
   std::shared_ptr<const fleet::AllocationBook> queued_for_;

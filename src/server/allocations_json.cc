@@ -149,10 +149,10 @@ std::optional<decision::Refusal> refused_by(const std::vector<BudgetWord>& budge
   return decision::Refusal{budgets.front().sentence, {}, {}};
 }
 
-Json explained(Json decided, const decision::Supply& supply, const AllocationWish& wish, const decision::Scope& scope,
+Json explained(Json decided, const AllocationWish& wish, const std::string& hint,
                const std::vector<BudgetWord>& budgets) {
   decided["requiredMib"] = wish.need.memory_mib ? Json(*wish.need.memory_mib) : Json(nullptr);
-  decided["hint"] = text_or_null(near_miss(supply, wish.need, scope));
+  decided["hint"] = text_or_null(hint);
   decided["assumed"] = text_or_null(wish.assumed);
   decided["budgets"] = words_json(budgets);
   return decided;

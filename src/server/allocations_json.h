@@ -22,9 +22,9 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
 Json grant_json(const fleet::decision::Grant& grant);
 Json decision_json(const fleet::decision::Decision& decision);
 Json refusal_json(const fleet::decision::Refusal& refusal);
-/// One of the latter two, with what its need was reckoned from and what budgets say of it.
-Json explained(Json decided, const fleet::decision::Supply& supply, const AllocationWish& wish,
-               const fleet::decision::Scope& scope, const std::vector<BudgetWord>& budgets);
+/// One of the latter two, with what its need was reckoned from, a near miss, and what budgets say of it.
+Json explained(Json decided, const AllocationWish& wish, const std::string& hint,
+               const std::vector<BudgetWord>& budgets);
 
 /// A budget that has nothing left is in the way wherever there is room: what is there is not looked at.
 std::optional<fleet::decision::Refusal> refused_by(const std::vector<BudgetWord>& budgets);

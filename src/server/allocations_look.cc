@@ -121,13 +121,14 @@ void Allocations::serve_queue(const Published& known) {
   });
   if (queue.empty()) return;
   const EpochMs now = known.view->time;
-  DecisionRound round(ground(*known.view, *book), *demand(*book, now));
+  DecisionRound round = this->round(known);
   /// In each cluster the first who has waited long and waits still.
   std::map<std::string, std::pair<const fleet::PodAllocation*, AllocationWish>> first;
   for (const fleet::PodAllocation* one : queue) {
     auto wish = parse_allocation_wish(one->request);
     if (!wish) continue;  // of a version that knew more members
     wish->cluster = one->cluster;
+    wish = with_pod(*std::move(wish), *known.cluster);
     for (const auto& [cluster, waits] : first)
       if (!round.keeps_room_for(waits.first->id)) keep_room(round, known, *waits.first, waits.second);
     const Served served = serve(round, known, *one, *wish);
@@ -150,14 +151,15 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   };
   if (const auto over = refused_by(budgets))
     return is_kept(tell_why(one, over->sentence, now, [&] { return shown(*over); }));
-  const auto verdict = round.decide_in_short(wish.need, scope);
+  const auto verdict = round.decide_in_short(wish, scope);
   if (const auto* sentence = std::get_if<std::string>(&verdict))
-    return is_kept(tell_why(one, *sentence, now,
-                            [&] { return shown(std::get<decision::Refusal>(round.decide(wish.need, scope))); }));
+    return is_kept(
+        tell_why(one, *sentence, now, [&] { return shown(std::get<decision::Refusal>(round.decide(wish, scope))); }));
   const auto book = book_.get();
   const auto& decided = std::get<decision::Decision>(verdict);
   auto turns = promise(ground(*known.view, *book), decided,
-                       explained(decision_json(decided), round.supply(), wish, scope, budgets), one, std::string(kWho));
+                       explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
+                       std::string(kWho));
   if (!turns)
     return is_kept(tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); }));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;

@@ -375,6 +375,34 @@ TEST_F(AllocationsTest, HoweverManyWaitEachDeviceIsLookedAtOnce) {
   expect_kept();
 }
 
+TEST_F(AllocationsTest, DecidesByThePolicyThatIsSetOrAsked) {
+  const auto policy_of = [&](const std::string& pod, const std::string& more) {
+    const Json reply = Json::parse(ask(body(pod, more), "dryRun=true").body);
+    return reply["decision"]["policy"].get<std::string>();
+  };
+  EXPECT_EQ(policy_of("p", ""), "default");
+  EXPECT_EQ(policy_of("p", R"(,"policy":"packing")"), "packing");
+  const auto reply = ask(body("p", R"(,"policy":"fdg")"));
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_THAT(reply.body, HasSubstr("firstfit, packing, bestfit"));
+  allocations.reset();
+  options.policy = "spread";
+  open();
+  EXPECT_EQ(policy_of("p", ""), "spread");
+  const Json made = asked(body("p"));
+  EXPECT_EQ(made["decision"]["policy"], "spread");
+  EXPECT_THAT(made["reason"].get<std::string>(), HasSubstr("by the policy spread"));
+}
+
+TEST_F(AllocationsTest, ADecisionLooksAtNoDeviceThatHasNotChanged) {
+  asked(body("a"));
+  const std::uint64_t before = allocations->devices_looked_at();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(body("b"), "dryRun=true").status, 200);
+  EXPECT_LE(allocations->devices_looked_at() - before, 1U) << "that on which something was promised, once";
+  EXPECT_EQ(ask(body("b", R"(,"policy":"fgd")"), "dryRun=true").status, 200);
+  EXPECT_LE(allocations->devices_looked_at() - before, 1U) << "by another policy, too";
+}
+
 TEST_F(AllocationsTest, RoomIsKeptForWhoHasWaitedLong) {
   std::vector<Json> made;
   for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod)));

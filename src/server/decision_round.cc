@@ -1,5 +1,7 @@
 #include "server/decision_round.h"
 
+#include <algorithm>
+
 #include "fleet/allocation/sightings.h"
 
 namespace tessera::server {
@@ -7,31 +9,44 @@ namespace {
 namespace decision = fleet::decision;
 }  // namespace
 
-DecisionRound::DecisionRound(const Ground& ground, const decision::Mix& mix)
-    : stock_(supply_of(ground)), policy_(*decision::make_policy("default", mix)) {}
-
-decision::Verdict DecisionRound::decide(const decision::Need& need, const decision::Scope& scope) {
-  return decision::decide(stock_, need, *policy_, scope);
+bool DecisionRound::is_of_own_policy(const AllocationWish& wish) const {
+  return wish.policy.empty() || wish.policy == of_->policy_name();
 }
 
-std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(const decision::Need& need,
+/// By another policy than the server's all devices are looked at, so that the stock keeps what it knows of its own.
+decision::Verdict DecisionRound::decide(const AllocationWish& wish, const decision::Scope& scope) {
+  if (!is_of_own_policy(wish)) return server::decide(supply(), wish, of_->policy_name(), of_->mix(), scope);
+  return decision::decide(of_->stock(), wish.need, of_->policy(), scope);
+}
+
+std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(const AllocationWish& wish,
                                                                              const decision::Scope& scope) {
-  return decision::decide_in_short(stock_, need, *policy_, scope);
+  if (is_of_own_policy(wish)) return decision::decide_in_short(of_->stock(), wish.need, of_->policy(), scope);
+  decision::Verdict verdict = decide(wish, scope);
+  if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) return std::move(refusal->sentence);
+  return std::get<decision::Decision>(std::move(verdict));
 }
 
 void DecisionRound::keep_room(const std::string& id, const decision::Need& need, const decision::Scope& scope,
                               std::string_view why) {
-  if (!keeps_room_for(id)) kept_[id] = decision::keep_room(stock_, need, why, scope);
+  if (!keeps_room_for(id)) kept_.emplace_back(id, decision::keep_room(of_->stock(), need, why, scope));
+}
+
+bool DecisionRound::keeps_room_for(const std::string& id) const {
+  return std::ranges::any_of(kept_, [&](const auto& one) { return one.first == id; });
+}
+
+void DecisionRound::open_room() {
+  for (; !kept_.empty(); kept_.pop_back())  // backwards: one device may have been kept twice
+    for (auto& [at, candidate] : kept_.back().second) of_->stock().set(at, std::move(candidate));
 }
 
 void DecisionRound::promised(const Ground& now, const decision::Decision& decision) {
-  for (auto& [id, before] : kept_)
-    for (auto& [at, candidate] : before) stock_.set(at, std::move(candidate));
-  kept_.clear();
+  open_room();
   for (const decision::Grant& one : decision.grants) {
     const fleet::Node* node = fleet::find_node(now.view, one.cluster, one.node);
     const fleet::Device* device = fleet::find_device(now.view, one.cluster, one.node, one.device_uuid);
-    if (node && device) stock_.set(one.candidate, candidate_of(now, *node, *device));
+    if (node && device) of_->stock().set(one.candidate, candidate_of(now, *node, *device));
   }
 }
 

@@ -35,6 +35,7 @@
 #include "server/benchmarks/benchmarks.h"
 #include "server/budgets/start.h"
 #include "server/cluster_watch.h"
+#include "server/cost/sight.h"
 #include "server/cost/start.h"
 #include "server/events.h"
 #include "server/forecast/forecasts.h"
@@ -259,6 +260,11 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   out.cleanup_after = settings.mig_cleanup_after;
   out.gone_after = 2 * settings.collection_interval;
   out.keep_room_after = settings.keep_room_after;
+  out.policy = settings.allocation_policy;
+  out.lent = [cost = settings.cost](const std::string& cluster, const std::string& node,
+                                    const fleet::LabelMap& labels) {
+    return place_of(cost, cluster, node, &labels).purchase == fleet::Purchase::Spot;
+  };
   out.budgets = budget_words(settings, budgets);
   for (const auto& [model, rate] : settings.cost.default_rates) out.prices[model] = TRY(fleet::parse_decimal(rate));
   return out;

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "fleet/decision/policy.h"
 #include "fleet/inventory/catalogue.h"
 #include "http/router.h"
 #include "server/profiles.h"
@@ -83,6 +84,12 @@ Result<void> take_alert_field(const Node& node, Settings& into) {
 }
 
 Result<void> take_alert_rules(const Node& node, Settings& into) { return read_alert_rules(node, into.alerts); }
+
+Result<void> take_allocation_policy(const Node& node, Settings& into) {
+  const auto names = fleet::decision::policy_names();
+  into.allocation_policy = TRY(node.word({names.begin(), names.end()}));
+  return {};
+}
 
 /// One word or a list of them.
 Result<void> take_team_labels(const Node& node, Settings& into) {
@@ -215,6 +222,10 @@ const Row kRows[] = {
     {{"gpu.management.allocation.keep-room-after", "10m",
       "who has waited so long has the room kept for it that comes free next: those behind take none of it"},
      take<&Settings::keep_room_after>},
+    {{"gpu.management.allocation.policy", "default",
+      "which of the places that would do is taken: firstfit, packing, bestfit, fragmentation, fgd, cost, spread or "
+      "default"},
+     {take_allocation_policy, Shape::Text}},
     {{"gpu.management.alerts.enabled", "true", "false: no rule is evaluated, and nobody is told"},
      take_alert<&AlertSettings::enabled>},
     {{"gpu.management.alerts.rules", "as they are built in",

@@ -26,8 +26,9 @@ struct Settings {
   Milliseconds mig_cleanup_after{5 * 60'000};
   nodes::Rules node_rules;  ///< gpu.management.mig.kubernetes
   Milliseconds keep_room_after{10 * 60'000};
-  AlertSettings alerts;                      ///< gpu.management.alerts
-  Milliseconds collection_interval{30'000};  ///< the longest that a source leaves between two samples
+  std::string allocation_policy = "default";  ///< of decision::policy_names()
+  AlertSettings alerts;                       ///< gpu.management.alerts
+  Milliseconds collection_interval{30'000};   ///< the longest that a source leaves between two samples
   std::int64_t retention_days = 30;
   std::int64_t batch_size = 500;
   bool parallel_processing = true;

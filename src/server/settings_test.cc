@@ -47,6 +47,7 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"server.access.oidc: {issuer: 'https://i', audience: a, roles: [{group: g, scopes: [root]}]}\n",
        "'root' is no scope"},
       {"gpu.management.mig.kubernetes.way: both\n", "nvml"},
+      {"gpu.management.allocation.policy: fdg\n", "packing"},
       {"gpu.management.mig.kubernetes.windows: [22:00]\n", "22:00-04:00"},
       {"gpu.management.mig.kubernetes.device-plugin.selectors: ['a b']\n", "a label selector expected"},
       {"gpu.management.mig.kubernetes.device-plugin.selectors: ['']\n", "a label selector expected"},

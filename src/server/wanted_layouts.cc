@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 #include "server/api_json.h"
@@ -11,7 +12,8 @@ namespace tessera::server {
 namespace {
 
 constexpr std::size_t kLongestDocument = 1U << 20U;
-constexpr std::size_t kMostWaiting = 1'000;  // each is a connection; beyond that nodes are answered at once
+constexpr std::size_t kChangesKept = 10'000;  // who has not asked since looks at all nodes anew
+constexpr std::size_t kMostWaiting = 1'000;   // each is a connection; beyond that nodes are answered at once
 
 http::Response of_text(std::string text) {
   http::Response out;
@@ -52,6 +54,7 @@ void WantedLayouts::want(store::WantedLayout layout) {
     return;
   generation_ = std::max(generation_, layout.generation);
   wanted_.insert_or_assign(std::move(key), std::move(layout));
+  note_change(node);
   answer(node);
 }
 
@@ -62,6 +65,7 @@ void WantedLayouts::forget(std::string_view cluster, std::string_view device_uui
   const Key node{found->second.cluster, found->second.node};
   reports_.erase(found->first);
   wanted_.erase(found);
+  note_change(node);
   answer(node);
 }
 
@@ -101,6 +105,8 @@ std::optional<LayoutReport> WantedLayouts::report_of(std::string_view cluster, s
 void WantedLayouts::prepare(std::string cluster) {
   const std::lock_guard lock(mutex_);
   prepared_ = std::move(cluster);
+  changes_.clear();
+  ++version_;  // of any of its nodes more may be known
   prepared_since_ = std::chrono::steady_clock::now();
 }
 
@@ -127,7 +133,23 @@ std::optional<NodeCourse> WantedLayouts::course_of(std::string_view cluster, std
 
 void WantedLayouts::leave_uncut(std::map<std::string, std::string, std::less<>> nodes) {
   const std::lock_guard lock(mutex_);
+  for (const auto& [from, to] : {std::pair(&uncut_, &nodes), std::pair(&nodes, &uncut_)})
+    for (const auto& [node, why] : *from)
+      if (const auto other = to->find(node); other == to->end() || other->second != why) note_change({prepared_, node});
   uncut_ = std::move(nodes);
+}
+
+void WantedLayouts::note_change(Key node) {
+  changes_.push_back(std::move(node));
+  ++version_;
+  if (changes_.size() > kChangesKept) changes_.pop_front();
+}
+
+std::optional<std::vector<WantedLayouts::Key>> WantedLayouts::changed_since(std::uint64_t& version) const {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t since = std::exchange(version, version_);
+  if (version_ - since > changes_.size()) return std::nullopt;
+  return std::vector<Key>(changes_.end() - static_cast<std::ptrdiff_t>(version_ - since), changes_.end());
 }
 
 std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view node) const {

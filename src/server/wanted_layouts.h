@@ -4,6 +4,7 @@
 // is kept here until it tells more.
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -98,6 +99,11 @@ class WantedLayouts {
   void leave_uncut(std::map<std::string, std::string, std::less<>> nodes);
   /// Empty: it may be cut, by all that is known.
   std::string why_uncut(std::string_view cluster, std::string_view node) const;
+
+  using Key = std::pair<std::string, std::string>;  ///< cluster, and device or node
+  /// Nodes of which of() or why_uncut() says otherwise than at `version`, which becomes that of now; some may be there
+  /// twice. Absent where that was too long ago to be known: it may be any.
+  std::optional<std::vector<Key>> changed_since(std::uint64_t& version) const;
   /// Whether no document is in force at the node: it was told so, or the last one has expired. What a server before
   /// this one has told counts, too.
   bool let_go(const std::string& cluster, const std::string& node) const;
@@ -115,7 +121,6 @@ class WantedLayouts {
                      Milliseconds wait);
 
  private:
-  using Key = std::pair<std::string, std::string>;  ///< cluster, and device or node
   struct Waiting {
     Key node;
     SteadyTime until;
@@ -127,6 +132,7 @@ class WantedLayouts {
     std::shared_ptr<const ToldNode> told;
   };
 
+  void note_change(Key node);
   bool is_told(const Key& node) const;
   void make_room(const Key& node);
   std::string document(const Key& node);
@@ -145,6 +151,8 @@ class WantedLayouts {
   SteadyTime prepared_since_{};                // guarded by mutex_
   std::map<Key, NodeCourse> courses_;          // guarded by mutex_: of that cluster
   std::map<std::string, std::string, std::less<>> uncut_;  // guarded by mutex_: its nodes, and why
+  std::deque<Key> changes_;                                // guarded by mutex_: nodes, the last ones
+  std::uint64_t version_ = 0;                              // guarded by mutex_: after the last of them
   std::map<Key, SteadyTime> in_force_;  // guarded by mutex_: until when a document is, of that cluster
   std::map<Key, Heard> heard_;          // guarded by mutex_: of that cluster
   std::uint64_t asked_ = 0;             // guarded by mutex_: that began to wait

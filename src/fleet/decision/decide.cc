@@ -5,18 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <limits>
-#include <map>
 
 #include "fleet/decision/options.h"
 #include "fleet/decision/refusal.h"
 #include "fleet/decision/text.h"
+#include "fleet/decision/whole_devices.h"
 
 namespace tessera::fleet::decision {
 namespace {
 
 constexpr std::size_t kRunnersUp = 3;
 constexpr std::size_t kNeedsKept = 256;  // of a kind of device
+// Of a larger fleet it is not counted what else would do, where not every node is in the scope.
+constexpr std::size_t kCounted = 4'096;
 
 struct Choice {
   std::size_t candidate = 0;
@@ -48,7 +49,9 @@ std::string what(const Grant& grant) {
   return fmt::format("the whole of {} ({})", grant.device_id, grant.model);
 }
 
-Reason reason_of(const Choice& best, const std::vector<Grant>& grants, std::size_t ways, const Policy& policy) {
+/// `ways` there are to serve the need, where they were counted; `is_alone`: and no other than this.
+Reason reason_of(const Choice& best, const std::vector<Grant>& grants, const std::optional<std::size_t>& ways,
+                 bool is_alone, const Policy& policy) {
   Reason out{std::string(policy.name()), {}, {}};
   std::vector<std::string> things, factors;
   for (const Grant& one : grants) things.push_back(what(one));
@@ -57,16 +60,27 @@ Reason reason_of(const Choice& best, const std::vector<Grant>& grants, std::size
     factors.push_back(out.factors.back().text);
   }
   out.sentence = fmt::format("It gets {}: ", join(things));
-  if (ways <= grants.size())
+  const std::string all = ways ? fmt::format("{} ", *ways) : std::string("the ");
+  if (is_alone)
     out.sentence += "nothing else fits";
   else if (factors.empty())
-    out.sentence += fmt::format("the first of {} that fit", ways);
+    out.sentence += fmt::format("the first of {}that fit", all);
   else
-    out.sentence += fmt::format("of {} ways it costs the fleet least ({})", ways, join(factors));
+    out.sentence += fmt::format("of {}ways it costs the fleet least ({})", all, join(factors));
+  if (policy.name() != "default") out.sentence += fmt::format(", by the policy {}", policy.name());
   return out;
 }
 
+/// What the engine said of a node; the higher, the better.
+std::optional<double> score_of(const Cost& cost) {
+  const auto found = std::ranges::find(cost.terms, "score", &Term::key);
+  return found == cost.terms.end() ? std::nullopt : std::optional(-found->value);
+}
+
 std::string why_not(const Choice& other, const Choice& best, const Policy& policy) {
+  const auto score = score_of(other.cost), best_score = score_of(best.cost);
+  if (score && best_score && *score < *best_score)
+    return fmt::format("its node scores {:.0f}, and the other one {:.0f}", *score, *best_score);
   if (!(best.cost.value < other.cost.value)) return "it is as good, and comes later";
   std::vector<std::string> factors;
   for (const Term& term : other.cost.terms) factors.push_back(policy.explain(term));
@@ -75,56 +89,61 @@ std::string why_not(const Choice& other, const Choice& best, const Policy& polic
 
 /// What could be done for a need.
 struct Ways {
-  std::vector<Choice> best;  ///< sorted; where devices are alike, not of all of them
-  std::size_t count = 0;     ///< on all devices
+  std::vector<Choice> best;                 ///< sorted; where devices are alike, not of all of them
+  std::vector<WholeDevices::Place> places;  ///< likewise, of whole devices that the engine chooses nodes for
+  std::optional<std::size_t> count{};       ///< on all devices; absent where not all of them were looked at
 };
 
-/// The best ones of other devices; `ways` are sorted.
-std::vector<RunnerUp> runners_up(const std::vector<Choice>& ways, std::span<const Grant> grants, const Need& need,
-                                 const Policy& policy) {
-  std::vector<RunnerUp> out;
-  std::vector<std::size_t> shown;
-  for (const Grant& one : grants) shown.push_back(one.candidate);
-  for (const Choice& one : ways) {
-    if (out.size() == kRunnersUp) break;
-    if (std::ranges::count(shown, one.candidate) > 0) continue;
-    shown.push_back(one.candidate);
-    out.push_back({grant_of(one.candidate, one.option, need), why_not(one, ways.front(), policy)});
-  }
+/// Whether a node's whole devices are the engine's to choose: all of it on one node, as a pod has it.
+bool is_of_one_node(const Need& need) { return need.devices == 1 || need.same_node; }
+
+std::vector<Choice> choices_of(const Supply& supply, const WholeDevices::Place& place) {
+  std::vector<Choice> out;
+  for (const std::uint32_t at : place.candidates)
+    out.push_back({at, {.candidate = &supply.candidates[at]}, place.cost});
   return out;
 }
 
-/// The node whose devices, so many as needed, are best together; of equal ones the first. Empty if none has enough.
-std::vector<Choice> together(const std::vector<Choice>& ways, unsigned devices) {
-  std::map<std::pair<std::string_view, std::string_view>, std::vector<Choice>> nodes;
-  for (const Choice& one : ways) {
-    const Candidate& on = *one.option.candidate;
-    auto& of_node = nodes[{on.cluster, on.node}];
-    if (of_node.size() < devices) of_node.push_back(one);
-  }
-  const auto cost = [](const std::vector<Choice>& of) {
-    double sum = 0;
-    for (const Choice& one : of) sum += one.cost.value;
-    return std::pair(sum, of.front().candidate);
-  };
-  std::vector<Choice> best;
-  for (auto& [node, of] : nodes)
-    if (of.size() == devices && (best.empty() || cost(of) < cost(best))) best = of;
-  return best;
+/// The best of other devices than those that are granted, as long as there are not enough.
+void add_runner_up(std::vector<RunnerUp>& to, std::vector<std::size_t>& shown, const Choice& one, const Choice& best,
+                   const Need& need, const Policy& policy) {
+  if (to.size() == kRunnersUp || std::ranges::count(shown, one.candidate) > 0) return;
+  shown.push_back(one.candidate);
+  to.push_back({grant_of(one.candidate, one.option, need), why_not(one, best, policy)});
 }
 
-std::vector<Choice> choose(const std::vector<Choice>& ways, const Need& need) {
-  if (need.devices > 1 && need.same_node) return together(ways, need.devices);
-  if (ways.size() < need.devices) return {};
-  return {ways.begin(), ways.begin() + need.devices};
+/// Those of its own kind come first.
+std::vector<RunnerUp> runners_up(const Supply& supply, const Ways& ways, const std::vector<Choice>& chosen,
+                                 const Need& need, const Policy& policy) {
+  std::vector<RunnerUp> out;
+  std::vector<std::size_t> shown;
+  for (const Choice& one : chosen) shown.push_back(one.candidate);
+  const auto add_places = [&] {
+    for (const WholeDevices::Place& place : ways.places)
+      add_runner_up(out, shown, choices_of(supply, place).front(), chosen.front(), need, policy);
+  };
+  if (is_device(chosen.front().option)) add_places();
+  for (const Choice& one : ways.best) add_runner_up(out, shown, one, chosen.front(), need, policy);
+  add_places();
+  return out;
+}
+
+/// An instance or a share, or whole devices: what costs less, by the stated order of ties.
+std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& need) {
+  if (!ways.places.empty()) {
+    std::vector<Choice> whole = choices_of(supply, ways.places.front());
+    if (ways.best.empty() || need.devices > 1 || whole.front() < ways.best.front()) return whole;
+  }
+  if (ways.best.size() < need.devices || (need.devices > 1 && need.same_node)) return {};
+  return {ways.best.begin(), ways.best.begin() + need.devices};
 }
 
 /// As long as what is given is larger than what was nearly enough.
 std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision, const Scope& scope) {
-  const auto miss = near_miss(supply, need, scope);
   const auto given = decision.grants.front().memory_bytes;
-  const bool much_larger = given && need.memory_mib && *given > *need.memory_mib * 5 / 4 * 1024 * 1024;
-  return miss && much_larger ? miss->sentence : std::string();
+  if (!given || !need.memory_mib || *given <= *need.memory_mib * 5 / 4 * 1024 * 1024) return {};
+  const auto miss = near_miss(supply, need, scope);
+  return miss ? miss->sentence : std::string();
 }
 
 Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const Ways& ways, const Need& need,
@@ -137,9 +156,12 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
     sum = sum && price ? std::optional(*sum + *price) : std::nullopt;
   }
   out.price_micros = sum;
-  out.reason = reason_of(chosen.front(), out.grants, ways.count, policy);
+  const std::size_t others = is_device(chosen.front().option) ? ways.best.size() : ways.places.size();
+  const std::size_t same = is_device(chosen.front().option) ? ways.places.size() : ways.best.size();
+  const bool is_alone = ways.count ? *ways.count <= out.grants.size() : others + same <= 1;
+  out.reason = reason_of(chosen.front(), out.grants, ways.count, is_alone, policy);
   out.near_miss = near_miss_of(supply, need, out, scope);
-  out.runners_up = runners_up(ways.best, out.grants, need, policy);
+  out.runners_up = runners_up(supply, ways, chosen, need, policy);
   return out;
 }
 
@@ -158,55 +180,94 @@ const Stock::Ways& known(Stock::Alike& alike, const Candidate& one, const Need& 
 /// The first of those that are alike and may be given, and how many they are.
 struct Open {
   std::vector<std::uint32_t> first;
-  std::size_t count = 0;
+  std::optional<std::size_t> count;  ///< absent where not all were looked at
   std::size_t barred = 0;
 };
 
-Open open_ones(const Stock::Alike& alike, const Sights& sights, std::size_t most) {
+/// `all`: they are counted, too.
+Open open_ones(const Stock::Alike& alike, const Sights& sights, std::size_t most, bool all) {
   Open out;
   if (sights.all_open()) {
     out.count = alike.members.size();
-    const auto end = std::next(alike.members.begin(), static_cast<std::ptrdiff_t>(std::min(most, out.count)));
+    const auto end = std::next(alike.members.begin(), static_cast<std::ptrdiff_t>(std::min(most, *out.count)));
     out.first.assign(alike.members.begin(), end);
     return out;
   }
+  std::size_t count = 0;
   for (const std::uint32_t at : alike.members) {
-    out.barred += sights.of(at) == Sights::Sight::Barred;
-    if (sights.of(at) != Sights::Sight::Open) continue;
+    if (!all && out.first.size() == most) return out;
+    const Sights::Sight sight = sights.of(at);
+    out.barred += sight == Sights::Sight::Barred;
+    if (sight != Sights::Sight::Open) continue;
     if (out.first.size() < most) out.first.push_back(at);
-    ++out.count;
+    ++count;
   }
+  out.count = count;
   return out;
 }
 
+void add_places(WholeDevices& devices, const Supply& supply, const Need& need, Policy& policy, const Sights& sights,
+                Ways& into) {
+  into.places = devices.best(supply, need, policy, 1 + kRunnersUp,
+                             [&](std::size_t at) { return sights.of(at) == Sights::Sight::Open; });
+}
+
 /// Ways on the first `most` devices of each kind; `counts` becomes how many devices fail by each cause.
-Ways ways_of(Stock& stock, Need need, Policy& policy, const Sights& sights, std::size_t most,
+Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sights, std::size_t most,
              std::array<std::size_t, kCauses>* counts = nullptr) {
-  need.owner.clear();  // whoever asks, what is possible is the same
-  need.priority = 0;
+  Need alike_need = need;  // whoever asks, what is possible is the same
+  alike_need.owner.clear();
+  alike_need.priority = 0;
+  alike_need.cpu_milli = alike_need.node_memory_mib = 0;
   stock.believe(policy);
   Ways out;
+  out.count = 0;
+  bool any_device = false;
   for (auto& [in_common, alike] : stock.kinds()) {
-    const Open open = open_ones(alike, sights, most);
+    const Open open = open_ones(alike, sights, most, counts || stock.supply().candidates.size() <= kCounted);
     if (counts) (*counts)[static_cast<std::size_t>(Cause::Unhealthy)] += open.barred;
-    if (open.count == 0) continue;
+    if (open.first.empty()) continue;
     const auto& candidates = stock.supply().candidates;
-    const Stock::Ways& ways = known(alike, candidates[open.first.front()], need, policy);
-    if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += open.count;
-    out.count += ways.options.size() * open.count;
-    for (const std::uint32_t at : open.first)
-      for (const auto& [option, cost] : ways.options) {
+    const Stock::Ways& ways = known(alike, candidates[open.first.front()], alike_need, policy);
+    if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += *open.count;
+    if (ways.options.empty()) continue;
+    out.count = out.count && open.count ? std::optional(*out.count + ways.options.size() * *open.count) : std::nullopt;
+    for (const auto& [option, cost] : ways.options) {
+      const bool is_for_the_engine = is_device(option) && is_of_one_node(need);
+      any_device |= is_for_the_engine;
+      if (is_for_the_engine) continue;
+      for (const std::uint32_t at : open.first) {
         out.best.push_back({at, option, cost});
         out.best.back().option.candidate = &candidates[at];
       }
+    }
   }
   std::sort(out.best.begin(), out.best.end());
+  if (any_device) add_places(stock.whole_devices(), stock.supply(), need, policy, sights, out);
   return out;
 }
 
 /// Of one kind no more devices can be chosen and come next than these.
-std::size_t most_alike(const Need& need) {
-  return need.devices > 1 ? std::numeric_limits<std::size_t>::max() : 1 + kRunnersUp;
+std::size_t most_alike(const Need& need) { return need.devices + kRunnersUp; }
+
+/// What each device fails by; absent of those that are not looked at.
+Refusal refuse_all(const Supply& supply, const Need& need, const Scope& scope) {
+  const Sights sights(supply, scope);
+  std::vector<std::optional<Failure>> failures(supply.candidates.size());
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
+    const Candidate& on = supply.candidates[i];
+    if (sights.of(i) == Sights::Sight::None) continue;
+    if (sights.of(i) == Sights::Sight::Barred && on.unfit.empty()) {
+      failures[i] = {Cause::Unhealthy, *scope(on.cluster, on.node)};
+      continue;
+    }
+    auto found = examine(on, need);
+    if (auto* failure = std::get_if<1>(&found))
+      failures[i] = std::move(*failure);
+    else
+      failures[i] = {Cause::Together, "it alone would do", 0};
+  }
+  return refuse(supply, need, failures, scope);
 }
 
 }  // namespace
@@ -219,33 +280,35 @@ std::string_view kind_name(Kind kind) {
 Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope) {
   Ways ways;
   const Sights sights(supply, scope);
-  std::vector<std::optional<Failure>> failures(supply.candidates.size());
+  std::size_t count = 0;
+  bool any_device = false;
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    const Candidate& on = supply.candidates[i];
-    if (sights.of(i) == Sights::Sight::None) continue;
-    if (sights.of(i) == Sights::Sight::Barred && on.unfit.empty()) {
-      failures[i] = {Cause::Unhealthy, *scope(on.cluster, on.node)};
-      continue;
-    }
-    auto found = examine(on, need);
-    if (const auto* options = std::get_if<0>(&found)) {
-      for (const Option& one : *options) ways.best.push_back({i, one, policy.cost(one, need)});
-      failures[i] = {Cause::Together, "it alone would do", 0};
-    } else {
-      failures[i] = std::get<1>(std::move(found));
-    }
+    if (sights.of(i) != Sights::Sight::Open) continue;
+    const auto found = examine(supply.candidates[i], need);
+    const auto* options = std::get_if<0>(&found);
+    if (!options) continue;
+    count += options->size();
+    for (const Option& one : *options)
+      if (is_device(one) && is_of_one_node(need))
+        any_device = true;
+      else
+        ways.best.push_back({i, one, policy.cost(one, need)});
   }
   std::sort(ways.best.begin(), ways.best.end());
-  ways.count = ways.best.size();
-  const std::vector<Choice> chosen = choose(ways.best, need);
-  if (chosen.empty()) return refuse(supply, need, failures, scope);
+  ways.count = count;
+  if (any_device) {
+    WholeDevices devices(supply, policy);
+    add_places(devices, supply, need, policy, sights, ways);
+  }
+  const std::vector<Choice> chosen = choose(supply, ways, need);
+  if (chosen.empty()) return refuse_all(supply, need, scope);
   return decision_of(supply, chosen, ways, need, policy, scope);
 }
 
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need));
-  const std::vector<Choice> chosen = choose(ways.best, need);
-  if (chosen.empty()) return decide(stock.supply(), need, policy, scope);
+  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  if (chosen.empty()) return refuse_all(stock.supply(), need, scope);
   return decision_of(stock.supply(), chosen, ways, need, policy, scope);
 }
 
@@ -253,15 +316,16 @@ std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& ne
                                                     const Scope& scope) {
   std::array<std::size_t, kCauses> counts{};
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need), &counts);
-  const std::vector<Choice> chosen = choose(ways.best, need);
+  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
   if (chosen.empty()) return sentence_of(counts);
   return decision_of(stock.supply(), chosen, ways, need, policy, scope);
 }
 
 std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy) {
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), {}), 1);
-  if (ways.best.empty()) return std::nullopt;
-  return grant_of(ways.best.front().candidate, ways.best.front().option, need);
+  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  if (chosen.empty()) return std::nullopt;
+  return grant_of(chosen.front().candidate, chosen.front().option, need);
 }
 
 Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move) {

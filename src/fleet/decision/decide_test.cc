@@ -199,6 +199,84 @@ TEST(Decide, GivesAReasonAndRunnersUp) {
   EXPECT_THAT(decision.runners_up[0].why_not, HasSubstr("it costs more"));
 }
 
+Grant granted(const Supply& supply, const Need& need, std::string_view policy = "default") {
+  const auto verdict = decided(supply, need, policy);
+  const auto* decision = std::get_if<Decision>(&verdict);
+  return decision ? decision->grants.front() : Grant();
+}
+
+Need of_type(WorkloadType type, Need need) {
+  need.type = type;
+  return need;
+}
+
+TEST(WorkloadTypes, TrainingHasADeviceOfItsOwnWhereInferenceTakesAnInstance) {
+  // For the same money: an H100 in MIG mode, of which a 7g is asked, beside one that is not cut.
+  Candidate cut = h100(0), whole = h100(1);
+  whole.mig = MigMode::Off;
+  cut.price_micros = 3'900'000;
+  whole.price_micros = 4'000'000;
+  const Need all{.memory_mib = 80'000};
+  EXPECT_EQ(granted(supply_of({cut, whole}), of_type(WorkloadType::Training, all)).kind, Kind::Device);
+  EXPECT_EQ(granted(supply_of({cut, whole}), of_type(WorkloadType::Inference, all)).profile, "7g.80gb");
+}
+
+TEST(WorkloadTypes, InteractiveKeepsAwayFromWhoIsAtWorkAndInferenceFillsTheGap) {
+  Candidate used = h100(0);
+  used.pieces = {piece(k3g, 4, 4, "ml/busy")};
+  const Need small{.memory_mib = 9'000};
+  EXPECT_EQ(granted(supply_of({used, h100(1)}), of_type(WorkloadType::Inference, small)).device_id, "w-00-GPU-00");
+  EXPECT_EQ(granted(supply_of({used, h100(1)}), of_type(WorkloadType::Interactive, small)).device_id, "w-00-GPU-01");
+  used.pieces[0].idle = Milliseconds(60'000);
+  EXPECT_EQ(granted(supply_of({used, h100(1)}), of_type(WorkloadType::Interactive, small)).device_id, "w-00-GPU-00")
+      << "who is idle disturbs nobody";
+}
+
+TEST(WorkloadTypes, BatchGoesOntoWhatMayBeTakenAwayAndOthersDoNot) {
+  Candidate lent = t4(0), own = t4(1);
+  own.node = "w-01";
+  lent.may_be_taken = true;
+  lent.price_micros = 900'000;
+  own.price_micros = 1'000'000;
+  for (const auto type : {WorkloadType::Training, WorkloadType::Inference, WorkloadType::Interactive})
+    EXPECT_EQ(granted(supply_of({lent, own}), {.type = type}).node, "w-01") << workload_type_name(type);
+  EXPECT_EQ(granted(supply_of({lent, own}), {.type = WorkloadType::Batch}).node, "w-00");
+}
+
+TEST(WorkloadTypes, BatchCountsRoomTwice) {
+  // There is a gap beside a 4g and a 2g that nothing but a 1g fits.
+  Candidate stands = h100(0), gap = h100(1);
+  stands.pieces = {piece(k1g, 0, 1)};
+  gap.pieces = {piece(k4g, 0, 4, "ml/a"), piece(k2g, 4, 2, "ml/b")};
+  const auto room = [&](WorkloadType type) {
+    const auto verdict = decided(supply_of({stands, gap}), of_type(type, {.memory_mib = 9'000}));
+    return std::get<Decision>(verdict).reason.factors.front().value;
+  };
+  EXPECT_DOUBLE_EQ(room(WorkloadType::Batch), 2 * room(WorkloadType::Inference));
+}
+
+TEST(Policies, EachNameDecidesByWhatItSays) {
+  Candidate used = h100(0), cheap = h100(2);
+  used.pieces = {piece(k3g, 4, 4, "ml/a")};
+  cheap.node = "w-01";
+  used.price_micros = 4'000'000;
+  cheap.price_micros = 3'000'000;
+  Candidate empty = h100(1);
+  empty.price_micros = 4'000'000;
+  const Supply fleet = supply_of({empty, used, cheap});
+  static const std::pair<std::string_view, std::string_view> kWant[] = {
+      {"firstfit", "w-00-GPU-01"}, {"packing", "w-00-GPU-00"}, {"bestfit", "w-00-GPU-00"},
+      {"fgd", "w-00-GPU-00"},      {"cost", "w-00-GPU-02"},    {"spread", "w-00-GPU-01"}};
+  for (const auto& [policy, device] : kWant) {
+    const auto verdict = decided(fleet, {.memory_mib = 9'000}, policy);
+    const auto& decision = std::get<Decision>(verdict);
+    EXPECT_EQ(decision.grants[0].device_id, device) << policy;
+    EXPECT_EQ(decision.reason.policy, policy);
+    EXPECT_THAT(decision.reason.sentence, HasSubstr(std::string("by the policy ") + std::string(policy)));
+  }
+  EXPECT_THAT(make_policy("fdg", {}).error().what, HasSubstr("there are firstfit, packing"));
+}
+
 TEST(Check, RefusesWhatNoFleetCouldServe) {
   EXPECT_THAT(check({.devices = 2, .mig = MigUse::Required}).error().what, HasSubstr("NVLink"));
   EXPECT_FALSE(check({.devices = 0}));

@@ -31,6 +31,9 @@ struct Need {
   int priority = 0;
   std::optional<std::int64_t> most_price_micros{};  ///< per hour, for all of it
   bool same_node = true;                            ///< several devices on one node
+  // Beside its devices, of the node that it runs on: what a node is chosen by, and no device fails by.
+  std::int64_t cpu_milli = 0;
+  std::int64_t node_memory_mib = 0;
   auto operator<=>(const Need&) const = default;
 
   bool whole() const { return !memory_mib && !compute_milli && !compute_slices && profile.empty(); }

@@ -84,12 +84,26 @@ Cost emptiest(const Option& option, const Need& need) {
   return {surplus - left, {{"left", left}, {"surplus", surplus}}};
 }
 
+/// A device that is in use before one that is not; of those in use the one with less left.
+Cost packed(const Option& option, const Need& need) {
+  Cost out = best_fit(option, need);
+  constexpr double kOpened = 2000;  // more than all that can be left and be too much
+  if (option.profile && option.candidate->is_empty()) {
+    out.value += kOpened;
+    out.terms.push_back({"opened", kOpened});
+  }
+  return out;
+}
+
 struct Named {
-  std::string_view name;
-  Cost (*cost)(const Option&, const Need&);  ///< null of the one that has a file of its own
+  std::string_view name, node_policy;
+  Cost (*cost)(const Option&, const Need&);  ///< null of those that know the mix and have a file of their own
+  bool weighs_devices = false;
 };
-constexpr Named kPolicies[] = {{"firstfit", first_fit}, {"bestfit", best_fit}, {"fragmentation", fragmentation},
-                               {"cost", cheapest},      {"spread", emptiest},  {"default", nullptr}};
+constexpr Named kPolicies[] = {
+    {"firstfit", "firstfit", first_fit},     {"packing", "packing", packed}, {"bestfit", "bestfit", best_fit},
+    {"fragmentation", "fgd", fragmentation}, {"fgd", "fgd", nullptr},        {"cost", "bestfit", cheapest, true},
+    {"spread", "spread", emptiest},          {"default", "default", nullptr}};
 
 struct Text {
   std::string_view key, before, after;
@@ -98,22 +112,28 @@ struct Text {
 constexpr Text kTexts[] = {{"left", "beside it ", " thousandths of the device stay free"},
                            {"surplus", "it has ", " thousandths of the device's memory more than asked for"},
                            {"blocked", "it blocks ", " places at which an instance could stand"},
+                           {"opened", "nobody has anything of its device yet", ""},
+                           {"score", "its node scores ", "", -1},  // of scores the higher is the better one
                            {"price", "it costs ", " an hour", 1e6},
                            {"no_price", "nobody has told its price", ""}};
 
 class ByRule : public Policy {
  public:
-  explicit ByRule(const Named& rule) : rule_(rule) {}
+  ByRule(const Named& rule, Mix mix) : rule_(rule), mix_(std::move(mix)) {}
   std::string_view name() const override { return rule_.name; }
+  const Mix& mix() const override { return mix_; }
+  std::string_view node_policy() const override { return rule_.node_policy; }
+  bool weighs_devices() const override { return rule_.weighs_devices; }
   Cost cost(const Option& option, const Need& need) override { return rule_.cost(option, need); }
   std::string explain(const Term& term) const override {
     const auto* text = std::ranges::find(kTexts, term.key, &Text::key);
-    if (text->after.empty()) return std::string(text->before);
+    if (text->key == "no_price" || text->key == "opened") return std::string(text->before);
     return fmt::format("{}{:.{}f}{}", text->before, term.value / text->per, text->per > 1 ? 2 : 0, text->after);
   }
 
  private:
   const Named& rule_;
+  Mix mix_;
 };
 
 }  // namespace
@@ -140,8 +160,9 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix mix) {
   const auto* found = std::ranges::find(kPolicies, name, &Named::name);
   if (found == std::end(kPolicies))
     return fail(Code::NotFound, "there is no policy '{}'; there are {}", name, fmt::join(policy_names(), ", "));
-  if (!found->cost) return default_policy(std::move(mix));
-  return std::unique_ptr<Policy>(std::make_unique<ByRule>(*found));
+  if (found->name == "default") return default_policy(std::move(mix));
+  if (found->name == "fgd") return fragmentation_gradient(std::move(mix));
+  return std::unique_ptr<Policy>(std::make_unique<ByRule>(*found, std::move(mix)));
 }
 
 }  // namespace tessera::fleet::decision

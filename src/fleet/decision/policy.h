@@ -24,6 +24,9 @@ struct Option {
   unsigned destroyed = 0;              ///< idle instances that have to go
 };
 
+/// Whether it is the whole device, not cut and not shared.
+inline bool is_device(const Option& option) { return !option.profile && option.share_milli == 0; }
+
 /// One of the things that a cost is made of.
 struct Term {
   std::string_view key;  ///< "blocked"
@@ -36,17 +39,6 @@ struct Cost {
   std::vector<Term> terms{};
 };
 
-class Policy {
- public:
-  virtual ~Policy() = default;
-  virtual std::string_view name() const = 0;
-  virtual Cost cost(const Option& option, const Need& need) = 0;
-  /// What a term means, for a person: "{:.1f} of 18 placements that were possible are blocked".
-  virtual std::string explain(const Term& term) const = 0;
-  /// Grows when what was said of places holds no more.
-  virtual std::uint64_t revision() const { return 0; }
-};
-
 /// A kind of need, and how much of all it is.
 struct Typical {
   Need need;
@@ -56,11 +48,28 @@ struct Typical {
 using Mix = std::vector<Typical>;
 Mix mix_of(std::span<const Need> needs);
 
-/// "firstfit", "bestfit", "fragmentation", "cost", "spread", "default".
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  virtual std::string_view name() const = 0;
+  /// Of what is expected to come; empty: nobody knows.
+  virtual const Mix& mix() const = 0;
+  /// Which policy of fleet/placement chooses the node where whole devices are given (whole_devices.h).
+  virtual std::string_view node_policy() const = 0;
+  /// Whether a device that costs less comes before one that costs more, whatever node_policy() says of their nodes.
+  virtual bool weighs_devices() const { return false; }
+  virtual Cost cost(const Option& option, const Need& need) = 0;
+  /// What a term means, for a person: "{:.1f} of 18 placements that were possible are blocked".
+  virtual std::string explain(const Term& term) const = 0;
+  /// Grows when what was said of places holds no more.
+  virtual std::uint64_t revision() const { return 0; }
+};
+
+/// "firstfit", "packing", "bestfit", "fragmentation", "fgd", "cost", "spread", "default".
 std::span<const std::string_view> policy_names();
 
-/// NotFound if there is none of that name. `mix` is of what is expected to come; where it is empty, "default" takes
-/// every profile to be asked for as often as another.
+/// NotFound if there is none of that name. `mix` is of what is expected to come; where it is empty, "default" and "fgd"
+/// take every size to be asked for as often as another.
 Result<std::unique_ptr<Policy>> make_policy(std::string_view name, Mix mix);
 
 }  // namespace tessera::fleet::decision

@@ -58,7 +58,22 @@ void Stock::set(std::size_t at, Candidate candidate) {
   kinds_[in_common(candidate)].members.insert(number);
   supply_.candidates[at] = std::move(candidate);
   ++version_;
+  if (whole_) whole_->changed(supply_, at);
   if (kinds_.size() > kKindsKept) forget_unused();
+}
+
+void Stock::set_beside(const std::string& cluster, const std::string& node, std::optional<Beside> beside) {
+  if (beside)
+    supply_.nodes.insert_or_assign({cluster, node}, *beside);
+  else
+    supply_.nodes.erase({cluster, node});
+  ++version_;
+  if (whole_) whole_->changed_beside(supply_, cluster, node);
+}
+
+WholeDevices& Stock::whole_devices() {
+  if (!whole_) whole_.reset(new WholeDevices(supply_, *policy_));
+  return *whole_;
 }
 
 void Stock::forget_unused() {
@@ -68,6 +83,7 @@ void Stock::forget_unused() {
 void Stock::believe(const Policy& policy) {
   if (policy_ == &policy && revision_ == policy.revision()) return;
   for (auto& [in_common, alike] : kinds_) alike.known.clear();
+  whole_.reset();
   policy_ = &policy;
   revision_ = policy.revision();
 }

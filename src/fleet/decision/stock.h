@@ -11,6 +11,7 @@
 #include "fleet/decision/cause.h"
 #include "fleet/decision/policy.h"
 #include "fleet/decision/supply.h"
+#include "fleet/decision/whole_devices.h"
 
 namespace tessera::fleet::decision {
 
@@ -25,6 +26,9 @@ class Stock {
 
   /// What is known of the candidate at this position now. What drivers offer alike is kept once.
   void set(std::size_t at, Candidate candidate);
+  /// What is known of a node beside its devices; absent: nothing.
+  void set_beside(const std::string& cluster, const std::string& node, std::optional<Beside> beside);
+  void set_time(EpochMs as_of) { supply_.as_of = as_of; }
 
   /// What could be done on one device for a need, with its cost; or what it fails by.
   struct Ways {
@@ -42,11 +46,27 @@ class Stock {
 
   /// Forgets what was said by another policy, or before it has changed its mind.
   void believe(const Policy& policy);
+  void forget_policy() { policy_ = nullptr; }
+  /// By the policy that is believed.
+  WholeDevices& whole_devices();
 
  private:
   using Profiles = std::shared_ptr<const std::vector<gpu::Profile>>;
   struct ByWhatIsOffered {
     bool operator()(const Profiles& a, const Profiles& b) const;
+  };
+
+  /// Of a copy it is made anew.
+  struct OwnWhole : std::unique_ptr<WholeDevices> {
+    OwnWhole() = default;
+    OwnWhole(const OwnWhole& /*other*/) : std::unique_ptr<WholeDevices>() {}
+    OwnWhole(OwnWhole&&) = default;
+    OwnWhole& operator=(const OwnWhole& /*other*/) {
+      reset();
+      return *this;
+    }
+    OwnWhole& operator=(OwnWhole&&) = default;
+    ~OwnWhole() = default;
   };
 
   void share_profiles(Candidate& candidate);
@@ -58,6 +78,7 @@ class Stock {
   std::uint64_t version_ = 0;
   const Policy* policy_ = nullptr;
   std::uint64_t revision_ = 0;
+  OwnWhole whole_;
 };
 
 }  // namespace tessera::fleet::decision

@@ -131,18 +131,19 @@ void keep(Candidate& candidate, const Promise& promise, bool told) {
 
 }  // namespace
 
-Sights::Sights(const Supply& supply, const Scope& scope) {
-  if (!scope) return;
-  const Candidate* before = nullptr;
-  for (const Candidate& one : supply.candidates) {
-    if (before && before->node == one.node && before->cluster == one.cluster) {
-      sights_.push_back(sights_.back());
-    } else {
-      const auto why = scope(one.cluster, one.node);
-      sights_.push_back(!why ? Sight::None : why->empty() ? Sight::Open : Sight::Barred);
-    }
-    before = &one;
-  }
+Sights::Sights(const Supply& supply, const Scope& scope) : supply_(supply), scope_(scope) {
+  if (scope) sights_.resize(supply.candidates.size());
+}
+
+void Sights::look(std::size_t at) const {
+  const Candidate& of = supply_.candidates[at];
+  const auto why = scope_(of.cluster, of.node);
+  const Sight sight = !why ? Sight::None : why->empty() ? Sight::Open : Sight::Barred;
+  const auto is_beside = [&](std::size_t i) {
+    return supply_.candidates[i].node == of.node && supply_.candidates[i].cluster == of.cluster;
+  };
+  for (std::size_t i = at; i < sights_.size() && is_beside(i); ++i) sights_[i] = sight;
+  for (std::size_t i = at; i > 0 && is_beside(i - 1); --i) sights_[i - 1] = sight;
 }
 
 Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises) {

@@ -3,6 +3,7 @@
 // values; candidate_of() makes them of the inventory, and whoever asks "what if" makes them up.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -62,6 +63,7 @@ struct Candidate {
   std::optional<Shares> shares{};
   std::string unfit{};                         ///< why nothing is to be placed on it; empty: it is well
   std::optional<std::int64_t> price_micros{};  ///< of the whole device per hour
+  bool may_be_taken = false;                   ///< its node is lent (spot), and may be gone at any time
 
   std::span<const gpu::Profile> offered() const {
     return profiles ? std::span<const gpu::Profile>(*profiles) : std::span<const gpu::Profile>();
@@ -74,27 +76,45 @@ struct Candidate {
   auto operator<=>(const Candidate&) const = default;
 };
 
+/// What a node has beside its devices, as far as its cluster tells.
+struct Beside {
+  std::int64_t cpu_milli = 0, memory_mib = 0;            ///< that pods may have
+  std::int64_t free_cpu_milli = 0, free_memory_mib = 0;  ///< that no pod that is known asks for
+  bool operator==(const Beside&) const = default;
+};
+
 struct Supply {
   EpochMs as_of = 0;                    ///< the inventory's time
   std::vector<Candidate> candidates{};  ///< by cluster, node and index: of equal ones the first wins
+  /// By cluster and node; absent where nobody tells.
+  std::map<std::pair<std::string, std::string>, Beside> nodes{};
 };
 
 /// Of a node, by its cluster and name: absent where its devices are not looked at, else why nothing is to be placed on
 /// it; empty: it may be. A scope that is empty itself has all nodes.
 using Scope = std::function<std::optional<std::string>(const std::string& cluster, const std::string& node)>;
 
-/// What a scope says of each candidate, so that a node is asked about once.
+/// What a scope says of candidates: of each node it is asked once, and not before somebody wants to know.
 class Sights {
  public:
   enum class Sight : std::uint8_t { Open, Barred, None };
+  /// Both outlive it.
   Sights(const Supply& supply, const Scope& scope);
 
   /// By the candidate's position.
-  Sight of(std::size_t at) const { return sights_.empty() ? Sight::Open : sights_[at]; }
+  Sight of(std::size_t at) const {
+    if (sights_.empty()) return Sight::Open;
+    if (!sights_[at]) look(at);
+    return *sights_[at];
+  }
   bool all_open() const { return sights_.empty(); }
 
  private:
-  std::vector<Sight> sights_;  ///< empty: all are open
+  void look(std::size_t at) const;
+
+  const Supply& supply_;
+  const Scope& scope_;
+  mutable std::vector<std::optional<Sight>> sights_;  ///< empty: all are open
 };
 
 /// What was promised to a workload and is not told of by the inventory yet, or not in full.

@@ -1,0 +1,78 @@
+#pragma once
+// The fleet as decisions see it, kept from one decision to the next: what has changed since the last one is looked at
+// again, and nothing else. It is what supply_of() makes of the same ground.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "fleet/decision/stock.h"
+#include "server/allocation_choice.h"
+#include "server/beside_devices.h"
+
+namespace tessera::server {
+
+/// Cluster, and the UUID of a device or the name of a node.
+using InCluster = std::pair<std::string, std::string>;
+
+/// What a ground is made of beside its view, and what of it has changed without being seen by itself.
+struct Surroundings {
+  std::shared_ptr<const fleet::ClusterView> cluster;                   ///< never null
+  std::map<InCluster, std::string> kept_from{};                        ///< devices on which nothing is promised now
+  std::shared_ptr<const std::map<InCluster, std::string>> excluded{};  ///< likewise, by alerts; may be null
+  std::optional<std::vector<InCluster>> nodes{};  ///< on which what is wanted is otherwise; absent: maybe on all
+  std::set<InCluster> devices{};                  ///< of which more or less is promised
+  bool all = false;                               ///< any of them may be
+};
+
+/// Whose it is as long as he holds its lock; so one who does not want to wait tries to.
+class DecisionStock {
+ public:
+  /// `policy`: of decision::policy_names().
+  explicit DecisionStock(std::string policy) : policy_name_(std::move(policy)) {}
+
+  std::mutex& in_use() { return mutex_; }
+  const std::string& policy_name() const { return policy_name_; }
+
+  // Below: who holds the lock.
+
+  /// Brings it up to date. `now` was asked for before the ground's view and book were. Another mix makes another
+  /// policy.
+  void follow(const Ground& ground, std::shared_ptr<const fleet::decision::Mix> mix, Surroundings now);
+  fleet::decision::Stock& stock() { return *stock_; }
+  fleet::decision::Policy& policy() { return *policy_; }
+  const fleet::decision::Mix& mix() const { return *mix_; }
+
+ private:
+  struct NodeSeen {
+    std::shared_ptr<const fleet::Node> node;
+    std::uint32_t first = 0, count = 0;  ///< candidates
+  };
+
+  void rebuild(const Ground& ground);
+  /// False where its devices are not those that it had.
+  bool look_at(const Ground& ground, NodeSeen& seen);
+  bool look_at_what_changed(const Ground& ground, const Surroundings& now);
+  std::set<std::uint32_t> touched_nodes(const Surroundings& now) const;
+  void look_beside(const Ground& ground, const Surroundings& now);
+
+  const std::string policy_name_;
+  std::mutex mutex_;
+  std::unique_ptr<fleet::decision::Stock> stock_;
+  std::unique_ptr<fleet::decision::Policy> policy_;
+  std::shared_ptr<const fleet::decision::Mix> mix_;
+  Surroundings before_{};
+  BesideDevices beside_;                                         ///< of before_.cluster
+  std::map<std::string, AskedBeside> promised_;                  ///< of its nodes, what is promised
+  std::vector<NodeSeen> nodes_;                                  ///< as the view has them
+  std::map<InCluster, std::uint32_t> node_at_;                   ///< by cluster and name
+  std::unordered_multimap<std::string, std::uint32_t> node_of_;  ///< by the device's UUID
+};
+
+}  // namespace tessera::server

@@ -1,0 +1,272 @@
+#include "server/decision_stock.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "fleet/decision/samples.h"
+#include "server/decision_round.h"
+#include "server/wanted_layouts.h"
+
+namespace tessera::server {
+namespace {
+namespace decision = fleet::decision;
+
+constexpr EpochMs kStart = 1'800'000'000'000;
+
+/// A fleet of which this and that changes, and what a stock is told of it.
+class Changing {
+ public:
+  explicit Changing(std::uint64_t seed) : random_(seed) {
+    for (unsigned i = 0; i < 12; ++i) view_.nodes.push_back(node(i));
+    cluster_.cluster = "c";
+    cluster_.watched = cluster_.synced = true;
+    for (unsigned i = 0; i < 12; ++i) put_cluster_node(i);
+    publish();
+  }
+
+  void change() {
+    view_.time += 1'000;
+    switch (random_() % 8) {
+      case 0:
+        some();
+        view_.nodes[last_] = node(last_);
+        break;
+      case 1:
+        put_cluster_node(some());
+        break;
+      case 2:
+        promise();
+        break;
+      case 3:
+        release();
+        break;
+      case 4:
+        layouts.want({"c",
+                      uuid(some(), 0),
+                      fmt::format("w-{:02}", last_),
+                      ++generation_,
+                      {{"2g.20gb", {static_cast<unsigned>(2 * (random_() % 3)), 2}}},
+                      {},
+                      "ada",
+                      view_.time});
+        break;
+      case 5:
+        layouts.leave_uncut({{fmt::format("w-{:02}", some()), "its agent is silent"}});
+        break;
+      case 6:
+        avoided_ = {{{"c", uuid(some(), 1)}, "its plugin lists nothing"}};
+        break;
+      default:
+        excluded_ = std::make_shared<const std::map<InCluster, std::string>>(
+            std::map<InCluster, std::string>{{{"c", uuid(some(), 1)}, "an alert fires"}});
+    }
+    if (random_() % 40 == 0) view_.nodes.push_back(node(static_cast<unsigned>(view_.nodes.size())));
+    publish();
+  }
+
+  Ground ground() {
+    Ground out{*published_, book_, [this](const std::string& cluster, const std::string& device) {
+                 ++looked_at;
+                 return layouts.of(cluster, device);
+               }};
+    out.prices = {{"H100_80GB", 4'000'000}};
+    out.uncut = [this](const std::string& cluster, const std::string& name) {
+      return layouts.why_uncut(cluster, name);
+    };
+    out.avoided = [this](const std::string& cluster, const std::string& device) {
+      const auto found = avoided_.find({cluster, device});
+      return found == avoided_.end() ? "" : found->second;
+    };
+    out.excluded = [all = excluded_](const std::string& cluster, const std::string& device) {
+      const auto found = all->find({cluster, device});
+      return found == all->end() ? "" : found->second;
+    };
+    out.cluster = known_cluster_.get();
+    out.lent = [nodes = known_cluster_](const std::string& cluster, const std::string& name) {
+      const auto* of = nodes->node(cluster, name);
+      return of && of->labels.contains("spot");
+    };
+    return out;
+  }
+  Surroundings surroundings() {
+    Surroundings out;
+    out.devices = std::exchange(touched_, {});
+    out.cluster = known_cluster_;
+    out.kept_from = avoided_;
+    out.excluded = excluded_;
+    out.nodes = layouts.changed_since(version_);
+    return out;
+  }
+
+  WantedLayouts layouts{0, {}};
+  std::size_t looked_at = 0;
+
+ private:
+  unsigned some() { return last_ = static_cast<unsigned>(random_() % 12); }
+  static std::string uuid(unsigned number, unsigned device) { return fmt::format("GPU-{}-{}", number, device); }
+
+  std::shared_ptr<const fleet::Node> node(unsigned number) {
+    fleet::Node out{"c", fmt::format("w-{:02}", number), {}, view_.time};
+    for (unsigned i = 0; i < 2; ++i) {
+      auto facts = std::make_shared<fleet::DeviceFacts>();
+      facts->uuid = uuid(number, i);
+      facts->index = i;
+      facts->name = "NVIDIA H100 80GB HBM3";
+      facts->mig_enabled = i == 0;
+      facts->memory_bytes = 81'559 * decision::kMib;
+      facts->profiles = decision::plain_h100_profiles();
+      fleet::Device device;
+      device.facts = std::move(facts);
+      device.up = true;
+      device.presence = random_() % 6 == 0 ? fleet::Presence::Stale : fleet::Presence::Present;
+      device.last_seen = view_.time;
+      out.devices.push_back(std::move(device));
+    }
+    return std::make_shared<const fleet::Node>(std::move(out));
+  }
+
+  void put_cluster_node(unsigned number) {
+    fleet::ClusterNode out;
+    out.name = fmt::format("w-{:02}", number);
+    out.allocatable_cpu_cores = 64;
+    out.allocatable_memory_bytes = 256.0 * 1024 * 1024 * 1024;
+    if (random_() % 3 == 0) out.labels["spot"] = "true";
+    cluster_.nodes[out.name] = std::make_shared<const fleet::ClusterNode>(out);
+    known_cluster_ = std::make_shared<const fleet::ClusterView>(cluster_);
+  }
+
+  void promise() {
+    fleet::PodAllocation one;
+    one.id = fmt::format("a-{}", ++asked_);
+    one.cluster = "c";
+    one.space = "ml";
+    one.pod = fmt::format("p-{}", asked_);
+    one.state = fleet::AllocationState::Promised;
+    const unsigned number = some();
+    one.parts = {{fmt::format("w-{:02}", number), uuid(number, 1), "", {}, false}};
+    if (random_() % 2 == 0)
+      one.parts = {{fmt::format("w-{:02}", number),
+                    uuid(number, 0),
+                    "1g.10gb",
+                    {static_cast<unsigned>(random_() % 7), 1},
+                    true}};
+    if (!book_.put(one)) return;
+    fleet::ClusterPod pod;
+    pod.space = one.space;
+    pod.name = one.pod;
+    pod.cpu_request_cores = 4;
+    pod.memory_request_bytes = 1024.0 * 1024 * 1024;
+    cluster_.pods[fleet::pod_key(pod.space, pod.name)] = std::make_shared<const fleet::ClusterPod>(pod);
+    known_cluster_ = std::make_shared<const fleet::ClusterView>(cluster_);
+    promised_.push_back(one.id);
+    touched_.insert({"c", one.parts.front().device_uuid});
+  }
+
+  void release() {
+    if (promised_.empty()) return;
+    fleet::PodAllocation one = *book_.find(promised_.back());
+    promised_.pop_back();
+    one.state = fleet::AllocationState::Released;
+    ASSERT_TRUE(book_.put(one));
+    touched_.insert({"c", one.parts.front().device_uuid});
+  }
+
+  void publish() { published_ = std::make_shared<const fleet::View>(view_); }
+
+  std::mt19937_64 random_;
+  fleet::View view_{kStart, {}};
+  std::shared_ptr<const fleet::View> published_;
+  fleet::ClusterView cluster_;
+  std::shared_ptr<const fleet::ClusterView> known_cluster_;
+  fleet::AllocationBook book_;
+  std::map<InCluster, std::string> avoided_;
+  std::shared_ptr<const std::map<InCluster, std::string>> excluded_ =
+      std::make_shared<const std::map<InCluster, std::string>>();
+  std::vector<std::string> promised_;
+  std::set<InCluster> touched_;
+  std::uint64_t version_ = 0;
+  std::int64_t generation_ = 0;
+  unsigned last_ = 0, asked_ = 0;
+};
+
+/// Nodes on which nothing is told to be asked for beside devices have an entry nowhere or everywhere.
+void expect_same(const decision::Supply& kept, const decision::Supply& made) {
+  ASSERT_EQ(kept.as_of, made.as_of);
+  ASSERT_EQ(kept.candidates.size(), made.candidates.size());
+  for (std::size_t i = 0; i < made.candidates.size(); ++i) {
+    const decision::Candidate& a = kept.candidates[i];
+    decision::Candidate b = made.candidates[i];
+    if (a.profiles && b.profiles && *a.profiles == *b.profiles) b.profiles = a.profiles;  // each has a table of its own
+    ASSERT_EQ(a, b) << a.id;
+  }
+  ASSERT_EQ(kept.nodes, made.nodes);
+}
+
+TEST(DecisionStock, IsWhatASupplyMadeAnewIsHoweverItCameToBe) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Changing fleet(seed);
+    DecisionStock stock("default");
+    const auto mix = std::make_shared<const decision::Mix>();
+    for (int step = 0; step < 120; ++step) {
+      for (auto changes = static_cast<int>(seed); changes > 0; --changes) fleet.change();
+      Surroundings now = fleet.surroundings();
+      const Ground ground = fleet.ground();
+      const std::unique_lock lock(stock.in_use());
+      stock.follow(ground, mix, std::move(now));
+      expect_same(stock.stock().supply(), supply_of(ground));
+      if (testing::Test::HasFatalFailure()) return;
+      const decision::Need one{.mig = decision::MigUse::Never};
+      const auto policy = *decision::make_policy("default", {});
+      const auto lived = decision::decide(stock.stock(), one, stock.policy());
+      const auto anew = decision::decide(supply_of(ground), one, *policy);
+      ASSERT_EQ(lived.index(), anew.index());
+      if (const auto* decided = std::get_if<decision::Decision>(&lived)) {
+        ASSERT_EQ(decided->grants[0].device_uuid, std::get<decision::Decision>(anew).grants[0].device_uuid)
+            << "seed " << seed << ", step " << step;
+      }
+    }
+  }
+}
+
+TEST(DecisionStock, LooksAtNothingAgainThatHasNotChanged) {
+  Changing fleet(7);
+  DecisionStock stock("default");
+  const auto mix = std::make_shared<const decision::Mix>();
+  const auto devices_for = [&](int changes) {
+    for (; changes > 0; --changes) fleet.change();
+    Surroundings now = fleet.surroundings();
+    const Ground ground = fleet.ground();
+    const std::unique_lock lock(stock.in_use());
+    const std::size_t before = fleet.looked_at;
+    stock.follow(ground, mix, std::move(now));
+    return fleet.looked_at - before;
+  };
+  EXPECT_EQ(devices_for(0), 24U);
+  EXPECT_EQ(devices_for(0), 0U);
+  std::size_t most = 0;
+  for (int i = 0; i < 20; ++i) most = std::max(most, devices_for(1));
+  EXPECT_LE(most, 4U) << "of one change at most two nodes with two devices";
+}
+
+TEST(DecisionRound, OpensTheRoomAgainThatItKept) {
+  Changing fleet(3);
+  DecisionStock stock("default");
+  const auto mix = std::make_shared<const decision::Mix>();
+  const Ground ground = fleet.ground();
+  {
+    std::unique_lock lock(stock.in_use());
+    stock.follow(ground, mix, fleet.surroundings());
+    DecisionRound round(stock, std::move(lock));
+    const decision::Need need{.devices = 2, .mig = decision::MigUse::Never, .same_node = false};
+    round.keep_room("a", need, {}, "it is kept for ml/a");
+    round.keep_room("b", need, {}, "it is kept for ml/b");
+    EXPECT_TRUE(round.keeps_room_for("b"));
+  }
+  const std::unique_lock lock(stock.in_use());
+  expect_same(stock.stock().supply(), supply_of(ground));
+}
+
+}  // namespace
+}  // namespace tessera::server
