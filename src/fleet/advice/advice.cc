@@ -11,15 +11,21 @@
 namespace tessera::fleet::advice {
 namespace {
 
-using Rule = Said (*)(const Workload&, const Options&);
+struct Rule {
+  Kind kind;
+  Said (*said)(const Workload&, const Options&);
+};
 /// In the order of Kind; Share, which is of several, is tried behind those before it.
-constexpr std::array<Rule, 3> kBeforeShare = {idle_held, drop_unused, over_provisioned};
-constexpr std::array<Rule, 3> kBehindShare = {schedule, cheaper_model, spot};
+constexpr std::array<Rule, 3> kBeforeShare = {
+    {{Kind::IdleHeld, idle_held}, {Kind::DropUnused, drop_unused}, {Kind::OverProvisioned, over_provisioned}}};
+constexpr std::array<Rule, 3> kBehindShare = {
+    {{Kind::Schedule, schedule}, {Kind::CheaperModel, cheaper_model}, {Kind::Spot, spot}}};
 
 template <std::size_t kRules>
 Said first_of(const std::array<Rule, kRules>& rules, const Workload& of, const Options& options) {
-  for (const Rule rule : rules)
-    if (Said said = rule(of, options)) return said;
+  for (const Rule& rule : rules)
+    if (!options.off.contains(rule.kind))
+      if (Said said = rule.said(of, options)) return said;
   return std::nullopt;
 }
 
@@ -33,7 +39,7 @@ void advise_workloads(std::vector<Advice>& out, const Facts& facts, const Option
       rest.push_back(&one);
   }
   std::set<const Workload*> sharing;
-  for (Sharing& one : share(rest, options)) {
+  for (Sharing& one : options.off.contains(Kind::Share) ? std::vector<Sharing>() : share(rest, options)) {
     sharing.insert(one.who.begin(), one.who.end());
     out.push_back(std::move(one.advice));
   }
@@ -54,7 +60,11 @@ std::vector<Advice> advise(const Facts& facts, const Options& options) {
   for (const Pool& one : facts.pools) add(reserve(one, options));
   for (Advice& one : hardware(facts.troubles, options)) out.push_back(std::move(one));
   for (const Scattered& one : facts.scattered) add(defragment(one, options));
-  std::erase_if(out, [&](const Advice& one) { return one.saving && one.saving->per_month < options.least_per_month; });
+  for (const Quota& one : facts.quotas) add(quota(one, options));
+  std::erase_if(out, [&](const Advice& one) {
+    return options.off.contains(one.kind) || one.confidence < options.least_confidence ||
+           (one.saving && one.saving->per_month < options.least_per_month);
+  });
   std::ranges::sort(out, [](const Advice& a, const Advice& b) {
     const Micros left = a.saving ? a.saving->per_month : -1, right = b.saving ? b.saving->per_month : -1;
     return left != right ? left > right : a.id < b.id;

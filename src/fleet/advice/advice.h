@@ -2,6 +2,7 @@
 // What could be had for less, with what it stands on. Pure: the same facts come to the same advice, and what is said of
 // one subject does not depend on another one that is healthy.
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ struct Options {
   double memory_headroom = 0.2;   ///< of what is used at most
   double compute_headroom = 0.1;  ///< likewise
   Micros least_per_month = 0;     ///< what saves less is not said; what nobody can reckon is
+  double least_confidence = 0;    ///< likewise, of what is less sure
+  std::set<Kind> off{};           ///< kinds that are not said: a workload is told of the next one that holds
 };
 
 /// The dearest first; what has no money behind it, by id.

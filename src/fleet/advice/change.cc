@@ -88,6 +88,7 @@ Steps request_steps(const Workload& of, const std::string& resource, std::size_t
 
 Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label) {
   const auto& [name, value] = node_label;
+  if (name.empty()) return by_hand(of, "let it stand on spot nodes", "let it stand on others");
   if (!is_plain(of) || !is_plain(name) || !is_plain(value) || !has_template(of))
     return by_hand(of, fmt::format("let nodeSelector have {}: {}", name, value),
                    fmt::format("take {} out of nodeSelector", name));
@@ -115,6 +116,18 @@ Steps schedule_steps(const Workload& of, unsigned first, unsigned end) {
       {"kubectl", fmt::format("kubectl --namespace {0} delete scaledobject {1}-hours && kubectl --namespace {0} scale "
                               "{2} {1} --replicas {3}",
                               of.space, of.name, lower(of.kind), of.pods.size())}};
+}
+
+Steps quota_steps(const Quota& of, std::int64_t hard) {
+  if (!is_plain(of.space) || !is_plain(of.name) || !is_plain(of.resource))
+    return {{"hand", fmt::format("Let a quota of the namespace have {} of the resource.", hard)},
+            {"hand", fmt::format("Let it have {} again.", of.hard)}};
+  const auto to = [&](std::int64_t amount) {
+    return Step{"kubectl", fmt::format("kubectl --namespace {} patch resourcequota {} --type merge --patch "
+                                       R"('{{"spec":{{"hard":{{"requests.{}":"{}"}}}}}}')",
+                                       of.space, of.name, of.resource, amount)};
+  };
+  return {to(hard), to(of.hard)};
 }
 
 Steps cordon_steps(const std::string& node) {

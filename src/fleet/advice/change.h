@@ -20,6 +20,8 @@ Steps request_steps(const Workload& of, const std::string& resource, std::size_t
 Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label);
 /// It runs in hours of the day alone (UTC): between `first` and `end`.
 Steps schedule_steps(const Workload& of, unsigned first, unsigned end);
+/// The namespace may have `hard` of the quota's resource.
+Steps quota_steps(const Quota& of, std::int64_t hard);
 /// Nothing new is scheduled to the node.
 Steps cordon_steps(const std::string& node);
 

@@ -60,7 +60,8 @@ std::vector<Advice> hardware(const std::vector<Trouble>& of, const Options& opti
   std::map<std::pair<std::string, std::string>, Advice> out;  // one for a device: of its worst sign
   for (const Sign& sign : kSigns)
     for (const Trouble& one : of)
-      if (shows(one, sign)) out.try_emplace({one.cluster, one.device_id}, told(one, sign, options));
+      if (const std::pair device(one.cluster, one.device_id); shows(one, sign) && !out.contains(device))
+        out.emplace(device, told(one, sign, options));
   std::vector<Advice> list;
   for (auto& [device, one] : out) list.push_back(std::move(one));
   return list;

@@ -113,12 +113,25 @@ struct Scattered {
   std::optional<Micros> per_hour;  ///< a device
 };
 
+/// What a namespace may have of one resource by its ResourceQuota, and what it had.
+struct Quota {
+  std::string cluster;
+  std::string space;     ///< namespace
+  std::string name;      ///< of the ResourceQuota
+  std::string resource;  ///< as pods ask for it: "nvidia.com/gpu"
+  std::int64_t hard = 0;
+  EpochMs from = 0, to = 0;
+  double observed = 0;        ///< of the window
+  std::int64_t had_most = 0;  ///< at once, in the window; what is promised now is in it
+};
+
 struct Facts {
   EpochMs now = 0;
   std::vector<Workload> workloads;
   std::vector<Pool> pools;
   std::vector<Trouble> troubles;
   std::vector<Scattered> scattered;
+  std::vector<Quota> quotas;
 };
 
 }  // namespace tessera::fleet::advice

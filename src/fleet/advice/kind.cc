@@ -31,6 +31,8 @@ constexpr std::array<KindRow, kKinds> kRows = {{
      "What runs there has to move; the fleet is smaller until the board is back."},
     {Kind::Defragment, "defragment", hours(24), 0, "Moves would free whole GPUs",
      "Each move restarts a pod, unless it is moved by hand."},
+    {Kind::Quota, "quota", hours(24 * 14), kMostOfIt, "A quota far above what was ever had",
+     "A pod beyond the lower quota is refused until somebody raises it."},
 }};
 
 static_assert(std::ranges::is_sorted(kRows, {}, &KindRow::kind));

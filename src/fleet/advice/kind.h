@@ -21,8 +21,9 @@ enum class Kind : std::uint8_t {
   Reserve,          ///< a base of devices that somebody always has
   Hardware,         ///< throttled or sick
   Defragment,       ///< moves would free whole devices
+  Quota,            ///< a namespace may have far more than it ever had
 };
-inline constexpr std::size_t kKinds = 10;
+inline constexpr std::size_t kKinds = 11;
 
 struct KindRow {
   Kind kind;

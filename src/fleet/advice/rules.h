@@ -27,6 +27,7 @@ std::vector<Sharing> share(const std::vector<const Workload*>& of, const Options
 Said reserve(const Pool& of, const Options& options);
 std::vector<Advice> hardware(const std::vector<Trouble>& of, const Options& options);
 Said defragment(const Scattered& of, const Options& options);
+Said quota(const Quota& of, const Options& options);
 
 // What they have in common.
 

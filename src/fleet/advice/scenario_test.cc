@@ -50,14 +50,22 @@ Facts fleet_of_all() {
     out.pools.insert(out.pools.end(), each.facts.pools.begin(), each.facts.pools.end());
     out.troubles.insert(out.troubles.end(), each.facts.troubles.begin(), each.facts.troubles.end());
     out.scattered.insert(out.scattered.end(), each.facts.scattered.begin(), each.facts.scattered.end());
+    for (Quota one : each.facts.quotas) {
+      one.space = fmt::format("space-{}", number);
+      out.quotas.push_back(std::move(one));
+    }
   }
   return out;
 }
 
 TEST(Scenarios, TogetherTheyAreSaidWhatEachIsAlone) {
   std::vector<std::string> each;
-  for (const Labelled& one : labelled())
+  int number = 0;
+  for (Labelled one : labelled()) {
+    ++number;
+    for (Quota& quota : one.facts.quotas) quota.space = fmt::format("space-{}", number);  // they name it
     for (std::string& line : said(one.facts)) each.push_back(std::move(line));
+  }
   EXPECT_THAT(said(fleet_of_all()), testing::UnorderedElementsAreArray(each));
 }
 
@@ -129,6 +137,56 @@ TEST(OverProvisioned, IsPatchedAndUndoneWordForWord) {
       R"({"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"},)"
       R"("requests":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"}}}]}}}}')");
   EXPECT_THAT(list.front().undo.text, HasSubstr(R"("limits":{"nvidia.com/gpu":"1","nvidia.com/mig-1g.10gb":null})"));
+}
+
+TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
+  Facts facts;
+  facts.quotas = {{"prod", "ml", "gpus", "nvidia.com/gpu", 16, kNow - 14 * kDayMs, kNow, 1, 3}};
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list.front().aim, "5 of nvidia.com/gpu");
+  EXPECT_FALSE(list.front().saving) << "a promise costs nothing by itself";
+  EXPECT_EQ(list.front().change.text,
+            "kubectl --namespace ml patch resourcequota gpus --type merge --patch "
+            R"('{"spec":{"hard":{"requests.nvidia.com/gpu":"5"}}}')");
+  EXPECT_THAT(list.front().undo.text, HasSubstr(R"("requests.nvidia.com/gpu":"16")"));
+}
+
+TEST(DropUnused, SavesTheCheapestOfThoseThatWereNeverTouched) {
+  const auto saves = [](std::optional<Micros> third, std::optional<Micros> fourth) {
+    Facts facts;
+    for (const Labelled& one : labelled())
+      if (one.kind == Kind::DropUnused) facts = one.facts;
+    auto& holds = facts.workloads.front().holds;
+    holds[2].per_hour = third;
+    holds[3].per_hour = fourth;
+    const auto list = advise(facts);
+    return list.size() == 1 && list.front().saving ? list.front().saving->per_month : -1;
+  };
+  EXPECT_EQ(saves(2 * kUnit, 3 * kUnit), 730 * 5 * kUnit);
+  EXPECT_EQ(saves(2 * kUnit, std::nullopt), -1) << "not what the others cost";
+}
+
+TEST(Options, WhatIsSwitchedOffOrLessSureIsNotSaid) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  Options options;
+  const auto kinds_of = [&] {
+    std::vector<std::string> out;
+    for (const Advice& one : advise(facts, options)) out.emplace_back(kind_name(one.kind));
+    return out;
+  };
+  EXPECT_THAT(kinds_of(), ElementsAre("over-provisioned"));
+  options.off = {Kind::OverProvisioned};
+  EXPECT_THAT(kinds_of(), IsEmpty());
+  facts.workloads.front().interruptible = true;
+  facts.workloads.front().spot_per_hour = kUnit;
+  EXPECT_THAT(kinds_of(), ElementsAre("spot")) << "the next one that holds";
+  options.least_confidence = 1.01;
+  EXPECT_THAT(kinds_of(), IsEmpty());
+  options = {};
+  options.least_per_month = 100'000 * kUnit;
+  EXPECT_THAT(kinds_of(), IsEmpty());
 }
 
 TEST(Changes, NamesThatAShellWouldReadAreNotPutIntoCommands) {

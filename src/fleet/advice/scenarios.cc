@@ -137,6 +137,18 @@ Labelled scattered() {
   return {"instances that lie apart", Kind::Defragment, out};
 }
 
+Quota quota_of(std::int64_t hard, std::int64_t had_most, double days = 14) {
+  return {
+      "prod", "ml", "gpus",  "nvidia.com/gpu", hard, kNow - static_cast<EpochMs>(days * static_cast<double>(kDayMs)),
+      kNow,   0.99, had_most};
+}
+
+Labelled quotas(const std::string& name, std::optional<Kind> kind, std::vector<Quota> list) {
+  Facts out = of({});
+  out.quotas = std::move(list);
+  return {name, kind, out};
+}
+
 std::vector<Labelled> wasted() {
   std::vector<Labelled> out;
   out.push_back({"nothing done for two weeks", Kind::IdleHeld, of({on_h100("forgotten", kIdle)})});
@@ -154,6 +166,8 @@ std::vector<Labelled> wasted() {
   out.push_back({"office hours", Kind::Schedule, of({on_h100("office", [](EpochMs at) {
                    return hour_of(at) >= 8 && hour_of(at) < 18 ? doing(at, 0.7, 1, 0.6, 60) : doing(at, 0, 0, 0, 60);
                  })})});
+  out.push_back(quotas("a quota of sixteen where four were had at most", Kind::Quota, {quota_of(16, 4)}));
+  out.push_back(quotas("a quota of four where nobody had any", Kind::Quota, {quota_of(4, 0)}));
   for (const auto& make : {cheaper, on_demand, reserved, throttled, scattered}) out.push_back(make());
   return out;
 }
@@ -210,6 +224,15 @@ std::vector<Labelled> healthy() {
         one.serves->gpus = 2;
         return one;
       }()});
+  out.push_back(quotas("a quota that leaves room, and not much of it", std::nullopt, {quota_of(16, 6)}));
+  out.push_back(quotas("a quota that is full, and one that is fuller", std::nullopt, {quota_of(8, 8), quota_of(8, 9)}));
+  out.push_back(quotas("a quota of one, and one of none", std::nullopt, {quota_of(1, 0), quota_of(0, 0)}));
+  out.push_back(quotas("a quota that was looked at for a week", std::nullopt, {quota_of(16, 0, 7)}));
+  {
+    Quota gaps = quota_of(16, 0);
+    gaps.observed = 0.8;
+    out.push_back(quotas("a quota of a namespace that was not told of all the time", std::nullopt, {gaps}));
+  }
   add("an engine whose KV cache is in use",
       {serving("full-cache", [](EpochMs at) { return engine_slot(at, 900, 300'000); })});
   add("an engine that makes more than a benchmark says its GPU can", {[] {

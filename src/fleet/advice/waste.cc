@@ -23,7 +23,7 @@ double memory_held(const Workload& of) {
 /// The devices of a pod that were never touched, and those that were.
 struct Touched {
   std::size_t unused = 0, used = 0;
-  double observed = 1;
+  std::vector<std::optional<Micros>> prices{};  ///< of those that were not
 };
 
 /// By pod. Empty where of one of them something is not known.
@@ -35,10 +35,28 @@ std::map<std::string, Touched> touched(const Workload& of, const Options& option
         !is_enough(Kind::DropUnused, rhythm, options))
       return {};
     Touched& pod = out[one.pod];
-    pod.observed = std::min(pod.observed, rhythm.observed);
-    ++(rhythm.active_slots == 0 && *one.seen.memory_most <= kTouched ? pod.unused : pod.used);
+    const bool unused = rhythm.active_slots == 0 && *one.seen.memory_most <= kTouched;
+    ++(unused ? pod.unused : pod.used);
+    if (unused) pod.prices.push_back(one.per_hour);
   }
   return out;
+}
+
+/// What `count` of each pod's unused devices cost: the cheapest, for nobody knows which of them it would lose. Absent
+/// where one has no rate.
+std::optional<Micros> cost_of_unused(const std::map<std::string, Touched>& pods, std::size_t count) {
+  Wide sum = 0;
+  for (const auto& [name, pod] : pods) {
+    std::vector<Micros> prices;
+    for (const auto& one : pod.prices) {
+      if (!one) return std::nullopt;
+      prices.push_back(*one);
+    }
+    std::ranges::sort(prices);
+    for (std::size_t i = 0; i < count; ++i) sum += prices[i];
+  }
+  const auto out = narrow(sum, "money of an hour");
+  return out ? std::optional(*out) : std::nullopt;
 }
 
 }  // namespace
@@ -90,11 +108,8 @@ Said drop_unused(const Workload& of, const Options& options) {
   out.evidence.numbers = {{"held", static_cast<double>(held), "devices"},
                           {"used", static_cast<double>(wanted), "devices"},
                           {"pods", static_cast<double>(pods.size()), "pods"}};
-  if (const auto& one = of.holds.front().per_hour) {
-    const auto count = static_cast<Micros>(unused * pods.size());
-    if (const auto less = narrow(Wide{*one} * count, "money of an hour"))
-      out.saving = saving_of(*less, fmt::format("{} GPUs of {}", count, hourly(*one)));
-  }
+  if (const auto less = cost_of_unused(pods, unused))
+    out.saving = saving_of(*less, fmt::format("{} GPUs, {} together", unused * pods.size(), hourly(*less)));
   take(out, request_steps(of, of.holds.front().resource, wanted));
   return out;
 }
