@@ -198,6 +198,7 @@ Result<Command> parse_arguments(const std::vector<std::string>& arguments) {
   fleet.add_cost(app);
   fleet.add_forecast(app);
   fleet.add_budgets(app);
+  fleet.add_advice(app);
   fleet.add_benchmarks(app);
 
   try {

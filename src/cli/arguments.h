@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/advice.h"
 #include "cli/benchmarks.h"
 #include "cli/budgets.h"
 #include "cli/cost.h"
@@ -43,7 +44,7 @@ struct Text {
   std::string text;
 };
 using Command = std::variant<DoctorCommand, GetTargetsCommand, GetCommand, TopCommand, DemoCommand, ExplainCommand,
-                             CostCommand, ForecastCommand, BudgetsCommand, BenchmarksCommand, Text>;
+                             CostCommand, ForecastCommand, BudgetsCommand, AdviceCommand, BenchmarksCommand, Text>;
 
 /// Invalid with what is wrong, what is expected, and the nearest known word.
 Result<Command> parse_arguments(const std::vector<std::string>& arguments);

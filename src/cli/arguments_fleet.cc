@@ -49,6 +49,11 @@ constexpr FilterFlag kBenchmarkFilters[] = {{"--model", "model", "only these mod
                                             {"--driver", "driver", "only these versions of the driver"},
                                             {"--name", "name", "only these benchmarks"},
                                             {"--source", "source", "only what these have measured"}};
+constexpr FilterFlag kAdviceFilters[] = {
+    {"--kind", "kind", "of these kinds: idle-held, over-provisioned… (a,b)"},
+    {"--state", "state", "in these states: open, accepted, snoozed, dismissed (a,b)"},
+    {"-n,--namespace", "namespace", "of workloads in these namespaces (a,b)"},
+    {"--team", "team", "of workloads of these teams (a,b)"}};
 struct CostWord {
   std::string_view word;
   CostForm form;
@@ -270,8 +275,49 @@ Result<Command> FleetArguments::benchmarks_command() const {
   return Command(std::move(out));
 }
 
+void FleetArguments::add_advice(CLI::App& app) {
+  advice_ = app.add_subcommand("advice", "What could be had for less, and what is made of it");
+  advice_->fallthrough();
+  add_asked_server(*advice_);
+  for (const FilterFlag& filter : kAdviceFilters) add_filter(*advice_, filter);
+  add_form(*advice_);
+  for (const AdviceWord& word : advice_words()) {
+    auto* one = advice_->add_subcommand(std::string(word.word), std::string(word.what));
+    one->fallthrough();
+    one->add_option("id", advised_.id, "which, as `tessera advice` lists it")->type_name("ID")->required();
+    one->callback([this, &word] { advised_.word = &word; });
+    if (word.has_reason) {
+      auto* reason = one->add_option("--reason", advised_.reason, "why, for those who read it later");
+      reason->type_name("TEXT")->required(word.needs_reason);
+    }
+    if (!word.has_time) continue;
+    auto* until = one->add_option("--until", advised_.until, "when it is to come back")->type_name("TIME");
+    auto* span = one->add_option("--for", advised_.span, "after how long it is to come back: 14d");
+    span->type_name("DURATION")->check(check_duration)->excludes(until);
+  }
+  advice_->footer(
+      "Examples:\n  tessera advice --state open -n research\n  tessera advice show idle-held-0123456789abcdef\n"
+      "  tessera advice snooze idle-held-0123456789abcdef --for 14d\n"
+      "  tessera advice dismiss idle-held-0123456789abcdef --reason 'a demonstration stands there'");
+}
+
+Result<Command> FleetArguments::advice_command(Parameters query) const {
+  AdviceCommand out = advised_;
+  out.server = TRY(place());
+  out.query = std::move(query);
+  out.form = form();
+  if (out.word && out.form == CostForm::Csv)
+    return fail(Code::Invalid, "advice {}: one advice is no table: -o table or json is expected", out.word->word);
+  if (out.word && !out.query.empty())
+    return fail(Code::Invalid, "advice {}: --{} is of the list; one advice has its id", out.word->word,
+                out.query.front().first);
+  if (out.word && out.word->has_time && out.until.empty() && out.span.empty())
+    return fail(Code::Invalid, "advice snooze: --for DURATION or --until TIME is expected");
+  return Command(std::move(out));
+}
+
 std::vector<CLI::App*> FleetArguments::commands() const {
-  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_, budgets_, benchmarks_};
+  std::vector<CLI::App*> out{top_, demo_, explain_, cost_, forecast_, budgets_, benchmarks_, advice_};
   for (const Listed& one : lists_) out.push_back(one.app);
   return out;
 }
@@ -332,6 +378,7 @@ Result<Command> FleetArguments::command() const {
     return Command(std::move(out));
   }
   if (benchmarks_->parsed()) return benchmarks_command();
+  if (advice_->parsed()) return advice_command(std::move(query));
   if (explain_->parsed()) return Command(ExplainCommand{TRY(place()), pod_});
   if (demo_->parsed()) {
     DemoCommand out;

@@ -30,6 +30,7 @@ class FleetArguments {
   void add_forecast(CLI::App& app);
   void add_budgets(CLI::App& app);
   void add_benchmarks(CLI::App& app);
+  void add_advice(CLI::App& app);
 
   std::vector<CLI::App*> commands() const;
   /// Of the list or top that was parsed.
@@ -44,6 +45,8 @@ class FleetArguments {
   void add_form(CLI::App& app);
   CostForm form() const;
   Result<Command> benchmarks_command() const;
+
+  Result<Command> advice_command(Parameters query) const;
 
   struct Listed {
     const Resource* resource;
@@ -60,6 +63,8 @@ class FleetArguments {
   CLI::App* benchmarks_ = nullptr;
   BenchmarksCommand measured_;
   std::map<std::string, std::vector<std::string>> runs_of_;  ///< by parameter, likewise
+  CLI::App* advice_ = nullptr;
+  AdviceCommand advised_;  ///< what was asked, and the answer
   std::string cost_form_ = "table";
   bool csv_ = false;
   CLI::App* forecast_ = nullptr;

@@ -115,6 +115,11 @@ Result<void> show_all_benchmarks(const BenchmarksCommand& command) {
   return print(text) ? Result<void>() : fail(Code::Unavailable, "the output takes no more");
 }
 
+Result<void> show_what_is_advised(const AdviceCommand& command) {
+  const std::string text = TRY(run_advice(command));
+  return print(text) ? Result<void>() : fail(Code::Unavailable, "the output takes no more");
+}
+
 int run_get_targets(const GetTargetsCommand& command) {
   const auto text = get_targets(command);
   if (text) return print(*text) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -140,6 +145,7 @@ int run(const std::vector<std::string>& arguments) {
   if (const auto* forecast = std::get_if<ForecastCommand>(&*command)) return said(show_forecasts(*forecast));
   if (const auto* budgets = std::get_if<BudgetsCommand>(&*command)) return said(show_all_budgets(*budgets));
   if (const auto* runs = std::get_if<BenchmarksCommand>(&*command)) return said(show_all_benchmarks(*runs));
+  if (const auto* advice = std::get_if<AdviceCommand>(&*command)) return said(show_what_is_advised(*advice));
   if (const auto* demo = std::get_if<DemoCommand>(&*command)) return run_demo_command(*demo);
   return run_doctor(std::get<DoctorCommand>(*command));
 }
