@@ -15,6 +15,7 @@
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/json_body.h"
+#include "server/movers.h"
 #include "server/resource.h"
 #include "store/allocations.h"
 
@@ -332,6 +333,14 @@ void Allocations::read_again() {
   touch_all();
 }
 
+decision::Refusal Allocations::with_moves(decision::Refusal refusal, const DecisionRound& round, const Published& known,
+                                          const AllocationWish& wish) const {
+  const auto book = book_.get();
+  if (const auto way = way_in(round.supply(), wish, *demand(*book, known.view->time), *book, *known.cluster))
+    decision::add_moves(refusal, *way);
+  return refusal;
+}
+
 http::Response Allocations::preview(const http::Request& request, const AllocationWish& asked_for) const {
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();
@@ -340,7 +349,9 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const decision::Scope scope = scope_of(wish, *known->cluster);
   const auto budgets = options_.budgets(*known, wish);
   const auto over = refused_by(budgets);
-  const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
+  decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
+  if (auto* refusal = std::get_if<decision::Refusal>(&verdict); refusal && !over)
+    *refusal = with_moves(std::move(*refusal), round, *known, wish);
   const auto said = [&](Json decided) {
     return explained(std::move(decided), wish, round.near_miss(wish.need, scope), budgets);
   };
@@ -426,10 +437,11 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         const decision::Scope scope = scope_of(wish, *known->cluster);
         const auto budgets = options_.budgets(*known, wish);
         const auto over = refused_by(budgets);
-        const decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
+        decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
         const std::string hint = round.near_miss(wish.need, scope);
         int status = 201;
-        if (const auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
+        if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
+          if (!over) *refusal = with_moves(std::move(*refusal), round, *known, wish);
           const Json shown = explained(refusal_json(*refusal), wish, hint, budgets);
           if (!wish.waits) {
             no_room = refused(request, why_refused(budgets), *refusal, shown);

@@ -126,6 +126,9 @@ class Allocations {
   /// What is decided for `one`, which is as it was asked, as a promise; Invalid where it can have none.
   static Result<Turns> promise(const Ground& ground, const fleet::decision::Decision& decided, const Json& shown,
                                const fleet::PodAllocation& one, const std::string& who);
+  /// With the moves that would let it in, where there are any.
+  fleet::decision::Refusal with_moves(fleet::decision::Refusal refusal, const DecisionRound& round,
+                                      const Published& known, const AllocationWish& wish) const;
   http::Response preview(const http::Request& request, const AllocationWish& wish) const;
   /// What is no longer to be made for one that is over or waits again.
   void stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who, Turns& into) const;

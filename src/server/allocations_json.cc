@@ -77,6 +77,19 @@ Json grant_json(const decision::Grant& one) {
   return out;
 }
 
+Json moves_json(const std::vector<decision::Move>& moves) {
+  Json out = Json::array();
+  for (const decision::Move& one : moves)
+    out.push_back({{"holder", one.holder},
+                   {"fromDeviceId", one.from_device_id},
+                   {"profile", one.profile},
+                   {"start", one.placed.placement.start},
+                   {"size", one.placed.placement.size},
+                   {"to", grant_json(one.to)},
+                   {"sentence", one.sentence}});
+  return out;
+}
+
 std::string resource_name(const std::string& profile) {
   if (profile.empty()) return "nvidia.com/gpu";
   return nodes::mig_resource(profile);
@@ -111,10 +124,12 @@ Json refusal_json(const decision::Refusal& of) {
                       {"sentence", one.sentence},
                       {"nearest", nearest}});
   }
-  for (const decision::Remedy& one : of.remedies)
+  for (const decision::Remedy& one : of.remedies) {
     remedies.push_back({{"kind", decision::remedy_kind_name(one.kind)},
                         {"deviceId", text_or_null(one.device_id)},
                         {"sentence", one.sentence}});
+    if (!one.moves.empty()) remedies.back()["moves"] = moves_json(one.moves);
+  }
   return {{"sentence", of.sentence}, {"misses", misses}, {"remedies", remedies}};
 }
 

@@ -20,6 +20,7 @@ std::string resource_name(const std::string& profile);
 /// As it is now; devices are named by what the view says of them.
 Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
 Json grant_json(const fleet::decision::Grant& grant);
+Json moves_json(const std::vector<fleet::decision::Move>& moves);
 Json decision_json(const fleet::decision::Decision& decision);
 Json refusal_json(const fleet::decision::Refusal& refusal);
 /// One of the latter two, with what its need was reckoned from, a near miss, and what budgets say of it.

@@ -153,8 +153,9 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
     return is_kept(tell_why(one, over->sentence, now, [&] { return shown(*over); }));
   const auto verdict = round.decide_in_short(wish, scope);
   if (const auto* sentence = std::get_if<std::string>(&verdict))
-    return is_kept(
-        tell_why(one, *sentence, now, [&] { return shown(std::get<decision::Refusal>(round.decide(wish, scope))); }));
+    return is_kept(tell_why(one, *sentence, now, [&] {
+      return shown(with_moves(std::get<decision::Refusal>(round.decide(wish, scope)), round, known, wish));
+    }));
   const auto book = book_.get();
   const auto& decided = std::get<decision::Decision>(verdict);
   auto turns = promise(ground(*known.view, *book), decided,

@@ -9,10 +9,12 @@
 #include "base/text.h"
 #include "fleet/decision/defragment.h"
 #include "fleet/decision/what_if.h"
+#include "server/allocation_choice.h"
 #include "server/allocations_json.h"
 #include "server/api_allocations.h"
 #include "server/api_json.h"
 #include "server/json_body.h"
+#include "server/movers.h"
 #include "server/query.h"
 #include "server/resource.h"
 
@@ -20,8 +22,7 @@ namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
 
-constexpr std::string_view kMayMove = "tessera.dev/may-move";  ///< a pod's label
-constexpr std::size_t kMostWaiting = 50;                       ///< of those that wait, a way is looked for
+constexpr std::size_t kMostWaiting = 50;  ///< of those that wait, a way is looked for
 constexpr std::int64_t kMostMoves = 100;
 constexpr std::int64_t kMostAdded = 10'000;
 
@@ -40,34 +41,16 @@ struct Scene {
   std::shared_ptr<const decision::Mix> demand{};
 };
 
-/// "namespace/pod" of those whose owners will have them put elsewhere.
-std::set<std::string> movable(const Scene& scene, const fleet::ClusterView& pods) {
-  std::set<std::string> out;
-  for (const auto& [id, one] : scene.book->all())
-    if (!fleet::is_over(one.state) && one.cluster == scene.cluster)
-      if (const auto wish = parse_allocation_wish(one.request); wish && wish->may_move)
-        out.insert(fmt::format("{}/{}", one.space, one.pod));
-  if (pods.cluster != scene.cluster) return out;
-  for (const auto& [name, pod] : pods.pods)
-    if (const auto label = pod->labels.find(std::string(kMayMove));
-        label != pod->labels.end() && label->second == "true")
-      out.insert(name);
-  return out;
-}
-
-void mark(decision::Supply& supply, const std::set<std::string>& may_move) {
-  for (decision::Candidate& device : supply.candidates)
-    for (decision::Piece& piece : device.pieces) piece.may_move = may_move.contains(piece.held_by);
-}
-
 Scene scene_of(const Published& known, const Allocations& allocations, const std::string& cluster) {
   Scene out{.book = allocations.book(), .cluster = cluster};
   out.supply = allocations.supply(*known.view);
   out.demand = allocations.demand(*out.book, known.view->time);
   std::erase_if(out.supply.candidates, [&](const auto& one) { return one.cluster != cluster; });
   for (const fleet::PodAllocation* one : out.book->queue())
-    if (auto wish = parse_allocation_wish(one->request); wish && one->cluster == cluster)
+    if (auto wish = parse_allocation_wish(one->request); wish && one->cluster == cluster) {
+      wish->cluster = cluster;
       out.waiting.push_back({one, *std::move(wish)});
+    }
   return out;
 }
 
@@ -83,22 +66,6 @@ Json pieces_json(const decision::Candidate& of) {
                    {"start", one.placed.placement.start},
                    {"size", one.placed.placement.size},
                    {"holder", text_or_null(one.held_by)}});
-  }
-  return out;
-}
-
-Json moves_json(const decision::Supply& supply, const std::vector<decision::Move>& moves) {
-  Json out = Json::array();
-  for (const decision::Move& one : moves) {
-    const decision::Candidate& from = supply.candidates[one.from];
-    const gpu::Profile* profile = from.profile(one.placed.profile);
-    out.push_back({{"holder", one.holder},
-                   {"fromDeviceId", from.id},
-                   {"profile", profile ? Json(profile->name) : Json(nullptr)},
-                   {"start", one.placed.placement.start},
-                   {"size", one.placed.placement.size},
-                   {"to", grant_json(one.to)},
-                   {"sentence", one.sentence}});
   }
   return out;
 }
@@ -124,24 +91,28 @@ Json devices_json(const decision::Supply& before, const std::vector<decision::Mo
   return out;
 }
 
+/// Moves are looked for within these.
+struct Bounds {
+  const fleet::ClusterView& cluster;
+  const Movers& movers;
+  unsigned most_moves;
+};
+
 /// A way for one that waits.
-Json way_json(const decision::Stock& stock, const Waiting& who, decision::Policy& policy, unsigned most_moves,
-              bool any_may_move) {
+Json way_json(const decision::Stock& stock, const Waiting& who, decision::Policy& policy, const Bounds& bounds) {
   Json out = {{"allocationId", who.one->id}, {"namespace", who.one->space}, {"podName", who.one->pod}};
-  auto way = who.wish.node.empty() ? decision::make_way(stock, who.wish.need, policy, most_moves) : std::nullopt;
-  if (way) {
+  if (const auto way = decision::make_way(stock, who.wish.need, policy, bounds.most_moves,
+                                          scope_of(who.wish, bounds.cluster), bounds.movers.scopes())) {
     out["sentence"] = way->sentence;
-    out["moves"] = moves_json(stock.supply(), way->moves);
+    out["moves"] = moves_json(way->moves);
     out["grant"] = grant_json(way->grant);
     out["devices"] = devices_json(stock.supply(), way->moves, &way->grant, who.wish.need.owner);
     return out;
   }
-  out["sentence"] = !who.wish.node.empty() ? "it is to be on one node, for which no moves are looked for"
-                    : !any_may_move        ? fmt::format(
-                                          "nothing may move: a pod says that it may by the label {}=true, an "
-                                                 "allocation by mayMove",
-                                          kMayMove)
-                                    : fmt::format("no {} moves of what may move let it in", most_moves);
+  out["sentence"] = bounds.movers.size() == 0
+                        ? "nothing may move: a pod says that it may by the label tessera.dev/may-move=true, an "
+                          "allocation by mayMove"
+                        : fmt::format("no {} moves of what may move, to where it may go, let it in", bounds.most_moves);
   out["moves"] = out["grant"] = nullptr;
   out["devices"] = Json::array();
   return out;
@@ -166,21 +137,59 @@ Result<std::pair<std::string, std::string>> read_cut(std::string_view text) {
   return std::pair(std::string(text.substr(0, at)), std::string(text.substr(at + 1)));
 }
 
-/// The fleet that is asked about: what is cut otherwise, then what is added to it, as it comes.
-Result<decision::Supply> other_fleet(const decision::Supply& supply, const std::vector<std::string>& cuts,
-                                     const std::vector<std::string>& more) {
-  decision::Supply cut = supply, grown = supply;
+/// A fleet that is not there: its devices, its nodes as the cluster would show them, and what is assumed of it.
+struct OtherFleet {
+  decision::Supply supply;
+  fleet::ClusterView cluster;
+  std::vector<std::string> assumed{};
+};
+
+/// As the node that it is like, were that not cordoned; by its own name.
+std::shared_ptr<const fleet::ClusterNode> node_like(const fleet::ClusterView& cluster,
+                                                    const decision::AddedNode& added) {
+  fleet::ClusterNode out;
+  if (const auto* like = cluster.node(cluster.cluster, added.like)) out = *like;
+  out.name = added.name;
+  out.cordoned = false;
+  out.labels.insert_or_assign("kubernetes.io/hostname", added.name);
+  return std::make_shared<const fleet::ClusterNode>(std::move(out));
+}
+
+/// What is cut otherwise, then what is added to it, as it comes.
+Result<OtherFleet> other_fleet(const Scene& scene, const fleet::ClusterView& cluster,
+                               const std::vector<std::string>& cuts, const std::vector<std::string>& more) {
+  OtherFleet out{scene.supply, cluster};
+  decision::Supply grown = scene.supply;
   for (const std::string& text : cuts) {
     const auto [model, profile] = TRY(read_cut(text));
-    cut = TRY(decision::cut_as(std::move(cut), model, profile));
+    out.supply = TRY(decision::cut_as(std::move(out.supply), model, profile));
   }
   for (const std::string& text : more) {
     const auto [count, model] = TRY(read_more(text));
-    grown = TRY(decision::with_more(std::move(grown), count, model));
+    auto next = TRY(decision::with_more(std::move(grown), count, model, scene.cluster));
+    grown = std::move(next.supply);
+    if (cluster.cluster == scene.cluster)
+      for (const decision::AddedNode& one : next.nodes) out.cluster.nodes[one.name] = node_like(cluster, one);
+    if (!next.assumed.empty()) out.assumed.push_back(std::move(next.assumed));
   }
-  const auto added = grown.candidates.begin() + static_cast<std::ptrdiff_t>(supply.candidates.size());
-  cut.candidates.insert(cut.candidates.end(), added, grown.candidates.end());
-  return cut;
+  const auto added = grown.candidates.begin() + static_cast<std::ptrdiff_t>(scene.supply.candidates.size());
+  out.supply.candidates.insert(out.supply.candidates.end(), added, grown.candidates.end());
+  return out;
+}
+
+/// Who of those that wait would be served, each where it may go.
+Json served_json(const Scene& scene, decision::Supply supply, const fleet::ClusterView& cluster) {
+  std::vector<decision::Need> needs;
+  std::vector<decision::Scope> scopes;
+  for (const Waiting& one : scene.waiting) {
+    needs.push_back(one.wish.need);
+    scopes.push_back(scope_of(one.wish, cluster));
+  }
+  const auto policy = default_policy(scene);
+  const decision::Served served = decision::serve(std::move(supply), needs, *policy, scopes);
+  Json ids = Json::array();
+  for (const std::size_t at : served.needs) ids.push_back(scene.waiting[at].one->id);
+  return {{"served", std::move(ids)}, {"emptyDevices", served.empty_devices}};
 }
 
 class Routes {
@@ -196,28 +205,28 @@ class Routes {
     if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     Scene scene = scene_of(*known, allocations_, *cluster);
-    const auto may_move = movable(scene, *known->cluster);
-    mark(scene.supply, may_move);
+    const Movers movers(*cluster, *scene.book, *known->cluster);
+    movers.mark(scene.supply);
     const decision::Stock stock(scene.supply);
     const auto policy = default_policy(scene);
     Json waiting = Json::array();
     for (const Waiting& one : scene.waiting) {
       if (waiting.size() == kMostWaiting) break;
-      waiting.push_back(way_json(stock, one, *policy, most_moves, !may_move.empty()));
+      waiting.push_back(way_json(stock, one, *policy, {*known->cluster, movers, most_moves}));
     }
-    const auto freed = decision::free_devices(stock, *policy, most_moves);
+    const auto freed = decision::free_devices(stock, *policy, most_moves, movers.scopes());
     Json devices = Json::array();
     for (const std::size_t at : freed.freed) devices.push_back(scene.supply.candidates[at].id);
     return json_reply(request, {{"time", time_json(known->view->time)},
                                 {"cluster", *cluster},
                                 {"mostMoves", most_moves},
-                                {"movable", may_move.size()},
+                                {"movable", movers.size()},
                                 {"waitingTotal", scene.waiting.size()},
                                 {"waiting", std::move(waiting)},
                                 {"consolidation",
                                  {{"sentence", freed.sentence},
                                   {"freedDevices", std::move(devices)},
-                                  {"moves", moves_json(scene.supply, freed.moves)},
+                                  {"moves", moves_json(freed.moves)},
                                   {"devices", devices_json(scene.supply, freed.moves, nullptr, "")}}}});
   }
 
@@ -230,28 +239,16 @@ class Routes {
     if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     const Scene scene = scene_of(*known, allocations_, *cluster);
-    auto other = other_fleet(scene.supply, cuts, more);
+    auto other = other_fleet(scene, *known->cluster, cuts, more);
     if (!other) return reply({400, "invalid-parameter", other.error().what}, request);
-    std::vector<decision::Need> needs;
-    std::vector<std::string> ids;
-    for (const Waiting& one : scene.waiting) {
-      if (!one.wish.node.empty()) continue;  // a node that is not there cannot be meant
-      needs.push_back(one.wish.need);
-      ids.push_back(one.one->id);
-    }
-    const auto served = [&](decision::Supply of) {
-      const auto policy = default_policy(scene);
-      const decision::Served out = decision::serve(std::move(of), needs, *policy);
-      Json of_ids = Json::array();
-      for (const std::size_t at : out.needs) of_ids.push_back(ids[at]);
-      return Json({{"served", std::move(of_ids)}, {"emptyDevices", out.empty_devices}});
-    };
+    const auto bound = std::ranges::count_if(scene.waiting, [](const Waiting& one) { return !one.wish.node.empty(); });
     return json_reply(request, {{"time", time_json(known->view->time)},
                                 {"cluster", *cluster},
                                 {"waiting", scene.waiting.size()},
-                                {"boundToNode", scene.waiting.size() - needs.size()},
-                                {"now", served(scene.supply)},
-                                {"then", served(*std::move(other))}});
+                                {"boundToNode", bound},
+                                {"assumed", other->assumed},
+                                {"now", served_json(scene, scene.supply, *known->cluster)},
+                                {"then", served_json(scene, std::move(other->supply), other->cluster)}});
   }
 
  private:

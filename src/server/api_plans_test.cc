@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -60,7 +62,9 @@ struct PlansTest : testing::Test {
     return *std::move(result);
   }
 
-  void look(const std::vector<std::string>& may_move) {
+  using Change = std::function<void(fleet::ClusterNode&)>;
+
+  void look(const std::vector<std::string>& may_move, const Change& change = {}) {
     told.scrape(kStart, R"(node="w-1",job="agent")",
                 board("0") + board("1") + held("0", 3, 1, "a") + held("0", 4, 5, "b") + held("1", 3, 0, "c") +
                     held("1", 4, 4, "d"));
@@ -70,6 +74,11 @@ struct PlansTest : testing::Test {
     fleet::ClusterView cluster;
     cluster.cluster = "default";
     for (const std::string& name : may_move) cluster.pods["ml/" + name] = pod_that_may_move(name);
+    cluster.watched = cluster.synced = true;
+    fleet::ClusterNode node;
+    node.name = "w-1";
+    if (change) change(node);
+    cluster.nodes["w-1"] = std::make_shared<const fleet::ClusterNode>(std::move(node));
     next.cluster = std::make_shared<const fleet::ClusterView>(std::move(cluster));
     fleet.publish(std::move(next));
   }
@@ -184,11 +193,55 @@ TEST_F(PlansTest, MoreDevicesServeWhoWaits) {
       << "what is added is not cut";
 }
 
+TEST_F(PlansTest, ARefusalNamesTheMoveThatLetsIn) {
+  const auto ask = [&] {
+    return send("POST", "/gpu/allocations", "",
+                R"({"namespace":"ml","podName":"big","useMig":true,"requiredMemoryGb":40})",
+                409)["refusal"]["remedies"];
+  };
+  EXPECT_EQ(ask().dump().find("\"move\""), std::string::npos) << "nothing may move";
+  look({"a"});
+  const Json remedies = ask();
+  const auto move = std::ranges::find(remedies, "move", [](const Json& one) { return one["kind"]; });
+  ASSERT_NE(move, remedies.end()) << remedies.dump(2);
+  ASSERT_EQ((*move)["moves"].size(), 1U);
+  EXPECT_EQ((*move)["moves"][0]["holder"], "ml/a");
+  EXPECT_EQ((*move)["moves"][0]["fromDeviceId"], "w-1-GPU-00");
+  EXPECT_THAT((*move)["sentence"].get<std::string>(), HasSubstr("there is room for a 3g.40gb"));
+  wait("waits");
+  allocations->look();
+  EXPECT_THAT(get("/gpu/allocations", "podName=waits")["items"][0]["decision"]["remedies"].dump(), HasSubstr("ml/a"));
+}
+
+TEST_F(PlansTest, MovesAndFleetsThatAreNotThereAreForPodsThatMayGoThere) {
+  const std::string id = wait("big");
+  look({"a"}, [](fleet::ClusterNode& node) { node.cordoned = true; });
+  EXPECT_TRUE(get("/gpu/defragmentation")["waiting"][0]["moves"].is_null()) << "the node takes nobody";
+  EXPECT_THAT(get("/gpu/what-if", "add=1xH100")["then"]["served"], ElementsAre(id)) << "a new node is not cordoned";
+
+  look({"a"}, [](fleet::ClusterNode& node) { node.taints = {{"nvidia.com/gpu", "", "NoSchedule"}}; });
+  EXPECT_TRUE(get("/gpu/defragmentation")["waiting"][0]["moves"].is_null()) << "a does not tolerate its taint any more";
+  look({"a"}, {});
+  EXPECT_EQ(get("/gpu/defragmentation")["waiting"][0]["moves"].size(), 1U);
+}
+
+TEST_F(PlansTest, WhatIsNotADriversWordIsSaid) {
+  const std::string id = wait("big");
+  EXPECT_THAT(get("/gpu/what-if", "add=1xH100")["assumed"], IsEmpty());
+  const Json more = get("/gpu/what-if", "add=1xA100_80GB");
+  EXPECT_THAT(more["assumed"].dump(), HasSubstr("geometry is assumed as published"));
+  EXPECT_THAT(more["then"]["served"], ElementsAre(id));
+}
+
 TEST_F(PlansTest, SaysWhatIsWrongWithAQuestion) {
-  const std::pair<const char*, const char*> rows[] = {
-      {"add=4", "such as 4xH100_80GB"},          {"add=0xH100", "such as 4xH100_80GB"},
-      {"add=99999xH100", "at most 10000"},       {"add=2xB200", "no device of model 'B200'"},
-      {"cut=H100", "such as A100_80GB:2g.20gb"}, {"cut=H100:9g.90gb", "offers the profile '9g.90gb'"}};
+  const std::pair<const char*, const char*> rows[] = {{"add=4", "such as 4xH100_80GB"},
+                                                      {"add=0xH100", "such as 4xH100_80GB"},
+                                                      {"add=99999xH100", "at most 10000"},
+                                                      {"add=2xB200", "no device of model 'B200'"},
+                                                      {"add=2xB200", "could be assumed, is of A100_40GB"},
+                                                      {"add=1xA100", "A100_40GB or A100_80GB"},
+                                                      {"cut=H100", "such as A100_80GB:2g.20gb"},
+                                                      {"cut=H100:9g.90gb", "offers the profile '9g.90gb'"}};
   for (const auto& [query, what] : rows)
     EXPECT_THAT(get("/gpu/what-if", query, 400)["detail"].get<std::string>(), HasSubstr(what)) << query;
   get("/gpu/defragmentation", "mostMoves=101", 400);

@@ -321,8 +321,8 @@ std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& ne
   return decision_of(stock.supply(), chosen, ways, need, policy, scope);
 }
 
-std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy) {
-  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), {}), 1);
+std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
+  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), 1);
   const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
   if (chosen.empty()) return std::nullopt;
   return grant_of(chosen.front().candidate, chosen.front().option, need);

@@ -83,6 +83,17 @@ struct Miss {
   std::vector<Nearest> nearest;  ///< at most three
 };
 
+/// Of what may move: safe by itself, since the new place is made and taken before the old one is given up.
+struct Move {
+  std::string holder;
+  std::size_t from = 0;  ///< position of its candidate
+  std::string from_device_id;
+  gpu::Placed placed;   ///< what it leaves, which goes after it
+  std::string profile;  ///< its name, which stays the same: what a pod asks Kubernetes for cannot be changed
+  Grant to;             ///< on a device of the same model
+  std::string sentence;
+};
+
 /// What would make it fit.
 enum class RemedyKind : std::uint8_t { AskForLess, Wait, Move, SwitchMigOn, Repair, PayMore, OtherModel };
 std::string_view remedy_kind_name(RemedyKind kind);  ///< "ask_for_less"
@@ -91,6 +102,7 @@ struct Remedy {
   RemedyKind kind{};
   std::string device_id;  ///< empty where it is about no device in particular
   std::string sentence;
+  std::vector<Move> moves{};  ///< of Move
 };
 
 struct Refusal {
@@ -115,7 +127,7 @@ std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& ne
                                                     const Scope& scope = {});
 
 /// Only what decide() would grant, for a need of one device.
-std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy);
+std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy, const Scope& scope = {});
 
 /// The candidate with the grant carried out: `holder` has it. What has to go for it is gone.
 Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move = false);

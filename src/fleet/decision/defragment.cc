@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 
 #include "fleet/decision/options.h"
 #include "fleet/decision/text.h"
@@ -42,11 +44,14 @@ std::optional<Target> target_at(const Candidate& on, const gpu::Profile& profile
 }
 
 /// The best first.
-std::vector<Target> targets(const Stock& stock, const Need& need, unsigned most_moves) {
+std::vector<Target> targets(const Stock& stock, const Need& need, unsigned most_moves, const Scope& scope) {
   std::vector<Target> out;
+  const Sights sights(stock.supply(), scope);
   for (const auto& [in_common, alike] : stock.kinds()) {
-    if (alike.members.empty()) continue;
-    const std::size_t first = *alike.members.begin();
+    const auto open =
+        std::ranges::find_if(alike.members, [&](std::size_t at) { return sights.of(at) == Sights::Sight::Open; });
+    if (open == alike.members.end()) continue;
+    const std::size_t first = *open;
     const Candidate& on = stock.supply().candidates[first];
     const bool of_model = need.models.empty() || std::ranges::count(need.models, on.model) > 0;
     if (!on.unfit.empty() || on.mig != MigMode::On || !on.may_cut || !on.held_by.empty() || !of_model) continue;
@@ -62,21 +67,45 @@ std::vector<Target> targets(const Stock& stock, const Need& need, unsigned most_
   return out;
 }
 
+/// The same anew: whoever made the pod asks Kubernetes for the same resource again.
 Need need_of(const Candidate& on, const gpu::Profile& profile) {
   return {.memory_mib = profile.memory_bytes / (1024 * 1024),
-          .compute_slices = profile.compute_slices,
+          .profile = profile.name,
           .models = {on.model},
           .mig = MigUse::Required};
 }
 
+/// A stock that things are tried on, and that is afterwards what it was.
+class Trial {
+ public:
+  explicit Trial(Stock& on) : on_(on) {}
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+  ~Trial() {
+    for (auto& [at, candidate] : std::views::reverse(before_)) on_.set(at, std::move(candidate));
+  }
+  Stock& stock() { return on_; }
+  const Candidate& at(std::size_t at) const { return on_.supply().candidates[at]; }
+  void set(std::size_t at, Candidate candidate) {
+    before_.emplace_back(at, this->at(at));
+    on_.set(at, std::move(candidate));
+  }
+  void keep() { before_.clear(); }
+
+ private:
+  Stock& on_;
+  std::vector<std::pair<std::size_t, Candidate>> before_;
+};
+
 /// Moves one piece to the best place that there is now; `from` is a candidate as it was before.
-std::optional<Move> move_away(Stock& trial, std::size_t at, const Candidate& from, const Piece& piece, Policy& policy) {
+std::optional<Move> move_away(Trial& trial, std::size_t at, const Candidate& from, const Piece& piece, Policy& policy,
+                              const ScopeOf& scope_of) {
   const gpu::Profile* profile = from.profile(piece.placed.profile);
   if (!profile) return std::nullopt;
-  auto to = place(trial, need_of(from, *profile), policy);
+  auto to = place(trial.stock(), need_of(from, *profile), policy, scope_of ? scope_of(piece.held_by) : Scope());
   if (!to) return std::nullopt;
-  trial.set(to->candidate, with(trial.supply().candidates[to->candidate], *to, piece.held_by, true));
-  Move out{piece.held_by, at, piece.placed, *std::move(to), {}};
+  trial.set(to->candidate, with(trial.at(to->candidate), *to, piece.held_by, true));
+  Move out{piece.held_by, at, from.id, piece.placed, profile->name, *std::move(to), {}};
   out.sentence = fmt::format("{} goes from the {} at {} on {} to {} at {} on {}", out.holder, profile->name,
                              piece.placed.placement.start, from.id, out.to.profile, out.to.placed->placement.start,
                              out.to.device_id);
@@ -88,9 +117,10 @@ Candidate without_pieces(Candidate candidate, std::span<const gpu::Placed> gone)
   return candidate;
 }
 
-/// `trial` is as the fleet is; what it is like afterwards does not matter.
-std::optional<Way> way_to(Stock trial, const Target& target, Policy& policy) {
-  const Candidate before = trial.supply().candidates[target.candidate];
+/// `stock` is as the fleet is, and stays so.
+std::optional<Way> way_to(Stock& stock, const Target& target, Policy& policy, const ScopeOf& scope_of) {
+  Trial trial(stock);
+  const Candidate before = trial.at(target.candidate);
   Candidate reserved = before;
   reserved.pieces.push_back(
       {.placed = {target.profile->id, target.placement}, .held_by = "who waits", .stands = false});
@@ -98,13 +128,13 @@ std::optional<Way> way_to(Stock trial, const Target& target, Policy& policy) {
   Way out;
   std::vector<gpu::Placed> gone;
   for (const std::size_t i : target.blockers) {
-    auto move = move_away(trial, target.candidate, before, before.pieces[i], policy);
+    auto move = move_away(trial, target.candidate, before, before.pieces[i], policy, scope_of);
     if (!move) return std::nullopt;
     gone.push_back(move->placed);
     out.moves.push_back(*std::move(move));
   }
   // What was moved within the device stands there now, and what was reserved is what is to be created.
-  Candidate after = without_pieces(trial.supply().candidates[target.candidate], gone);
+  Candidate after = without_pieces(trial.at(target.candidate), gone);
   std::erase_if(after.pieces, [&](const Piece& one) { return one.held_by == "who waits"; });
   const Option option{.candidate = &after, .profile = target.profile, .placement = target.placement};
   out.grant = grant_of(target.candidate, option, {});
@@ -138,10 +168,14 @@ std::vector<std::size_t> freeable(const Supply& supply) {
 
 }  // namespace
 
-std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves) {
+std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
+                            const Scope& scope, const ScopeOf& scope_of) {
   if (need.devices != 1 || need.mig == MigUse::Never) return std::nullopt;
-  for (const Target& target : targets(stock, need, most_moves)) {
-    auto way = way_to(stock, target, policy);
+  const std::vector<Target> nearest = targets(stock, need, most_moves, scope);
+  if (nearest.empty()) return std::nullopt;
+  Stock trial = stock;
+  for (const Target& target : nearest) {
+    auto way = way_to(trial, target, policy, scope_of);
     if (!way) continue;
     if (need.most_price_micros && (!way->grant.price_micros || *way->grant.price_micros > *need.most_price_micros))
       continue;
@@ -150,35 +184,39 @@ std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy
   return std::nullopt;
 }
 
-Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves) {
-  Stock trial = stock;
-  const auto& candidates = trial.supply().candidates;
-  const auto keep_free = [&](std::size_t i) {
-    Candidate closed = candidates[i];
-    closed.unfit = "it is kept free";
-    trial.set(i, std::move(closed));
-  };
+void add_moves(Refusal& refusal, const Way& way) {
+  const auto after = std::ranges::upper_bound(refusal.remedies, RemedyKind::Move, {}, &Remedy::kind);
+  refusal.remedies.insert(after, {RemedyKind::Move, way.grant.device_id, way.sentence, way.moves});
+}
+
+Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const ScopeOf& scope_of) {
+  Stock all = stock;
+  const auto& candidates = all.supply().candidates;
   for (std::size_t i = 0; i < candidates.size(); ++i)
-    if (candidates[i].is_empty()) keep_free(i);
+    if (candidates[i].is_empty()) {
+      Candidate closed = candidates[i];
+      closed.unfit = "it is kept free";
+      all.set(i, std::move(closed));
+    }
   Consolidation out;
   for (const std::size_t i : freeable(stock.supply())) {
     const Candidate from = candidates[i];
     if (from != stock.supply().candidates[i]) continue;  // what has moved here does not move again
-    Stock attempt = trial;
+    Trial attempt(all);
     Candidate closed = from;
     closed.unfit = "it is being freed";
     attempt.set(i, closed);
     std::vector<Move> moves;
-    bool all = true;
+    bool can_all = true;
     for (const Piece& piece : from.pieces) {
       if (piece.held_by.empty()) continue;
-      auto move = move_away(attempt, i, from, piece, policy);
-      all = move && out.moves.size() + moves.size() < most_moves;
-      if (!all) break;
+      auto move = move_away(attempt, i, from, piece, policy, scope_of);
+      can_all = move && out.moves.size() + moves.size() < most_moves;
+      if (!can_all) break;
       moves.push_back(*std::move(move));
     }
-    if (!all) continue;
-    trial = std::move(attempt);
+    if (!can_all) continue;
+    attempt.keep();
     out.freed.push_back(i);
     out.moves.insert(out.moves.end(), moves.begin(), moves.end());
   }

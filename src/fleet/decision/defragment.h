@@ -2,6 +2,7 @@
 // Moves of what may move: such that a workload that waits is let in, or that whole devices are free. A move is made
 // safe by its order: the new place is made and taken before the old one is given up, and each is legal when it is made.
 // So a plan may stop after any of its moves, and what has moved is as well off as before.
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,13 +11,8 @@
 
 namespace tessera::fleet::decision {
 
-struct Move {
-  std::string holder;
-  std::size_t from = 0;  ///< position of its candidate
-  gpu::Placed placed;    ///< what it leaves, which goes after it
-  Grant to;              ///< as large, on a device of the same model
-  std::string sentence;
-};
+/// Where one who may move may go, by its name: "namespace/pod". Empty itself, or a scope that is: anywhere.
+using ScopeOf = std::function<Scope(const std::string& holder)>;
 
 struct Way {
   std::vector<Move> moves;
@@ -24,9 +20,14 @@ struct Way {
   std::string sentence;
 };
 
-/// The fewest moves, of these those of the smallest instances, that let `need` in; none where `most_moves` do not, or
-/// where it needs several devices or a whole one that is not cut.
-std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves);
+/// The fewest moves, of these those of the smallest instances, that let `need` in within `scope`; none where
+/// `most_moves` do not, or where it needs several devices or a whole one that is not cut. The sixteen nearest places
+/// are tried.
+std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
+                            const Scope& scope = {}, const ScopeOf& scope_of = {});
+
+/// What a refusal has to say of a way: after what is easier, before what is not.
+void add_moves(Refusal& refusal, const Way& way);
 
 struct Consolidation {
   std::vector<Move> moves;
@@ -35,7 +36,7 @@ struct Consolidation {
 };
 
 /// Frees whole devices, those first that take the fewest slices to move; none is begun that cannot be freed.
-Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves);
+Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const ScopeOf& scope_of = {});
 
 /// As it is once these have moved, one after the other.
 Supply moved(Supply supply, std::span<const Move> moves);

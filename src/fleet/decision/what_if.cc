@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <set>
 
+#include "fleet/decision/published.h"
+
 namespace tessera::fleet::decision {
 namespace {
 
-bool is_meant(const Candidate& one, std::string_view model) {
-  return one.model == model || std::string_view(one.model).substr(0, one.model.find('_')) == model;
-}
+constexpr std::string_view kNode = "what-if-";
+
+bool is_meant(const Candidate& one, std::string_view model) { return is_called(one.model, model); }
 
 Error no_such_model(const Supply& supply, std::string_view model) {
   std::set<std::string_view> known;
@@ -21,28 +23,65 @@ Error no_such_model(const Supply& supply, std::string_view model) {
               fmt::join(known, ", "));
 }
 
-}  // namespace
-
-Result<Supply> with_more(Supply supply, unsigned count, std::string_view model) {
-  const auto like = std::ranges::find_if(supply.candidates, [&](const Candidate& one) { return is_meant(one, model); });
-  if (like == supply.candidates.end()) return no_such_model(supply, model);
-  Candidate one = *like;
+Candidate emptied(Candidate one) {
   one.pieces.clear();
   one.held_by.clear();
   one.may_move = false;
   one.idle.reset();
   one.unfit.clear();
+  one.uncut.clear();
   if (one.shares) one.shares = Shares{one.shares->replicas, 1000, one.memory_bytes.value_or(0)};
-  constexpr unsigned kOfNode = 8;
-  const auto before = static_cast<unsigned>(std::ranges::count_if(
-      supply.candidates, [](const Candidate& other) { return other.node.starts_with("what-if-"); }));
-  for (unsigned i = before; i < before + count; ++i) {
-    one.node = fmt::format("what-if-{}", i / kOfNode + 1);
-    one.id = fmt::format("{}-GPU-{:02}", one.node, i % kOfNode);
-    one.uuid = fmt::format("what-if-{}", i + 1);
-    supply.candidates.push_back(one);
+  return one;
+}
+
+/// What one more device of the model is like, and the node that it is like on.
+struct Like {
+  Candidate device;
+  std::string node{}, assumed{};
+};
+
+Result<Like> one_more(const Supply& supply, std::string_view model, std::string_view cluster) {
+  const auto like = std::ranges::find_if(supply.candidates, [&](const Candidate& one) { return is_meant(one, model); });
+  if (like != supply.candidates.end()) return Like{emptied(*like), like->node};
+  auto published = published_device(model);
+  if (!published && published.error().code == Code::NotFound) {
+    const Error here = no_such_model(supply, model);
+    return fail(Code::NotFound, "{}. {}", here.what, published.error().what);
   }
-  return supply;
+  Like out{TRY(std::move(published))};
+  out.device.cluster = cluster;
+  out.assumed = fmt::format(
+      "{}: the fleet has none, so its geometry is assumed as published; a driver of its own may offer other sizes. Its "
+      "nodes are assumed to have no labels and no taints, and its price is not known",
+      out.device.model);
+  return out;
+}
+
+}  // namespace
+
+Result<Grown> with_more(Supply supply, unsigned count, std::string_view model, std::string_view cluster) {
+  Like like = TRY(one_more(supply, model, cluster));
+  constexpr unsigned kOfNode = 8;
+  std::set<std::string_view> nodes;
+  unsigned devices = 0;
+  for (const Candidate& other : supply.candidates)
+    if (other.node.starts_with(kNode)) {
+      nodes.insert(other.node);
+      ++devices;
+    }
+  const auto first = nodes.size() + 1;
+  Grown out{std::move(supply), {}, std::move(like.assumed)};
+  Candidate& one = like.device;
+  for (unsigned i = 0; i < count; ++i) {
+    if (i % kOfNode == 0) {
+      one.node = fmt::format("{}{}", kNode, first + i / kOfNode);
+      out.nodes.push_back({one.node, like.node});
+    }
+    one.id = fmt::format("{}-GPU-{:02}", one.node, i % kOfNode);
+    one.uuid = fmt::format("{}{}", kNode, devices + i + 1);
+    out.supply.candidates.push_back(one);
+  }
+  return out;
 }
 
 Result<Supply> cut_as(Supply supply, std::string_view model, std::string_view profile) {
@@ -71,11 +110,11 @@ Result<Supply> cut_as(Supply supply, std::string_view model, std::string_view pr
   return supply;
 }
 
-Served serve(Supply supply, std::span<const Need> needs, Policy& policy) {
+Served serve(Supply supply, std::span<const Need> needs, Policy& policy, std::span<const Scope> scopes) {
   Stock stock(std::move(supply));
   Served out;
   for (std::size_t i = 0; i < needs.size(); ++i) {
-    const auto verdict = decide(stock, needs[i], policy);
+    const auto verdict = decide_in_short(stock, needs[i], policy, scopes.empty() ? Scope() : scopes[i]);
     const auto* decision = std::get_if<Decision>(&verdict);
     if (!decision) continue;
     out.needs.push_back(i);

@@ -9,9 +9,22 @@
 
 namespace tessera::fleet::decision {
 
+/// A node that is not there, with devices that are not.
+struct AddedNode {
+  std::string name;  ///< "what-if-1"
+  std::string like;  ///< the node that has the device which its devices are like; empty: the fleet has none
+};
+
+struct Grown {
+  Supply supply;
+  std::vector<AddedNode> nodes;
+  std::string assumed;  ///< what is not the word of a driver of the fleet; empty: all is
+};
+
 /// `count` more devices like those of `model` ("H100_80GB", or "H100" where one model is meant), empty, eight to a
-/// node. NotFound where the fleet has none: what such a device offers is its driver's word.
-Result<Supply> with_more(Supply supply, unsigned count, std::string_view model);
+/// node. Of a model that the fleet does not have, what is published of it is assumed (published.h). NotFound, with
+/// those that are known, where neither has it; Invalid where several published ones are meant.
+Result<Grown> with_more(Supply supply, unsigned count, std::string_view model, std::string_view cluster);
 
 /// Every device of `model` cut into as many of `profile` ("2g.20gb") as have room beside what somebody has, and not
 /// cut anew. NotFound where no device of the model offers it.
@@ -21,6 +34,7 @@ struct Served {
   std::vector<std::size_t> needs;  ///< positions of those that are served, one after the other in their order
   std::size_t empty_devices = 0;   ///< that are left then
 };
-Served serve(Supply supply, std::span<const Need> needs, Policy& policy);
+/// `scopes` are of the needs, one of each; without them each need may be served anywhere.
+Served serve(Supply supply, std::span<const Need> needs, Policy& policy, std::span<const Scope> scopes = {});
 
 }  // namespace tessera::fleet::decision

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "fleet/decision/samples.h"
 
 namespace tessera::fleet::decision {
@@ -16,12 +18,60 @@ TEST(WhatIf, MoreDevicesServeWhoWaits) {
   const std::vector<Need> waiting = {{.memory_mib = 40'000}, {.memory_mib = 40'000}, {.memory_mib = 80'000}};
   const auto policy = *make_policy("default", {});
   EXPECT_THAT(serve(supply, waiting, *policy).needs, ElementsAre());
-  const auto more = with_more(supply, 2, "H100");
+  const auto more = with_more(supply, 2, "H100", "c");
   ASSERT_TRUE(more) << more.error().what;
-  EXPECT_EQ(more->candidates.size(), 3U);
-  EXPECT_TRUE(more->candidates[1].is_empty());
-  EXPECT_THAT(serve(*more, waiting, *policy).needs, ElementsAre(0, 1, 2));
-  EXPECT_THAT(with_more(supply, 1, "B200").error().what, HasSubstr("H100_80GB"));
+  EXPECT_EQ(more->supply.candidates.size(), 3U);
+  EXPECT_TRUE(more->supply.candidates[1].is_empty());
+  EXPECT_EQ(more->assumed, "") << "a driver of the fleet tells of such devices";
+  ASSERT_EQ(more->nodes.size(), 1U);
+  EXPECT_EQ(more->nodes[0].like, "w-00");
+  EXPECT_THAT(serve(more->supply, waiting, *policy).needs, ElementsAre(0, 1, 2));
+}
+
+TEST(WhatIf, ModelsThatTheFleetDoesNotHaveAreAssumedAsPublished) {
+  const Supply supply{0, {h100(0)}};
+  const auto policy = *make_policy("default", {});
+  const auto more = with_more(supply, 9, "RTXPRO6000", "c");
+  ASSERT_TRUE(more) << more.error().what;
+  EXPECT_THAT(more->assumed, HasSubstr("assumed"));
+  ASSERT_EQ(more->nodes.size(), 2U) << "eight to a node";
+  EXPECT_EQ(more->nodes[1].name, "what-if-2");
+  EXPECT_EQ(more->nodes[1].like, "");
+  const Need large{.memory_mib = 90'000};
+  EXPECT_THAT(serve(more->supply, {&large, 1}, *policy).needs, ElementsAre(0));
+  const auto both = with_more(more->supply, 1, "T4", "c");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->nodes[0].name, "what-if-3") << "nodes have one model";
+  std::set<std::string> uuids;
+  for (const Candidate& one : both->supply.candidates) uuids.insert(one.uuid);
+  EXPECT_EQ(uuids.size(), both->supply.candidates.size());
+
+  struct Row {
+    const char* model;
+    Code code;
+    const char* what;
+  };
+  for (const Row& row : {Row{"B200", Code::NotFound, "H100_80GB"},
+                         {"B200", Code::NotFound, "RTXPRO6000"},
+                         {"A100", Code::Invalid, "A100_40GB or A100_80GB"}}) {
+    const auto refused = with_more(supply, 1, row.model, "c");
+    ASSERT_FALSE(refused) << row.model;
+    EXPECT_EQ(refused.error().code, row.code) << row.model;
+    EXPECT_THAT(refused.error().what, HasSubstr(row.what));
+  }
+}
+
+TEST(WhatIf, WhoMayNotGoThereIsNotServedThere) {
+  const Supply supply{0, {h100(0), h100(4)}};
+  const auto policy = *make_policy("default", {});
+  const std::vector<Need> waiting = {{}, {}};
+  const auto only_on = [](const std::string& name) -> Scope {
+    return [name](const std::string&, const std::string& node) {
+      return node == name ? std::optional<std::string>("") : std::nullopt;
+    };
+  };
+  const std::vector<Scope> scopes = {only_on("w-01"), only_on("w-01")};
+  EXPECT_THAT(serve(supply, waiting, *policy, scopes).needs, ElementsAre(0));
 }
 
 TEST(WhatIf, DevicesCutOtherwiseGiveOnlyWhatStands) {

@@ -438,7 +438,7 @@ export const en = {
   'whatIf.none': 'as it is',
   'whatIf.served': 'Served: {when}',
   'whatIf.of': 'of {waiting}; {empty} GPUs empty',
-  'whatIf.bound': '{count} are to be on one node and are not counted.',
+  'whatIf.bound': '{count} are to be on one node, which what is added elsewhere does not serve.',
   'repartition.open': 'Re-partition',
   'repartition.palette': 'Profiles',
   'repartition.help': 'Drag a profile onto the map, or choose one and then its place. What is held stays.',

@@ -439,7 +439,7 @@ export const ko: Words = {
   'whatIf.none': '그대로',
   'whatIf.served': '할당됨: {when}',
   'whatIf.of': '대기 {waiting} 중; 빈 GPU {empty}',
-  'whatIf.bound': '노드가 지정된 {count}개는 계산에서 제외됩니다.',
+  'whatIf.bound': '{count}개는 노드가 지정되어 있어 다른 노드에 추가해도 배정되지 않습니다.',
   'repartition.open': '다시 분할',
   'repartition.palette': '프로파일',
   'repartition.help': '프로파일을 지도에 끌어 놓거나, 선택한 뒤 위치를 고르세요. 점유된 것은 그대로 유지됩니다.',

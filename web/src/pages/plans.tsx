@@ -91,6 +91,7 @@ function Ask({ names, cluster }: { names: Map<string, string>; cluster: string }
                 ))}
               </div>
               <ul class="chips">{data.then.served.filter((one) => !data.now.served.includes(one)).map((one) => <li key={one}>+ {names.get(one) ?? one}</li>)}</ul>
+              {data.assumed.map((one) => <p key={one} class="quiet breakable">{one}</p>)}
               {data.boundToNode > 0 && <p class="quiet">{t('whatIf.bound', { count: data.boundToNode })}</p>}
             </>
           )}
