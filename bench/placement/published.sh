@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Whether the published experiment still comes out as it was published, on one trace and a few seeds, and our own policy
-# beyond it: bench/placement_published.sh BENCH, the program. TESSERA_OPENB names the folder with the trace; it is no part
+# beyond it: bench/placement/published.sh BENCH, the program. TESSERA_OPENB names the folder with the trace; it is no part
 # of this project, and without it the test is skipped (77).
 set -euo pipefail
 bench=$1

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# MIG placement policies on the pods of the Alibaba GPU trace of 2023: bench/placement_mig.sh FOLDER [SEEDS [MAPPINGS [LOADS]]].
+# MIG placement policies on the pods of the Alibaba GPU trace of 2023: bench/placement/mig.sh FOLDER [SEEDS [MAPPINGS [LOADS]]].
 # For each mapping, each policy without and with moves of 1 %: at the trace's times on the fewest devices on which firstfit
 # accepts 80 %, and as a Poisson process on 64 devices at LOADS (1.0,1.5).
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-${TESSERA_OPENB:-}}
 seeds=${2:-42-51}
 mappings=${3:-compute,memory}
 loads=${4:-1.0,1.5}
 bench=$root/build/release/bin/placement_mig_bench
 if [ -z "$folder" ]; then
-  echo "placement_mig: skipped: no folder with the trace is named (bench/placement_mig.sh FOLDER, or TESSERA_OPENB)"
+  echo "placement_mig: skipped: no folder with the trace is named (bench/placement/mig.sh FOLDER, or TESSERA_OPENB)"
   exit 0
 fi
 pods=$folder/openb_pod_list_default.csv
