@@ -20,7 +20,8 @@ Part admission_part(const Making& making) {
 
 /// A pod asks for a device by any of these labels (docs/allocation.md). An objectSelector holds only where all of it
 /// does, so each label has a webhook.
-constexpr std::string_view kOptIns[] = {"gpu-memory", "gpu-count", "gpu-compute-slices", "gpu-model", "serving-model"};
+constexpr std::string_view kOptIns[] = {"gpu-memory",         "gpu-share", "gpu-count",
+                                        "gpu-compute-slices", "gpu-model", "serving-model"};
 
 /// With this label, and none of those before it: of a pod with two of them is asked once.
 Json object_selector(std::string_view opt_in) {

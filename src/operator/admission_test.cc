@@ -44,9 +44,9 @@ TEST(Admission, IsOffUnlessItIsAskedFor) {
 
 TEST(Admission, APodWithAnyOfOurLabelsIsAskedAboutOnceAndNoOther) {
   const Json all = webhooks(planned());
-  const std::vector<std::string> opt_ins = {"tessera.dev/gpu-memory", "tessera.dev/gpu-count",
-                                            "tessera.dev/gpu-compute-slices", "tessera.dev/gpu-model",
-                                            "tessera.dev/serving-model"};
+  const std::vector<std::string> opt_ins = {"tessera.dev/gpu-memory", "tessera.dev/gpu-share",
+                                            "tessera.dev/gpu-count",  "tessera.dev/gpu-compute-slices",
+                                            "tessera.dev/gpu-model",  "tessera.dev/serving-model"};
   ASSERT_EQ(all.size(), opt_ins.size());
   for (unsigned set = 0; set < (1U << opt_ins.size()); ++set) {
     std::set<std::string> labels{"app", "tessera.dev/workload-type"};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "fleet/allocation/sightings.h"
 #include "fleet/decision/text.h"
 #include "gpu/geometry.h"
@@ -13,6 +14,9 @@
 namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
+
+constexpr const char* kRenamed = "nvidia.com/gpu.shared";
+constexpr std::int64_t kMostReplicas = 10'000;
 
 /// What of a device's profiles is called so; null where none is.
 const gpu::Profile* profile_named(std::span<const gpu::Profile> profiles, std::string_view name) {
@@ -25,6 +29,9 @@ std::vector<decision::Promise> promises_on(const Ground& ground, const fleet::No
   for (const auto& [one, part] : ground.book.taken(node.cluster, device.facts->uuid)) {
     if (part->node != node.name) continue;
     decision::Promise promise{.device_uuid = part->device_uuid, .holder = fmt::format("{}/{}", one->space, one->pod)};
+    promise.share = part->replicas > 0;
+    if (promise.share)
+      if (const auto wish = parse_allocation_wish(one->request)) promise.memory_mib = wish->need.memory_mib;
     if (!part->profile.empty() && device.facts->profiles) {
       const gpu::Profile* profile = profile_named(*device.facts->profiles, part->profile);
       if (!profile) continue;
@@ -53,6 +60,12 @@ bool is_being_cut(const decision::Candidate& candidate, const store::WantedLayou
              return piece.placed == gpu::Placed{profile->id, one.placement};
            });
   });
+}
+
+/// Where a reset is needed it is never done, so there a person switches it on.
+bool may_switch_on(const Ground& ground, const decision::Candidate& on, const fleet::Device& device) {
+  return ground.may_switch_on && ground.may_cut && on.mig == decision::MigMode::Off && !on.shares &&
+         !on.offered().empty() && !fleet::mode_needs_reset(device);
 }
 
 /// Without leave to cut, what stands is all that there is.
@@ -147,18 +160,19 @@ std::string near_miss_text(const gpu::Profile* best, const decision::Need& need)
 }  // namespace
 
 decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
-  decision::Candidate one = decision::candidate_of(node, device, promises_on(ground, node, device));
+  decision::Candidate one =
+      decision::candidate_of(node, device, promises_on(ground, node, device),
+                             ground.shared ? ground.shared(node.cluster, node.name) : std::nullopt);
   if (const auto price = ground.prices.find(one.model); price != ground.prices.end()) one.price_micros = price->second;
   if (const auto wanted = ground.wanted(one.cluster, one.uuid);
       wanted && one.unfit.empty() && is_being_cut(one, *wanted))
     one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
   if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
   if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
-  const bool shared =
-      one.shares || (ground.shared && one.mig == decision::MigMode::Off && ground.shared(one.cluster, one.node));
-  if (shared && one.unfit.empty()) one.unfit = "it is time-sliced, and shares are not promised";
   one.may_be_taken = ground.lent && ground.lent(one.cluster, one.node);
   leave_out_what_goes(one);
+  if (one.mig == decision::MigMode::Off && !one.pieces.empty()) one.mig = decision::MigMode::On;  // it is about to be
+  one.may_switch_on = may_switch_on(ground, one, device);
   if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
   one.may_cut = one.uncut.empty();
   if (!ground.may_cut) keep_as_it_is_cut(one);
@@ -208,6 +222,7 @@ decision::Mix demand_of(const fleet::AllocationBook& book) {
     decision::Need need = wish->need;
     need.owner.clear();
     need.priority = 0;
+    need.resource.clear();
     need.most_price_micros.reset();
     needs.push_back(std::move(need));
   }
@@ -220,6 +235,20 @@ decision::Verdict decide(const decision::Supply& supply, const AllocationWish& w
                           scope);
 }
 
+std::optional<decision::Shares> shares_of(const fleet::ClusterNode& node) {
+  const auto label = [&](const char* name) {
+    const auto found = node.labels.find(name);
+    return found == node.labels.end() ? std::string_view() : std::string_view(found->second);
+  };
+  const auto replicas = parse_int(label("nvidia.com/gpu.replicas"));
+  if (!replicas || *replicas <= 1 || *replicas > kMostReplicas) return std::nullopt;
+  decision::Shares out{.replicas = static_cast<unsigned>(*replicas)};
+  // The plugin renames what it shares where its configuration says so, and lists it by that name.
+  if (node.allocatable.contains(kRenamed)) out.resource = kRenamed;
+  out.memory_is_parted = label("nvidia.com/gpu.sharing-strategy") == "mps";
+  return out;
+}
+
 decision::Supply emptied(decision::Supply supply) {
   for (decision::Candidate& one : supply.candidates) {
     one.pieces.clear();
@@ -227,6 +256,9 @@ decision::Supply emptied(decision::Supply supply) {
     one.unfit.clear();
     one.uncut.clear();
     one.may_cut = true;
+    if (!one.shares) continue;
+    one.shares->left = one.shares->replicas;
+    one.shares->left_memory_bytes = one.memory_bytes.value_or(0);
   }
   return supply;
 }
@@ -235,10 +267,16 @@ std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::
   std::vector<fleet::PromisedPart> out;
   for (const decision::Grant& one : decision.grants) {
     fleet::PromisedPart part{one.node, one.device_uuid, one.profile, {}, false};
-    if (one.placed)
+    if (one.kind == decision::Kind::Share) {
+      part.replicas = *one.replicas;
+      part.resource = one.resource;
+      // The engine knows by how many there are that one is left; those of pods without an allocation have no number.
+      part.placement = {ground.book.free_replica(one.cluster, one.device_uuid, part.replicas).value_or(0), 1};
+    } else if (one.placed) {
       part.placement = one.placed->placement;
-    else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid))
+    } else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid)) {
       part.placement = fleet::whole_of(*device);
+    }
     part.made = one.kind == decision::Kind::Placement || was_made(ground.book, one.cluster, part);
     out.push_back(std::move(part));
   }

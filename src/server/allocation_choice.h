@@ -33,8 +33,9 @@ struct Ground {
   std::function<bool(const std::string&, const std::string&)> lent{};
   /// Of which nodes what they have beside their devices is known; null: of none.
   const fleet::ClusterView* cluster = nullptr;
-  /// Whether a node's devices that are not cut are shared, by cluster and node: who gets one has none to himself.
-  std::function<bool(const std::string&, const std::string&)> shared{};
+  /// How the devices of a node that are not cut are shared, by cluster and node; absent: nobody says so.
+  std::function<std::optional<fleet::decision::Shares>(const std::string&, const std::string&)> shared{};
+  bool may_switch_on = false;  ///< whether MIG may be switched on for an instance
 };
 
 /// The fleet's devices with what is promised. What is being cut as somebody asked is not to be decided about.
@@ -50,6 +51,9 @@ fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const All
                                 const fleet::decision::Scope& scope);
 /// What was asked for, as often as it was, by the allocations that are kept; empty where these are too few to tell.
 fleet::decision::Mix demand_of(const fleet::AllocationBook& book);
+/// As NVIDIA's GPU feature discovery labels a node whose device plugin lists each GPU several times, by time or by MPS;
+/// who holds one of them need not be there yet. Of the device itself nothing is said.
+std::optional<fleet::decision::Shares> shares_of(const fleet::ClusterNode& node);
 /// The same devices if nobody had anything of them, all were well, and somebody cut on each node.
 fleet::decision::Supply emptied(fleet::decision::Supply supply);
 

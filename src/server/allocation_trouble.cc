@@ -61,7 +61,7 @@ std::optional<std::string> why_not_given(const WantedLayouts& layouts, const std
     return std::nullopt;
   // The node may not list others, and this one all the same.
   const fleet::ClusterNode* node = known.cluster ? known.cluster->node(cluster, part.node) : nullptr;
-  const auto listed = node ? node->allocatable.find(resource_name(part.profile)) : fleet::GpuAmounts::const_iterator{};
+  const auto listed = node ? node->allocatable.find(resource_of(part)) : fleet::GpuAmounts::const_iterator{};
   if (node && listed != node->allocatable.end() && listed->second >= standing(*known.view, cluster, part))
     return std::nullopt;
   return fmt::format("{}; {}", of_node(*course), course->unlisted);

@@ -148,19 +148,35 @@ Result<void> take_policy(Read& into, std::string_view name, const Json& value) {
   return {};
 }
 
+/// A part of a device's compute, of which a thousandth is the least: a share of one that is shared, an instance that is
+/// as large, or a device.
+Result<void> take_share(Read& into, std::string_view name, const Json& value) {
+  const auto share = value.is_string()   ? parse_double(value.get<std::string>())
+                     : value.is_number() ? std::optional(value.get<double>())
+                                         : std::nullopt;
+  if (!share || !(*share >= 0.001) || *share > 1)
+    return fail(Code::Invalid, "{}: {}, but a part of a device, such as 0.25, is expected", name, shown(value));
+  into.wish.need.compute_milli = static_cast<unsigned>(std::lround(*share * 1000));
+  return {};
+}
+
 /// What the pod asks Kubernetes for: nothing else would serve it.
 Result<void> take_resource(Read& into, std::string_view name, const Json& value) {
   Need& need = into.wish.need;
   const auto profile = gpu::parse_resource_name(value.is_string() ? value.get<std::string>() : std::string());
-  const bool whole = value == "nvidia.com/gpu";
+  const bool whole = value == "nvidia.com/gpu" || value == "nvidia.com/gpu.shared";
   if (!profile && !whole)
-    return fail(Code::Invalid, "{}: {}, but nvidia.com/gpu or one such as nvidia.com/mig-2g.20gb is expected", name,
-                shown(value));
+    return fail(Code::Invalid,
+                "{}: {}, but nvidia.com/gpu, nvidia.com/gpu.shared or one such as nvidia.com/mig-2g.20gb is expected",
+                name, shown(value));
   const MigUse use = whole ? MigUse::Never : MigUse::Required;
   if (need.mig != MigUse::Allowed && need.mig != use)
     return fail(Code::Invalid, "{}: {} is {} MIG instance, against useMig", name, shown(value), whole ? "no" : "a");
   need.mig = use;
-  if (!whole) need.profile = gpu::format_profile_name(*profile);
+  if (whole)
+    need.resource = value.get<std::string>();
+  else
+    need.profile = gpu::format_profile_name(*profile);
   return {};
 }
 
@@ -196,6 +212,7 @@ constexpr Member kMembers[] = {{"cluster",
                                   r.concurrency = TRY(whole_of(n, v, 1, 100'000));
                                   return {};
                                 }},
+                               {"gpuShare", take_share},
                                {"computeSlices",
                                 [](Read& r, std::string_view n, const Json& v) -> Result<void> {
                                   r.wish.need.compute_slices = static_cast<unsigned>(TRY(whole_of(n, v, 1, 64)));

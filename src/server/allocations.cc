@@ -8,7 +8,6 @@
 
 #include "base/every.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "fleet/decision/text.h"
 #include "server/access/viewer.h"
 #include "server/allocation_trouble.h"
@@ -44,13 +43,6 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   out.asked_at = out.since = time;
   out.pod_uid = wish.pod_uid;
   return out;
-}
-
-/// As NVIDIA's GPU feature discovery labels a node whose device plugin lists each GPU several times, by time or by MPS;
-/// who holds one of them need not be there yet.
-bool shares_devices(const fleet::ClusterNode& node) {
-  const auto replicas = node.labels.find("nvidia.com/gpu.replicas");
-  return replicas != node.labels.end() && parse_int(replicas->second).value_or(1) > 1;
 }
 
 std::string_view why_refused(const std::vector<BudgetWord>& budgets) {
@@ -114,6 +106,7 @@ Allocations::Allocations(const Latest<Published>& fleet, Changes& changes, Wante
       changing_(layouts.changing()),
       stock_(options_.policy),
       review_(options_.gone_after) {
+  review_.inherit(book);
   book_.publish(std::move(book));
   if (options_.leads && options_.look_every > Milliseconds(0))
     thread_ =
@@ -167,11 +160,12 @@ Ground Allocations::ground(const fleet::View& view, const fleet::AllocationBook&
         const auto found = avoided_.find({cluster, uuid});
         return found == avoided_.end() || found->second.until <= time ? "" : found->second.why;
       }};
+  out.may_switch_on = options_.may_switch_on;
   if (const auto known = fleet_.get(); known && known->cluster) {
     out.cluster = known->cluster.get();
     out.shared = [nodes = known->cluster](const std::string& cluster, const std::string& name) {
       const fleet::ClusterNode* node = nodes->node(cluster, name);
-      return node && shares_devices(*node);
+      return node ? shares_of(*node) : std::nullopt;
     };
     if (options_.lent)
       out.lent = [nodes = known->cluster, lent = options_.lent](const std::string& cluster, const std::string& name) {
@@ -404,8 +398,8 @@ Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const decision::Verdict then = now ? verdict : if_free(*known, supply, wish, *mix);
   const auto* decided = std::get_if<decision::Decision>(&then);
   if (!decided) return no_device(supply, wish, std::get<decision::Refusal>(then));
-  return Foreseen{resource_name(decided->grants.front().profile), static_cast<unsigned>(decided->grants.size()),
-                  now != nullptr, now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
+  return Foreseen{resource_of(decided->grants.front()), static_cast<unsigned>(decided->grants.size()), now != nullptr,
+                  now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
                   own ? near_miss(*own, wish.need, scope) : round->near_miss(wish.need, scope)};
 }
 

@@ -33,6 +33,7 @@ namespace tessera::server {
 struct AllocationOptions {
   bool leads = true;                       ///< false: another server does, and this one only tells
   bool may_cut = true;                     ///< gpu.management.mig.enabled
+  bool may_switch_on = false;              ///< gpu.management.mig.switch-on
   bool cleanup = false;                    ///< gpu.management.mig.auto-cleanup
   Milliseconds cleanup_after{5 * 60'000};  ///< an instance has been idle, and its allocation over
   Milliseconds gone_after = fleet::AllocationReview::kGoneAfter;

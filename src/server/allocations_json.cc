@@ -38,7 +38,8 @@ Json part_json(const fleet::PodAllocation& of, const fleet::PromisedPart& part, 
               {"profileKey", nullptr},
               {"start", part.placement.start},
               {"size", part.placement.size},
-              {"resource", resource_name(part.profile)},
+              {"resource", resource_of(part)},
+              {"replicas", part.replicas > 0 ? Json(part.replicas) : Json(nullptr)},
               {"stands", nullptr},
               {"instanceUuid", nullptr},
               {"made", part.made}};
@@ -68,6 +69,9 @@ Json grant_json(const decision::Grant& one) {
               {"memoryMib", nullptr},
               {"computeSlices", or_null(one.compute_slices)},
               {"smCount", or_null(one.sm_count)},
+              {"replicas", or_null(one.replicas)},
+              {"resource", resource_of(one)},
+              {"switchesMigOn", one.switches_on},
               {"pricePerHour", money_or_null(one.price_micros)}};
   if (one.placed) {
     out["start"] = one.placed->placement.start;
@@ -75,6 +79,14 @@ Json grant_json(const decision::Grant& one) {
   }
   if (one.memory_bytes) out["memoryMib"] = *one.memory_bytes >> 20U;
   return out;
+}
+
+std::string resource_of(const fleet::PromisedPart& part) {
+  return part.resource.empty() ? resource_name(part.profile) : part.resource;
+}
+
+std::string resource_of(const decision::Grant& grant) {
+  return grant.resource.empty() ? resource_name(grant.profile) : grant.resource;
 }
 
 Json moves_json(const std::vector<decision::Move>& moves) {

@@ -16,6 +16,9 @@ namespace tessera::server {
 /// What a pod asks for to get an instance of a profile, as NVIDIA's device plugin writes it under the mixed strategy:
 /// "nvidia.com/mig-1g.10gb.me". Without a profile: "nvidia.com/gpu".
 std::string resource_name(const std::string& profile);
+/// The same of what is given, be it a replica of a device that is shared, which its plugin may name otherwise.
+std::string resource_of(const fleet::PromisedPart& part);
+std::string resource_of(const fleet::decision::Grant& grant);
 
 /// As it is now; devices are named by what the view says of them.
 Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <set>
 #include <thread>
 
 #include "base/files.h"
@@ -190,6 +194,13 @@ TEST_F(AllocationsTest, NothingIsPromisedOnADeviceThatAnAlertExcludes) {
   EXPECT_EQ(wanted().size(), 1U) << "who has waited is served";
 }
 
+std::string uncut() {
+  std::string out(kBoard);
+  for (std::size_t at; (at = out.find("DCGM_FI_DEV_MIG_MODE=\"1\"")) != std::string::npos;)
+    out.replace(at, std::string_view("DCGM_FI_DEV_MIG_MODE=\"1\"").size(), "DCGM_FI_DEV_MIG_MODE=\"0\"");
+  return out;
+}
+
 /// A cluster that is watched, with the node of the devices.
 struct OnANode : AllocationsTest {
   void publish(const std::function<void(fleet::ClusterNode&)>& change, std::string_view board = kBoard) {
@@ -218,15 +229,90 @@ TEST_F(OnANode, NothingIsPromisedWhereItIsCordoned) {
 
 TEST_F(OnANode, AWholeDeviceThatIsSharedIsNobodys) {
   constexpr const char* kWhole = R"({"namespace":"ml","podName":"w","useMig":false})";
-  std::string board(kBoard);
-  for (std::size_t at; (at = board.find("DCGM_FI_DEV_MIG_MODE=\"1\"")) != std::string::npos;)
-    board.replace(at, std::string_view("DCGM_FI_DEV_MIG_MODE=\"1\"").size(), "DCGM_FI_DEV_MIG_MODE=\"0\"");
+  const std::string board = uncut();
   publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "4"; }, board);
   const auto refused = ask(kWhole);
   EXPECT_EQ(refused.status, 409);
-  EXPECT_THAT(refused.body, testing::HasSubstr("it is time-sliced")) << "though nobody holds any of it";
+  EXPECT_THAT(refused.body, testing::HasSubstr("it is shared, and the workload")) << "though nobody holds any of it";
   publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "1"; }, board);
   EXPECT_EQ(ask(kWhole).status, 201);
+}
+
+TEST_F(AllocationsTest, MigIsSwitchedOnForAnInstanceWhereThatIsAllowed) {
+  std::string board = uncut();
+  const std::string_view off = "DCGM_FI_DEV_MIG_MODE=\"0\"";
+  board.insert(board.find(off), "compute_capability=\"8.0\",");
+  scrape("", 1, board);
+  EXPECT_EQ(ask(body("p")).status, 409) << "it is not allowed";
+  options.may_switch_on = true;
+  open();
+  EXPECT_EQ(ask(body("p")).status, 409) << "before Hopper it takes a reset";
+  board.replace(board.find("\"8.0\""), 5, "\"9.0\"");
+  scrape("", 2, board);
+  const Json first = asked(body("p"));
+  EXPECT_EQ(first["decision"]["grants"][0]["switchesMigOn"], true);
+  EXPECT_EQ(wanted().size(), 1U);
+  const Json second = asked(body("q"));
+  EXPECT_EQ(second["decision"]["grants"][0]["switchesMigOn"], false) << "it is about to be on";
+  EXPECT_EQ(wanted().size(), 2U);
+  EXPECT_EQ(ask(R"({"namespace":"ml","podName":"w","useMig":false})").status, 409);
+  expect_kept();
+}
+
+std::string sharing(const std::string& pod, const std::string& part) {
+  return R"({"namespace":"ml","podName":")" + pod + R"(","gpuShare":)" + part + "}";
+}
+
+TEST_F(OnANode, ReplicasOfASharedDeviceArePromisedOnceEach) {
+  publish(
+      [](fleet::ClusterNode& node) {
+        node.labels["nvidia.com/gpu.replicas"] = "2";
+        node.allocatable["nvidia.com/gpu.shared"] = 2;
+      },
+      uncut());
+  const auto large = ask(sharing("large", "0.6"));
+  EXPECT_EQ(large.status, 409);
+  EXPECT_THAT(large.body, HasSubstr("a pod has one part: 500 thousandths"));
+  const Json first = asked(sharing("a", "0.5")), second = asked(sharing("b", "\"0.25\""));
+  EXPECT_EQ(first["ready"], true);
+  for (const auto& [one, number] : {std::pair(&first, 0), {&second, 1}}) {
+    const Json& part = (*one)["parts"][0];
+    EXPECT_EQ(part["resource"], "nvidia.com/gpu.shared");
+    EXPECT_EQ(part["replicas"], 2);
+    EXPECT_EQ(part["start"], number);
+    EXPECT_TRUE(part["profile"].is_null());
+  }
+  const auto full = ask(sharing("c", "0.1"));
+  EXPECT_EQ(full.status, 409);
+  EXPECT_THAT(full.body, HasSubstr("none of its 2 replicas is left"));
+  EXPECT_EQ(ask(R"({"namespace":"ml","podName":"w","useMig":false})").status, 409);
+  expect_kept();
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + first["id"].get<std::string>()).status, 204);
+  EXPECT_EQ(asked(sharing("c", "0.1"))["parts"][0]["start"], 0) << "the number that is free again";
+  EXPECT_TRUE(wanted().empty()) << "nothing is cut for it";
+}
+
+TEST_F(OnANode, AShareIsOfTheNameThatThePodAsksFor) {
+  publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "4"; }, uncut());
+  const std::string bound = R"({"namespace":"ml","podName":"a","gpuShare":0.25,"resource":"nvidia.com/gpu.shared"})";
+  const auto refused = ask(bound);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("given as nvidia.com/gpu, and the pod asks for nvidia.com/gpu.shared"));
+  EXPECT_EQ(asked(sharing("b", "0.25"))["parts"][0]["resource"], "nvidia.com/gpu");
+}
+
+TEST_F(OnANode, ManyAtOnceGetEachReplicaOnce) {
+  publish([](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "8"; }, uncut());
+  std::atomic<int> promised{0};
+  {
+    std::vector<std::jthread> all;
+    for (int i = 0; i < 32; ++i)
+      all.emplace_back([&, i] {
+        if (ask(sharing("p-" + std::to_string(i), "0.1")).status == 201) ++promised;
+      });
+  }
+  EXPECT_EQ(promised, 8);
+  expect_kept();
 }
 
 TEST_F(AllocationsTest, WhatWasMadeForOneAndUsedByTheNextIsCleanedUpAfterIt) {
@@ -453,6 +539,120 @@ TEST_F(AllocationsTest, ThePodThatDoesNotComeLosesWhatWasToBeCut) {
   look("", 20);
   EXPECT_EQ(shown(made)["state"], "expired");
   EXPECT_TRUE(wanted().empty());
+}
+
+/// A day of asking, cutting, coming and going, drawn by a seed, with an agent that cuts at once.
+class Day : public AllocationsTest {
+ public:
+  Day(unsigned seed, bool restarts) : random_(seed), restarts_(restarts) {
+    options.cleanup = false;  // how long something has been idle is not kept over a restart
+    allocations.reset();
+    open();
+  }
+  void TestBody() override {}
+
+  /// What was decided and became of it, in words.
+  std::vector<std::string> live() {
+    std::vector<std::string> out;
+    for (int step = 1; step <= 60; ++step) {
+      const unsigned what = number(4), pod = number(kPods);
+      if (restarts_ && step % 7 == 0) {
+        const fleet::AllocationBook before = *allocations->book();
+        allocations.reset();
+        open();
+        EXPECT_EQ(*allocations->book(), before) << "what is rebuilt of the store is what was in memory";
+      }
+      if (what == 0 || what == 1) {
+        const unsigned gigabytes = 5 + 15 * number(3);
+        const bool waits = number(2) == 0;
+        if (asked_ < kMostAsked) out.push_back(ask_for(pod, gigabytes, waits));
+      } else if (what == 2) {
+        if (const auto* own = allocations->book()->of_pod("default", "ml", name(pod)))
+          send("DELETE", "/gpu/allocations/" + own->id);
+        here_.erase(pod);
+      } else {
+        here_.insert(pod);
+      }
+      look(page(), step * 5);
+      for (const auto& [id, one] : by_pod()) out.push_back(id + ": " + one);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr unsigned kPods = 5, kMostAsked = 18;  // from twenty on what was asked for counts
+  unsigned number(unsigned below) { return static_cast<unsigned>(random_() % below); }
+  static std::string name(unsigned pod) { return "p-" + std::to_string(pod); }
+
+  std::string ask_for(unsigned pod, unsigned gigabytes, bool waits) {
+    if (allocations->book()->of_pod("default", "ml", name(pod))) return "has one";
+    ++asked_;
+    const auto reply =
+        ask(R"({"namespace":"ml","podName":")" + name(pod) + R"(","useMig":true,"requiredMemoryGb":)" +
+            std::to_string(gigabytes) + R"(,"leaseSeconds":100000,"wait":)" + (waits ? "true" : "false") + "}");
+    const Json body = Json::parse(reply.body);
+    return std::to_string(reply.status) + body.value(reply.status == 409 ? "refusal" : "decision", Json()).dump();
+  }
+  /// What is wanted stands, and who is here and was promised something has it.
+  std::string page() {
+    std::string out;
+    const auto book = allocations->book();
+    for (const store::WantedInstance& one : wanted()) {
+      const unsigned gi = 1 + one.placement.start;
+      out += instance(gi, one.placement.start, one.profile, one.placement.size);
+      for (const unsigned pod : here_)
+        if (const auto* own = book->of_pod("default", "ml", name(pod)))
+          for (const fleet::PromisedPart& part : own->parts)
+            if (part.placement == one.placement) out += held(gi, name(pod));
+    }
+    return out;
+  }
+  std::map<std::string, std::string> by_pod() {
+    std::map<std::string, std::string> out;
+    for (const auto& [id, one] : allocations->book()->all())
+      if (!fleet::is_over(one.state))
+        out[one.pod] = std::string(fleet::allocation_state_name(one.state)) + " " + store::parts_text(one.parts) + " " +
+                       one.why + one.decision;
+    return out;
+  }
+
+  std::mt19937 random_;
+  const bool restarts_;
+  unsigned asked_ = 0;
+  std::set<unsigned> here_;
+};
+
+TEST(AllocationsReplay, TheSameDayHasTheSameDecisionsThoughTheServerIsRestarted) {
+  for (unsigned seed = 1; seed <= 4; ++seed) {
+    const auto once = Day(seed, false).live(), again = Day(seed, true).live();
+    ASSERT_EQ(once.size(), again.size()) << seed;
+    for (std::size_t i = 0; i < once.size(); ++i) ASSERT_EQ(once[i], again[i]) << "seed " << seed << ", line " << i;
+  }
+}
+
+/// A server takes over from one whose clock was ahead of its own, or behind it.
+struct ClocksApart : AllocationsTest, testing::WithParamInterface<EpochMs> {};
+INSTANTIATE_TEST_SUITE_P(By, ClocksApart, testing::Values(0, 3'600));
+
+TEST_P(ClocksApart, NothingExpiresEarlyOrIsPromisedTwice) {
+  // The first clock says 1,800; that of the one who takes over the same, or an hour more.
+  look("", 1'800);
+  const Json made = asked(body("p", R"(,"leaseSeconds":60)"));
+  for (const char* other : {"q", "r"}) asked(body(other));
+  ASSERT_EQ(ask(body("s")).status, 409) << "three have room";
+  const EpochMs own = 1'801 + GetParam();
+  scrape("", own);
+  allocations.reset();
+  open();
+  look("", own + 1);
+  EXPECT_EQ(shown(made)["state"], "promised") << "by the other clock it has had a moment of its minute";
+  EXPECT_EQ(ask(body("s")).status, 409);
+  look("", own + 60);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", own + 61);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  EXPECT_EQ(ask(body("s")).status, 201);
+  expect_kept();
 }
 
 TEST_F(AllocationsTest, WhatCannotBeCutIsTakenBackAndNotTriedAgainAtOnce) {

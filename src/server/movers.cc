@@ -18,6 +18,18 @@ constexpr unsigned kMostMoves = 2;
 
 bool has_movable(const decision::Candidate& one) { return std::ranges::any_of(one.pieces, &decision::Piece::may_move); }
 
+/// Those on which somebody may move, and as many others, up to the most; in their order.
+decision::Supply nearest(const decision::Supply& of) {
+  std::vector<std::size_t> at;
+  for (const bool movable : {true, false})
+    for (std::size_t i = 0; i < of.candidates.size() && at.size() < kMostDevices; ++i)
+      if (has_movable(of.candidates[i]) == movable) at.push_back(i);
+  std::ranges::sort(at);
+  decision::Supply out{of.as_of, {}};
+  for (const std::size_t i : at) out.candidates.push_back(of.candidates[i]);
+  return out;
+}
+
 }  // namespace
 
 Movers::Movers(const std::string& cluster, const fleet::AllocationBook& book, const fleet::ClusterView& pods)
@@ -61,16 +73,12 @@ std::optional<decision::Way> way_in(const decision::Supply& supply, const Alloca
                                     const fleet::ClusterView& cluster) {
   const Movers movers(*wish.cluster, book, cluster);
   if (movers.size() == 0) return std::nullopt;
-  decision::Supply near{supply.as_of, {}};
+  decision::Supply own{supply.as_of, {}};
   for (const decision::Candidate& one : supply.candidates)
-    if (one.cluster == *wish.cluster) near.candidates.push_back(one);
-  movers.mark(near);
-  std::ranges::stable_partition(near.candidates, has_movable);
-  if (near.candidates.size() > kMostDevices) near.candidates.resize(kMostDevices);
-  // By node again, as a scope is asked about them.
-  std::ranges::stable_sort(near.candidates, {}, &decision::Candidate::node);
+    if (one.cluster == *wish.cluster) own.candidates.push_back(one);
+  movers.mark(own);
   const auto policy = decision::make_policy("default", mix);
-  return decision::make_way(decision::Stock(std::move(near)), wish.need, **policy, kMostMoves, scope_of(wish, cluster),
+  return decision::make_way(decision::Stock(nearest(own)), wish.need, **policy, kMostMoves, scope_of(wish, cluster),
                             movers.scopes());
 }
 

@@ -256,6 +256,7 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
   out.excluded = [&actions] { return actions.excluded(); };
   out.leads = leads;
   out.may_cut = settings.mig_enabled;
+  out.may_switch_on = settings.mig_switch_on;
   out.cleanup = settings.mig_auto_cleanup;
   out.cleanup_after = settings.mig_cleanup_after;
   out.gone_after = 2 * settings.collection_interval;

@@ -172,6 +172,11 @@ const Row kRows[] = {
      take<&Settings::supported_models>},
     {{"gpu.management.mig.enabled", "true", "false: no layout is wanted of any device, and none is told to agents"},
      take<&Settings::mig_enabled>},
+    {{"gpu.management.mig.switch-on", "false",
+      "whether an allocation may have MIG switched on for an instance, on a device that is empty and needs no reset "
+      "for "
+      "it (from Hopper on)"},
+     take<&Settings::mig_switch_on>},
     {{"gpu.management.mig.auto-cleanup", "false",
       "whether instances that were made for allocations are removed once nobody has them"},
      take<&Settings::mig_auto_cleanup>},

@@ -22,6 +22,7 @@ struct Settings {
   bool enabled = true;
   std::vector<std::string> supported_models;  ///< model keys; empty: all. The others are marked, not hidden
   bool mig_enabled = true;
+  bool mig_switch_on = false;
   bool mig_auto_cleanup = false;
   Milliseconds mig_cleanup_after{5 * 60'000};
   nodes::Rules node_rules;  ///< gpu.management.mig.kubernetes

@@ -42,13 +42,31 @@ fleet::PodAllocation read(const Row& row) {
   return out;
 }
 
+/// A profile; kWhole; of a replica of a shared device, what a pod asks for and how many there are.
+std::string kind_text(const fleet::PromisedPart& of) {
+  if (of.replicas > 0) return fmt::format("{}:{}", of.resource, of.replicas);
+  return of.profile.empty() ? std::string(kWhole) : of.profile;
+}
+
+bool read_kind(std::string_view text, fleet::PromisedPart& into) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    into.profile = text == kWhole ? "" : text;
+    return true;
+  }
+  const auto replicas = parse_int(text.substr(colon + 1));
+  if (!replicas || *replicas <= 0) return false;
+  into.resource = text.substr(0, colon);
+  into.replicas = static_cast<unsigned>(*replicas);
+  return true;
+}
+
 }  // namespace
 
 std::string parts_text(const std::vector<fleet::PromisedPart>& parts) {
   std::vector<std::string> out;
   for (const fleet::PromisedPart& one : parts)
-    out.push_back(fmt::format("{} {} {} {}+{} {}", one.node, one.device_uuid,
-                              one.profile.empty() ? kWhole : std::string_view(one.profile), one.placement.start,
+    out.push_back(fmt::format("{} {} {} {}+{} {}", one.node, one.device_uuid, kind_text(one), one.placement.start,
                               one.placement.size, one.made ? kMade : kFound));
   return fmt::format("{}", fmt::join(out, "|"));
 }
@@ -62,11 +80,12 @@ std::vector<fleet::PromisedPart> read_parts(std::string_view text) {
     if (place.size() != 2) continue;
     const auto start = parse_int(place[0]), size = parse_int(place[1]);
     if (!start || !size || *start < 0 || *size <= 0) continue;
-    out.push_back({std::string(words[0]),
-                   std::string(words[1]),
-                   std::string(words[2] == kWhole ? "" : words[2]),
-                   {static_cast<unsigned>(*start), static_cast<unsigned>(*size)},
-                   words[4] == kMade});
+    fleet::PromisedPart part{std::string(words[0]),
+                             std::string(words[1]),
+                             {},
+                             {static_cast<unsigned>(*start), static_cast<unsigned>(*size)},
+                             words[4] == kMade};
+    if (read_kind(words[2], part)) out.push_back(std::move(part));
   }
   return out;
 }

@@ -19,7 +19,7 @@ Result<void> put_allocation(Database& database, const fleet::PodAllocation& one)
 /// Those of these ids that are over.
 Result<void> drop_allocations(Database& database, const std::vector<std::string>& ids);
 
-/// `w-1 GPU-… 2g.20gb 0+2 made|w-1 GPU-… - 0+8 found`; empty for none.
+/// `w-1 GPU-… 2g.20gb 0+2 made|w-1 GPU-… - 0+8 found|w-1 GPU-… nvidia.com/gpu.shared:4 2+1 found`; empty for none.
 std::string parts_text(const std::vector<fleet::PromisedPart>& parts);
 /// Of what parts_text() has written; what is not of its form is left out.
 std::vector<fleet::PromisedPart> read_parts(std::string_view text);

@@ -95,6 +95,10 @@ TEST(AllocationsText, LeavesOutWhatIsNotOfItsForm) {
                                                  {"w-1", "GPU-2", "", {0, 8}}};
   EXPECT_EQ(parts_text(some), "w-1 GPU-1 2g.20gb 0+2 made|w-1 GPU-2 - 0+8 found");
   EXPECT_EQ(read_parts(parts_text(some)), some);
+  const std::vector<fleet::PromisedPart> replica = {{"w-1", "GPU-3", "", {2, 1}, false, 4, "nvidia.com/gpu.shared"}};
+  EXPECT_EQ(parts_text(replica), "w-1 GPU-3 nvidia.com/gpu.shared:4 2+1 found");
+  EXPECT_EQ(read_parts(parts_text(replica)), replica);
+  EXPECT_THAT(read_parts("w-1 GPU-3 nvidia.com/gpu: 2+1 found|w-1 GPU-3 x:0 2+1 found"), IsEmpty());
   EXPECT_THAT(read_parts(""), IsEmpty());
   EXPECT_THAT(read_parts("w-1 GPU-1 2g.20gb|a b c 1+ made|a b c x+2 made|a b c 0+0 made"), IsEmpty());
 }

@@ -149,7 +149,7 @@ const std::vector<Row>& rows() {
         {in(kServerPod, "volumes.3.secret.items.2"), "-"},
         {"Secret/tessera-server-admission:type", "Opaque"},
         {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.0.failurePolicy", "Ignore"},
-        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.4.objectSelector.matchExpressions.4.key",
+        {"MutatingWebhookConfiguration/tessera-server-admission:webhooks.5.objectSelector.matchExpressions.5.key",
          "tessera.dev/serving-model"},
         {"ClusterRole/tessera-server:rules.2.verbs.0", "patch"},
         {"NetworkPolicy/tessera-server:spec.ingress.1.ports.0.port", "admission"},

@@ -57,6 +57,13 @@ Result<PodAllocation> ready(PodAllocation of, EpochMs time) {
   return out;
 }
 
+Result<PodAllocation> timed_anew(PodAllocation of, EpochMs time) {
+  if (!of.expires || is_over(of.state))
+    return fail(Code::Invalid, "allocation {} of {}/{} has no lease that runs", of.id, of.space, of.pod);
+  of.expires = time + of.lease.count();
+  return of;
+}
+
 Result<PodAllocation> bound(PodAllocation of, std::vector<PromisedPart> parts, std::string pod_uid,
                             const Cause& cause) {
   PodAllocation out = TRY(turned(std::move(of), {Waiting, Promised, Bound}, Bound, cause));
@@ -104,7 +111,8 @@ Result<PodAllocation> over(PodAllocation of, AllocationState state, const Cause&
 }
 
 bool overlap(const PromisedPart& a, const PromisedPart& b) {
-  return a.device_uuid == b.device_uuid && gpu::overlap(a.placement, b.placement);
+  if (a.device_uuid != b.device_uuid) return false;
+  return (a.replicas > 0) != (b.replicas > 0) || gpu::overlap(a.placement, b.placement);
 }
 
 }  // namespace tessera::fleet

@@ -27,13 +27,17 @@ std::optional<AllocationState> allocation_state_named(std::string_view name);
 /// Whether it is over: Ended, Expired, Released.
 bool is_over(AllocationState state);
 
-/// A device, or a place on it, that is promised or held: so much of the axis of memory slices is nobody else's.
+/// A device, or a place on it, that is promised or held: so much of the axis of memory slices is nobody else's. Or one
+/// of the replicas of a device that is shared: which of them is nothing that the kubelet knows, so a number stands for
+/// it.
 struct PromisedPart {
   std::string node;
   std::string device_uuid;
-  std::string profile;       ///< "2g.20gb"; empty: the whole device
-  gpu::Placement placement;  ///< of the whole device: its whole axis
+  std::string profile;       ///< "2g.20gb"; empty: the whole device, or a replica
+  gpu::Placement placement;  ///< of the whole device: its whole axis; of a replica: its number
   bool made = false;         ///< the instance was made for this allocation, and goes when nobody has it
+  unsigned replicas = 0;     ///< of a shared device; 0: it is no replica
+  std::string resource{};    ///< of a replica, what a pod asks Kubernetes for: "nvidia.com/gpu.shared"
   bool operator==(const PromisedPart&) const = default;
 };
 
@@ -75,6 +79,8 @@ Result<PodAllocation> promised(PodAllocation of, std::vector<PromisedPart> parts
                                const Cause& cause);
 /// Its parts exist: the pod has the whole lease from now on. What is ready already stays as it is.
 Result<PodAllocation> ready(PodAllocation of, EpochMs time);
+/// Its lease begins anew, where it has one that runs.
+Result<PodAllocation> timed_anew(PodAllocation of, EpochMs time);
 /// The pod has these parts, be they others than those that were promised.
 Result<PodAllocation> bound(PodAllocation of, std::vector<PromisedPart> parts, std::string pod_uid, const Cause& cause);
 /// The promise cannot be kept: it waits for another one, with its lease begun anew where it does not wait by its own
@@ -85,7 +91,7 @@ Result<PodAllocation> still_waiting(PodAllocation of, std::string decision, cons
 /// To Ended, Expired or Released.
 Result<PodAllocation> over(PodAllocation of, AllocationState state, const Cause& cause);
 
-/// Whether some of `a` is some of `b`.
+/// Whether some of `a` is some of `b`. A device that is shared is nobody's as a whole.
 bool overlap(const PromisedPart& a, const PromisedPart& b);
 
 }  // namespace tessera::fleet

@@ -94,6 +94,16 @@ const PodAllocation* AllocationBook::owner_of(std::string_view cluster, const Pr
   return nullptr;
 }
 
+std::optional<unsigned> AllocationBook::free_replica(std::string_view cluster, std::string_view device_uuid,
+                                                     unsigned replicas, std::string_view but) const {
+  std::vector<bool> is_taken(replicas);
+  for (const Taken& one : taken(cluster, device_uuid))
+    if (one.by->id != but && one.part->placement.start < replicas) is_taken[one.part->placement.start] = true;
+  const auto found = std::ranges::find(is_taken, false);
+  if (found == is_taken.end()) return std::nullopt;
+  return static_cast<unsigned>(found - is_taken.begin());
+}
+
 std::vector<const PodAllocation*> AllocationBook::queue() const {
   std::vector<const PodAllocation*> out;
   for (const auto& [id, one] : all_)

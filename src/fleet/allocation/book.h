@@ -28,6 +28,9 @@ class AllocationBook {
   const PodAllocation* of_pod(std::string_view cluster, std::string_view space, std::string_view pod) const;
   /// Whose a part is, of those that are not over, leaving one out.
   const PodAllocation* owner_of(std::string_view cluster, const PromisedPart& part, std::string_view but = {}) const;
+  /// The first number of a replica that nobody has, leaving one out; absent where all are somebody's.
+  std::optional<unsigned> free_replica(std::string_view cluster, std::string_view device_uuid, unsigned replicas,
+                                       std::string_view but = {}) const;
   /// On a device, of those that are not over.
   struct Taken {
     const PodAllocation* by = nullptr;

@@ -91,6 +91,36 @@ class AllocationReview::Look {
   bool all_told() const { return all_told_; }
 
  private:
+  /// One of a shared device has a number of it: its own by its promise, else a free one, else that of one to whom it is
+  /// only promised. As it is where that many have come already.
+  PromisedPart numbered(const PodAllocation& one, PromisedPart part) const {
+    const auto is_like = [&](const PromisedPart& p) { return p.replicas > 0 && p.device_uuid == part.device_uuid; };
+    const auto own = std::ranges::find_if(one.parts, is_like);
+    if (own != one.parts.end()) {
+      part.replicas = std::max(part.replicas, own->replicas);
+      if (part.resource.empty()) part.resource = own->resource;
+      part.placement = own->placement;
+      return part;
+    }
+    // A process may be seen before the kubelet says that it shares.
+    for (const auto& taken : book().taken(one.cluster, part.device_uuid))
+      if (part.replicas == 0 && taken.part->replicas > 0) {
+        part.replicas = taken.part->replicas;
+        part.resource = taken.part->resource;
+      }
+    if (part.replicas == 0) return part;
+    if (const auto free = book().free_replica(one.cluster, part.device_uuid, part.replicas, one.id)) {
+      part.placement = {*free, 1};
+      return part;
+    }
+    for (const auto& taken : book().taken(one.cluster, part.device_uuid))
+      if (taken.by->state == Promised && taken.part->replicas > 0) {
+        part.placement = taken.part->placement;
+        break;
+      }
+    return part;
+  }
+
   static bool is_promised(const PodAllocation& one, const PromisedPart& part) {
     return std::ranges::any_of(one.parts, [&](const PromisedPart& promise) { return overlap(promise, part); });
   }
@@ -98,7 +128,8 @@ class AllocationReview::Look {
   /// What it is seen on, and, until that are as many as were promised to it, what it has been promised beside that.
   std::vector<PromisedPart> had(const PodAllocation& one, const SeenPod& pod) const {
     std::vector<PromisedPart> out;
-    for (PromisedPart part : pod.parts) {
+    for (const PromisedPart& seen : pod.parts) {
+      PromisedPart part = seen.profile.empty() ? numbered(one, seen) : seen;
       const PodAllocation* owner = book().owner_of(one.cluster, part, one.id);
       if (owner && owner->state == Bound) continue;  // both have it: a device that is shared
       const auto promise = std::ranges::find_if(one.parts, [&](const PromisedPart& p) { return overlap(p, part); });
@@ -149,8 +180,9 @@ class AllocationReview::Look {
   void resettle(const std::string& id, const std::vector<PromisedPart>& left, const std::vector<PromisedPart>& has) {
     const PodAllocation* one = book().find(id);
     for (const PromisedPart& part : left) {
-      const bool equal = std::ranges::any_of(
-          has, [&](const PromisedPart& h) { return h.profile == part.profile && h.node == part.node; });
+      const bool equal = std::ranges::any_of(has, [&](const PromisedPart& h) {
+        return h.profile == part.profile && h.node == part.node && h.resource == part.resource;
+      });
       if (!equal || book().owner_of(one->cluster, part)) continue;
       return take(
           promised(*one, {part}, "",
@@ -201,6 +233,11 @@ bool AllocationReview::is_told_of(const Look& look, const PodAllocation& one) {
          std::ranges::all_of(one.parts, [&](const PromisedPart& part) { return look.device(one, part) != nullptr; });
 }
 
+void AllocationReview::inherit(const AllocationBook& book) {
+  for (const auto& [id, one] : book.all())
+    if (one.expires) inherited_[id] = *one.expires;
+}
+
 std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, const Scene& scene) {
   if (!began_) began_ = scene.view.time;
   std::vector<std::string> open;
@@ -212,6 +249,10 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
   });
   if (open.empty()) return {};
   Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
+  for (const auto& [id, expires] : inherited_)
+    if (const PodAllocation* one = look.book().find(id); one && one->expires == expires)
+      look.take(timed_anew(*one, look.now()));
+  inherited_.clear();
   for (const std::string& id : open) {
     const PodAllocation one = *look.book().find(id);
     see(look, one);

@@ -34,6 +34,10 @@ class AllocationReview {
   /// watched, its word is enough.
   explicit AllocationReview(Milliseconds gone_after = kGoneAfter) : gone_after_(gone_after) {}
 
+  /// Leases that were timed before, by a server whose clock may be another one: with the next look they begin anew, so
+  /// that none ends early, and none is longer than it was asked for.
+  void inherit(const AllocationBook& book);
+
   /// What has changed, in an order in which the book takes it; one may turn several times.
   std::vector<PodAllocation> turns(const AllocationBook& book, const Scene& scene);
 
@@ -48,6 +52,7 @@ class AllocationReview {
 
   const Milliseconds gone_after_;
   std::optional<EpochMs> began_;                           ///< the first look
+  std::map<std::string, EpochMs> inherited_;               ///< when leases were to end, by id, until the next look
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
 };
 

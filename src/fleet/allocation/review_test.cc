@@ -136,6 +136,24 @@ TEST_F(Review, APodThatDoesNotComeLosesItsPromise) {
   EXPECT_EQ(of("a").state, Expired);
 }
 
+/// By how many seconds the clock of the server before was ahead.
+struct Clocks : Review, testing::WithParamInterface<EpochMs> {};
+INSTANTIATE_TEST_SUITE_P(Apart, Clocks, testing::Values(-1'200, -60, 0, 60, 1'200));
+
+TEST_P(Clocks, LeasesThatAnotherServerHasTimedBeginAnew) {
+  ask("a", "p", {});
+  const auto other = promised(of("a"), {part(0, true)}, "{}", {"", "", kStart + GetParam() * 1'000});
+  ASSERT_TRUE(other && book.put(*other));
+  review.inherit(book);
+  look("", 10);
+  EXPECT_EQ(of("a").state, Promised) << "not early";
+  EXPECT_EQ(of("a").expires, kStart + 130'000);
+  look("", 129);
+  EXPECT_EQ(of("a").state, Promised);
+  look("", 130);
+  EXPECT_EQ(of("a").state, Expired) << "nor late";
+}
+
 TEST_F(Review, APodThatWasSeenBeforeAndHasGoneWaitsForNothing) {
   cluster.watched = cluster.synced = true;
   cluster.cluster = "default";

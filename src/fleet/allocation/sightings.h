@@ -18,7 +18,7 @@ namespace tessera::fleet {
 struct SeenPod {
   std::string node;
   std::string uid;                  ///< empty where nobody tells
-  std::vector<PromisedPart> parts;  ///< those whose place is known
+  std::vector<PromisedPart> parts;  ///< those whose place is known; of a shared device the whole, with its replicas
   bool held = false;                ///< by the kubelet's word, not by a process alone
 };
 
@@ -27,7 +27,8 @@ class PodSightings {
   void take(const View& view);
   /// By node: what went by that name before may still be seen where it was. Empty where none is seen.
   std::vector<const SeenPod*> of(std::string_view cluster, std::string_view space, std::string_view pod) const;
-  /// "namespace/pod" of another one that is seen on some of a part; empty: none is.
+  /// "namespace/pod" of another one that is seen on some of a part, or that has the last replica of a shared device;
+  /// empty: none is.
   std::string other_on(std::string_view cluster, const PromisedPart& part, std::string_view space,
                        std::string_view pod) const;
 

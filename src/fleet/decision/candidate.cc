@@ -16,7 +16,7 @@ std::optional<unsigned> Candidate::compute_slices() const {
 }
 
 bool Candidate::is_empty() const {
-  const bool shared = shares && shares->left_milli < 1000;
+  const bool shared = shares && shares->left < shares->replicas;
   return held_by.empty() && !shared &&
          std::ranges::all_of(pieces, [](const Piece& one) { return one.held_by.empty(); });
 }

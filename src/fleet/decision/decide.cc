@@ -26,7 +26,7 @@ struct Choice {
 
   /// By which the stated order of ties goes.
   auto rank() const {
-    return std::tuple(cost.value, !option.piece, option.destroyed, candidate,
+    return std::tuple(cost.value, option.switches_on, !option.piece, option.destroyed, candidate,
                       option.profile ? size_of(*option.profile) : 0, option.placement.start,
                       option.profile ? option.profile->id : 0);
   }
@@ -40,9 +40,10 @@ std::string what(const Grant& grant) {
       return fmt::format("the {} that stands idle at {} on {}", grant.profile, grant.placed->placement.start,
                          grant.device_id);
     case Kind::Placement:
-      return fmt::format("a new {} at {} on {}", grant.profile, grant.placed->placement.start, grant.device_id);
+      return fmt::format("a new {} at {} on {}{}", grant.profile, grant.placed->placement.start, grant.device_id,
+                         grant.switches_on ? ", where MIG is switched on for it" : "");
     case Kind::Share:
-      return fmt::format("{} thousandths of {}", *grant.share_milli, grant.device_id);
+      return fmt::format("one of {} replicas of {}, which is shared", *grant.replicas, grant.device_id);
     case Kind::Device:
       break;
   }
@@ -330,7 +331,7 @@ std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy, const
 
 Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool may_move) {
   if (grant.kind == Kind::Share) {
-    candidate.shares->left_milli -= *grant.share_milli;
+    --candidate.shares->left;
     candidate.shares->left_memory_bytes -=
         std::min(candidate.shares->left_memory_bytes, grant.memory_bytes.value_or(0));
     return candidate;
@@ -340,6 +341,7 @@ Candidate with(Candidate candidate, const Grant& grant, std::string holder, bool
     candidate.may_move = may_move;
     return candidate;
   }
+  candidate.mig = MigMode::On;
   if (grant.partition)
     std::erase_if(candidate.pieces,
                   [&](const Piece& one) { return std::ranges::count(grant.partition->layout, one.placed) == 0; });

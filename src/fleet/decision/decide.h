@@ -24,7 +24,7 @@ enum class Kind : std::uint8_t {
   Instance,   ///< that stands, and that nobody has
   Placement,  ///< of an instance that is to be created, with its compute instance
   Device,     ///< whole, not cut
-  Share       ///< of a time-sliced device
+  Share       ///< a replica of a device that is shared
 };
 std::string_view kind_name(Kind kind);  ///< "instance"
 
@@ -37,11 +37,14 @@ struct Grant {
   std::optional<gpu::Placed> placed{};          ///< likewise
   std::optional<unsigned> gpu_instance{};       ///< of Instance, where it is known
   std::string instance_uuid{};                  ///< likewise
-  std::optional<unsigned> share_milli{};        ///< of Share
+  std::optional<unsigned> share_milli{};        ///< of Share: of the device's time, when all replicas are busy
+  std::optional<unsigned> replicas{};           ///< of Share: of so many it is one
+  std::string resource{};                       ///< of Share: what a pod asks Kubernetes for
   std::optional<std::uint64_t> memory_bytes{};  ///< that it has; of a share, that is promised to it
   std::optional<unsigned> compute_slices{};
   std::optional<unsigned> sm_count{};
   std::optional<std::int64_t> price_micros{};  ///< per hour: the device's, by compute slices
+  bool switches_on = false;                    ///< of Placement: MIG is off on the device, and is switched on for it
   std::optional<Partition> partition{};        ///< of Placement: what idle instances go, what comes, what stands then
 };
 
@@ -113,9 +116,9 @@ struct Refusal {
 
 using Verdict = std::variant<Decision, Refusal>;
 
-/// `need` has passed check(). Ties: the lower cost; then what stands before what is to be created, then fewer idle
-/// instances that go, then the device that comes first, then the profile with fewer memory slices, then the lower
-/// start.
+/// `need` has passed check(). Ties: the lower cost; then where MIG need not be switched on, then what stands before
+/// what is to be created, then fewer idle instances that go, then the device that comes first, then the profile with
+/// fewer memory slices, then the lower start.
 Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope = {});
 
 /// The same verdict from a stock: what is free is found without looking at all devices that are alike. `policy` is the

@@ -174,16 +174,69 @@ TEST(Refusal, SaysWhatElseWouldHelp) {
 
 TEST(Decide, SharesTimeWithWhoMayAndOnlyAsMuchAsIsLeft) {
   Candidate device = t4(0);
-  device.shares = Shares{4, 500, 8'000 * kMib};
-  const Need batch{.memory_mib = 4'000, .compute_milli = 300, .type = WorkloadType::Batch};
+  device.shares = Shares{4, 1, 8'000 * kMib, "nvidia.com/gpu.shared"};
+  const Need batch{.memory_mib = 4'000, .compute_milli = 250, .type = WorkloadType::Batch};
   const auto verdict = decided(supply_of({device}), batch);
   const Grant& grant = std::get<Decision>(verdict).grants[0];
   EXPECT_EQ(grant.kind, Kind::Share);
-  EXPECT_EQ(grant.share_milli, 500U) << "two of four replicas";
+  EXPECT_EQ(grant.share_milli, 250U);
+  EXPECT_EQ(grant.replicas, 4U);
+  EXPECT_EQ(grant.resource, "nvidia.com/gpu.shared");
   EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({with(device, grant, "ml/a")}), batch)));
   Need training = batch;
   training.type = WorkloadType::Training;
   EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({device}), training)));
+}
+
+TEST(Decide, APodHasOneReplicaByTheNameThatItAsksFor) {
+  Candidate device = t4(0);
+  device.shares = Shares{4, 4, 15'360 * kMib, "nvidia.com/gpu.shared"};
+  Need need{.compute_milli = 250};
+  const auto refused_by = [&] {
+    const auto verdict = decided(supply_of({device}), need);
+    const auto* refusal = std::get_if<Refusal>(&verdict);
+    return refusal ? std::optional(refusal->misses[0].cause) : std::nullopt;
+  };
+  EXPECT_EQ(refused_by(), std::nullopt);
+  need.compute_milli = 251;
+  EXPECT_EQ(refused_by(), Cause::Compute) << "two replicas are no more time than one";
+  need = {.resource = "nvidia.com/gpu", .mig = MigUse::Never};
+  need.compute_milli = 250;
+  EXPECT_EQ(refused_by(), Cause::Held);
+  need.resource = "nvidia.com/gpu.shared";
+  EXPECT_EQ(refused_by(), std::nullopt);
+  need.memory_mib = 5'000;
+  EXPECT_EQ(refused_by(), std::nullopt) << "by time-slicing the memory is nobody's own";
+  device.shares->memory_is_parted = true;
+  EXPECT_EQ(refused_by(), Cause::Memory) << "by MPS it is";
+  device.shares.reset();
+  need.memory_mib.reset();
+  EXPECT_EQ(refused_by(), Cause::Held) << "a device that is not shared has the other name";
+}
+
+TEST(Decide, MigIsSwitchedOnWhereThatIsAllowedAndNothingElseIsAsGood) {
+  Candidate off = h100(0);
+  off.mig = MigMode::Off;
+  const Need slice{.memory_mib = 9'000, .mig = MigUse::Required};
+  EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({off}), slice)));
+  off.may_switch_on = true;
+  const auto verdict = decided(supply_of({off}), slice);
+  const Decision& decision = std::get<Decision>(verdict);
+  EXPECT_TRUE(decision.grants[0].switches_on);
+  EXPECT_EQ(decision.grants[0].profile, "1g.10gb");
+  EXPECT_THAT(decision.reason.sentence, HasSubstr("where MIG is switched on for it"));
+
+  const Candidate after = with(off, decision.grants[0], "ml/a");
+  EXPECT_FALSE(std::get<Decision>(decided(supply_of({after}), slice)).grants[0].switches_on) << "once";
+  const auto first_fit = *make_policy("firstfit", {});
+  const auto on = decide(supply_of({off, h100(1)}), slice, *first_fit);
+  EXPECT_EQ(std::get<Decision>(on).grants[0].candidate, 1U) << "of equals the one that is in MIG mode";
+  const auto whole = decided(supply_of({off}), {});
+  EXPECT_EQ(std::get<Decision>(whole).grants[0].kind, Kind::Device) << "who wants all of it has it as it is";
+  const auto part = decided(supply_of({off}), {.memory_mib = 9'000});
+  EXPECT_EQ(std::get<Decision>(part).grants[0].kind, Kind::Placement);
+  off.held_by = "ml/x";
+  EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({off}), slice)));
 }
 
 TEST(Decide, GivesAReasonAndRunnersUp) {

@@ -96,9 +96,9 @@ TEST(Defragment, APodIsGivenWhatItAsksKubernetesFor) {
   supply.candidates[1].pieces = {piece(k2g, 0, 2), piece(k3g, 4, 4, "ml/c")};
   supply.candidates[1].may_cut = false;
   const auto policy = *make_policy("default", {});
-  EXPECT_FALSE(make_way(Stock(supply), kBig, *policy, 2));
+  EXPECT_FALSE(make_way(Stock(supply), kBig, *policy, 2, only({"w-00"})));
   supply.candidates[1].may_cut = true;
-  const auto way = make_way(Stock(supply), kBig, *policy, 2);
+  const auto way = make_way(Stock(supply), kBig, *policy, 2, only({"w-00"}));
   ASSERT_TRUE(way);
   ASSERT_EQ(way->moves.size(), 1U);
   EXPECT_EQ(way->moves[0].profile, "1g.20gb");

@@ -24,7 +24,10 @@ struct Need {
   std::optional<unsigned> compute_milli{};    ///< at least, in thousandths of the device's compute slices
   std::optional<unsigned> compute_slices{};   ///< at least, of a MIG instance
   std::string profile{};                      ///< "2g.20gb": an instance of it and of no other; empty: any
-  std::vector<std::string> models{};          ///< keys (`H100_80GB`) of those that will do; empty: any
+  /// Of what is no MIG instance, what the pod asks Kubernetes for: "nvidia.com/gpu", "nvidia.com/gpu.shared"; empty:
+  /// any.
+  std::string resource{};
+  std::vector<std::string> models{};  ///< keys (`H100_80GB`) of those that will do; empty: any
   WorkloadType type = WorkloadType::Inference;
   MigUse mig = MigUse::Allowed;
   std::string owner{};  ///< "namespace/pod"

@@ -10,6 +10,7 @@ namespace tessera::fleet::decision {
 namespace {
 
 constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr std::string_view kWholeDevice = "nvidia.com/gpu";  // what a pod asks Kubernetes for to get one
 
 bool has_memory(std::uint64_t bytes, const Need& need) { return bytes >= need.memory_mib.value_or(0) * kMib; }
 
@@ -38,7 +39,7 @@ bool is_of_model(const Candidate& candidate, const Need& need) {
 }
 
 bool may_cut(const Candidate& candidate, const Need& need) {
-  return candidate.mig == MigMode::On && need.devices == 1 && need.mig != MigUse::Never;
+  return candidate.can_be_cut() && need.devices == 1 && need.mig != MigUse::Never;
 }
 
 bool may_share(const Candidate& candidate, const Need& need) {
@@ -49,7 +50,7 @@ bool may_share(const Candidate& candidate, const Need& need) {
 std::optional<Failure> fails_by_kind(const Candidate& candidate, const Need& need) {
   if (!candidate.unfit.empty()) return Failure{Cause::Unhealthy, candidate.unfit};
   if (!is_of_model(candidate, need)) return Failure{Cause::Model, fmt::format("it is a {}", candidate.model)};
-  if (need.mig == MigUse::Required && candidate.mig != MigMode::On)
+  if (need.mig == MigUse::Required && !candidate.can_be_cut())
     return Failure{Cause::Mig, candidate.mig == MigMode::Off ? "MIG is off on it" : "it cannot be cut"};
   if (candidate.mig == MigMode::On && !may_cut(candidate, need))
     return Failure{Cause::Mig, need.devices > 1 ? "MIG is on, and between instances there is no peer-to-peer"
@@ -59,7 +60,10 @@ std::optional<Failure> fails_by_kind(const Candidate& candidate, const Need& nee
   if (!need.profile.empty() && std::ranges::count(candidate.offered(), need.profile, &gpu::Profile::name) == 0)
     return Failure{Cause::Mig, fmt::format("it has no profile {}", need.profile)};
   if (candidate.shares && !may_share(candidate, need))
-    return Failure{Cause::Held, "it is time-sliced, and the workload is not to share"};
+    return Failure{Cause::Held, "it is shared, and the workload is to have a device or an instance to itself"};
+  const std::string_view given = candidate.shares ? std::string_view(candidate.shares->resource) : kWholeDevice;
+  if (!need.resource.empty() && candidate.mig != MigMode::On && need.resource != given)
+    return Failure{Cause::Held, fmt::format("it is given as {}, and the pod asks for {}", given, need.resource)};
   return std::nullopt;
 }
 
@@ -89,18 +93,24 @@ std::variant<std::vector<Option>, Failure> whole(const Candidate& candidate, con
 
 std::variant<std::vector<Option>, Failure> share(const Candidate& candidate, const Need& need) {
   const Shares& shares = *candidate.shares;
-  const unsigned replicas = (*need.compute_milli * shares.replicas + 999) / 1000;
-  const Option option{.candidate = &candidate, .share_milli = 1000 * replicas / shares.replicas};
-  if (!has_memory(candidate.memory_bytes.value_or(0), need))
-    return Failure{Cause::Memory, fmt::format("it has {} MiB", number_text(candidate.memory_bytes.value_or(0) / kMib)),
-                   missing_mib(candidate.memory_bytes.value_or(0), need)};
+  const Option option{.candidate = &candidate, .share_milli = shares.milli()};
+  const std::uint64_t whole = candidate.memory_bytes.value_or(0);
+  const std::uint64_t memory = shares.memory_is_parted ? whole / shares.replicas : whole;
+  if (!has_memory(memory, need))
+    return Failure{
+        Cause::Memory,
+        fmt::format("{} has {} MiB", shares.memory_is_parted ? "a replica of it" : "it", number_text(memory / kMib)),
+        missing_mib(memory, need)};
+  if (std::uint64_t{*need.compute_milli} * shares.replicas > 1000)
+    return Failure{
+        Cause::Compute,
+        fmt::format("it is shared by {}, and a pod has one part: {} thousandths", shares.replicas, shares.milli()),
+        *need.compute_milli - std::min(*need.compute_milli, shares.milli())};
   if (auto failure = fails_by_price(candidate, need, option)) return *std::move(failure);
-  if (!has_memory(shares.left_memory_bytes, need))
+  if (shares.left == 0) return Failure{Cause::Held, fmt::format("none of its {} replicas is left", shares.replicas)};
+  if (!shares.memory_is_parted && !has_memory(shares.left_memory_bytes, need))
     return Failure{Cause::Held, fmt::format("{} MiB of it are left", number_text(shares.left_memory_bytes / kMib)),
                    missing_mib(shares.left_memory_bytes, need)};
-  if (shares.left_milli < option.share_milli)
-    return Failure{Cause::Held, fmt::format("{} thousandths of it are left", shares.left_milli),
-                   option.share_milli - shares.left_milli};
   return std::vector{option};
 }
 
@@ -162,7 +172,8 @@ void add_new(const Candidate& candidate, const Need& need, std::span<const gpu::
   for (const gpu::Profile* profile : enough)
     for (const gpu::Placement at : profile->placements) {
       if (stands_at(candidate, {profile->id, at}) || !gpu::fits(profiles, fixed, *profile, at)) continue;
-      Option option{.candidate = &candidate, .profile = profile, .placement = at};
+      Option option{
+          .candidate = &candidate, .profile = profile, .placement = at, .switches_on = candidate.mig == MigMode::Off};
       if (fails_by_price(candidate, need, option)) continue;
       if (fixed.size() < candidate.pieces.size())
         option.destroyed =
@@ -185,6 +196,17 @@ std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate,
     return Failure{Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
                                               candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
   return no_room(candidate, *enough.front());
+}
+
+/// Where MIG may be switched on: a part of the device, or all of it.
+std::variant<std::vector<Option>, Failure> whole_or_cut(const Candidate& candidate, const Need& need) {
+  if (need.mig == MigUse::Required) return instances(candidate, need);
+  auto out = whole(candidate, need);
+  auto* options = std::get_if<0>(&out);
+  if (need.whole() || !options) return out;
+  if (auto parts = instances(candidate, need); auto* more = std::get_if<0>(&parts))
+    options->insert(options->end(), more->begin(), more->end());
+  return out;
 }
 
 Kind kind_of(const Option& option) {
@@ -252,6 +274,8 @@ Grant grant_of(std::size_t number, const Option& option, const Need& need) {
     out.sm_count = on.sm_count;
     if (option.share_milli == 0) return out;
     out.share_milli = option.share_milli;
+    out.replicas = on.shares->replicas;
+    out.resource = on.shares->resource;
     out.memory_bytes = need.memory_mib ? std::optional(*need.memory_mib * 1024 * 1024) : std::nullopt;
     return out;
   }
@@ -264,6 +288,7 @@ Grant grant_of(std::size_t number, const Option& option, const Need& need) {
     out.gpu_instance = on.pieces[*option.piece].gpu_instance;
     out.instance_uuid = on.pieces[*option.piece].uuid;
   } else {
+    out.switches_on = option.switches_on;
     out.partition = *make_room(on.offered(), standing_of(on), *out.placed);
   }
   return out;
@@ -271,6 +296,7 @@ Grant grant_of(std::size_t number, const Option& option, const Need& need) {
 
 std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need) {
   if (auto failure = fails_by_kind(candidate, need)) return *std::move(failure);
+  if (candidate.mig == MigMode::Off && may_cut(candidate, need)) return whole_or_cut(candidate, need);
   if (may_cut(candidate, need)) return instances(candidate, need);
   return may_share(candidate, need) ? share(candidate, need) : whole(candidate, need);
 }

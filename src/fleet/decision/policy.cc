@@ -26,7 +26,7 @@ unsigned axis_of(std::span<const gpu::Profile> profiles) {
 /// What is free on the device beside what the option takes.
 double left_milli(const Option& option) {
   const Candidate& on = *option.candidate;
-  if (!option.profile) return option.share_milli == 0 ? 0 : on.shares->left_milli - option.share_milli;
+  if (!option.profile) return option.share_milli == 0 ? 0 : milli(on.shares->left - 1, on.shares->replicas);
   unsigned taken = size_of(*option.profile);
   for (const gpu::Placed& one : fixed_layout(on)) taken += one.placement.size;
   const unsigned axis = axis_of(on.offered());

@@ -22,6 +22,7 @@ struct Option {
   std::optional<std::size_t> piece{};  ///< of the candidate: it stands there, and is given as it is
   unsigned share_milli = 0;            ///< of a share; 0: none
   unsigned destroyed = 0;              ///< idle instances that have to go
+  bool switches_on = false;            ///< MIG is off, and is switched on for it
 };
 
 /// Whether it is the whole device, not cut and not shared.

@@ -273,6 +273,28 @@ TEST(DecisionProperty, NothingOverlapsHoweverManyComeAndGo) {
   }
 }
 
+TEST(DecisionProperty, NoReplicaOfASharedDeviceIsGivenTwice) {
+  Random random(31);
+  const auto policy = *make_policy("default", {});
+  for (const unsigned replicas : {2U, 3U, 7U, 48U, 64U, 150U}) {
+    Supply supply{0, {t4(0), t4(1)}};
+    for (Candidate& one : supply.candidates) one.shares = Shares{replicas, replicas, *one.memory_bytes};
+    Stock stock(supply);
+    std::map<std::size_t, unsigned> given;
+    for (unsigned i = 0; i < 3 * replicas; ++i) {
+      Need need{.compute_milli = random() % 2};
+      if (random() % 2 == 0) need.memory_mib = 4;
+      const auto grant = place(stock, need, *policy);
+      if (!grant) continue;
+      ASSERT_EQ(grant->kind, Kind::Share);
+      ++given[grant->candidate];
+      stock.set(grant->candidate, with(stock.supply().candidates[grant->candidate], *grant, "ml/a"));
+    }
+    EXPECT_EQ(given[0], replicas);
+    EXPECT_EQ(given[1], replicas);
+  }
+}
+
 TEST(DecisionProperty, EachMoveOfAWayIsLegalWhenItIsMade) {
   Random random(13);
   int ways = 0;

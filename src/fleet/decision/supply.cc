@@ -54,19 +54,23 @@ void tell_more(const Device& device, Piece& piece) {
   }
 }
 
-/// A time-sliced device is known by who holds a replica of it.
-std::optional<Shares> shares_of(const Device& device) {
-  std::optional<unsigned> replicas;
-  for (const Allocation& one : device.allocations)
-    if (one.facts->shared && one.facts->replicas.value_or(0) > 1) replicas = one.facts->replicas;
-  if (!replicas || !device.facts->memory_bytes) return std::nullopt;
-  const auto held = static_cast<unsigned>(std::min<std::size_t>(device.allocations.size(), *replicas));
+/// A shared device is known by who holds a replica of it, or by its node's label.
+std::optional<Shares> shares_of(const Device& device, const std::optional<Shares>& labelled) {
+  Shares out = labelled.value_or(Shares());
+  for (const Allocation& one : device.allocations) {
+    if (!one.facts->shared || one.facts->replicas.value_or(0) <= 1) continue;
+    out.replicas = *one.facts->replicas;
+    if (!one.facts->resource.empty()) out.resource = one.facts->resource;
+  }
+  if (out.replicas <= 1) return std::nullopt;
+  out.left = out.replicas - static_cast<unsigned>(std::min<std::size_t>(device.allocations.size(), out.replicas));
   const auto used = static_cast<std::uint64_t>(memory_used_bytes(device).value_or(0));
-  return Shares{*replicas, 1000 - 1000 * held / *replicas,
-                *device.facts->memory_bytes - std::min(used, *device.facts->memory_bytes)};
+  const std::uint64_t memory = device.facts->memory_bytes.value_or(0);
+  out.left_memory_bytes = memory - std::min(used, memory);
+  return out;
 }
 
-Candidate told_of(const Node& node, const Device& device) {
+Candidate told_of(const Node& node, const Device& device, const std::optional<Shares>& labelled) {
   const DeviceFacts& facts = *device.facts;
   Candidate out;
   out.cluster = node.cluster;
@@ -92,7 +96,7 @@ Candidate told_of(const Node& node, const Device& device) {
     }
     if (!out.pieces.empty()) return out;
   }
-  out.shares = shares_of(device);
+  if (out.mig != MigMode::On) out.shares = shares_of(device, labelled);
   const auto holders = holders_of(device);
   if (out.shares || holders.empty()) return out;
   out.held_by = holders.front();
@@ -102,6 +106,14 @@ Candidate told_of(const Node& node, const Device& device) {
 
 bool has_told_of(const Device& device, const Promise& promise) {
   return std::ranges::count(holders_of(device), promise.holder) > 0;
+}
+
+/// What its holder has taken of the memory that was promised with a share is in use, and not counted again.
+std::uint64_t memory_used_by(const Device& device, const std::string& holder) {
+  std::uint64_t out = 0;
+  for (const Session& one : device.sessions)
+    if (who(one.facts->workload, one.facts->pid) == holder) out += one.memory_bytes.value_or(0);
+  return out;
 }
 
 void promise_piece(Candidate& candidate, const Promise& promise) {
@@ -115,18 +127,19 @@ void promise_piece(Candidate& candidate, const Promise& promise) {
   found->may_move = promise.may_move;
 }
 
-void keep(Candidate& candidate, const Promise& promise, bool told) {
+void keep(Candidate& candidate, const Promise& promise, const Device& device) {
   if (promise.placed) return promise_piece(candidate, promise);
   // A share of what nobody tells to be shared is taken for the whole, to be safe.
-  if (!promise.share_milli || !candidate.shares) {
+  if (!promise.share || !candidate.shares) {
     if (candidate.held_by.empty()) candidate.held_by = promise.holder;
     candidate.may_move = promise.may_move;
     return;
   }
-  if (told) return;
   Shares& shares = *candidate.shares;
-  shares.left_milli -= std::min(shares.left_milli, *promise.share_milli);
-  shares.left_memory_bytes -= std::min(shares.left_memory_bytes, promise.memory_mib.value_or(0) * 1024 * 1024);
+  if (!has_told_of(device, promise)) shares.left -= std::min(shares.left, 1U);
+  const std::uint64_t memory = promise.memory_mib.value_or(0) * 1024 * 1024;
+  const std::uint64_t to_come = memory - std::min(memory, memory_used_by(device, promise.holder));
+  shares.left_memory_bytes -= std::min(shares.left_memory_bytes, to_come);
 }
 
 }  // namespace
@@ -146,10 +159,11 @@ void Sights::look(std::size_t at) const {
   for (std::size_t i = at; i > 0 && is_beside(i - 1); --i) sights_[i - 1] = sight;
 }
 
-Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises) {
-  Candidate out = told_of(node, device);
+Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises,
+                       const std::optional<Shares>& labelled) {
+  Candidate out = told_of(node, device, labelled);
   for (const Promise& one : promises)
-    if (one.device_uuid == out.uuid) keep(out, one, has_told_of(device, one));
+    if (one.device_uuid == out.uuid) keep(out, one, device);
   return out;
 }
 

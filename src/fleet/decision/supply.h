@@ -1,6 +1,7 @@
 #pragma once
 // The fleet as a decision sees it: what each device is, what stands on it, who has it, and what is promised. Plain
 // values; candidate_of() makes them of the inventory, and whoever asks "what if" makes them up.
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,11 +38,15 @@ struct Piece {
 
 enum class MigMode : std::uint8_t { None /* it cannot be cut */, Off, On };
 
-/// Time-sliced: what it gives are parts of its time; its memory is nobody's own.
+/// Shared by time-slicing or by MPS: its device plugin lists it several times, and a pod gets one of these replicas.
+/// More than one is no more of its time, and the plugin may refuse it.
 struct Shares {
   unsigned replicas = 1;
-  unsigned left_milli = 0;              ///< thousandths that nobody has
-  std::uint64_t left_memory_bytes = 0;  ///< that is neither promised nor in use
+  unsigned left = 0;                        ///< replicas that nobody has
+  std::uint64_t left_memory_bytes = 0;      ///< that is neither promised nor in use
+  std::string resource = "nvidia.com/gpu";  ///< what a pod asks Kubernetes for to get one; or "nvidia.com/gpu.shared"
+  bool memory_is_parted = false;            ///< by MPS: each has its part; else the memory is nobody's own
+  unsigned milli() const { return std::max(1U, 1000 / replicas); }  ///< of the device's time, when all are busy
   auto operator<=>(const Shares&) const = default;
 };
 
@@ -54,6 +59,7 @@ struct Candidate {
   std::optional<unsigned> sm_count{};
   MigMode mig = MigMode::None;
   std::shared_ptr<const std::vector<gpu::Profile>> profiles{};  ///< null where nobody tells
+  bool may_switch_on = false;          ///< where MIG is off: it may be switched on for an instance
   bool may_cut = true;                 ///< false: what stands is given, and nothing is created or destroyed
   std::string uncut{};                 ///< why it may not be cut; empty: nobody says
   std::vector<Piece> pieces{};         ///< by start
@@ -70,6 +76,8 @@ struct Candidate {
   }
   /// By its id; null where it has no such profile.
   const gpu::Profile* profile(unsigned number) const;
+  /// Whether an instance of it can be had, be MIG switched on for it.
+  bool can_be_cut() const { return mig == MigMode::On || (mig == MigMode::Off && may_switch_on); }
   /// Of the whole device: its largest profile's; absent where it has none.
   std::optional<unsigned> compute_slices() const;
   bool is_empty() const;  ///< nobody has it or a part of it
@@ -121,14 +129,16 @@ class Sights {
 struct Promise {
   std::string device_uuid;
   std::string holder;  ///< "namespace/pod"; the inventory's word of the same holder is not counted again
-  std::optional<gpu::Placed> placed{};        ///< of an instance; without it and without a share: the whole device
-  std::optional<unsigned> share_milli{};      ///< of a time-sliced device
+  std::optional<gpu::Placed> placed{};        ///< of an instance; without it, and no share: the whole device
+  bool share = false;                         ///< a replica of a device that is shared
   std::optional<std::uint64_t> memory_mib{};  ///< of a share
   bool may_move = false;
 };
 
 /// Pure. A device that is not present, critical, or whose placements or holders are not known has `unfit`. Prices are
-/// the caller's to add. Promises on other devices say nothing of it.
-Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises);
+/// the caller's to add. Promises on other devices say nothing of it. `labelled` is how the node's labels say that its
+/// uncut devices are shared, of which replicas, resource and memory_is_parted count: a holder's word stands above it.
+Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises,
+                       const std::optional<Shares>& labelled = {});
 
 }  // namespace tessera::fleet::decision

@@ -89,16 +89,17 @@ TEST(Supply, WhatIsPromisedIsHeldAndNotTwice) {
     return supply_of({device(0, true), whole, shared}, promises).candidates;
   };
   const auto none = told({});
-  EXPECT_EQ(none[2].shares->left_milli, 750U);
+  EXPECT_EQ(none[2].shares->left, 3U);
   const auto all = told({{.device_uuid = "GPU-0", .holder = "ml/x", .placed = gpu::Placed{k2g, {4, 2}}},
                          {.device_uuid = "GPU-1", .holder = "ml/y"},
-                         {.device_uuid = "GPU-2", .holder = "ml/z", .share_milli = 250, .memory_mib = 1'000},
-                         {.device_uuid = "GPU-2", .holder = "ml/b", .share_milli = 250}});
+                         {.device_uuid = "GPU-2", .holder = "ml/z", .share = true, .memory_mib = 1'000},
+                         {.device_uuid = "GPU-2", .holder = "ml/b", .share = true}});
   ASSERT_EQ(all[0].pieces.size(), 1U);
   EXPECT_FALSE(all[0].pieces[0].stands);
   EXPECT_EQ(all[0].pieces[0].held_by, "ml/x");
   EXPECT_EQ(all[1].held_by, "ml/y");
-  EXPECT_EQ(all[2].shares->left_milli, 500U) << "that of ml/b is told of by the inventory";
+  EXPECT_EQ(none[2].shares->left_memory_bytes - all[2].shares->left_memory_bytes, 1'000 * kMib);
+  EXPECT_EQ(all[2].shares->left, 2U) << "that of ml/b is told of by the inventory";
   const auto policy = *make_policy("default", {});
   const auto verdict = decide(Supply{0, {all[0]}}, {.memory_mib = 30'000}, *policy);
   EXPECT_EQ(std::get<Decision>(verdict).grants[0].placed, (gpu::Placed{k3g, {0, 4}}))

@@ -30,7 +30,10 @@ Candidate emptied(Candidate one) {
   one.idle.reset();
   one.unfit.clear();
   one.uncut.clear();
-  if (one.shares) one.shares = Shares{one.shares->replicas, 1000, one.memory_bytes.value_or(0)};
+  if (one.shares) {
+    one.shares->left = one.shares->replicas;
+    one.shares->left_memory_bytes = one.memory_bytes.value_or(0);
+  }
   return one;
 }
 

@@ -155,6 +155,12 @@ Result<std::vector<Standing>> standing_of(const Device& device) {
   return out;
 }
 
+bool mode_needs_reset(const Device& device) {
+  constexpr double kHopper = 9.0;  // its compute capability
+  const auto capability = parse_double(device.facts->compute_capability);
+  return !capability || *capability < kHopper;
+}
+
 Result<unsigned> profile_wanted(std::span<const gpu::Profile> profiles, std::string_view model_key,
                                 std::string_view word) {
   const std::string asked = lower(word);

@@ -46,6 +46,9 @@ Result<Partition> make_room(std::span<const gpu::Profile> profiles, std::span<co
 /// driver tells placements to root alone, and other exporters tell none.
 Result<std::vector<Standing>> standing_of(const Device& device);
 
+/// Before Hopper the MIG mode changes with a reset of the device; so it is taken to be where nobody tells which it is.
+bool mode_needs_reset(const Device& device);
+
 /// "2g.20gb" of `H100_2G20GB`, `h100_2g20gb` or `2g.20gb` among the profiles of a device of this model; NotFound names
 /// those that there are.
 Result<unsigned> profile_wanted(std::span<const gpu::Profile> profiles, std::string_view model_key,

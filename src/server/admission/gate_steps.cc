@@ -26,10 +26,11 @@ GateStep step(What what, const fleet::ClusterPod& pod, const std::string& note =
   return {what, pod.space, pod.name, pod.uid, clipped(note), warning, std::move(node)};
 }
 
-/// "2g.20gb of w-1", "2 devices of w-1".
+/// "2g.20gb of w-1", "2 devices of w-1", "a share of a device of w-1".
 std::string what(const fleet::PodAllocation& one) {
   const fleet::PromisedPart& part = one.parts.front();
   if (!part.profile.empty()) return fmt::format("{} of {}", part.profile, part.node);
+  if (part.replicas > 0) return fmt::format("a share of a device of {}", part.node);
   return fmt::format("{} of {}", one.parts.size() == 1 ? "a device" : fmt::format("{} devices", one.parts.size()),
                      part.node);
 }
@@ -111,7 +112,7 @@ std::optional<GateStep> step_of(const fleet::ClusterPod& pod, const fleet::Clust
   if (!one->pod_uid.empty() && one->pod_uid != pod.uid) return std::nullopt;  // its namesake's, which is about to end
   if (one->state == AllocationState::Waiting) return step(What::Tell, pod, "waiting: " + one->why);
   if (one->parts.empty()) return std::nullopt;
-  if (const std::string resource = resource_name(one->parts.front().profile); !pod.requests.contains(resource))
+  if (const std::string resource = resource_of(one->parts.front()); !pod.requests.contains(resource))
     return step(What::Tell, pod,
                 fmt::format("waiting: allocation {} is of {}, and the pod asks for {}: release it", one->id, resource,
                             pod.requests.begin()->first),

@@ -75,6 +75,24 @@ TEST_F(GateStepsTest, NoPodIsPinnedToANodeWhereOthersHaveAllThatIsListed) {
   EXPECT_THAT(step().note, HasSubstr("other pods of the node have all of the nvidia.com/mig-2g.20gb that it lists"));
 }
 
+TEST_F(GateStepsTest, AShareIsWaitedForByTheNameThatItsPluginGivesIt) {
+  constexpr const char* kShared = "nvidia.com/gpu.shared";
+  pod.requests = {{kShared, 1}};
+  one.state = AllocationState::Promised;
+  one.parts = {{"w-1", "GPU-1", "", {2, 1}, false, 4, kShared}};
+  one.ready_since = kNow;
+  ASSERT_TRUE(book.put(one));
+  EXPECT_THAT(step().note,
+              HasSubstr("a share of a device of w-1 stands, and the device plugin there does not list it"));
+  auto node = std::make_shared<fleet::ClusterNode>(*cluster.nodes["w-1"]);
+  node->allocatable = {{kShared, 4}};
+  cluster.nodes["w-1"] = node;
+  EXPECT_EQ(step().what, What::Open);
+  EXPECT_EQ(step().node, "w-1");
+  pod.requests = {{"nvidia.com/gpu", 1}};
+  EXPECT_THAT(step().note, HasSubstr("is of nvidia.com/gpu.shared, and the pod asks for nvidia.com/gpu"));
+}
+
 TEST_F(GateStepsTest, OtherGatesComeFirst) {
   pod.gates = {"kueue.x-k8s.io/admission", "tessera.dev/allocation"};
   EXPECT_EQ(step(), (GateStep{What::Tell, "ml", "p", "u-p",

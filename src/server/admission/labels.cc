@@ -17,6 +17,7 @@ constexpr std::int64_t kHighestPriority = 2'000'000'000, kLowestPriority = -1'00
 
 constexpr LabelRow kRows[] = {
     {"tessera.dev/gpu-memory", "requiredMemory", LabelForm::Text, true},
+    {"tessera.dev/gpu-share", "gpuShare", LabelForm::Text, true},
     {"tessera.dev/gpu-count", "devices", LabelForm::Number, true},
     {"tessera.dev/gpu-compute-slices", "computeSlices", LabelForm::Number, true},
     {"tessera.dev/gpu-model", "models", LabelForm::List, true},

@@ -64,20 +64,35 @@ TEST(PodLabels, TheResourceOfThePodBinds) {
   EXPECT_EQ(wish->need.profile, "1g.10gb+me");
 }
 
+TEST(PodLabels, AShareIsAPartOfADeviceByTheNameThatThePodHas) {
+  Asking asking = kAsking;
+  asking.resource = "nvidia.com/gpu.shared";
+  const auto wish = wish_of_labels({{"tessera.dev/gpu-share", "0.25"}}, asking);
+  ASSERT_TRUE(wish) << wish.error().what;
+  EXPECT_EQ(wish->need.compute_milli, 250U);
+  EXPECT_EQ(wish->need.resource, "nvidia.com/gpu.shared");
+  EXPECT_EQ(wish->need.mig, MigUse::Never);
+  EXPECT_FALSE(wish->need.whole());
+}
+
 TEST(PodLabels, SayWhichOfThemIsWrong) {
   const struct {
     fleet::LabelMap labels;
     const char* what;
-  } kCases[] = {{{{"tessera.dev/gpu-memory", "20"}}, "label tessera.dev/gpu-memory: '20', but a number with its unit"},
-                {{{"tessera.dev/gpu-memory", ""}}, "label tessera.dev/gpu-memory: ''"},
-                {{{"tessera.dev/gpu-count", "two"}}, "label tessera.dev/gpu-count: 'two', but a whole number"},
-                {{{"tessera.dev/gpu-count", "0"}}, "label tessera.dev/gpu-count: 0"},
-                {{{"tessera.dev/gpu-mig", "yes"}}, "label tessera.dev/gpu-mig: 'yes', but true or false"},
-                {{{"tessera.dev/workload-type", "training"}}, "label tessera.dev/workload-type: \"training\""},
-                {{{"tessera.dev/serving-model", "nobody-knows"}}, "label tessera.dev/serving-model: "},
-                {{{"tessera.dev/gpu-model", "\xff"}}, "label tessera.dev/gpu-model: "},
-                {{{"tessera.dev/gpu-count", "2"}, {"tessera.dev/gpu-mig", "true"}}, "NVLink"},
-                {{{"tessera.dev/gpu-memory", "2G"}, {"tessera.dev/serving-model", "x"}}, "give one of them"}};
+  } kCases[] = {
+      {{{"tessera.dev/gpu-memory", "20"}}, "label tessera.dev/gpu-memory: '20', but a number with its unit"},
+      {{{"tessera.dev/gpu-memory", ""}}, "label tessera.dev/gpu-memory: ''"},
+      {{{"tessera.dev/gpu-count", "two"}}, "label tessera.dev/gpu-count: 'two', but a whole number"},
+      {{{"tessera.dev/gpu-count", "0"}}, "label tessera.dev/gpu-count: 0"},
+      {{{"tessera.dev/gpu-share", "a-half"}}, "label tessera.dev/gpu-share: \"a-half\", but a part of a device"},
+      {{{"tessera.dev/gpu-share", "1.5"}}, "label tessera.dev/gpu-share: \"1.5\""},
+      {{{"tessera.dev/gpu-share", "0"}}, "label tessera.dev/gpu-share: \"0\""},
+      {{{"tessera.dev/gpu-mig", "yes"}}, "label tessera.dev/gpu-mig: 'yes', but true or false"},
+      {{{"tessera.dev/workload-type", "training"}}, "label tessera.dev/workload-type: \"training\""},
+      {{{"tessera.dev/serving-model", "nobody-knows"}}, "label tessera.dev/serving-model: "},
+      {{{"tessera.dev/gpu-model", "\xff"}}, "label tessera.dev/gpu-model: "},
+      {{{"tessera.dev/gpu-count", "2"}, {"tessera.dev/gpu-mig", "true"}}, "NVLink"},
+      {{{"tessera.dev/gpu-memory", "2G"}, {"tessera.dev/serving-model", "x"}}, "give one of them"}};
   for (const auto& c : kCases) {
     const auto wish = wish_of_labels(c.labels, kAsking);
     ASSERT_FALSE(wish) << c.what;

@@ -97,6 +97,16 @@ TEST_F(ReviewTest, APodGetsTheGateTheResourceAndANote) {
   EXPECT_FALSE(asked);
 }
 
+TEST_F(ReviewTest, APodWithAShareGetsTheNameOfAReplica) {
+  seen = Foreseen{"nvidia.com/gpu.shared", 1, true, "It gets one of 4 replicas of w-1-GPU-00, which is shared.", ""};
+  const Json pod = pod_with({{"tessera.dev/gpu-share", "0.25"}});
+  const Json after = pod.patch(ask(review_of(pod)).patch);
+  EXPECT_EQ(after["spec"]["containers"][0]["resources"]["limits"], Json::parse(R"({"nvidia.com/gpu.shared":"1"})"));
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->need.compute_milli, 250U);
+  EXPECT_FALSE(ask(review_of(pod_with({{"tessera.dev/gpu-share", "two"}}))).allowed());
+}
+
 TEST_F(ReviewTest, ThePatchIsMadeOfWhatThePodHas) {
   const struct {
     const char* name;

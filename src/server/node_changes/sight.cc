@@ -12,8 +12,6 @@
 namespace tessera::server::nodes {
 namespace {
 
-constexpr double kHopper = 9.0;  // compute capability; before it a change of the MIG mode needs a reset
-
 using Instances = std::vector<store::WantedInstance>;
 
 Instances sorted(Instances of) {
@@ -29,10 +27,6 @@ std::string workload_name(const fleet::Workload& of) {
   return of.pod.empty() ? "a process" : fmt::format("{}/{}", of.space, of.pod);
 }
 
-bool needs_reset(const fleet::Device& device) {
-  const auto capability = parse_double(device.facts->compute_capability);
-  return !capability || *capability < kHopper;
-}
 constexpr std::string_view kReset =
     "MIG is off, and to switch it on needs a reset of the device, which is never done here (nvidia-smi -mig 1)";
 
@@ -173,10 +167,10 @@ class Sighting {
       out.says = held(one.placed, one.held_by);
     }
     if (told->mig != false || wanted.instances.empty()) return;
-    if (told->busy || !known || needs_reset(*known)) out.course = Course::Held;
+    if (told->busy || !known || fleet::mode_needs_reset(*known)) out.course = Course::Held;
     if (told->busy)
       out.says = "MIG is off, and the device is in use";
-    else if (!known || needs_reset(*known))
+    else if (!known || fleet::mode_needs_reset(*known))
       out.says = kReset;
   }
 
@@ -190,7 +184,7 @@ class Sighting {
       out.course = Course::Stands;
     } else if (const std::string who = who_has(*known); !who.empty()) {
       out.says = fmt::format("mig-manager rebuilds whole devices, and {}", who);
-    } else if (known->facts->mig_enabled != true && needs_reset(*known)) {
+    } else if (known->facts->mig_enabled != true && fleet::mode_needs_reset(*known)) {
       out.says = kReset;
     } else {
       out.course = Course::Open;

@@ -293,6 +293,7 @@ export const en = {
   'pod.noneText': 'Or none that the filters let through.',
   'pod.sharedGpu': 'shared GPU',
   'pod.wholeGpu': 'whole GPU',
+  'pod.shareOfGpu': 'one of {count} shares',
   'pod.gone': 'This pod holds and uses no GPU now',
   'pod.goneText': 'What it ran in the chosen range is below.',
   'pod.waits': 'Waits for a GPU',

@@ -294,6 +294,7 @@ export const ko: Words = {
   'pod.noneText': '필터 조건에 맞는 파드가 없을 수도 있습니다.',
   'pod.sharedGpu': '공유 GPU',
   'pod.wholeGpu': 'GPU 전체',
+  'pod.shareOfGpu': '공유 {count}개 중 하나',
   'pod.gone': '이 파드는 지금 GPU를 점유하거나 사용하지 않습니다',
   'pod.goneText': '선택한 범위에서 실행한 세션은 아래에 있습니다.',
   'pod.waits': 'GPU 대기 중',

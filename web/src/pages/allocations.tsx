@@ -110,7 +110,7 @@ function Row({ of, release }: { of: Allocation; release: Release }) {
 function Part({ of, cluster }: { of: AllocatedPart; cluster: string }) {
   return (
     <span>
-      {of.deviceId ? <DeviceLink id={of.deviceId} node={of.node} cluster={cluster} /> : of.deviceUuid} <span class="quiet num">{of.profile ? `${of.profile}@${of.start}` : t('pod.wholeGpu')}</span>
+      {of.deviceId ? <DeviceLink id={of.deviceId} node={of.node} cluster={cluster} /> : of.deviceUuid} <span class="quiet num">{of.profile ? `${of.profile}@${of.start}` : of.replicas ? t('pod.shareOfGpu', { count: of.replicas }) : t('pod.wholeGpu')}</span>
     </span>
   );
 }

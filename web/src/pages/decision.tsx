@@ -20,6 +20,7 @@ export interface Grant {
   start: number | null;
   size: number | null;
   memoryMib: number | null;
+  replicas?: number | null;
   pricePerHour: string | null;
 }
 /** What the contract leaves open of a decision. */
@@ -43,7 +44,7 @@ export function previewOf(device: DeviceDetail, grant: Grant): Preview | null {
   const slices = axisOf(device)?.slices ?? 1;
   if (standing === null) return null;
   const now = standing.map(slotOf);
-  if (grant.profile === null) return { slices, rows: [[t('plan.then'), [{ start: 0, size: slices, title: t('pod.wholeGpu'), kind: 'mine' }]]] };
+  if (grant.profile === null) return { slices, rows: [[t('plan.then'), [{ start: 0, size: slices, title: grant.replicas ? t('pod.shareOfGpu', { count: grant.replicas }) : t('pod.wholeGpu'), kind: 'mine' }]]] };
   const mine = { profile: grant.profile, start: grant.start!, size: grant.size! };
   const same = (one: Standing) => one.profile === mine.profile && one.start === mine.start;
   const profile = device.profiles.find((one) => one.profile === mine.profile);
