@@ -27,6 +27,7 @@ constexpr std::string_view kPages[] = {"",
                                        "/cost",
                                        "/budgeting",
                                        "/alerting",
+                                       "/advising",
                                        "/forecast",
                                        "/settings",
                                        "/signin"};

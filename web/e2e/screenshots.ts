@@ -11,7 +11,7 @@ const kNodes = 12;
 const folder = resolve(process.env['TESSERA_IMAGES'] ?? '../docs/images');
 const pictures: Record<string, string> = {
   overview: '/', inventory: '/inventory', gpus: '/inventory?view=devices&sort=-utilization', node: '/inventory/gpu-009', gpu: '/inventory/gpu-009/gpu-009-GPU-01',
-  pods: '/pods?sort=-utilization', pod: '/pods/serving/llama-0', sessions: '/sessions', serving: '/serving', cost: '/cost?window=24h&by=namespace', budgets: '/budgeting', alerts: '/alerting', forecast: '/forecast', settings: '/settings',
+  pods: '/pods?sort=-utilization', pod: '/pods/serving/llama-0', sessions: '/sessions', serving: '/serving', cost: '/cost?window=24h&by=namespace', budgets: '/budgeting', alerts: '/alerting', forecast: '/forecast', advice: '/advising', settings: '/settings',
 };
 
 it('takes pictures', async () => {

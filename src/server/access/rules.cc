@@ -27,6 +27,7 @@ constexpr Rule kRules[] = {
     {"GET", "/cost", std::nullopt, Filtered},
     {"GET", "/budgeting", std::nullopt, Filtered},
     {"GET", "/alerting", std::nullopt, Filtered},
+    {"GET", "/advising", std::nullopt, Filtered},
     {"GET", "/forecast", std::nullopt, Filtered},
     {"GET", "/settings", std::nullopt, Filtered},
     {"GET", "/signin", std::nullopt, Filtered},

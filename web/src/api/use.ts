@@ -74,13 +74,18 @@ export function useApi<T>(url: string | null, live = true): Told<T> {
 
 const kSlow = 60_000; // ms
 
-/** Of what changes by the quarter of an hour and takes the server some work: read again once a minute at most. */
-export function useSlowApi<T>(url: string): Told<T> {
-  const last = useRef<{ url: string; time: number; data: T } | null>(null);
-  return useRead<T>(url, async (stop) => {
-    if (last.current?.url === url && Date.now() - last.current.time < kSlow) return last.current.data;
-    const data = await get<T>(url, stop);
-    last.current = { url, time: Date.now(), data };
+/** Of what changes by the quarter of an hour and takes the server some work: read again once a minute at most, and when `key` changes. */
+export function useSlow<T>(key: string | null, read: (stop: AbortSignal) => Promise<T>): Told<T> {
+  const last = useRef<{ key: string; time: number; data: T } | null>(null);
+  return useRead<T>(key, async (stop) => {
+    const mine = `${key} ${credential.value}`; // what one reader was told is not for the next
+    if (last.current?.key === mine && Date.now() - last.current.time < kSlow) return last.current.data;
+    const data = await read(stop);
+    last.current = { key: mine, time: Date.now(), data };
     return data;
   });
+}
+
+export function useSlowApi<T>(url: string): Told<T> {
+  return useSlow<T>(url, (stop) => get<T>(url, stop));
 }

@@ -1,4 +1,6 @@
 // Every message, in English. Keys are PAGE.WHAT, or KIND.VALUE for values of the API.
+import { advice } from './en/advice';
+
 export const en = {
   'nav.overview': 'Overview',
   'nav.inventory': 'Inventory',
@@ -869,4 +871,5 @@ export const en = {
   'event.cost.rate': 'cost an hour',
   'event.alert.firing': 'alert fires',
   'event.alert.resolved': 'alert resolved',
+  ...advice,
 } as const;

@@ -1,4 +1,5 @@
 import type { Words } from './index';
+import { advice } from './ko/advice';
 
 export const ko: Words = {
   'nav.overview': '개요',
@@ -870,4 +871,5 @@ export const ko: Words = {
   'event.cost.rate': '시간당 비용',
   'event.alert.firing': '알림 발생',
   'event.alert.resolved': '알림 해제',
+  ...advice,
 };
