@@ -4,13 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, get } from '../api/client';
 import { clock, events, hourlyCost } from '../api/live';
 import { readAhead as ahead, useApi, useRead, useSlowApi, type Told } from '../api/use';
-import type { AlertList, BudgetList, Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
+import type { AdviceList, AlertList, BudgetList, Event, Heatmap, HealthReport, Overview as OverviewData } from '../api/schema';
 import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
-import { bytes, count, duration, money, number, percent, ratio, shareOf, since, watts } from '../ui/format';
+import { bytes, count, duration, money, number, percent, ratio, roundMoney, shareOf, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
+import { sumsOf } from './advised';
 import { useWho } from './who';
 
 const totalsAt = (cluster: string | null) => address('/gpu/overview', { cluster });
@@ -119,6 +120,7 @@ function Tiles({ of }: { of: OverviewData }) {
       <Tile label={t('overview.power')} value={watts(of.powerWatts)} note={t('overview.nodes', { nodes: count(of.totalNodes), instances: count(of.totalMigInstances) })} to={href('/inventory')} />
       <AlertsTile />
       <BudgetsTile />
+      <AdviceTile />
       <CostTile />
     </div>
   );
@@ -142,12 +144,23 @@ function BudgetsTile() {
   return <Tile label={t('overview.budgets')} value={percent(standing?.spentPercent)} note={note} to={href('/budgeting')} kind={standing?.overspent ? 'bad' : standing?.crossings.length ? 'attend' : ''} />;
 }
 
+const kMostAdvice = 200; // the dearest: what would be behind them is little
+
+/** What open advice of workloads would save a month, of that which this reader is told. */
+function AdviceTile() {
+  const { data } = useSlowApi<AdviceList>(address('/advice', { state: 'open', limit: kMostAdvice }));
+  const { saving, unknown } = sumsOf(data?.items ?? []);
+  const text = roundMoney(saving, data?.items[0]?.currency ?? '');
+  const note = data && (data.total === 0 ? t('overview.adviceNone') : t(unknown > 0 ? 'overview.adviceUnknown' : 'overview.adviceOpen', { count: count(data.total), unknown: count(unknown) }));
+  return <Tile label={t('overview.advice')} value={data && data.items.length < data.total && saving !== null ? t('overview.atLeast', { amount: text }) : text} note={note || undefined} to={href('/advising')} kind={data?.total ? 'attend' : ''} />;
+}
+
 /** Of all clusters, as events tell it. */
 function CostTile() {
   const cost = hourlyCost.value;
   const part = (of: 'allocated' | 'unallocated' | 'unobserved') => money(cost?.[of], cost?.currency ?? '');
   return (
-    <Tile label={t('cost.perHour')} value={money(cost?.perHour, cost?.currency ?? '')} to={href('/cost')} wide
+    <Tile label={t('cost.perHour')} value={money(cost?.perHour, cost?.currency ?? '')} to={href('/cost')} kind="across"
       note={cost ? t('overview.cost', { held: part('allocated'), unallocated: part('unallocated'), unobserved: part('unobserved') }) : t('cost.waits')} />
   );
 }

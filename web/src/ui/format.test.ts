@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { language } from '../i18n';
 import { chooseZone } from '../frame/settings';
-import { bytes, bytesOf, celsius, count, duration, moment, money, number, percent, ratio, seconds, shareOf, watts } from './format';
+import { bytes, bytesOf, celsius, count, duration, moment, money, number, percent, ratio, roundMoney, seconds, shareOf, watts } from './format';
 
 beforeEach(() => {
   language.value = 'en';
@@ -27,6 +27,14 @@ describe('numbers', () => {
     expect(money('0.000001', 'USD')).toBe('$0.000001');
     expect(money('0.000000', 'USD')).toBe('$0.00');
     for (const none of [null, undefined, NaN]) expect(money(none, 'USD')).toBe('–');
+  });
+  it('rounds money where there is little room', () => {
+    expect(roundMoney(999.5, 'USD')).toBe('$999.50');
+    expect(roundMoney(18_520.5, 'USD')).toBe('$18,521');
+    expect(roundMoney(-999_999.4, 'USD')).toBe('−$999,999');
+    expect(roundMoney(1_526_000, 'KRW')).toBe('₩1.53 M');
+    expect(roundMoney(2e9, 'CHF')).toBe('2,000 M CHF');
+    expect(roundMoney(null, 'USD')).toBe('–');
   });
   it('keeps zero', () => {
     expect(count(0)).toBe('0');

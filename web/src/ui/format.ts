@@ -77,8 +77,18 @@ export function money(amount: string | Maybe, currency: string): string {
   const most = size > 0 && size < 1 / 10 ** (usual - 1) ? Math.min(6, 1 - Math.floor(Math.log10(size))) : usual;
   const [whole, rest = ''] = digits(size, Math.max(usual, most)).split('.');
   const text = whole! + (usual || rest ? `.${rest.padEnd(usual, '0')}` : '');
-  const sign = value < 0 && /[1-9]/.test(text) ? '−' : '';
+  return priced(text, value < 0 && /[1-9]/.test(text), currency);
+}
+function priced(text: string, below0: boolean, currency: string): string {
+  const sign = below0 ? '−' : '';
   return kSigns[currency] ? sign + kSigns[currency] + text : `${sign}${text} ${currency}`;
+}
+
+/** `$18,521`, `$1.23 M`: where there is little room and no need for cents. */
+export function roundMoney(value: Maybe, currency: string): string {
+  if (!known(value) || Math.abs(value) < 1_000) return money(value, currency);
+  const size = Math.abs(value);
+  return priced(size < 999_999.5 ? digits(size, 0) : `${digits(size / 1e6, 2)} M`, value < 0, currency);
 }
 
 /** A length of time by its two largest units. */

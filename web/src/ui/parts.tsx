@@ -124,7 +124,7 @@ export function Nothing(props: { title: string; children?: ComponentChildren }) 
 }
 
 /** A number to see at once; a link where there is more behind it. */
-export function Tile(props: { label: string; value: ComponentChildren; note?: ComponentChildren; to?: string; kind?: string; wide?: boolean; children?: ComponentChildren }) {
+export function Tile(props: { label: string; value: ComponentChildren; note?: ComponentChildren; to?: string; kind?: string; children?: ComponentChildren }) {
   const inside = (
     <>
       <span class="tile-label">{props.label}</span>
@@ -133,7 +133,7 @@ export function Tile(props: { label: string; value: ComponentChildren; note?: Co
       {props.children}
     </>
   );
-  const name = `tile ${props.kind ?? ''} ${props.wide ? 'wide' : ''}`;
+  const name = `tile ${props.kind ?? ''}`;
   return props.to ? <a class={name} href={props.to}>{inside}</a> : <div class={name}>{inside}</div>;
 }
 

@@ -1,6 +1,11 @@
 // The page of advice.
 export const advice = {
   'nav.advice': 'Advice',
+  'overview.advice': 'Advice would save, a month',
+  'overview.adviceOpen': '{count} open',
+  'overview.adviceUnknown': '{count} open, of {unknown} nobody can say',
+  'overview.adviceNone': 'none is open',
+  'overview.atLeast': '{amount} or more',
   'copy.do': 'Copy',
   'copy.done': 'copied',
   'copy.selected': 'selected: copy it by Ctrl+C',

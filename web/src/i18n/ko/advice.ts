@@ -2,6 +2,11 @@ import type { advice as en } from '../en/advice';
 
 export const advice: Record<keyof typeof en, string> = {
   'nav.advice': '권고',
+  'overview.advice': '권고로 줄일 비용(월)',
+  'overview.adviceOpen': '열린 권고 {count}건',
+  'overview.adviceUnknown': '열린 권고 {count}건, 그중 {unknown}건은 금액 미상',
+  'overview.adviceNone': '열린 권고 없음',
+  'overview.atLeast': '{amount} 이상',
   'copy.do': '복사',
   'copy.done': '복사됨',
   'copy.selected': '선택됨: Ctrl+C로 복사하세요',
