@@ -1,10 +1,10 @@
 // Asking for GPUs and cutting them anew, in a real browser, with the agent that carries it out on the simulated driver.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AllocationList, DeviceDetail, Overview } from '../src/api/schema';
-import { chromiumAt, launch, open, settled, violations, type Look } from './browser';
+import { chromiumAt, launch, settled, violations, visits } from './browser';
 import { Fleet, until } from './fleet';
 
 const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -13,15 +13,7 @@ const fleet = new Fleet(join(process.cwd(), '../tests/e2e_layout/layout.yaml'));
 const cut = 'worker-01-GPU-00';
 let browser: Browser;
 let app: string;
-let close = async () => {};
-
-async function visit(path: string, look: Look = {}): Promise<{ page: Page; wrong: string[] }> {
-  const { context, page, wrong } = await open(browser, look);
-  close = async () => context.close();
-  await page.goto(app + path);
-  await page.locator('h1').waitFor();
-  return { page, wrong };
-}
+const { visit, close } = visits(() => ({ browser, app }));
 const profiles = async (device: string) => (await fleet.json<DeviceDetail>(`/gpu/devices/${device}`)).instances.map((one) => `${one.profile}@${one.start}`).sort();
 const refusals = (wrong: string[]) => wrong.filter((one) => !/\b(400|409)\b/.test(one)); // of previews: the console tells of each
 
@@ -36,10 +28,6 @@ beforeAll(async () => {
   browser = await launch();
   await until('the fleet is told', async () => (await fleet.json<Overview>('/gpu/overview')).totalGpuDevices === 4 && (await profiles(cut)).length === 4);
 }, 90_000);
-afterEach(async () => {
-  await close();
-  close = async () => {};
-});
 afterAll(async () => {
   await browser?.close();
   await fleet.end();

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { afterEach } from 'vitest';
 
 const places = [process.env['TESSERA_CHROMIUM'], '/usr/bin/chromium'];
 export const chromiumAt = places.find((one) => one && existsSync(one));
@@ -28,7 +29,7 @@ export interface Look {
   zone?: string;
 }
 
-export async function open(browser: Browser, look: Look = {}): Promise<{ context: BrowserContext; page: Page; wrong: string[] }> {
+export async function open(browser: Browser, look: Look = {}): Promise<Tab> {
   const context = await browser.newContext({
     viewport: { width: look.width ?? 1440, height: look.height ?? 900 }, colorScheme: look.theme ?? 'light',
     locale: look.language ?? 'en-US', timezoneId: look.zone ?? 'UTC', reducedMotion: look.moves ? 'no-preference' : 'reduce', acceptDownloads: true,
@@ -45,6 +46,35 @@ export async function open(browser: Browser, look: Look = {}): Promise<{ context
     if (url.startsWith('http') && new URL(url).hostname !== '127.0.0.1') wrong.push(`asked elsewhere: ${url}`);
   });
   return { context, page, wrong };
+}
+
+export interface Tab {
+  context: BrowserContext;
+  page: Page;
+  wrong: string[];
+}
+
+/** How the tests of a file open pages of the dashboard; what one has opened is closed behind it. */
+export function visits(of: () => { browser: Browser; app: string }) {
+  let opened: BrowserContext[] = [];
+  const close = async () => {
+    for (const one of opened) await one.close();
+    opened = [];
+  };
+  /** With nothing in it yet. */
+  const tab = async (look: Look = {}): Promise<Tab> => {
+    const next = await open(of().browser, look);
+    opened.push(next.context);
+    return next;
+  };
+  const visit = async (path: string, look: Look = {}): Promise<Tab> => {
+    const next = await tab(look);
+    await next.page.goto(of().app + path);
+    await next.page.locator('h1').waitFor();
+    return next;
+  };
+  afterEach(close);
+  return { visit, tab, close };
 }
 
 export async function settled(page: Page): Promise<void> {

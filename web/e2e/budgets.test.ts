@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AlertList, BudgetList, CostTeams } from '../src/api/schema';
 import { push } from '../tools/fleet.mjs';
-import { chromiumAt, launch, open, settled, violations, type Look } from './browser';
+import { chromiumAt, launch, settled, violations, visits } from './browser';
 import { Fleet, until } from './fleet';
 
 const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -14,15 +14,7 @@ const kNodes = 4;
 const kPast = 70 * 60_000; // ms: two quarters of an hour are closed for sure
 let browser: Browser;
 let app: string;
-let close = async () => {};
-
-async function visit(path: string, look: Look = {}): Promise<{ page: Page; wrong: string[] }> {
-  const { context, page, wrong } = await open(browser, look);
-  close = async () => context.close();
-  await page.goto(app + path);
-  await page.locator('h1').waitFor();
-  return { page, wrong };
-}
+const { visit, close } = visits(() => ({ browser, app }));
 
 beforeAll(async () => {
   if (!chromiumAt) return;
@@ -39,10 +31,6 @@ beforeAll(async () => {
     return told.closedUntil !== null && Number(told.all) > 0;
   }, 120_000);
 }, 180_000);
-afterEach(async () => {
-  await close();
-  close = async () => {};
-});
 afterAll(async () => {
   await browser?.close();
   await fleet.end();

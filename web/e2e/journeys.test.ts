@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeviceDetail, Overview } from '../src/api/schema';
-import { chromiumAt, launch, open, settled, violations, type Look } from './browser';
+import { chromiumAt, launch, settled, violations, visits } from './browser';
 import { Fleet, until } from './fleet';
 
 const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -13,15 +13,7 @@ const mig = 'worker-01-GPU-01';
 const kNodes = 6;
 let browser: Browser;
 let app: string;
-let close = async () => {};
-
-async function visit(path: string, look: Look = {}): Promise<{ page: Page; wrong: string[] }> {
-  const { context, page, wrong } = await open(browser, look);
-  close = async () => context.close();
-  await page.goto(app + path);
-  await page.locator('h1').waitFor();
-  return { page, wrong };
-}
+const { visit, tab, close } = visits(() => ({ browser, app }));
 
 beforeAll(async () => {
   if (!chromiumAt) return;
@@ -33,10 +25,6 @@ beforeAll(async () => {
     const overview = await fleet.json<Overview>('/gpu/overview');
     return overview.totalGpuDevices === kNodes * 8 + 2 && (await fleet.json<DeviceDetail>(`/gpu/devices/${mig}`)).instances.length === 4;
   });
-});
-afterEach(async () => {
-  await close();
-  close = async () => {};
 });
 afterAll(async () => {
   await browser?.close();
@@ -199,7 +187,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
 
   it('moves nothing for a reader who asks for less motion', async () => {
     const slow = async (moves: boolean) => {
-      const { context, page } = await open(browser, { moves });
+      const { context, page } = await tab({ moves });
       await page.route('**/gpu/pods**', () => undefined); // no reply: the place holder stays
       await page.goto(`${app}/pods`);
       await page.locator('.skeleton span').first().waitFor();
@@ -235,8 +223,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
   });
 
   it('follows one stream, and none while it is paused or hidden', async () => {
-    const { context, page } = await open(browser);
-    close = async () => context.close();
+    const { page } = await tab();
     let streams = 0;
     page.on('request', (one) => one.url().includes('/events') && streams++);
     page.on('requestfailed', (one) => one.url().includes('/events') && streams--);
@@ -256,8 +243,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
   });
 
   it('tells when the pages\' file does not come, and gets it by another try', async () => {
-    const { context, page } = await open(browser);
-    close = async () => context.close();
+    const { page } = await tab();
     await page.route('**/usage-*.js', (route) => route.abort());
     await page.goto(app);
     await page.locator('.nav a', { hasText: 'Pods' }).click();
@@ -268,8 +254,7 @@ describe.skipIf(!chromiumAt)('journeys', () => {
   });
 
   it('moves nothing that stands there when data comes', async () => {
-    const { context, page } = await open(browser);
-    close = async () => context.close();
+    const { page } = await tab();
     await page.addInitScript(() => {
       const shifts: [number, string][] = [];
       Object.assign(window, { shifts });

@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AlertList, CostAllocation, CostTeams } from '../src/api/schema';
 import { push } from '../tools/fleet.mjs';
-import { chromiumAt, launch, open, settled, violations, type Look } from './browser';
+import { chromiumAt, launch, settled, violations, visits } from './browser';
 import { Fleet, until } from './fleet';
 
 const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -21,15 +21,7 @@ const receiver = createServer((request, reply) => {
 });
 let browser: Browser;
 let app: string;
-let close = async () => {};
-
-async function visit(path: string, look: Look = {}): Promise<{ page: Page; wrong: string[] }> {
-  const { context, page, wrong } = await open(browser, look);
-  close = async () => context.close();
-  await page.goto(app + path);
-  await page.locator('h1').waitFor();
-  return { page, wrong };
-}
+const { visit, close } = visits(() => ({ browser, app }));
 
 beforeAll(async () => {
   if (!chromiumAt) return;
@@ -47,10 +39,6 @@ gpu.management.alerts.webhooks: ["http://127.0.0.1:${(receiver.address() as Addr
     (await fleet.json<CostTeams>('/cost/teams?window=24h')).knownUntil !== null && Number((await fleet.json<CostTeams>('/cost/teams?window=24h')).all) > 0
     && (await fleet.json<AlertList>('/alerts?state=firing&alert=GPUOverheating')).total > 0, 60_000);
 }, 90_000);
-afterEach(async () => {
-  await close();
-  close = async () => {};
-});
 afterAll(async () => {
   await browser?.close();
   await fleet.end();

@@ -70,7 +70,7 @@ function Told({ all, total, state, answer, restricted }: Of) {
         <Choice<State> label={t('key.state')} value={state} of={states.map((one) => [one, named(one)])} pick={(value) => setQuery({ state: value === 'open' ? null : value }, false)} />
         <Choice label={t('advice.order')} value={grouped ? 'kind' : 'money'} of={[['money', t('advice.byMoney')], ['kind', t('advice.byKind')]]} pick={(value) => setQuery({ by: value === 'kind' ? 'kind' : null })} />
       </div>
-      <Panel>
+      <Panel title={t(`adviceState.${state}`)}>
         <Filters keys={['kind', 'namespace', 'team']}>
           <PickFilter name="kind" label={t('advice.kind')} of={kinds.map((one) => [one, word('advice', one)])} />
           <TextFilter name="namespace" label={t('filter.namespace')} />

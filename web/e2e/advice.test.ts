@@ -1,0 +1,167 @@
+// Advice, in a real browser: two boards are sick, which takes no day to see; what is said of them is copied, answered and answered anew.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Advice, AdviceList, AlertList } from '../src/api/schema';
+import { push } from '../tools/fleet.mjs';
+import { chromiumAt, launch, settled, violations, visits } from './browser';
+import { Fleet, until } from './fleet';
+
+const axe = readFileSync(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
+const fleet = new Fleet(join(process.cwd(), '../sim/scenarios/default.yaml'));
+const kSick = 2;
+let browser: Browser;
+let app: string;
+const { visit, close } = visits(() => ({ browser, app }));
+
+/** A node whose boards have no spare memory rows left. */
+async function pushSick(): Promise<void> {
+  const lines = Array.from({ length: kSick }, (_, gpu) => {
+    const own = `gpu="${gpu}",UUID="GPU-sick-${gpu}"`;
+    return `tessera_agent_device_up{${own}} 1
+gpu_device_info{${own},model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
+gpu_device_compute_slices{${own}} 7
+gpu_device_memory_bytes{${own}} 85520809984
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{${own}} 0
+DCGM_FI_DEV_ROW_REMAP_FAILURE{${own}} 1
+`;
+  });
+  const reply = await fetch(`${app}/api/v1/import/prometheus?cluster=east&node=gpu-101`, { method: 'POST', body: lines.join(''), headers: { 'Content-Type': 'text/plain' } });
+  if (!reply.ok) throw new Error(await reply.text());
+}
+
+const said = async () => (await fleet.json<AdviceList>('/advice?kind=hardware')).items;
+const about = (gpu: number) => `gpu-101-GPU-0${gpu}`;
+let pushing: ReturnType<typeof setInterval> | undefined;
+
+beforeAll(async () => {
+  if (!chromiumAt) return;
+  await fleet.startServer();
+  app = `${fleet.url}/k8s-monitor`;
+  await fleet.pushOthers(2, 8);
+  await pushSick();
+  pushing = setInterval(() => pushSick().catch(() => {}), 4_000);
+  browser = await launch();
+  await until('the boards are known to be sick', async () => {
+    await push(fleet.url, 2, 8);
+    return (await fleet.json<AlertList>('/alerts?state=firing&alert=GPURowRemapFailed')).total === kSick;
+  }, 120_000);
+  await fleet.stopServer();
+  await fleet.startServer(); // advice is given when a server begins, and then once an hour
+  await until('advice is given', async () => (await said()).length === kSick, 180_000);
+}, 360_000);
+afterAll(async () => {
+  clearInterval(pushing);
+  await browser?.close();
+  await fleet.end();
+});
+
+const itemOf = (page: Page, gpu: number) => page.locator('.advices > li', { hasText: about(gpu) });
+
+async function answer(page: Page, item: Locator, verb: string, fill: (dialog: Locator) => Promise<unknown> = async () => {}): Promise<void> {
+  await item.getByRole('button', { name: verb }).click();
+  const dialog = page.getByRole('dialog', { name: verb });
+  await fill(dialog);
+  await dialog.getByRole('button', { name: verb }).click();
+  await dialog.waitFor({ state: 'detached' });
+}
+
+describe.skipIf(!chromiumAt)('advice', () => {
+  it('says what, of whom, how sure and for how much, and what to do word for word', async () => {
+    const one = (await said()).find((other) => other.sentence.includes(about(0))) as Advice;
+    const { context, page, wrong } = await visit('/advising');
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const item = itemOf(page, 0);
+    await item.getByText(one.sentence).waitFor();
+    expect(await item.innerText()).toContain('high confidence');
+    await item.getByText('What to do, and how to undo it').click();
+    await item.getByText('What runs there has to move').waitFor();
+    expect(await item.locator('pre').allInnerTexts()).toEqual([one.change.text, one.undo.text]);
+    await item.getByRole('button', { name: 'Copy: The change' }).click();
+    await item.getByText('copied').waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(one.change.text);
+    await item.getByRole('link', { name: about(0) }).click();
+    await page.waitForURL(/\/inventory\/gpu-101\/gpu-101-GPU-00/);
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('is counted on the overview, and leads there', async () => {
+    const { page, wrong } = await visit('/');
+    const tile = page.getByRole('link', { name: /Advice would save/ });
+    await tile.getByText(/2 open/).waitFor();
+    await tile.click();
+    await page.waitForURL(/\/advising/);
+    await itemOf(page, 1).waitFor();
+    expect(wrong).toEqual([]);
+  });
+
+  it('is accepted, and opened again', async () => {
+    const { page, wrong } = await visit('/advising');
+    await answer(page, itemOf(page, 0), 'Accept', (dialog) => dialog.getByLabel('Note').fill('goes back to its maker'));
+    await itemOf(page, 0).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Accepted (1)' }).click();
+    await page.waitForURL(/state=accepted/);
+    await itemOf(page, 0).getByText('Note: goes back to its maker').waitFor();
+    await itemOf(page, 0).getByText('it is about no workload').waitFor(); // so nothing is measured
+    expect((await said()).map((one) => one.state).sort()).toEqual(['accepted', 'open']);
+    await answer(page, itemOf(page, 0), 'Open again');
+    await page.getByRole('button', { name: 'Open (2)' }).click();
+    await itemOf(page, 0).waitFor();
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('is snoozed for so many days, and dismissed for a reason alone', async () => {
+    const { page, wrong } = await visit('/advising');
+    await answer(page, itemOf(page, 1), 'Snooze', (dialog) => dialog.getByRole('button', { name: '30 days' }).click());
+    await page.getByRole('button', { name: 'Snoozed (1)' }).click();
+    await itemOf(page, 1).getByText(/Snoozed by .* until/).waitFor();
+    const until = ((await said()).find((one) => one.state === 'snoozed')!.answer as { until: string }).until;
+    expect(Math.round((Date.parse(until) - Date.now()) / 86_400_000)).toBe(30);
+
+    await itemOf(page, 1).getByRole('button', { name: 'Dismiss' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Dismiss' });
+    await dialog.getByRole('button', { name: 'Dismiss' }).click();
+    await dialog.waitFor(); // without a reason it is not sent
+    await dialog.getByLabel('Why not').fill('it is a test bench');
+    await dialog.getByRole('button', { name: 'Dismiss' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Dismissed (1)' }).click();
+    await itemOf(page, 1).getByText('Because: it is a test bench').waitFor();
+    await answer(page, itemOf(page, 1), 'Open again');
+    await page.getByText('None here').waitFor();
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('is filtered, grouped by kind and taken as a file, as the address says', async () => {
+    const { page, wrong } = await visit('/advising?by=kind');
+    await page.getByRole('heading', { name: /Throttled or sick/ }).waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'CSV' }).click();
+    expect(readFileSync(await (await download).path(), 'utf8').trim().split('\r\n').length).toBe(1 + kSick);
+    await page.getByLabel('Kind').selectOption('idle-held');
+    await page.waitForURL(/kind=idle-held/);
+    await page.getByText('None here').waitFor();
+    expect(wrong).toEqual([]);
+  });
+
+  it('has nothing that axe finds, light or dark, wide or narrow, in Korean too', async () => {
+    for (const [theme, language, width] of [['light', 'en-US', 1440], ['dark', 'ko-KR', 360], ['light', 'ko-KR', 3840]] as const) {
+      const { page } = await visit('/advising', { theme, language, width });
+      for (const path of ['/advising', '/advising?by=kind', '/advising?state=accepted', '/']) {
+        await page.goto(app + path);
+        await settled(page);
+        if (await page.locator('.advice-more summary').count()) await page.locator('.advice-more summary').first().click();
+        await page.evaluate(axe);
+        expect(await violations(page), `${path}, ${theme}`).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `${path}, ${width}`).toBeLessThanOrEqual(0);
+      }
+      await page.goto(`${app}/advising`);
+      await page.locator('.advice-verbs button').nth(1).click();
+      await page.getByRole('dialog').waitFor();
+      await page.evaluate(axe);
+      expect(await violations(page), `the dialog, ${theme}`).toEqual([]);
+      await close();
+    }
+  }, 120_000);
+});
