@@ -28,6 +28,7 @@ constexpr std::string_view kPages[] = {"",
                                        "/budgeting",
                                        "/alerting",
                                        "/advising",
+                                       "/benchmarking",
                                        "/forecast",
                                        "/settings",
                                        "/signin"};

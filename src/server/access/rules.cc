@@ -28,6 +28,7 @@ constexpr Rule kRules[] = {
     {"GET", "/budgeting", std::nullopt, Filtered},
     {"GET", "/alerting", std::nullopt, Filtered},
     {"GET", "/advising", std::nullopt, Filtered},
+    {"GET", "/benchmarking", std::nullopt, Filtered},
     {"GET", "/forecast", std::nullopt, Filtered},
     {"GET", "/settings", std::nullopt, Filtered},
     {"GET", "/signin", std::nullopt, Filtered},

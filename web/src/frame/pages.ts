@@ -66,6 +66,7 @@ export const pages: Page[] = [
   plans('/budgeting', '/budgeting', (all) => all.BudgetsPage), // /budgets is a route of the API
   managed('/alerting', '/alerting', (all) => all.Alerts), // /alerts is a route of the API
   plans('/advising', '/advising', (all) => all.AdvicePage), // /advice is a route of the API
+  plans('/benchmarking', '/benchmarking', (all) => all.BenchmarksPage), // /benchmarks is a route of the API
   managed('/forecast', '/forecast', (all) => all.ForecastPage),
   managed('/settings', '/settings', (all) => all.Settings),
   { path: '/signin', show: () => SigningIn, under: '/', ready: async () => {} },
@@ -92,5 +93,6 @@ export const navigation: { to: string; name: Word; icon: IconName; key: string }
   { to: '/alerting', name: 'nav.alerts', icon: 'alerts', key: 'l' },
   { to: '/forecast', name: 'nav.forecast', icon: 'forecast', key: 'f' },
   { to: '/advising', name: 'nav.advice', icon: 'advice', key: 'd' },
+  { to: '/benchmarking', name: 'nav.benchmarks', icon: 'benchmarks', key: 'm' },
   { to: '/settings', name: 'nav.settings', icon: 'settings', key: 't' },
 ];

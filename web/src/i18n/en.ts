@@ -1,5 +1,6 @@
 // Every message, in English. Keys are PAGE.WHAT, or KIND.VALUE for values of the API.
 import { advice } from './en/advice';
+import { benchmarks } from './en/benchmarks';
 
 export const en = {
   'nav.overview': 'Overview',
@@ -872,4 +873,5 @@ export const en = {
   'event.alert.firing': 'alert fires',
   'event.alert.resolved': 'alert resolved',
   ...advice,
+  ...benchmarks,
 } as const;

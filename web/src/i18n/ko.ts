@@ -1,5 +1,6 @@
 import type { Words } from './index';
 import { advice } from './ko/advice';
+import { benchmarks } from './ko/benchmarks';
 
 export const ko: Words = {
   'nav.overview': '개요',
@@ -872,4 +873,5 @@ export const ko: Words = {
   'event.alert.firing': '알림 발생',
   'event.alert.resolved': '알림 해제',
   ...advice,
+  ...benchmarks,
 };

@@ -155,6 +155,7 @@ const marks: Record<string, string> = {
   healthy: '●', degraded: '▲', unhealthy: '✕', unknown: '?', critical: '✕', warning: '▲', info: 'i',
   active: '●', idle: '◐', free: '○', present: '●', stale: '◌', missing: '✕', retired: '–',
   within: '●', crossed: '▲', overspent: '✕',
+  regressed: '▼', better: '▲', worse: '▼', same: '=',
   low: '○', medium: '◐', high: '●',
   firing: '✕', pending: '◌', resolved: '●', failed: '✕', done: '●',
   waiting: '◌', promised: '◐', bound: '●', ended: '–', released: '–',
