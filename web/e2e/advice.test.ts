@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Advice, AdviceList, AlertList } from '../src/api/schema';
-import { push } from '../tools/fleet.mjs';
+import { push, pushSick } from '../tools/fleet.mjs';
 import { chromiumAt, launch, settled, violations, visits } from './browser';
 import { Fleet, until } from './fleet';
 
@@ -15,22 +15,6 @@ let browser: Browser;
 let app: string;
 const { visit, close } = visits(() => ({ browser, app }));
 
-/** A node whose boards have no spare memory rows left. */
-async function pushSick(): Promise<void> {
-  const lines = Array.from({ length: kSick }, (_, gpu) => {
-    const own = `gpu="${gpu}",UUID="GPU-sick-${gpu}"`;
-    return `tessera_agent_device_up{${own}} 1
-gpu_device_info{${own},model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0",DCGM_FI_DRIVER_VERSION="550.54.15"} 1
-gpu_device_compute_slices{${own}} 7
-gpu_device_memory_bytes{${own}} 85520809984
-DCGM_FI_PROF_GR_ENGINE_ACTIVE{${own}} 0
-DCGM_FI_DEV_ROW_REMAP_FAILURE{${own}} 1
-`;
-  });
-  const reply = await fetch(`${app}/api/v1/import/prometheus?cluster=east&node=gpu-101`, { method: 'POST', body: lines.join(''), headers: { 'Content-Type': 'text/plain' } });
-  if (!reply.ok) throw new Error(await reply.text());
-}
-
 const said = async () => (await fleet.json<AdviceList>('/advice?kind=hardware')).items;
 const about = (gpu: number) => `gpu-101-GPU-0${gpu}`;
 let pushing: ReturnType<typeof setInterval> | undefined;
@@ -40,8 +24,8 @@ beforeAll(async () => {
   await fleet.startServer();
   app = `${fleet.url}/k8s-monitor`;
   await fleet.pushOthers(2, 8);
-  await pushSick();
-  pushing = setInterval(() => pushSick().catch(() => {}), 4_000);
+  await pushSick(fleet.url, kSick);
+  pushing = setInterval(() => pushSick(fleet.url, kSick).catch(() => {}), 4_000);
   browser = await launch();
   await until('the boards are known to be sick', async () => {
     await push(fleet.url, 2, 8);

@@ -151,6 +151,22 @@ export async function push(server, nodes, gpus, time = Date.now(), cutAnew = 0) 
   }
 }
 
+/** Tells of a node whose boards have no spare memory rows left: what advice is given of without a day's wait. */
+export async function pushSick(server, boards) {
+  const lines = Array.from({ length: boards }, (_, gpu) => {
+    const own = labels({ gpu, UUID: `GPU-sick-${gpu}` });
+    const model = labels({ model: models[0][0], DCGM_FI_DEV_MIG_MODE: 0, DCGM_FI_DRIVER_VERSION: '550.54.15' });
+    return `tessera_agent_device_up{${own}} 1
+gpu_device_info{${own},${model}} 1
+gpu_device_compute_slices{${own}} 7
+gpu_device_memory_bytes{${own}} ${models[0][1] * 1048576}
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{${own}} 0
+DCGM_FI_DEV_ROW_REMAP_FAILURE{${own}} 1
+`;
+  });
+  await post(`${server}/k8s-monitor/api/v1/import/prometheus?cluster=east&node=gpu-101`, lines.join(''));
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [server, nodes = '12', gpus = '8', seconds = '0'] = process.argv.slice(2);
   const until = Date.now() + Number(seconds) * 1000;

@@ -9,7 +9,7 @@ import { t, word, type Word } from '../i18n';
 import { HeatLegend, HeatMap } from '../maps/heatmap';
 import { cellsOf, metrics, type Cell, type Metric } from '../maps/cells';
 import { Badge, Choice, Coverage, deviceHref, Meter, Nothing, PageHead, Panel, podHref, Select, Shown, Tile, weightNote } from '../ui/parts';
-import { bytes, count, duration, money, number, percent, ratio, roundMoney, shareOf, since, watts } from '../ui/format';
+import { absent, bytes, count, duration, money, number, percent, ratio, roundMoney, shareOf, since, watts } from '../ui/format';
 import { href, query, setQuery } from '../frame/url';
 import { sumsOf } from './advised';
 import { useWho } from './who';
@@ -299,6 +299,7 @@ function Recent() {
 
 function Subject({ of }: { of: Event }) {
   if (of.pod) return <a class="breakable" href={podHref(of.namespace, of.pod, of.cluster)}>{of.namespace}/{of.pod}</a>;
+  if (!of.deviceId) return <span class="breakable">{of.node || of.cluster || absent}</span>;
   const change = of.from || of.to ? ` ${of.from ?? '–'} → ${of.to ?? '–'}` : of.command ? ` ${of.command}` : '';
   return <span class="breakable"><a href={deviceHref(of.deviceId, of.node, of.cluster)}>{of.deviceId}</a><span class="quiet">{change}</span></span>;
 }
