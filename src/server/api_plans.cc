@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -23,7 +24,7 @@ namespace {
 namespace decision = fleet::decision;
 
 constexpr std::size_t kMostWaiting = 50;  ///< of those that wait, a way is looked for
-constexpr std::int64_t kMostMoves = 100;
+constexpr std::int64_t kMostMoves = 100, kUsualMoves = 4;
 constexpr std::int64_t kMostAdded = 10'000;
 
 /// One of a cluster's allocations that wait, as it was asked for.
@@ -201,7 +202,7 @@ class Routes {
     if (!known) return starting(request);
     Query query(request);
     auto cluster = query.text("cluster");
-    const auto most_moves = static_cast<unsigned>(query.whole("mostMoves", 1, kMostMoves, 4));
+    const auto most_moves = static_cast<unsigned>(query.whole("mostMoves", 1, kMostMoves, kUsualMoves));
     if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     Scene scene = scene_of(*known, allocations_, *cluster);
@@ -257,6 +258,32 @@ class Routes {
 };
 
 }  // namespace
+
+std::vector<Consolidated> consolidations(const Published& known, const Allocations& allocations) {
+  std::set<std::string> clusters;
+  for (const auto& node : known.view->nodes) clusters.insert(node->cluster);
+  std::vector<Consolidated> out;
+  for (const std::string& cluster : clusters) {
+    Scene scene = scene_of(known, allocations, cluster);
+    const auto may_move = movable(scene, *known.cluster);
+    if (may_move.empty()) continue;
+    mark(scene.supply, may_move);
+    const auto policy = default_policy(scene);
+    const auto plan = decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves);
+    std::map<std::string, Consolidated> by_model;
+    const auto of = [&](std::size_t candidate) -> Consolidated& {
+      return by_model[scene.supply.candidates[candidate].model];
+    };
+    for (const std::size_t at : plan.freed) of(at).frees.push_back(scene.supply.candidates[at].id);
+    for (const decision::Move& one : plan.moves) of(one.from).moves.push_back(one.sentence);
+    for (auto& [model, one] : by_model) {
+      one.cluster = cluster;
+      one.model = model;
+      out.push_back(std::move(one));
+    }
+  }
+  return out;
+}
 
 std::vector<http::Route> plan_routes(const Latest<Published>& fleet, const Allocations& allocations,
                                      const std::string& api) {

@@ -240,6 +240,23 @@ Result<std::unique_ptr<SharedCache>> shared_cache(const Settings& settings, cons
   return std::make_unique<SharedCache>(std::move(options));
 }
 
+/// Null where no advice is asked for.
+std::unique_ptr<Advisor> open_advisor(const Settings& settings, bool leads, const Latest<Published>& fleet,
+                                      Changes& changes, store::Readers& readers, Costs* costs,
+                                      std::function<bool()> started, const Allocations& allocations) {
+  if (!settings.advice.enabled) return nullptr;
+  AdvisorOptions options;
+  options.leads = leads;
+  options.note_every = std::min(options.note_every, 2 * settings.collection_interval);
+  options.run_every = settings.advice.every;
+  options.advice = settings.advice.options;
+  options.windowing = settings.advice.windowing;
+  options.windowing.most =
+      std::min<Milliseconds>(options.windowing.most, std::chrono::hours(24 * settings.retention_days));
+  options.consolidations = [&allocations](const Published& known) { return consolidations(known, allocations); };
+  return std::make_unique<Advisor>(fleet, changes, readers, costs, std::move(started), std::move(options));
+}
+
 KeeperOptions keeper_options(const Settings& settings, const Latest<fleet::ClusterView>& cluster) {
   KeeperOptions out;
   out.cluster = &cluster;
@@ -444,9 +461,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
-  AdvisorOptions advising;
-  advising.leads = leads;
-  Advisor advisor(fleet, access->changes(), readers, costs.get(), is_started, std::move(advising));
+  const auto advisor = open_advisor(settings, leads, fleet, access->changes(), readers, costs.get(), is_started,
+                                    *allocations);
   Benchmarks benchmarks(fleet, access->changes(), readers, costs.get());
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
   const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,
@@ -490,7 +506,7 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
                   forecasts.get(),
                   actions.get(),
                   budgets.get(),
-                  &advisor,
+                  advisor.get(),
                   &benchmarks};
   const auto server = TRY(http::Server::listen(serving_at, routes(told, settings.context_path)));
   serving = server.get();

@@ -83,6 +83,13 @@ Result<void> take_alert_field(const Node& node, Settings& into) {
   return take_value(node, into.alerts.*kField);
 }
 
+template <Result<void> (*kRead)(const Node&, AdviceSettings&)>
+Result<void> take_advice(const Node& node, Settings& into) {
+  return kRead(node, into.advice);
+}
+
+Result<void> take_advice_enabled(const Node& node, Settings& into) { return take_value(node, into.advice.enabled); }
+
 Result<void> take_alert_rules(const Node& node, Settings& into) { return read_alert_rules(node, into.alerts); }
 
 Result<void> take_allocation_policy(const Node& node, Settings& into) {
@@ -316,6 +323,29 @@ const Row kRows[] = {
      take_of_cost<&CostSettings::billing_account>},
     {{"gpu.management.cost.issuer", "Tessera", "InvoiceIssuerName of FOCUS exports"},
      take_of_cost<&CostSettings::issuer>},
+    {{"gpu.management.advice.enabled", "true", "false: no advice is given, and /advice is not there"},
+     {take_advice_enabled, Shape::Value}},
+    {{"gpu.management.advice.every", "1h", "how often it is given; 1m at least"},
+     {take_advice<read_advice_every>, Shape::Value}},
+    {{"gpu.management.advice.window", "14d",
+      "how far back usage is looked at, no farther than 5-minute usage is kept; docs/advice.md has what kinds ask for"},
+     {take_advice<read_advice_window>, Shape::Value}},
+    {{"gpu.management.advice.loading", "2h", "by that much time behind a pod's start nothing is said"},
+     {take_advice<read_advice_loading>, Shape::Value}},
+    {{"gpu.management.advice.window-scale", "1",
+      "the least windows of all kinds, times so much; below 1 more is said, sooner"},
+     {take_advice<read_advice_window_scale>, Shape::Value}},
+    {{"gpu.management.advice.memory-headroom", "0.2", "of the memory that was used, what a smaller place has more"},
+     {take_advice<read_advice_memory_headroom>, Shape::Value}},
+    {{"gpu.management.advice.compute-headroom", "0.1", "likewise of the width of kernels"},
+     {take_advice<read_advice_compute_headroom>, Shape::Value}},
+    {{"gpu.management.advice.least-saving", "0",
+      "money of a month: what saves less is not said; what nobody can reckon is"},
+     {take_advice<read_advice_least_saving>, Shape::Text}},
+    {{"gpu.management.advice.least-confidence", "0", "0 to 1: what is less sure is not said"},
+     {take_advice<read_advice_least_confidence>, Shape::Value}},
+    {{"gpu.management.advice.off", "none", "kinds that are not said: share, spot"},
+     {take_advice<read_advice_off>, Shape::List}},
     {{"gpu.management.pool.nodes", "all", "only GPUs of these nodes are managed"}, take<&Settings::pool_nodes>},
     {{"gpu.management.pool.max-devices", "all", "at most so many GPUs are managed: those that are told of first"},
      take<&Settings::pool_max_devices>},

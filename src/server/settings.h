@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/result.h"
 #include "server/access/oidc.h"
+#include "server/advice/settings.h"
 #include "server/alerts/settings.h"
 #include "server/cost/settings.h"
 #include "server/node_changes/rules.h"
@@ -34,6 +35,7 @@ struct Settings {
   std::int64_t batch_size = 500;
   bool parallel_processing = true;
   CostSettings cost;
+  AdviceSettings advice;                         ///< gpu.management.advice
   std::vector<std::string> pool_nodes;           ///< empty: all
   std::optional<std::int64_t> pool_max_devices;  ///< absent: all
   // server

@@ -29,6 +29,25 @@ TEST(Settings, TakeEverySpelling) {
   }
 }
 
+TEST(Settings, SayHowAdviceIsGiven) {
+  const auto settings = parse_settings(
+      "gpu.management.advice: {every: 30m, window: 7d, loading: 1h, window-scale: 2, memory-headroom: 0.5, "
+      "compute-headroom: 0, least-saving: 49.90, least-confidence: 0.6, off: [share, spot]}\n",
+      "s.yaml", none());
+  ASSERT_TRUE(settings) << settings.error().what;
+  const AdviceSettings& advice = settings->advice;
+  EXPECT_TRUE(advice.enabled);
+  EXPECT_EQ(advice.every, 30min);
+  EXPECT_EQ(advice.windowing.most, 7 * 24h);
+  EXPECT_EQ(advice.windowing.loading, 1h);
+  EXPECT_EQ(advice.options.time_scale, 2);
+  EXPECT_EQ(advice.options.memory_headroom, 0.5);
+  EXPECT_EQ(advice.options.compute_headroom, 0);
+  EXPECT_EQ(advice.options.least_per_month, 49'900'000);
+  EXPECT_EQ(advice.options.least_confidence, 0.6);
+  EXPECT_EQ(advice.options.off, (std::set{fleet::advice::Kind::Share, fleet::advice::Kind::Spot}));
+}
+
 TEST(Settings, SayWhatIsWrongAndWhere) {
   constexpr std::pair<const char*, const char*> kCases[] = {
       {"gpu:\n  managment:\n    enabled: true\n", "s.yaml:2:3: gpu.managment: this key is not known"},
@@ -58,6 +77,11 @@ TEST(Settings, SayWhatIsWrongAndWhere) {
       {"server.admission.extender: true\n", "set server.admission.address"},
       {"server.admission: {address: ':9443', certificate: c, key: k}\ncluster-metadata.enabled: false\n",
        "it needs the cluster to be watched"},
+      {"gpu.management.advice.every: 1s\n", "at least 1m expected"},
+      {"gpu.management.advice.window: 1h\n", "at least 1d expected"},
+      {"gpu.management.advice.least-saving: much\n", "money of a month expected"},
+      {"gpu.management.advice.least-confidence: 2\n", "gpu.management.advice.least-confidence"},
+      {"gpu.management.advice.off: [shar]\n", "share"},
       {"[1]\n", "a map of settings expected"},
   };
   for (const auto& [text, error] : kCases) {

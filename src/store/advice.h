@@ -88,4 +88,16 @@ struct HeldSlot {
 /// take(slot) by pod, part and time, of whole buckets. One at a time: a fleet has millions of them.
 Result<void> each_held_slot(Database& database, const Span& span, const std::function<void(const HeldSlot&)>& take);
 
+/// All devices of one model that were bought on demand, in one hour of the ledger; shares of devices add up to devices.
+struct PoolHour {
+  EpochMs hour = 0;
+  std::string cluster;
+  std::string model;
+  std::int64_t held_ms = 0;        ///< that somebody had them
+  std::int64_t unobserved_ms = 0;  ///< that nobody knows of
+  std::int64_t device_ms = 0;      ///< of all
+};
+/// Of [from, to), by cluster, model and hour.
+Result<std::vector<PoolHour>> pool_hours(Database& database, EpochMs from, EpochMs to);
+
 }  // namespace tessera::store

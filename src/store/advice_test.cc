@@ -4,6 +4,7 @@
 
 #include "store/archive.h"
 #include "store/benchmarks.h"
+#include "store/cost_ledger.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -47,6 +48,41 @@ TEST_P(AdviceKept, HasOneAnswerThatIsReplaced) {
   EXPECT_THAT(*advice_answers(*database), ElementsAre(answer));
   ASSERT_TRUE(drop_advice_answer(*database, "a"));
   EXPECT_THAT(*advice_answers(*database), IsEmpty());
+}
+
+TEST_P(AdviceKept, PoolHoursAreOfWhatIsBoughtOnDemand) {
+  constexpr EpochMs kHour = 60 * kMinute, kBucket = 15 * kMinute;
+  const auto posting = [&](const char* model, fleet::Purchase purchase, fleet::CostKind kind, std::int64_t ms) {
+    CostPosting out;
+    out.subject.cluster = "prod";
+    out.subject.model = model;
+    out.subject.purchase = purchase;
+    out.subject.device_uuid = model;
+    out.kind = kind;
+    out.amount.device_ms = ms;
+    return out;
+  };
+  using enum fleet::CostKind;
+  using enum fleet::Purchase;
+  CostWriter writer(*database);
+  for (EpochMs bucket = kStart; bucket < kStart + kHour; bucket += kBucket)
+    ASSERT_TRUE(*writer.close(bucket,
+                              {posting("H100_80GB", OnDemand, Used, 3), posting("H100_80GB", OnDemand, HeldIdle, 2),
+                               posting("H100_80GB", OnDemand, Unallocated, 4), posting("H100_80GB", Spot, Used, 100),
+                               posting("A100_80GB", OnDemand, Unobserved, 7)},
+                              bucket + kBucket));
+  const auto hours = pool_hours(*database, kStart, kStart + kHour);
+  ASSERT_TRUE(hours) << hours.error().what;
+  ASSERT_THAT(*hours, SizeIs(2));
+  EXPECT_EQ(hours->at(0).model, "A100_80GB");
+  EXPECT_EQ(hours->at(0).unobserved_ms, 28);
+  EXPECT_EQ(hours->at(0).held_ms, 0);
+  EXPECT_EQ(hours->at(1).hour, kStart);
+  EXPECT_EQ(hours->at(1).cluster, "prod");
+  EXPECT_EQ(hours->at(1).held_ms, 20);
+  EXPECT_EQ(hours->at(1).unobserved_ms, 0);
+  EXPECT_EQ(hours->at(1).device_ms, 36);
+  EXPECT_THAT(*pool_hours(*database, kStart + kHour, kStart + 2 * kHour), IsEmpty());
 }
 
 ServingSeen engine(EpochMs begin, double tokens, double most, std::optional<double> kv) {

@@ -224,6 +224,29 @@ std::vector<Labelled> healthy() {
         one.serves->gpus = 2;
         return one;
       }()});
+  {
+    Workload on_spot = on_h100("batch", kTraining);
+    on_spot.interruptible = true;
+    on_spot.purchase = Purchase::Spot;
+    on_spot.spot_per_hour = 3 * kUnit;
+    add("interruptible, and on spot already", {on_spot});
+    on_spot.purchase = Purchase::OnDemand;
+    on_spot.spot_per_hour = kH100;
+    add("interruptible, and spot costs as much", {on_spot});
+  }
+  {
+    Labelled one{"a base that nobody held in some hour, and one that is reserved at no less", std::nullopt,
+                 reserved().facts};
+    one.facts.pools.push_back(one.facts.pools.front());
+    one.facts.pools[0].held_at_least = 0;
+    one.facts.pools[1].reserved_per_hour = kH100;
+    out.push_back(std::move(one));
+  }
+  {
+    Labelled one{"instances that lie apart since this morning", std::nullopt, scattered().facts};
+    one.facts.scattered.front().since = kNow - 6 * kHourMs;
+    out.push_back(std::move(one));
+  }
   out.push_back(quotas("a quota that leaves room, and not much of it", std::nullopt, {quota_of(16, 6)}));
   out.push_back(quotas("a quota that is full, and one that is fuller", std::nullopt, {quota_of(8, 8), quota_of(8, 9)}));
   out.push_back(quotas("a quota of one, and one of none", std::nullopt, {quota_of(1, 0), quota_of(0, 0)}));

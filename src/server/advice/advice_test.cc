@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/access/viewer.h"
 #include "server/advice/api.h"
 #include "server/advice/json.h"
 #include "server/cost/told_history.h"
@@ -41,6 +42,7 @@ struct AdvisorTest : testing::Test {
     request.path = path;
     request.query = query;
     request.body = body;
+    if (viewer) request.caller = std::make_shared<const Caller>(Caller{viewer, {}});
     if (!body.empty()) request.headers.emplace_back("content-type", "application/json");
     if (!id.empty()) request.params = {{"adviceId", id}};
     const std::string pattern =
@@ -58,6 +60,7 @@ struct AdvisorTest : testing::Test {
   Changes changes{history.open()};
   AdvisorOptions options;
   std::unique_ptr<Advisor> advisor;
+  std::shared_ptr<const Viewer> viewer;  ///< who asks; null: nobody is asked who he is
 };
 
 TEST_F(AdvisorTest, SaysWhatIsHeldForNothingAndNothingElse) {
@@ -73,6 +76,38 @@ TEST_F(AdvisorTest, SaysWhatIsHeldForNothingAndNothingElse) {
   EXPECT_THAT(items[0]["change"]["text"].get<std::string>(), HasSubstr("kubectl --namespace ml"));
   EXPECT_THAT(list("kind=share"), IsEmpty());
   EXPECT_THAT(list("namespace=ml&state=open"), SizeIs(1));
+}
+
+TEST_F(AdvisorTest, OfAnotherTeamsNamespaceNothingIsTold) {
+  ASSERT_TRUE(advisor->run(now));
+  const std::string id = list()[0]["id"];
+  const auto restricted_to = [&](const char* space) {
+    auto out = std::make_shared<Viewer>();
+    out->spaces = {space};
+    viewer = out;
+  };
+  restricted_to("serving");
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_THAT(list("namespace=ml"), IsEmpty());
+  EXPECT_EQ(ask("GET", "/advice/" + id, id).status, 404);
+  restricted_to("ml");
+  EXPECT_THAT(list(), SizeIs(1));
+  EXPECT_EQ(ask("GET", "/advice/" + id, id).status, 200);
+}
+
+TEST_F(AdvisorTest, OfWhatIsOfNoNamespaceTheRestrictedAreNotTold) {
+  AdviceSaid sick;
+  sick.id = "hardware-1";
+  sick.kind = "hardware";
+  sick.name = "w1-GPU-00";
+  sick.body = "{}";
+  ASSERT_TRUE(store::keep_advice(*history.database, {sick}));
+  EXPECT_THAT(list(), SizeIs(1));
+  auto restricted = std::make_shared<Viewer>();
+  restricted->spaces = {"ml"};
+  viewer = restricted;
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_EQ(ask("GET", "/advice/hardware-1", "hardware-1").status, 404);
 }
 
 TEST_F(AdvisorTest, IsWhatTheDocumentSays) {

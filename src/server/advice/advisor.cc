@@ -145,8 +145,10 @@ void Advisor::look() {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return;
   const EpochMs now = known->view->time;
+  // Behind a start not all have told yet who holds what: the first advice waits for the second look.
+  const bool first = noted_ == 0;
   auto done = note(now);
-  if (done && now - ran_ >= options_.run_every.count()) done = run(now);
+  if (done && !first && now - ran_ >= options_.run_every.count()) done = run(now);
   if (!done && !failing_) log::error("no advice is given; it is tried again", {{"why", done.error().what}});
   failing_ = !done;
 }
@@ -164,8 +166,10 @@ Result<void> Advisor::run(EpochMs now) {
   const auto known = fleet_.get();
   AdviceHistory history;
   std::vector<fleet::benchmarks::Record> benchmarks;
+  QuotaSight quotas(*known, options_.windowing, now);
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
-    history.held = TRY(held_history(database, options_.windowing, now));
+    history.held =
+        TRY(held_history(database, options_.windowing, now, [&](const store::HeldSlot& one) { quotas.see(one); }));
     history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
     history.alerts = TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, "", kMostEvents));
     benchmarks = TRY(store::benchmarks(database, {}, store::kMostBenchmarks));
@@ -174,6 +178,11 @@ Result<void> Advisor::run(EpochMs now) {
   const auto hourly = costs_ ? costs_->hourly() : nullptr;
   auto facts = advice_facts(*known, hourly.get(), history, options_.windowing, now);
   if (costs_) add_alternatives(facts, *known, TRY(costs_->rates(now)), benchmarks, now);
+  TRY(look_at_pools(now));
+  facts.pools = pools_;
+  facts.quotas = quotas.quotas();
+  if (options_.consolidations)
+    facts.scattered = scattered_.look(options_.consolidations(*known), hourly.get(), now, options_.run_every);
   std::vector<AdviceSaid> said;
   for (const auto& one : fleet::advice::advise(facts, options_.advice)) said.push_back(said_of(one, now));
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
@@ -182,6 +191,20 @@ Result<void> Advisor::run(EpochMs now) {
     return store::drop_serving_seen_before(database, now - options_.kept.count());
   }));
   ran_ = now;
+  return {};
+}
+
+Result<void> Advisor::look_at_pools(EpochMs now) {
+  constexpr EpochMs kHour = 3'600'000, kDay = 24 * kHour;
+  if (!costs_ || (pooled_ != 0 && now - pooled_ < kDay)) return {};
+  const EpochMs to = now / kHour * kHour - kHour;  // the hour before may not be closed
+  const EpochMs from = to - kPoolWindow.count();
+  const auto rates = TRY(costs_->rates(now));
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    pools_ = pools_of(TRY(store::pool_hours(database, from, to)), rates, from, to);
+    return {};
+  }));
+  pooled_ = now;
   return {};
 }
 
@@ -196,7 +219,7 @@ Result<std::vector<AdviceTold>> Advisor::told(EpochMs now) const {
 
 Result<std::optional<Realised>> Advisor::realised(const AdviceTold& of, EpochMs now) const {
   const auto subject = subject_of_body(of.said.body);
-  if (!costs_ || !of.answer || of.state != AdviceState::Accepted || subject.name.empty())
+  if (!costs_ || !of.answer || of.state != AdviceState::Accepted || subject.pods.empty())
     return std::optional<Realised>();
   Realised out;
   // Whole buckets: the one in which it was accepted is of both times, and of neither.

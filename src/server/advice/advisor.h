@@ -15,6 +15,8 @@
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/advice/facts.h"
+#include "server/advice/offers.h"
+#include "server/advice/quotas.h"
 #include "server/cost/costs.h"
 #include "store/advice.h"
 #include "store/readers.h"
@@ -28,7 +30,9 @@ struct AdvisorOptions {
   Milliseconds kept{std::chrono::hours(24 * 30)};  ///< what stands no longer, and what engines did
   fleet::advice::Options advice{};
   fleet::advice::Windowing windowing{};
-  bool runs = true;  ///< false: rounds are a test's own
+  /// Moves that would free devices, as of now; none: nobody looks.
+  std::function<std::vector<Consolidated>(const Published&)> consolidations{};
+  bool runs = true;                                                       ///< false: rounds are a test's own
 };
 
 /// One as it is told: what was said last, and what somebody has made of it.
@@ -82,6 +86,8 @@ class Advisor {
 
  private:
   void look();
+  /// The ledger's weeks are read once a day: all of them, each time.
+  Result<void> look_at_pools(EpochMs now);
 
   const Latest<Published>& fleet_;
   Changes& changes_;
@@ -90,8 +96,11 @@ class Advisor {
   const std::function<bool()> started_;
   const AdvisorOptions options_;
   EpochMs noted_ = 0, ran_ = 0;  ///< the thread's own, as are those below
-  bool failing_ = false;         ///< said once
-  std::jthread thread_;          ///< last
+  EpochMs pooled_ = 0;
+  std::vector<fleet::advice::Pool> pools_;
+  ScatterTrack scattered_;
+  bool failing_ = false;  ///< said once
+  std::jthread thread_;   ///< last
 };
 
 }  // namespace tessera::server

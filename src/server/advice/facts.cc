@@ -6,6 +6,7 @@
 #include "fleet/decision/model_size.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
+#include "server/cost/sight.h"
 #include "server/serving_pods.h"
 
 namespace tessera::server {
@@ -19,6 +20,17 @@ using fleet::advice::Slot;
 using fleet::advice::Windowing;
 using fleet::advice::Workload;
 using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster, namespace, name
+
+/// A pod's label.
+constexpr const char* kInterruptible = "tessera.dev/interruptible";
+
+bool is_true(const fleet::LabelMap& labels, const char* name) {
+  const auto label = labels.find(name);
+  return label != labels.end() && label->second == "true";
+}
+
+/// As vLLM and SGLang title the processes that hold the GPU: the kernel has 15 letters of it.
+bool is_engine(std::string_view command) { return command.starts_with("VLLM::") || command.starts_with("sglang::"); }
 
 int instance_of(const std::optional<unsigned>& gpu_instance) {
   return gpu_instance ? static_cast<int>(*gpu_instance) : -1;
@@ -35,6 +47,11 @@ struct Prices {
   std::map<std::pair<std::string, std::string>, std::optional<Micros>> devices;  ///< by cluster and UUID
   std::map<PodKey, const fleet::CostOwner*> owners;
   std::map<PodKey, fleet::Purchase> purchases;
+  struct Spot {
+    Micros per_hour = 0;  ///< of a device: the dearest, so that no saving is promised too large
+    std::string node;     ///< that has it
+  };
+  std::map<std::pair<std::string, std::string>, Spot> spots;  ///< by cluster and model
 };
 
 void add(std::optional<Micros>& into, const fleet::CostAmount& amount) {
@@ -42,6 +59,12 @@ void add(std::optional<Micros>& into, const fleet::CostAmount& amount) {
     into.reset();
   else if (into)
     *into += amount.micros;
+}
+
+template <class Map>
+std::optional<Micros> price_in(const Map& prices, const typename Map::key_type& key) {
+  const auto at = prices.find(key);
+  return at == prices.end() ? std::nullopt : at->second;
 }
 
 Prices prices_of(const HourlyCosts* hourly) {
@@ -60,17 +83,24 @@ Prices prices_of(const HourlyCosts* hourly) {
   return out;
 }
 
-template <class Map>
-std::optional<Micros> price_in(const Map& prices, const typename Map::key_type& key) {
-  const auto at = prices.find(key);
-  return at == prices.end() ? std::nullopt : at->second;
+void add_spots(Prices& into, const HourlyCosts* hourly) {
+  if (!hourly) return;
+  for (const store::CostPosting& one : hourly->postings) {
+    const auto& of = one.subject;
+    const auto price = price_in(into.devices, {of.cluster, of.device_uuid});
+    if (of.purchase != fleet::Purchase::Spot || !price) continue;
+    Prices::Spot& spot = into.spots[{of.cluster, of.model}];
+    if (spot.node.empty() || *price > spot.per_hour) spot = {*price, of.node};
+  }
 }
 
 class Gathering {
  public:
   Gathering(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history, const Windowing& how,
             EpochMs now)
-      : known_(known), history_(history), how_(how), now_(now), prices_(prices_of(hourly)) {}
+      : known_(known), history_(history), how_(how), now_(now), prices_(prices_of(hourly)) {
+    add_spots(prices_, hourly);
+  }
 
   std::vector<Workload> workloads() {
     for (const auto& node : known_.view->nodes)
@@ -100,6 +130,9 @@ class Gathering {
     out.kind = kind;
     out.name = name;
     out.pods.push_back(pod.pod);
+    // All of them have to say so.
+    const bool says = seen && is_true(seen->labels, kInterruptible);
+    out.interruptible = says && (out.interruptible || out.pods.size() == 1);
     const PodKey key{node.cluster, pod.space, pod.pod};
     if (const auto owner = prices_.owners.find(key); owner != prices_.owners.end()) {
       out.team = owner->second->team;
@@ -118,8 +151,35 @@ class Gathering {
       const fleet::Workload& pod = one.facts->workload;
       if (!pod.is_pod() || !done.insert({pod.space + '/' + pod.pod, instance_of(one.part.gpu_instance)}).second)
         continue;
-      workload_of(node, pod).holds.push_back(holding(node, device, one));
+      Workload& into = workload_of(node, pod);
+      into.holds.push_back(holding(node, device, one));
+      note_spot(into, price_in(prices_.devices, {node.cluster, device.facts->uuid}));
     }
+    // An engine by its process's own title, whether anything else is told of it or not.
+    for (const fleet::Session& one : device.sessions) {
+      const fleet::Workload& pod = one.facts->workload;
+      const auto at = of_pod_.find({node.cluster, pod.space, pod.pod});
+      if (at != of_pod_.end() && is_engine(one.facts->command) && !at->second->serves) at->second->serves.emplace();
+    }
+  }
+
+  /// What the last of its parts would cost on a spot node of its cluster with the same model is added. Absent where one
+  /// of them has no such place; `device`: what the device costs on which it is.
+  void note_spot(Workload& into, const std::optional<Micros>& device) const {
+    const Holding& held = into.holds.back();
+    const auto spot = prices_.spots.find({into.cluster, held.model});
+    const bool is_first = into.holds.size() == 1;
+    if (spot == prices_.spots.end() || !held.per_hour || !device || *device <= 0 ||
+        (!is_first && !into.spot_per_hour)) {
+      into.spot_per_hour.reset();
+      return;
+    }
+    const auto price = static_cast<Micros>(fleet::Wide{*held.per_hour} * spot->second.per_hour / *device);
+    into.spot_per_hour = into.spot_per_hour.value_or(0) + price;
+    const fleet::ClusterNode* node = known_.cluster->node(into.cluster, spot->second.node);
+    if (const auto said = node ? purchase_said(node->labels) : std::nullopt;
+        said && said->purchase == fleet::Purchase::Spot)
+      into.spot_label = {said->label, said->value};
   }
 
   Holding holding(const fleet::Node& node, const fleet::Device& device, const fleet::Allocation& one) const {
@@ -220,7 +280,7 @@ class Gathering {
   const AdviceHistory& history_;
   const Windowing& how_;
   const EpochMs now_;
-  const Prices prices_;
+  Prices prices_;
   std::map<WorkloadKey, Workload> workloads_;
   std::map<PodKey, Workload*> of_pod_;
 };
@@ -269,7 +329,8 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Pr
 
 }  // namespace
 
-Result<HeldHistory> held_history(store::Database& database, const Windowing& how, EpochMs now) {
+Result<HeldHistory> held_history(store::Database& database, const Windowing& how, EpochMs now,
+                                 const std::function<void(const store::HeldSlot&)>& also) {
   const auto slot = how.slot.count();
   const EpochMs from = (now - how.most.count()) / slot * slot, to = now / slot * slot;
   HeldHistory out;
@@ -292,6 +353,7 @@ Result<HeldHistory> held_history(store::Database& database, const Windowing& how
                               key = std::move(its);
                               uid = one.pod_uid;
                               slots.push_back(one.slot);
+                              if (also) also(one);
                             }));
   take_all();
   return out;

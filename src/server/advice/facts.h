@@ -1,6 +1,7 @@
 #pragma once
 // What advice is given by, of a fleet: what pods hold by the kubelet's word, what it costs an hour, and what usage and
 // engines' histories say of it.
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -22,7 +23,9 @@ struct HeldSeen {
 };
 using HeldHistory = std::map<HeldPart, HeldSeen>;
 /// Of the time before `now` that `how` looks at. Slots are read one after the other: what is kept is what they come to.
-Result<HeldHistory> held_history(store::Database& database, const fleet::advice::Windowing& how, EpochMs now);
+/// `also` is told of each slot, too.
+Result<HeldHistory> held_history(store::Database& database, const fleet::advice::Windowing& how, EpochMs now,
+                                 const std::function<void(const store::HeldSlot&)>& also = {});
 
 struct AdviceHistory {
   HeldHistory held;

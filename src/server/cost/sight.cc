@@ -37,11 +37,7 @@ std::string_view label(const fleet::LabelMap& labels, std::string_view name) {
 void place_by_labels(const CostSettings& settings, const fleet::LabelMap& labels, store::CostRules::Place& out) {
   for (const std::string& name : settings.pool_labels)
     if (out.pool.empty()) out.pool = label(labels, name);
-  for (const PurchaseLabel& one : kPurchaseLabels)
-    if (label(labels, one.label) == one.value) {
-      out.purchase = one.purchase;
-      return;
-    }
+  if (const auto said = purchase_said(labels)) out.purchase = said->purchase;
 }
 
 bool fits(const std::string& pattern, std::string_view name) {
@@ -55,6 +51,13 @@ void name_fields(const fleet::OwnerFound& found, fleet::CostOwner& into) {
 }
 
 }  // namespace
+
+std::optional<PurchaseSaid> purchase_said(const fleet::LabelMap& labels) {
+  for (const PurchaseLabel& one : kPurchaseLabels)
+    if (label(labels, one.label) == one.value)
+      return PurchaseSaid{one.purchase, std::string(one.label), std::string(one.value)};
+  return std::nullopt;
+}
 
 store::CostRules::Place place_of(const CostSettings& settings, std::string_view cluster, std::string_view node,
                                  const fleet::LabelMap* labels) {

@@ -26,6 +26,13 @@ namespace tessera::server {
 store::CostRules::Place place_of(const CostSettings& settings, std::string_view cluster, std::string_view node,
                                  const fleet::LabelMap* labels);
 
+/// The label of a node that says how it was bought; absent where none does.
+struct PurchaseSaid {
+  fleet::Purchase purchase = fleet::Purchase::OnDemand;
+  std::string label, value;
+};
+std::optional<PurchaseSaid> purchase_said(const fleet::LabelMap& labels);
+
 /// Not thread-safe; what it hands out refers to it.
 class CostSight {
  public:
