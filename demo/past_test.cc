@@ -17,13 +17,13 @@ constexpr EpochMs kHour = 3'600'000, kBucket = fleet::kCostBucket.count(), kNow 
 TEST(DemoPast, EachDeviceCostsItsTime) {
   for (EpochMs bucket = kNow / kBucket * kBucket, end = bucket + 9 * 24 * kHour; bucket < end; bucket += kBucket) {
     std::map<std::string, fleet::CostAmount> sums;
-    for (const store::CostPosting& one : past_postings(bucket, 20)) {
+    for (const store::CostPosting& one : past_postings("demo", bucket, 20)) {
       EXPECT_GE(one.amount.micros, 0);
       EXPECT_GT(one.amount.device_ms, 0);
       sums[one.subject.device_id].micros += one.amount.micros;
       sums[one.subject.device_id].device_ms += one.amount.device_ms;
     }
-    ASSERT_EQ(sums.size(), 7U);
+    ASSERT_EQ(sums.size(), 15U);
     for (const auto& [id, sum] : sums) EXPECT_EQ(sum.device_ms, kBucket) << id;
     EXPECT_EQ(sums["worker-01-GPU-01"].micros, 2'000'000);
     EXPECT_EQ(sums["worker-02-GPU-00"].micros, 1'500'000);
@@ -35,8 +35,8 @@ TEST(DemoPast, IsAPastThatCanBeForecast) {
   const TempDir folder;
   const auto database = store::Database::open("sqlite:" + (folder.path() / "t.db").string());
   ASSERT_TRUE(database) << database.error().what;
-  ASSERT_TRUE(write_past(**database, kNow, 8));
-  EXPECT_FALSE(write_past(**database, kNow, 8)) << "a ledger has one past";
+  ASSERT_TRUE(write_past(**database, "demo", kNow, 8));
+  EXPECT_FALSE(write_past(**database, "demo", kNow, 8)) << "a ledger has one past";
   const EpochMs end = kNow / kHour * kHour;
   std::map<EpochMs, double> used;
   const auto hours = store::ledger_hours(**database, end - 8 * 24 * kHour, end);

@@ -95,14 +95,16 @@ constexpr const char* kOwners =
     "{field: team, namespace: serving, value: chat}, {field: project, namespace: serving, value: assistant}, "
     "{field: team, namespace: research, value: lab}]";
 
-/// Weeks that the fleet has behind it, where the program that makes them up is there: forecasts need some. The URL of
-/// the database that has them.
+/// Weeks that the fleet has behind it, where the program that makes them up is there: forecasts and advice need some.
+/// The URL of the database that has them.
 Result<std::optional<std::string>> write_past(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
   std::error_code error;
   const std::string program = demo.programs("tessera-demo-past");
   if (command.check || !std::filesystem::exists(program, error)) return std::optional<std::string>();
   const std::string url = "sqlite:" + (demo.folder.path() / "demo.db").string();
-  Spawned past = TRY(Spawned::start({program, "--database", url}, {}, demo.folder.path() / "past.log"));
+  Spawned past = TRY(Spawned::start(
+      {program, "--database", url, "--cluster", "demo", "--scenario", (demo.folder.path() / "fleet.yaml").string()}, {},
+      demo.folder.path() / "past.log"));
   TRY(past.after("past written", command.patience, stop));
   return std::optional(url);
 }
@@ -116,6 +118,7 @@ Result<void> start_server(Demo& demo, const DemoCommand& command, const std::sto
                                     {"DATABASE_URL", past.value_or("sqlite::memory:")},
                                     {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
                                     {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"},
+                                    {"GPU_MANAGEMENT_METRICS_COLLECTIONINTERVAL", "10s"},
                                     {"GPU_MANAGEMENT_COST_OWNERS", kOwners}}));
   demo.server = "http://" + first_word(TRY(server->after("server ready address=", command.patience, stop)));
   return {};
@@ -158,7 +161,7 @@ Result<void> start_relay(Demo& demo, const DemoCommand& command, const std::stop
   return {};
 }
 
-/// Of all the fleet for a day, which costs 864: the first quarter of an hour of it that is closed crosses its first
+/// Of all the fleet for a day, which costs 1248: the first quarter of an hour of it that is closed crosses its first
 /// threshold, and with a past to go by the forecast of its end crosses the last.
 constexpr const char* kBudget =
     R"({"name": "all GPUs in a day", "scope": "fleet", "period": "day", "amount": "800.00", "enforcement": "warn", )"
@@ -196,8 +199,12 @@ Result<JsonValue> await_fleet(const Demo& demo, const DemoCommand& command, cons
 
 /// What is made up has to say so.
 constexpr const char* kOfThePast =
-    "           tessera forecast capacity --add 2   (its five weeks of costs and of waiting pods are made up; all else "
-    "begins now)\n";
+    "           tessera forecast capacity --add 2 --server {server}   (five weeks of costs and of waiting pods are "
+    "made "
+    "up)\n"
+    "           tessera advice --server {server}   (after half a minute; two weeks of usage are made up, all else "
+    "begins "
+    "now)\n";
 
 void tell(const Demo& demo, const JsonValue& overview) {
   fmt::print(
@@ -209,7 +216,7 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "           curl -sN {server}/k8s-monitor/api/v1/events\n"
       "           tessera top --server {server}\n"
       "           tessera get devices --server {server}\n"
-      "           tessera cost --window 24h --server {server}   (once there is a minute and a half of it)\n"
+      "           tessera cost --window 24h --server {server}   (once there is half a minute of it)\n"
       "           tessera budgets --server {server}   (crosses its first threshold by the first quarter of an hour)\n"
       "{past}"
       "           curl -s -X POST -H 'Content-Type: application/json' {server}/k8s-monitor/api/v1/gpu/allocations \\\n"
@@ -221,7 +228,8 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "Nothing is kept: all files are in {folder} and go when the demo ends.\n",
       text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
       text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
-      percent_cell(overview, "overallGpuUtilization"), fmt::arg("past", demo.has_past ? kOfThePast : ""),
+      percent_cell(overview, "overallGpuUtilization"),
+      fmt::arg("past", demo.has_past ? fmt::format(fmt::runtime(kOfThePast), fmt::arg("server", demo.server)) : ""),
       fmt::arg("server", demo.server), fmt::arg("agent", demo.agents.front()),
       fmt::arg("folder", demo.folder.path().string()));
 }

@@ -17,8 +17,8 @@ struct DemoCommand {
 
 /// The scenario of the fleet, and its nodes' names.
 extern const char* const kDemoScenario;
-inline constexpr const char* kDemoNodes[] = {"worker-01", "worker-02", "worker-03"};
-inline constexpr std::size_t kDemoDevices = 7;
+inline constexpr const char* kDemoNodes[] = {"worker-01", "worker-02", "worker-03", "worker-04"};
+inline constexpr std::size_t kDemoDevices = 15;
 
 Result<void> run_demo(const DemoCommand& command, const std::stop_token& stop);
 

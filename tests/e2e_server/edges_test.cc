@@ -133,7 +133,7 @@ TEST(Commands, ShowTheFleet) {
 TEST(Commands, TheDemoIsAWholeFleet) {
   const auto demo = run({program("tessera"), "demo", "--check", "--address", "127.0.0.1:0"});
   EXPECT_EQ(demo.code, 0) << demo.output;
-  EXPECT_THAT(demo.output, HasSubstr("7 GPUs on 3 nodes"));
+  EXPECT_THAT(demo.output, HasSubstr("15 GPUs on 4 nodes"));
 }
 
 }  // namespace
