@@ -265,11 +265,11 @@ std::vector<Consolidated> consolidations(const Published& known, const Allocatio
   std::vector<Consolidated> out;
   for (const std::string& cluster : clusters) {
     Scene scene = scene_of(known, allocations, cluster);
-    const auto may_move = movable(scene, *known.cluster);
-    if (may_move.empty()) continue;
-    mark(scene.supply, may_move);
+    const Movers movers(cluster, *scene.book, *known.cluster);
+    if (movers.size() == 0) continue;
+    movers.mark(scene.supply);
     const auto policy = default_policy(scene);
-    const auto plan = decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves);
+    const auto plan = decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves, movers.scopes());
     std::map<std::string, Consolidated> by_model;
     const auto of = [&](std::size_t candidate) -> Consolidated& {
       return by_model[scene.supply.candidates[candidate].model];
