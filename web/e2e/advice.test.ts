@@ -30,7 +30,7 @@ beforeAll(async () => {
   await until('the boards are known to be sick', async () => {
     await push(fleet.url, 2, 8);
     return (await fleet.json<AlertList>('/alerts?state=firing&alert=GPURowRemapFailed')).total === kSick;
-  }, 120_000);
+  }, 300_000);
   await fleet.stopServer();
   await fleet.startServer(); // advice is given when a server begins, and then once an hour
   await until('advice is given', async () => (await said()).length === kSick, 180_000);
@@ -147,5 +147,5 @@ describe.skipIf(!chromiumAt)('advice', () => {
       expect(await violations(page), `the dialog, ${theme}`).toEqual([]);
       await close();
     }
-  }, 120_000);
+  }, 300_000);
 });

@@ -106,7 +106,7 @@ describe.skipIf(!chromiumAt)('benchmarks', () => {
     await page.getByLabel('Model').selectOption('A100_80GB');
     await page.waitForURL(/model=A100_80GB/);
     const rows = page.locator('tbody tr');
-    await expect.poll(() => rows.count()).toBe(3);
+    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(3);
     const file = async (name: string) => {
       const download = page.waitForEvent('download');
       await page.locator('.page-head').getByRole('button', { name }).click();
@@ -117,13 +117,13 @@ describe.skipIf(!chromiumAt)('benchmarks', () => {
     expect((JSON.parse(await file('JSON')) as unknown[]).length).toBe(3);
     await rows.first().getByRole('button', { name: 'Remove' }).click();
     await rows.first().getByRole('button', { name: 'Remove it now' }).click();
-    await expect.poll(() => rows.count()).toBe(2);
+    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(2);
     const dialog = await choose(page, 'again.csv', table);
     await dialog.getByText('It would add 1 runs, correct 0 and leave 2 as they are.').waitFor();
     await dialog.getByRole('button', { name: 'Take it in' }).click();
     await dialog.getByText('1 runs were added').waitFor();
     await dialog.getByRole('button', { name: 'Close' }).last().click();
-    await expect.poll(() => rows.count()).toBe(3);
+    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(3);
     expect(wrong).toEqual([]);
   }, 60_000);
 
@@ -139,5 +139,5 @@ describe.skipIf(!chromiumAt)('benchmarks', () => {
       }
       await close();
     }
-  }, 120_000);
+  }, 300_000);
 });
