@@ -62,7 +62,7 @@ class Changing {
         excluded_ = std::make_shared<const std::map<InCluster, std::string>>(
             std::map<InCluster, std::string>{{{"c", uuid(some(), 1)}, "an alert fires"}});
     }
-    if (random_() % 40 == 0) view_.nodes.push_back(node(static_cast<unsigned>(view_.nodes.size())));
+    if (grows && random_() % 40 == 0) view_.nodes.push_back(node(static_cast<unsigned>(view_.nodes.size())));
     publish();
   }
 
@@ -102,6 +102,7 @@ class Changing {
 
   WantedLayouts layouts{0, {}};
   std::size_t looked_at = 0;
+  bool grows = true;  ///< nodes come, too: then all is looked at
 
  private:
   unsigned some() { return last_ = static_cast<unsigned>(random_() % 12); }
@@ -228,6 +229,7 @@ TEST(DecisionStock, IsWhatASupplyMadeAnewIsHoweverItCameToBe) {
 
 TEST(DecisionStock, LooksAtNothingAgainThatHasNotChanged) {
   Changing fleet(7);
+  fleet.grows = false;
   DecisionStock stock("default");
   const auto mix = std::make_shared<const decision::Mix>();
   const auto devices_for = [&](int changes) {
