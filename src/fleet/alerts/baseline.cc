@@ -31,6 +31,14 @@ std::optional<Centre> centre_of(std::vector<double> values, const Usual& usual) 
   return Centre{middle, std::max(kNormal * median(values), usual.least_spread)};
 }
 
+double deviation_beyond(std::span<const double> others, const Centre& centre, double value, std::size_t seldom) {
+  const double off = value - centre.median;
+  const auto as_far = std::ranges::count_if(
+      others, [&](double one) { return off > 0 ? one - centre.median >= off / 2 : one - centre.median <= off / 2; });
+  const double deviation = centre.deviation(value);
+  return static_cast<std::size_t>(as_far) > seldom ? std::clamp(deviation, -kOftenSeen, kOftenSeen) : deviation;
+}
+
 void OwnBaseline::add(const std::string& subject, EpochMs time, double value) {
   Series& series = series_[subject];
   if (const EpochMs hour = time / kHour; hour != series.hour) {
@@ -46,6 +54,13 @@ std::optional<Centre> OwnBaseline::centre(const std::string& subject, const Usua
   const auto found = series_.find(subject);
   if (found == series_.end()) return std::nullopt;
   return centre_of({found->second.means.begin(), found->second.means.end()}, usual);
+}
+
+std::optional<double> OwnBaseline::deviation(const std::string& subject, const Usual& usual, double value) const {
+  const auto centre = this->centre(subject, usual);
+  if (!centre) return std::nullopt;
+  const auto& means = series_.find(subject)->second.means;
+  return deviation_beyond(std::vector(means.begin(), means.end()), *centre, value, means.size() / 20);
 }
 
 void OwnBaseline::forget(EpochMs now) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ struct Centre {
 /// Absent where there are too few.
 std::optional<Centre> centre_of(std::vector<double> values, const Usual& usual);
 
+/// Of a value from the centre of others; where more than `seldom` of those were half as far off on the same side, that
+/// level is a usual one, which the MAD knows nothing of (it is 0 where most are equal), and this is kOftenSeen at most:
+/// no alert begins, and one that fires goes on until the centre has followed.
+double deviation_beyond(std::span<const double> others, const Centre& centre, double value, std::size_t seldom);
+inline constexpr double kOftenSeen = 5;  ///< between where rules on deviations fire and where they are cleared
+
 /// Of each subject the means of its last hours, a week at most, in which it was told of.
 class OwnBaseline {
  public:
@@ -35,6 +42,8 @@ class OwnBaseline {
   void add(const std::string& subject, EpochMs time, double value);
   /// Of the hours that are over. Absent where there are not `at_least` of them.
   std::optional<Centre> centre(const std::string& subject, const Usual& usual) const;
+  /// From there; see deviation_beyond, where a twentieth of the hours is seldom.
+  std::optional<double> deviation(const std::string& subject, const Usual& usual, double value) const;
   /// Those of which nothing was told for a week are forgotten.
   void forget(EpochMs now);
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kBeneath = "costs";
 constexpr std::size_t kWeekHours = 168, kWeeks = 4, kAround = 1;
 constexpr std::size_t kLeastHours = 9;  // of the twelve: of three weeks at least
+constexpr std::size_t kSeldom = 2;      // likewise: what was so in an hour and its neighbour
 constexpr double kLeastOfOwn = 0.05, kLeastOfFleet = 0.01;
 
 /// At the same time of the weeks before.
@@ -24,8 +25,8 @@ std::vector<double> usual_hours(const std::vector<std::optional<double>>& hours)
   return out;
 }
 
-std::optional<Centre> centre_of_costs(const CostPast& past, double least) {
-  auto centre = centre_of(usual_hours(past.hours), {.at_least = kLeastHours, .least_spread = least});
+std::optional<Centre> centre_of_costs(const std::vector<double>& usual, double least) {
+  auto centre = centre_of(usual, {.at_least = kLeastHours, .least_spread = least});
   if (centre) centre->spread = std::max(centre->spread, kLeastOfOwn * centre->median);
   if (centre && !(centre->spread > 0)) centre.reset();  // nothing ever cost anything
   return centre;
@@ -35,14 +36,15 @@ std::optional<Centre> centre_of_costs(const CostPast& past, double least) {
 
 std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past) {
   const auto fleet = std::ranges::find(past, std::string(), &CostPast::team);
-  const auto all = fleet == past.end() ? std::nullopt : centre_of_costs(*fleet, 0);
+  const auto all = fleet == past.end() ? std::nullopt : centre_of_costs(usual_hours(fleet->hours), 0);
   std::vector<CostDeviation> out;
   if (!all) return out;
   for (const CostPast& one : past) {
-    const auto centre = one.team.empty() ? all : centre_of_costs(one, kLeastOfFleet * all->median);
+    const std::vector<double> usual = usual_hours(one.hours);
+    const auto centre = one.team.empty() ? all : centre_of_costs(usual, kLeastOfFleet * all->median);
     if (!centre) continue;
     const auto now = one.hours.back();
-    out.push_back({one.team, now ? std::optional(centre->deviation(*now)) : std::nullopt});
+    out.push_back({one.team, now ? std::optional(deviation_beyond(usual, *centre, *now, kSeldom)) : std::nullopt});
   }
   return out;
 }

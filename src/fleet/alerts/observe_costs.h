@@ -23,7 +23,7 @@ struct CostDeviation {
 
 /// Of those of which enough is known of three weeks. Usual is the hour and its two neighbours, at the same time of each
 /// of the last four weeks; the spread is a twentieth of that at least, and a hundredth of the fleet's, so that a small
-/// team's trifle is none.
+/// team's trifle is none. What was so in more than two of those hours is usual; see deviation_beyond.
 std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past);
 
 /// `known` is absent where nobody knows: then nothing ends.

@@ -113,6 +113,27 @@ TEST_F(Costs, HoursThatAreNotKnownAreNoHistory) {
   EXPECT_THAT(out, IsEmpty()) << "two weeks of four are not three";
 }
 
+TEST_F(Costs, WorkThatComesNowAndThenIsUsual) {
+  std::mt19937_64 random{3};
+  const auto burst = [&] { return random() % 12 < 5 ? 60 + static_cast<double>(random() % 12) : 0; };
+  all.hours = Hours(5 * kWeek, 500);
+  for (std::size_t at = 0; at < 5 * kWeek; ++at) search.hours.emplace_back(burst());
+  for (const std::size_t back : {kWeek, 2 * kWeek})  // five of twelve, whatever chance says
+    for (const std::size_t beside : {0UL, 1UL}) search.hours[5 * kWeek - back + beside] = 64;
+  for (int i = 0; i < 2; ++i) hour(500, 64);
+  EXPECT_THAT(out, IsEmpty());
+  for (int i = 0; i < 2; ++i) hour(500, 300);
+  EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing")) << "four times as much is not";
+}
+
+TEST_F(Costs, ATeamThatIsOftenAwayIsUsual) {
+  all.hours = Hours(5 * kWeek, 500);
+  search.hours = Hours(5 * kWeek, 64);
+  for (std::size_t at = 0; at < 30; ++at) search.hours[4 * kWeek + at - 4] = search.hours[2 * kWeek + at - 4] = 0;
+  for (int i = 0; i < 4; ++i) hour(500, 0);
+  EXPECT_THAT(out, IsEmpty());
+}
+
 TEST_F(Costs, ANewLevelIsUsualBehindTwoWeeks) {
   Office office(1'000), team(200), more(400);
   search.hours = team.hours(4 * kWeek);

@@ -68,9 +68,8 @@ Value OwnPast::deviation(const Row& row, const Device& device, const std::string
     recent.take(device.last_seen, *now);
     hours_.add(name, device.last_seen, *now);
   }
-  const auto centre = hours_.centre(name, row.usual);
   const Value judged = row.recent ? recent.mean() : now;
-  return centre && judged ? Value(centre->deviation(*judged)) : std::nullopt;
+  return judged ? hours_.deviation(name, row.usual, *judged) : std::nullopt;
 }
 
 void OwnPast::forget(EpochMs now) {

@@ -62,6 +62,22 @@ TEST_F(OwnPasts, PowerFarBelowThatOfTheLastWeekIsTold) {
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved"));
 }
 
+TEST_F(OwnPasts, ADeviceThatDoesTwoJobsByTurnsIsAsUsual) {
+  for (int turn = 0; turn < 6; ++turn) {
+    hours(6);
+    minutes(4 * 60, {.watts = 250});
+  }
+  EXPECT_THAT(out, IsEmpty());
+}
+
+TEST_F(OwnPasts, ADropThatLastsIsToldOfUntilItIsWhatIsUsual) {
+  hours(40);
+  minutes(20 * 60, {.watts = 250});
+  EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing")) << "that it was often seen of late ends nothing";
+  minutes(22 * 60, {.watts = 250});
+  EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved"));
+}
+
 TEST_F(OwnPasts, PowerOfADeviceThatDoesLessIsNoSignOfAnything) {
   hours(26);
   minutes(120, {.percent = 60, .watts = 250});
@@ -84,6 +100,14 @@ TEST_F(OwnPasts, ClocksThatAreHeldDownAllOfASuddenAreTold) {
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   hours(2, 1);
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
+}
+
+TEST_F(OwnPasts, ClocksThatAreHeldDownInSomeHoursOfEachDayAreUsual) {
+  for (int day = 0; day < 6; ++day) {
+    hours(6, 0);
+    hours(4, 10);
+  }
+  EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(OwnPasts, ClocksThatAreAlwaysHeldDownAreUsual) {
