@@ -13,11 +13,12 @@ constexpr std::string_view kBeneath = "quotas";
 using Space = std::string;
 using Resource = std::string;
 
-/// What pods that have a node ask for.
+/// What pods that have a node ask for. Those that are being deleted are others' by now: of a lost node they stay until
+/// it is back, beside those that came in their place.
 std::map<std::pair<Space, Resource>, std::int64_t> running(const ClusterView& cluster) {
   std::map<std::pair<Space, Resource>, std::int64_t> out;
   for (const auto& [key, pod] : cluster.pods) {
-    if (pod->node.empty()) continue;
+    if (pod->node.empty() || pod->deleting) continue;
     for (const auto& [resource, count] : pod->requests) out[{pod->space, resource}] += count;
   }
   return out;

@@ -24,11 +24,12 @@ struct Quotas : testing::Test {
   void quota(std::int64_t hard, std::int64_t used, bool scoped = false) {
     state.put(ClusterQuota{"ml", "gpus", {{"nvidia.com/gpu", hard}}, {{"nvidia.com/gpu", used}}, scoped});
   }
-  void pod(const std::string& name, std::int64_t gpus, const std::string& node = "w") {
+  void pod(const std::string& name, std::int64_t gpus, const std::string& node = "w", bool deleting = false) {
     ClusterPod made;
     made.space = "ml";
     made.name = name;
     made.node = node;
+    made.deleting = deleting;
     made.requests = {{"nvidia.com/gpu", gpus}};
     state.put(std::move(made));
   }
@@ -67,6 +68,14 @@ TEST_F(Quotas, WhatRunsCountsAlsoWhereTheControllerDoesNotCountIt) {
   pod("waits", 8, "");
   minutes(20);
   EXPECT_THAT(out, ElementsAre("GPUQuotaTooSmall firing 1"));
+}
+
+TEST_F(Quotas, PodsOfALostNodeAreReplacedAndNotMore) {
+  quota(4, 4);
+  pod("a", 4, "lost", true);
+  pod("b", 4);
+  minutes(60);
+  EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(Quotas, OfSomePodsAloneIsWhatItsControllerCounts) {
