@@ -54,21 +54,23 @@ void OwnPast::observe(const Device& device, const std::string& key, const std::s
   const bool heard = device.presence == Presence::Present;
   const Value busy = heard ? utilization_of(device) : std::nullopt;
   for (const Row& row : kRows) {
-    const Value value = busy && *busy >= row.busy ? deviation(row, device, key) : std::nullopt;
-    if (value || !heard) round.observations.push_back({row.signal, subject, device.last_seen, value});
+    const Value now = busy && *busy >= row.busy ? row.now(device) : std::nullopt;
+    // While too little is known, as for some minutes after a restart, the deviation is unknown; it does not cease to
+    // be.
+    if (now || !heard)
+      round.observations.push_back(
+          {row.signal, subject, device.last_seen, now ? deviation(row, device, key, *now) : std::nullopt});
   }
 }
 
-Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key) {
-  const Value now = row.now(device);
-  if (!now) return std::nullopt;
+Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key, double now) {
   const std::string name = std::string(key).append(row.of);
   Recent& recent = recent_[name];
   if (recent.until < device.last_seen) {
-    recent.take(device.last_seen, *now);
-    hours_.add(name, device.last_seen, *now);
+    recent.take(device.last_seen, now);
+    hours_.add(name, device.last_seen, now);
   }
-  const Value judged = row.recent ? recent.mean() : now;
+  const Value judged = row.recent ? recent.mean() : Value(now);
   return judged ? hours_.deviation(name, row.usual, *judged) : std::nullopt;
 }
 

@@ -34,7 +34,7 @@ class OwnPast {
   struct Row;
   static const Row kRows[];
 
-  std::optional<double> deviation(const Row& row, const Device& device, const std::string& key);
+  std::optional<double> deviation(const Row& row, const Device& device, const std::string& key, double now);
 
   OwnBaseline hours_;
   std::unordered_map<std::string, Recent> recent_;

@@ -30,12 +30,17 @@ struct OwnPasts : testing::Test {
                             who, now.percent, now.watts, now.power_capped ? 4 : 0));
     told.fleet.advance(at);
     const auto view = told.fleet.publish(at);
-    for (const Change& one : evaluator.take(observer.look({*view, *told.serving.publish(at), std::nullopt})))
+    for (const Change& one : evaluator->take(observer.look({*view, *told.serving.publish(at), std::nullopt})))
       if (one.track.rule == "GPUPowerBelowUsual" || one.track.rule == "GPUThrottledMoreThanUsual")
         out.push_back(fmt::format("{} {}", one.track.rule, phase_name(one.track.phase)));
   }
   void minutes(int count, const Now& now) {
     for (int i = 0; i < count; ++i) tell(now);
+  }
+  /// Another server goes on with what this one has kept.
+  void restart() {
+    observer = Observer(OwnBaseline::read(observer.own().text()));
+    evaluator.emplace(builtin_rules(), kHolds, evaluator->tracks());
   }
   /// As usual: capped for `capped` of ten minutes.
   void hours(int count, int capped = 0) {
@@ -44,7 +49,8 @@ struct OwnPasts : testing::Test {
 
   ToldPages told;
   Observer observer;
-  Evaluator evaluator{builtin_rules(), Milliseconds(150'000)};
+  static constexpr Milliseconds kHolds{150'000};
+  std::optional<Evaluator> evaluator{std::in_place, builtin_rules(), kHolds};
   EpochMs at = kStart;
   std::vector<std::string> out;
 };
@@ -96,6 +102,17 @@ TEST_F(OwnPasts, ClocksThatAreHeldDownAllOfASuddenAreTold) {
   minutes(10, {.power_capped = true});
   hours(2, 1);
   EXPECT_THAT(out, IsEmpty()) << "ten minutes are no change";
+  minutes(60, {.power_capped = true});
+  EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
+  hours(2, 1);
+  EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
+}
+
+TEST_F(OwnPasts, ARestartEndsNothing) {
+  hours(26, 1);
+  minutes(60, {.power_capped = true});
+  ASSERT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
+  restart();
   minutes(60, {.power_capped = true});
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   hours(2, 1);
