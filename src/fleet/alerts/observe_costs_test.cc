@@ -122,8 +122,8 @@ TEST_F(Costs, WorkThatComesNowAndThenIsUsual) {
     for (const std::size_t beside : {0UL, 1UL}) search.hours[5 * kWeek - back + beside] = 64;
   for (int i = 0; i < 2; ++i) hour(500, 64);
   EXPECT_THAT(out, IsEmpty());
-  for (int i = 0; i < 2; ++i) hour(500, 300);
-  EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing")) << "four times as much is not";
+  for (int i = 0; i < 2; ++i) hour(500, 2'000);
+  EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing")) << "far more is not";
 }
 
 TEST_F(Costs, ATeamThatIsOftenAwayIsUsual) {
