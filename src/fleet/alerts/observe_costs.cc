@@ -38,13 +38,12 @@ std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past) {
   const auto fleet = std::ranges::find(past, std::string(), &CostPast::team);
   const auto all = fleet == past.end() ? std::nullopt : centre_of_costs(usual_hours(fleet->hours), 0);
   std::vector<CostDeviation> out;
-  if (!all) return out;
   for (const CostPast& one : past) {
+    CostDeviation& to = out.emplace_back(one.team);
+    if (!all || one.hours.empty() || !one.hours.back()) continue;
     const std::vector<double> usual = usual_hours(one.hours);
     const auto centre = one.team.empty() ? all : centre_of_costs(usual, kLeastOfFleet * all->median);
-    if (!centre) continue;
-    const auto now = one.hours.back();
-    out.push_back({one.team, now ? std::optional(deviation_beyond(usual, *centre, *now, kSeldom)) : std::nullopt});
+    if (centre) to.deviation = deviation_beyond(usual, *centre, *one.hours.back(), kSeldom);
   }
   return out;
 }

@@ -16,14 +16,16 @@ struct CostPast {
 };
 
 struct CostDeviation {
-  std::string team;                 ///< empty: the fleet
-  std::optional<double> deviation;  ///< robust deviations from what is usual; absent where the hour is not known
+  std::string team;  ///< empty: the fleet
+  /// Robust deviations from what is usual; absent where the hour is not known, or what is usual is not.
+  std::optional<double> deviation{};
   bool operator==(const CostDeviation&) const = default;
 };
 
-/// Of those of which enough is known of three weeks. Usual is the hour and its two neighbours, at the same time of each
-/// of the last four weeks; the spread is a twentieth of that at least, and a hundredth of the fleet's, so that a small
-/// team's trifle is none. What was so in more than two of those hours is usual; see deviation_beyond.
+/// Of all; unknown where less than three weeks are known, of the team or of the fleet. Usual is the hour and its two
+/// neighbours, at the same time of each of the last four weeks; the spread is a twentieth of that at least, and a
+/// hundredth of the fleet's, so that a small team's trifle is none. What was so in more than two of those hours is
+/// usual; see deviation_beyond.
 std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past);
 
 /// `known` is absent where nobody knows: then nothing ends.

@@ -152,6 +152,16 @@ TEST_F(Costs, SilenceEndsNothing) {
   for (int i = 0; i < 100; ++i) round(std::nullopt);
   hour(100, std::nullopt);
   EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing"));
+  const auto unknown = [](CostPast& past) {
+    for (std::size_t at = past.hours.size() - 2 * kWeek - 5; at < past.hours.size() - 10; ++at) past.hours[at].reset();
+  };
+  const Hours kept = search.hours, fleet = all.hours;
+  for (CostPast* past : {&search, &all}) {
+    unknown(*past);
+    for (int i = 0; i < 3; ++i) hour(100, 200);
+    EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing")) << "there is nothing to compare with";
+    search.hours = kept, all.hours = fleet;
+  }
   for (int i = 0; i < 10; ++i) round(std::span<const CostDeviation>());
   EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual team:search firing", "GPUCostAboveUsual team:search resolved"))
       << "the team is no more";
