@@ -1,6 +1,7 @@
 #include "fleet/alerts/observe_costs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "fleet/alerts/baseline.h"
@@ -14,13 +15,13 @@ constexpr std::size_t kLeastHours = 9;  // of the twelve: of three weeks at leas
 constexpr std::size_t kSeldom = 2;      // likewise: what was so in an hour and its neighbour
 constexpr double kLeastOfOwn = 0.05, kLeastOfFleet = 0.01;
 
-/// At the same time of the weeks before.
-std::vector<double> usual_hours(const std::vector<std::optional<double>>& hours) {
+/// At the same time of the weeks before the hour that is `back` before the last one.
+std::vector<double> usual_hours(const CostPast& past, std::size_t back) {
   std::vector<double> out;
-  for (std::size_t week = 1; week <= kWeeks && hours.size() > week * kWeekHours + kAround; ++week) {
-    const std::size_t at = hours.size() - 1 - week * kWeekHours;
+  for (std::size_t week = 1; week <= kWeeks && past.hours.size() > back + week * kWeekHours + kAround; ++week) {
+    const std::size_t at = past.hours.size() - 1 - back - week * kWeekHours;
     for (std::size_t i = at - kAround; i <= at + kAround; ++i)
-      if (hours[i]) out.push_back(*hours[i]);
+      if (past.hours[i]) out.push_back(*past.hours[i]);
   }
   return out;
 }
@@ -32,18 +33,30 @@ std::optional<Centre> centre_of_costs(const std::vector<double>& usual, double l
   return centre;
 }
 
+std::optional<double> deviation_of(const CostPast& one, const CostPast& fleet, std::size_t back) {
+  const auto all = centre_of_costs(usual_hours(fleet, back), 0);
+  if (!all || one.hours.size() <= back) return std::nullopt;
+  const auto now = one.hours[one.hours.size() - 1 - back];
+  const std::vector<double> usual = usual_hours(one, back);
+  const auto centre = one.team.empty() ? all : centre_of_costs(usual, kLeastOfFleet * all->median);
+  if (!now || !centre) return std::nullopt;
+  return deviation_beyond(usual, *centre, *now, kSeldom);
+}
+
+std::optional<double> weaker(std::optional<double> a, std::optional<double> b) {
+  if (!a || !b) return std::nullopt;
+  if (*a * *b <= 0) return 0;
+  return std::abs(*a) < std::abs(*b) ? a : b;
+}
+
 }  // namespace
 
 std::vector<CostDeviation> cost_deviations(std::span<const CostPast> past) {
   const auto fleet = std::ranges::find(past, std::string(), &CostPast::team);
-  const auto all = fleet == past.end() ? std::nullopt : centre_of_costs(usual_hours(fleet->hours), 0);
   std::vector<CostDeviation> out;
   for (const CostPast& one : past) {
-    CostDeviation& to = out.emplace_back(one.team);
-    if (!all || one.hours.empty() || !one.hours.back()) continue;
-    const std::vector<double> usual = usual_hours(one.hours);
-    const auto centre = one.team.empty() ? all : centre_of_costs(usual, kLeastOfFleet * all->median);
-    if (centre) to.deviation = deviation_beyond(usual, *centre, *one.hours.back(), kSeldom);
+    out.push_back({one.team, std::nullopt});
+    if (fleet != past.end()) out.back().deviation = weaker(deviation_of(one, *fleet, 0), deviation_of(one, *fleet, 1));
   }
   return out;
 }

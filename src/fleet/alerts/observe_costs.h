@@ -12,7 +12,7 @@ namespace tessera::fleet::alerts {
 /// What the fleet or a team cost, hour by hour; absent where it is not known.
 struct CostPast {
   std::string team;                          ///< empty: the fleet
-  std::vector<std::optional<double>> hours;  ///< from the first in which there was anything; the last one is judged
+  std::vector<std::optional<double>> hours;  ///< from the first in which there was anything; the last two are judged
 };
 
 struct CostDeviation {
@@ -22,6 +22,7 @@ struct CostDeviation {
   bool operator==(const CostDeviation&) const = default;
 };
 
+/// Of the last two hours, the one that is less off: while the ledger does not go on the last one would seem to be many.
 /// Of all; unknown where less than three weeks are known, of the team or of the fleet. Usual is the hour and its two
 /// neighbours, at the same time of each of the last four weeks; the spread is a twentieth of that at least, and a
 /// hundredth of the fleet's, so that a small team's trifle is none. What was so in more than two of those hours is

@@ -86,6 +86,15 @@ TEST_F(Costs, OneHourIsNotEnough) {
   EXPECT_THAT(out, IsEmpty());
 }
 
+TEST_F(Costs, OneHourIsNotEnoughWhereTheLedgerDoesNotGoOn) {
+  search.hours = Office(200).hours(4 * kWeek);
+  hour(100, 200);
+  const std::vector<CostPast> past = {all, search};
+  const auto deviations = cost_deviations(past);
+  for (EpochMs at = 0; at < 3 * kHour; at += kRound) round(deviations);
+  EXPECT_THAT(out, IsEmpty());
+}
+
 TEST_F(Costs, TellOfAFleetThatDoubles) {
   for (std::size_t at = 0; at < 3; ++at) hour(200, std::nullopt);
   EXPECT_THAT(out, ElementsAre("GPUCostAboveUsual fleet firing"));

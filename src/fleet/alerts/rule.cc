@@ -105,10 +105,10 @@ std::vector<Rule> built_in() {
       // Money. Not in gpu.rules.yaml: that a threshold was told of once is known to the server alone.
       {"BudgetThresholdCrossed", Budget, BudgetReached, Above, 0, 0, 0min, 0min, Warning,
        "Budget {budget} ({scope}) has reached {threshold} % of its amount ({kind}): {value}.", false},
-      // An hour of the ledger holds until the next one is closed: these are two hours.
-      {"GPUCostAboveUsual", Spending, CostDeviation, Above, 6, 4, 90min, 0min, Warning,
+      // Of two hours of the ledger; that is no matter of how long they are looked at.
+      {"GPUCostAboveUsual", Spending, CostDeviation, Above, 6, 4, 10min, 0min, Warning,
        "What {scope} costs an hour is {value} robust deviations above the same time of other weeks."},
-      {"GPUCostBelowUsual", Spending, CostDeviation, Below, -6, -4, 90min, 0min, Info,
+      {"GPUCostBelowUsual", Spending, CostDeviation, Below, -6, -4, 10min, 0min, Info,
        "What {scope} costs an hour is {value} robust deviations off the same time of other weeks."},
       // Quotas.
       {"GPUQuotaTooSmall", Quota, QuotaShortfall, Above, 0, 0, 15min, 0min, Warning,

@@ -63,7 +63,7 @@ enum class Signal : std::uint8_t {
   RefusedRequests,  ///< with samples, in the last quarter of an hour
   LagSeconds,       ///< how old the newest sample of all is
   BudgetReached,    ///< what was spent or is expected, in units of the currency, where a threshold was crossed
-  CostDeviation,    ///< of the last closed hour from the same time of other weeks
+  CostDeviation,    ///< of the last two closed hours, the less far off, from the same time of other weeks
   QuotaShortfall,   ///< by how much the pods that run have more than the quota
   QuotaUnused,      ///< the quota, where no pod has anything of it
 };
