@@ -14,8 +14,9 @@ constexpr Milliseconds kForgotten{std::chrono::hours(1)};  ///< longer than any 
 constexpr Milliseconds kHalfHour{std::chrono::minutes(30)}, kGap{std::chrono::minutes(5)};
 constexpr double kEnough = 0.5;  // of a Recent's weight: 21 minutes
 
-// NVML's nvmlClocksEventReason bits: power cap, hardware slowdown, heat by software and by hardware, power brake.
-constexpr std::uint64_t kHeldDown = 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
+// NVML's nvmlClocksEventReason bits: hardware slowdown, heat by software and by hardware, power brake. Not the
+// software's power cap (0x04), into which a board that works hard runs as it is meant to.
+constexpr std::uint64_t kHeldDown = 0x08 | 0x20 | 0x40 | 0x80;
 
 Value temperature(const Device& device) { return device.readings[Reading::TemperatureCelsius]; }
 Value throttled(const Device& device) { return held_down(device, kHeldDown); }

@@ -16,7 +16,7 @@ constexpr EpochMs kMinute = 60'000, kStart = 1'700'000'000'000;
 
 struct Now {
   double percent = 95, watts = 600;
-  bool power_capped = false;
+  bool held_down = false, power_capped = false;
 };
 
 /// A device that tells once a minute.
@@ -27,7 +27,10 @@ struct OwnPasts : testing::Test {
     told.scrape(at, R"(cluster="c",node="w")",
                 fmt::format("DCGM_FI_DEV_GPU_UTIL{0} {1}\nDCGM_FI_DEV_POWER_USAGE{0} {2}\n"
                             "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\nDCGM_FI_DEV_CLOCK_THROTTLE_REASONS{0} {3}\n",
-                            who, now.percent, now.watts, now.power_capped ? 4 : 0));
+                            who, now.percent, now.watts,
+                            now.held_down      ? 8
+                            : now.power_capped ? 4
+                                               : 0));
     told.fleet.advance(at);
     const auto view = told.fleet.publish(at);
     for (const Change& one : evaluator->take(observer.look({*view, *told.serving.publish(at), std::nullopt})))
@@ -42,9 +45,9 @@ struct OwnPasts : testing::Test {
     observer = Observer(OwnBaseline::read(observer.own().text()));
     evaluator.emplace(builtin_rules(), kHolds, evaluator->tracks());
   }
-  /// As usual: capped for `capped` of ten minutes.
+  /// As usual: held down for `capped` of ten minutes.
   void hours(int count, int capped = 0) {
-    for (int i = 0; i < count * 60; ++i) tell({.watts = 590.0 + i % 20, .power_capped = i % 10 < capped});
+    for (int i = 0; i < count * 60; ++i) tell({.watts = 590.0 + i % 20, .held_down = i % 10 < capped});
   }
 
   ToldPages told;
@@ -93,16 +96,16 @@ TEST_F(OwnPasts, PowerOfADeviceThatDoesLessIsNoSignOfAnything) {
 TEST_F(OwnPasts, OfLessThanADayOfBusyHoursNothingIsSaid) {
   hours(20);
   minutes(30 * 60, {.percent = 0, .watts = 80});
-  minutes(120, {.watts = 250, .power_capped = true});
+  minutes(120, {.watts = 250, .held_down = true});
   EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(OwnPasts, ClocksThatAreHeldDownAllOfASuddenAreTold) {
   hours(26, 1);
-  minutes(10, {.power_capped = true});
+  minutes(10, {.held_down = true});
   hours(2, 1);
   EXPECT_THAT(out, IsEmpty()) << "ten minutes are no change";
-  minutes(60, {.power_capped = true});
+  minutes(60, {.held_down = true});
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   hours(2, 1);
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
@@ -110,13 +113,19 @@ TEST_F(OwnPasts, ClocksThatAreHeldDownAllOfASuddenAreTold) {
 
 TEST_F(OwnPasts, ARestartEndsNothing) {
   hours(26, 1);
-  minutes(60, {.power_capped = true});
+  minutes(60, {.held_down = true});
   ASSERT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   restart();
-  minutes(60, {.power_capped = true});
+  minutes(60, {.held_down = true});
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   hours(2, 1);
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
+}
+
+TEST_F(OwnPasts, APowerCapIsNoThrottlingToBeToldOf) {
+  hours(26);
+  minutes(90, {.power_capped = true});
+  EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(OwnPasts, ClocksThatAreHeldDownInSomeHoursOfEachDayAreUsual) {
@@ -129,7 +138,7 @@ TEST_F(OwnPasts, ClocksThatAreHeldDownInSomeHoursOfEachDayAreUsual) {
 
 TEST_F(OwnPasts, ClocksThatAreAlwaysHeldDownAreUsual) {
   hours(26, 8);
-  minutes(180, {.power_capped = true});
+  minutes(180, {.held_down = true});
   EXPECT_THAT(out, IsEmpty());
 }
 
