@@ -1,5 +1,6 @@
 #include "store/archive.h"
 
+#include <algorithm>
 #include <array>
 
 #include "store/cost_ledger.h"
@@ -93,7 +94,8 @@ Result<void> Archive::drop_old(EpochMs now) {
   if (partitions) TRY(partitions_.drop_old(database_, now));
   devices_dropped_ = now;
   TRY(drop_counted_before(database_, now - fleet::kCountedKept.count()));
-  TRY(drop_old_devices(database_, now - retention_.hour.count()));
+  // As long as a bucket of the ledger is worked out anew from usage of five minutes, which is of no device without it.
+  TRY(drop_old_devices(database_, now - std::max(retention_.hour, retention_.five_minutes).count()));
   TRY(drop_sessions_before(database_, now - retention_.hour.count()));
   TRY(drop_xids_before(database_, now - retention_.hour.count()));
   TRY(drop_late_before(database_, now - retention_.five_minutes.count()));

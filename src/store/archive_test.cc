@@ -237,6 +237,19 @@ TEST_P(ArchiveTest, DevicesAreFoundByTheirUuid) {
   EXPECT_TRUE(devices_seen(*database, "GPU-2")->empty());
 }
 
+TEST_P(ArchiveTest, DevicesAreKnownForAsLongAsTheirFineUsage) {
+  constexpr EpochMs kDay = 24 * 60 * kMinute;
+  const auto left_of = [&](EpochMs age, const UsageRetention& retention) {
+    EXPECT_TRUE(write_device(*database, device_seen_at(kStart - age)));
+    EXPECT_TRUE(Archive(*database, 30s, retention).drop_old(kStart));
+    return number("SELECT COUNT(*) FROM device_seen");
+  };
+  const UsageRetention longer{.five_minutes = 24h * 1000};
+  EXPECT_EQ(left_of(999 * kDay, longer), 1);
+  EXPECT_EQ(left_of(999 * kDay, UsageRetention{}), 0);
+  EXPECT_EQ(left_of(395 * kDay, UsageRetention{}), 1);
+}
+
 // A database that is used for years has as many owners as there were pods.
 TEST_P(ArchiveTest, WhatNothingNamesGoes) {
   constexpr EpochMs kDay = 24 * 60 * kMinute;
