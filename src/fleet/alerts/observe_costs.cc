@@ -40,7 +40,10 @@ std::optional<double> deviation_of(const CostPast& one, const CostPast& fleet, s
   const std::vector<double> usual = usual_hours(one, back);
   const auto centre = one.team.empty() ? all : centre_of_costs(usual, kLeastOfFleet * all->median);
   if (!now || !centre) return std::nullopt;
-  return deviation_beyond(usual, *centre, *now, kSeldom);
+  const double deviation = deviation_beyond(usual, *centre, *now, kSeldom);
+  const double unobserved = one.unobserved.size() <= back ? 0 : one.unobserved[one.unobserved.size() - 1 - back];
+  if (deviation < -kOftenSeen && centre->median - *now <= unobserved) return std::nullopt;
+  return deviation;
 }
 
 std::optional<double> weaker(std::optional<double> a, std::optional<double> b) {

@@ -13,6 +13,9 @@ namespace tessera::fleet::alerts {
 struct CostPast {
   std::string team;                          ///< empty: the fleet
   std::vector<std::optional<double>> hours;  ///< from the first in which there was anything; the last two are judged
+  /// Of a team: what the fleet cost in each of those hours of which nobody knows whose it is. Some may be the team's,
+  /// so that it costs less than usual is unknown where this may be all that it lacks. Empty: nothing.
+  std::vector<double> unobserved{};
 };
 
 struct CostDeviation {

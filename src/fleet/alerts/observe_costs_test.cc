@@ -80,6 +80,23 @@ TEST_F(Costs, TellOfATeamThatSpendsNothingInWorkingHours) {
   EXPECT_THAT(out, ElementsAre("GPUCostBelowUsual team:search firing"));
 }
 
+TEST_F(Costs, WhatATeamLacksMayBeWhatNobodyObserved) {
+  search.hours = Office(200).hours(4 * kWeek + 8);
+  all.hours = Office(1'000).hours(4 * kWeek + 8);
+  const auto hours = [&](int count, double unobserved) {
+    for (int i = 0; i < count; ++i) {
+      search.unobserved.assign(search.hours.size() + 1, unobserved);
+      hour(1'000, 40);
+    }
+  };
+  hours(3, 180);
+  EXPECT_THAT(out, IsEmpty()) << "a node of the team's is silent";
+  hours(2, 100);
+  EXPECT_THAT(out, ElementsAre("GPUCostBelowUsual team:search firing")) << "which is not all of it";
+  hours(2, 180);
+  EXPECT_THAT(out, ElementsAre("GPUCostBelowUsual team:search firing")) << "nor does that end it";
+}
+
 TEST_F(Costs, OneHourIsNotEnough) {
   search.hours = Office(200).hours(4 * kWeek);
   for (const double cost : {20, 200, 20, 20}) hour(100, cost);

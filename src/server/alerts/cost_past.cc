@@ -18,7 +18,8 @@ std::vector<alerts::CostPast> cost_past(const Past& past) {
   for (const std::string& scope : past.scopes()) {
     if (scope != kFleetScope && !scope.starts_with(teams)) continue;
     const std::string team = scope == kFleetScope ? "" : scope.substr(teams.size());
-    out.push_back({team, past.series(scope, Measure::Cost)});
+    out.push_back({team, past.series(scope, Measure::Cost), {}});
+    if (!team.empty()) out.back().unobserved = past.unobserved_costs(scope);
   }
   return out;
 }

@@ -13,15 +13,17 @@ TEST(CostPast, IsOfTheFleetAndOfEachTeamAndNotOfModels) {
   constexpr EpochMs kEnd = 500'000 * kForecastHour;
   PastChunk chunk{kEnd - 2 * kForecastHour, kEnd, {}, {kEnd - 2 * kForecastHour, kEnd - kForecastHour}, {}};
   chunk.ledger = {{kEnd - 2 * kForecastHour, "A", "search", fleet::CostKind::Used, 1, 5},
-                  {kEnd - kForecastHour, "A", "", fleet::CostKind::Unallocated, 1, 7}};
+                  {kEnd - kForecastHour, "A", "", fleet::CostKind::Unallocated, 100, 7},
+                  {kEnd - kForecastHour, "A", "", fleet::CostKind::Unobserved, 1, 2}};
   Past past;
   past.advance(kEnd);
   past.take(chunk);
   using fleet::alerts::CostPast;
-  EXPECT_THAT(
-      cost_past(past),
-      ElementsAre(testing::AllOf(Field(&CostPast::team, ""), Field(&CostPast::hours, ElementsAre(5, 7))),
-                  testing::AllOf(Field(&CostPast::team, "search"), Field(&CostPast::hours, ElementsAre(5, 0)))));
+  EXPECT_THAT(cost_past(past),
+              ElementsAre(testing::AllOf(Field(&CostPast::team, ""), Field(&CostPast::hours, ElementsAre(5, 9)),
+                                         Field(&CostPast::unobserved, ElementsAre())),
+                          testing::AllOf(Field(&CostPast::team, "search"), Field(&CostPast::hours, ElementsAre(5, 0)),
+                                         Field(&CostPast::unobserved, ElementsAre(0, 2)))));
 }
 
 TEST(CostPast, WithoutALedgerThereIsNothingToObserve) {

@@ -66,7 +66,7 @@ void Past::add(Hour& to, const store::LedgerHour& one) {
   if (one.kind == CostKind::Used) to.used += time;
   if (one.kind == CostKind::HeldIdle) to.idle += time;
   if (one.kind == CostKind::HeldUnknown) to.unknown += time;
-  if (one.kind == CostKind::Unobserved) to.unobserved += time;
+  if (one.kind == CostKind::Unobserved) to.unobserved += time, to.unobserved_micros += one.micros;
 }
 
 void Past::take(const PastChunk& chunk) {
@@ -142,10 +142,22 @@ std::vector<std::optional<double>> Past::series(std::string_view scope, Measure 
   const bool of_team = scope.starts_with(kTeam) && fleet != scopes_.end();
   const Hours& hours = found->second;
   const Hours& around = of_team ? fleet->second : hours;
-  const auto first = static_cast<std::size_t>(
-      std::ranges::find_if(hours, [](const Hour& hour) { return !hour.empty(); }) - hours.begin());
-  for (std::size_t at = first; at < kHours; ++at) out.push_back(value_at(at, hours[at], around[at], measure));
+  for (std::size_t at = first_of(hours); at < kHours; ++at) out.push_back(value_at(at, hours[at], around[at], measure));
   return out;
+}
+
+std::vector<double> Past::unobserved_costs(std::string_view scope) const {
+  std::vector<double> out;
+  const auto found = scopes_.find(scope), fleet = scopes_.find(kFleetScope);
+  if (found == scopes_.end() || fleet == scopes_.end()) return out;
+  for (std::size_t at = first_of(found->second); at < kHours; ++at)
+    out.push_back(static_cast<double>(fleet->second[at].unobserved_micros));
+  return out;
+}
+
+std::size_t Past::first_of(const Hours& hours) {
+  return static_cast<std::size_t>(std::ranges::find_if(hours, [](const Hour& hour) { return !hour.empty(); }) -
+                                  hours.begin());
 }
 
 std::vector<std::string> Past::scopes() const {

@@ -42,7 +42,7 @@ struct PastChunk {
 class Past {
  public:
   static constexpr std::size_t kHours = 8 * 168;
-  static constexpr std::size_t kMostScopes = 300;  ///< 43 KB each
+  static constexpr std::size_t kMostScopes = 300;  ///< 54 KB each
 
   EpochMs end() const { return end_; }
   EpochMs begin() const { return end_ - static_cast<EpochMs>(kHours) * kForecastHour; }
@@ -58,6 +58,9 @@ class Past {
   /// scope of which nothing is known.
   std::vector<std::optional<double>> series(std::string_view scope, Measure measure) const;
 
+  /// What the fleet cost, in millionths, and nobody knows whose it was: one value for each of series().
+  std::vector<double> unobserved_costs(std::string_view scope) const;
+
   /// In the order of their names.
   std::vector<std::string> scopes() const;
   /// Scopes that there was no room for, of the last chunk.
@@ -66,12 +69,13 @@ class Past {
  private:
   struct Hour {  ///< GPUs, the mean over the hour
     float used = 0, idle = 0, unknown = 0, waiting = 0, all = 0, unobserved = 0;
-    fleet::Micros micros = 0;
+    fleet::Micros micros = 0, unobserved_micros = 0;
     bool empty() const { return all == 0 && waiting == 0 && micros == 0; }
   };
   using Hours = std::vector<Hour>;
 
   Hours* hours_of(const std::string& scope);
+  static std::size_t first_of(const Hours& hours);  ///< in which there is anything
   std::optional<std::size_t> index_of(EpochMs hour) const;
   static void add(Hour& to, const store::LedgerHour& one);
   std::optional<double> value_at(std::size_t at, const Hour& hour, const Hour& around, Measure measure) const;
