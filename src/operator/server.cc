@@ -69,7 +69,8 @@ void add_rights(Making& making, const Part& part) {
   };
   Json rules = Json::array();
   if (spec.features.k8s_agent.master_agent.enabled) {
-    rules.push_back(rule("", Json::array({"nodes", "namespaces", "pods", "resourcequotas"}), Json::array({"get", "list", "watch"})));
+    rules.push_back(rule("", Json::array({"nodes", "namespaces", "pods", "resourcequotas"}),
+                         Json::array({"get", "list", "watch"})));
     // CPU and memory in use, where there is a metrics server.
     rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));
   } else if (has_layouts(spec)) {

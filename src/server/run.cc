@@ -461,8 +461,8 @@ Result<void> serve(const Settings& settings, const Options& options, journal::Jo
   const auto node_changes =
       TRY(change_nodes(settings, leads, watch != nullptr, fleet, cluster, access->changes(), layouts, events,
                        is_started, [&leadership] { return leadership.may_write(); }));
-  const auto advisor = open_advisor(settings, leads, fleet, access->changes(), readers, costs.get(), is_started,
-                                    *allocations);
+  const auto advisor =
+      open_advisor(settings, leads, fleet, access->changes(), readers, costs.get(), is_started, *allocations);
   Benchmarks benchmarks(fleet, access->changes(), readers, costs.get());
   const auto ledger = close_ledger(settings, std::move(writing.ledger), fleet, is_started);
   const auto queue_log = leads ? std::make_unique<QueueLog>([&of = *allocations] { return of.book(); }, fleet,

@@ -91,9 +91,10 @@ struct Contract : testing::Test {
   /// `{deviceId}` and its like as the fleet above has them.
   std::string url_of(std::string path) const {
     const std::map<std::string, std::string> kNames = {
-        {"{node}", "w-1"},       {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
-        {"{name}", "job"},       {"{allocationId}", allocation}, {"{instance}", "3"},
-        {"{silenceId}", "none"}, {"{budgetId}", budget},         {"{adviceId}", "none"}, {"{benchmarkId}", "none"}};
+        {"{node}", "w-1"},        {"{deviceId}", "w-1-GPU-01"},   {"{id}", key.substr(4, 8)},
+        {"{name}", "job"},        {"{allocationId}", allocation}, {"{instance}", "3"},
+        {"{silenceId}", "none"},  {"{budgetId}", budget},         {"{adviceId}", "none"},
+        {"{benchmarkId}", "none"}};
     const bool at_root = static_cast<bool>(check->at({"paths", path}).find("servers"));
     for (const auto& [name, value] : kNames)
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);

@@ -32,7 +32,7 @@ struct AdvisorOptions {
   fleet::advice::Windowing windowing{};
   /// Moves that would free devices, as of now; none: nobody looks.
   std::function<std::vector<Consolidated>(const Published&)> consolidations{};
-  bool runs = true;                                                       ///< false: rounds are a test's own
+  bool runs = true;  ///< false: rounds are a test's own
 };
 
 /// One as it is told: what was said last, and what somebody has made of it.
