@@ -72,7 +72,7 @@ TEST_F(OwnPasts, PowerFarBelowThatOfTheLastWeekIsTold) {
 }
 
 TEST_F(OwnPasts, ADeviceThatDoesTwoJobsByTurnsIsAsUsual) {
-  for (int turn = 0; turn < 6; ++turn) {
+  for (int turn = 0; turn < 4; ++turn) {
     hours(6);
     minutes(4 * 60, {.watts = 250});
   }
@@ -80,10 +80,10 @@ TEST_F(OwnPasts, ADeviceThatDoesTwoJobsByTurnsIsAsUsual) {
 }
 
 TEST_F(OwnPasts, ADropThatLastsIsToldOfUntilItIsWhatIsUsual) {
-  hours(40);
-  minutes(20 * 60, {.watts = 250});
+  hours(26);
+  minutes(16 * 60, {.watts = 250});
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing")) << "that it was often seen of late ends nothing";
-  minutes(22 * 60, {.watts = 250});
+  minutes(12 * 60, {.watts = 250});
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved"));
 }
 
@@ -129,7 +129,7 @@ TEST_F(OwnPasts, APowerCapIsNoThrottlingToBeToldOf) {
 }
 
 TEST_F(OwnPasts, ClocksThatAreHeldDownInSomeHoursOfEachDayAreUsual) {
-  for (int day = 0; day < 6; ++day) {
+  for (int day = 0; day < 4; ++day) {
     hours(6, 0);
     hours(4, 10);
   }
