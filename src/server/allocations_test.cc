@@ -546,7 +546,9 @@ TEST_F(AllocationsTest, ThePodThatDoesNotComeLosesWhatWasToBeCut) {
 class Day : public AllocationsTest {
  public:
   Day(unsigned seed, bool restarts) : random_(seed), restarts_(restarts) {
-    options.cleanup = false;  // how long something has been idle is not kept over a restart
+    // What is not kept over a restart: how long something has been idle, and when a pod was last seen.
+    options.cleanup = false;
+    options.gone_after = Milliseconds(100'000'000);
     allocations.reset();
     open();
   }
@@ -626,8 +628,9 @@ class Day : public AllocationsTest {
 TEST(AllocationsReplay, TheSameDayHasTheSameDecisionsThoughTheServerIsRestarted) {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     const auto once = Day(seed, false).live(), again = Day(seed, true).live();
-    ASSERT_EQ(once.size(), again.size()) << seed;
-    for (std::size_t i = 0; i < once.size(); ++i) ASSERT_EQ(once[i], again[i]) << "seed " << seed << ", line " << i;
+    for (std::size_t i = 0; i < std::min(once.size(), again.size()); ++i)
+      ASSERT_EQ(once[i], again[i]) << "seed " << seed << ", line " << i;
+    EXPECT_EQ(once.size(), again.size()) << seed;
   }
 }
 

@@ -131,7 +131,7 @@ TEST_F(InACluster, StatusAndDoctorSayHowTheWatchGoes) {
   const auto watched = [&] { return server->get("/status").at("cluster"); };
   const auto all = [&](const auto& is) {
     const json lists = watched().at("lists");
-    return lists.size() == 3 && std::ranges::all_of(lists, is);
+    return lists.size() == 4 && std::ranges::all_of(lists, is);
   };
   const auto doctor = [&] { return run({program("tessera"), "doctor", "--server", server->url("")}); };
   ASSERT_TRUE(eventually([&] {
