@@ -83,9 +83,12 @@ void Allocations::review(const Published& known) {
   for (const fleet::PodAllocation& one : turns.turned)
     if (const auto put = after.put(one); !put)
       log::error("a turn of an allocation contradicts another one", {{"why", put.error().what}});
-  for (const fleet::PodAllocation& one : turns.turned)
-    if (const auto* before = book->find(one.id); before && one.state != before->state && !before->ready_since)
-      stop_cutting(ground(*known.view, after), *before, std::string(kWho), turns);
+  for (const fleet::PodAllocation& one : turns.turned) {
+    const auto* before = book->find(one.id);
+    // A pod that came before all of it was seen to stand has what it was promised.
+    const bool has_left = before && one.state != before->state && one.state != fleet::AllocationState::Bound;
+    if (has_left && !before->ready_since) stop_cutting(ground(*known.view, after), *before, std::string(kWho), turns);
+  }
   keep_and_take(std::move(turns), known.view->time);
 }
 

@@ -546,9 +546,7 @@ TEST_F(AllocationsTest, ThePodThatDoesNotComeLosesWhatWasToBeCut) {
 class Day : public AllocationsTest {
  public:
   Day(unsigned seed, bool restarts) : random_(seed), restarts_(restarts) {
-    // What is not kept over a restart: how long something has been idle, and when a pod was last seen.
-    options.cleanup = false;
-    options.gone_after = Milliseconds(100'000'000);
+    options.cleanup = false;  // how long something has been idle is not kept over a restart
     allocations.reset();
     open();
   }
