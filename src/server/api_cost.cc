@@ -318,17 +318,9 @@ class Routes {
   }
 
   Result<void> add_past_tokens(Json& into, const CostAsked& asked, EpochMs now, const Viewer& viewer) const {
-    const auto served = TRY(costs_->served_tokens(asked.window));
-    const fleet::CostWindow& window = served.first;
-    Json items = Json::array();
-    const std::array<fleet::CostWindow, 1> pieces = {window};
-    TRY(costs_->each(pieces, asked.zone, now, [&](const auto&, store::CostRows ledger) -> Result<void> {
-      keep_visible(ledger.rows, viewer);
-      items = token_costs_json(served.second, ledger.rows, window, viewer);
-      return {};
-    }));
-    into["window"] = window_json(window, asked.zone);
-    into["items"] = std::move(items);
+    const auto served = TRY(costs_->served(asked.window, now));
+    into["window"] = window_json(served.window, asked.zone);
+    into["items"] = token_costs_json(served, viewer);
     return {};
   }
 

@@ -31,9 +31,8 @@ Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from
   std::vector<ServedTokens> out;
   const std::array<Value, 2> values = {from / 1'000, to / 1'000};
   TRY(database.each(
-      "SELECT cluster, namespace, pod, model, pods, CAST(SUM(prompt) AS BIGINT), CAST(SUM(cached) AS BIGINT), "
-      "CAST(SUM(generated) AS BIGINT) FROM served_tokens WHERE bucket >= ? AND bucket < ? GROUP BY cluster, namespace, "
-      "pod, model, pods ORDER BY cluster, namespace, pod, model, pods",
+      "SELECT cluster, namespace, pod, model, pods, prompt, cached, generated, bucket FROM served_tokens WHERE bucket "
+      ">= ? AND bucket < ? ORDER BY bucket, cluster, namespace, pod, model, pods",
       values, [&](const Row& row) {
         const std::string names = row.text(4);
         std::vector<std::string> pods;
@@ -42,9 +41,39 @@ Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from
         const auto tokens = [&](std::size_t column) {
           return static_cast<double>(row.integer(column).value_or(0)) / 1'000;
         };
-        out.push_back(
-            {row.text(0), row.text(1), row.text(2), row.text(3), std::move(pods), tokens(5), tokens(6), tokens(7)});
+        out.push_back({row.text(0), row.text(1), row.text(2), row.text(3), std::move(pods), tokens(5), tokens(6),
+                       tokens(7), row.integer(8).value_or(0) * 1'000});
       }));
+  return out;
+}
+
+Result<std::vector<ServingCost>> serving_costs(Database& database, EpochMs from, EpochMs to, std::size_t most) {
+  std::vector<ServingCost> out;
+  std::optional<Error> beyond;
+  const std::array<Value, 3> values = {from / 1'000, to / 1'000, static_cast<std::int64_t>(most + 1)};
+  TRY(database.each(
+      "SELECT e.bucket, o.cluster, o.namespace, o.pod, o.team, e.kind, CAST(SUM(e.micros / 1000000) AS BIGINT), "
+      "CAST(SUM(e.micros % 1000000) AS BIGINT), CAST(SUM(e.device_ms) AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) "
+      "FROM cost_entry e JOIN cost_owner o ON o.id = e.owner WHERE e.bucket >= ? AND e.bucket < ? AND EXISTS (SELECT 1 "
+      "FROM served_tokens t WHERE t.bucket = e.bucket AND t.cluster = o.cluster AND t.namespace = o.namespace) GROUP "
+      "BY e.bucket, o.cluster, o.namespace, o.pod, o.team, e.kind ORDER BY e.bucket LIMIT ?",
+      values, [&](const Row& row) {
+        const auto kind = fleet::cost_kind_named(row.text(5));
+        if (!kind || !fleet::is_allocated(*kind)) return;
+        const auto number = [&](std::size_t column) { return row.integer(column).value_or(0); };
+        const auto micros = fleet::narrow(fleet::Wide{number(6)} * fleet::kUnit + number(7), "what a pod has cost");
+        if (!micros && !beyond) beyond = micros.error();
+        ServingCost& one = out.emplace_back();
+        one.bucket = number(0) * 1'000;
+        one.owner.cluster = row.text(1);
+        one.owner.space = row.text(2);
+        one.owner.pod = row.text(3);
+        one.owner.team = row.text(4);
+        one.kind = *kind;
+        one.amount = {micros ? *micros : 0, number(8), number(9)};
+      }));
+  if (beyond) return *std::move(beyond);
+  if (out.size() > most) return fail(Code::Invalid, "more than {} lines of the ledger: ask for a shorter window", most);
   return out;
 }
 

@@ -4,11 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "fleet/cost/facts.h"
+#include "fleet/cost/posting.h"
 #include "store/database.h"
 
 namespace tessera::store {
 
-/// Of all engines of one model for which one pod answers.
+/// Of all engines of one model for which one pod answers, in one bucket of the cost ledger.
 struct ServedTokens {
   std::string cluster;
   std::string space;
@@ -18,14 +20,25 @@ struct ServedTokens {
   double prompt = 0;
   double cached = 0;  ///< of the prompt's
   double generated = 0;
+  EpochMs bucket = 0;
   bool operator==(const ServedTokens&) const = default;
 };
 
-/// In a transaction of the caller's: adds to what is there of the bucket, which is one of the cost ledger. To the
-/// thousandth of a token.
+/// What a pod has cost in one bucket, of one kind: what somebody pays for (is_allocated).
+struct ServingCost {
+  EpochMs bucket = 0;
+  fleet::CostOwner owner;
+  fleet::CostKind kind = fleet::CostKind::Used;
+  fleet::CostAmount amount;
+};
+
+/// In a transaction of the caller's: adds to what is there of `bucket`, whatever they say of theirs. To the thousandth
+/// of a token.
 Result<void> add_served_tokens(Database& database, EpochMs bucket, const std::vector<ServedTokens>& tokens);
-/// Sums of the buckets in [from, to), by cluster, namespace, pod, model and replica.
+/// Of the buckets in [from, to), in their order; within one by cluster, namespace, pod, model and replica.
 Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from, EpochMs to);
+/// What the ledger has of those buckets for namespaces of which there are tokens, `most` at most: Invalid for more.
+Result<std::vector<ServingCost>> serving_costs(Database& database, EpochMs from, EpochMs to, std::size_t most);
 /// The earliest bucket; absent: there is none.
 Result<std::optional<EpochMs>> first_served_tokens(Database& database);
 Result<void> drop_served_tokens_before(Database& database, EpochMs time);

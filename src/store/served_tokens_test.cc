@@ -12,8 +12,8 @@ INSTANTIATE_EACH_DATABASE(ServedTokensTest);
 
 TEST_P(ServedTokensTest, AddUp) {
   using List = std::vector<ServedTokens>;
-  const ServedTokens a{"c", "ml", "a", "llama", {"a", "a-1"}, 100.5, 20, 7.25},
-      b{"c", "ml", "b", "llama", {"b"}, 1, 0, 2};
+  const ServedTokens a{"c", "ml", "a", "llama", {"a", "a-1"}, 100.5, 20, 7.25, kStart},
+      b{"c", "ml", "b", "llama", {"b"}, 1, 0, 2, kStart};
   EXPECT_FALSE(*first_served_tokens(*database));
   ASSERT_TRUE(add_served_tokens(*database, kStart, {a, b}));
   ASSERT_TRUE(add_served_tokens(*database, kStart, {a}));
@@ -22,11 +22,11 @@ TEST_P(ServedTokensTest, AddUp) {
   twice.prompt = 201, twice.cached = 40, twice.generated = 14.5;
   EXPECT_EQ(*served_tokens(*database, kStart, kStart + kQuarter), (List{twice, b}));
   ServedTokens more = b;
-  more.prompt = 2, more.generated = 4;
-  EXPECT_EQ(*served_tokens(*database, kStart, kStart + 2 * kQuarter), (List{twice, more}));
+  more.bucket = kStart + kQuarter;
+  EXPECT_EQ(*served_tokens(*database, kStart, kStart + 2 * kQuarter), (List{twice, b, more}));
   EXPECT_EQ(*first_served_tokens(*database), kStart);
   ASSERT_TRUE(drop_served_tokens_before(*database, kStart + kQuarter));
-  EXPECT_EQ(*served_tokens(*database, 0, kStart + 2 * kQuarter), (List{b}));
+  EXPECT_EQ(*served_tokens(*database, 0, kStart + 2 * kQuarter), (List{more}));
 }
 
 }  // namespace

@@ -497,14 +497,41 @@ TEST_F(ApiCostTest, TokensOfAWindowCostWhatTheirPodsHaveCostInIt) {
   const Json& chat = reply["items"][1];
   EXPECT_EQ(chat["team"], "=chat");
   EXPECT_NEAR(static_cast<double>(micros(chat["costPerHour"])), 6e6 * 2 / 7, 10) << "two slices of seven";
-  EXPECT_EQ(chat["promptTokensPerHour"], 1'800'000);
-  EXPECT_NEAR(chat["perMillionTokens"]["blended"].get<double>(), 6.0 * 2 / 7 / 2.25, 1e-5);
+  EXPECT_EQ(chat["coveredSeconds"], 1'800) << "of an hour";
+  EXPECT_EQ(chat["promptTokensPerHour"], 3'600'000);
+  EXPECT_NEAR(chat["perMillionTokens"]["blended"].get<double>(), 6.0 * 2 / 7 / 4.5, 1e-5);
   // Before the first tokens there was money too, which no token could be held against.
   const Json longer = get("/cost/tokens", "window=" + format_time(kStart) + "," + format_time(kStart + 8 * kBucket));
   EXPECT_EQ(longer["window"], reply["window"]);
   EXPECT_EQ(longer["items"], reply["items"]);
   EXPECT_EQ(get("/cost/tokens")["window"], nullptr);
   get("/cost/tokens", "window=never", 400);
+}
+
+TEST_F(ApiCostTest, APodThatServedTwoModelsCostsOnce) {
+  const auto add = [&](EpochMs bucket, const std::string& model, double generated) {
+    ASSERT_TRUE(store::add_served_tokens(*history.database, bucket,
+                                         {{"default", "serving", "llm-0", model, {"llm-0"}, 0, 0, generated}}));
+  };
+  add(kStart + 4 * kBucket, "a", 100);
+  add(kStart + 5 * kBucket, "a", 300);
+  add(kStart + 5 * kBucket, "b", 100);
+  add(kStart + 6 * kBucket, "b", 0);
+  const auto window = [](EpochMs to) { return "window=" + format_time(kStart + 4 * kBucket) + "," + format_time(to); };
+  const Json items = get("/cost/tokens", window(kStart + 7 * kBucket))["items"];
+  ASSERT_EQ(items.size(), 2U) << items;
+  const double hourly = 6e6 * 2 / 7;
+  const double of_two[] = {1.75 / 2, 1.25 / 2};
+  for (const std::size_t i : {0UL, 1UL}) {
+    EXPECT_EQ(items[i]["coveredSeconds"], 1'800);
+    EXPECT_NEAR(static_cast<double>(micros(items[i]["costPerHour"])), hourly * of_two[i], 10) << items[i];
+  }
+  // Of tokens of a quarter of which the money is not known yet nothing is told.
+  const EpochMs ahead = fleet::cost_bucket_of(history.published.get()->view->time);
+  add(ahead, "b", 1e9);
+  const Json reply = get("/cost/tokens", window(ahead + kBucket));
+  EXPECT_EQ(reply["items"][1]["coveredSeconds"], 1'800) << reply;
+  EXPECT_THAT(check.wrong_in(reply, schema("/cost/tokens")), IsEmpty()) << reply;
 }
 
 TEST_F(ApiCostTest, TokensAreSummedUpByWhoClosesTheLedger) {

@@ -97,16 +97,24 @@ Result<CostsUntil> Costs::each(std::span<const fleet::CostWindow> pieces, const 
   return out;
 }
 
-Result<std::pair<fleet::CostWindow, std::vector<store::ServedTokens>>> Costs::served_tokens(fleet::CostWindow window) {
-  std::vector<store::ServedTokens> tokens;
+Result<ServedTime> Costs::served(fleet::CostWindow window, EpochMs now) {
+  ServedTime out;
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    const auto open = TRY(open_time(database, now));
     const auto first = TRY(store::first_served_tokens(database));
     window.from = std::max(window.from, first.value_or(window.to));
+    window.to = std::min(window.to, fleet::cost_bucket_of(open->until.value_or(window.from)));
     window.to = std::max(window.from, window.to);
-    tokens = TRY(store::served_tokens(database, window.from, window.to));
+    out = {window, TRY(store::served_tokens(database, window.from, window.to)), {}};
+    const EpochMs closed = std::clamp(open->closed_until.value_or(window.from), window.from, window.to);
+    out.costs = TRY(store::serving_costs(database, window.from, closed, options_.limits.rows));
+    for (const auto& [bucket, postings] : open->buckets)
+      for (const store::CostPosting& one : postings)
+        if (closed <= bucket && bucket < window.to && one.owner && fleet::is_allocated(one.kind))
+          out.costs.push_back({bucket, *one.owner, one.kind, one.amount});
     return {};
   }));
-  return std::pair(window, std::move(tokens));
+  return out;
 }
 
 Result<std::shared_ptr<const Costs::Open>> Costs::open_time(store::Database& database, EpochMs now) {

@@ -32,6 +32,13 @@ struct CostsKnown : CostsUntil {
   store::CostRows ledger;
 };
 
+/// Tokens and money bucket by bucket.
+struct ServedTime {
+  fleet::CostWindow window;  ///< cut to the time of which both are known
+  std::vector<store::ServedTokens> tokens;
+  std::vector<store::ServingCost> costs;
+};
+
 /// As if all were as it is for an hour.
 struct HourlyCosts {
   std::vector<store::CostPosting> postings;
@@ -72,8 +79,9 @@ class Costs {
   Result<CostsUntil> each(std::span<const fleet::CostWindow> pieces, const fleet::Zone& zone, EpochMs now,
                           const std::function<Result<void>(const fleet::CostWindow& piece, store::CostRows)>& take);
 
-  /// What engines have read and made in a window, which is cut to the time of which that is known.
-  Result<std::pair<fleet::CostWindow, std::vector<store::ServedTokens>>> served_tokens(fleet::CostWindow window);
+  /// What engines have read and made in a window, and what pods have cost in the same buckets. Invalid for more than
+  /// limits().
+  Result<ServedTime> served(fleet::CostWindow window, EpochMs now);
 
   /// What is asked for from `now` on, by the settings.
   Result<fleet::RateBook> rates(EpochMs now) const;

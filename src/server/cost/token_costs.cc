@@ -1,11 +1,15 @@
 #include "server/cost/token_costs.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <tuple>
+#include <utility>
 
+#include "fleet/cost/ledger.h"
 #include "fleet/cost/tokens.h"
 #include "server/api_json.h"
 #include "server/cost/json.h"
@@ -25,54 +29,81 @@ struct PodCost {
 
 using PodCosts = std::map<PodKey, PodCost>;
 
-void add(PodCosts& into, const fleet::CostOwner* owner, CostKind kind, const fleet::CostAmount& amount) {
-  if (!owner || owner->pod.empty() || !fleet::is_allocated(kind)) return;
-  PodCost& of = into[{owner->cluster, owner->space, owner->pod}];
+void add(PodCosts& into, const fleet::CostOwner& owner, CostKind kind, const fleet::CostAmount& amount) {
+  if (owner.pod.empty() || !fleet::is_allocated(kind)) return;
+  PodCost& of = into[{owner.cluster, owner.space, owner.pod}];
   of.held += amount.micros;
   of.priced = of.priced && amount.unpriced_ms == 0;
   if (kind == CostKind::HeldIdle) of.idle += amount.micros;
-  of.team = owner->team;
+  of.team = owner.team;
 }
 
 struct ModelSum {
-  std::size_t engines = 0;
-  fleet::Micros held = 0, idle = 0;
+  std::set<std::pair<PodKey, std::vector<std::string>>> engines;
+  double held = 0, idle = 0;  ///< in millionths
   bool priced = true;
-  double prompt = 0, cached = 0, generated = 0;  ///< tokens of an hour
-  std::set<PodKey> pods;                         ///< whose money is in it: data-parallel engines may share one
+  double prompt = 0, cached = 0, generated = 0;
+  std::set<PodKey> pods;  ///< whose money is in it
+  std::size_t buckets = 0;
+  std::optional<EpochMs> bucket;  ///< the last of them
 };
 using ModelSums = std::map<std::tuple<std::string, std::string, std::string>, ModelSum>;  ///< by cluster, model, team
 
-/// `tokens` are of an hour.
-void add(ModelSums& into, const store::ServedTokens& tokens, const PodCosts& costs) {
-  const auto own = costs.find({tokens.cluster, tokens.space, tokens.pod});
-  const std::string team = own == costs.end() ? "" : own->second.team;
-  ModelSum& sum = into[{tokens.cluster, tokens.model, team}];
-  ++sum.engines;
-  sum.prompt += tokens.prompt;
-  sum.cached += tokens.cached;
-  sum.generated += tokens.generated;
-  for (const std::string& pod : tokens.pods) {
-    const auto cost = costs.find({tokens.cluster, tokens.space, pod});
-    if (cost == costs.end() || !sum.pods.insert(cost->first).second) continue;
-    sum.priced = sum.priced && cost->second.priced;
-    sum.held += cost->second.held;
-    sum.idle += cost->second.idle;
+/// What a pod served with all models, in one bucket.
+struct Served {
+  double tokens = 0;
+  std::size_t models = 0;
+};
+
+/// `tokens` are of one bucket, or of an hour, `costs` of the same time. The money of a pod that served several models,
+/// or answers for several engines, is split as their tokens are; where it made none, evenly.
+void add(ModelSums& into, std::span<const store::ServedTokens> tokens, const PodCosts& costs) {
+  std::map<PodKey, Served> served;
+  for (const store::ServedTokens& one : tokens)
+    for (const std::string& pod : one.pods) {
+      Served& of = served[{one.cluster, one.space, pod}];
+      of.tokens += one.prompt + one.generated;
+      ++of.models;
+    }
+  for (const store::ServedTokens& one : tokens) {
+    const PodKey key{one.cluster, one.space, one.pod};
+    const auto own = costs.find(key);
+    ModelSum& sum = into[{one.cluster, one.model, own == costs.end() ? "" : own->second.team}];
+    sum.engines.emplace(key, one.pods);
+    if (sum.bucket != one.bucket) ++sum.buckets;
+    sum.bucket = one.bucket;
+    sum.prompt += one.prompt;
+    sum.cached += one.cached;
+    sum.generated += one.generated;
+    for (const std::string& pod : one.pods) {
+      const auto cost = costs.find({one.cluster, one.space, pod});
+      if (cost == costs.end()) continue;
+      const Served& all = served[cost->first];
+      const double share =
+          all.tokens > 0 ? (one.prompt + one.generated) / all.tokens : 1.0 / static_cast<double>(all.models);
+      sum.pods.insert(cost->first);
+      sum.priced = sum.priced && cost->second.priced;
+      sum.held += share * static_cast<double>(cost->second.held);
+      sum.idle += share * static_cast<double>(cost->second.idle);
+    }
   }
 }
 
-Json sum_json(const ModelSum& sum) {
-  const auto units = [](fleet::Micros micros) { return static_cast<double>(micros) / fleet::kUnit; };
-  const auto prices = fleet::token_prices({units(sum.held), units(sum.idle), sum.prompt, sum.cached, sum.generated});
+/// `hours` is the length of a bucket.
+Json sum_json(const ModelSum& sum, double hours) {
+  const double all = hours * static_cast<double>(sum.buckets);
+  const double unit = static_cast<double>(fleet::kUnit);
+  const auto prices = fleet::token_prices({sum.held / unit, std::min(sum.idle, sum.held) / unit, sum.prompt,
+                                           std::min(sum.cached, sum.prompt), sum.generated});
   const bool known = sum.priced && !sum.pods.empty();
   const fleet::TokenPrices of = prices && known ? *prices : fleet::TokenPrices();
-  return {{"engines", sum.engines},
+  return {{"engines", sum.engines.size()},
           {"pods", sum.pods.size()},
-          {"costPerHour", known ? money_json(sum.held) : Json()},
-          {"idleCostPerHour", known ? money_json(sum.idle) : Json()},
-          {"promptTokensPerHour", sum.prompt},
-          {"cachedTokensPerHour", sum.cached},
-          {"generatedTokensPerHour", sum.generated},
+          {"costPerHour", known ? money_json(std::llround(sum.held / all)) : Json()},
+          {"idleCostPerHour", known ? money_json(std::llround(sum.idle / all)) : Json()},
+          {"promptTokensPerHour", sum.prompt / all},
+          {"cachedTokensPerHour", sum.cached / all},
+          {"generatedTokensPerHour", sum.generated / all},
           {"perMillionTokens",
            {{"blended", or_null(of.blended)},
             {"perOutput", or_null(of.per_output)},
@@ -81,12 +112,14 @@ Json sum_json(const ModelSum& sum) {
             {"blendedOfUsed", or_null(of.blended_used)}}}};
 }
 
-Json sums_json(const ModelSums& sums) {
+Json sums_json(const ModelSums& sums, std::optional<EpochMs> bucket) {
+  constexpr double kHour = 3'600'000;
   Json out = Json::array();
   for (const auto& [of, sum] : sums) {
     const auto& [cluster, model, team] = of;
     Json row = {{"cluster", cluster}, {"model", text_or_null(model)}, {"team", text_or_null(team)}};
-    row.update(sum_json(sum));
+    row.update(sum_json(sum, bucket ? static_cast<double>(*bucket) / kHour : 1));
+    row["coveredSeconds"] = bucket ? Json(static_cast<EpochMs>(sum.buckets) * *bucket / 1'000) : Json();
     out.push_back(std::move(row));
   }
   return out;
@@ -98,8 +131,8 @@ Json token_costs_json(const Published& known, const HourlyCosts& hourly, const V
   constexpr double kHour = 3'600;
   PodCosts costs;
   for (const store::CostPosting& one : hourly.postings)
-    add(costs, one.owner ? &*one.owner : nullptr, one.kind, one.amount);
-  ModelSums sums;
+    if (one.owner) add(costs, *one.owner, one.kind, one.amount);
+  std::vector<store::ServedTokens> tokens;
   for (const auto& engine : known.serving->engines) {
     if (viewer.restricted() && (engine->space.empty() || !viewer.sees(engine->space))) continue;
     const bool paced = engine->prompt_tokens_per_second || engine->generation_tokens_per_second;
@@ -107,32 +140,24 @@ Json token_costs_json(const Published& known, const HourlyCosts& hourly, const V
     if (!paced || pods.empty()) continue;
     const double prompt = engine->prompt_tokens_per_second.value_or(0) * kHour;
     const std::string pod = pods.front();
-    add(sums,
-        {engine->cluster, engine->space, pod, engine->model, std::move(pods), prompt,
-         prompt * engine->prefix_hit_ratio.value_or(0), engine->generation_tokens_per_second.value_or(0) * kHour},
-        costs);
+    tokens.push_back({engine->cluster, engine->space, pod, engine->model, std::move(pods), prompt,
+                      prompt * engine->prefix_hit_ratio.value_or(0),
+                      engine->generation_tokens_per_second.value_or(0) * kHour});
   }
-  return sums_json(sums);
+  ModelSums sums;
+  add(sums, tokens, costs);
+  return sums_json(sums, std::nullopt);
 }
 
-Json token_costs_json(const std::vector<store::ServedTokens>& tokens, const std::vector<fleet::CostRow>& rows,
-                      const fleet::CostWindow& window, const Viewer& viewer) {
-  constexpr double kHour = 3'600'000;
+Json token_costs_json(const ServedTime& served, const Viewer& viewer) {
+  std::map<EpochMs, PodCosts> costs;
+  for (const store::ServingCost& one : served.costs) add(costs[one.bucket], one.owner, one.kind, one.amount);
+  std::map<EpochMs, std::vector<store::ServedTokens>> tokens;
+  for (const store::ServedTokens& one : served.tokens)
+    if (!viewer.restricted() || (!one.space.empty() && viewer.sees(one.space))) tokens[one.bucket].push_back(one);
   ModelSums sums;
-  if (window.from >= window.to) return sums_json(sums);
-  const double hours = static_cast<double>(window.to - window.from) / kHour;
-  PodCosts costs;
-  for (const fleet::CostRow& row : rows) add(costs, row.owner, row.kind, row.amount);
-  for (auto& [pod, cost] : costs) {
-    cost.held = std::llround(static_cast<double>(cost.held) / hours);
-    cost.idle = std::llround(static_cast<double>(cost.idle) / hours);
-  }
-  for (store::ServedTokens one : tokens) {
-    if (viewer.restricted() && (one.space.empty() || !viewer.sees(one.space))) continue;
-    one.prompt /= hours, one.cached /= hours, one.generated /= hours;
-    add(sums, one, costs);
-  }
-  return sums_json(sums);
+  for (const auto& [bucket, of] : tokens) add(sums, of, costs[bucket]);
+  return sums_json(sums, fleet::kCostBucket.count());
 }
 
 }  // namespace tessera::server

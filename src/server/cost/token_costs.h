@@ -13,10 +13,8 @@ namespace tessera::server {
 /// and tokens are of the same engines.
 nlohmann::ordered_json token_costs_json(const Published& known, const HourlyCosts& hourly, const Viewer& viewer);
 
-/// The same over a window, as means of an hour: of what was read and made in it, and what the pods have cost that did
-/// so. `rows` are of the window; of nothing where that is empty.
-nlohmann::ordered_json token_costs_json(const std::vector<store::ServedTokens>& tokens,
-                                        const std::vector<fleet::CostRow>& rows, const fleet::CostWindow& window,
-                                        const Viewer& viewer);
+/// The same over a window, as means of an hour of the time in which the row's engines told their tokens: of what was
+/// read and made in it, and what the pods that did so have cost in the same quarters of an hour.
+nlohmann::ordered_json token_costs_json(const ServedTime& served, const Viewer& viewer);
 
 }  // namespace tessera::server
