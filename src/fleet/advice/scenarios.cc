@@ -209,6 +209,14 @@ std::vector<Labelled> healthy() {
   add("once a week for an hour", {on_h100("weekly", [](EpochMs at) {
         return at / kDayMs % 7 == 3 && hour_of(at) == 5 ? doing(at, 0.9, 1, 0.8, 60) : doing(at, 0, 0, 0, 60);
       })});
+  add("waited for sixty hours, was used, and is quiet for twenty-five",
+      {on_h100(
+          "waits",
+          [](EpochMs at) {
+            const EpochMs ago = kNow - at;
+            return ago > 25 * kHourMs && ago <= 27 * kHourMs ? doing(at, 0.9, 1, 0.8, 60) : doing(at, 0, 0, 0, 60);
+          },
+          (60.0 + 2 + 27) / 24)});
   add("training", {on_h100("train", kTraining)});
   add("small kernels, all the memory", {on_h100("wide-memory", always(0.9, 1, 0.08, 70))});
   add("little memory on 99 slots of 100, and all of it once a day",

@@ -42,7 +42,7 @@ Rhythm rhythm_of(const std::vector<Done>& slots, EpochMs from, EpochMs to, Milli
   out.from = out.quiet_since = out.told_until = from;
   out.to = to;
   std::int64_t observed = 0, since = 0;
-  std::optional<EpochMs> before;  // end of the last active slot
+  EpochMs before = from;  // end of the last active slot: who waited before his first work has made a pause, too
   for (const Done& one : slots) {
     observed += one.observed_ms;
     since += one.observed_ms;
@@ -50,9 +50,9 @@ Rhythm rhythm_of(const std::vector<Done>& slots, EpochMs from, EpochMs to, Milli
     out.told_until = std::min(to, one.begin + slot.count());
     if (!one.active) continue;
     ++out.active_slots;
-    if (before) out.longest_pause = std::max(out.longest_pause, Milliseconds(one.begin - *before));
+    out.longest_pause = std::max(out.longest_pause, Milliseconds(one.begin - before));
     before = one.begin + slot.count();
-    out.quiet_since = std::min(to, *before);
+    out.quiet_since = std::min(to, before);
     since = 0;
   }
   out.observed = share_of(observed, from, to);

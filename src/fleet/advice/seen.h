@@ -40,7 +40,7 @@ struct Rhythm {
   std::size_t active_slots = 0, known_slots = 0;
   EpochMs quiet_since = 0;        ///< behind the last slot in which anything was done; else `from`
   double quiet_observed = 0;      ///< share of the time since then that was told
-  Milliseconds longest_pause{0};  ///< between two slots with something done
+  Milliseconds longest_pause{0};  ///< from `from` or a slot with something done to the next one
   struct Hour {
     unsigned days = 0;         ///< on which most of it was told
     unsigned active_days = 0;  ///< of them, with something done

@@ -45,11 +45,13 @@ TEST(Seen, IsQuietSinceTheLastSlotWithSomethingDone) {
         return doing(at, 0, ago == 40 * kHourMs || ago == 100 * kHourMs ? 0.02 : 0.005, 0, 4);
       },
       kDays);
-  const Rhythm rhythm = sum_up(slots, 0, kNow).rhythm;
+  const Rhythm rhythm = sum_up(slots, kNow - 112 * kHourMs, kNow).rhythm;
   EXPECT_EQ(rhythm.active_slots, 2U);
   EXPECT_EQ(rhythm.quiet_since, kNow - 40 * kHourMs + kSlot.count());
   EXPECT_EQ(rhythm.longest_pause, Milliseconds(60 * kHourMs) - kSlot);
   EXPECT_DOUBLE_EQ(rhythm.quiet_observed, 1);
+  EXPECT_EQ(sum_up(slots, kNow - 182 * kHourMs, kNow).rhythm.longest_pause, Milliseconds(80 * kHourMs))
+      << "the time before the first one is a pause, too";
 }
 
 TEST(Seen, SaysNothingOfWidthThatHalfOfTheBusySlotsDoNotTell) {
