@@ -45,6 +45,11 @@ std::string limits(const std::string& container, const std::map<std::string, std
                      container, out, out);
 }
 
+/// Which of a pod's containers has how many of its devices is told, but not which of them is to have how many.
+bool has_one_container(const Workload& of) {
+  return std::ranges::all_of(of.holds, [&](const Holding& one) { return one.container == of.holds.front().container; });
+}
+
 std::size_t held_by_first(const Workload& of) {
   return static_cast<std::size_t>(std::ranges::count(of.holds, of.holds.front().pod, &Holding::pod));
 }
@@ -75,7 +80,8 @@ Steps stop_steps(const Workload& of) {
 Steps request_steps(const Workload& of, const std::string& resource, std::size_t count) {
   const Holding& first = of.holds.front();
   const std::size_t held = held_by_first(of);
-  if (!is_plain(of) || !has_template(of) || first.container.empty() || first.resource.empty())
+  if (!is_plain(of) || !has_template(of) || first.container.empty() || first.resource.empty() ||
+      !has_one_container(of))
     return by_hand(of, fmt::format("ask for {} of {}", count, resource),
                    fmt::format("ask for {} of {}", held, first.resource.empty() ? "nvidia.com/gpu" : first.resource));
   const std::string wanted = fmt::format("\"{}\"", count), now = fmt::format("\"{}\"", held);

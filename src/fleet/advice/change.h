@@ -14,7 +14,8 @@ struct Steps {
 
 /// Ends all pods of the workload.
 Steps stop_steps(const Workload& of);
-/// Each pod asks for `count` of `resource` in the place of what it asks for now.
+/// Each pod asks for `count` of `resource` in the place of what it asks for now. By hand where several of its
+/// containers hold devices: whose request is to be less nobody can tell.
 Steps request_steps(const Workload& of, const std::string& resource, std::size_t count);
 /// Pods stand where nodes have the label; `resource` as above, empty: as it is.
 Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label);

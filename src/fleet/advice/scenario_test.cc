@@ -167,6 +167,19 @@ TEST(DropUnused, SavesTheCheapestOfThoseThatWereNeverTouched) {
   EXPECT_EQ(saves(2 * kUnit, std::nullopt), -1) << "not what the others cost";
 }
 
+TEST(DropUnused, IsLeftToAPersonWhereSeveralContainersHaveGpus) {
+  Facts facts;
+  for (const Labelled& one : labelled())
+    if (one.kind == Kind::DropUnused) facts = one.facts;
+  EXPECT_EQ(advise(facts).at(0).change.by, "kubectl");
+  auto& holds = facts.workloads.front().holds;
+  for (std::size_t i = 2; i < holds.size(); ++i) holds[i].container = "sidecar";
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].change.by, "hand");
+  EXPECT_THAT(list[0].change.text, HasSubstr("ask for 2 of nvidia.com/gpu"));
+}
+
 TEST(Options, WhatIsSwitchedOffOrLessSureIsNotSaid) {
   Facts facts;
   facts.workloads = {narrow_one()};
