@@ -37,6 +37,16 @@ Steps by_hand(const Workload& of, const std::string& wanted, const std::string& 
           {"hand", fmt::format("In the manifest of {} in namespace {}: {}; then make it anew.", who, of.space, now)}};
 }
 
+/// Asks Tessera for an instance of a name that no pod has, so that it is cut and nobody's holding is taken for it.
+std::string cut(const Workload& of, const std::string& resource, std::size_t number) {
+  return fmt::format(
+      "curl --fail --request POST --header 'Content-Type: application/json' --header \"Authorization: Bearer "
+      "$KEY\" --data "
+      R"('{{"cluster":"{}","namespace":"{}","podName":"{}-smaller-{}","useMig":true,"resource":"{}"}}' )"
+      "\"$TESSERA_SERVER/k8s-monitor/api/v1/gpu/allocations\"",
+      of.cluster, of.space, of.name, number, resource);
+}
+
 std::string limits(const std::string& container, const std::map<std::string, std::string>& amounts) {
   std::string out;
   for (const auto& [name, amount] : amounts) out += fmt::format("{}\"{}\":{}", out.empty() ? "" : ",", name, amount);
@@ -90,6 +100,21 @@ Steps request_steps(const Workload& of, const std::string& resource, std::size_t
   undo[first.resource] = now;
   return {{"kubectl", patch(of, limits(first.container, change))},
           {"kubectl", patch(of, limits(first.container, undo))}};
+}
+
+Steps slice_steps(const Workload& of, const std::string& profile) {
+  constexpr const char* kWholeGpu = "nvidia.com/gpu";
+  const std::string resource = "nvidia.com/mig-" + profile;
+  const Holding& first = of.holds.front();
+  if (!first.profile.empty() && first.resource == kWholeGpu)
+    return by_hand(of, fmt::format("let it stand on a node whose GPUs are cut into {}, as {}", profile, kWholeGpu),
+                   fmt::format("let it stand on a node whose GPUs are cut into {}", first.profile));
+  Steps out = request_steps(of, resource, 1);
+  if (out.change.by != "kubectl" || !is_plain(of.cluster)) return out;
+  std::string cuts;
+  for (std::size_t i = 0; i < of.pods.size(); ++i) cuts += cut(of, resource, i) + " &&\n";
+  out.change.text.insert(0, cuts);
+  return out;
 }
 
 Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label) {

@@ -17,6 +17,9 @@ Steps stop_steps(const Workload& of);
 /// Each pod asks for `count` of `resource` in the place of what it asks for now. By hand where several of its
 /// containers hold devices: whose request is to be less nobody can tell.
 Steps request_steps(const Workload& of, const std::string& resource, std::size_t count);
+/// Each pod asks for one instance of `profile`, which the server has cut first where none stands. By hand where an
+/// instance is held as a GPU (the plugin's single strategy): the node has no other resource to ask for.
+Steps slice_steps(const Workload& of, const std::string& profile);
 /// Pods stand where nodes have the label; `resource` as above, empty: as it is.
 Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label);
 /// It runs in hours of the day alone (UTC): between `first` and `end`.

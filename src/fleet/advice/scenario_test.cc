@@ -131,12 +131,43 @@ TEST(OverProvisioned, IsPatchedAndUndoneWordForWord) {
   facts.workloads = {narrow_one()};
   const auto list = advise(facts);
   ASSERT_THAT(list, SizeIs(1));
-  EXPECT_EQ(
+  EXPECT_THAT(
       list.front().change.text,
-      R"(kubectl --namespace ml patch deployment small --type strategic --patch '{"spec":{"template":{"spec":)"
-      R"({"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"},)"
-      R"("requests":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"}}}]}}}}')");
+      testing::EndsWith(
+          R"(kubectl --namespace ml patch deployment small --type strategic --patch '{"spec":{"template":{"spec":)"
+          R"({"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"},)"
+          R"("requests":{"nvidia.com/gpu":null,"nvidia.com/mig-1g.10gb":"1"}}}]}}}}')"));
   EXPECT_THAT(list.front().undo.text, HasSubstr(R"("limits":{"nvidia.com/gpu":"1","nvidia.com/mig-1g.10gb":null})"));
+}
+
+TEST(OverProvisioned, HasTheInstanceCutBeforeAnybodyAsksForIt) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_THAT(list[0].change.text, testing::StartsWith("curl --fail --request POST "));
+  EXPECT_THAT(
+      list[0].change.text,
+      HasSubstr(
+          R"('{"cluster":"prod","namespace":"ml","podName":"small-smaller-0","useMig":true,"resource":"nvidia.com/mig-1g.10gb"}')"));
+  EXPECT_THAT(list[0].change.text, HasSubstr("/gpu/allocations\" &&\nkubectl "));
+}
+
+TEST(OverProvisioned, IsLeftToAPersonWhereAnInstanceIsHeldAsAGpu) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  Holding& held = facts.workloads.front().holds.front();
+  held.profile = "3g.40gb";
+  held.compute_slices = 3;
+  auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].change.by, "hand");
+  EXPECT_THAT(list[0].change.text, HasSubstr("GPUs are cut into 1g.10gb, as nvidia.com/gpu"));
+  EXPECT_THAT(list[0].undo.text, HasSubstr("3g.40gb"));
+  held.resource = "nvidia.com/mig-3g.40gb";
+  list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].change.by, "kubectl");
 }
 
 TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {

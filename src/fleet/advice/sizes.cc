@@ -112,7 +112,7 @@ Said over_provisioned(const Workload& of, const Options& options) {
   }
   if (of.serves) out.risk += " Its answers take longer, up to as many times as there are fewer slices.";
   if (held.profile.empty()) out.risk += " A GPU that is not cut has to be emptied first to be cut.";
-  take(out, request_steps(of, "nvidia.com/mig-" + size->profile, 1));
+  take(out, slice_steps(of, size->profile));
   return out;
 }
 
