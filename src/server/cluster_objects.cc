@@ -149,7 +149,10 @@ void read_spec(std::string_view spec, fleet::ClusterPod& pod) {
   each_item(at(spec, "schedulingGates"),
             [&](std::string_view gate) { pod.gates.push_back(text_member(gate, "name")); });
   pod.priority = parse_int(at(spec, "priority")).value_or(0);
-  if (pod.node.empty()) pod.demands = read_demands(spec);
+  if (pod.node.empty())
+    pod.demands = read_demands(spec);
+  else
+    pod.demands.selector = read_labels(at(spec, "nodeSelector"));  // the rest has been met already
   pod.parallelism = fleet::parallelism_of(words);
 }
 

@@ -84,7 +84,10 @@ TEST(ClusterObjects, WhatAPodThatIsNotPlacedAsksOfNodesIsRead) {
   EXPECT_EQ(pod.demands.tolerations, (std::vector<fleet::Toleration>{{"nvidia.com/gpu", "Exists", "", "NoSchedule"}}));
   EXPECT_EQ(pod.demands.terms, (std::vector<fleet::NodeTerm>{
                                    {{"zone", "In", {"a", "b"}, false}, {"metadata.name", "In", {"w-1"}, true}}, {}}));
-  EXPECT_EQ(read_pod(R"({"spec":{"nodeName":"w-1",)" + spec + "}}").demands, fleet::NodeDemands{}) << "it has one";
+  const auto there = read_pod(R"({"spec":{"nodeName":"w-1",)" + spec + "}}");
+  EXPECT_EQ(there.demands.selector, (fleet::LabelMap{{"pool", "a100"}}));
+  EXPECT_THAT(there.demands.tolerations, testing::IsEmpty()) << "it has a node";
+  EXPECT_EQ(there.demands.terms, std::nullopt);
   EXPECT_EQ(read_pod(R"({"spec":{"affinity":{"nodeAffinity":{}}}})").demands.terms, std::nullopt);
 }
 

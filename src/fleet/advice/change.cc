@@ -47,6 +47,26 @@ std::string cut(const Workload& of, const std::string& resource, std::size_t num
       of.cluster, of.space, of.name, number, resource);
 }
 
+std::string scale(const Workload& of, std::size_t to) {
+  return fmt::format("kubectl --namespace {} scale {} {} --replicas {}", of.space, lower(of.kind), of.name, to);
+}
+
+Steps place_by_hand(const Workload& of, const Place& place, bool scales) {
+  const auto& [name, value] = place.label;
+  const auto former = of.node_selector.find(name);
+  std::string wanted =
+      value.empty() ? "let it stand on " + place.nodes : fmt::format("let nodeSelector have {}: {}", name, value);
+  std::string now = value.empty() ? "let it stand where it stood"
+                    : former == of.node_selector.end()
+                        ? fmt::format("take {} out of nodeSelector", name)
+                        : fmt::format("let nodeSelector have {}: {}", name, former->second);
+  if (scales) {
+    wanted += fmt::format(", and have {} replicas", place.replicas);
+    now += fmt::format(", and have {} replicas", of.pods.size());
+  }
+  return by_hand(of, wanted, now);
+}
+
 std::string limits(const std::string& container, const std::map<std::string, std::string>& amounts) {
   std::string out;
   for (const auto& [name, amount] : amounts) out += fmt::format("{}\"{}\":{}", out.empty() ? "" : ",", name, amount);
@@ -68,13 +88,7 @@ std::size_t held_by_first(const Workload& of) {
 
 Steps stop_steps(const Workload& of) {
   if (!is_plain(of)) return by_hand(of, "let it have no replicas", fmt::format("let it have {} again", of.pods.size()));
-  if (has_replicas(of)) {
-    const auto scale = [&](std::size_t to) {
-      return Step{"kubectl", fmt::format("kubectl --namespace {} scale {} {} --replicas {}", of.space, lower(of.kind),
-                                         of.name, to)};
-    };
-    return {scale(0), scale(of.pods.size())};
-  }
+  if (has_replicas(of)) return {{"kubectl", scale(of, 0)}, {"kubectl", scale(of, of.pods.size())}};
   if (of.kind == "Job" || of.kind == "CronJob")
     return {{"kubectl", patch(of, R"({"spec":{"suspend":true}})")},
             {"kubectl", patch(of, R"({"spec":{"suspend":false}})")}};
@@ -90,8 +104,7 @@ Steps stop_steps(const Workload& of) {
 Steps request_steps(const Workload& of, const std::string& resource, std::size_t count) {
   const Holding& first = of.holds.front();
   const std::size_t held = held_by_first(of);
-  if (!is_plain(of) || !has_template(of) || first.container.empty() || first.resource.empty() ||
-      !has_one_container(of))
+  if (!is_plain(of) || !has_template(of) || first.container.empty() || first.resource.empty() || !has_one_container(of))
     return by_hand(of, fmt::format("ask for {} of {}", count, resource),
                    fmt::format("ask for {} of {}", held, first.resource.empty() ? "nvidia.com/gpu" : first.resource));
   const std::string wanted = fmt::format("\"{}\"", count), now = fmt::format("\"{}\"", held);
@@ -117,18 +130,20 @@ Steps slice_steps(const Workload& of, const std::string& profile) {
   return out;
 }
 
-Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label) {
-  const auto& [name, value] = node_label;
-  if (name.empty()) return by_hand(of, "let it stand on spot nodes", "let it stand on others");
-  if (!is_plain(of) || !is_plain(name) || !is_plain(value) || !has_template(of))
-    return by_hand(of, fmt::format("let nodeSelector have {}: {}", name, value),
-                   fmt::format("take {} out of nodeSelector", name));
-  const auto select = [&](const std::string& to) {
-    return Step{
-        "kubectl",
-        patch(of, fmt::format(R"({{"spec":{{"template":{{"spec":{{"nodeSelector":{{"{}":{}}}}}}}}}}})", name, to))};
+Steps place_steps(const Workload& of, const Place& place) {
+  const auto& [name, value] = place.label;
+  const bool scales = place.replicas != 0 && place.replicas != of.pods.size();
+  const auto former = of.node_selector.find(name);
+  const bool had_one = former != of.node_selector.end();
+  if (value.empty() || !is_plain(of) || !is_plain(name) || !is_plain(value) || !has_template(of) ||
+      (scales && !has_replicas(of)) || (had_one && !is_plain(former->second)))
+    return place_by_hand(of, place, scales);
+  const auto put = [&](const std::string& to, std::size_t replicas) {
+    const std::string select =
+        patch(of, fmt::format(R"({{"spec":{{"template":{{"spec":{{"nodeSelector":{{"{}":{}}}}}}}}}}})", name, to));
+    return Step{"kubectl", scales ? scale(of, replicas) + " && " + select : select};
   };
-  return {select('"' + value + '"'), select("null")};
+  return {put('"' + value + '"', place.replicas), put(had_one ? '"' + former->second + '"' : "null", of.pods.size())};
 }
 
 Steps schedule_steps(const Workload& of, unsigned first, unsigned end) {

@@ -20,8 +20,15 @@ Steps request_steps(const Workload& of, const std::string& resource, std::size_t
 /// Each pod asks for one instance of `profile`, which the server has cut first where none stands. By hand where an
 /// instance is held as a GPU (the plugin's single strategy): the node has no other resource to ask for.
 Steps slice_steps(const Workload& of, const std::string& profile);
-/// Pods stand where nodes have the label; `resource` as above, empty: as it is.
-Steps place_steps(const Workload& of, const std::pair<std::string, std::string>& node_label);
+/// Where pods are to stand.
+struct Place {
+  std::string nodes;                            ///< in words: "spot nodes"
+  std::pair<std::string, std::string> label{};  ///< that they have; an empty value: none is known
+  std::size_t replicas = 0;                     ///< 0: as many as there are
+};
+/// By hand where no label is known, or replicas that are to be another number cannot be set. Undone to what pods asked
+/// of nodes before.
+Steps place_steps(const Workload& of, const Place& place);
 /// It runs in hours of the day alone (UTC): between `first` and `end`.
 Steps schedule_steps(const Workload& of, unsigned first, unsigned end);
 /// The namespace may have `hard` of the quota's resource.

@@ -2,6 +2,7 @@
 // What advice is given by: who holds what, what it costs, and what was told of it. Nothing of it is guessed: what is
 // not known is absent, and then what would need it is not said.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,7 +41,7 @@ struct Holding {
 /// Another model that serves the same one.
 struct Alternative {
   std::string model;             ///< of GPU
-  std::string product;           ///< as its nodes' label nvidia.com/gpu.product says it
+  std::string product;           ///< as its nodes' label nvidia.com/gpu.product says it; empty: they have none
   Micros per_hour = 0;           ///< a device
   double tokens_per_second = 0;  ///< a device, by `benchmark`
   std::uint64_t memory_bytes = 0;
@@ -78,6 +79,8 @@ struct Workload {
   Purchase purchase = Purchase::OnDemand;
   std::optional<Micros> spot_per_hour;             ///< of all that it holds, where there are nodes of that kind
   std::pair<std::string, std::string> spot_label;  ///< of these nodes
+  /// What its pods ask of nodes by nodeSelector.
+  std::map<std::string, std::string> node_selector;
 };
 
 /// All devices of one model that are bought on demand.

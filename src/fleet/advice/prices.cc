@@ -39,7 +39,8 @@ Found cheapest(const Serves& of) {
 }  // namespace
 
 Said cheaper_model(const Workload& of, const Options& options) {
-  if (!of.serves || !of.serves->engine || !of.serves->need || of.serves->gpus != 1) return std::nullopt;
+  if (!of.serves || !of.serves->engine || !of.serves->need || of.serves->gpus != 1 || of.holds.size() != of.pods.size())
+    return std::nullopt;
   const Rhythm& rhythm = of.serves->engine->rhythm;
   const auto costs = per_hour(of.holds);
   if (!costs || !is_enough(Kind::CheaperModel, rhythm, options) || rhythm.active_slots == 0) return std::nullopt;
@@ -58,7 +59,10 @@ Said cheaper_model(const Workload& of, const Options& options) {
                           {"devices", static_cast<double>(found.devices), "devices"}};
   out.saving = saving_of(*costs - found.per_hour, fmt::format("{} less {}, by benchmark {}", hourly(*costs),
                                                               hourly(found.per_hour), found.one->benchmark));
-  take(out, place_steps(of, {"nvidia.com/gpu.product", found.one->product}));
+  // A replica has one device, so that the devices are the replicas.
+  take(out, place_steps(of, {fmt::format("nodes with {}, {} GPUs in all", found.one->model, found.devices),
+                             {"nvidia.com/gpu.product", found.one->product},
+                             found.devices}));
   return out;
 }
 
@@ -74,7 +78,7 @@ Said spot(const Workload& of, const Options& options) {
   out.evidence.numbers = {{"held", static_cast<double>(of.holds.size()), "parts"}};
   out.saving =
       saving_of(*costs - *of.spot_per_hour, fmt::format("{} less {}", hourly(*costs), hourly(*of.spot_per_hour)));
-  take(out, place_steps(of, of.spot_label));
+  take(out, place_steps(of, {"spot nodes", of.spot_label}));
   return out;
 }
 

@@ -170,6 +170,42 @@ TEST(OverProvisioned, IsLeftToAPersonWhereAnInstanceIsHeldAsAGpu) {
   EXPECT_EQ(list[0].change.by, "kubectl");
 }
 
+struct CheaperTest : testing::Test {
+  CheaperTest() {
+    for (const Labelled& one : labelled())
+      if (one.kind == Kind::CheaperModel) facts = one.facts;
+  }
+  Advice said() const { return advise(facts).at(0); }
+  Workload& one() { return facts.workloads.front(); }
+  Facts facts;
+};
+
+TEST_F(CheaperTest, HasAsManyReplicasAsItWantsDevices) {
+  EXPECT_THAT(said().change.text, testing::StartsWith("kubectl --namespace ml patch deployment chat ")) << "one is one";
+  one().serves->alternatives.resize(1);
+  one().serves->alternatives.front().tokens_per_second = 500;  // two of them
+  one().serves->alternatives.front().per_hour = kUnit;
+  EXPECT_THAT(said().change.text, testing::StartsWith("kubectl --namespace ml scale deployment chat --replicas 2 && "));
+  EXPECT_THAT(said().undo.text, testing::StartsWith("kubectl --namespace ml scale deployment chat --replicas 1 && "));
+  one().kind = "DaemonSet";
+  EXPECT_EQ(said().change.by, "hand");
+  EXPECT_THAT(said().change.text, HasSubstr("have 2 replicas"));
+  EXPECT_THAT(said().undo.text, HasSubstr("have 1 replicas"));
+}
+
+TEST_F(CheaperTest, IsUndoneToTheNodesThatWereAskedForBefore) {
+  EXPECT_THAT(said().undo.text, HasSubstr(R"("nodeSelector":{"nvidia.com/gpu.product":null})"));
+  one().node_selector = {{"nvidia.com/gpu.product", "NVIDIA-H100-80GB-HBM3"}, {"pool", "a"}};
+  EXPECT_THAT(said().change.text, HasSubstr(R"("nodeSelector":{"nvidia.com/gpu.product":"NVIDIA-A100-SXM4-80GB"})"));
+  EXPECT_THAT(said().undo.text, HasSubstr(R"("nodeSelector":{"nvidia.com/gpu.product":"NVIDIA-H100-80GB-HBM3"})"));
+}
+
+TEST_F(CheaperTest, IsLeftToAPersonWhereNoNodeHasTheLabel) {
+  for (Alternative& each : one().serves->alternatives) each.product.clear();
+  EXPECT_EQ(said().change.by, "hand");
+  EXPECT_THAT(said().change.text, HasSubstr("let it stand on nodes with A100_80GB, 1 GPUs in all"));
+}
+
 TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
   Facts facts;
   facts.quotas = {{"prod", "ml", "gpus", "nvidia.com/gpu", 16, kNow - 14 * kDayMs, kNow, 1, 3}};

@@ -44,19 +44,17 @@ ByShape comparisons_of(const std::vector<Record>& records) {
 
 /// Devices of a model in a cluster.
 struct Board {
-  std::string product;
+  std::string product;             ///< empty: none of their nodes has the label
   std::uint64_t memory_bytes = 0;  ///< of the smallest
 };
 using Boards = std::map<std::pair<std::string, std::string>, Board>;  ///< by cluster and model
 
-/// As the node's label says it; where none is told, as it would be made of the name.
-std::string product_of(const fleet::ClusterView& cluster, const fleet::Node& node, const fleet::DeviceFacts& facts) {
+/// As the node's label says it; empty where none is told: one that is made up selects no node, and the pods wait.
+std::string product_of(const fleet::ClusterView& cluster, const fleet::Node& node) {
   if (const fleet::ClusterNode* known = cluster.node(node.cluster, node.name))
     if (const auto label = known->labels.find("nvidia.com/gpu.product"); label != known->labels.end())
       return label->second;
-  std::string out = facts.name;
-  std::ranges::replace(out, ' ', '-');
-  return out;
+  return "";
 }
 
 Boards boards_of(const Published& known) {
@@ -68,7 +66,8 @@ Boards boards_of(const Published& known) {
         memory = static_cast<std::uint64_t>(*told);
       if (device.presence != fleet::Presence::Present || !memory) continue;
       const auto [at, is_new] = out.try_emplace({node->cluster, fleet::model_key_of(device.facts->name)});
-      if (is_new) at->second = {product_of(*known.cluster, *node, *device.facts), *memory};
+      if (is_new) at->second.memory_bytes = *memory;
+      if (at->second.product.empty()) at->second.product = product_of(*known.cluster, *node);
       at->second.memory_bytes = std::min(at->second.memory_bytes, *memory);
     }
   return out;

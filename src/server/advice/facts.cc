@@ -130,6 +130,7 @@ class Gathering {
     out.kind = kind;
     out.name = name;
     out.pods.push_back(pod.pod);
+    if (seen && out.pods.size() == 1) out.node_selector = seen->demands.selector;
     // All of them have to say so.
     const bool says = seen && is_true(seen->labels, kInterruptible);
     out.interruptible = says && (out.interruptible || out.pods.size() == 1);
