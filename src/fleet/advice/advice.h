@@ -21,6 +21,11 @@ struct Subject {
   std::string device_id;
   std::string model;
   std::vector<std::string> pods;
+  struct Owner {
+    std::string kind, name;
+    bool operator==(const Owner&) const = default;
+  };
+  std::vector<Owner> owners;  ///< of the pods: several where it is about several workloads
 };
 
 struct Number {

@@ -18,6 +18,7 @@ Subject subject_of(const Workload& of) {
   out.team = of.team;
   out.project = of.project;
   out.pods = of.pods;
+  out.owners = {{out.kind, out.name}};
   if (!of.holds.empty()) out.model = of.holds.front().model;
   return out;
 }

@@ -206,6 +206,16 @@ TEST_F(CheaperTest, IsLeftToAPersonWhereNoNodeHasTheLabel) {
   EXPECT_THAT(said().change.text, HasSubstr("let it stand on nodes with A100_80GB, 1 GPUs in all"));
 }
 
+TEST(Share, NamesTheOwnersOfBoth) {
+  for (const Labelled& one : labelled()) {
+    if (one.kind != Kind::Share) continue;
+    const auto list = advise(one.facts);
+    ASSERT_THAT(list, SizeIs(1));
+    EXPECT_THAT(list[0].subject.owners, testing::UnorderedElementsAre(Subject::Owner{"Deployment", "ann"},
+                                                                      Subject::Owner{"Deployment", "bob"}));
+  }
+}
+
 TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
   Facts facts;
   facts.quotas = {{"prod", "ml", "gpus", "nvidia.com/gpu", 16, kNow - 14 * kDayMs, kNow, 1, 3}};

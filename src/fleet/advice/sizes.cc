@@ -151,6 +151,8 @@ Advice sharing(const Workload& a, const Workload& b, const Options& options) {
   both.pods.insert(both.pods.end(), b.pods.begin(), b.pods.end());
   both.holds.push_back(b.holds.front());
   Advice out = begun(Kind::Share, both, *rhythm_of(both), options);
+  out.subject.owners.clear();
+  for (const Workload* one : {&a, &b}) out.subject.owners.push_back({one->kind.empty() ? "Pod" : one->kind, one->name});
   const Holding &first = a.holds.front(), &second = b.holds.front();
   out.sentence =
       fmt::format("{} and {} are at work seldom, and would do with one {} between them.", a.name, b.name, first.model);

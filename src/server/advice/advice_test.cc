@@ -190,15 +190,22 @@ TEST(ToldAdvice, MoneyIsOfThePodsThatTheOwnerMakesAnew) {
   of.kind = "Deployment";
   of.name = "chat";
   of.pods = {"odd"};
+  of.owners = {{"Deployment", "chat"}};
   const auto is = [&](const char* pod) { return is_of(of, {"c", "ml", pod, "", "", "", ""}); };
   EXPECT_TRUE(is("odd"));
   EXPECT_TRUE(is("chat-5d9c7-x2x4z"));
   EXPECT_FALSE(is("chat-web-5d9c7-x2x4z"));
   EXPECT_FALSE(is("chatter-5d9c7-x2x4z"));
-  of.kind = "StatefulSet";
+  EXPECT_FALSE(is("chat-cache-0")) << "a StatefulSet's, whose name begins alike";
+  EXPECT_FALSE(is("chat-cache-x2x4z")) << "a DaemonSet's: no hash has an a";
+  of.owners = {{"StatefulSet", "chat"}};
   EXPECT_TRUE(is("chat-0"));
   EXPECT_FALSE(is("chat-web-0"));
   EXPECT_FALSE(is_of(of, {"c", "other", "chat-0", "", "", "", ""}));
+  of.name = "chat and train";
+  of.owners = {{"Deployment", "chat"}, {"Pod", "train"}};
+  EXPECT_TRUE(is("chat-5d9c7-x2x4z"));
+  EXPECT_TRUE(is("train"));
 }
 
 TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
@@ -207,6 +214,7 @@ TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
   of.space = "ml";
   of.kind = "StatefulSet";
   of.name = "chat";
+  of.owners = {{"StatefulSet", "chat"}};
   const fleet::CostSubject device;
   const fleet::CostOwner ours{"c", "ml", "chat-0", "", "", "", ""}, other{"c", "ml", "train-0", "", "", "", ""};
   Realised out;
@@ -228,13 +236,28 @@ TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
                                       row(later, &other, fleet::CostKind::Used, 9 * fleet::kUnit),
                                       row(behind, &ours, fleet::CostKind::Used, 84 * fleet::kUnit),
                                       row(behind, nullptr, fleet::CostKind::Unallocated, 5 * fleet::kUnit)};
-  ASSERT_TRUE(reckon(out, rows, of));
+  ASSERT_TRUE(reckon(out, rows, of, "schedule"));
   EXPECT_FALSE(out.per_month) << "the ledger had not begun";
   rows.push_back(row(out.from, nullptr, fleet::CostKind::Unobserved, fleet::kUnit));
-  ASSERT_TRUE(reckon(out, rows, of));
+  ASSERT_TRUE(reckon(out, rows, of, "schedule"));
   EXPECT_EQ(out.before, 168 * fleet::kUnit);
   EXPECT_EQ(out.after, 84 * fleet::kUnit);
   EXPECT_EQ(out.per_month, 365 * fleet::kUnit) << "84 in 168 hours, for 730";
+  const auto per_month = [&](const std::string& kind) {
+    out.before = out.after = out.per_month = std::nullopt;
+    EXPECT_TRUE(reckon(out, rows, of, kind));
+    return out.per_month;
+  };
+  std::erase_if(rows, [&](const fleet::CostRow& one) { return one.bucket == behind; });
+  EXPECT_FALSE(per_month("schedule")) << "none of its pods is found: it may have another name by now";
+  EXPECT_FALSE(out.after);
+  EXPECT_EQ(per_month("idle-held"), 730 * fleet::kUnit) << "it was to be stopped";
+  of.pods = {"chat-0"};
+  of.owners = {{"Job", "chat-29384756"}};
+  EXPECT_FALSE(per_month("idle-held")) << "the next job of its CronJob has another name";
+  of.owners = {{"Job", "other"}};
+  std::erase_if(rows, [&](const fleet::CostRow& one) { return one.owner == &ours; });
+  EXPECT_FALSE(per_month("idle-held")) << "nor is anything of it found before";
 }
 
 TEST(ServingSince, IsWhatEnginesDidAndNothingOfThoseThatDoNotTell) {

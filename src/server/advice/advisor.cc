@@ -97,27 +97,65 @@ std::vector<AdviceTold> told_advice(const std::vector<AdviceSaid>& said, const s
   return out;
 }
 
-bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner) {
-  if (subject.name.empty() || owner.cluster != subject.cluster || owner.space != subject.space) return false;
-  if (std::ranges::find(subject.pods, owner.pod) != subject.pods.end()) return true;
-  if (subject.kind == "Pod") return owner.pod == subject.name;
-  if (!owner.pod.starts_with(subject.name + '-')) return false;
-  // NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment: another one's name may begin alike.
-  const auto rest = owner.pod.substr(subject.name.size() + 1);
-  const auto dashes = std::ranges::count(rest, '-');
-  return subject.kind == "Deployment" ? dashes == 1 : dashes == 0;
+namespace {
+
+/// As Kubernetes makes the random end of a name.
+bool is_random(std::string_view text, std::size_t least, std::size_t most) {
+  constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz0123456789";
+  return text.size() >= least && text.size() <= most && text.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
-Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject) {
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// The next job of a CronJob has another name: NAME-MINUTES, of the time that it was due.
+bool is_of_cron(const fleet::advice::Subject::Owner& owner) {
+  constexpr std::size_t kMinutes = 8;
+  const auto dash = owner.name.rfind('-');
+  if (owner.kind != "Job" || dash == std::string::npos) return false;
+  const std::string_view end = std::string_view(owner.name).substr(dash + 1);
+  return end.size() >= kMinutes && is_number(end);
+}
+
+/// NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment, NAME-RANDOM of others: another one's name may begin
+/// alike.
+bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod) {
+  constexpr std::size_t kRandom = 5, kLongestHash = 10;
+  if (owner.kind == "Pod") return pod == owner.name;
+  if (owner.name.empty() || !pod.starts_with(owner.name + '-')) return false;
+  const std::string_view rest = pod.substr(owner.name.size() + 1);
+  if (owner.kind == "StatefulSet") return is_number(rest);
+  const auto dash = rest.find('-');
+  if (owner.kind != "Deployment") return dash == std::string_view::npos;
+  return dash != std::string_view::npos && is_random(rest.substr(0, dash), 1, kLongestHash) &&
+         is_random(rest.substr(dash + 1), kRandom, kRandom);
+}
+
+}  // namespace
+
+bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner) {
+  if (subject.name.empty() || owner.cluster != subject.cluster || owner.space != subject.space) return false;
+  return std::ranges::find(subject.pods, owner.pod) != subject.pods.end() ||
+         std::ranges::any_of(subject.owners, [&](const auto& one) { return is_made_by(one, owner.pod); });
+}
+
+Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject,
+                    std::string_view kind) {
+  if (std::ranges::any_of(subject.owners, is_of_cron)) return {};
   fleet::Wide before = 0, after = 0;
-  bool began = false;
+  bool began = false, was = false, is = false;
   for (const fleet::CostRow& row : rows) {
     began = began || row.bucket == into.from;
     if (!row.owner || !fleet::is_allocated(row.kind) || !is_of(subject, *row.owner)) continue;
-    (row.bucket < into.accepted ? before : after) += row.amount.micros;
+    const bool then = row.bucket < into.accepted;
+    (then ? was : is) = true;
+    (then ? before : after) += row.amount.micros;
   }
-  if (!began) return {};
+  if (!began || !was) return {};
   into.before = TRY(fleet::narrow(before, "the cost before"));
+  // Who was to be stopped has no pods any longer. Another one without may have been given another name.
+  if (!is && kind != fleet::advice::kind_name(fleet::advice::Kind::IdleHeld)) return {};
   into.after = TRY(fleet::narrow(after, "the cost behind"));
   const auto hours = std::chrono::duration_cast<std::chrono::hours>(kRealisedWindow).count();
   into.per_month = TRY(fleet::narrow((before - after) * fleet::advice::kHoursOfMonth / hours, "the saving of a month"));
@@ -232,7 +270,7 @@ Result<std::optional<Realised>> Advisor::realised(const AdviceTold& of, EpochMs 
   const fleet::CostWindow pieces[] = {{out.from, first}, {first, out.accepted}, {after, out.to}};
   const auto known = TRY(costs_->known(pieces, fleet::Zone::utc(), now));
   if (!known.closed_until || *known.closed_until < out.to) return std::optional(out);
-  TRY(reckon(out, known.ledger.rows, subject));
+  TRY(reckon(out, known.ledger.rows, subject, of.said.kind));
   return std::optional(out);
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -60,8 +61,10 @@ std::vector<AdviceTold> told_advice(const std::vector<store::AdviceSaid>& said,
 bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner);
 
 /// By rows whose bucket is where their piece begins; nothing where the ledger has none of the first of the time before:
-/// it had not begun. Invalid beyond 64 bits.
-Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject);
+/// it had not begun. Nothing either where the next pods have names that nobody can foresee (jobs of a CronJob), or none
+/// of its pods is found behind it and `kind` is not the one by which it was to be stopped. Invalid beyond 64 bits.
+Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject,
+                    std::string_view kind);
 
 /// Thread-safe. What is given outlives it.
 class Advisor {

@@ -27,6 +27,8 @@ std::string advice_body(const fleet::advice::Advice& of) {
   for (const auto& one : of.evidence.numbers)
     numbers.push_back({{"name", one.name}, {"value", one.value}, {"unit", one.unit}});
   const auto& subject = of.subject;
+  Json owners = Json::array();
+  for (const auto& one : subject.owners) owners.push_back({{"kind", one.kind}, {"name", one.name}});
   return json_text({{"sentence", of.sentence},
                     {"aim", of.aim},
                     {"subject",
@@ -38,7 +40,8 @@ std::string advice_body(const fleet::advice::Advice& of) {
                       {"project", text_or_null(subject.project)},
                       {"deviceId", text_or_null(subject.device_id)},
                       {"model", text_or_null(subject.model)},
-                      {"pods", subject.pods}}},
+                      {"pods", subject.pods},
+                      {"owners", std::move(owners)}}},
                     {"evidence",
                      {{"from", time_json(of.evidence.from)},
                       {"to", time_json(of.evidence.to)},
@@ -57,9 +60,10 @@ fleet::advice::Subject subject_of_body(const std::string& body) {
   const Json read = Json::parse(body, nullptr, false);
   if (!read.is_object() || !read.contains("subject") || !read["subject"].is_object()) return out;
   const Json& subject = read["subject"];
-  const auto text = [&](const char* name) {
-    return subject.contains(name) && subject[name].is_string() ? subject[name].get<std::string>() : std::string();
+  const auto text_in = [](const Json& of, const char* name) {
+    return of.contains(name) && of[name].is_string() ? of[name].get<std::string>() : std::string();
   };
+  const auto text = [&](const char* name) { return text_in(subject, name); };
   out.cluster = text("cluster");
   out.space = text("namespace");
   out.kind = text("kind");
@@ -69,6 +73,10 @@ fleet::advice::Subject subject_of_body(const std::string& body) {
   if (subject.contains("pods") && subject["pods"].is_array())
     for (const Json& one : subject["pods"])
       if (one.is_string()) out.pods.push_back(one.get<std::string>());
+  if (subject.contains("owners") && subject["owners"].is_array())
+    for (const Json& one : subject["owners"])
+      if (one.is_object()) out.owners.push_back({text_in(one, "kind"), text_in(one, "name")});
+  if (out.owners.empty() && !out.name.empty()) out.owners = {{out.kind, out.name}};  // as it was kept before
   return out;
 }
 
