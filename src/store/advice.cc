@@ -194,6 +194,16 @@ Result<void> each_held_slot(Database& database, const Span& span, const std::fun
       });
 }
 
+Result<void> each_told_device(Database& database, const Span& span,
+                              const std::function<void(EpochMs, const std::string&)>& take) {
+  const std::array<Value, 2> values = {span.from, span.to};
+  return database.each(
+      fmt::format("SELECT u.bucket, s.device_uuid FROM {} u JOIN usage_subject s ON s.id = u.subject WHERE "
+                  "u.bucket >= ? AND u.bucket < ? AND u.observed_ms > 0",
+                  usage_table(span.resolution)),
+      values, [&](const Row& row) { take(row.integer(0).value_or(0) * 1'000, row.text(1)); });
+}
+
 Result<std::vector<PoolHour>> pool_hours(Database& database, EpochMs from, EpochMs to) {
   constexpr std::int64_t kHourSeconds = 3'600;
   std::string held;

@@ -88,6 +88,11 @@ struct HeldSlot {
 /// take(slot) by pod, part and time, of whole buckets. One at a time: a fleet has millions of them.
 Result<void> each_held_slot(Database& database, const Span& span, const std::function<void(const HeldSlot&)>& take);
 
+/// take(bucket's begin, device's UUID) for what anything was known of, whether somebody had it or not; for each part,
+/// so the same may come several times.
+Result<void> each_told_device(Database& database, const Span& span,
+                              const std::function<void(EpochMs, const std::string&)>& take);
+
 /// All devices of one model that were bought on demand, in one hour of the ledger; shares of devices add up to devices.
 struct PoolHour {
   EpochMs hour = 0;

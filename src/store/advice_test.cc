@@ -154,6 +154,11 @@ TEST_P(AdviceKept, IsGivenByWhatPodsHadSlotBySlot) {
   EXPECT_DOUBLE_EQ(*slots[0].slot.busy_most, 0.4);
   EXPECT_FALSE(slots[0].slot.sm);
   EXPECT_EQ(*slots[0].slot.memory_bytes, std::uint64_t{2} << 30U);
+  std::vector<std::pair<EpochMs, std::string>> told;
+  ASSERT_TRUE(each_told_device(*database, {Resolution::FiveMinutes, 300, kStart / 1'000, kStart / 1'000 + 600},
+                               [&](EpochMs at, const std::string& uuid) { told.emplace_back(at, uuid); }));
+  EXPECT_THAT(told,
+              testing::UnorderedElementsAre(std::pair(kStart, "GPU-1"), std::pair(kStart + 5 * kMinute, "GPU-1")));
 }
 
 fleet::benchmarks::Record run_of(double value, EpochMs time) {

@@ -208,6 +208,9 @@ Result<void> Advisor::run(EpochMs now) {
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     history.held =
         TRY(held_history(database, options_.windowing, now, [&](const store::HeldSlot& one) { quotas.see(one); }));
+    if (!quotas.is_empty())
+      TRY(each_told(database, options_.windowing, now,
+                    [&](EpochMs at, const std::string& uuid) { quotas.tell(at, uuid); }));
     history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
     history.alerts = TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, "", kMostEvents));
     benchmarks = TRY(store::benchmarks(database, {}, store::kMostBenchmarks));

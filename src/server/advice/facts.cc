@@ -330,6 +330,14 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Pr
 
 }  // namespace
 
+Result<void> each_told(store::Database& database, const Windowing& how, EpochMs now,
+                       const std::function<void(EpochMs, const std::string&)>& take) {
+  const auto slot = how.slot.count();
+  const EpochMs from = (now - how.most.count()) / slot * slot, to = now / slot * slot;
+  return store::each_told_device(database, {store::Resolution::FiveMinutes, slot / 1'000, from / 1'000, to / 1'000},
+                                 take);
+}
+
 Result<HeldHistory> held_history(store::Database& database, const Windowing& how, EpochMs now,
                                  const std::function<void(const store::HeldSlot&)>& also) {
   const auto slot = how.slot.count();

@@ -27,6 +27,10 @@ using HeldHistory = std::map<HeldPart, HeldSeen>;
 Result<HeldHistory> held_history(store::Database& database, const fleet::advice::Windowing& how, EpochMs now,
                                  const std::function<void(const store::HeldSlot&)>& also = {});
 
+/// Of the same time: the slots in which anything was known of a device.
+Result<void> each_told(store::Database& database, const fleet::advice::Windowing& how, EpochMs now,
+                       const std::function<void(EpochMs, const std::string&)>& take);
+
 struct AdviceHistory {
   HeldHistory held;
   std::vector<store::ServingSeen> serving;  ///< by pod and time

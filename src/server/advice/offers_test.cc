@@ -1,5 +1,6 @@
 #include "server/advice/offers.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -181,7 +182,10 @@ TEST_F(SpotTest, IsNotSaidWhereThereAreNoSpotNodes) {
 
 TEST(QuotaSight, CountsWhatANamespaceHadAtOnce) {
   Published known;
-  auto view = std::make_shared<fleet::View>();
+  fleet::ToldPages told;
+  for (const char* const node : {"1", "2"})
+    told.scrape(kStart, fmt::format(R"(node="w{}",cluster="c",job="agent")", node),
+                fmt::format("gpu_device_info{{gpu=\"0\",UUID=\"GPU-{}\",model=\"NVIDIA H100 80GB HBM3\"}} 1\n", node));
   auto cluster = std::make_shared<fleet::ClusterView>();
   cluster->cluster = "c";
   cluster->quotas_synced = true;
@@ -190,7 +194,7 @@ TEST(QuotaSight, CountsWhatANamespaceHadAtOnce) {
         fleet::ClusterQuota{"ml", "best-effort", {{"nvidia.com/gpu", 9}}, {}, true},
         fleet::ClusterQuota{"web", "gpus", {{"nvidia.com/gpu", 2}}, {{"nvidia.com/gpu", 2}}}})
     cluster->quotas[one.space + '/' + one.name] = std::make_shared<const fleet::ClusterQuota>(one);
-  known.view = view;
+  known.view = told.fleet.publish(kStart);
   known.cluster = cluster;
   const fleet::advice::Windowing how;
   QuotaSight sight(known, how, kStart);
@@ -199,6 +203,8 @@ TEST(QuotaSight, CountsWhatANamespaceHadAtOnce) {
   slot.cluster = "c";
   slot.space = "ml";
   for (EpochMs at = kStart - how.most.count(); at < kStart; at += how.slot.count()) {
+    sight.tell(at, "GPU-1");
+    if (at >= kStart - 2 * kDay) sight.tell(at, "GPU-2");  // has come two days ago
     slot.slot.begin = at;
     slot.gpu_instance.reset();
     sight.see(slot);
@@ -216,6 +222,36 @@ TEST(QuotaSight, CountsWhatANamespaceHadAtOnce) {
   }
   EXPECT_THAT(most, ElementsAre(std::pair("ml nvidia.com/gpu", 3), std::pair("ml nvidia.com/mig-1g.10gb.me", 1),
                                 std::pair("web nvidia.com/gpu", 2)));
+}
+
+TEST(QuotaSight, HasNotBeenToldWhileANodeIsSilent) {
+  Published known;
+  fleet::ToldPages told;
+  for (const char* const node : {"1", "2"})
+    told.scrape(kStart, fmt::format(R"(node="w{}",cluster="c",job="agent")", node),
+                fmt::format("gpu_device_info{{gpu=\"0\",UUID=\"GPU-{}\",model=\"NVIDIA H100 80GB HBM3\"}} 1\n", node));
+  known.view = told.fleet.publish(kStart);
+  auto cluster = std::make_shared<fleet::ClusterView>();
+  cluster->cluster = "c";
+  cluster->quotas_synced = true;
+  cluster->quotas["ml/gpus"] =
+      std::make_shared<const fleet::ClusterQuota>(fleet::ClusterQuota{"ml", "gpus", {{"nvidia.com/gpu", 16}}, {}});
+  known.cluster = cluster;
+  const fleet::advice::Windowing how;
+  QuotaSight sight(known, how, kStart);
+  store::HeldSlot slot;
+  slot.cluster = "c";
+  slot.space = "ml";
+  const EpochMs from = kStart - how.most.count();
+  for (EpochMs at = from; at < kStart; at += how.slot.count()) {
+    slot.slot.begin = at;
+    sight.see(slot);
+    sight.tell(at, "GPU-1");
+    if (at < from + 2 * kDay || at >= from + 9 * kDay) sight.tell(at, "GPU-2");  // silent for seven of fourteen days
+  }
+  const auto quotas = sight.quotas();
+  ASSERT_THAT(quotas, SizeIs(1));
+  EXPECT_DOUBLE_EQ(quotas[0].observed, 0.5) << "what ml had on the silent node nobody knows";
 }
 
 }  // namespace

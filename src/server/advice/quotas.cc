@@ -29,21 +29,45 @@ QuotaSight::QuotaSight(const Published& known, const fleet::advice::Windowing& h
     : known_(known),
       slot_(how.slot.count()),
       from_((now - how.most.count()) / slot_ * slot_),
-      to_(now / slot_ * slot_),
-      told_(static_cast<std::size_t>((to_ - from_) / slot_)) {
+      to_(now / slot_ * slot_) {
   if (!known.cluster || !known.cluster->quotas_synced) return;
+  const auto slots = static_cast<std::size_t>((to_ - from_) / slot_);
   for (const auto& [name, one] : known.cluster->quotas) {
     if (one->scoped) continue;  // of which of the pods that were it speaks nobody can tell
     quotas_.push_back(one);
-    for (const auto& [resource, hard] : one->hard) counts_.try_emplace({one->space, resource}, told_.size());
+    for (const auto& [resource, hard] : one->hard) counts_.try_emplace({one->space, resource}, slots);
   }
+  for (const auto& node : known.view->nodes) {
+    if (node->cluster != known.cluster->cluster || node->devices.empty()) continue;
+    for (const fleet::Device& device : node->devices) node_of_[device.facts->uuid] = told_.size();
+    told_.emplace_back(slots);
+  }
+}
+
+void QuotaSight::tell(EpochMs begin, const std::string& device_uuid) {
+  const auto node = node_of_.find(device_uuid);
+  if (node == node_of_.end() || begin < from_ || begin >= to_) return;
+  told_[node->second][static_cast<std::size_t>((begin - from_) / slot_)] = true;
+}
+
+std::vector<bool> QuotaSight::told_by_all() const {
+  const auto slots = static_cast<std::size_t>((to_ - from_) / slot_);
+  std::vector<bool> any(slots), all(slots, true);
+  for (const auto& node : told_) {
+    // Before its first slot it was not there; afterwards it is silent where it does not tell.
+    for (auto slot = static_cast<std::size_t>(std::ranges::find(node, true) - node.begin()); slot < slots; ++slot) {
+      any[slot] = any[slot] || node[slot];
+      all[slot] = all[slot] && node[slot];
+    }
+  }
+  for (std::size_t slot = 0; slot < slots; ++slot) any[slot] = any[slot] && all[slot];
+  return any;
 }
 
 void QuotaSight::see(const store::HeldSlot& one) {
   if (counts_.empty() || one.cluster != known_.cluster->cluster || one.slot.begin < from_ || one.slot.begin >= to_)
     return;
   const auto slot = static_cast<std::size_t>((one.slot.begin - from_) / slot_);
-  told_[slot] = true;
   // By the single strategy an instance is a GPU: nobody can tell afterwards, so it counts as both.
   count(one.space, kWholeGpu, slot);
   if (one.gpu_instance) count(one.space, mig_resource(one.profile), slot);
@@ -55,13 +79,13 @@ void QuotaSight::count(const std::string& space, const std::string& resource, st
 
 std::vector<fleet::advice::Quota> QuotaSight::quotas() const {
   std::vector<fleet::advice::Quota> out;
-  const auto first = std::ranges::find(told_, true);
-  if (counts_.empty() || first == told_.end()) return out;
+  const std::vector<bool> told = told_by_all();
+  const auto first = std::ranges::find(told, true);
+  if (counts_.empty() || first == told.end()) return out;
   // What has been told of for an hour less than all of the window has been told of for all of it.
   constexpr EpochMs kHour = 3'600'000;
-  const EpochMs began = from_ + (first - told_.begin()) * slot_, from = began - from_ <= kHour ? from_ : began;
-  const double observed =
-      static_cast<double>(std::ranges::count(told_, true) * slot_) / static_cast<double>(to_ - from);
+  const EpochMs began = from_ + (first - told.begin()) * slot_, from = began - from_ <= kHour ? from_ : began;
+  const double observed = static_cast<double>(std::ranges::count(told, true) * slot_) / static_cast<double>(to_ - from);
   const auto sharing = spaces_that_share(known_);
   for (const auto& one : quotas_) {
     if (sharing.contains(one->space)) continue;
