@@ -94,6 +94,18 @@ void add_spots(Prices& into, const HourlyCosts* hourly) {
   }
 }
 
+/// Another of its pods' engines in the same slot.
+void add_engine(EngineSlot& into, const EngineSlot& one, bool is_first) {
+  into.begin = one.begin;
+  into.observed_ms = is_first ? one.observed_ms : std::min(into.observed_ms, one.observed_ms);
+  into.tokens += one.tokens;
+  into.finished += one.finished;
+  into.preemptions += one.preemptions;
+  into.running_most = std::max(into.running_most, one.running_most);
+  into.waiting_most = std::max(into.waiting_most, one.waiting_most);
+  if (one.kv_tokens_most) into.kv_tokens_most = std::max(into.kv_tokens_most.value_or(0), *one.kv_tokens_most);
+}
+
 class Gathering {
  public:
   Gathering(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history, const Windowing& how,
@@ -230,36 +242,31 @@ class Gathering {
         if (!at->second->serves) at->second->serves.emplace();
         at->second->serves->model = engine->model;
       }
+    std::map<PodKey, std::vector<const store::ServingSeen*>> told;
+    for (const store::ServingSeen& one : history_.serving) told[{one.cluster, one.space, one.pod}].push_back(&one);
     for (auto& [key, one] : workloads_)
-      if (one.serves) learn_engine(one);
+      if (one.serves) learn_engine(one, told);
   }
 
   /// All its pods' engines as one, in the slots in which each of them was told.
-  void learn_engine(Workload& into) const {
+  void learn_engine(Workload& into, const std::map<PodKey, std::vector<const store::ServingSeen*>>& told) const {
     std::map<EpochMs, std::pair<EngineSlot, std::size_t>> slots;
-    std::set<std::string> pods;
-    for (const store::ServingSeen& one : history_.serving) {
-      if (one.cluster != into.cluster || one.space != into.space ||
-          std::ranges::find(into.pods, one.pod) == into.pods.end())
-        continue;
-      pods.insert(one.pod);
-      auto& [slot, told] = slots[one.slot.begin];
-      slot.observed_ms = told == 0 ? one.slot.observed_ms : std::min(slot.observed_ms, one.slot.observed_ms);
-      ++told;
-      slot.begin = one.slot.begin;
-      slot.tokens += one.slot.tokens;
-      slot.finished += one.slot.finished;
-      slot.preemptions += one.slot.preemptions;
-      slot.running_most = std::max(slot.running_most, one.slot.running_most);
-      slot.waiting_most = std::max(slot.waiting_most, one.slot.waiting_most);
-      if (one.slot.kv_tokens_most)
-        slot.kv_tokens_most = std::max(slot.kv_tokens_most.value_or(0), *one.slot.kv_tokens_most);
+    std::size_t pods = 0;
+    for (const std::string& pod : into.pods) {
+      const auto of_pod = told.find({into.cluster, into.space, pod});
+      if (of_pod == told.end()) continue;
+      ++pods;
+      for (const store::ServingSeen* one : of_pod->second) {
+        auto& [slot, times] = slots[one->slot.begin];
+        add_engine(slot, one->slot, times == 0);
+        ++times;
+      }
     }
     std::vector<EngineSlot> list;
     for (const auto& [begin, one] : slots)
-      if (one.second == pods.size()) list.push_back(one.first);
+      if (one.second == pods) list.push_back(one.first);
     into.serves->gpus = static_cast<unsigned>(into.holds.size() / std::max<std::size_t>(1, into.pods.size()));
-    if (list.empty() || pods.size() != into.pods.size()) return;
+    if (list.empty() || pods != into.pods.size()) return;
     const EpochMs from = now_ - how_.most.count();
     into.serves->engine = fleet::advice::sum_up(list, begin_of(list.front().begin, from, how_), now_, how_);
     into.serves->need = need_of(into.serves->model);
