@@ -79,6 +79,9 @@ struct Options {
 /// The dearest first; what has no money behind it, by id.
 std::vector<Advice> advise(const Facts& facts, const Options& options = {});
 
+/// Alerts that say something of a board, by their names.
+std::vector<std::string> hardware_alerts();
+
 /// The window that a kind needs.
 Milliseconds least_window(Kind kind, const Options& options);
 

@@ -67,6 +67,12 @@ std::vector<Advice> hardware(const std::vector<Trouble>& of, const Options& opti
   return list;
 }
 
+std::vector<std::string> hardware_alerts() {
+  std::vector<std::string> out;
+  for (const Sign& sign : kSigns) out.emplace_back(sign.alert);
+  return out;
+}
+
 Said defragment(const Scattered& of, const Options& options) {
   if (of.frees.empty() || Milliseconds(of.now - of.since) < least_window(Kind::Defragment, options))
     return std::nullopt;

@@ -22,7 +22,7 @@ using store::AdviceSaid;
 using store::AdviceState;
 using Outcome = std::variant<Changed, Problem>;
 
-constexpr std::size_t kMostEvents = 50'000;
+constexpr std::size_t kMostEvents = 50'000;  // of one alert
 
 AdviceSaid said_of(const fleet::advice::Advice& of, EpochMs now) {
   const auto& subject = of.subject;
@@ -212,7 +212,10 @@ Result<void> Advisor::run(EpochMs now) {
       TRY(each_told(database, options_.windowing, now,
                     [&](EpochMs at, const std::string& uuid) { quotas.tell(at, uuid); }));
     history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
-    history.alerts = TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, "", kMostEvents));
+    for (const std::string& alert : fleet::advice::hardware_alerts())
+      std::ranges::move(TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, alert, kMostEvents)),
+                        std::back_inserter(history.alerts));
+    for (auto& one : TRY(store::alert_tracks(database))) history.tracks.push_back(std::move(one.track));
     benchmarks = TRY(store::benchmarks(database, {}, store::kMostBenchmarks));
     return {};
   }));

@@ -293,20 +293,18 @@ class Gathering {
   std::map<PodKey, Workload*> of_pod_;
 };
 
-/// What alerts said of devices that are there.
-std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Prices& prices,
-                                                const std::vector<store::AlertEvent>& events, EpochMs now) {
-  std::map<std::pair<std::string, std::string>, fleet::advice::Trouble> out;  // by device's UUID and alert
-  std::map<std::pair<std::string, std::string>, EpochMs> firing;
-  const EpochMs from = now - kTroubleWindow.count();
+using TroubleKey = std::pair<std::string, std::string>;  ///< a device's UUID and the alert
+using Troubles = std::map<TroubleKey, fleet::advice::Trouble>;
+
+/// Each time that it began, and for how long it fired.
+Troubles told_by(const std::vector<store::AlertEvent>& events, std::map<TroubleKey, EpochMs>& firing) {
+  Troubles out;
   for (auto event = events.rbegin(); event != events.rend(); ++event) {  // the latest came first
     const auto uuid = std::string(fleet::alerts::label_of(event->labels, "uuid"));
     if (uuid.empty()) continue;
-    const std::pair key{uuid, event->alert};
+    const TroubleKey key{uuid, event->alert};
     fleet::advice::Trouble& one = out[key];
-    one.alert = event->alert;
-    const bool begins = event->phase == fleet::alerts::Phase::Firing;
-    if (begins) {
+    if (event->phase == fleet::alerts::Phase::Firing) {
       ++one.times;
       firing[key] = event->time;
     } else if (const auto at = firing.find(key); at != firing.end()) {
@@ -314,12 +312,33 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Pr
       firing.erase(at);
     }
   }
+  return out;
+}
+
+}  // namespace
+
+std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const HourlyCosts* hourly,
+                                                const std::vector<store::AlertEvent>& events,
+                                                const std::vector<fleet::alerts::Track>& tracks, EpochMs now) {
+  const EpochMs from = now - kTroubleWindow.count();
+  std::map<TroubleKey, EpochMs> firing;
+  Troubles out = told_by(events, firing);
+  for (const fleet::alerts::Track& track : tracks) {
+    const auto uuid = std::string(fleet::alerts::label_of(track.subject->labels, "uuid"));
+    if (track.phase != fleet::alerts::Phase::Firing || uuid.empty()) continue;
+    const TroubleKey key{uuid, track.rule};
+    // One that began before the window has no event in it, and goes on all the same.
+    if (firing.try_emplace(key, std::max(track.fired, from)).second) out[key].times = std::max(1U, out[key].times);
+  }
   for (const auto& [key, since] : firing) out[key].firing += Milliseconds(now - since);
+  const Prices prices = prices_of(hourly);
   std::vector<fleet::advice::Trouble> list;
   for (const auto& node : known.view->nodes)
     for (const fleet::Device& device : node->devices)
-      for (auto& [key, one] : out) {
-        if (key.first != device.facts->uuid) continue;
+      for (auto at = out.lower_bound({device.facts->uuid, ""});
+           at != out.end() && at->first.first == device.facts->uuid; ++at) {
+        fleet::advice::Trouble one = at->second;
+        one.alert = at->first.second;
         one.cluster = node->cluster;
         one.node = node->name;
         one.device_id = fleet::device_id(node->name, device.facts->index);
@@ -330,12 +349,10 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Pr
                                       static_cast<double>(kTroubleWindow.count()),
                                   0.0, 1.0);
         one.per_hour = price_in(prices.devices, {node->cluster, device.facts->uuid});
-        list.push_back(one);
+        list.push_back(std::move(one));
       }
   return list;
 }
-
-}  // namespace
 
 Result<void> each_told(store::Database& database, const Windowing& how, EpochMs now,
                        const std::function<void(EpochMs, const std::string&)>& take) {
@@ -380,7 +397,7 @@ fleet::advice::Facts advice_facts(const Published& known, const HourlyCosts* hou
   fleet::advice::Facts out;
   out.now = now / how.slot.count() * how.slot.count();
   out.workloads = Gathering(known, hourly, history, how, out.now).workloads();
-  out.troubles = troubles_of(known, prices_of(hourly), history.alerts, now);
+  out.troubles = troubles_of(known, hourly, history.alerts, history.tracks, now);
   return out;
 }
 

@@ -33,10 +33,16 @@ Result<void> each_told(store::Database& database, const fleet::advice::Windowing
 
 struct AdviceHistory {
   HeldHistory held;
-  std::vector<store::ServingSeen> serving;  ///< by pod and time
-  std::vector<store::AlertEvent> alerts;    ///< of the last kTroubleWindow
+  std::vector<store::ServingSeen> serving;     ///< by pod and time
+  std::vector<store::AlertEvent> alerts;       ///< of hardware, of the last kTroubleWindow; of each the latest first
+  std::vector<fleet::alerts::Track> tracks{};  ///< that stand
 };
 inline constexpr Milliseconds kTroubleWindow{std::chrono::hours(24 * 7)};
+
+/// What alerts said of devices that are there: `events` of the last kTroubleWindow, and what stands since before it.
+std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const HourlyCosts* hourly,
+                                                const std::vector<store::AlertEvent>& events,
+                                                const std::vector<fleet::alerts::Track>& tracks, EpochMs now);
 
 /// `hourly`: null where nothing is reckoned; then nothing costs anything that is known.
 fleet::advice::Facts advice_facts(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history,
