@@ -22,7 +22,7 @@ afterAll(async () => {
 
 const says: Record<string, string> = {
   '/': 'No GPU has been heard of', '/inventory': 'Nothing here', '/inventory?view=devices': 'Nothing here', '/pods': 'No pod holds or uses a GPU',
-  '/sessions': 'No session', '/allocations': 'Nothing is allocated', '/cost': 'No cost in this window', '/alerting': 'Nothing fires and nothing is pending', '/alerting?view=silences': 'No silence', '/advising': 'Not observed long enough', '/benchmarking': 'No benchmark', '/benchmarking?view=regressions': 'Too few runs to say anything', '/forecast': 'Too little is known for a forecast', '/serving': 'No serving engine tells of itself', '/settings': 'Nothing here', '/nowhere': 'There is no such page',
+  '/sessions': 'No session', '/allocations': 'Nothing is allocated', '/cost': 'No cost in this window', '/budgeting': 'There are no budgets', '/alerting': 'Nothing fires and nothing is pending', '/alerting?view=silences': 'No silence', '/advising': 'Not observed long enough', '/benchmarking': 'No benchmark', '/benchmarking?view=regressions': 'Too few runs to say anything', '/forecast': 'Too little is known for a forecast', '/serving': 'No serving engine tells of itself', '/settings': 'Nothing here', '/nowhere': 'There is no such page',
 };
 
 describe.skipIf(!chromiumAt)('a server without a fleet', () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { Advice } from '../api/schema';
-import { byKind, measuredAfter, measuredOf, promisedOf, snoozeOf, sumsOf } from './advised';
+import { byKind, kinds, measuredAfter, measuredOf, promisedOf, snoozeOf, sumsOf } from './advised';
 
 const said = (kind: Advice['kind'], savingPerMonth: string | null, more: object = {}): Advice => ({
   id: `${kind}-1`, kind, state: 'open', standing: true, reopened: false, firstSaid: '', lastSaid: '', savingPerMonth, currency: 'USD', sentence: '', aim: '',
@@ -42,3 +45,8 @@ it('groups by kind, the dearest kind first', () => {
 });
 
 it.each([['14', '14d'], ['366', '366d'], ['367', null], ['0', null], ['1.5', null], ['', null], ['-3', null]])('snoozes for %j days as %j', (days, length) => expect(snoozeOf(days)).toBe(length));
+
+it('has all kinds that the API has, to pick from', () => {
+  const { schemas } = parse(readFileSync(join(process.cwd(), '../docs/api/openapi.yaml'), 'utf8')).components;
+  expect(kinds).toEqual(schemas.Advice.properties.kind.enum);
+});

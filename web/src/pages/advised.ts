@@ -3,7 +3,7 @@ import type { Advice } from '../api/schema';
 
 export const states = ['open', 'accepted', 'snoozed', 'dismissed'] as const;
 export type State = (typeof states)[number];
-export const kinds = ['idle-held', 'drop-unused', 'over-provisioned', 'share', 'schedule', 'cheaper-model', 'spot', 'reserve', 'hardware', 'defragment'] as const;
+export const kinds = ['idle-held', 'drop-unused', 'over-provisioned', 'share', 'schedule', 'cheaper-model', 'spot', 'reserve', 'hardware', 'defragment', 'quota'] as const satisfies readonly Advice['kind'][];
 
 export interface Subject {
   cluster?: string;
