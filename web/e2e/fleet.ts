@@ -53,9 +53,16 @@ export class Fleet {
     mkdirSync(join(this.folder, 'state'));
   }
 
-  async startServer(flags: string[] = []): Promise<void> {
+  /** Weeks of costs and usage that never were, for a server that has not begun yet; its database. */
+  async makePast(): Promise<string> {
+    const database = `sqlite:${join(this.folder, 'past.db')}`;
+    await run(join(bin, 'tessera-demo-past'), ['--database', database, '--scenario', this.node['TESSERA_SIM_SCENARIO']!], { env: bare });
+    return database;
+  }
+
+  async startServer(flags: string[] = [], environment: Record<string, string> = {}): Promise<void> {
     const at = this.url ? this.url.replace('http://', '') : '127.0.0.1:0';
-    const { child, said } = await start('tessera-server', ['--data', join(this.folder, 'server'), '--address', at, ...flags], /server ready address=(\S+)/);
+    const { child, said } = await start('tessera-server', ['--data', join(this.folder, 'server'), '--address', at, ...flags], /server ready address=(\S+)/, environment);
     this.server = child;
     this.url = `http://${said[1]}`;
   }
