@@ -152,6 +152,10 @@ void FleetArguments::add_demo(CLI::App& app) {
   demo_->fallthrough();
   demo_->add_option("--address", address_, fmt::format("where its server serves [{}]", address_))
       ->type_name("HOST:PORT");
+  demo_
+      ->add_option("--alertmanager", alertmanager_,
+                   "an Alertmanager that is told of its alerts, without /api/v2 [none]")
+      ->type_name("URL");
   demo_->add_flag("--check", check_, "look once that all of it works, and end");
 }
 
@@ -383,6 +387,7 @@ Result<Command> FleetArguments::command() const {
   if (demo_->parsed()) {
     DemoCommand out;
     out.address = address_;
+    out.alertmanager = alertmanager_;
     out.check = check_;
     return Command(std::move(out));
   }

@@ -72,6 +72,7 @@ class FleetArguments {
   std::string forecast_form_ = "table";
   std::string pod_;
   std::string address_ = DemoCommand().address;
+  std::string alertmanager_;
   bool check_ = false;
   std::map<std::string, std::string> filters_;  ///< by parameter; nodes of a map stay in place
   std::string server_;

@@ -95,6 +95,9 @@ constexpr const char* kOwners =
     "{field: team, namespace: serving, value: chat}, {field: project, namespace: serving, value: assistant}, "
     "{field: team, namespace: research, value: lab}]";
 
+/// Nobody watches a demo for the five minutes that a GPU has to be hot elsewhere.
+constexpr const char* kAlertRules = "[{name: GPUOverheating, for: 10s}]";
+
 /// Weeks that the fleet has behind it, where the program that makes them up is there: forecasts and advice need some.
 /// The URL of the database that has them.
 Result<std::optional<std::string>> write_past(Demo& demo, const DemoCommand& command, const std::stop_token& stop) {
@@ -113,13 +116,16 @@ Result<void> start_server(Demo& demo, const DemoCommand& command, const std::sto
   const auto past = TRY(write_past(demo, command, stop));
   demo.has_past = past.has_value();
   // Nothing of the user's own settings belongs here.
-  Spawned* server = TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address},
-                                   {{"TESSERA_PROFILE", "development"},
-                                    {"DATABASE_URL", past.value_or("sqlite::memory:")},
-                                    {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
-                                    {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"},
-                                    {"GPU_MANAGEMENT_METRICS_COLLECTIONINTERVAL", "10s"},
-                                    {"GPU_MANAGEMENT_COST_OWNERS", kOwners}}));
+  std::map<std::string, std::string> settings = {{"TESSERA_PROFILE", "development"},
+                                                 {"DATABASE_URL", past.value_or("sqlite::memory:")},
+                                                 {"GPU_MANAGEMENT_MIG_AUTOCLEANUP", "true"},
+                                                 {"GPU_MANAGEMENT_MIG_CLEANUPAFTER", "30s"},
+                                                 {"GPU_MANAGEMENT_METRICS_COLLECTIONINTERVAL", "10s"},
+                                                 {"GPU_MANAGEMENT_ALERTS_RULES", kAlertRules},
+                                                 {"GPU_MANAGEMENT_COST_OWNERS", kOwners}};
+  if (!command.alertmanager.empty()) settings["GPU_MANAGEMENT_ALERTS_ALERTMANAGERS"] = command.alertmanager;
+  Spawned* server =
+      TRY(demo.start("server", {demo.programs("tessera-server"), "--address", command.address}, settings));
   demo.server = "http://" + first_word(TRY(server->after("server ready address=", command.patience, stop)));
   return {};
 }
@@ -206,7 +212,14 @@ constexpr const char* kOfThePast =
     "begins "
     "now)\n";
 
-void tell(const Demo& demo, const JsonValue& overview) {
+/// A GPU that is made hot, and cooled again.
+constexpr const char* kHeat =
+    "           tessera-sim --scenario {folder}/fleet.yaml --state {folder}/worker-01/state --node worker-01 fault "
+    "temperature --gpu 1 --celsius 95\n"
+    "           curl -s '{server}/k8s-monitor/api/v1/alerts?alert=GPUOverheating'   (fires within half a minute{told}; "
+    "the same with '--off' for '--celsius 95' ends it)\n";
+
+void tell(const Demo& demo, const DemoCommand& command, const JsonValue& overview) {
   fmt::print(
       "A simulated fleet: {} GPUs on {} nodes, {} MIG instances, {} processes; {} of it is in use.\n\n"
       "dashboard: {server}/k8s-monitor\n"
@@ -224,12 +237,16 @@ void tell(const Demo& demo, const JsonValue& overview) {
       "'{{\"namespace\":\"serving\",\"podName\":\"llm-7b-9\",\"useMig\":true,\"requiredMemoryGb\":20,\"computeSlices\":"
       "2}}'\n"
       "           tessera-sim --scenario {folder}/fleet.yaml --state {folder}/worker-02/state --node worker-02 \\\n"
-      "             pod come serving/llm-7b-9 --gpu 2 --gi …   (where it was promised; 'pod go' ends it)\n\n"
+      "             pod come serving/llm-7b-9 --gpu 2 --gi …   (where it was promised; 'pod go' ends it)\n"
+      "{heat}\n"
       "Nothing is kept: all files are in {folder} and go when the demo ends.\n",
       text_cell(overview, "totalGpuDevices"), text_cell(overview, "totalNodes"),
       text_cell(overview, "totalMigInstances"), text_cell(overview, "totalSessions"),
       percent_cell(overview, "overallGpuUtilization"),
       fmt::arg("past", demo.has_past ? fmt::format(fmt::runtime(kOfThePast), fmt::arg("server", demo.server)) : ""),
+      fmt::arg("heat", fmt::format(fmt::runtime(kHeat), fmt::arg("folder", demo.folder.path().string()),
+                                   fmt::arg("server", demo.server),
+                                   fmt::arg("told", command.alertmanager.empty() ? "" : ", in Alertmanager too"))),
       fmt::arg("server", demo.server), fmt::arg("agent", demo.agents.front()),
       fmt::arg("folder", demo.folder.path().string()));
 }
@@ -246,7 +263,7 @@ Result<void> run_demo(const DemoCommand& command, const std::stop_token& stop) {
   TRY(start_relay(demo, command, stop));
   const JsonValue overview = TRY(await_fleet(demo, command, stop));
   TRY(make_budget(demo, command));
-  tell(demo, overview);
+  tell(demo, command, overview);
   if (command.check) return {};
   fmt::print("Ctrl-C ends it.\n");
   std::fflush(stdout);

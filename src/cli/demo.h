@@ -11,6 +11,7 @@ namespace tessera::cli {
 
 struct DemoCommand {
   std::string address = "127.0.0.1:8080";  ///< of the server
+  std::string alertmanager;                ///< URL of one that its server tells of alerts; empty: nobody is told
   bool check = false;                      ///< look once that all of it works, and end
   Milliseconds patience{60'000};           ///< until the fleet has come to the server
 };
