@@ -224,25 +224,26 @@ bool Allocations::has_waited_long(const fleet::PodAllocation& one, EpochMs now) 
   return one.asked_at <= now - options_.keep_room_after.count();
 }
 
-void Allocations::keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+bool Allocations::keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                             const AllocationWish& wish) {
-  round.keep_room(one.id, wish.need, scope_of(wish, *known.cluster),
-                  fmt::format("it is kept for {}/{}, which has waited for {}", one.space, one.pod,
-                              decision::time_text(Milliseconds(known.view->time - one.asked_at))));
+  return round.keep_room(one.id, wish.need, scope_of(wish, *known.cluster),
+                         fmt::format("it is kept for {}/{}, which has waited for {}", one.space, one.pod,
+                                     decision::time_text(Milliseconds(known.view->time - one.asked_at))));
 }
 
 DecisionRound Allocations::round_for(const Published& known, const fleet::PodAllocation& one) const {
   const EpochMs now = known.view->time;
   const auto book = book_.get();
   DecisionRound out = round(known);
+  unsigned looked_for = 0;
   for (const fleet::PodAllocation* first : book->queue()) {
     if (first->priority < one.priority) break;
     if (!has_waited_long(*first, now) || first->cluster != one.cluster) continue;
     auto wish = parse_allocation_wish(first->request);
     if (!wish || !wish->node.empty()) continue;  // of one node there is not much to be kept
     wish->cluster = first->cluster;
-    keep_room(out, known, *first, *wish);
-    break;
+    if (refused_by(options_.budgets(known, *wish))) continue;
+    if (keep_room(out, known, *first, *wish) || ++looked_for == kMostKeepers) break;
   }
   return out;
 }

@@ -30,6 +30,10 @@
 
 namespace tessera::server {
 
+/// Of those who have waited long and could not be served at all, so many are looked past for one that room can be kept
+/// for.
+inline constexpr unsigned kMostKeepers = 8;
+
 struct AllocationOptions {
   bool leads = true;                       ///< false: another server does, and this one only tells
   bool may_cut = true;                     ///< gpu.management.mig.enabled
@@ -122,7 +126,7 @@ class Allocations {
   static AllocationWish with_pod(AllocationWish wish, const fleet::ClusterView& cluster);
   /// Whether room is kept for it, so that those behind do not take every piece of it.
   bool has_waited_long(const fleet::PodAllocation& one, EpochMs now) const;
-  static void keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
+  static bool keep_room(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                         const AllocationWish& wish);
   /// What is decided for `one`, which is as it was asked, as a promise; Invalid where it can have none.
   static Result<Turns> promise(const Ground& ground, const fleet::decision::Decision& decided, const Json& shown,
@@ -147,7 +151,7 @@ class Allocations {
   void review(const Published& known);
   void keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const;
   void serve_queue(const Published& known);
-  enum class Served { Yes, No, Unkept /* the database takes nothing */ };
+  enum class Served { Yes, No, Barred /* by a budget: no room helps */, Unkept /* the database takes nothing */ };
   /// One of the queue.
   Served serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                const AllocationWish& wish);

@@ -127,17 +127,21 @@ void Allocations::serve_queue(const Published& known) {
   DecisionRound round = this->round(known);
   /// In each cluster the first who has waited long and waits still.
   std::map<std::string, std::pair<const fleet::PodAllocation*, AllocationWish>> first;
+  std::map<std::string, unsigned> looked_for;
   for (const fleet::PodAllocation* one : queue) {
     auto wish = parse_allocation_wish(one->request);
     if (!wish) continue;  // of a version that knew more members
     wish->cluster = one->cluster;
     wish = with_pod(*std::move(wish), *known.cluster);
-    for (const auto& [cluster, waits] : first)
-      if (!round.keeps_room_for(waits.first->id)) keep_room(round, known, *waits.first, waits.second);
+    // Who could never be served, such as on a node that is gone, keeps it from nobody behind him.
+    std::erase_if(first, [&](const auto& of) {
+      const auto& [waits, wanted] = of.second;
+      return !round.keeps_room_for(waits->id) && !keep_room(round, known, *waits, wanted);
+    });
     const Served served = serve(round, known, *one, *wish);
     if (served == Served::Unkept) return;
     const bool keeps = served == Served::No && has_waited_long(*one, now) && wish->node.empty();
-    if (keeps) first.try_emplace(one->cluster, one, *std::move(wish));
+    if (keeps && looked_for[one->cluster]++ < kMostKeepers) first.try_emplace(one->cluster, one, *std::move(wish));
   }
 }
 
@@ -153,7 +157,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
     return out;
   };
   if (const auto over = refused_by(budgets))
-    return is_kept(tell_why(one, over->sentence, now, [&] { return shown(*over); }));
+    return tell_why(one, over->sentence, now, [&] { return shown(*over); }) ? Served::Barred : Served::Unkept;
   const auto verdict = round.decide_in_short(wish, scope);
   if (const auto* sentence = std::get_if<std::string>(&verdict))
     return is_kept(tell_why(one, *sentence, now, [&] {

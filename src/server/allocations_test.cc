@@ -493,6 +493,7 @@ TEST_F(AllocationsTest, ADecisionLooksAtNoDeviceThatHasNotChanged) {
 TEST_F(AllocationsTest, RoomIsKeptForWhoHasWaitedLong) {
   std::vector<Json> made;
   for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod)));
+  const Json never = asked(R"({"namespace":"ml","podName":"never","requiredMemoryGb":500,"wait":true})", 202);
   const Json big = asked(R"({"namespace":"ml","podName":"big","useMig":true,"requiredMemoryGb":40,"wait":true})", 202);
   const auto bound = [&](std::initializer_list<unsigned> which) {
     std::string page;
@@ -518,8 +519,30 @@ TEST_F(AllocationsTest, RoomIsKeptForWhoHasWaitedLong) {
   const unsigned in_the_way = made[1]["parts"][0]["start"] < 4 ? 1 : 2;
   give_back(in_the_way);
   look(bound({3 - in_the_way}), 630);
-  EXPECT_EQ(shown(big)["state"], "promised");
+  EXPECT_EQ(shown(big)["state"], "promised") << "though one that no device could serve stands before it";
+  EXPECT_EQ(shown(never)["state"], "waiting");
   expect_kept();
+}
+
+/// He could not take it before the budget's next period: nobody is to wait for that.
+TEST_F(AllocationsTest, RoomIsKeptForNobodyWhomABudgetBars) {
+  allocations.reset();
+  options.budgets = [](const Published&, const AllocationWish& wish) {
+    BudgetWord word;
+    word.kept.budget.enforcement = fleet::budgets::Enforcement::Refuse;
+    word.sentence = "there is nothing left";
+    return wish.pod == "big" ? std::vector{word} : std::vector<BudgetWord>();
+  };
+  open();
+  const Json big = asked(R"({"namespace":"ml","podName":"big","useMig":true,"requiredMemoryGb":40,"wait":true})", 202);
+  look("", 5);
+  look("", 610);
+  EXPECT_EQ(shown(big)["state"], "waiting");
+  for (const char* pod : {"a", "b", "c"}) asked(body(pod));  // all the room that there is
+  const Json late = asked(body("late", R"(,"wait":true)"), 202);
+  EXPECT_EQ(send("DELETE", "/gpu/allocations/" + allocations->book()->of_pod("default", "ml", "a")->id).status, 204);
+  look("", 620);
+  EXPECT_EQ(shown(late)["state"], "promised") << "room is kept for nobody";
 }
 
 TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {

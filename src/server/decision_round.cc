@@ -27,9 +27,13 @@ std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(con
   return std::get<decision::Decision>(std::move(verdict));
 }
 
-void DecisionRound::keep_room(const std::string& id, const decision::Need& need, const decision::Scope& scope,
+bool DecisionRound::keep_room(const std::string& id, const decision::Need& need, const decision::Scope& scope,
                               std::string_view why) {
-  if (!keeps_room_for(id)) kept_.emplace_back(id, decision::keep_room(of_->stock(), need, why, scope));
+  if (keeps_room_for(id)) return true;
+  auto before = decision::keep_room(of_->stock(), need, why, scope);
+  if (before.empty()) return false;
+  kept_.emplace_back(id, std::move(before));
+  return true;
 }
 
 bool DecisionRound::keeps_room_for(const std::string& id) const {

@@ -33,7 +33,8 @@ class DecisionRound {
                                                                        const fleet::decision::Scope& scope);
 
   /// From now on others are kept from the room that is nearest to being had for one who has waited long.
-  void keep_room(const std::string& id, const fleet::decision::Need& need, const fleet::decision::Scope& scope,
+  /// Whether it is kept: there may be none that could ever do.
+  bool keep_room(const std::string& id, const fleet::decision::Need& need, const fleet::decision::Scope& scope,
                  std::string_view why);
   bool keeps_room_for(const std::string& id) const;
 

@@ -257,10 +257,12 @@ TEST(DecisionRound, OpensTheRoomAgainThatItKept) {
     std::unique_lock lock(stock.in_use());
     stock.follow(ground, mix, fleet.surroundings());
     DecisionRound round(stock, std::move(lock));
-    const decision::Need need{.devices = 2, .mig = decision::MigUse::Never, .same_node = false};
-    round.keep_room("a", need, {}, "it is kept for ml/a");
-    round.keep_room("b", need, {}, "it is kept for ml/b");
-    EXPECT_TRUE(round.keeps_room_for("b"));
+    const decision::Need need{.memory_mib = 9'000};
+    EXPECT_TRUE(round.keep_room("a", need, {}, "it is kept for ml/a"));
+    EXPECT_TRUE(round.keeps_room_for("a"));
+    const decision::Need none{.memory_mib = 1'000'000, .mig = decision::MigUse::Never};
+    EXPECT_FALSE(round.keep_room("b", none, {}, "it is kept for ml/b")) << "no device could ever serve it";
+    EXPECT_FALSE(round.keeps_room_for("b"));
   }
   const std::unique_lock lock(stock.in_use());
   expect_same(stock.stock().supply(), supply_of(ground));
