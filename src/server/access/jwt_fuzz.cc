@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace tessera::server;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto token = parse_jwt(text, "realm_access.roles")) {
-    assert(token->signed_part + "." + base64url(token->signature) == text);
+    assert(token->signed_part + "." + tessera::base64url(token->signature) == text);
     assert(token->groups.size() <= 1'000);
     assert(!token->expires || *token->expires >= 0);
     assert(!Jwks().verify(*token));
