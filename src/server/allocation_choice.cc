@@ -16,7 +16,6 @@ namespace {
 namespace decision = fleet::decision;
 
 constexpr const char* kRenamed = "nvidia.com/gpu.shared";
-constexpr std::int64_t kMostReplicas = 10'000;
 
 /// What of a device's profiles is called so; null where none is.
 const gpu::Profile* profile_named(std::span<const gpu::Profile> profiles, std::string_view name) {
@@ -240,9 +239,9 @@ std::optional<decision::Shares> shares_of(const fleet::ClusterNode& node) {
     const auto found = node.labels.find(name);
     return found == node.labels.end() ? std::string_view() : std::string_view(found->second);
   };
-  const auto replicas = parse_int(label("nvidia.com/gpu.replicas"));
-  if (!replicas || *replicas <= 1 || *replicas > kMostReplicas) return std::nullopt;
-  decision::Shares out{.replicas = static_cast<unsigned>(*replicas)};
+  const auto replicas = fleet::gpu_replicas(node);
+  if (!replicas) return std::nullopt;
+  decision::Shares out{.replicas = *replicas};
   // The plugin renames what it shares where its configuration says so, and lists it by that name.
   if (node.allocatable.contains(kRenamed)) out.resource = kRenamed;
   out.memory_is_parted = label("nvidia.com/gpu.sharing-strategy") == "mps";

@@ -168,6 +168,8 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   auto turns = promise(ground(*known.view, *book), decided,
                        explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
                        std::string(kWho));
+  if (turns)
+    if (const auto fit = fits(*turns); !fit) turns = fit.error();
   if (!turns)
     return is_kept(tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); }));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;

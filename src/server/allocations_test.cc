@@ -1,5 +1,6 @@
 #include "server/allocations.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -290,6 +291,48 @@ TEST_F(OnANode, ReplicasOfASharedDeviceArePromisedOnceEach) {
   ASSERT_EQ(send("DELETE", "/gpu/allocations/" + first["id"].get<std::string>()).status, 204);
   EXPECT_EQ(asked(sharing("c", "0.1"))["parts"][0]["start"], 0) << "the number that is free again";
   EXPECT_TRUE(wanted().empty()) << "nothing is cut for it";
+}
+
+/// Two GPUs of a node that are shared, and who has replicas of them, as the agent tells it.
+std::string two_shared(const std::map<std::string, std::pair<unsigned, unsigned>>& held) {
+  std::string out;
+  for (const char* gpu : {"0", "1"})
+    out += fmt::format(
+        "tessera_agent_device_up{{gpu=\"{0}\",UUID=\"GPU-{0}\"}} 1\n"
+        "gpu_device_info{{gpu=\"{0}\",UUID=\"GPU-{0}\",model=\"Tesla T4\"}} 1\n",
+        gpu);
+  for (const auto& [pod, has] : held)
+    out += fmt::format(
+        "gpu_allocation_info{{gpu=\"{0}\",UUID=\"GPU-{0}\",resource=\"nvidia.com/gpu\",share=\"shared\","
+        "replicas=\"{1}\",container=\"c\",namespace=\"ml\",pod=\"{2}\"}} 1\n",
+        has.first, has.second, pod);
+  return out;
+}
+
+TEST_F(OnANode, ReplicasThatAPodHoldsWithoutAnAllocationArePromisedToNobody) {
+  const auto four = [](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "4"; };
+  publish(four, two_shared({{"x", {0, 3}}, {"y", {1, 4}}}));
+  asked(sharing("a", "0.25"));
+  const auto full = ask(sharing("b", "0.25"));
+  EXPECT_EQ(full.status, 409);
+  EXPECT_THAT(full.body, HasSubstr("none of its 4 replicas is left"));
+  expect_kept();
+}
+
+TEST_F(OnANode, AShareIsBoundToTheDeviceThatTheKubeletGaveAndTheNextHasRoomBesideIt) {
+  const auto two = [](fleet::ClusterNode& node) { node.labels["nvidia.com/gpu.replicas"] = "2"; };
+  publish(two, two_shared({}));
+  const Json first = asked(sharing("a", "0.5"));
+  const unsigned other = first["parts"][0]["deviceUuid"] == "GPU-0" ? 1 : 0;
+  publish(two, two_shared({{"a", {other, 1}}}));
+  allocations->look();
+  EXPECT_EQ(shown(first)["state"], "bound");
+  EXPECT_EQ(shown(first)["parts"][0]["replicas"], 2);
+  for (const char* pod : {"b", "c", "d"}) asked(sharing(pod, "0.5"));
+  EXPECT_EQ(ask(sharing("e", "0.5")).status, 409);
+  expect_kept();
+  open();
+  expect_kept();
 }
 
 TEST_F(OnANode, AShareIsOfTheNameThatThePodAsksFor) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fleet/inventory/health.h"
+#include "fleet/inventory/pods.h"
 
 namespace tessera::fleet {
 namespace {
@@ -91,24 +92,34 @@ class AllocationReview::Look {
   bool all_told() const { return all_told_; }
 
  private:
+  /// How many replicas a device has: by its node's label; without it by the book, and at least those that are held.
+  unsigned replicas_made(const PodAllocation& one, const PromisedPart& part) const {
+    const Device* on = device(one, part);
+    const ClusterNode* node = scene_.cluster.node(one.cluster, part.node);
+    const bool is_told = node && on && !is_cut(*on);  // of instances the label says nothing
+    if (const auto told = is_told ? gpu_replicas(*node) : std::nullopt) return *told;
+    unsigned out = 0;
+    for (const auto& taken : book().taken(one.cluster, part.device_uuid)) out = std::max(out, taken.part->replicas);
+    if (out == 0 && part.replicas == 0) return 0;
+    return std::max({out, part.replicas, on ? replicas_held(*on) : 0U});
+  }
+
   /// One of a shared device has a number of it: its own by its promise, else a free one, else that of one to whom it is
-  /// only promised. As it is where that many have come already.
+  /// only promised. As it is where that many have come already. A process may be seen before the kubelet says that its
+  /// pod shares: then the label or the book says so.
   PromisedPart numbered(const PodAllocation& one, PromisedPart part) const {
-    const auto is_like = [&](const PromisedPart& p) { return p.replicas > 0 && p.device_uuid == part.device_uuid; };
-    const auto own = std::ranges::find_if(one.parts, is_like);
-    if (own != one.parts.end()) {
-      part.replicas = std::max(part.replicas, own->replicas);
+    const auto own = std::ranges::find(one.parts, part.device_uuid, &PromisedPart::device_uuid);
+    if (own != one.parts.end() && own->profile.empty() && (own->replicas > 0 || part.replicas == 0)) {
+      if (own->replicas == 0) return part;
+      part.replicas = own->replicas;
       if (part.resource.empty()) part.resource = own->resource;
       part.placement = own->placement;
       return part;
     }
-    // A process may be seen before the kubelet says that it shares.
-    for (const auto& taken : book().taken(one.cluster, part.device_uuid))
-      if (part.replicas == 0 && taken.part->replicas > 0) {
-        part.replicas = taken.part->replicas;
-        part.resource = taken.part->resource;
-      }
+    part.replicas = replicas_made(one, part);
     if (part.replicas == 0) return part;
+    for (const auto& taken : book().taken(one.cluster, part.device_uuid))
+      if (part.resource.empty()) part.resource = taken.part->resource;
     if (const auto free = book().free_replica(one.cluster, part.device_uuid, part.replicas, one.id)) {
       part.placement = {*free, 1};
       return part;

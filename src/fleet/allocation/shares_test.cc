@@ -27,18 +27,29 @@ std::string device(unsigned gpu) {
   const std::string of = "gpu=\"" + std::to_string(gpu) + "\",UUID=\"GPU-" + std::to_string(gpu) + "\"";
   return "tessera_agent_device_up{" + of + "} 1\ngpu_device_info{" + of + ",model=\"Tesla T4\"} 1\n";
 }
-std::string held(unsigned gpu, const std::string& pod) {
+/// As the agent tells it: `replicas` is what the container has.
+std::string held(unsigned gpu, const std::string& pod, unsigned replicas) {
   return R"(gpu_allocation_info{gpu=")" + std::to_string(gpu) + R"(",UUID="GPU-)" + std::to_string(gpu) +
-         R"(",resource=")" + kResource + R"(",share="shared",replicas=")" + std::to_string(kReplicas) +
+         R"(",resource=")" + kResource + R"(",share="shared",replicas=")" + std::to_string(replicas) +
          R"(",container="c",namespace="ml",pod=")" + pod + "\"} 1\n";
 }
 
 struct Shares : testing::Test {
-  /// By pod, the device of which it has a replica.
-  void look(const std::map<std::string, unsigned>& has) {
+  Shares() { label(kReplicas); }
+  /// As GPU feature discovery labels the node; 0: it does not.
+  void label(unsigned replicas) {
+    ClusterNode node;
+    node.name = "w-1";
+    if (replicas > 0) node.labels["nvidia.com/gpu.replicas"] = std::to_string(replicas);
+    cluster.watched = true;
+    cluster.cluster = "default";
+    cluster.nodes["w-1"] = std::make_shared<const ClusterNode>(node);
+  }
+  /// By pod, the device of which it has replicas; one, but for those in `several`.
+  void look(const std::map<std::string, unsigned>& has, const std::map<std::string, unsigned>& several = {}) {
     now += 5'000;
     std::string page = device(0) + device(1);
-    for (const auto& [pod, gpu] : has) page += held(gpu, pod);
+    for (const auto& [pod, gpu] : has) page += held(gpu, pod, several.contains(pod) ? several.at(pod) : 1);
     told.scrape(now, R"(node="w-1",job="agent")", page);
     told.fleet.advance(now);
     const auto view = told.fleet.publish(now);
@@ -103,6 +114,60 @@ TEST_F(Shares, WhereOthersHaveAllOfThemThePromiseIsTakenBack) {
   look({{"x", 0}, {"y", 0}});
   EXPECT_EQ(of("a").state, Waiting);
   EXPECT_THAT(of("a").why, HasSubstr("is on what was promised to it"));
+}
+
+TEST_F(Shares, WhatOthersHaveIsCountedByReplicasAndNotByPods) {
+  for (const unsigned held : {1U, 2U, 3U, 4U}) {
+    SCOPED_TRACE(held);
+    label(4);
+    const std::string pod = "a-" + std::to_string(held), x = "x-" + std::to_string(held);
+    ask(pod);
+    PromisedPart part = replica(0, 0);
+    part.replicas = 4;
+    promise(pod, part);
+    look({{x, 0}}, {{x, held}});
+    EXPECT_EQ(of(pod).state, held < 4 ? Promised : Waiting);
+    look({{x, 0}, {"y", 0}}, {{x, held}});
+    EXPECT_EQ(of(pod).state, held < 3 ? Promised : Waiting);
+    book.drop(pod);
+  }
+}
+
+TEST_F(Shares, APodOnTheDeviceThatNobodyWasPromisedHasOneOfItsReplicas) {
+  for (const unsigned labelled : {kReplicas, 0U}) {
+    SCOPED_TRACE(labelled);
+    label(labelled);
+    const std::string pod = "a-" + std::to_string(labelled), next = "b-" + std::to_string(labelled);
+    ask(pod);
+    promise(pod, replica(0, 0));
+    look({{pod, 1}});
+    ASSERT_EQ(of(pod).state, Bound);
+    const PromisedPart& has = of(pod).parts.at(0);
+    EXPECT_EQ(has.device_uuid, "GPU-1");
+    EXPECT_EQ(has.replicas, labelled == 0 ? 1U : kReplicas) << "one at least, so that it is not the whole";
+    EXPECT_EQ(has.placement, (gpu::Placement{0, 1}));
+    ask(next);
+    promise(next, replica(1, *book.free_replica("default", "GPU-1", kReplicas)));
+    EXPECT_EQ(of(next).parts.at(0).placement.start, 1U);
+    book.drop(pod);
+    book.drop(next);
+  }
+}
+
+TEST_F(Shares, AProcessThatIsSeenBeforeTheKubeletTellsSharesByTheLabel) {
+  ask("a");
+  now += 5'000;
+  told.scrape(
+      now, R"(node="w-1",job="agent")",
+      device(0) + device(1) +
+          R"(gpu_process_info{gpu="1",UUID="GPU-1",pid="7",command="c",namespace="ml",pod="a",container="c",status="active"} 1)" +
+          "\n");
+  told.fleet.advance(now);
+  const auto view = told.fleet.publish(now);
+  sightings.take(*view);
+  const auto turns = review.turns(book, {*view, cluster, sightings});
+  ASSERT_EQ(turns.size(), 1U);
+  EXPECT_EQ(turns[0].parts.at(0).replicas, kReplicas);
 }
 
 TEST(Overlap, ASharedDeviceIsNobodysAsAWhole) {

@@ -23,14 +23,6 @@ const InstanceFacts* told_of(const Device& device, unsigned gpu_instance) {
   return out;
 }
 
-/// How many have a device, by the kubelet's word: by time-slicing or MPS.
-unsigned replicas_of(const Device& device) {
-  unsigned out = 0;
-  for (const Allocation& one : device.allocations)
-    if (one.facts->shared) out = std::max(out, one.facts->replicas.value_or(0));
-  return out > 1 ? out : 0;
-}
-
 }  // namespace
 
 const Node* find_node(const View& view, std::string_view cluster, std::string_view name) {
@@ -100,7 +92,7 @@ void PodSightings::take(const View& view) {
         seen.held = seen.held || part.held;
         auto place = place_of(*node, *part.device, part.part.part);
         if (place && place->profile.empty() && part.shared) {
-          place->replicas = replicas_of(*part.device);
+          place->replicas = part.replicas;
           place->resource = part.resource;
         }
         if (place && std::ranges::find(seen.parts, *place) == seen.parts.end()) seen.parts.push_back(*std::move(place));
@@ -130,13 +122,15 @@ std::string PodSightings::other_on(std::string_view cluster, const PromisedPart&
   const auto node = nodes_.find({std::string(cluster), part.node});
   if (node == nodes_.end()) return {};
   const std::string own = pod_name(space, pod);
-  const auto is_there = [&](const PromisedPart& one) {
-    return part.replicas > 0 ? one.device_uuid == part.device_uuid : overlap(one, part);
-  };
   unsigned others = 0;
-  for (const Key& key : node->second.pods)
-    if (key.second != own && std::ranges::any_of(pods_.at(key).at(part.node).parts, is_there))
-      if (++others >= std::max(1U, part.replicas)) return key.second;
+  for (const Key& key : node->second.pods) {
+    if (key.second == own) continue;
+    for (const PromisedPart& one : pods_.at(key).at(part.node).parts) {
+      if (part.replicas == 0 ? !overlap(one, part) : one.device_uuid != part.device_uuid) continue;
+      others += std::max(1U, one.replicas);
+      if (others >= std::max(1U, part.replicas)) return key.second;
+    }
+  }
   return {};
 }
 

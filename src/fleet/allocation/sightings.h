@@ -17,9 +17,11 @@ namespace tessera::fleet {
 /// A pod that holds or uses some of a node.
 struct SeenPod {
   std::string node;
-  std::string uid;                  ///< empty where nobody tells
-  std::vector<PromisedPart> parts;  ///< those whose place is known; of a shared device the whole, with its replicas
-  bool held = false;                ///< by the kubelet's word, not by a process alone
+  std::string uid;  ///< empty where nobody tells
+  /// Those whose place is known. Of a shared device the whole, and as `replicas` how many of them the pod holds: how
+  /// many there are, and which number it has, is the review's to find.
+  std::vector<PromisedPart> parts;
+  bool held = false;  ///< by the kubelet's word, not by a process alone
 };
 
 class PodSightings {

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace tessera::fleet {
+namespace {
+constexpr std::int64_t kMostReplicas = 10'000;
+}  // namespace
 
 const ClusterNode* ClusterView::node(std::string_view of_cluster, std::string_view name) const {
   if (!watched || of_cluster != cluster) return nullptr;
@@ -20,6 +25,13 @@ std::string pod_key(std::string_view space, std::string_view name) { return fmt:
 
 bool is_gpu_resource(std::string_view name) {
   return name == "nvidia.com/gpu" || name == "nvidia.com/gpu.shared" || name.starts_with("nvidia.com/mig-");
+}
+
+std::optional<unsigned> gpu_replicas(const ClusterNode& node) {
+  const auto found = node.labels.find("nvidia.com/gpu.replicas");
+  const auto told = found == node.labels.end() ? std::nullopt : parse_int(found->second);
+  if (!told || *told <= 1 || *told > kMostReplicas) return std::nullopt;
+  return static_cast<unsigned>(*told);
 }
 
 }  // namespace tessera::fleet

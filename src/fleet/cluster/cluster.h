@@ -122,6 +122,10 @@ struct ClusterView {
   const ClusterPod* pod(std::string_view of_cluster, std::string_view space, std::string_view name) const;
 };
 
+/// How many replicas the device plugin makes of each uncut GPU (nvidia.com/gpu.replicas, by GPU feature discovery);
+/// absent where they are not shared, or nobody tells.
+std::optional<unsigned> gpu_replicas(const ClusterNode& node);
+
 /// "namespace/name"
 std::string pod_key(std::string_view space, std::string_view name);
 

@@ -107,6 +107,7 @@ std::variant<std::vector<Option>, Failure> share(const Candidate& candidate, con
         fmt::format("it is shared by {}, and a pod has one part: {} thousandths", shares.replicas, shares.milli()),
         *need.compute_milli - std::min(*need.compute_milli, shares.milli())};
   if (auto failure = fails_by_price(candidate, need, option)) return *std::move(failure);
+  if (!candidate.held_by.empty()) return Failure{Cause::Held, fmt::format("{} has all of it", candidate.held_by)};
   if (shares.left == 0) return Failure{Cause::Held, fmt::format("none of its {} replicas is left", shares.replicas)};
   if (!shares.memory_is_parted && !has_memory(shares.left_memory_bytes, need))
     return Failure{Cause::Held, fmt::format("{} MiB of it are left", number_text(shares.left_memory_bytes / kMib)),

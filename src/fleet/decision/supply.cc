@@ -7,6 +7,7 @@
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/health.h"
 #include "fleet/inventory/parts.h"
+#include "fleet/inventory/pods.h"
 #include "gpu/profile_name.h"
 
 namespace tessera::fleet::decision {
@@ -54,16 +55,20 @@ void tell_more(const Device& device, Piece& piece) {
   }
 }
 
-/// A shared device is known by who holds a replica of it, or by its node's label.
+/// A shared device is known by who holds a replica of it, or by its node's label. Holders tell what they hold, and the
+/// label how many there are: without it, those that are held are all.
 std::optional<Shares> shares_of(const Device& device, const std::optional<Shares>& labelled) {
   Shares out = labelled.value_or(Shares());
+  bool shared = out.replicas > 1;
   for (const Allocation& one : device.allocations) {
-    if (!one.facts->shared || one.facts->replicas.value_or(0) <= 1) continue;
-    out.replicas = *one.facts->replicas;
+    if (!one.facts->shared) continue;
+    shared = true;
     if (!one.facts->resource.empty()) out.resource = one.facts->resource;
   }
-  if (out.replicas <= 1) return std::nullopt;
-  out.left = out.replicas - static_cast<unsigned>(std::min<std::size_t>(device.allocations.size(), out.replicas));
+  if (!shared) return std::nullopt;
+  const unsigned held = replicas_held(device);
+  out.replicas = std::max(out.replicas, held);
+  out.left = out.replicas - held;
   const auto used = static_cast<std::uint64_t>(memory_used_bytes(device).value_or(0));
   const std::uint64_t memory = device.facts->memory_bytes.value_or(0);
   out.left_memory_bytes = memory - std::min(used, memory);

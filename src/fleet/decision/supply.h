@@ -137,7 +137,8 @@ struct Promise {
 
 /// Pure. A device that is not present, critical, or whose placements or holders are not known has `unfit`. Prices are
 /// the caller's to add. Promises on other devices say nothing of it. `labelled` is how the node's labels say that its
-/// uncut devices are shared, of which replicas, resource and memory_is_parted count: a holder's word stands above it.
+/// uncut devices are shared, of which replicas, resource and memory_is_parted count: a holder's word on the resource
+/// stands above it.
 Candidate candidate_of(const Node& node, const Device& device, std::span<const Promise> promises,
                        const std::optional<Shares>& labelled = {});
 

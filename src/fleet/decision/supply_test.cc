@@ -53,12 +53,13 @@ void hold(Device& on, Part part, std::string pod, std::optional<unsigned> replic
   on.allocations.push_back(one);
 }
 
-Supply supply_of(const std::vector<Device>& devices, const std::vector<Promise>& promises = {}) {
+Supply supply_of(const std::vector<Device>& devices, const std::vector<Promise>& promises = {},
+                 const std::optional<Shares>& labelled = {}) {
   Node node;
   node.cluster = "c";
   node.name = "w";
   Supply out{kNow, {}};
-  for (const Device& one : devices) out.candidates.push_back(candidate_of(node, one, promises));
+  for (const Device& one : devices) out.candidates.push_back(candidate_of(node, one, promises, labelled));
   return out;
 }
 
@@ -84,9 +85,11 @@ TEST(Supply, SeesWhatStandsAndWhoHasIt) {
 
 TEST(Supply, WhatIsPromisedIsHeldAndNotTwice) {
   Device whole = device(1, false), shared = device(2, false);
-  hold(shared, {}, "b", 4);
+  hold(shared, {}, "b", 1);
   const auto told = [&](const std::vector<Promise>& promises) {
-    return supply_of({device(0, true), whole, shared}, promises).candidates;
+    auto out = supply_of({device(0, true), whole}, promises).candidates;
+    out.push_back(supply_of({shared}, promises, Shares{.replicas = 4}).candidates[0]);
+    return out;
   };
   const auto none = told({});
   EXPECT_EQ(none[2].shares->left, 3U);
@@ -104,6 +107,40 @@ TEST(Supply, WhatIsPromisedIsHeldAndNotTwice) {
   const auto verdict = decide(Supply{0, {all[0]}}, {.memory_mib = 30'000}, *policy);
   EXPECT_EQ(std::get<Decision>(verdict).grants[0].placed, (gpu::Placed{k3g, {0, 4}}))
       << "not where something is promised";
+}
+
+TEST(Supply, OfASharedDeviceIsLeftWhatHoldersDoNotHaveOfWhatTheNodeTells) {
+  struct Case {
+    std::vector<unsigned> held;  ///< by each container
+    unsigned labelled;           ///< 0: nobody tells
+    unsigned replicas, left;
+  };
+  for (const Case& one : std::vector<Case>{{{1}, 4, 4, 3},
+                                           {{2}, 4, 4, 2},
+                                           {{3}, 4, 4, 1},
+                                           {{3, 1}, 4, 4, 0},
+                                           {{1, 2}, 4, 4, 1},
+                                           {{0}, 4, 4, 3},
+                                           {{3, 2}, 4, 5, 0},
+                                           {{1}, 0, 1, 0},
+                                           {{2, 1}, 0, 3, 0}}) {
+    SCOPED_TRACE(testing::PrintToString(one.held));
+    Device shared = device(2, false);
+    for (std::size_t i = 0; i < one.held.size(); ++i) hold(shared, {}, fmt::format("p-{}", i), one.held[i]);
+    const auto labelled = one.labelled > 0 ? std::optional(Shares{.replicas = one.labelled}) : std::nullopt;
+    const Candidate told = supply_of({shared}, {}, labelled).candidates[0];
+    ASSERT_TRUE(told.shares);
+    EXPECT_EQ(told.shares->replicas, one.replicas);
+    EXPECT_EQ(told.shares->left, one.left);
+    EXPECT_FALSE(told.is_empty());
+  }
+}
+
+TEST(Supply, WhatIsPromisedAsAWholeIsNotSharedWhenALabelComes) {
+  Device shared = device(2, false);
+  hold(shared, {}, "a", 1);
+  const auto told = supply_of({shared}, {{.device_uuid = "GPU-2", .holder = "ml/a"}}, Shares{.replicas = 4});
+  EXPECT_TRUE(std::holds_alternative<Refusal>(decide(told, {.compute_milli = 250}, **make_policy("default", {}))));
 }
 
 TEST(Supply, WhatIsNotWellOrNotKnownIsUnfit) {

@@ -76,9 +76,9 @@ struct Session {
 /// A container holds the device or instance by the kubelet's word.
 struct AllocationFacts {
   Workload workload;
-  std::string resource;  ///< "nvidia.com/gpu"; empty where only a DCGM series' pod labels tell
-  bool shared = false;   ///< by time-slicing or MPS
-  std::optional<unsigned> replicas;
+  std::string resource;              ///< "nvidia.com/gpu"; empty where only a DCGM series' pod labels tell
+  bool shared = false;               ///< by time-slicing or MPS
+  std::optional<unsigned> replicas;  ///< that this container holds; how many there are, the node's label tells
   bool operator==(const AllocationFacts&) const = default;
 };
 

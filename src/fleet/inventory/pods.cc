@@ -11,6 +11,9 @@ namespace {
 /// Of a part that nobody describes yet.
 const gpu::Readings kNoReadings;
 
+/// The label is what this container holds, not what the device has.
+unsigned replicas_of(const AllocationFacts& facts) { return std::max(1U, facts.replicas.value_or(1)); }
+
 /// Names by UID: one exporter may know the pod of a process by its UID while another names the holder.
 std::map<std::string, std::pair<std::string, std::string>> names_by_uid(const Node& node) {
   std::map<std::string, std::pair<std::string, std::string>> out;
@@ -33,6 +36,7 @@ class Folding {
     for (PodPart* part : parts_of_pod(pod, device, one.part)) {
       part->held = true;
       part->shared |= one.facts->shared;
+      if (one.facts->shared) part->replicas += replicas_of(*one.facts);
       if (!one.facts->resource.empty()) part->resource = one.facts->resource;
       if (one.used) part->used = *one.used || part->used.value_or(false);
       note_container(*part, one.facts->workload.container);
@@ -86,7 +90,7 @@ class Folding {
     if (wanted.empty()) wanted.push_back({told, nullptr, &kNoReadings, std::nullopt});
     for (const DevicePart& part : wanted)
       if (find(pod, device, part.part) == pod.parts.end())
-        pod.parts.push_back({&device, part, {}, {}, false, false, {}, {}});
+        pod.parts.push_back({&device, part, {}, {}, false, false, {}, {}, 0});
     std::vector<PodPart*> out;  // after the last insertion: until then they move
     for (const DevicePart& part : wanted) out.push_back(&*find(pod, device, part.part));
     return out;
@@ -125,6 +129,12 @@ class Folding {
 };
 
 }  // namespace
+
+unsigned replicas_held(const Device& device) {
+  unsigned out = 0;
+  for (const Allocation& one : device.allocations) out += replicas_of(*one.facts);
+  return out;
+}
 
 std::vector<Pod> pods_of(const Node& node) {
   Folding folding(node);

@@ -20,6 +20,7 @@ struct PodPart {
   bool shared = false;
   std::optional<bool> used;
   std::optional<std::uint64_t> memory_bytes;  ///< of the pod's processes there
+  unsigned replicas = 0;                      ///< that its containers hold, where it is shared
 };
 
 /// Points into its node.
@@ -35,6 +36,9 @@ struct Pod {
   EpochMs first_seen = 0;
   EpochMs last_seen = 0;
 };
+
+/// Of a device, those that its containers hold altogether; who names no number has one.
+unsigned replicas_held(const Device& device);
 
 /// By namespace and name.
 std::vector<Pod> pods_of(const Node& node);
