@@ -213,10 +213,18 @@ struct OnANode : AllocationsTest {
     cluster->watched = cluster->synced = true;
     cluster->cluster = "default";
     cluster->nodes["w-1"] = std::make_shared<const fleet::ClusterNode>(node);
+    for (const std::string& pod : here) {
+      fleet::ClusterPod known;
+      known.space = "ml";
+      known.name = pod;
+      known.node = "w-1";
+      cluster->pods["ml/" + pod] = std::make_shared<const fleet::ClusterPod>(known);
+    }
     Published next = *fleet.get();
     next.cluster = cluster;
     fleet.publish(std::move(next));
   }
+  std::vector<std::string> here;  ///< pods that the cluster shows on it
 };
 
 TEST_F(OnANode, NothingIsPromisedWhereItIsCordoned) {
@@ -324,6 +332,7 @@ TEST_F(OnANode, AShareIsBoundToTheDeviceThatTheKubeletGaveAndTheNextHasRoomBesid
   publish(two, two_shared({}));
   const Json first = asked(sharing("a", "0.5"));
   const unsigned other = first["parts"][0]["deviceUuid"] == "GPU-0" ? 1 : 0;
+  here = {"a"};
   publish(two, two_shared({{"a", {other, 1}}}));
   allocations->look();
   EXPECT_EQ(shown(first)["state"], "bound");
