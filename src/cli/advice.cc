@@ -142,11 +142,7 @@ std::string advice_text(const JsonValue& one) {
 Result<std::string> run_advice(const AdviceCommand& command) {
   FleetServer server = TRY(FleetServer::open(command.server));
   if (command.word) return run_one(server, command);
-  if (command.form == CostForm::Csv) {
-    auto reply = TRY(server.api("/advice", command.query, "text/csv"));
-    if (reply.status != 200) return problem_of(reply, server.api_url("/advice"));
-    return std::move(reply.body);
-  }
+  if (command.form == CostForm::Csv) return server.csv("/advice", command.query);
   const JsonValue reply = TRY(server.json("/advice", command.query));
   return command.form == CostForm::Json ? indented(reply) : advice_table(reply);
 }

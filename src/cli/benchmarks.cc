@@ -123,11 +123,7 @@ Result<std::string> run_benchmarks(const BenchmarksCommand& command) {
   FleetServer server = TRY(FleetServer::open(command.server));
   if (!command.file.empty()) return import_file(server, command);
   const std::string_view path = command.word->path;
-  if (!command.word->table || command.form == CostForm::Csv) {
-    auto reply = TRY(server.api(path, command.query, "text/csv"));
-    if (reply.status != 200) return problem_of(reply, server.api_url(path));
-    return std::move(reply.body);
-  }
+  if (!command.word->table || command.form == CostForm::Csv) return server.csv(path, command.query);
   const JsonValue reply = TRY(server.json(path, command.query));
   if (command.form == CostForm::Json) return reply.dump(2, ' ', false, JsonValue::error_handler_t::replace) + '\n';
   return command.word->table(reply);

@@ -122,11 +122,7 @@ Result<std::string> show_budgets(const BudgetsCommand& command) {
     const JsonValue one = TRY(server.json(path));
     return command.form == CostForm::Json ? indented(one) : budget_text(one);
   }
-  if (command.form == CostForm::Csv) {
-    auto reply = TRY(server.api("/budgets", command.query, "text/csv"));
-    if (reply.status != 200) return problem_of(reply, server.api_url("/budgets"));
-    return std::move(reply.body);
-  }
+  if (command.form == CostForm::Csv) return server.csv("/budgets", command.query);
   const JsonValue reply = TRY(server.json("/budgets", command.query));
   return command.form == CostForm::Json ? indented(reply) : budgets_table(reply);
 }

@@ -115,11 +115,7 @@ std::string cost_table(std::string_view what, const JsonValue& reply) {
 Result<std::string> show_cost(const CostCommand& command) {
   FleetServer server = TRY(FleetServer::open(command.server));
   const Asked& of = asked(command.what);
-  if (command.form == CostForm::Csv) {
-    auto reply = TRY(server.api(of.path, command.query, "text/csv"));
-    if (reply.status != 200) return problem_of(reply, server.api_url(of.path));
-    return std::move(reply.body);
-  }
+  if (command.form == CostForm::Csv) return server.csv(of.path, command.query);
   const JsonValue reply = TRY(server.json(of.path, command.query));
   if (!member(reply, "currency").is_string())
     return fail(Code::Invalid, "{}: no costs, so this is no tessera-server", server.api_url(of.path));

@@ -127,6 +127,12 @@ Result<JsonValue> FleetServer::json(std::string_view path, const Parameters& que
   return object_in(TRY(api(path, query, "application/json")), api_url(path));
 }
 
+Result<std::string> FleetServer::csv(std::string_view path, const Parameters& query) {
+  auto reply = TRY(api(path, query, "text/csv"));
+  if (reply.status != 200) return problem_of(reply, api_url(path));
+  return std::move(reply.body);
+}
+
 Result<JsonValue> FleetServer::post(std::string_view path, const JsonValue& body) {
   http::ClientRequest request;
   request.method = "POST";

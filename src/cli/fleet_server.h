@@ -36,6 +36,8 @@ class FleetServer {
   Result<http::ClientResponse> root(std::string_view path);
   /// The answer of a 2xx as JSON; otherwise what the server said, and what to do about it.
   Result<JsonValue> json(std::string_view path, const Parameters& query = {});
+  /// The same as a table, as the server writes it.
+  Result<std::string> csv(std::string_view path, const Parameters& query = {});
   /// Likewise of a POST.
   Result<JsonValue> post(std::string_view path, const JsonValue& body);
   Result<JsonValue> post_file(std::string_view path, const Parameters& query, std::string_view type, std::string body);

@@ -263,9 +263,7 @@ Result<std::string> csv(FleetServer& server, const GetCommand& command) {
   constexpr std::int64_t kMost = 100'000;
   Parameters query = command.query;
   query.emplace_back("limit", std::to_string(command.limit > 0 ? std::min(kMost, command.limit) : kMost));
-  auto reply = TRY(server.api(command.resource->path, query, "text/csv"));
-  if (reply.status != 200) return problem_of(reply, server.api_url(command.resource->path));
-  return std::move(reply.body);
+  return server.csv(command.resource->path, query);
 }
 
 }  // namespace
