@@ -14,6 +14,7 @@ struct BudgetCrossed {
   budgets::Crossing crossing;
   std::string name;  ///< of the budget
   budgets::Scope scope{};
+  std::string time_zone = "UTC";  ///< of the budget: in which its times are shown
 };
 
 /// `known` is absent where nobody knows what is in force: then nothing ends.

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "fleet/inventory/told_pages.h"
 
 namespace tessera::fleet::alerts {
@@ -354,6 +356,28 @@ TEST_F(ObserveBudgets, ACrossingFiresOnceAndEndsWhenItIsOver) {
   for (int round = 11; round < 20; ++round)
     for (const std::string& one : at(kStart + round * kRound, std::span<const BudgetCrossed>())) ended.push_back(one);
   EXPECT_THAT(ended, ElementsAre(HasSubstr("resolved"), HasSubstr("resolved")));
+}
+
+/// Receivers know alerts by their labels.
+TEST_F(ObserveBudgets, CrossingsThatStandSideBySideDifferInTheirLabels) {
+  BudgetCrossed next_period = crossed(kStart), in_seoul = crossed(kStart);
+  next_period.crossing.period = {kStart + kHour, kStart + 2 * kHour};
+  in_seoul.name = "Seoul";
+  in_seoul.time_zone = "Asia/Seoul";
+  const std::vector<BudgetCrossed> known = {crossed(kStart), crossed(kStart + kSecond), next_period, in_seoul};
+  at(kStart, known);
+  std::set<LabelSet> labels;
+  std::set<std::string_view> periods;
+  const std::vector<Track> tracks = evaluator.tracks();
+  for (const Track& one : tracks) {
+    if (one.rule != "BudgetThresholdCrossed") continue;
+    labels.insert(one.subject->labels);
+    periods.insert(label_of(one.subject->labels, "period"));
+    EXPECT_TRUE(std::ranges::is_sorted(one.subject->labels));
+  }
+  EXPECT_EQ(labels.size(), 4U);
+  EXPECT_THAT(periods,
+              ElementsAre("2023-11-14T22:13:20+00:00", "2023-11-14T23:13:20+00:00", "2023-11-15T07:13:20+09:00"));
 }
 
 }  // namespace

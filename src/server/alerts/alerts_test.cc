@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "base/files.h"
@@ -52,7 +54,7 @@ struct AlertsTest : testing::Test {
     settings.webhooks = webhooks;
     settings.webhook_files = webhook_files;
     settings.slack_files = slack_files;
-    AlertOptions options{.settings = settings, .runs = false};
+    AlertOptions options{.settings = settings, .budgets = [this] { return crossed; }, .runs = false};
     options.tell = [this](const std::vector<fleet::Change>& news) {
       told_news.insert(told_news.end(), news.begin(), news.end());
     };
@@ -104,6 +106,7 @@ struct AlertsTest : testing::Test {
   std::unique_ptr<Alerts> alerts;
   std::unique_ptr<Notifier> notifier;
   std::vector<fleet::Change> told_news;
+  std::vector<fleet::alerts::BudgetCrossed> crossed;  ///< thresholds that are in force
 };
 
 /// `alert.firing GPUOverheating w`
@@ -404,6 +407,40 @@ TEST_F(AlertsTest, AnAlertmanagerIsToldOfWhatItKnowsUntilThatEnds) {
   ASSERT_THAT(hook.bodies, SizeIs(1));
   EXPECT_THAT(hook.bodies[0], HasSubstr("GPUOverheating"));
   EXPECT_THAT(hook.bodies[0], Not(HasSubstr("GPUTemperatureNotice")));
+}
+
+/// A crossing that counts anew, or that of the next period, begins while the one before it is in force.
+TEST_F(AlertsTest, CrossingsOfOneThresholdThatOverlapAreToldApart) {
+  Hook manager, hook;
+  alertmanagers = {manager.url()};
+  webhooks = {hook.url()};
+  open();
+  const auto crossing = [](EpochMs at) {
+    return fleet::alerts::BudgetCrossed{{"b", {kStart, kStart + 3'600 * kSecond}, {{}, 80}, at, 100, 90}, "search"};
+  };
+  crossed = {crossing(kStart)};
+  at(0, 40);
+  crossed = {crossing(kStart + 30 * kSecond)};  // its amount was raised, and it is over that, too
+  for (int round = 1; round < 5; ++round) at(round, 40);
+  std::vector<std::string> told;
+  std::set<Json> labels;
+  for (const std::string& body : hook.bodies) {
+    const Json message = Json::parse(body);
+    for (const Json& one : message["alerts"]) {
+      labels.insert(one["labels"]);
+      told.push_back(one["status"].get<std::string>() + ' ' + one["labels"].value("crossed", ""));
+    }
+  }
+  EXPECT_THAT(told, ElementsAre("firing 2027-01-15T08:00:00+00:00", "firing 2027-01-15T08:00:30+00:00",
+                                "resolved 2027-01-15T08:00:00+00:00"));
+  EXPECT_THAT(labels, SizeIs(2));
+  const auto ended = must(alerts->history(0, kStart * 2, "BudgetThresholdCrossed", 1));
+  std::map<std::string, bool> over;
+  for (const Json& one : Json::parse(manager.bodies.back()))
+    over[one["labels"].value("crossed", "")] = one["endsAt"] == format_time(ended[0].time);
+  EXPECT_THAT(over, ElementsAre(testing::Pair("2027-01-15T08:00:00+00:00", true),
+                                testing::Pair("2027-01-15T08:00:30+00:00", false)))
+      << "the end of the old one is told where the new one stands";
 }
 
 TEST_F(AlertsTest, OneThatHangsKeepsNobodyWaiting) {

@@ -193,7 +193,7 @@ Result<void> Budgets::judge(Judged& of, EpochMs now) {
       if (crossing.budget != one.kept.budget.id) continue;
       if (one.standing && crossing.period.from == one.standing->period.from) one.crossings.push_back(crossing);
       if (budgets::is_in_force(crossing.period, next.closed_until.value_or(crossing.period.from)))
-        next.in_force.push_back({crossing, one.kept.budget.name, one.kept.budget.scope});
+        next.in_force.push_back({crossing, one.kept.budget.name, one.kept.budget.scope, one.kept.budget.time_zone});
     }
   book_.publish(std::move(next));
   return {};
