@@ -90,6 +90,7 @@ Result<void> put_budget(Database& database, const KeptBudget& one) {
 
 Result<bool> drop_budget(Database& database, const std::string& id) {
   TRY(database.run("DELETE FROM budget_crossing WHERE budget = ?", {id}));
+  TRY(database.run("DELETE FROM budget_judged WHERE budget = ?", {id}));
   return TRY(database.change("DELETE FROM budget WHERE id = ?", {id})) > 0;
 }
 
@@ -128,6 +129,22 @@ Result<void> drop_budget_crossing(Database& database, const Crossing& one) {
 
 Result<void> drop_budget_crossings_before(Database& database, EpochMs time) {
   return database.run("DELETE FROM budget_crossing WHERE period_end < ?", {time});
+}
+
+Result<std::map<std::string, EpochMs>> budgets_judged(Database& database) {
+  std::map<std::string, EpochMs> out;
+  TRY(database.each("SELECT budget, done_until FROM budget_judged", {},
+                    [&](const Row& row) { out[row.text(0)] = row.integer(1).value_or(0); }));
+  return out;
+}
+
+Result<void> keep_budgets_judged(Database& database, const std::map<std::string, EpochMs>& until) {
+  for (const auto& [budget, done] : until)
+    TRY(database.run(
+        "INSERT INTO budget_judged (budget, done_until) VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET done_until = "
+        "EXCLUDED.done_until",
+        {budget, done}));
+  return {};
 }
 
 Result<LedgerVersion> ledger_version(Database& database) {

@@ -1,6 +1,7 @@
 #pragma once
-// Budgets, the crossings that were told of, and what scopes have cost by the ledger. See migrations/0160_budgets.sql,
-// fleet/budgets. Whoever writes shares the database with none (SQLite) or guards it by his epoch (Database::guard).
+// Budgets, the crossings that were told of, and what scopes have cost by the ledger. See migrations/0160_budgets.sql
+// and 0199_budget_judged.sql, fleet/budgets. Whoever writes shares the database with none (SQLite) or guards it by his
+// epoch (Database::guard).
 #include <cstdint>
 #include <map>
 #include <span>
@@ -37,6 +38,11 @@ Result<void> add_budget_crossings(Database& database, std::span<const fleet::bud
 Result<void> drop_budget_crossing(Database& database, const fleet::budgets::Crossing& crossing);
 /// Of periods that were over before `time`.
 Result<void> drop_budget_crossings_before(Database& database, EpochMs time);
+
+/// By budget: its periods that ended by then were held against all of what the ledger has of them. One that was never
+/// looked at is not among them.
+Result<std::map<std::string, EpochMs>> budgets_judged(Database& database);
+Result<void> keep_budgets_judged(Database& database, const std::map<std::string, EpochMs>& until);
 
 /// What tells whether the ledger says otherwise than it did.
 struct LedgerVersion {

@@ -71,10 +71,14 @@ TEST_P(Budgets, AreKeptByName) {
   EXPECT_THAT(*budgets(*database), ElementsAre(first, second));
   EXPECT_FALSE(put_budget(*database, budget("3", "second"))) << "a name is one budget's";
   ASSERT_TRUE(add_budget_crossings(*database, std::vector{crossing("1", 80)}));
+  ASSERT_TRUE(keep_budgets_judged(*database, {{"1", kStart}, {"2", kStart}}));
+  ASSERT_TRUE(keep_budgets_judged(*database, {{"1", kStart + kBucket}}));
+  EXPECT_THAT(*budgets_judged(*database), ElementsAre(Pair("1", kStart + kBucket), Pair("2", kStart)));
   EXPECT_TRUE(*drop_budget(*database, "1"));
   EXPECT_FALSE(*drop_budget(*database, "1"));
   EXPECT_THAT(*budgets(*database), ElementsAre(first));
   EXPECT_THAT(*budget_crossings(*database), IsEmpty()) << "they go with it";
+  EXPECT_THAT(*budgets_judged(*database), ElementsAre(Pair("2", kStart)));
 }
 
 TEST_P(Budgets, ACrossingIsThereOnce) {

@@ -39,6 +39,10 @@ bool still_counts(const Crossing& crossing, const Budget& before, const Budget& 
          std::ranges::find(after.thresholds, crossing.threshold) != after.thresholds.end();
 }
 
-bool is_in_force(const CostWindow& period, EpochMs closed_until) { return closed_until < period.to + kShownFor; }
+bool is_done(const CostWindow& period, EpochMs closed_until) { return closed_until >= period.to + kShownFor; }
+
+bool is_in_force(const Crossing& crossing, EpochMs closed_until) {
+  return closed_until < std::max(crossing.period.to, crossing.at) + kShownFor;
+}
 
 }  // namespace tessera::fleet::budgets

@@ -35,8 +35,11 @@ std::vector<Crossing> crossings(const Budget& budget, const Standing& standing, 
 /// Whether what was told of a budget still counts where it is changed.
 bool still_counts(const Crossing& crossing, const Budget& before, const Budget& after);
 
-/// A crossing is shown until its period is over and an hour of the next is closed, so that one that the last bucket
-/// brings about is seen too.
-bool is_in_force(const CostWindow& period, EpochMs closed_until);
+/// Whether a period is over for good: an hour of the next is closed.
+bool is_done(const CostWindow& period, EpochMs closed_until);
+
+/// A crossing is shown until its period is done, and an hour of the ledger behind the time at which it was found is
+/// closed: so one that the last bucket brings about is seen too, and one of a period that was closed late.
+bool is_in_force(const Crossing& crossing, EpochMs closed_until);
 
 }  // namespace tessera::fleet::budgets

@@ -205,8 +205,14 @@ TEST(Crossing, CountsAnewWhereItsBudgetIsAnotherOne) {
   EXPECT_FALSE(counts([](Budget& b) { b.scope = {ScopeKind::Team, "a"}; }));
   EXPECT_FALSE(counts([](Budget& b) { b.period.kind = PeriodKind::Week; }));
   EXPECT_FALSE(counts([](Budget& b) { b.time_zone = "Asia/Seoul"; }));
-  EXPECT_TRUE(is_in_force(told.period, kDay + kHour - 1));
-  EXPECT_FALSE(is_in_force(told.period, kDay + kHour));
+  EXPECT_TRUE(is_in_force(told, kDay + kHour - 1));
+  EXPECT_FALSE(is_in_force(told, kDay + kHour));
+  EXPECT_FALSE(is_done(told.period, kDay + kHour - 1));
+  EXPECT_TRUE(is_done(told.period, kDay + kHour));
+  Crossing late = told;
+  late.at = 3 * kDay;
+  EXPECT_TRUE(is_in_force(late, 3 * kDay + kHour - 1)) << "found when its period had long been over";
+  EXPECT_FALSE(is_in_force(late, 3 * kDay + kHour));
 }
 
 }  // namespace

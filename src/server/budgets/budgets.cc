@@ -33,13 +33,19 @@ Result<std::optional<fleet::CostWindow>> shown_period(const budgets::Budget& bud
   return budgets::period_at(budget, now);
 }
 
-/// Where the first period begins that is looked at: when one has just begun, the last buckets of the one before come to
-/// be closed.
-EpochMs first_judged(const budgets::Budget& budget, const fleet::CostWindow& period, EpochMs now) {
-  constexpr EpochMs kClosedLate = 2 * 3'600'000;
-  if (now >= period.from + kClosedLate) return period.from;
-  const auto before = budgets::period_at(budget, period.from - 1);
-  return before && *before ? (*before)->from : period.from;
+/// The periods that are held against the ledger, the earliest first: those that are not done with, up to the one that
+/// is shown. Who makes a budget does not ask what was before it.
+Result<std::vector<fleet::CostWindow>> judged_periods(const store::KeptBudget& kept, const fleet::CostWindow& shown,
+                                                      EpochMs done_until) {
+  std::vector<fleet::CostWindow> out;
+  if (kept.budget.period.kind != budgets::PeriodKind::Custom)
+    for (EpochMs at = std::max(done_until, kept.changed); at < shown.from; at = out.back().to) {
+      const auto period = TRY(budgets::period_at(kept.budget, at));
+      if (!period) break;
+      out.push_back(*period);
+    }
+  out.push_back(shown);
+  return out;
 }
 
 bool pays(const budgets::Scope& scope, const fleet::CostOwner& owner, bool overhead) {
@@ -154,13 +160,14 @@ Result<void> Budgets::look_now() {
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     next.kept = TRY(store::budgets(database));
     next.told = TRY(store::budget_crossings(database));
+    done_until_ = TRY(store::budgets_judged(database));
     std::set<budgets::Scope> scopes;
     EpochMs from = now - budgets::kForecastHistory.count();  // the forecast learns from what was before a period, too
     for (const store::KeptBudget& one : next.kept) {
       scopes.insert(one.budget.scope);
       const auto period = shown_period(one.budget, now);
       if (!period || !*period) continue;
-      from = std::min(from, first_judged(one.budget, **period, now));
+      from = std::min(from, TRY(judged_periods(one, **period, done_until_[one.budget.id])).front().from);
       if ((*period)->to > now) turns = std::min(turns, (*period)->to);
     }
     return spending_.look(database, scopes, from);
@@ -179,10 +186,11 @@ Result<void> Budgets::judge(Judged& of, EpochMs now) {
   next.time = now;
   next.closed_until = spending_.closed_until();
   std::vector<budgets::Crossing> fresh;
-  for (const store::KeptBudget& one : of.kept) next.budgets.push_back(stand(one, now, of.told, fresh));
+  std::map<std::string, EpochMs> done;
+  for (const store::KeptBudget& one : of.kept) next.budgets.push_back(stand(one, now, of.told, fresh, done));
   // What is not kept has not been told of: the next look finds it again.
   if (options_.leads) {
-    TRY(keep(of.kept, fresh, now));
+    TRY(keep(of.kept, fresh, std::move(done), now));
     of.told.insert(of.told.end(), fresh.begin(), fresh.end());
     std::ranges::sort(of.told, {}, [](const budgets::Crossing& one) {
       return std::tuple(one.budget, one.period.from, budgets::basis_name(one.threshold.on), one.threshold.percent);
@@ -192,55 +200,65 @@ Result<void> Budgets::judge(Judged& of, EpochMs now) {
     for (const budgets::Crossing& crossing : of.told) {
       if (crossing.budget != one.kept.budget.id) continue;
       if (one.standing && crossing.period.from == one.standing->period.from) one.crossings.push_back(crossing);
-      if (budgets::is_in_force(crossing.period, next.closed_until.value_or(crossing.period.from)))
+      if (budgets::is_in_force(crossing, next.closed_until.value_or(crossing.period.from)))
         next.in_force.push_back({crossing, one.kept.budget.name, one.kept.budget.scope, one.kept.budget.time_zone});
     }
   book_.publish(std::move(next));
   return {};
 }
 
-/// `fresh` gets the thresholds that were crossed and not told of: in the period that is shown, and in the one before
-/// it as long as what is found there is shown.
+/// `fresh` gets the thresholds that were crossed and not told of, in the period that is shown and in those before it
+/// that are not done with; `done` up to where they are by now, where that is farther than it was.
 BudgetStanding Budgets::stand(const store::KeptBudget& kept, EpochMs now, const std::vector<budgets::Crossing>& told,
-                              std::vector<budgets::Crossing>& fresh) const {
+                              std::vector<budgets::Crossing>& fresh, std::map<std::string, EpochMs>& done) {
   BudgetStanding out{.kept = kept};
   const budgets::Budget& budget = kept.budget;
   const auto closed_until = spending_.closed_until();
   const auto work_out = [&]() -> Result<void> {
-    const auto period = TRY(shown_period(budget, now));
-    if (!period) return {};
+    const auto shown = TRY(shown_period(budget, now));
+    if (!shown) return {};
     const budgets::SpentByBucket& spent = *TRY(spending_.of(budget.scope));
-    out.standing = TRY(budgets::standing(budget, *period, spent, closed_until));
-    for (budgets::Crossing& one : budgets::crossings(budget, *out.standing, told, now)) fresh.push_back(std::move(one));
-    if (!closed_until) return {};
-    const auto before = TRY(budgets::period_at(budget, std::min(*closed_until, period->from) - 1));
-    // Who makes a budget does not ask what was before it.
-    if (!before || kept.changed >= before->to || !budgets::is_in_force(*before, *closed_until)) return {};
-    const auto ended = TRY(budgets::standing(budget, *before, spent, closed_until));
-    for (budgets::Crossing& one : budgets::crossings(budget, ended, told, now)) fresh.push_back(std::move(one));
+    for (const fleet::CostWindow& one : TRY(judged_periods(kept, *shown, done_until_[budget.id]))) {
+      const bool is_shown = one.from == shown->from;
+      if (!is_shown && one.from >= closed_until.value_or(one.from)) continue;
+      auto standing = TRY(budgets::standing(budget, one, spent, closed_until));
+      for (budgets::Crossing& found : budgets::crossings(budget, standing, told, now))
+        fresh.push_back(std::move(found));
+      if (is_shown) out.standing = std::move(standing);
+      if (!is_shown && budgets::is_done(one, *closed_until)) done[budget.id] = one.to;
+    }
     return {};
   };
-  if (const auto done = work_out(); !done) {
+  if (const auto worked = work_out(); !worked) {
     out.standing.reset();
-    out.trouble = done.error().what;
+    out.trouble = worked.error().what;
   }
   return out;
 }
 
 Result<void> Budgets::keep(const std::vector<store::KeptBudget>& judged, std::vector<budgets::Crossing>& fresh,
-                           EpochMs now) {
-  if (fresh.empty()) return {};
+                           std::map<std::string, EpochMs> done, EpochMs now) {
+  if (fresh.empty() && done.empty()) return {};
   return changes_.read([&](store::Database& database) {
     return database.atomically([&]() -> Result<void> {
       TRY(store::drop_budget_crossings_before(database, now - options_.crossings_kept.count()));
       const auto known = TRY(store::budgets(database));
-      std::erase_if(fresh, [&](const budgets::Crossing& one) {
-        const auto* is = find(known, one.budget);
-        return !is || !(*is == *find(judged, one.budget));
-      });
-      return store::add_budget_crossings(database, fresh);
+      const auto is_another = [&](const std::string& id) {
+        const auto* is = find(known, id);
+        return !is || !(*is == *find(judged, id));
+      };
+      std::erase_if(fresh, [&](const budgets::Crossing& one) { return is_another(one.budget); });
+      std::erase_if(done, [&](const auto& one) { return is_another(one.first); });
+      TRY(store::add_budget_crossings(database, fresh));
+      return store::keep_budgets_judged(database, done);
     });
   });
+}
+
+/// By the fleet's clock, which says what period it is.
+EpochMs Budgets::time() const {
+  const auto known = fleet_.get();
+  return known && known->view ? known->view->time : now_epoch_ms();
 }
 
 http::Response Budgets::shown_as_it_stands(http::Response made, const std::string& id) {
@@ -256,7 +274,7 @@ http::Response Budgets::shown_as_it_stands(http::Response made, const std::strin
 
 http::Response Budgets::add(const http::Request& request, budgets::Budget budget) {
   budget.id = new_id();
-  const EpochMs now = now_epoch_ms();
+  const EpochMs now = time();
   const std::string who = viewer_of(request).actor;
   const store::KeptBudget kept{budget, who, now, who, now};
   http::Response out = changes_.make(request, "budget.create", "", [&](store::Database& database) -> Result<Outcome> {
@@ -281,8 +299,7 @@ http::Response Budgets::replace(const http::Request& request, const std::string&
         if (!before) return Outcome(no_budget(id));
         if (auto stale = check_if_match(request, budget_etag(*before))) return Outcome(*std::move(stale));
         if (auto problem = taken(known, budget)) return Outcome(*std::move(problem));
-        const store::KeptBudget kept{budget, before->created_by, before->created, viewer_of(request).actor,
-                                     now_epoch_ms()};
+        const store::KeptBudget kept{budget, before->created_by, before->created, viewer_of(request).actor, time()};
         TRY(store::put_budget(database, kept));
         for (const budgets::Crossing& one : TRY(store::budget_crossings(database)))
           if (one.budget == id && !budgets::still_counts(one, before->budget, budget))

@@ -2,6 +2,7 @@
 // Budgets held against the ledger: a thread looks, after each bucket that is closed or corrected and after each change,
 // how they stand, keeps each threshold that was crossed once (on the leader), and publishes what stands.
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -98,10 +99,11 @@ class Budgets {
   /// Publishes how they stand; what is told of anew is in `told` then.
   Result<void> judge(Judged& of, EpochMs now);
   BudgetStanding stand(const store::KeptBudget& kept, EpochMs now, const std::vector<fleet::budgets::Crossing>& told,
-                       std::vector<fleet::budgets::Crossing>& fresh) const;
+                       std::vector<fleet::budgets::Crossing>& fresh, std::map<std::string, EpochMs>& done);
   /// Of budgets that are as they were judged; others are judged by the next look.
   Result<void> keep(const std::vector<store::KeptBudget>& judged, std::vector<fleet::budgets::Crossing>& fresh,
-                    EpochMs now);
+                    std::map<std::string, EpochMs> done, EpochMs now);
+  EpochMs time() const;
   /// What a change has come to, as it stands.
   http::Response shown_as_it_stands(http::Response made, const std::string& id);
 
@@ -114,6 +116,7 @@ class Budgets {
   std::mutex looking_;                          // held while it is looked how they stand
   Spending spending_;                           // guarded by looking_
   Judged judged_;                               // guarded by looking_
+  std::map<std::string, EpochMs> done_until_;   // guarded by looking_: by budget, as the database has it
   EpochMs judged_from_ = 0, judged_until_ = 0;  // guarded by looking_
   bool failing_ = false;                        // guarded by looking_: said once
   mutable std::mutex mutex_;

@@ -154,10 +154,51 @@ TEST_F(BudgetsTest, TheLastBucketsOfAPeriodAreTold) {
   EXPECT_THAT(crossed("search"), IsEmpty()) << "what is shown is the new day";
   EXPECT_EQ(of("search").standing->period.from, kStart + kDay);
   EXPECT_FALSE(of("search").standing->spent);
-  close(96, 4, {{"search", kUnit}});
-  for (int bucket = 101; bucket < 105; ++bucket) round(bucket);
+  close(96, 6, {{"search", kUnit}});
+  for (int bucket = 103; bucket < 107; ++bucket) round(bucket);
   EXPECT_THAT(told(), ElementsAre("firing search 100", "resolved search 100"));
-  EXPECT_EQ(of("search").standing->spent, 4 * kUnit);
+  EXPECT_EQ(of("search").standing->spent, 6 * kUnit);
+}
+
+/// The ledger may be closed late: its database was away, or a rate had to be looked up.
+TEST_F(BudgetsTest, TheLastBucketsOfALongPeriodAreToldHoweverLateTheyAreClosed) {
+  const int quarter = -14 * 96, before = -106 * 96;  // 2027-01-01 and 2026-10-01
+  look(quarter - 1);
+  open_alerts();
+  fleet::budgets::Budget of_search = budget("search", {ScopeKind::Team, "search"}, 100 * kUnit, {{Basis::Actual, 100}});
+  of_search.period.kind = PeriodKind::Quarter;
+  add(of_search);
+  close(before, 1, {{"search", 90 * kUnit}});
+  round(quarter);
+  EXPECT_THAT(told(), IsEmpty());
+  round(quarter + 5 * 4);
+  close(quarter - 1, 1, {{"search", 10 * kUnit}});
+  round(quarter + 5 * 4 + 1);
+  EXPECT_THAT(told(), ElementsAre("firing search 100"));
+}
+
+TEST_F(BudgetsTest, PeriodsThatAreClosedWhileNobodyLooksAreTold) {
+  look(1);
+  open_alerts();
+  add(budget("search", {ScopeKind::Team, "search"}, 96 * kUnit, {{Basis::Actual, 100}}));
+  close(0, 8, {});
+  round(8);
+  // Four days later: the first day came to nothing, the next two to too much.
+  close(8, 88, {});
+  close(96, 2 * 96, {{"search", kUnit}});
+  close(3 * 96, 96 + 8, {});
+  open();
+  open_alerts();
+  round(4 * 96 + 9);
+  EXPECT_THAT(told(), ElementsAre("firing search 100", "firing search 100"));
+  EXPECT_THAT(crossed("search"), IsEmpty()) << "what is shown is the last day";
+  close(4 * 96 + 8, 8, {});
+  for (int bucket = 4 * 96 + 17; bucket < 4 * 96 + 21; ++bucket) round(bucket);
+  EXPECT_EQ(std::ranges::count(told(), "resolved search 100"), 2);
+  correct(5, {{"search", 200 * kUnit}});
+  open();
+  round(4 * 96 + 21);
+  EXPECT_EQ(told().size(), 4U) << "and the first is done with";
 }
 
 TEST_F(BudgetsTest, ASumBeyond64BitsIsTroubleOfItsOwnBudgetAlone) {
