@@ -208,7 +208,8 @@ const std::vector<Inhibition>& inhibitions() {
   static const std::vector<Inhibition> kInhibitions = {
       {"GPUNodeSilent", {}, {"cluster", "node"}},
       {"GPUDeviceMissing", {}, {"cluster", "uuid"}},
-      {"GPUNotAnswering", {}, {"cluster", "uuid"}},
+      // One that is missing answers nobody, and says more: that it does not answer is explained by it, not it by that.
+      {"GPUNotAnswering", {}, {"cluster", "uuid"}, {"GPUDeviceMissing"}},
       {"GPUOverheating", {"GPUTemperatureNotice", "GPUNearSlowdown"}, {"cluster", "uuid"}},
       {"HighGPUUtilization", {"GPUUtilizationNotice"}, {"cluster", "uuid"}},
       {"HighGPUBusyShare", {"HighGPUUsage"}, {"cluster"}},

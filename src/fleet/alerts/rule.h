@@ -138,6 +138,7 @@ struct Inhibition {
   std::string_view source;
   std::vector<std::string_view> targets;  ///< empty: all others
   std::vector<std::string_view> equal;
+  std::vector<std::string_view> except{};  ///< these are told of all the same
 };
 const std::vector<Inhibition>& inhibitions();
 

@@ -30,7 +30,8 @@ TEST(Rules, AreWhatTheyCanBe) {
   EXPECT_EQ(signals.size(), kSignals) << "each signal has a rule";
   for (const Inhibition& one : inhibitions()) {
     EXPECT_TRUE(names.contains(one.source)) << one.source;
-    for (const std::string_view target : one.targets) EXPECT_TRUE(names.contains(target)) << target;
+    for (const auto& others : {one.targets, one.except})
+      for (const std::string_view other : others) EXPECT_TRUE(names.contains(other)) << other;
   }
 }
 
@@ -92,6 +93,40 @@ TEST(Inhibition, LeavesOutWhatTheOtherOneExplains) {
             {"GPUTemperatureNotice", hot, Phase::Firing},
             {"GPUMemoryHigh", hot, Phase::Firing}};
   EXPECT_THAT(told(tracks), ElementsAre("GPUOverheating -", "GPUTemperatureNotice GPUOverheating", "GPUMemoryHigh -"));
+}
+
+/// The labels by which alerts explain others, of a subject of this kind.
+LabelSet compared_labels(Kind kind) {
+  switch (kind) {
+    case Kind::Cluster:
+      return {{"cluster", "c"}};
+    case Kind::Node:
+    case Kind::Engine:
+      return {{"cluster", "c"}, {"node", "n"}};
+    case Kind::Device:
+    case Kind::Part:
+    case Kind::Holding:
+      return {{"cluster", "c"}, {"node", "n"}, {"uuid", "GPU-1"}};
+    case Kind::Session:
+      return {{"cluster", "c"}, {"node", "n"}, {"pid", "7"}, {"started", "1"}, {"uuid", "GPU-1"}};
+    default:
+      return {};
+  }
+}
+
+/// Of two that explain each other nobody would be told anything.
+TEST(Inhibition, NeverGoesBothWays) {
+  const auto firing = [](const Rule& rule) {
+    return Track{std::string(rule.name), subject(compared_labels(rule.kind)), Phase::Firing};
+  };
+  for (const Rule& one : builtin_rules())
+    for (const Rule& other : builtin_rules())
+      if (one.name < other.name)
+        EXPECT_THAT(told({firing(one), firing(other)}), testing::Contains(testing::EndsWith(" -")))
+            << one.name << " and " << other.name;
+  const auto gpu = subject(compared_labels(Kind::Device));
+  EXPECT_THAT(told({{"GPUDeviceMissing", gpu, Phase::Firing}, {"GPUNotAnswering", gpu, Phase::Firing}}),
+              ElementsAre("GPUDeviceMissing -", "GPUNotAnswering GPUDeviceMissing"));
 }
 
 TEST(Silence, IsInForceWhenItSays) {

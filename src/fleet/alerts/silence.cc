@@ -24,7 +24,10 @@ std::string compared(const Inhibition& by, const LabelSet& labels) {
 }
 
 bool is_target(const Inhibition& by, std::string_view rule) {
-  return rule != by.source && (by.targets.empty() || std::ranges::find(by.targets, rule) != by.targets.end());
+  const auto is_among = [&](const std::vector<std::string_view>& names) {
+    return std::ranges::find(names, rule) != names.end();
+  };
+  return rule != by.source && !is_among(by.except) && (by.targets.empty() || is_among(by.targets));
 }
 
 /// Sources that fire, by what is compared.
