@@ -241,8 +241,8 @@ const Row kRows[] = {
     {{"gpu.management.alerts.enabled", "true", "false: no rule is evaluated, and nobody is told"},
      take_alert<&AlertSettings::enabled>},
     {{"gpu.management.alerts.rules", "as they are built in",
-      "list of {name, threshold, clear, for, keep-firing, severity, enabled, scope, action}: what is otherwise of a "
-      "rule"},
+      "list of {name, as, threshold, clear, for, keep-firing, severity, enabled, scope, action, runbook}: what is "
+      "otherwise of a rule, or of the copy of it that `as` names"},
      {take_alert_rules, Shape::Value}},
     {{"gpu.management.alerts.alertmanagers", "none", "URLs of Alertmanagers, without /api/v2"},
      take_alert<&AlertSettings::alertmanagers>},

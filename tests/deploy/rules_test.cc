@@ -70,7 +70,7 @@ TEST(Rules, AreThoseOfTheServersTable) {
   const auto told = alerts_in(kGpuRules);
   std::size_t expected = 0;
   for (const alerts::Rule& rule : alerts::builtin_rules()) {
-    const auto found = told.find(std::string(rule.name));
+    const auto found = told.find(rule.name);
     ASSERT_EQ(found != told.end(), rule.in_promql) << rule.name;
     if (!rule.in_promql) continue;
     ++expected;
@@ -81,7 +81,7 @@ TEST(Rules, AreThoseOfTheServersTable) {
     EXPECT_EQ(text_at(alert, "for"), format_duration(rule.hold_for)) << rule.name;
     EXPECT_EQ(text_at(alert, "keep_firing_for"), format_duration(rule.keep_firing)) << rule.name;
     EXPECT_EQ(alert["labels"]["severity"].as<std::string>(), fleet::severity_name(rule.severity)) << rule.name;
-    EXPECT_EQ(alert["annotations"]["runbook_url"].as<std::string>(), "docs/" + alerts::runbook_of(rule));
+    EXPECT_EQ(alert["annotations"]["runbook_url"].as<std::string>(), alerts::runbook_of(rule, "docs/"));
   }
   EXPECT_EQ(told.size(), expected) << "and no others";
 }

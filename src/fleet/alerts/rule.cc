@@ -189,7 +189,9 @@ const std::vector<Rule>& builtin_rules() {
   return kRules;
 }
 
-std::string runbook_of(const Rule& rule) { return "alerts.md#" + lower(rule.name); }
+std::string runbook_of(const Rule& rule, std::string_view docs) {
+  return rule.runbook.empty() ? fmt::format("{}alerts.md#{}", docs, lower(rule.original())) : rule.runbook;
+}
 
 std::string fill(std::string_view summary, const LabelSet& labels, double value) {
   std::string out;

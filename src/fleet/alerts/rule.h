@@ -104,7 +104,7 @@ struct Action {
 /// The condition holds where the value is strictly beyond the threshold, and is cleared where it is at `clear` or on
 /// the other side of it: in between one that fires goes on, and one that does not is not about to.
 struct Rule {
-  std::string_view name;
+  std::string name;
   Kind kind{};
   Signal signal{};
   Beyond beyond = Beyond::Above;
@@ -118,7 +118,11 @@ struct Rule {
   std::vector<Matcher> scope{};  ///< of these subjects alone
   bool enabled = true;
   std::optional<Action> action{};
+  std::string copy_of{};  ///< the built-in rule that it was made from under another name; empty: it is built in
+  std::string runbook{};  ///< a link of its own; empty: the part of docs/alerts.md about what it is made from
 
+  /// What it explains, and is explained by.
+  std::string_view original() const { return copy_of.empty() ? name : copy_of; }
   bool holds(double value) const { return beyond == Beyond::Above ? value > threshold : value < threshold; }
   bool clears(double value) const { return beyond == Beyond::Above ? value <= clear : value >= clear; }
 };
@@ -126,14 +130,14 @@ struct Rule {
 /// Built in, in the order of docs/alerts.md.
 const std::vector<Rule>& builtin_rules();
 
-/// "alerts.md#gpuoverheating", relative to the folder of docs.
-std::string runbook_of(const Rule& rule);
+/// "docs/alerts.md#gpuoverheating", where `docs` is "docs/"; or its own link as it is.
+std::string runbook_of(const Rule& rule, std::string_view docs);
 
 /// The summary of a rule about a subject. A label that is not there is "unknown".
 std::string fill(std::string_view summary, const LabelSet& labels, double value);
 
 /// An alert that makes others needless: while it fires, those of `targets` whose labels `equal` are the same are not
-/// told of. They are evaluated as ever.
+/// told of. They are evaluated as ever. By the names of built-in rules, which count for their copies too.
 struct Inhibition {
   std::string_view source;
   std::vector<std::string_view> targets;  ///< empty: all others

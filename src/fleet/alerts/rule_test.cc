@@ -40,7 +40,7 @@ TEST(Rules, AreInTheRunbookWithTheirNumbers) {
   ASSERT_TRUE(text) << text.error().what;
   for (const Rule& rule : builtin_rules()) {
     const std::string row =
-        fmt::format("| [{}](#{}) | {} | {} {} {} | {} | {} |", rule.name, runbook_of(rule).substr(10),
+        fmt::format("| [{}](#{}) | {} | {} {} {} | {} | {} |", rule.name, runbook_of(rule, "").substr(10),
                     kind_name(rule.kind), signal_name(rule.signal), rule.beyond == Beyond::Above ? ">" : "<",
                     rule.threshold, format_duration(rule.hold_for), severity_name(rule.severity));
     EXPECT_THAT(*text, HasSubstr(row));
@@ -117,7 +117,7 @@ LabelSet compared_labels(Kind kind) {
 /// Of two that explain each other nobody would be told anything.
 TEST(Inhibition, NeverGoesBothWays) {
   const auto firing = [](const Rule& rule) {
-    return Track{std::string(rule.name), subject(compared_labels(rule.kind)), Phase::Firing};
+    return Track{rule.name, subject(compared_labels(rule.kind)), Phase::Firing};
   };
   for (const Rule& one : builtin_rules())
     for (const Rule& other : builtin_rules())

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "fleet/alerts/track_text.h"
 
@@ -30,20 +29,25 @@ bool is_target(const Inhibition& by, std::string_view rule) {
   return rule != by.source && !is_among(by.except) && (by.targets.empty() || is_among(by.targets));
 }
 
-/// Sources that fire, by what is compared.
-std::unordered_set<std::string> inhibiting(const std::vector<Standing>& all) {
-  std::unordered_set<std::string> out;
-  for (const Standing& one : all)
+/// Names of sources that fire, by what is compared.
+using Sources = std::unordered_map<std::string, std::string>;
+
+Sources inhibiting(const std::vector<Standing>& all, const Evaluator& of) {
+  Sources out;
+  for (const Standing& one : all) {
+    if (one.track.phase != Phase::Firing) continue;
     for (const Inhibition& by : inhibitions())
-      if (one.track.phase == Phase::Firing && one.track.rule == by.source) out.insert(compared(by, one.labels));
+      if (of.rule(one.track.rule)->original() == by.source) out.emplace(compared(by, one.labels), one.track.rule);
+  }
   return out;
 }
 
-std::string inhibitor(const Standing& one, const std::unordered_set<std::string>& sources) {
+std::string inhibitor(const Standing& one, const Rule& rule, const Sources& sources) {
   for (const Inhibition& by : inhibitions()) {
-    if (!is_target(by, one.track.rule)) continue;
+    if (!is_target(by, rule.original())) continue;
     const std::string values = compared(by, one.labels);
-    if (!values.empty() && sources.contains(values)) return std::string(by.source);
+    if (values.empty()) continue;
+    if (const auto found = sources.find(values); found != sources.end()) return found->second;
   }
   return {};
 }
@@ -84,9 +88,9 @@ std::vector<Standing> standing(const std::vector<Track>& tracks, const Evaluator
   for (const Track& track : tracks)
     if (const Rule* rule = of.rule(track.rule))
       out.push_back({track, alert_labels(*rule, track.subject->labels), {}, {}});
-  const auto sources = inhibiting(out);
+  const Sources sources = inhibiting(out, of);
   for (Standing& one : out) {
-    one.inhibited_by = inhibitor(one, sources);
+    one.inhibited_by = inhibitor(one, *of.rule(one.track.rule), sources);
     for (const Silence& silence : silences)
       if (is_in_force(silence, time) && matches(silence.matchers, one.labels)) {
         one.silenced_by = silence.id;

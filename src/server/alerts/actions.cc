@@ -240,7 +240,7 @@ Result<void> AlertActions::post(const Record& one) {
   const ToldAlert told{one.rule,
                        one.labels,
                        one.summary,
-                       rule == rules.end() ? std::string() : alerts_.settings().runbooks + alerts::runbook_of(*rule),
+                       rule == rules.end() ? std::string() : alerts::runbook_of(*rule, alerts_.settings().runbooks),
                        one.value,
                        one.fired,
                        begins ? now + kHour : now,

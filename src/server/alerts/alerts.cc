@@ -292,7 +292,7 @@ Result<std::vector<alerts::ActionRecord>> Alerts::actions(std::size_t most) cons
 ToldAlert Alerts::told(const store::AlertEvent& event) const {
   const alerts::Rule* rule = evaluator_->rule(event.alert);
   return {event.alert,   event.labels,
-          event.summary, rule ? options_.settings.runbooks + alerts::runbook_of(*rule) : std::string(),
+          event.summary, rule ? alerts::runbook_of(*rule, options_.settings.runbooks) : std::string(),
           event.value,   event.fired,
           event.time,    event.phase == alerts::Phase::Resolved,
           event.id};
@@ -300,10 +300,10 @@ ToldAlert Alerts::told(const store::AlertEvent& event) const {
 
 ToldAlert Alerts::told(const alerts::Standing& standing, EpochMs ends) const {
   const alerts::Rule& rule = *evaluator_->rule(standing.track.rule);
-  return {std::string(rule.name),
+  return {rule.name,
           standing.labels,
           alerts::fill(rule.summary, standing.labels, standing.track.value),
-          options_.settings.runbooks + alerts::runbook_of(rule),
+          alerts::runbook_of(rule, options_.settings.runbooks),
           standing.track.value,
           standing.track.fired,
           ends,

@@ -443,6 +443,26 @@ TEST_F(AlertsTest, CrossingsOfOneThresholdThatOverlapAreToldApart) {
       << "the end of the old one is told where the new one stands";
 }
 
+/// A copy of a rule stands beside its original, and is told, explained and shown as that is.
+TEST_F(AlertsTest, ACopyOfARuleBehavesAsItsOriginal) {
+  Hook hook;
+  webhooks = {hook.url()};
+  ASSERT_TRUE(read_alert_rules(must(config::load("- {name: GPUOverheating, scope: {node: elsewhere}}\n"
+                                                 "- {name: GPUOverheating, as: HotHere, for: 1m, scope: {node: w}}\n",
+                                                 "s.yaml")),
+                               settings));
+  open();
+  for (int round = 0; round <= 10; ++round) at(round, 90);
+  EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice firing untold", "HotHere firing"))
+      << "the notice is explained by the copy as by its original";
+  for (const auto& one : alerts->book()->standing)
+    if (one.track.rule == "GPUTemperatureNotice") EXPECT_EQ(one.inhibited_by, "HotHere");
+  open();
+  at(11, 40);
+  EXPECT_THAT(lines_of(hook.bodies), ElementsAre("firing HotHere", "resolved HotHere"));
+  EXPECT_THAT(hook.bodies[0], HasSubstr("docs/alerts.md#gpuoverheating"));
+}
+
 TEST_F(AlertsTest, OneThatHangsKeepsNobodyWaiting) {
   Hook stuck, hook;
   stuck.hangs = true;
@@ -641,6 +661,25 @@ TEST(AlertSettings, ChangeWhatIsBuiltIn) {
   EXPECT_THAT(read("- {name: GPUOverheating, action: {do: taint, url-file: /u}}").error().what, HasSubstr("url-file"));
   EXPECT_THAT(read("- {name: GPUNodeSilent, action: {do: exclude}}").error().what, HasSubstr("is about a node"));
   EXPECT_THAT(read("- {name: HighGPUUsage, action: {do: cordon}}").error().what, HasSubstr("is about a cluster"));
+  const auto copied =
+      must(read("- {name: GPUOverheating, threshold: 90, scope: {cluster: prod}}\n"
+                "- {name: GPUOverheating, as: DevOverheating, for: 1m, severity: info, scope: {cluster: dev}, runbook: "
+                "'https://wiki/dev'}\n"));
+  const auto& copy = copied.rules.back();
+  EXPECT_EQ(copied.rules.size(), fleet::alerts::builtin_rules().size() + 1);
+  EXPECT_EQ(copy.name, "DevOverheating");
+  EXPECT_EQ(copy.original(), "GPUOverheating");
+  EXPECT_EQ(copy.threshold, 85) << "as it is built in";
+  EXPECT_EQ(copy.hold_for, std::chrono::minutes(1));
+  EXPECT_EQ(copy.scope, (std::vector<fleet::alerts::Matcher>{{"cluster", "dev"}}));
+  EXPECT_EQ(runbook_of(copy, "docs/"), "https://wiki/dev");
+  EXPECT_EQ(runbook_of(copied.rules[0], "docs/"), "docs/alerts.md#gpuoverheating");
+  EXPECT_EQ(copied.rules[0].threshold, 90);
+  EXPECT_THAT(read("- {name: GPUOverheating, as: HighGPUUsage}").error().what, HasSubstr("already"));
+  EXPECT_THAT(read("- {name: GPUOverheating, as: A}\n- {name: GPUNearSlowdown, as: A}").error().what,
+              HasSubstr("already"));
+  for (const std::string bad : {"''", "'a b'", "9a", "a_", "ü", std::string(64, 'a')})
+    EXPECT_THAT(read("- {name: GPUOverheating, as: " + bad + "}").error().what, HasSubstr("as: ")) << bad;
   EXPECT_THAT(read("- {name: GPUOverheatin}").error().what, HasSubstr("did you mean 'GPUOverheating'"));
   EXPECT_THAT(read("- {name: GPUOverheating, clear: 99}").error().what, HasSubstr("clear"));
   EXPECT_THAT(read("- {name: GPUOverheating, treshold: 9}").error().what, HasSubstr("threshold"));

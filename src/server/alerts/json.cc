@@ -112,7 +112,7 @@ Json standing_json(const alerts::Standing& one, const alerts::Rule& rule, const 
           {"lastSample", time_json(track.last)},
           {"inhibitedBy", text_or_null(one.inhibited_by)},
           {"silencedBy", text_or_null(one.silenced_by)},
-          {"runbook", runbooks + alerts::runbook_of(rule)}};
+          {"runbook", alerts::runbook_of(rule, runbooks)}};
 }
 
 Json event_json(const store::AlertEvent& one) {
@@ -150,6 +150,7 @@ Json rule_json(const alerts::Rule& rule, const std::string& runbooks) {
   Json scope = Json::object();
   for (const alerts::Matcher& one : rule.scope) scope[one.label] = one.value;
   return {{"alert", rule.name},
+          {"copyOf", text_or_null(rule.copy_of)},
           {"enabled", rule.enabled},
           {"subject", alerts::kind_name(rule.kind)},
           {"observes", alerts::signal_name(rule.signal)},
@@ -162,7 +163,7 @@ Json rule_json(const alerts::Rule& rule, const std::string& runbooks) {
           {"scope", std::move(scope)},
           {"action", wish_json(rule.action)},
           {"summary", rule.summary},
-          {"runbook", runbooks + alerts::runbook_of(rule)}};
+          {"runbook", alerts::runbook_of(rule, runbooks)}};
 }
 
 Json silence_json(const alerts::Silence& silence, EpochMs now) {

@@ -11,13 +11,38 @@ namespace tessera::server {
 namespace {
 namespace alerts = fleet::alerts;
 
+/// A name of a copy is one of a label's value, and of a taint's: that is where it goes.
+bool is_name(std::string_view name) {
+  constexpr std::size_t kLongest = 63;
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto is_one = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; };
+  return !name.empty() && name.size() <= kLongest && is_letter(name.front()) && name.back() != '_' &&
+         std::ranges::all_of(name, is_one);
+}
+
+/// `{name: GPUOverheating, as: GPUTooHotForTheRack}`: another rule, that begins as the built-in one.
+Result<alerts::Rule*> copied(const config::Node& as, const alerts::Rule& built_in, std::vector<alerts::Rule>& rules) {
+  alerts::Rule copy = built_in;
+  copy.copy_of = built_in.name;
+  copy.name = TRY(as.text());
+  if (!is_name(copy.name))
+    return as.error(fmt::format("as: '{}': a letter, then letters, digits and '_' expected, 63 at most", copy.name));
+  if (std::ranges::find(rules, copy.name, &alerts::Rule::name) != rules.end())
+    return as.error(fmt::format("as: there is a rule '{}' already", copy.name));
+  return &rules.emplace_back(std::move(copy));
+}
+
 Result<alerts::Rule*> rule_named(const config::Node& node, std::vector<alerts::Rule>& rules) {
   std::string name;
   TRY(node.read("name", name));
-  const auto found = std::ranges::find(rules, name, &alerts::Rule::name);
-  if (found != rules.end()) return &*found;
+  const auto& built_in = alerts::builtin_rules();
+  const auto known = std::ranges::find(built_in, name, &alerts::Rule::name);
+  if (known != built_in.end()) {
+    if (const auto as = node.find("as")) return copied(*as, *known, rules);
+    return &*std::ranges::find(rules, name, &alerts::Rule::name);
+  }
   std::vector<std::string_view> names;
-  for (const alerts::Rule& one : rules) names.push_back(one.name);
+  for (const alerts::Rule& one : built_in) names.push_back(one.name);
   const std::string_view near = nearest(name, names);
   return node.error(near.empty() ? fmt::format("there is no rule '{}'; docs/alerts.md has all", name)
                                  : fmt::format("there is no rule '{}'; did you mean '{}'?", name, near));
@@ -76,12 +101,14 @@ Result<void> read_action(const config::Node& node, alerts::Rule& into) {
 Result<void> read_alert_rules(const config::Node& node, AlertSettings& into) {
   into.rules = alerts::builtin_rules();
   for (const config::Node& one : TRY(node.list())) {
-    TRY(one.only({"name", "threshold", "clear", "for", "keep-firing", "severity", "enabled", "scope", "action"}));
+    TRY(one.only({"name", "threshold", "clear", "for", "keep-firing", "severity", "enabled", "scope", "action", "as",
+                  "runbook"}));
     alerts::Rule& rule = *TRY(rule_named(one, into.rules));
     TRY(read_thresholds(one, rule));
     TRY(one.read("for", rule.hold_for));
     TRY(one.read("keep-firing", rule.keep_firing));
     TRY(one.read("enabled", rule.enabled));
+    TRY(one.read("runbook", rule.runbook));
     if (const auto severity = one.find("severity")) TRY(read_severity(*severity, rule));
     if (const auto action = one.find("action")) TRY(read_action(*action, rule));
     std::map<std::string, std::string> scope;

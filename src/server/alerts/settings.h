@@ -25,7 +25,8 @@ struct AlertSettings {
 };
 
 /// `- {name: GPUOverheating, threshold: 90, clear: 85, for: 10m, keep-firing: 1m, severity: warning, enabled: true,
-/// scope: {cluster: a}, action: {do: cordon, dry-run: false}}`: what is otherwise than it is built in.
+/// scope: {cluster: a}, action: {do: cordon, dry-run: false}, runbook: URL}`: what is otherwise than it is built in;
+/// with `as: NAME` that of a copy of it, which is there beside it.
 Result<void> read_alert_rules(const config::Node& node, AlertSettings& into);
 Result<void> check(const AlertSettings& settings);
 
