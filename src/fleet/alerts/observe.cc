@@ -80,8 +80,8 @@ void observe_server(const Sight& sight, EpochMs newest, Round& round) {
 
 }  // namespace
 
-bool Observer::holders_are_silent(const Node& node, EpochMs now) {
-  if (tells_allocations(node)) held_[node_key(node)] = now;
+bool Observer::holders_are_silent(const Node& node, bool known, EpochMs now) {
+  if (known) held_[node_key(node)] = now;
   const auto told = held_.find(node_key(node));
   return told != held_.end() && told->second != now;
 }
@@ -98,7 +98,8 @@ Round Observer::look(const Sight& sight) {
     if (!any_device(*node, [](const Device&) { return true; })) continue;  // it has left
     observe_node(*node, sight.view.time, all_silent, round);
     const bool heard = any_device(*node, is_heard);
-    const bool holders_silent = holders_are_silent(*node, sight.view.time);
+    const bool holders_known = knows_holders(*node, sight.cluster);
+    const bool holders_silent = holders_are_silent(*node, holders_known, sight.view.time);
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;
       newest = std::max(newest, device.last_seen);
@@ -106,7 +107,7 @@ Round Observer::look(const Sight& sight) {
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
       observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, round);
-      if (is_heard(device)) observe_sessions(*node, device, serving, round);
+      if (is_heard(device)) observe_sessions(*node, device, holders_known, serving, round);
     }
   }
   observe_clusters(shares, sight.view.time, round);

@@ -44,7 +44,7 @@ class Observer {
   const OwnBaseline& own() const { return own_.hours(); }
 
  private:
-  bool holders_are_silent(const Node& node, EpochMs now);
+  bool holders_are_silent(const Node& node, bool known, EpochMs now);
 
   OwnPast own_;
   Engines engines_;

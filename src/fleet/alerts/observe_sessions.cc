@@ -77,7 +77,6 @@ bool is_same_pod(const Workload& a, const Workload& b) {
 }
 
 void observe_use(const Node& node, const Device& device, Round& round) {
-  if (!tells_allocations(node)) return;
   std::map<std::string, std::pair<std::shared_ptr<const Subject>, bool>> users;
   for (const Session& one : device.sessions) {
     const Workload& of = one.facts->workload;
@@ -92,10 +91,23 @@ void observe_use(const Node& node, const Device& device, Round& round) {
     round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second ? 0 : 1});
 }
 
-}  // namespace
-
 bool tells_allocations(const Node& node) {
   return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
+}
+
+/// By the cluster's API. A node that offers no GPUs under the names that are known here may give them under others.
+bool nobody_asks(const Node& node, const ClusterView& cluster) {
+  if (!cluster.watched || !cluster.synced) return false;
+  const ClusterNode* known = cluster.node(node.cluster, node.name);
+  if (!known || known->allocatable.empty()) return false;
+  return std::ranges::none_of(
+      cluster.pods, [&](const auto& pod) { return pod.second->node == node.name && pod.second->asks_for_gpus(); });
+}
+
+}  // namespace
+
+bool knows_holders(const Node& node, const ClusterView* cluster) {
+  return tells_allocations(node) || (cluster && nobody_asks(node, *cluster));
 }
 
 std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }
@@ -109,14 +121,15 @@ bool ServingPods::contains(const std::string& cluster, const Workload& of) const
   return pods_.contains(pod_key(cluster, of));
 }
 
-void observe_sessions(const Node& node, const Device& device, const ServingPods& serving, Round& round) {
+void observe_sessions(const Node& node, const Device& device, bool holders_known, const ServingPods& serving,
+                      Round& round) {
   for (const Session& one : device.sessions)
     if (one.facts->workload.is_pod()) observe_session(node, device, one, serving, round);
   for (const Allocation& one : device.allocations)
     if (const Value idle = held_idle(device, one))
       round.observations.push_back(
           {Signal::HeldIdle, holder(node, device, one.part, one.facts->workload, ""), device.last_seen, idle});
-  observe_use(node, device, round);
+  if (holders_known) observe_use(node, device, round);
 }
 
 }  // namespace tessera::fleet::alerts

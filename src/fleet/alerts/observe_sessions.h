@@ -4,6 +4,7 @@
 #include <string>
 
 #include "fleet/alerts/evaluator.h"
+#include "fleet/cluster/cluster.h"
 #include "fleet/inventory/node.h"
 #include "fleet/serving/serving.h"
 
@@ -20,12 +21,15 @@ class ServingPods {
   std::set<std::string> pods_;
 };
 
-/// Where the kubelet's word is known: a node of which no allocation at all is told may have no one who tells.
-bool tells_allocations(const Node& node);
+/// Whether it is known who holds the node's devices: the kubelet tells of somebody, or the cluster's API of nobody
+/// there who asks for any. A node of which neither is told may have no one who tells. `cluster`: null where none is
+/// watched.
+bool knows_holders(const Node& node, const ClusterView* cluster);
 /// Subject::beneath of who holds the device and who uses it without.
 std::string holders_key(const Node& node, const Device& device);
 
 /// Of a device that is heard of. Processes outside of pods are the operator's own, and none of these.
-void observe_sessions(const Node& node, const Device& device, const ServingPods& serving, Round& round);
+void observe_sessions(const Node& node, const Device& device, bool holders_known, const ServingPods& serving,
+                      Round& round);
 
 }  // namespace tessera::fleet::alerts

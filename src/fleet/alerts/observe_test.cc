@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "fleet/cluster/cluster_state.h"
 #include "fleet/inventory/told_pages.h"
 
 namespace tessera::fleet::alerts {
@@ -63,7 +64,10 @@ class Seen {
   void look(EpochMs now = kStart, std::optional<std::vector<XidsSeen>> xids = std::vector<XidsSeen>()) {
     told.fleet.advance(now);
     const auto view = told.fleet.publish(now);
-    round = observer.look({*view, *told.serving.publish(now), xids, std::nullopt});
+    const auto serving = told.serving.publish(now);
+    Sight sight{*view, *serving, xids, std::nullopt};
+    sight.cluster = cluster.get();
+    round = observer.look(sight);
   }
   /// `GPU-a 84`, one for each subject that has the signal; `-` where it has no value.
   std::vector<std::string> of(Signal signal) const {
@@ -74,6 +78,7 @@ class Seen {
     return out;
   }
   ToldPages told;
+  std::shared_ptr<const ClusterView> cluster;
   Observer observer;
   Round round;
 };
@@ -177,6 +182,39 @@ TEST(Observe, KnowsNothingOfXidsWhereNobodyCanTell) {
   seen.look(kStart, std::nullopt);
   EXPECT_THAT(seen.of(Signal::DeviceXids), ElementsAre("c/GPU-a -"));
   EXPECT_THAT(seen.of(Signal::OtherXids), ElementsAre("c/GPU-a -"));
+}
+
+/// Of a node of which no allocation is told nobody knows whether there are none, but for what its cluster says.
+TEST(Observe, TellsOfUseWhereNobodyHoldsAnythingByWhatTheClusterSays) {
+  const std::string page(kPage);
+  Seen seen(page.substr(0, page.find("gpu_allocation_info")));
+  const auto look = [&](ClusterState& state) {
+    seen.cluster = state.view();
+    seen.look();
+    return seen.of(Signal::UsedWithoutHolding);
+  };
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), IsEmpty());
+  ClusterState state("c", {});
+  ClusterNode node;
+  node.name = "w";
+  node.allocatable = {{"nvidia.com/gpu", 2}};
+  state.put(ClusterNode(node));
+  EXPECT_THAT(look(state), IsEmpty()) << "its lists are not complete yet";
+  for (const ClusterList list : {ClusterList::Nodes, ClusterList::Namespaces, ClusterList::Pods})
+    state.complete(list, 0);
+  EXPECT_THAT(look(state), ElementsAre("c/GPU-a/ml/p/c/uses 1"));
+  ClusterPod asks;
+  asks.space = "ml";
+  asks.name = "q";
+  asks.node = "w";
+  asks.requests = {{"nvidia.com/gpu", 1}};
+  state.put(ClusterPod(asks));
+  EXPECT_THAT(look(state), IsEmpty()) << "somebody may hold something, and nobody says what";
+  state.drop_pod("ml/q");
+  node.allocatable.clear();
+  state.put(ClusterNode(node));
+  EXPECT_THAT(look(state), IsEmpty()) << "what pods ask for there has another name";
 }
 
 std::string busy_gpu(unsigned index, double celsius, double watts) {
