@@ -10,6 +10,20 @@ namespace {
 
 constexpr std::string_view kIdle = "__idle__", kUnobserved = "__unobserved__", kOverhead = "__overhead__";
 
+/// A value as it stands in a group's name. The names of two groups differ: what is between values, or is a name of
+/// ours, has a backslash before it in a value.
+std::string in_name(std::string_view value) {
+  if (value.empty()) return std::string(kNoCostValue);
+  constexpr std::string_view kOurs[] = {kNoCostValue, kIdle, kUnobserved, kOverhead};
+  std::string out;
+  if (std::ranges::find(kOurs, value) != std::end(kOurs)) out += '\\';
+  for (const char c : value) {
+    if (c == '/' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 /// CostSums without bounds.
 struct Sums {
   std::array<Wide, kCostKinds> micros{}, device_ms{};
@@ -119,9 +133,10 @@ class SetMaker {
   Result<void> add_group(bool nobodys, const std::vector<std::string>& values, const Sums& sums) {
     CostGroup out;
     out.nobodys = nobodys;
-    for (const std::string& value : values) {
-      if (!out.name.empty()) out.name += '/';
-      out.name += value.empty() ? kNoCostValue : std::string_view(value);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) out.name += '/';
+      const bool is_ours = nobodys && i + 1 == values.size();
+      out.name += is_ours ? values[i] : in_name(values[i]);
     }
     if (out.name.empty()) out.name = "all";
     if (!nobodys) out.values = values;

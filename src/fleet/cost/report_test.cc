@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <random>
 
 #include "fleet/cost/zone.h"
@@ -73,6 +74,37 @@ TEST(CostReport, GroupsByWhatIsAskedFor) {
   EXPECT_THAT(shown(reported(options)), ElementsAre("ml/train 0.60", "ml/serve 0.30", "x/y 0.03", "w1/__idle__ 0.20",
                                                     "b1/__idle__ 0.07", "__unobserved__ 0.05", "__overhead__ 0.01"));
   EXPECT_THAT(shown(reported({})), ElementsAre("all 0.93"));
+}
+
+/// Whatever people name their teams.
+TEST(CostReport, GroupsHaveNamesOfTheirOwn) {
+  const CostOwner owners[] = {owner("a/b", "c", "__idle__"),
+                              owner("a", "b/c", "__unallocated__"),
+                              owner("a\\", "b", "\\__idle__"),
+                              owner("a", "\\/b", "w1/__idle__"),
+                              owner("", "", ""),
+                              owner("__overhead__", "x", "__overhead__"),
+                              owner("__unobserved__", "x", "all"),
+                              owner("x", "x", "__unobserved__")};
+  std::vector<CostRow> rows = kRows;
+  for (const CostOwner& one : owners) rows.push_back(row(kFirst, &one, Used, 1'000));
+  for (const bool by_node : {false, true})
+    for (const std::vector<CostDimension>& by : {std::vector{CostDimension::Team},
+                                                 {CostDimension::Namespace, CostDimension::Pod},
+                                                 {CostDimension::Node, CostDimension::Team}}) {
+      CostReportOptions options;
+      options.aggregate = by;
+      options.include_idle = true;
+      options.idle_by_node = by_node;
+      const auto sets = report(rows, {{kStart, kStart + kBucketMs}}, options);
+      ASSERT_TRUE(sets);
+      std::map<std::string, Micros> by_name;
+      for (const CostGroup& one : sets->front().groups) by_name[one.name] = *total(one.sums);
+      EXPECT_EQ(by_name.size(), sets->front().groups.size());
+      Micros sum = 0;
+      for (const auto& [name, micros] : by_name) sum += micros;
+      EXPECT_EQ(sum, *total(sets->front().all));
+    }
 }
 
 TEST(CostReport, SharesIdleWhereItIs) {
