@@ -71,24 +71,51 @@ std::string tags_of(const Cell& cell) {
 }
 
 /// Whom a part of a device's cost is given to: FOCUS 1.3's Allocated columns, which 1.2 has nothing in place of. Empty
-/// for what nobody had.
+/// for what nobody had; and how it was given, for what is given to none that has an id.
 std::string given_to(const Cell& cell) { return cell.of.owner ? cell.of.owner->pod_uid : ""; }
 std::string given_to_name(const Cell& cell) {
   if (!cell.of.owner || cell.of.owner->pod.empty()) return "";
   return fmt::format("{}/{}", cell.of.owner->space, cell.of.owner->pod);
 }
 std::string given_by(const Cell& cell) {
-  return cell.of.owner ? fmt::format("tessera-{}", cost_basis_name(cell.of.basis)) : "";
+  return given_to(cell).empty() ? "" : fmt::format("tessera-{}", cost_basis_name(cell.of.basis));
 }
 
-/// "2/7": how much of its device an instance is, in compute slices. Empty for a whole device, and for what is in no
-/// table.
-std::string mig_share_of(const Cell& cell) {
+/// How much of its device an instance is, by its profile. Absent for a whole device, and for what is in no table.
+struct MigShares {
+  Slices of, whole;
+};
+std::optional<MigShares> mig_shares(const Cell& cell) {
   const CostSubject& of = cell.of.subject;
   const Model* model = of.gpu_instance ? find_model(of.model) : nullptr;
   const auto slices = model ? profile_slices(of.profile, std::nullopt, model->memory_gib) : std::nullopt;
-  if (!slices) return "";
-  return fmt::format("{}/{}", slices->compute, whole_slices(std::nullopt, model->mig_max_slices).compute);
+  if (!slices) return std::nullopt;
+  return MigShares{*slices, whole_slices(std::nullopt, model->mig_max_slices)};
+}
+
+/// "2/7"
+std::string by_compute(const MigShares& of) { return fmt::format("{}/{}", of.of.compute, of.whole.compute); }
+std::string by_memory(const MigShares& of) { return fmt::format("{}/{}", of.of.memory, of.whole.memory); }
+
+std::string mig_compute_share_of(const Cell& cell) {
+  const auto shares = mig_shares(cell);
+  return shares ? by_compute(*shares) : "";
+}
+
+/// The share that it is charged.
+std::string mig_share_of(const Cell& cell) {
+  const auto shares = mig_shares(cell);
+  if (!shares) return "";
+  const bool more_memory = shares->of.memory * shares->whole.compute > shares->of.compute * shares->whole.memory;
+  const ShareBy by = cell.options.share_by;
+  return by == ShareBy::Memory || (by == ShareBy::LargerOfBoth && more_memory) ? by_memory(*shares)
+                                                                               : by_compute(*shares);
+}
+
+/// As the settings name it.
+std::string mig_share_by(const Cell& cell) {
+  constexpr std::array<std::string_view, 3> kNames = {"compute-slices", "memory", "larger"};
+  return mig_shares(cell) ? std::string(kNames[static_cast<std::size_t>(cell.options.share_by)]) : "";
 }
 
 std::string description_of(const Cell& cell) {
@@ -171,7 +198,9 @@ constexpr Column kTable[] = {
     {"x_GpuInstance",
      [](const Cell& c) { return c.of.subject.gpu_instance ? std::to_string(*c.of.subject.gpu_instance) : ""; }},
     {"x_MigProfile", dimension<CostDimension::Profile>},
-    {"x_MigComputeShare", mig_share_of},
+    {"x_MigComputeShare", mig_compute_share_of},
+    {"x_MigShare", mig_share_of},
+    {"x_MigShareBy", mig_share_by},
     {"x_UnpricedGpuHours", [](const Cell& c) { return c.unpriced_hours; }},
 };
 

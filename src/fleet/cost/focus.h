@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fleet/cost/money.h"
+#include "fleet/cost/posting.h"
 #include "fleet/cost/report.h"
 #include "fleet/cost/zone.h"
 
@@ -14,9 +15,10 @@ namespace tessera::fleet {
 
 struct FocusOptions {
   Currency currency;
-  std::string account;  ///< BillingAccountId
-  std::string issuer;   ///< InvoiceIssuerName
-  Zone zone;            ///< whose months are billing periods
+  std::string account;                        ///< BillingAccountId
+  std::string issuer;                         ///< InvoiceIssuerName
+  Zone zone;                                  ///< whose months are billing periods
+  ShareBy share_by = ShareBy::ComputeSlices;  ///< which share of its device an instance is charged
 };
 
 /// All mandatory columns, those conditional ones that have something to say, and our own (x_), in the order of a row.

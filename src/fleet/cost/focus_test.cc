@@ -98,7 +98,7 @@ class Focus : public testing::Test {
                          Accumulate by = Accumulate::Day) const {
     std::vector<Row> out;
     const auto made = each_focus_row(rows, cut_at_months(pieces(window, by, zone_), zone_),
-                                     {*Currency::named("KRW"), "lab", "platform team", zone_},
+                                     {*Currency::named("KRW"), "lab", "platform team", zone_, share_by_},
                                      [&](std::span<const std::string> cells) {
                                        EXPECT_EQ(cells.size(), focus_columns().size());
                                        Row& row = out.emplace_back();
@@ -111,6 +111,7 @@ class Focus : public testing::Test {
 
   CostSubject device_, instance_;
   CostOwner owner_;
+  ShareBy share_by_ = ShareBy::ComputeSlices;
   const Zone zone_ = *Zone::named("Asia/Kathmandu");
 };
 
@@ -140,15 +141,45 @@ TEST_F(Focus, HasAllThatIsMandatory) {
   EXPECT_EQ(used->at("ResourceType"), "MIG instance");
   EXPECT_EQ(used->at("ResourceId"), "MIG-GPU-1/3");
   EXPECT_EQ(used->at("x_MigComputeShare"), "2/7");
+  EXPECT_EQ(used->at("x_MigShare"), "2/7");
+  EXPECT_EQ(used->at("x_MigShareBy"), "compute-slices");
   EXPECT_EQ(used->at("AllocatedResourceId"), "u");
   EXPECT_EQ(used->at("AllocatedResourceName"), "ml/train-\"0\"");
   EXPECT_EQ(used->at("AllocatedMethodId"), "tessera-held");
   const auto nobodys = std::ranges::find_if(rows, [](const Row& one) { return one.at("x_Kind") == "unallocated"; });
   ASSERT_NE(nobodys, rows.end());
-  for (const char* column : {"AllocatedResourceId", "AllocatedMethodId", "AllocatedTags", "x_MigComputeShare"})
+  for (const char* column :
+       {"AllocatedResourceId", "AllocatedMethodId", "AllocatedTags", "x_MigComputeShare", "x_MigShare", "x_MigShareBy"})
     EXPECT_EQ(nobodys->at(column), "") << column;
   EXPECT_EQ(used->at("x_MigProfile"), "2g.20gb");
   EXPECT_EQ(used->at("Tags"), R"({"team": "vision", "costCentre": "4711", "namespace": "ml", "pod": "train-\"0\""})");
+}
+
+/// What an instance is charged is a share by the settings, which its compute slices need not be.
+TEST_F(Focus, TellsTheShareThatIsCharged) {
+  const CostWindow day{*parse_time("2026-11-02T00:00:00Z"), *parse_time("2026-11-03T00:00:00Z")};
+  const auto shown = [&](ShareBy by, const char* profile) {
+    share_by_ = by;
+    instance_.profile = profile;
+    const Row one =
+        table({row(instance_, &owner_, CostKind::Used, 1, "2026-11-02T00:00:00Z")}, day, Accumulate::All).at(0);
+    return one.at("x_MigShare") + ' ' + one.at("x_MigShareBy") + ' ' + one.at("x_MigComputeShare");
+  };
+  EXPECT_EQ(shown(ShareBy::ComputeSlices, "1g.20gb"), "1/7 compute-slices 1/7");
+  EXPECT_EQ(shown(ShareBy::Memory, "1g.20gb"), "2/8 memory 1/7");
+  EXPECT_EQ(shown(ShareBy::LargerOfBoth, "1g.20gb"), "2/8 larger 1/7");
+  EXPECT_EQ(shown(ShareBy::LargerOfBoth, "2g.20gb"), "2/7 larger 2/7");
+  EXPECT_EQ(shown(ShareBy::Memory, "odd"), "  ");
+}
+
+/// A pod that only its processes' group told has no id that a cost could be given to.
+TEST_F(Focus, HasNoMethodWithoutSomebodyWhomACostIsGivenTo) {
+  owner_.pod_uid.clear();
+  const Row one = table({row(device_, &owner_, CostKind::Used, 1, "2026-11-02T00:00:00Z")},
+                        {*parse_time("2026-11-02T00:00:00Z"), *parse_time("2026-11-03T00:00:00Z")}, Accumulate::All)
+                      .at(0);
+  EXPECT_EQ(one.at("AllocatedResourceId"), "");
+  EXPECT_EQ(one.at("AllocatedMethodId"), "");
 }
 
 TEST_F(Focus, ComesToTheSumOfTheLedger) {

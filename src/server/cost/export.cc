@@ -63,10 +63,10 @@ Result<void> CostFileText::add(const fleet::CostWindow& piece, std::vector<fleet
     if (text_.size() <= most_bytes_) append_csv_line(text_, line);
   };
   if (form_ == CostFile::Focus)
-    TRY(fleet::each_focus_row(
-        rows, {piece},
-        {*fleet::Currency::named(settings_.currency), settings_.billing_account, settings_.issuer, asked_.zone},
-        append));
+    TRY(fleet::each_focus_row(rows, {piece},
+                              {*fleet::Currency::named(settings_.currency), settings_.billing_account, settings_.issuer,
+                               asked_.zone, settings_.posting.share_by},
+                              append));
   else
     for (const fleet::CostRow& row : rows) append(line_of(row, piece, asked_, settings_));
   if (text_.size() > most_bytes_)
