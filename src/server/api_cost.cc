@@ -260,7 +260,11 @@ class Routes {
                     costs_->limits().groups);
       return {};
     };
-    return with_costs(request, of.window, of.read, take,
+    const auto read = [&](Query& query, CostAsked& into) {
+      read_sharing(query, into);
+      of.read(query, into);
+    };
+    return with_costs(request, of.window, read, take,
                       [&](const CostAsked& asked, const CostsUntil& known, Query& query, EpochMs now) {
                         const Json body = of.make({asked, known, sets, costs_->currency(), now});
                         return query.csv() ? csv_reply(request, table(of.rows(body), of.columns))

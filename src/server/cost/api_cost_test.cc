@@ -243,6 +243,15 @@ TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
   }
 }
 
+/// Lines of the ledger are what they are: what would share them out differently is refused, and not passed over.
+TEST_F(ApiCostTest, AFileIsNotSharedOut) {
+  for (const char* format : {"csv", "focus"})
+    for (const char* more : {"shareIdle=true", "shareIdle=false", "idleByNode=true"}) {
+      const Json refused = get("/cost/export", fmt::format("window=24h&format={}&{}", format, more), 400);
+      EXPECT_THAT(refused["detail"].get<std::string>(), HasSubstr("there is no such parameter here")) << refused;
+    }
+}
+
 TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
   const auto names = [&](const std::string& query) {
     std::vector<std::string> out;

@@ -21,14 +21,6 @@ void read_window(Query& query, CostAsked& into, std::string_view fallback, Epoch
     query.fault("window", window.error().what);
 }
 
-void read_sharing(Query& query, CostAsked& into) {
-  constexpr fleet::ShareIdle kShares[] = {fleet::ShareIdle::No, fleet::ShareIdle::Weighted, fleet::ShareIdle::Weighted,
-                                          fleet::ShareIdle::Even};
-  if (const auto at = query.word("shareIdle", {"false", "true", "weighted", "even"}))
-    into.options.share_idle = kShares[*at];
-  into.options.idle_by_node = query.flag("idleByNode").value_or(false);
-}
-
 }  // namespace
 
 CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
@@ -44,12 +36,19 @@ CostAsked read_cost_window(Query& query, const CostSettings& settings, std::stri
 
 CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
   CostAsked out = read_cost_window(query, settings, fallback, now);
-  read_sharing(query, out);
   if (auto filter = fleet::CostFilter::parse(query.text("filter").value_or("")))
     out.options.filter = *std::move(filter);
   else
     query.fault("filter", filter.error().what);
   return out;
+}
+
+void read_sharing(Query& query, CostAsked& into) {
+  constexpr fleet::ShareIdle kShares[] = {fleet::ShareIdle::No, fleet::ShareIdle::Weighted, fleet::ShareIdle::Weighted,
+                                          fleet::ShareIdle::Even};
+  if (const auto at = query.word("shareIdle", {"false", "true", "weighted", "even"}))
+    into.options.share_idle = kShares[*at];
+  into.options.idle_by_node = query.flag("idleByNode").value_or(false);
 }
 
 void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback) {

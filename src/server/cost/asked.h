@@ -21,9 +21,11 @@ struct CostAsked {
 
 /// `window` and `timezone` alone.
 CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
-/// `window`, `timezone`, `filter`, `shareIdle` and `idleByNode`; without a window that of `fallback`. All of it is one
-/// piece. Where something is wrong the query has the fault.
+/// `window`, `timezone` and `filter`; without a window that of `fallback`. All of it is one piece. Where something is
+/// wrong the query has the fault.
 CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
+/// `shareIdle` and `idleByNode`.
+void read_sharing(Query& query, CostAsked& into);
 /// `aggregate`: dimensions with commas between them, or `all`: no groups; those of `fallback` where it is not asked
 /// for.
 void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback = {});
