@@ -12,9 +12,15 @@ namespace {
 constexpr Milliseconds kWaits{std::chrono::hours(1)};
 constexpr Signal kOfEngines[] = {Signal::RequestsWaiting, Signal::KvCacheUsedRatio};
 
+/// Outside of Kubernetes the address of its metrics tells an engine from others of its model.
 std::shared_ptr<const Subject> subject_of(const Served& engine) {
-  LabelSet labels = {{"cluster", engine.cluster}, {"container", engine.container}, {"model", engine.model},
-                     {"namespace", engine.space}, {"node", engine.node},           {"pod", engine.pod}};
+  LabelSet labels = {{"cluster", engine.cluster},
+                     {"container", engine.container},
+                     {"instance", engine.pod.empty() ? engine.instance : std::string()},
+                     {"model", engine.model},
+                     {"namespace", engine.space},
+                     {"node", engine.node},
+                     {"pod", engine.pod}};
   std::erase_if(labels, [](const auto& one) { return one.second.empty(); });
   return std::make_shared<const Subject>(
       Subject{engine_key(engine), engine.cluster + '/' + engine.node, std::move(labels)});

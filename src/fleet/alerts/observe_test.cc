@@ -306,6 +306,22 @@ TEST_F(Changing, IsNotResolvedBySilence) {
   EXPECT_THAT(firing(), Contains("HighGPUUtilization c/GPU-0"));
 }
 
+TEST(Observe, EnginesOutsideOfPodsDifferInTheirLabels) {
+  Seen seen;
+  for (const char* address : {"10.0.0.1:8000", "10.0.0.2:8000"})
+    seen.told.scrape(kStart, fmt::format(R"(cluster="c",job="v",instance="{}")", address),
+                     "vllm:num_requests_running{model_name=\"m\"} 1\nvllm:num_requests_waiting{model_name=\"m\"} 7\n");
+  seen.told.scrape(kStart, R"(cluster="c",job="v",instance="10.0.0.3:8000",namespace="ml",pod="p")",
+                   "vllm:num_requests_running{model_name=\"m\"} 1\nvllm:num_requests_waiting{model_name=\"m\"} 7\n");
+  seen.look();
+  std::vector<std::string> of;
+  for (const Observation& one : seen.round.observations)
+    if (one.signal == Signal::RequestsWaiting)
+      of.push_back(
+          fmt::format("{}/{}", label_of(one.subject->labels, "pod"), label_of(one.subject->labels, "instance")));
+  EXPECT_THAT(of, testing::UnorderedElementsAre("/10.0.0.1:8000", "/10.0.0.2:8000", "p/"));
+}
+
 TEST_F(Changing, AnEngineThatIsPutToSleepHasNoQueue) {
   const auto engine = [&](bool asleep) {
     seen.told.scrape(at + 30 * kSecond, R"(cluster="c",node="w",namespace="ml",pod="p",job="v")",
