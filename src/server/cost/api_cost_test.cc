@@ -421,6 +421,55 @@ TEST_F(ApiCostTest, AFileForFinanceHasNoChargeOfTwoMonths) {
   }
 }
 
+/// November of a zone, of a device that costs as much in each hour: clocks in New York were set back in it.
+TEST_F(ApiCostTest, AMonthCostsTheHoursThatItHasInItsZone) {
+  constexpr fleet::Micros kAnHour = 1'234'567;
+  const EpochMs from = *fleet::parse_time("2026-10-31T00:00:00Z"), to = *fleet::parse_time("2026-12-02T00:00:00Z");
+  store::CostWriter writer(*history.database);
+  store::CostPosting one;
+  one.subject.device_uuid = "GPU-old";
+  one.kind = fleet::CostKind::Used;
+  one.amount = {kAnHour, 60 * kMinute, 0};
+  one.owner.emplace();
+  one.owner->space = "ml";
+  one.owner->team = "vision";
+  for (EpochMs at = from; at < to; at += 60 * kMinute) ASSERT_TRUE(writer.close(at, {one}, kStart));
+  const struct {
+    const char* zone;
+    const char* begins;  ///< in UTC
+    fleet::Micros hours;
+  } kCases[] = {{"Asia/Seoul", "2026-10-31T15:00:00Z", 720},
+                {"America/New_York", "2026-11-01T04:00:00Z", 721},
+                {"Asia/Kolkata", "2026-10-31T18:30:00Z", 720},
+                {"Asia/Kathmandu", "2026-10-31T18:15:00Z", 720}};
+  for (const auto& [zone, begins, hours] : kCases) {
+    const std::string month = std::string("window=2026-11&timezone=") + zone;
+    const Json teams = get("/cost/teams", month);
+    EXPECT_EQ(micros(teams["all"]), hours * kAnHour) << zone;
+    ASSERT_EQ(teams["items"].size(), 1U) << teams;
+    EXPECT_EQ(micros(teams["items"][0]["cost"]), hours * kAnHour) << zone;
+    EXPECT_EQ(teams["items"][0]["gpuHours"], hours) << zone;
+    fleet::Micros days = 0, dearest = 0;
+    const Json trend = get("/cost/trend", month + "&accumulate=day")["items"];
+    EXPECT_EQ(trend.size(), 30U);
+    for (const Json& day : trend) {
+      days += micros(day["all"]);
+      dearest = std::max(dearest, micros(day["all"]));
+    }
+    EXPECT_EQ(days, hours * kAnHour) << zone;
+    EXPECT_EQ(dearest, (24 + hours - 720) * kAnHour) << zone;
+    FocusFile file = validated(ask("/cost/export", "format=focus&accumulate=day&" + month).body);
+    EXPECT_THAT(file.wrong, IsEmpty());
+    EXPECT_EQ(file.rows.size(), 30U);
+    fleet::Micros billed = 0;
+    for (auto& row : file.rows) {
+      billed += *fleet::parse_decimal(row["BilledCost"]);
+      EXPECT_EQ(row["BillingPeriodStart"], begins) << zone;
+    }
+    EXPECT_EQ(billed, hours * kAnHour) << zone;
+  }
+}
+
 TEST_F(ApiCostTest, LinesComeToTheSameAndAreNoFormulas) {
   const auto reply = ask("/cost/export", "window=24h");
   ASSERT_EQ(reply.status, 200) << reply.body;
