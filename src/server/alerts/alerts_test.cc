@@ -443,6 +443,35 @@ TEST_F(AlertsTest, CrossingsOfOneThresholdThatOverlapAreToldApart) {
       << "the end of the old one is told where the new one stands";
 }
 
+/// An Alertmanager that knew the alert, and a webhook, are away for longer than a message has room for.
+TEST_F(AlertsTest, WhatCameInALongAbsenceIsToldInOrder) {
+  settings.rules = {*std::ranges::find(fleet::alerts::builtin_rules(), "GPUOverheating", &fleet::alerts::Rule::name)};
+  settings.rules[0].hold_for = Milliseconds(0);
+  Hook manager, hook;
+  alertmanagers = {manager.url()};
+  webhooks = {hook.url()};
+  open();
+  at(0, 90);
+  ASSERT_THAT(manager.bodies, SizeIs(1));
+  ASSERT_THAT(lines_of(hook.bodies), ElementsAre("firing GPUOverheating"));
+  manager.status = hook.status = 503;
+  constexpr int kMissed = 221;  // an odd number: it is over
+  for (int round = 1; round <= kMissed; ++round) at(round, round % 2 == 0 ? 90 : 40);
+  for (const ReceiverStats& one : notifier->stats()) EXPECT_EQ(one.behind, kMissed) << one.receiver;
+  manager.status = hook.status = 200;
+  open();  // without the pauses between tries
+  at(kMissed + 1, 40);
+  for (int round = 0; round < 3; ++round) notifier->round();
+  for (const ReceiverStats& one : notifier->stats()) EXPECT_EQ(one.behind, 0) << one.receiver;
+  const std::vector<std::string> lines = lines_of(hook.bodies);
+  ASSERT_THAT(lines, SizeIs(kMissed + 1));
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    EXPECT_EQ(lines[i], i % 2 == 0 ? "firing GPUOverheating" : "resolved GPUOverheating") << i;
+  const Json last = Json::parse(manager.bodies.back()).back();
+  EXPECT_EQ(last["labels"]["alertname"], "GPUOverheating");
+  EXPECT_EQ(last["endsAt"], format_time(must(alerts->history(0, kStart * 2, "", 1))[0].time)) << "it is over";
+}
+
 /// A copy of a rule stands beside its original, and is told, explained and shown as that is.
 TEST_F(AlertsTest, ACopyOfARuleBehavesAsItsOriginal) {
   Hook hook;
