@@ -1,22 +1,49 @@
 #include "server/serving_pods.h"
 
+#include <algorithm>
+
 namespace tessera::server {
+namespace {
+
+/// How pods that serve together are labelled.
+struct Grouping {
+  const char* group;       ///< the label whose value they share
+  const char* role;        ///< the label that tells who answers for all; null: whoever does
+  const char* leads = "";  ///< its value there
+};
+constexpr Grouping kGroupings[] = {
+    {"leaderworkerset.sigs.k8s.io/group-key", nullptr},
+    {"ray.io/cluster", "ray.io/node-type", "head"}};  // workers may be engines of their own
+
+const std::string* value_of(const fleet::LabelMap& labels, const char* name) {
+  const auto found = labels.find(name);
+  return found == labels.end() ? nullptr : &found->second;
+}
+
+bool answers_for_all(const fleet::LabelMap& labels, const Grouping& by) {
+  if (!value_of(labels, by.group)) return false;
+  const std::string* role = by.role ? value_of(labels, by.role) : nullptr;
+  return !by.role || (role && *role == by.leads);
+}
+
+}  // namespace
 
 std::vector<std::string> pods_of_replica(const fleet::Served& of, const fleet::ClusterView& cluster) {
-  constexpr const char* kGroup = "leaderworkerset.sigs.k8s.io/group-key";
   std::vector<std::string> out;
   if (of.pod.empty()) return out;
   out.push_back(of.pod);
   const fleet::ClusterPod* known = cluster.pod(of.cluster, of.space, of.pod);
   if (!known) return out;
-  const auto group = known->labels.find(kGroup);
-  if (group == known->labels.end()) return out;
+  const auto* by =
+      std::ranges::find_if(kGroupings, [&](const Grouping& one) { return answers_for_all(known->labels, one); });
+  if (by == std::end(kGroupings)) return out;
+  const std::string& group = *value_of(known->labels, by->group);
   // Keys are sorted: those of its namespace stand together.
   for (auto at = cluster.pods.lower_bound(of.space + "/"); at != cluster.pods.end(); ++at) {
     const fleet::ClusterPod& other = *at->second;
     if (other.space != of.space) break;
-    const auto its = other.labels.find(kGroup);
-    if (its != other.labels.end() && its->second == group->second && other.name != of.pod) out.push_back(other.name);
+    const std::string* its = value_of(other.labels, by->group);
+    if (its && *its == group && other.name != of.pod) out.push_back(other.name);
   }
   return out;
 }

@@ -62,11 +62,7 @@ void Evaluator::observe(std::size_t number, const Observation& one, std::vector<
     if (!one.value || !rule.holds(*one.value) || !matches(rule.scope, one.subject->labels)) return;
     Kept& kept = tracks[one.subject->key];
     kept.seen = round_;
-    kept.track = {.rule = rule.name,
-                  .subject = one.subject,
-                  .since = one.time,
-                  .last = one.time,
-                  .value = *one.value};
+    kept.track = {.rule = rule.name, .subject = one.subject, .since = one.time, .last = one.time, .value = *one.value};
     fire_when_due(rule, kept.track, changes);
     return;
   }
