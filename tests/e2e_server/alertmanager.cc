@@ -33,11 +33,13 @@ std::unique_ptr<Alertmanager> Alertmanager::guarded(const std::string& webhook) 
   return std::unique_ptr<Alertmanager>(new Alertmanager(webhook, 0, true));
 }
 
-Alertmanager::Alertmanager(const std::string& webhook, int port, bool guarded) : guarded_(guarded) {
-  const std::string web = (dir_.path() / "web.yml").string();
-  EXPECT_TRUE(write_file_atomically(web, guarded ? kUsers : ""));
-  const std::string config = (dir_.path() / "alertmanager.yml").string();
-  EXPECT_TRUE(write_file_atomically(config, fmt::format(R"(route:
+Alertmanager::Alertmanager(const std::string& webhook, int port, bool guarded)
+    : config_((dir_.path() / "alertmanager.yml").string()),
+      web_((dir_.path() / "web.yml").string()),
+      port_(port),
+      guarded_(guarded) {
+  EXPECT_TRUE(write_file_atomically(web_, guarded ? kUsers : ""));
+  EXPECT_TRUE(write_file_atomically(config_, fmt::format(R"(route:
   receiver: test
   group_by: ['...']
   group_wait: 100ms
@@ -46,7 +48,13 @@ receivers:
   - name: test
     webhook_configs: [{{url: '{}', send_resolved: true}}]
 )",
-                                                        webhook)));
+                                                         webhook)));
+  start();
+}
+
+void Alertmanager::stop() { EXPECT_EQ(process_->stop(), 0) << process_->output(); }
+
+void Alertmanager::start() {
   auto started = start_server(
       [&](int at) {
         const std::string program = peer("prometheus-alertmanager");
@@ -58,13 +66,13 @@ receivers:
                                         kInItsPlace,
                                         (std::filesystem::path(program).parent_path() / "../share").string(),
                                         program,
-                                        "--config.file=" + config,
+                                        "--config.file=" + config_,
                                         "--storage.path=" + dir_.path().string(),
                                         "--cluster.listen-address=",
                                         fmt::format("--web.listen-address=127.0.0.1:{}", at),
-                                        "--web.config.file=" + web};
+                                        "--web.config.file=" + web_};
       },
-      "/-/ready", port, guarded_ ? "tessera" : "", guarded_ ? kPassword : "");
+      "/-/ready", port_, guarded_ ? "tessera" : "", guarded_ ? kPassword : "");
   process_ = std::move(started.process);
   port_ = started.port;
 }

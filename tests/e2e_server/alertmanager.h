@@ -21,10 +21,15 @@ class Alertmanager {
   /// Its alerts of this name that are active now.
   nlohmann::json active(const std::string& alert);
   Child& process() { return *process_; }
+  /// Ends it, so that it keeps what it has notified of.
+  void stop();
+  /// Once it is stopped: at its port, with what it kept.
+  void start();
 
  private:
   Alertmanager(const std::string& webhook, int port, bool guarded = false);
   TempDir dir_;
+  std::string config_, web_;  ///< files
   int port_ = 0;
   const bool guarded_;
   std::unique_ptr<Child> process_;

@@ -199,6 +199,27 @@ TEST(Alerts, AreNotLostWhileAnAlertmanagerIsDown) {
   EXPECT_EQ(fired.size(), 1U) << "and fires nothing anew: " << fired;
 }
 
+TEST(Alerts, ThatEndWhileAnAlertmanagerIsDownAreResolvedThereWhenItIsBack) {
+  Hook hook;
+  const auto alertmanager = Alertmanager::telling(hook.url(), free_port());
+  if (!alertmanager) GTEST_SKIP() << "no Alertmanager on this machine: ./dev unpacks it";
+  Watched watched("alertmanagers: ['" + alertmanager->url() + "']");
+  watched.heat(95);
+  ASSERT_TRUE(eventually([&] { return hook.told("GPUOverheating").size() == 1; })) << watched.server.get("/alerts");
+  alertmanager->stop();
+  watched.heat(60);
+  ASSERT_TRUE(eventually([&] { return watched.standing().empty(); }));
+  const std::string failed =
+      "tessera_server_alert_messages_total{receiver=\"alertmanager " + alertmanager->url() + "\",result=\"failed\"}";
+  ASSERT_TRUE(eventually([&] { return watched.server.metric(failed) > 1; }));
+  EXPECT_THAT(hook.told("GPUOverheating"), ElementsAre("firing GPUOverheating 0"));
+  alertmanager->start();
+  ASSERT_TRUE(eventually([&] { return hook.told("GPUOverheating").size() == 2; }, 2 * kPatience))
+      << watched.server.process().output();
+  EXPECT_THAT(hook.told("GPUOverheating"), ElementsAre("firing GPUOverheating 0", "resolved GPUOverheating 0"));
+  EXPECT_THAT(alertmanager->active("GPUOverheating"), IsEmpty());
+}
+
 TEST(Alerts, AreToldInFullToAWebhookThatWasAway) {
   Hook hook;
   hook.be_away(true);
