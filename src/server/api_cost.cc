@@ -47,8 +47,11 @@ double units(fleet::Micros micros) { return static_cast<double>(micros) / fleet:
 
 Json properties_json(const fleet::CostGroup& group, const CostAsked& asked) {
   Json out = Json::object();
-  for (std::size_t i = 0; i < group.values.size(); ++i)
-    out[std::string(fleet::cost_dimension_name(asked.options.aggregate[i]))] = text_or_null(group.values[i]);
+  for (std::size_t i = 0; i < group.values.size(); ++i) {
+    const fleet::CostKey& by = asked.options.aggregate[i];
+    Json& at = by.label.empty() ? out[std::string(fleet::cost_dimension_name(by.dimension))] : out["labels"][by.label];
+    at = text_or_null(group.values[i]);
+  }
   return out;
 }
 
@@ -76,9 +79,9 @@ Json allocation_json(const fleet::CostGroup& group, const fleet::CostWindow& win
           {"money", std::move(money)}};
 }
 
-void read_allocation(Query& query, CostAsked& into) {
+void read_allocation(Query& query, const Costs& costs, CostAsked& into) {
   using enum CostDimension;
-  read_aggregate(query, into, {Cluster, Node, Namespace, Pod});  // as OpenCost
+  read_aggregate(query, costs, into, {Cluster, Node, Namespace, Pod});  // as OpenCost
   into.options.include_idle = query.flag("includeIdle").value_or(false);
   read_pieces(query, into, fleet::Accumulate::All);
 }
@@ -101,7 +104,7 @@ Json allocations_json(const Reported& of) {
 // Teams and projects.
 
 template <CostDimension kBy>
-void read_groups(Query&, CostAsked& into) {
+void read_groups(Query&, const Costs&, CostAsked& into) {
   into.options.aggregate = {kBy};
   into.options.include_idle = true;
 }
@@ -115,7 +118,7 @@ Json groups_json(const Reported& of) {
       for (std::size_t i = 0; i < fleet::kCostKinds; ++i) rest.micros[i] += one.sums.micros[i];
       continue;
     }
-    Json item = {{std::string(fleet::cost_dimension_name(of.asked.options.aggregate.front())),
+    Json item = {{std::string(fleet::cost_dimension_name(of.asked.options.aggregate.front().dimension)),
                   text_or_null(one.values.front())}};
     item.update(had_json(one.sums));
     items.push_back(std::move(item));
@@ -129,8 +132,8 @@ Json groups_json(const Reported& of) {
 
 // The trend.
 
-void read_trend(Query& query, CostAsked& into) {
-  read_aggregate(query, into);
+void read_trend(Query& query, const Costs& costs, CostAsked& into) {
+  read_aggregate(query, costs, into);
   read_pieces(query, into, fleet::Accumulate::Day);
 }
 
@@ -228,7 +231,7 @@ const std::vector<std::string_view> kTeamColumns = columns_of({"team"}, {"curren
 struct Resource {
   const char* path;
   std::string_view window;  ///< where none is asked for
-  void (*read)(Query& query, CostAsked& into);
+  void (*read)(Query& query, const Costs& costs, CostAsked& into);
   Json (*make)(const Reported& of);
   Json (*rows)(const Json& body);  ///< as a table
   const std::vector<std::string_view>& columns;
@@ -260,9 +263,9 @@ class Routes {
                     costs_->limits().groups);
       return {};
     };
-    const auto read = [&](Query& query, CostAsked& into) {
+    const auto read = [&](Query& query, const Costs& costs, CostAsked& into) {
       read_sharing(query, into);
-      of.read(query, into);
+      of.read(query, costs, into);
     };
     return with_costs(request, of.window, read, take,
                       [&](const CostAsked& asked, const CostsUntil& known, Query& query, EpochMs now) {
@@ -275,7 +278,7 @@ class Routes {
   http::Response file(const http::Request& request) const {
     CostFile wanted = CostFile::Csv;
     std::optional<CostFileText> text;
-    const auto read = [&](Query& query, CostAsked& into) {
+    const auto read = [&](Query& query, const Costs&, CostAsked& into) {
       wanted = query.word("format", {"csv", "focus"}).value_or(0) == 1 ? CostFile::Focus : CostFile::Csv;
       read_pieces(query, into, fleet::Accumulate::Day);
       // A charge is of one billing period, and the ledger sums up what is within a piece.
@@ -344,8 +347,8 @@ class Routes {
     if (auto refused = refusal(request)) return *std::move(refused);
     const EpochMs now = fleet_.get()->view->time;
     Query query(request);
-    CostAsked asked = read_cost_query(query, costs_->settings(), window, now);
-    read(query, asked);
+    CostAsked asked = read_cost_query(query, *costs_, window, now);
+    read(query, *costs_, asked);
     if (!query.finish()) return reply(*query.problem(), request);
     const auto known = costs_->each(asked.pieces, asked.zone, now,
                                     [&](const fleet::CostWindow& piece, store::CostRows ledger) -> Result<void> {

@@ -82,9 +82,18 @@ class Walk {
         hold_enum(value, wanted, path);
       else if (key == "const" && !same(value, wanted))
         say(path, "not the constant");
+      else if (key == "additionalProperties" && wanted.is_map() && value.is_object())
+        hold_others(value, schema, wanted, path);
       else if (!hold_by_kind(value, key, wanted, path) && !is_known(key))
         throw std::runtime_error("a keyword that is not checked: " + key);
     }
+  }
+
+  /// Those that `properties` does not name.
+  void hold_others(const Json& value, const Node& schema, const Node& wanted, const std::string& path) {
+    const auto named = schema.find("properties");
+    for (const auto& [name, member] : value.items())
+      if (!named || !named->find(name)) check(member, wanted, path + "." + name);
   }
 
   static bool is_known(const std::string& key) {
@@ -141,8 +150,6 @@ class Walk {
     } else if (key == "properties") {
       for (const auto& [name, schema] : entries_of(wanted))
         if (value.contains(name)) check(value[name], schema, path + "." + name);
-    } else if (key == "additionalProperties" && wanted.is_map()) {
-      for (const auto& [name, member] : value.items()) check(member, wanted, path + "." + name);
     } else {
       return false;
     }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "fleet/cost/ledger.h"
+#include "store/label_text.h"
 
 namespace tessera::store {
 namespace {
@@ -37,8 +38,8 @@ Result<std::int64_t> number_of(Database& database, std::string_view table, std::
 
 constexpr std::string_view kSubjectColumns[] = {"cluster",   "node",        "pool",         "model",  "purchase",
                                                 "device_id", "device_uuid", "gpu_instance", "profile"};
-constexpr std::string_view kOwnerColumns[] = {"cluster", "namespace", "pod",        "pod_uid",
-                                              "team",    "project",   "cost_centre"};
+constexpr std::string_view kOwnerColumns[] = {"cluster", "namespace", "pod",         "pod_uid",
+                                              "team",    "project",   "cost_centre", "labels"};
 
 Result<std::vector<fleet::Posting>> entered(Database& database, EpochMs bucket) {
   std::vector<fleet::Posting> out;
@@ -147,9 +148,9 @@ Result<std::int64_t> CostWriter::id_of(const std::optional<CostOwner>& owner, Ep
   if (!owner) return std::int64_t{0};
   auto known = owners_.find(*owner);
   if (known == owners_.end()) {
-    const std::int64_t id = TRY(number_of(
-        database_, "cost_owner", kOwnerColumns,
-        {owner->cluster, owner->space, owner->pod, owner->pod_uid, owner->team, owner->project, owner->cost_centre}));
+    const std::int64_t id = TRY(number_of(database_, "cost_owner", kOwnerColumns,
+                                          {owner->cluster, owner->space, owner->pod, owner->pod_uid, owner->team,
+                                           owner->project, owner->cost_centre, label_text(owner->labels)}));
     if (owners_.size() >= kMostKnown) owners_.clear();
     known = owners_.emplace(*owner, Name{id, 0}).first;
   }
@@ -297,11 +298,11 @@ Result<std::map<std::int64_t, const CostOwner*>> owners_in(Database& database, c
                                                            std::deque<CostOwner>& into) {
   std::map<std::int64_t, const CostOwner*> out;
   TRY(database.each(
-      "SELECT id, cluster, namespace, pod, pod_uid, team, project, cost_centre FROM cost_owner WHERE id IN (SELECT "
-      "owner "
-      "FROM cost_entry WHERE bucket >= ? AND bucket < ?)",
+      "SELECT id, cluster, namespace, pod, pod_uid, team, project, cost_centre, labels FROM cost_owner WHERE id IN "
+      "(SELECT owner FROM cost_entry WHERE bucket >= ? AND bucket < ?)",
       bounds, [&](const Row& row) {
-        into.push_back({row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6), row.text(7)});
+        into.push_back({row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6), row.text(7),
+                        labels_of(row.text(8))});
         out[row.integer(0).value_or(0)] = &into.back();
       }));
   return out;

@@ -79,6 +79,21 @@ TEST_P(CostKept, ABucketIsClosedOnce) {
   }
 }
 
+TEST_P(CostKept, OwnersAreToldApartByTheirLabels) {
+  CostWriter writer(*database);
+  CostPosting web = posting("a", 500), db = posting("a", 300);
+  web.owner->labels = {{"app", "web"}, {"note", "two\nlines"}};
+  db.owner->labels = {{"app", "db"}};
+  ASSERT_TRUE(*writer.close(kStart, {web, db, posting("a", 200)}, 7));
+  CostWriter other(*database);
+  ASSERT_TRUE(*other.close(kStart + kBucketMs, {web}, 8)) << "whose number another connection gave";
+  std::map<std::map<std::string, std::string>, fleet::Micros> by_labels;
+  for (const fleet::CostRow& one : rows(kStart, kStart + 2 * kBucketMs))
+    by_labels[one.owner->labels] += one.amount.micros;
+  EXPECT_EQ(by_labels, (std::map<std::map<std::string, std::string>, fleet::Micros>{
+                           {{}, 200}, {db.owner->labels, 300}, {web.owner->labels, 1'000}}));
+}
+
 TEST_P(CostKept, LateSamplesAreACorrectionBesideIt) {
   CostWriter writer(*database);
   const std::vector<EpochMs> buckets = {kStart, kStart + kBucketMs};

@@ -63,10 +63,11 @@ TEST_P(CostRatesKept, TheFirstRatesPriceWhatWasClosedWithout) {
 }
 
 TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
-  const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""}, b{"c", "ml", "b", "u2", "speech", "", "42"};
+  const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""}, b{"c", "ml", "b", "u2", "speech", "", "42", {{"app", "b"}}};
   ASSERT_TRUE(write_cost_pods(*database, {a, b}, 7));
   auto moved = a;
   moved.team = "speech";
+  moved.labels = {{"app", "a"}, {"tier", "two\nlines"}};
   ASSERT_TRUE(write_cost_pods(*database, {moved}, 9));
   EXPECT_THAT(*cost_pods(*database), testing::UnorderedElementsAre(moved, b));
   ASSERT_TRUE(drop_cost_pods_before(*database, 9));

@@ -30,10 +30,10 @@ std::string cost_dimension_names() {
   return out;
 }
 
-std::string_view cost_value(CostDimension dimension, const CostSubject& subject, const CostOwner* owner) {
+std::string_view cost_value(const CostKey& key, const CostSubject& subject, const CostOwner* owner) {
   static const CostOwner kNobody;
   const CostOwner& whose = owner ? *owner : kNobody;
-  switch (dimension) {
+  switch (key.dimension) {
     case CostDimension::Cluster:
       return subject.cluster;
     case CostDimension::Node:
@@ -57,9 +57,12 @@ std::string_view cost_value(CostDimension dimension, const CostSubject& subject,
     case CostDimension::Project:
       return whose.project;
     case CostDimension::CostCentre:
+      return whose.cost_centre;
+    case CostDimension::Label:
       break;
   }
-  return whose.cost_centre;
+  const auto label = whose.labels.find(key.label);
+  return label == whose.labels.end() ? std::string_view() : std::string_view(label->second);
 }
 
 }  // namespace tessera::fleet

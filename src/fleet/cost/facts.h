@@ -1,6 +1,7 @@
 #pragma once
 // Whose cost a line is, and of what: what it is grouped and filtered by.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct CostOwner {
   std::string team;
   std::string project;
   std::string cost_centre;
+  std::map<std::string, std::string> labels{};  ///< those that are kept as they are: OwnerRules::keep
   auto operator<=>(const CostOwner&) const = default;
 };
 
@@ -47,17 +49,27 @@ enum class CostDimension : std::uint8_t {
   Pod,
   Team,
   Project,
-  CostCentre
+  CostCentre,
+  Label  ///< one that is kept; has no name of its own
 };
-inline constexpr std::size_t kCostDimensions = 12;
+inline constexpr std::size_t kCostDimensions = 12;              ///< that have a name
 std::string_view cost_dimension_name(CostDimension dimension);  ///< "costCentre"
 std::optional<CostDimension> cost_dimension_named(std::string_view name);
 /// "cluster, node, …" for messages.
 std::string cost_dimension_names();
 
+/// What a group or a condition is by.
+struct CostKey {
+  CostKey(CostDimension of, std::string called = {})
+      : dimension(of), label(std::move(called)) {}  // NOLINT(google-explicit-constructor)
+  CostDimension dimension;
+  std::string label;  ///< by which it was asked for; a rule may have made a team of it, then `dimension` is that
+  bool operator==(const CostKey&) const = default;
+};
+
 /// How groups and filters name what has no value.
 inline constexpr std::string_view kNoCostValue = "__unallocated__";
 /// Empty where there is none. `owner` is null for what nobody has.
-std::string_view cost_value(CostDimension dimension, const CostSubject& subject, const CostOwner* owner);
+std::string_view cost_value(const CostKey& key, const CostSubject& subject, const CostOwner* owner);
 
 }  // namespace tessera::fleet

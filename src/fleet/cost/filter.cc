@@ -42,7 +42,7 @@ bool holds(Op op, std::string_view has, std::string_view wanted) {
 /// A condition, or several of which all or any have to hold.
 struct CostFilter::Node {
   std::vector<std::shared_ptr<const Node>> all, any;
-  CostDimension dimension = CostDimension::Cluster;
+  CostKey key = CostDimension::Cluster;
   Op op = Op::Is;
   bool negated = false;
   std::vector<std::string> values;  ///< empty: not a condition
@@ -51,14 +51,14 @@ struct CostFilter::Node {
     const auto want = [&](const auto& one) { return one->wants(subject, owner); };
     if (!all.empty()) return std::ranges::all_of(all, want);
     if (!any.empty()) return std::ranges::any_of(any, want);
-    const std::string_view has = cost_value(dimension, subject, owner);
+    const std::string_view has = cost_value(key, subject, owner);
     return negated != std::ranges::any_of(values, [&](const std::string& one) { return holds(op, has, one); });
   }
 };
 
 class FilterParser {
  public:
-  explicit FilterParser(std::string_view text) : text_(text), rest_(text) {}
+  FilterParser(std::string_view text, const OwnerRules& rules) : text_(text), rest_(text), rules_(rules) {}
 
   Result<CostFilter> parse() {
     CostFilter out;
@@ -111,11 +111,7 @@ class FilterParser {
       return out;
     }
     CostFilter::Node out;
-    const std::size_t end = std::min(rest_.find_first_of(":!~<>+|()\", "), rest_.size());
-    const auto dimension = cost_dimension_named(rest_.substr(0, end));
-    if (!dimension) return wrong("one of " + cost_dimension_names() + " expected");
-    out.dimension = *dimension;
-    rest_.remove_prefix(end);
+    out.key = TRY(key());
     const auto* op = std::ranges::find_if(kOperators, [&](const Operator& known) { return take(known.text); });
     if (op == std::end(kOperators)) return wrong("an operator expected: ':', '!:', '~:', '<~:' or '~>:'");
     out.op = op->op;
@@ -123,6 +119,24 @@ class FilterParser {
     do out.values.push_back(TRY(value()));
     while (take(","));
     return std::make_shared<const CostFilter::Node>(std::move(out));
+  }
+
+  Result<CostKey> key() {
+    if (take("label[")) return label();
+    const std::size_t end = std::min(rest_.find_first_of(":!~<>+|()[\", "), rest_.size());
+    const auto dimension = cost_dimension_named(rest_.substr(0, end));
+    if (!dimension) return wrong("one of " + cost_dimension_names() + ", label[NAME] expected");
+    rest_.remove_prefix(end);
+    return CostKey(*dimension);
+  }
+
+  Result<CostKey> label() {
+    const std::size_t end = rest_.find(']');
+    if (end == std::string_view::npos) return wrong("a label's name and ']' expected");
+    auto out = cost_label(rules_, rest_.substr(0, end));
+    if (!out) return wrong(out.error().what);
+    rest_.remove_prefix(end + 1);
+    return out;
   }
 
   Result<std::string> value() {
@@ -137,11 +151,14 @@ class FilterParser {
 
   const std::string_view text_;
   std::string_view rest_;
+  const OwnerRules& rules_;
 };
 
 CostFilter::CostFilter() = default;
 
-Result<CostFilter> CostFilter::parse(std::string_view text) { return FilterParser(text).parse(); }
+Result<CostFilter> CostFilter::parse(std::string_view text, const OwnerRules& rules) {
+  return FilterParser(text, rules).parse();
+}
 
 bool CostFilter::wants(const CostSubject& subject, const CostOwner* owner) const {
   return !root_ || root_->wants(subject, owner);

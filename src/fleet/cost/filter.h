@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "fleet/cost/facts.h"
+#include "fleet/cost/owner_rules.h"
 
 namespace tessera::fleet {
 
@@ -14,8 +15,8 @@ class CostFilter {
  public:
   /// `FIELD OP "value","value"`, `+` or a blank for and, `|` for or (the weaker), parentheses. Operators: `:` is one
   /// of, `!:` is none of, `~:` contains, `!~:`, `<~:` begins with, `!<~:`, `~>:` ends with, `!~>:`. Fields are those of
-  /// cost_dimension_named(). Invalid with the place where it went wrong.
-  static Result<CostFilter> parse(std::string_view text);
+  /// cost_dimension_named(), and `label[NAME]`, of cost_label(). Invalid with the place where it went wrong.
+  static Result<CostFilter> parse(std::string_view text, const OwnerRules& rules = {});
   CostFilter();
 
   bool wants(const CostSubject& subject, const CostOwner* owner) const;

@@ -67,6 +67,9 @@ std::string tags_of(const Cell& cell) {
     if (value.empty()) continue;
     out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted(cost_dimension_name(one)), quoted(value));
   }
+  if (owner)
+    for (const auto& [name, value] : owner->labels)
+      out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted("label:" + name), quoted(value));
   return out.empty() ? out : out + "}";
 }
 

@@ -1,6 +1,10 @@
 #include "fleet/cost/owner_rules.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <cctype>
 
 namespace tessera::fleet {
 namespace {
@@ -24,6 +28,17 @@ std::string_view value_by(const OwnerRule& rule, const PodLabels& of) {
   return label.empty() || rule.text.empty() ? label : std::string_view(rule.text);
 }
 
+/// As Prometheus has it, and so OpenCost.
+std::string sanitized(std::string_view name) {
+  std::string out(name);
+  for (char& c : out)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  return out;
+}
+
+constexpr std::array<CostDimension, kOwnerFields> kDimensions = {CostDimension::Team, CostDimension::Project,
+                                                                 CostDimension::CostCentre};
+
 }  // namespace
 
 std::string_view owner_field_name(OwnerField field) { return kNames[static_cast<std::size_t>(field)]; }
@@ -36,6 +51,26 @@ OwnerRules default_owner_rules(const std::vector<std::string>& team_labels) {
   add(OwnerField::CostCentre, "cost-centre");
   add(OwnerField::CostCentre, "cost-center");
   return out;
+}
+
+Result<CostKey> cost_label(const OwnerRules& rules, std::string_view name) {
+  // A rule that says a value itself has not kept what the label says.
+  std::vector<std::pair<std::string_view, CostDimension>> known;
+  for (const std::string& one : rules.keep) known.emplace_back(one, CostDimension::Label);
+  for (const OwnerRule& one : rules.rules)
+    if (!one.label.empty() && one.text.empty())
+      known.emplace_back(one.label, kDimensions[static_cast<std::size_t>(one.field)]);
+  auto found = std::ranges::find(known, name, [](const auto& one) { return one.first; });
+  if (found == known.end())
+    found = std::ranges::find(known, name, [](const auto& one) { return sanitized(one.first); });
+  if (found != known.end()) return CostKey(found->second, std::string(found->first));
+  std::vector<std::string_view> names;
+  for (const auto& [one, dimension] : known)
+    if (std::ranges::find(names, one) == names.end()) names.push_back(one);
+  return fail(Code::Invalid,
+              "label '{}' is not kept in the ledger; those that can be asked for: {}. gpu.management.cost.labels names "
+              "labels to keep from then on, gpu.management.cost.owners those that say whose a pod is",
+              name, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
 Result<void> check(const OwnerRules& rules) {
@@ -78,6 +113,8 @@ OwnerFound find_owner(const OwnerRules& rules, const PodLabels& of) {
     else if (!match.contradicted_by && match.value != value)
       match.contradicted_by = i;
   }
+  for (const std::string& key : rules.keep)
+    if (const std::string_view value = label_of(of, key); !value.empty()) out.labels.emplace(key, value);
   out.overhead = std::ranges::any_of(rules.overhead, [&](const auto& pattern) { return matches(pattern, of.space); });
   return out;
 }

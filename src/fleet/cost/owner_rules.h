@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "fleet/cluster/cluster.h"
+#include "fleet/cost/facts.h"
 
 namespace tessera::fleet {
 
@@ -30,11 +31,15 @@ struct OwnerRule {
 struct OwnerRules {
   std::vector<OwnerRule> rules;       ///< in their order: of each field the first match holds
   std::vector<std::string> overhead;  ///< patterns of namespaces whose pods are the platform's own: "gpu-operator"
+  std::vector<std::string> keep{};    ///< keys of labels that the ledger keeps as they are, whatever the rules say
   bool operator==(const OwnerRules&) const = default;
 };
 
 /// By the labels `team`, `project`, `cost-centre` and `cost-center`; team by `team_labels`.
 OwnerRules default_owner_rules(const std::vector<std::string>& team_labels);
+/// What is asked of by a label: the label itself where it is kept, else the field that a rule has it say. Its name may
+/// have `_` in the place of what Prometheus does not take. Invalid for another one: says which there are.
+Result<CostKey> cost_label(const OwnerRules& rules, std::string_view name);
 /// Invalid for a rule that has neither label nor text.
 Result<void> check(const OwnerRules& rules);
 
@@ -56,6 +61,7 @@ struct OwnerMatch {
 
 struct OwnerFound {
   std::array<OwnerMatch, kOwnerFields> fields;
+  LabelMap labels;  ///< of OwnerRules::keep, those that it has
   bool overhead = false;
   const OwnerMatch& operator[](OwnerField field) const { return fields[static_cast<std::size_t>(field)]; }
 };

@@ -54,6 +54,46 @@ TEST(OwnerRules, KnowsThePlatformsOwn) {
   EXPECT_FALSE(find_owner(rules, {"ml", nullptr, nullptr, nullptr}).overhead);
 }
 
+TEST(OwnerRules, KeepLabelsAsTheyAre) {
+  OwnerRules rules;
+  rules.keep = {"app", "tier", "example.com/stage"};
+  const LabelMap pod = {{"app", "web"}, {"other", "x"}}, space = {{"app", "all"}, {"tier", "gold"}}, none;
+  EXPECT_EQ(find_owner(rules, {"ml", &pod, &space, &none}).labels, (LabelMap{{"app", "web"}, {"tier", "gold"}}));
+  EXPECT_EQ(find_owner(rules, {"ml", nullptr, nullptr, nullptr}).labels, LabelMap{});
+}
+
+TEST(OwnerRules, SayWhatIsMeantByALabel) {
+  OwnerRules rules = default_owner_rules({"team", "app.kubernetes.io/part-of"});
+  rules.rules.push_back({OwnerField::Team, "", "grant", "funded"});
+  rules.keep = {"app", "team", "example.com/stage"};
+  static const struct {
+    const char* name;
+    CostKey key;
+  } kCases[] = {
+      {"app", {CostDimension::Label, "app"}},
+      {"team", {CostDimension::Label, "team"}},  // kept as it is, which is more than what a rule makes of it
+      {"app.kubernetes.io/part-of", {CostDimension::Team, "app.kubernetes.io/part-of"}},
+      {"app_kubernetes_io_part_of", {CostDimension::Team, "app.kubernetes.io/part-of"}},
+      {"example_com_stage", {CostDimension::Label, "example.com/stage"}},
+      {"project", {CostDimension::Project, "project"}},
+      {"cost-center", {CostDimension::CostCentre, "cost-center"}},
+  };
+  for (const auto& c : kCases) {
+    const auto key = cost_label(rules, c.name);
+    ASSERT_TRUE(key) << c.name;
+    EXPECT_EQ(*key, c.key) << c.name;
+  }
+  for (const char* other : {"grant", "App", ""}) {
+    const auto key = cost_label(rules, other);
+    ASSERT_FALSE(key) << other;
+    EXPECT_NE(key.error().what.find("app, team, example.com/stage, app.kubernetes.io/part-of, project"),
+              std::string::npos)
+        << key.error().what;
+    EXPECT_NE(key.error().what.find("gpu.management.cost.labels"), std::string::npos);
+  }
+  EXPECT_NE(cost_label({}, "app").error().what.find("asked for: none"), std::string::npos);
+}
+
 TEST(OwnerRules, RefusesARuleThatSaysNothing) {
   OwnerRules rules;
   rules.rules = {{OwnerField::Team, "ml", "", ""}};

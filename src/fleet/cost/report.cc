@@ -126,7 +126,7 @@ class SetMaker {
     if (key.sort == Sort::Unobserved) return {std::string(kUnobserved)};
     if (key.sort == Sort::Overhead) return {std::string(kOverhead)};
     std::vector<std::string> out;
-    for (const CostDimension one : options_.aggregate) out.emplace_back(cost_value(one, *key.subject, key.owner));
+    for (const CostKey& one : options_.aggregate) out.emplace_back(cost_value(one, *key.subject, key.owner));
     return out;
   }
 

@@ -30,8 +30,8 @@ enum class ShareIdle : std::uint8_t {
 };
 
 struct CostReportOptions {
-  std::vector<CostDimension> aggregate;  ///< empty: one group
-  bool include_idle = false;             ///< what nobody has is groups too: __idle__, __unobserved__, __overhead__
+  std::vector<CostKey> aggregate;  ///< empty: one group
+  bool include_idle = false;       ///< what nobody has is groups too: __idle__, __unobserved__, __overhead__
   ShareIdle share_idle = ShareIdle::No;
   bool idle_by_node = false;
   CostFilter filter;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "fleet/cluster/cluster_state.h"
 #include "fleet/cost/focus.h"
 #include "fleet/cost/ledger.h"
 #include "http/router.h"
@@ -265,6 +266,73 @@ TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
   EXPECT_THAT(names("&aggregate=team&filter=team!:%22__unallocated__%22"),
               testing::UnorderedElementsAre("vision", "=chat"));
   get("/cost/allocation", "window=24h&aggregate=all,team", 400);
+}
+
+/// A pod with labels of its own, whose namespace has some too.
+struct ApiCostLabelsTest : ApiCostTest {
+  ApiCostLabelsTest() {
+    fleet::ClusterState state("default", {"team"});
+    fleet::ClusterPod pod;
+    pod.space = "serving";
+    pod.name = "llm-0";
+    pod.uid = "u-llm";
+    pod.labels = {{"app", "web"}, {"squad", "blue"}, {"other", "x"}};
+    state.put(pod);
+    state.put(fleet::ClusterNamespace{"ml", {{"app", "train"}}, {}});
+    for (std::size_t list = 0; list < fleet::kClusterLists; ++list)
+      state.complete(static_cast<fleet::ClusterList>(list), 0);
+    history.cluster = state.view();
+    options.settings.labels = {"app", "example.com/stage"};
+    options.settings.owners = {{fleet::OwnerField::Team, "", "squad", ""}};
+    options.owners = owner_rules(options.settings, {"team"}, {});
+  }
+  void close(EpochMs now) {
+    history.publish(now);
+    LedgerOptions closing{options.settings, options.owners};
+    closing.look_every = closing.settled_for = 0ms;
+    closing.spend = 1h;
+    LedgerCloser closer(history.open(), history.published, [] { return true; }, closing);
+    ASSERT_TRUE(closer.look());
+    serve();
+  }
+  std::map<std::string, fleet::Micros> groups(const std::string& query) {
+    std::map<std::string, fleet::Micros> out;
+    const Json reply = get("/cost/allocation", query);
+    for (const auto& [name, group] : reply["data"][0].items()) out[name] = micros(group["money"]["cost"]);
+    return out;
+  }
+};
+
+TEST_F(ApiCostLabelsTest, GroupsAndFiltersByLabelsThatTheLedgerKeeps) {
+  constexpr EpochMs kFrom = kStart + 6 * 60 * kMinute, kTo = kFrom + 4 * kBucket;
+  history.scrape("w1", kFrom - kBucket, kTo, [](EpochMs) { return two_boards(0.5, "train-0"); });
+  history.keep(kTo);
+  close(kTo + kBucket);
+  const std::string hour = "window=" + format_time(kFrom) + "," + format_time(kTo);
+  const auto apps = groups(hour + "&aggregate=label:app");
+  ASSERT_THAT(apps, ElementsAre(testing::Key("train"), testing::Key("web"))) << "a pod's own, else its namespace's";
+  EXPECT_NEAR(static_cast<double>(apps.at("web")), 6e6 * 2 / 7, 10);
+  EXPECT_EQ(apps.at("train"), 8'000'000);
+  EXPECT_EQ(groups(hour + "&aggregate=team"), groups(hour + "&aggregate=label:squad")) << "by the rule of owners";
+  EXPECT_THAT(groups(hour + "&aggregate=label:example_com_stage"), ElementsAre(testing::Key("__unallocated__")));
+  EXPECT_THAT(groups(hour + "&aggregate=all&filter=label[app]:%22web%22"),
+              ElementsAre(std::pair("all", apps.at("web"))));
+  const Json both = get("/cost/allocation", hour + "&aggregate=namespace,label:app,label:squad");
+  const Json& properties = both["data"][0]["serving/web/blue"]["properties"];
+  EXPECT_EQ(properties, Json::parse(R"({"namespace":"serving","labels":{"app":"web","squad":"blue"}})")) << both;
+  EXPECT_THAT(check.wrong_in(both, schema("/cost/allocation")), IsEmpty());
+  EXPECT_THAT(ask("/cost/export", hour).body, HasSubstr(",blue,,,app=web,"));
+  EXPECT_THAT(ask("/cost/export", hour + "&format=focus").body, HasSubstr(R"(""label:app"": ""web"")"));
+}
+
+TEST_F(ApiCostLabelsTest, RefusesALabelThatIsNotKeptAndSaysHowToKeepIt) {
+  serve();
+  for (const char* query : {"aggregate=label:other", "filter=label[other]:%22x%22"}) {
+    const std::string says = get("/cost/allocation", std::string("window=24h&") + query, 400)["detail"];
+    EXPECT_THAT(says, HasSubstr("label 'other' is not kept")) << query;
+    EXPECT_THAT(says, HasSubstr("app, example.com/stage, squad")) << query;
+    EXPECT_THAT(says, HasSubstr("gpu.management.cost.labels")) << query;
+  }
 }
 
 TEST_F(ApiCostTest, SaysWhatIsWrongWithAQuestion) {

@@ -21,6 +21,14 @@ void read_window(Query& query, CostAsked& into, std::string_view fallback, Epoch
     query.fault("window", window.error().what);
 }
 
+Result<fleet::CostKey> key_named(const std::string& name, const fleet::OwnerRules& owners) {
+  constexpr std::string_view kLabel = "label:";
+  if (name.starts_with(kLabel)) return fleet::cost_label(owners, std::string_view(name).substr(kLabel.size()));
+  if (const auto dimension = fleet::cost_dimension_named(name)) return fleet::CostKey(*dimension);
+  return fail(Code::Invalid, "'{}', but all alone, or one of {}, label:NAME is expected", name,
+              fleet::cost_dimension_names());
+}
+
 }  // namespace
 
 CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
@@ -34,9 +42,9 @@ CostAsked read_cost_window(Query& query, const CostSettings& settings, std::stri
   return out;
 }
 
-CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now) {
-  CostAsked out = read_cost_window(query, settings, fallback, now);
-  if (auto filter = fleet::CostFilter::parse(query.text("filter").value_or("")))
+CostAsked read_cost_query(Query& query, const Costs& costs, std::string_view fallback, EpochMs now) {
+  CostAsked out = read_cost_window(query, costs.settings(), fallback, now);
+  if (auto filter = fleet::CostFilter::parse(query.text("filter").value_or(""), costs.owners()))
     out.options.filter = *std::move(filter);
   else
     query.fault("filter", filter.error().what);
@@ -51,17 +59,15 @@ void read_sharing(Query& query, CostAsked& into) {
   into.options.idle_by_node = query.flag("idleByNode").value_or(false);
 }
 
-void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback) {
+void read_aggregate(Query& query, const Costs& costs, CostAsked& into, const std::vector<fleet::CostKey>& fallback) {
   const auto names = query.texts("aggregate");
   if (names.empty()) into.options.aggregate = fallback;
   if (names.size() == 1 && names.front() == "all") return;
   for (const std::string& name : names) {
-    const auto dimension = fleet::cost_dimension_named(name);
-    if (dimension)
-      into.options.aggregate.push_back(*dimension);
+    if (auto key = key_named(name, costs.owners()))
+      into.options.aggregate.push_back(*std::move(key));
     else
-      query.fault("aggregate",
-                  fmt::format("'{}', but all alone, or one of {} is expected", name, fleet::cost_dimension_names()));
+      query.fault("aggregate", key.error().what);
   }
 }
 

@@ -23,12 +23,13 @@ struct CostAsked {
 CostAsked read_cost_window(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
 /// `window`, `timezone` and `filter`; without a window that of `fallback`. All of it is one piece. Where something is
 /// wrong the query has the fault.
-CostAsked read_cost_query(Query& query, const CostSettings& settings, std::string_view fallback, EpochMs now);
+CostAsked read_cost_query(Query& query, const Costs& costs, std::string_view fallback, EpochMs now);
 /// `shareIdle` and `idleByNode`.
 void read_sharing(Query& query, CostAsked& into);
-/// `aggregate`: dimensions with commas between them, or `all`: no groups; those of `fallback` where it is not asked
-/// for.
-void read_aggregate(Query& query, CostAsked& into, const std::vector<fleet::CostDimension>& fallback = {});
+/// `aggregate`: dimensions and `label:NAME` with commas between them, or `all`: no groups; those of `fallback` where it
+/// is not asked for.
+void read_aggregate(Query& query, const Costs& costs, CostAsked& into,
+                    const std::vector<fleet::CostKey>& fallback = {});
 /// `step`, and `accumulate`, which goes before it; without both the pieces are of `fallback`.
 void read_pieces(Query& query, CostAsked& into, fleet::Accumulate fallback);
 

@@ -69,6 +69,7 @@ class Costs {
   const CostSettings& settings() const { return options_.settings; }
   const CostLimits& limits() const { return options_.limits; }
   const fleet::Currency& currency() const { return currency_; }
+  const fleet::OwnerRules& owners() const { return options_.owners; }
 
   /// Each row's bucket is where its piece begins; corrections are told apart by the zone's months. Unavailable where
   /// the database does not answer.

@@ -6,17 +6,24 @@
 namespace tessera::server {
 namespace {
 
-constexpr std::string_view kColumns[] = {"start",       "end",      "currency",         "cluster",  "node",
-                                         "pool",        "model",    "purchase",         "deviceId", "deviceUuid",
-                                         "gpuInstance", "profile",  "namespace",        "pod",      "podUid",
-                                         "team",        "project",  "costCentre",       "kind",     "basis",
-                                         "correction",  "gpuHours", "unpricedGpuHours", "cost"};
+constexpr std::string_view kColumns[] = {
+    "start",      "end",      "currency",         "cluster",     "node",    "pool",      "model",
+    "purchase",   "deviceId", "deviceUuid",       "gpuInstance", "profile", "namespace", "pod",
+    "podUid",     "team",     "project",          "costCentre",  "labels",  "kind",      "basis",
+    "correction", "gpuHours", "unpricedGpuHours", "cost"};
 
 /// Exact: millionths of an hour.
 std::string hours_text(std::int64_t device_ms) {
   constexpr fleet::Wide kHour = 3'600'000;
   const fleet::Wide millionths = fleet::Wide{device_ms} * fleet::kUnit;
   return fleet::decimal(static_cast<fleet::Micros>((millionths + (millionths < 0 ? -kHour / 2 : kHour / 2)) / kHour));
+}
+
+/// As lists of objects are in other tables.
+std::string labels_text(const std::map<std::string, std::string>& labels) {
+  std::string out;
+  for (const auto& [name, value] : labels) out += (out.empty() ? "" : ";") + name + '=' + value;
+  return out;
 }
 
 std::vector<std::string> line_of(const fleet::CostRow& row, const fleet::CostWindow& piece, const CostAsked& asked,
@@ -41,6 +48,7 @@ std::vector<std::string> line_of(const fleet::CostRow& row, const fleet::CostWin
           owner.team,
           owner.project,
           owner.cost_centre,
+          labels_text(owner.labels),
           std::string(fleet::cost_kind_name(row.kind)),
           std::string(fleet::cost_basis_name(row.basis)),
           row.corrects_at ? "true" : "false",

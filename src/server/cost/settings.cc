@@ -162,6 +162,7 @@ fleet::OwnerRules owner_rules(const CostSettings& settings, const std::vector<st
   if (!settings.owners.empty()) out.rules = settings.owners;
   for (const auto& [space, team] : teams) out.rules.push_back({fleet::OwnerField::Team, space, "", team});
   out.overhead = settings.platform_namespaces;
+  out.keep = settings.labels;
   return out;
 }
 

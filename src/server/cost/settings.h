@@ -29,7 +29,8 @@ struct CostSettings {
   fleet::PostingOptions posting;
   std::vector<fleet::OwnerRule> owners;  ///< empty: default_owner_rules()
   std::vector<std::string> platform_namespaces = {"gpu-operator", "nvidia-gpu-operator", "kube-system"};
-  std::vector<NodePlace> nodes;  ///< the first that fits counts
+  std::vector<std::string> labels;  ///< that the ledger keeps as they are, beside the owners
+  std::vector<NodePlace> nodes;     ///< the first that fits counts
   std::vector<std::string> pool_labels = {"tessera.dev/pool", "karpenter.sh/nodepool", "cloud.google.com/gke-nodepool",
                                           "eks.amazonaws.com/nodegroup", "kubernetes.azure.com/agentpool"};
   std::int64_t backfill_days = 30;

@@ -26,6 +26,7 @@ TEST(CostSettings, AreWhatAFileSays) {
   - {model: L40S, per-hour: 2000}
   owners: [{field: team, namespace: "ml-*", value: vision}, {field: cost-centre, label: cc}]
   nodes: [{node: "spot-*", purchase: spot, pool: cheap}]
+  labels: [app, example.com/stage]
   platform-namespaces: [kube-*]
   retention-days: 400d
   time-zone: Asia/Kathmandu
@@ -35,6 +36,7 @@ TEST(CostSettings, AreWhatAFileSays) {
   EXPECT_EQ(cost.currency, "KRW");
   EXPECT_EQ(cost.posting.share_by, fleet::ShareBy::LargerOfBoth);
   EXPECT_EQ(cost.posting.shared_by, fleet::SharedBy::Used);
+  EXPECT_EQ(owner_rules(cost, {}, {}).keep, (std::vector<std::string>{"app", "example.com/stage"}));
   ASSERT_EQ(cost.rates.size(), 3U);
   EXPECT_EQ(cost.rates[0].purchase, fleet::Purchase::Spot);
   EXPECT_EQ(cost.rates[1].from, 1'767'225'600'000) << "midnight UTC";

@@ -48,6 +48,7 @@ void name_fields(const fleet::OwnerFound& found, fleet::CostOwner& into) {
   into.team = found[fleet::OwnerField::Team].value;
   into.project = found[fleet::OwnerField::Project].value;
   into.cost_centre = found[fleet::OwnerField::CostCentre].value;
+  into.labels = found.labels;
 }
 
 }  // namespace
@@ -216,7 +217,8 @@ bool CostSight::name(fleet::CostOwner& owner) const {
   const auto by_space = found(owner.cluster, owner.space, nullptr);
   name_fields(by_space, owner);
   if (const fleet::CostOwner* known = pod_of(owner))
-    std::tie(owner.team, owner.project, owner.cost_centre) = std::tie(known->team, known->project, known->cost_centre);
+    std::tie(owner.team, owner.project, owner.cost_centre, owner.labels) =
+        std::tie(known->team, known->project, known->cost_centre, known->labels);
   return by_space.overhead;
 }
 
