@@ -216,15 +216,19 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     response_ = std::move(response);
     finish(service_, request_, response_);
     const auto ends = std::erase_if(response_.headers, [](const auto& header) { return is_close(header); });
-    keep_ = read_whole && parser_->keep_alive() && !draining_ && !response_.stream && ends == 0;
     // A client that is told where the end is knows a reply that was cut from one that has ended (RFC 9112, 7.1).
-    chunked_ = response_.stream && parser_->get().version() >= 11;
+    chunked_ = (response_.stream || response_.pieces) && parser_->get().version() >= 11;
+    const bool ends_with_connection = response_.stream || (response_.pieces && !chunked_);
+    keep_ = read_whole && parser_->keep_alive() && !draining_ && !ends_with_connection && ends == 0;
     if (chunked_) response_.headers.emplace_back("Transfer-Encoding", "chunked");
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
     head_ = head_of(response_, options().headers, after, now_epoch_ms());
     const bool head_only = request_.method == "HEAD" || response_.status == 204 || response_.status == 304;
-    if (head_only) response_.stream.reset();
+    if (head_only) {
+      response_.stream.reset();
+      response_.pieces = nullptr;
+    }
     const auto& body = body_of(response_);
     // One gathering write, straight from the shared bytes.
     const std::array<net::const_buffer, 2> bytes{net::buffer(head_),
@@ -232,8 +236,44 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     lowest().expires_after(options().write_timeout);
     net::async_write(stream_, bytes, [self = this->shared_from_this()](const ErrorCode& code, std::size_t) {
       if (code) return self->lost(code);
+      if (self->response_.pieces) return self->make_piece();
       self->response_.stream ? self->begin_stream() : self->replied();
     });
+  }
+
+  // A reply that is made while it is sent: the next piece once the client has taken this one, so that a slow client
+  // costs neither memory nor a thread.
+  void make_piece() {
+    if (service_.handlers == nullptr) return send_piece(next_piece(service_, request_, response_));
+    auto coming = net::make_work_guard(stream_.get_executor());  // as in handle()
+    net::post(*service_.handlers, [self = this->shared_from_this(), coming = std::move(coming)] {
+      net::post(self->stream_.get_executor(),
+                [self, piece = next_piece(self->service_, self->request_, self->response_)]() mutable {
+                  self->send_piece(std::move(piece));
+                });
+    });
+  }
+
+  void send_piece(Result<std::string> made) {
+    if (!made) return break_off();
+    piece_ = *std::move(made);
+    const bool last = piece_.empty();
+    if (last && !chunked_) return replied();
+    piece_size_ = chunked_ ? fmt::format("{:x}\r\n", piece_.size()) : std::string();
+    const std::array<net::const_buffer, 3> bytes{net::buffer(piece_size_), net::buffer(piece_),
+                                                 net::buffer(kLineEnd.data(), chunked_ ? kLineEnd.size() : 0)};
+    lowest().expires_after(options().write_timeout);
+    net::async_write(stream_, bytes, [self = this->shared_from_this(), last](const ErrorCode& code, std::size_t) {
+      if (code) return self->lost(code);
+      last ? self->replied() : self->make_piece();
+    });
+  }
+
+  // A reset, for those too whom the connection's end would tell that all is there (HTTP/1.0).
+  void break_off() {
+    ErrorCode ignored;
+    lowest().socket().set_option(net::socket_base::linger(true, 0), ignored);
+    lowest().close();
   }
 
   // A reply that goes on. The client's end is seen by reading on, while pieces are written as they come.
@@ -315,6 +355,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     response_ = Response{};  // a page is not kept for as long as an idle connection
     request_ = Request{};
     head_ = std::string();
+    piece_ = std::string();
     if (keep_ && !draining_) return await_request(options().idle_timeout);
     end();
   }
@@ -351,8 +392,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool keep_ = false;
   bool replying_ = false;
   bool streaming_ = false;
-  bool writing_ = false;  ///< a piece of a stream
-  bool chunked_ = false;  ///< the stream
+  bool writing_ = false;            ///< a piece of a stream
+  bool chunked_ = false;            ///< the stream
+  std::string piece_, piece_size_;  ///< of a reply that is made while it is sent, and how a chunk says how long it is
   std::vector<std::shared_ptr<const std::string>> pieces_;
   std::deque<std::string> sizes_;  ///< of the pieces, as chunks say them: they stay where they are
   std::atomic<bool> draining_{false};

@@ -94,7 +94,7 @@ std::string head_of(const Response& response, const Headers& common, After after
   if (!bodiless) {
     if (!response.content_type.empty()) out += fmt::format("Content-Type: {}\r\n", response.content_type);
     // A reply that goes on comes in chunks, or ends with its connection (RFC 9112, 6.3).
-    if (!response.stream) out += fmt::format("Content-Length: {}\r\n", body_of(response).size());
+    if (!response.stream && !response.pieces) out += fmt::format("Content-Length: {}\r\n", body_of(response).size());
   }
   if (after == After::Close) out += "Connection: close\r\n";
   if (after == After::KeepAliveSaid) out += "Connection: keep-alive\r\n";

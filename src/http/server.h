@@ -41,6 +41,10 @@ struct Response {
   std::shared_ptr<const std::string> shared_body;
   /// Goes on after the head in place of any body, until it is closed or cut; the connection ends with it.
   std::shared_ptr<Stream> stream;
+  /// In place of any body: makes the next piece of one that is sent while it is made. Called where handlers run, again
+  /// when the client has taken the piece before, so that one is in memory at a time. An empty piece is the end; an
+  /// error ends the connection before the last chunk, so that nobody takes a part for the whole.
+  std::function<Result<std::string>()> pieces{};
   std::vector<std::pair<std::string, std::string>> headers;
   bool by_server = false;  ///< no handler's: there is no such path, the body is too large, …
 };
@@ -95,7 +99,7 @@ struct ServerStats {
   std::uint64_t refused_bodies = 0;       ///< over max_body_bytes
   std::uint64_t unauthorized = 0;
   std::uint64_t timeouts = 0;         ///< connections cut in the middle of a request or a reply
-  std::uint64_t failed_handlers = 0;  ///< handlers that threw
+  std::uint64_t failed_handlers = 0;  ///< handlers that threw, and replies of which a piece could not be made
   std::uint64_t streams = 0;          ///< replies that go on, open now
   std::uint64_t cut_streams = 0;      ///< of them, ended because their client read too slowly
   bool operator==(const ServerStats&) const = default;

@@ -126,6 +126,21 @@ void finish(const Service& service, const Request& request, Response& response) 
   }
 }
 
+Result<std::string> next_piece(Service& service, const Request& request, const Response& response) {
+  auto piece = [&]() -> Result<std::string> {
+    try {
+      return response.pieces();
+    } catch (const std::exception& error) {
+      return fail(Code::Internal, "{}", error.what());
+    }
+  }();
+  if (piece) return piece;
+  ++service.counters.failed_handlers;
+  log::error("a reply broke off: its client sees that the end is missing",
+             {{"method", request.method}, {"path", request.path}, {"error", piece.error().what}});
+  return piece;
+}
+
 Response call(Service& service, const Route& route, const Request& request) {
   std::string why;
   try {

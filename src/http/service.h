@@ -72,6 +72,9 @@ std::variant<Router::Match, Response> admit(Service& service, Request& request, 
 /// Gives a reply its last touch.
 void finish(const Service& service, const Request& request, Response& response);
 
+/// The next piece of a reply that is made while it is sent; what throws is an error.
+Result<std::string> next_piece(Service& service, const Request& request, const Response& response);
+
 /// The handler's reply; 500 where it throws or its reply cannot be sent.
 Response call(Service& service, const Route& route, const Request& request);
 

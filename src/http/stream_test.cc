@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <future>
 #include <optional>
 #include <span>
@@ -154,6 +156,87 @@ TEST(Stream, CutsThoseWhoDoNotReadAndServesAllOthers) {
   }
   EXPECT_TRUE(eventually([&] { return at.server->stats().streams == 0; }));
   EXPECT_EQ(at.server->stats().cut_streams, kStalled);
+}
+
+/// Replies that are made while they are sent: pieces of so many bytes, of which `fails_at` cannot be made.
+struct MadeWhileSent {
+  explicit MadeWhileSent(std::size_t count, std::size_t bytes, std::size_t fails_at = SIZE_MAX, unsigned handlers = 0) {
+    ServerOptions options;
+    options.address = "127.0.0.1:0";
+    options.handlers = handlers;
+    auto make = [this, count, bytes, fails_at](const Request&) {
+      Response response;
+      made = 0;
+      response.pieces = [this, count, bytes, fails_at, held = held]() -> Result<std::string> {
+        const std::size_t at = made++;
+        if (at == fails_at) return fail(Code::Unavailable, "the database is away");
+        return std::string(at < count ? bytes : 0, static_cast<char>('a' + at % 26));
+      };
+      return response;
+    };
+    auto listening = Server::listen(options, {{"GET", "/file", make}});
+    if (!listening) throw std::runtime_error(listening.error().what);
+    server = *std::move(listening);
+  }
+  static std::string all(std::size_t count, std::size_t bytes) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += std::string(bytes, static_cast<char>('a' + i % 26));
+    return out;
+  }
+
+  std::atomic<std::size_t> made{0};
+  std::shared_ptr<int> held = std::make_shared<int>();  ///< by each reply that is under way
+  std::unique_ptr<Server> server;
+};
+
+TEST(Pieces, AreChunksAndTheConnectionGoesOn) {
+  for (const unsigned handlers : {0U, 2U}) {
+    MadeWhileSent at(5, 1'000, SIZE_MAX, handlers);
+    RawPeer peer(at.server->port());
+    peer.send(get("/file"));
+    const std::string head = peer.read_head();
+    EXPECT_THAT(head, HasSubstr("Transfer-Encoding: chunked\r\n"));
+    EXPECT_THAT(head, Not(HasSubstr("Content-Length")));
+    EXPECT_THAT(head, Not(HasSubstr("Connection: close")));
+    EXPECT_TRUE(eventually([&] { return at.server->stats().requests == 1; }));
+    peer.send("HEAD /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string both = peer.read_to_end();
+    EXPECT_EQ(unchunked(both), MadeWhileSent::all(5, 1'000));
+    EXPECT_THAT(both, HasSubstr("HTTP/1.1 200 OK"));
+    EXPECT_EQ(at.made, 0U) << "nothing is made for a HEAD";
+  }
+}
+
+TEST(Pieces, OfAnOldClientEndWithItsConnection) {
+  MadeWhileSent at(3, 100);
+  RawPeer peer(at.server->port());
+  peer.send("GET /file HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_THAT(peer.read_head(), Not(HasSubstr("chunked")));
+  EXPECT_EQ(peer.read_to_end(), MadeWhileSent::all(3, 100));
+}
+
+TEST(Pieces, ThatCannotBeMadeEndTheConnectionBeforeTheLastChunk) {
+  MadeWhileSent at(1'000, 1'000, 3, 2);
+  RawPeer peer(at.server->port());
+  peer.send(get("/file"));
+  peer.read_head();
+  EXPECT_EQ(unchunked(peer.read_to_end()), std::nullopt) << "its client knows that not all is there";
+  EXPECT_EQ(at.server->stats().failed_handlers, 1U);
+  EXPECT_TRUE(eventually([&] { return at.held.use_count() == 1; }));
+}
+
+TEST(Pieces, AreMadeNoFasterThanTheyAreTaken) {
+  constexpr std::size_t kBytes = 64U << 10U, kMany = 100'000;  // six gigabytes
+  MadeWhileSent at(kMany, kBytes, SIZE_MAX, 1);
+  {
+    RawPeer peer(at.server->port(), 4'096);
+    peer.send(get("/file"));
+    peer.read_head();
+    EXPECT_TRUE(eventually([&] { return at.made > 0; }));
+    EXPECT_EQ(at.held.use_count(), 2);
+  }
+  EXPECT_TRUE(eventually([&] { return at.held.use_count() == 1; })) << "who has gone is noticed";
+  EXPECT_LT(at.made, kMany / 100);
 }
 
 }  // namespace

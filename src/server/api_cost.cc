@@ -276,24 +276,24 @@ class Routes {
   }
 
   http::Response file(const http::Request& request) const {
-    CostFile wanted = CostFile::Csv;
-    std::optional<CostFileText> text;
-    const auto read = [&](Query& query, const Costs&, CostAsked& into) {
-      wanted = query.word("format", {"csv", "focus"}).value_or(0) == 1 ? CostFile::Focus : CostFile::Csv;
-      read_pieces(query, into, fleet::Accumulate::Day);
-      // A charge is of one billing period, and the ledger sums up what is within a piece.
-      if (wanted == CostFile::Focus) into.pieces = fleet::cut_at_months(into.pieces, into.zone);
-      text.emplace(wanted, into, costs_->settings(), costs_->limits().file_bytes);
+    if (auto refused = refusal(request)) return *std::move(refused);
+    Query query(request);
+    CostAsked asked = read_cost_query(query, *costs_, "month", fleet_.get()->view->time);
+    const CostFile wanted = query.word("format", {"csv", "focus"}).value_or(0) == 1 ? CostFile::Focus : CostFile::Csv;
+    read_pieces(query, asked, fleet::Accumulate::Day);
+    // A charge is of one billing period, and the ledger sums up what is within a piece.
+    if (wanted == CostFile::Focus) asked.pieces = fleet::cut_at_months(asked.pieces, asked.zone);
+    if (!query.finish()) return reply(*query.problem(), request);
+    const auto text = std::make_shared<CostExport>(wanted, std::move(asked), request, *costs_, fleet_);
+    auto first = text->next();  // while there is a status to say by what is wrong
+    if (!first) return unreadable(request, first.error());
+    http::Response out = csv_reply(request, "");
+    out.pieces = [text, first = *std::move(first)]() mutable -> Result<std::string> {
+      return first.empty() ? text->next() : std::exchange(first, {});
     };
-    const auto take = [&](const CostAsked&, const fleet::CostWindow& piece, std::vector<fleet::CostRow> rows) {
-      return text->add(piece, std::move(rows));
-    };
-    return with_costs(request, "month", read, take, [&](const CostAsked&, const CostsUntil&, Query&, EpochMs) {
-      http::Response out = csv_reply(request, text->take());
-      out.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"gpu-cost-{}.csv\"",
-                                                                  wanted == CostFile::Focus ? "focus" : "lines"));
-      return out;
-    });
+    out.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"gpu-cost-{}.csv\"",
+                                                                wanted == CostFile::Focus ? "focus" : "lines"));
+    return out;
   }
 
   /// Now, or over the window that is asked for.

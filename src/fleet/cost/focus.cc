@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <tuple>
 
 #include "fleet/cost/usage_slot.h"
@@ -13,21 +12,8 @@
 namespace tessera::fleet {
 namespace {
 
-struct Charged {
-  CostSubject subject;
-  std::optional<CostOwner> owner;
-  CostKind kind = CostKind::Unobserved;
-  CostBasis basis = CostBasis::Nobody;
-  EpochMs from = 0, to = 0;
-  bool corrects = false;          ///< entered later
-  bool corrects_a_month = false;  ///< and in another billing period
-  auto operator<=>(const Charged&) const = default;
-};
-struct Sum {
-  Wide micros = 0, device_ms = 0, unpriced_ms = 0;
-};
 struct Cell {
-  const Charged& of;
+  const FocusCharge& of;
   std::string money, hours, unpriced_hours;
   EpochMs month_from = 0, month_to = 0;
   const FocusOptions& options;
@@ -60,10 +46,10 @@ std::string quoted(std::string_view text) {
 
 std::string tags_of(const Cell& cell) {
   std::string out;
-  const CostOwner* owner = cell.of.owner ? &*cell.of.owner : nullptr;
+  const CostOwner* owner = cell.of.owner;
   for (const auto one : {CostDimension::Team, CostDimension::Project, CostDimension::CostCentre,
                          CostDimension::Namespace, CostDimension::Pod}) {
-    const std::string_view value = cost_value(one, cell.of.subject, owner);
+    const std::string_view value = cost_value(one, *cell.of.subject, owner);
     if (value.empty()) continue;
     out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted(cost_dimension_name(one)), quoted(value));
   }
@@ -89,7 +75,7 @@ struct MigShares {
   Slices of, whole;
 };
 std::optional<MigShares> mig_shares(const Cell& cell) {
-  const CostSubject& of = cell.of.subject;
+  const CostSubject& of = *cell.of.subject;
   const Model* model = of.gpu_instance ? find_model(of.model) : nullptr;
   const auto slices = model ? profile_slices(of.profile, std::nullopt, model->memory_gib) : std::nullopt;
   if (!slices) return std::nullopt;
@@ -122,14 +108,14 @@ std::string mig_share_by(const Cell& cell) {
 }
 
 std::string description_of(const Cell& cell) {
-  const CostSubject& of = cell.of.subject;
+  const CostSubject& of = *cell.of.subject;
   return fmt::format("{}{}{} on {}, {}", cell.of.corrects ? "Correction: " : "", of.model,
                      of.profile.empty() ? "" : " " + of.profile, of.node, cost_kind_name(cell.of.kind));
 }
 
 /// An instance is a resource of its own: by its board's UUID and its number, as nvidia-smi named it before it had one.
 std::string resource_of(const Cell& cell) {
-  const CostSubject& of = cell.of.subject;
+  const CostSubject& of = *cell.of.subject;
   return of.gpu_instance ? fmt::format("MIG-{}/{}", of.device_uuid, *of.gpu_instance) : of.device_uuid;
 }
 
@@ -141,7 +127,7 @@ std::string_view pricing_of(Purchase purchase) {
 using Text = std::string (*)(const Cell&);
 template <CostDimension kOf>
 std::string dimension(const Cell& cell) {
-  return std::string(cost_value(kOf, cell.of.subject, cell.of.owner ? &*cell.of.owner : nullptr));
+  return std::string(cost_value(kOf, *cell.of.subject, cell.of.owner));
 }
 std::string money(const Cell& cell) { return cell.money; }
 std::string quantity(const Cell& cell) { return cell.hours; }
@@ -171,22 +157,22 @@ constexpr Column kTable[] = {
     {"ChargeClass", [](const Cell& c) { return std::string(c.of.corrects_a_month ? "Correction" : ""); }},
     {"ChargeDescription", description_of},
     {"ChargeFrequency", fixed<kUsageBased>},
-    {"ChargePeriodEnd", [](const Cell& c) { return time_of(c.of.to); }},
-    {"ChargePeriodStart", [](const Cell& c) { return time_of(c.of.from); }},
+    {"ChargePeriodEnd", [](const Cell& c) { return time_of(c.of.piece.to); }},
+    {"ChargePeriodStart", [](const Cell& c) { return time_of(c.of.piece.from); }},
     {"ConsumedQuantity", quantity},
     {"ConsumedUnit", fixed<kGpuHours>},
     {"ContractedCost", money},
     {"EffectiveCost", money},
     {"InvoiceIssuerName", [](const Cell& c) { return c.options.issuer; }},
     {"ListCost", money},
-    {"PricingCategory", [](const Cell& c) { return std::string(pricing_of(c.of.subject.purchase)); }},
+    {"PricingCategory", [](const Cell& c) { return std::string(pricing_of(c.of.subject->purchase)); }},
     {"PricingQuantity", quantity},
     {"PricingUnit", fixed<kGpuHours>},
     {"ProviderName", fixed<kTessera>},
     {"PublisherName", fixed<kTessera>},
     {"ResourceId", resource_of},
     {"ResourceName", dimension<CostDimension::Device>},
-    {"ResourceType", [](const Cell& c) { return std::string(c.of.subject.gpu_instance ? "MIG instance" : "GPU"); }},
+    {"ResourceType", [](const Cell& c) { return std::string(c.of.subject->gpu_instance ? "MIG instance" : "GPU"); }},
     {"ServiceCategory", fixed<kCompute>},
     {"ServiceName", fixed<kService>},
     {"SkuId", dimension<CostDimension::Model>},
@@ -199,7 +185,7 @@ constexpr Column kTable[] = {
     {"x_Kind", [](const Cell& c) { return std::string(cost_kind_name(c.of.kind)); }},
     {"x_Basis", [](const Cell& c) { return std::string(cost_basis_name(c.of.basis)); }},
     {"x_GpuInstance",
-     [](const Cell& c) { return c.of.subject.gpu_instance ? std::to_string(*c.of.subject.gpu_instance) : ""; }},
+     [](const Cell& c) { return c.of.subject->gpu_instance ? std::to_string(*c.of.subject->gpu_instance) : ""; }},
     {"x_MigProfile", dimension<CostDimension::Profile>},
     {"x_MigComputeShare", mig_compute_share_of},
     {"x_MigShare", mig_share_of},
@@ -223,36 +209,52 @@ std::span<const std::string_view> focus_columns() {
   return kNames;
 }
 
-Result<void> each_focus_row(const std::vector<CostRow>& rows, const std::vector<CostWindow>& pieces,
-                            const FocusOptions& options,
-                            const std::function<void(std::span<const std::string>)>& take) {
-  std::map<Charged, Sum> charges;
+bool FocusChargeLess::operator()(const FocusCharge& a, const FocusCharge& b) const {
+  if (a.subject != b.subject && *a.subject != *b.subject) return *a.subject < *b.subject;
+  if (a.owner != b.owner) {
+    if (!a.owner || !b.owner) return !a.owner;
+    if (*a.owner != *b.owner) return *a.owner < *b.owner;
+  }
+  const auto rest = [](const FocusCharge& of) {
+    return std::tie(of.kind, of.basis, of.piece.from, of.piece.to, of.corrects, of.corrects_a_month);
+  };
+  return rest(a) < rest(b);
+}
+
+FocusRows::FocusRows(std::span<const CostRow> rows, std::span<const CostWindow> pieces, const FocusOptions& options)
+    : options_(options) {
   for (const CostRow& row : rows) {
     const auto behind = std::ranges::upper_bound(pieces, row.bucket, {}, &CostWindow::from);
     if (behind == pieces.begin() || row.bucket >= std::prev(behind)->to) continue;
-    const CostWindow& piece = *std::prev(behind);
     const bool later = row.corrects_at && *row.corrects_at >= end_of_month(row.bucket, options.zone);
-    Sum& sum = charges[{*row.subject, row.owner ? std::optional(*row.owner) : std::nullopt, row.kind, row.basis,
-                        piece.from, piece.to, row.corrects_at.has_value(), later}];
+    FocusSum& sum =
+        charges_[{row.subject, row.owner, row.kind, row.basis, *std::prev(behind), row.corrects_at.has_value(), later}];
     sum.micros += row.amount.micros;
     sum.device_ms += row.amount.device_ms;
     sum.unpriced_ms += row.amount.unpriced_ms;
   }
-  for (const auto& [of, sum] : charges) {
-    if (sum.micros == 0 && sum.device_ms == 0 && sum.unpriced_ms == 0) continue;
-    const auto [month_from, month_to] = month_of(options.zone, of.from);
-    const Cell cell{of,
-                    decimal(TRY(narrow(sum.micros, of.subject.device_id))),
-                    hours(sum.device_ms),
-                    hours(sum.unpriced_ms),
-                    month_from,
-                    month_to,
-                    options};
-    std::vector<std::string> row;
-    for (const Column& column : kTable) row.push_back(column.text(cell));
-    take(row);
-  }
-  return {};
+  next_ = charges_.begin();
+}
+
+Result<std::optional<std::vector<std::string>>> FocusRows::next() {
+  const auto is_nothing = [](const FocusSum& sum) {
+    return sum.micros == 0 && sum.device_ms == 0 && sum.unpriced_ms == 0;
+  };
+  while (next_ != charges_.end() && is_nothing(next_->second)) ++next_;
+  std::optional<std::vector<std::string>> out;
+  if (next_ == charges_.end()) return out;
+  const auto& [of, sum] = *next_++;
+  const auto [month_from, month_to] = month_of(options_.zone, of.piece.from);
+  const Cell cell{of,
+                  decimal(TRY(narrow(sum.micros, of.subject->device_id))),
+                  hours(sum.device_ms),
+                  hours(sum.unpriced_ms),
+                  month_from,
+                  month_to,
+                  options_};
+  out.emplace();
+  for (const Column& column : kTable) out->push_back(column.text(cell));
+  return out;
 }
 
 }  // namespace tessera::fleet

@@ -97,16 +97,16 @@ class Focus : public testing::Test {
   std::vector<Row> table(const std::vector<CostRow>& rows, const CostWindow& window,
                          Accumulate by = Accumulate::Day) const {
     std::vector<Row> out;
-    const auto made = each_focus_row(rows, cut_at_months(pieces(window, by, zone_), zone_),
-                                     {*Currency::named("KRW"), "lab", "platform team", zone_, share_by_},
-                                     [&](std::span<const std::string> cells) {
-                                       EXPECT_EQ(cells.size(), focus_columns().size());
-                                       Row& row = out.emplace_back();
-                                       for (std::size_t i = 0; i < cells.size(); ++i)
-                                         row[focus_columns()[i]] = cells[i];
-                                     });
-    EXPECT_TRUE(made) << (made ? "" : made.error().what);
-    return out;
+    const FocusOptions options{*Currency::named("KRW"), "lab", "platform team", zone_, share_by_};
+    FocusRows made(rows, cut_at_months(pieces(window, by, zone_), zone_), options);
+    for (;;) {
+      const auto cells = made.next();
+      EXPECT_TRUE(cells) << (cells ? "" : cells.error().what);
+      if (!cells || !*cells) return out;
+      EXPECT_EQ((*cells)->size(), focus_columns().size());
+      Row& row = out.emplace_back();
+      for (std::size_t i = 0; i < (*cells)->size(); ++i) row[focus_columns()[i]] = (**cells)[i];
+    }
   }
 
   CostSubject device_, instance_;

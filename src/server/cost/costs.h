@@ -48,9 +48,9 @@ struct HourlyCosts {
 
 /// What one question may come to: more is refused.
 struct CostLimits {
-  std::size_t rows = 1'000'000;  ///< of the ledger, in all pieces
-  std::size_t groups = 50'000;   ///< likewise; some kB each
-  std::size_t file_bytes = std::size_t{64} << 20U;
+  std::size_t rows = 1'000'000;                          ///< of the ledger, in all pieces
+  std::size_t groups = 50'000;                           ///< likewise; some kB each
+  std::size_t file_part_bytes = std::size_t{64} << 10U;  ///< of a file, so much is made at once
 };
 
 struct CostsOptions {

@@ -1,6 +1,5 @@
 #include "server/cost/export.h"
 
-#include "fleet/cost/focus.h"
 #include "server/csv.h"
 
 namespace tessera::server {
@@ -59,28 +58,55 @@ std::vector<std::string> line_of(const fleet::CostRow& row, const fleet::CostWin
 
 }  // namespace
 
-CostFileText::CostFileText(CostFile form, const CostAsked& asked, const CostSettings& settings, std::size_t most_bytes)
-    : form_(form), asked_(asked), settings_(settings), most_bytes_(most_bytes) {
-  append_csv_head(text_,
-                  form == CostFile::Focus ? fleet::focus_columns() : std::span<const std::string_view>(kColumns));
+CostExport::CostExport(CostFile form, CostAsked asked, http::Request asker, Costs& costs,
+                       const Latest<Published>& fleet)
+    : form_(form),
+      asked_(std::move(asked)),
+      asker_(std::move(asker)),
+      costs_(costs),
+      fleet_(fleet),
+      focus_{costs.currency(), costs.settings().billing_account, costs.settings().issuer, asked_.zone,
+             costs.settings().posting.share_by} {}
+
+Result<std::string> CostExport::next() {
+  std::string out;
+  if (!std::exchange(begun_, true))
+    append_csv_head(out,
+                    form_ == CostFile::Focus ? fleet::focus_columns() : std::span<const std::string_view>(kColumns));
+  for (;;) {
+    TRY(add_lines(out));
+    if (out.size() >= costs_.limits().file_part_bytes || next_piece_ == asked_.pieces.size()) return out;
+    TRY(read_piece());
+  }
 }
 
-Result<void> CostFileText::add(const fleet::CostWindow& piece, std::vector<fleet::CostRow> rows) {
-  std::erase_if(rows, [&](const auto& row) { return !asked_.options.filter.wants(*row.subject, row.owner); });
-  const auto append = [&](std::span<const std::string> line) {
-    if (text_.size() <= most_bytes_) append_csv_line(text_, line);
-  };
-  if (form_ == CostFile::Focus)
-    TRY(fleet::each_focus_row(rows, {piece},
-                              {*fleet::Currency::named(settings_.currency), settings_.billing_account, settings_.issuer,
-                               asked_.zone, settings_.posting.share_by},
-                              append));
-  else
-    for (const fleet::CostRow& row : rows) append(line_of(row, piece, asked_, settings_));
-  if (text_.size() > most_bytes_)
-    return fail(Code::Invalid,
-                "the file has more than {} MiB: ask for a shorter window, for longer pieces, or for some with a filter",
-                most_bytes_ >> 20U);
+Result<void> CostExport::read_piece() {
+  piece_ = asked_.pieces[next_piece_++];
+  lines_.reset();
+  ledger_ = {};
+  next_row_ = 0;
+  TRY(costs_.each({&piece_, 1}, asked_.zone, fleet_.get()->view->time,
+                  [&](const fleet::CostWindow&, store::CostRows rows) -> Result<void> {
+                    ledger_ = std::move(rows);
+                    return {};
+                  }));
+  keep_visible(ledger_.rows, viewer_of(asker_));
+  std::erase_if(ledger_.rows, [&](const auto& row) { return !asked_.options.filter.wants(*row.subject, row.owner); });
+  if (form_ == CostFile::Focus) lines_.emplace(ledger_.rows, std::span(&piece_, 1), focus_);
+  return {};
+}
+
+Result<void> CostExport::add_lines(std::string& out) {
+  while (out.size() < costs_.limits().file_part_bytes) {
+    if (lines_) {
+      const auto line = TRY(lines_->next());
+      if (!line) return {};
+      append_csv_line(out, *line);
+    } else {
+      if (next_row_ == ledger_.rows.size()) return {};
+      append_csv_line(out, line_of(ledger_.rows[next_row_++], piece_, asked_, costs_.settings()));
+    }
+  }
   return {};
 }
 
