@@ -16,14 +16,22 @@ std::int64_t thousandths(double tokens) { return std::llround(tokens * 1'000); }
 }  // namespace
 
 Result<void> add_served_tokens(Database& database, EpochMs bucket, const std::vector<ServedTokens>& tokens) {
-  for (const ServedTokens& one : tokens)
-    TRY(database.run(
-        "INSERT INTO served_tokens (bucket, cluster, namespace, pod, model, pods, prompt, cached, "
-        "generated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (bucket, cluster, namespace, pod, "
-        "model, pods) DO UPDATE SET prompt = served_tokens.prompt + excluded.prompt, cached = "
-        "served_tokens.cached + excluded.cached, generated = served_tokens.generated + excluded.generated",
-        {bucket / 1'000, one.cluster, one.space, one.pod, one.model, fmt::format("{}", fmt::join(one.pods, ",")),
-         thousandths(one.prompt), thousandths(one.cached), thousandths(one.generated)}));
+  for (const ServedTokens& one : tokens) {
+    const Value pods = fmt::format("{}", fmt::join(one.pods, ","));
+    TRY(
+        database.run("INSERT INTO served_tokens (bucket, cluster, namespace, pod, model, pods, prompt, cached, "
+                     "generated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (bucket, cluster, namespace, pod, "
+                     "model, pods) DO UPDATE SET prompt = served_tokens.prompt + excluded.prompt, cached = "
+                     "served_tokens.cached + excluded.cached, generated = served_tokens.generated + excluded.generated",
+                     {bucket / 1'000, one.cluster, one.space, one.pod, one.model, pods, thousandths(one.prompt),
+                      thousandths(one.cached), thousandths(one.generated)}));
+    if (one.observed_ms)
+      TRY(database.run(
+          "INSERT INTO served_time (bucket, cluster, namespace, pod, model, pods, observed_ms) VALUES (?, ?, ?, ?, ?, "
+          "?, ?) ON CONFLICT (bucket, cluster, namespace, pod, model, pods) DO UPDATE SET observed_ms = "
+          "served_time.observed_ms + excluded.observed_ms",
+          {bucket / 1'000, one.cluster, one.space, one.pod, one.model, pods, *one.observed_ms}));
+  }
   return {};
 }
 
@@ -31,8 +39,10 @@ Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from
   std::vector<ServedTokens> out;
   const std::array<Value, 2> values = {from / 1'000, to / 1'000};
   TRY(database.each(
-      "SELECT cluster, namespace, pod, model, pods, prompt, cached, generated, bucket FROM served_tokens WHERE bucket "
-      ">= ? AND bucket < ? ORDER BY bucket, cluster, namespace, pod, model, pods",
+      "SELECT t.cluster, t.namespace, t.pod, t.model, t.pods, t.prompt, t.cached, t.generated, t.bucket, o.observed_ms "
+      "FROM served_tokens t LEFT JOIN served_time o ON o.bucket = t.bucket AND o.cluster = t.cluster AND o.namespace = "
+      "t.namespace AND o.pod = t.pod AND o.model = t.model AND o.pods = t.pods WHERE t.bucket >= ? AND t.bucket < ? "
+      "ORDER BY t.bucket, t.cluster, t.namespace, t.pod, t.model, t.pods",
       values, [&](const Row& row) {
         const std::string names = row.text(4);
         std::vector<std::string> pods;
@@ -42,7 +52,7 @@ Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from
           return static_cast<double>(row.integer(column).value_or(0)) / 1'000;
         };
         out.push_back({row.text(0), row.text(1), row.text(2), row.text(3), std::move(pods), tokens(5), tokens(6),
-                       tokens(7), row.integer(8).value_or(0) * 1'000});
+                       tokens(7), row.integer(8).value_or(0) * 1'000, row.integer(9)});
       }));
   return out;
 }
@@ -50,13 +60,14 @@ Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from
 Result<std::vector<ServingCost>> serving_costs(Database& database, EpochMs from, EpochMs to, std::size_t most) {
   std::vector<ServingCost> out;
   std::optional<Error> beyond;
-  const std::array<Value, 3> values = {from / 1'000, to / 1'000, static_cast<std::int64_t>(most + 1)};
+  const std::array<Value, 4> values = {from / 1'000, from / 1'000, to / 1'000, static_cast<std::int64_t>(most + 1)};
   TRY(database.each(
       "SELECT e.bucket, o.cluster, o.namespace, o.pod, o.team, e.kind, CAST(SUM(e.micros / 1000000) AS BIGINT), "
       "CAST(SUM(e.micros % 1000000) AS BIGINT), CAST(SUM(e.device_ms) AS BIGINT), CAST(SUM(e.unpriced_ms) AS BIGINT) "
-      "FROM cost_entry e JOIN cost_owner o ON o.id = e.owner WHERE e.bucket >= ? AND e.bucket < ? AND EXISTS (SELECT 1 "
-      "FROM served_tokens t WHERE t.bucket = e.bucket AND t.cluster = o.cluster AND t.namespace = o.namespace) GROUP "
-      "BY e.bucket, o.cluster, o.namespace, o.pod, o.team, e.kind ORDER BY e.bucket LIMIT ?",
+      "FROM cost_entry e JOIN cost_owner o ON o.id = e.owner JOIN (SELECT DISTINCT cluster, namespace FROM "
+      "served_tokens WHERE bucket >= ?) t ON t.cluster = o.cluster AND t.namespace = o.namespace WHERE "
+      "e.bucket >= ? AND e.bucket < ? GROUP BY e.bucket, o.cluster, o.namespace, o.pod, o.team, e.kind ORDER BY "
+      "e.bucket LIMIT ?",
       values, [&](const Row& row) {
         const auto kind = fleet::cost_kind_named(row.text(5));
         if (!kind || !fleet::is_allocated(*kind)) return;
@@ -86,7 +97,9 @@ Result<std::optional<EpochMs>> first_served_tokens(Database& database) {
 }
 
 Result<void> drop_served_tokens_before(Database& database, EpochMs time) {
-  return database.run("DELETE FROM served_tokens WHERE bucket < ?", {time / 1'000});
+  for (const char* table : {"served_tokens", "served_time"})
+    TRY(database.run(fmt::format("DELETE FROM {} WHERE bucket < ?", table), {time / 1'000}));
+  return {};
 }
 
 }  // namespace tessera::store

@@ -21,6 +21,7 @@ struct ServedTokens {
   double cached = 0;  ///< of the prompt's
   double generated = 0;
   EpochMs bucket = 0;
+  std::optional<std::int64_t> observed_ms{};  ///< in so much of it counters were told; absent: nobody knows
   bool operator==(const ServedTokens&) const = default;
 };
 
@@ -37,7 +38,7 @@ struct ServingCost {
 Result<void> add_served_tokens(Database& database, EpochMs bucket, const std::vector<ServedTokens>& tokens);
 /// Of the buckets in [from, to), in their order; within one by cluster, namespace, pod, model and replica.
 Result<std::vector<ServedTokens>> served_tokens(Database& database, EpochMs from, EpochMs to);
-/// What the ledger has of those buckets for namespaces of which there are tokens, `most` at most: Invalid for more.
+/// What the ledger has of those buckets for namespaces that have tokens since then, `most` at most: Invalid for more.
 Result<std::vector<ServingCost>> serving_costs(Database& database, EpochMs from, EpochMs to, std::size_t most);
 /// The earliest bucket; absent: there is none.
 Result<std::optional<EpochMs>> first_served_tokens(Database& database);

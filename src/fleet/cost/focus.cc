@@ -46,16 +46,14 @@ std::string quoted(std::string_view text) {
 
 std::string tags_of(const Cell& cell) {
   std::string out;
-  const CostOwner* owner = cell.of.owner;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted(name), quoted(value));
+  };
   for (const auto one : {CostDimension::Team, CostDimension::Project, CostDimension::CostCentre,
-                         CostDimension::Namespace, CostDimension::Pod}) {
-    const std::string_view value = cost_value(one, *cell.of.subject, owner);
-    if (value.empty()) continue;
-    out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted(cost_dimension_name(one)), quoted(value));
-  }
-  if (owner)
-    for (const auto& [name, value] : owner->labels)
-      out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", quoted("label:" + name), quoted(value));
+                         CostDimension::Namespace, CostDimension::Pod})
+    add(cost_dimension_name(one), cost_value(one, *cell.of.subject, cell.of.owner));
+  if (cell.of.owner)
+    for (const auto& [name, value] : cell.of.owner->labels) add("label:" + name, value);
   return out.empty() ? out : out + "}";
 }
 

@@ -626,6 +626,9 @@ TEST_F(ApiCostTest, TokensOfAWindowCostWhatTheirPodsHaveCostInIt) {
   EXPECT_EQ(chat["team"], "=chat");
   EXPECT_NEAR(static_cast<double>(micros(chat["costPerHour"])), 6e6 * 2 / 7, 10) << "two slices of seven";
   EXPECT_EQ(chat["coveredSeconds"], 1'800) << "of an hour";
+  EXPECT_NEAR(chat["gpuHours"].get<double>(), 2.0 / 7, 1e-5) << "in all of the hour";
+  EXPECT_EQ(chat["coverage"], nullptr) << "of that, nobody knows how much was told";
+  EXPECT_EQ(chat["unobservedGpuHours"], nullptr);
   EXPECT_EQ(chat["promptTokensPerHour"], 3'600'000);
   EXPECT_NEAR(chat["perMillionTokens"]["blended"].get<double>(), 6.0 * 2 / 7 / 4.5, 1e-5);
   // Before the first tokens there was money too, which no token could be held against.
@@ -634,6 +637,33 @@ TEST_F(ApiCostTest, TokensOfAWindowCostWhatTheirPodsHaveCostInIt) {
   EXPECT_EQ(longer["items"], reply["items"]);
   EXPECT_EQ(get("/cost/tokens")["window"], nullptr);
   get("/cost/tokens", "window=never", 400);
+}
+
+TEST_F(ApiCostTest, TokensOfAWindowSayHowMuchOfTheirPodsTimeWasObserved) {
+  const auto add = [&](EpochMs bucket, const std::string& model, EpochMs observed) {
+    store::ServedTokens one{"default", "serving", "llm-0", model, {"llm-0"}, 0, 0, 100};
+    one.observed_ms = observed;
+    ASSERT_TRUE(store::add_served_tokens(*history.database, bucket, {one}));
+  };
+  add(kStart + 4 * kBucket, "a", 2 * kBucket);  // more than there is: of clocks that went back
+  add(kStart + 5 * kBucket, "a", kBucket / 3);
+  const std::string hour = "window=" + format_time(kStart + 4 * kBucket) + "," + format_time(kStart + 8 * kBucket);
+  const auto expect = [&](const Json& row, double hours, double observed) {
+    EXPECT_NEAR(row["gpuHours"].get<double>(), hours * 2 / 7, 1e-5) << row;
+    EXPECT_NEAR(row["coverage"].get<double>(), observed / hours, 1e-5) << row;
+    EXPECT_NEAR(row["unobservedGpuHours"].get<double>(), (hours - observed) * 2 / 7, 1e-5) << row;
+  };
+  Json items = get("/cost/tokens", hour)["items"];
+  ASSERT_EQ(items.size(), 1U) << items;
+  EXPECT_EQ(items[0]["coveredSeconds"], 1'800);
+  expect(items[0], 1, 0.25 + 0.25 / 3);
+  // Another model has the third quarter; of the fourth, in which nobody told, each has a half.
+  add(kStart + 6 * kBucket, "b", kBucket);
+  items = get("/cost/tokens", hour)["items"];
+  ASSERT_EQ(items.size(), 2U) << items;
+  expect(items[0], 0.625, 0.25 + 0.25 / 3);
+  expect(items[1], 0.375, 0.25);
+  EXPECT_EQ(get("/cost/tokens")["items"].size(), 0U);
 }
 
 TEST_F(ApiCostTest, APodThatServedTwoModelsCostsOnce) {

@@ -23,6 +23,7 @@ using PodKey = std::tuple<std::string, std::string, std::string>;  ///< cluster,
 
 struct PodCost {
   fleet::Micros held = 0, idle = 0;
+  std::int64_t device_ms = 0;
   bool priced = true;  ///< else there is no rate for some of what it has
   std::string team;
 };
@@ -33,6 +34,7 @@ void add(PodCosts& into, const fleet::CostOwner& owner, CostKind kind, const fle
   if (owner.pod.empty() || !fleet::is_allocated(kind)) return;
   PodCost& of = into[{owner.cluster, owner.space, owner.pod}];
   of.held += amount.micros;
+  of.device_ms += amount.device_ms;
   of.priced = of.priced && amount.unpriced_ms == 0;
   if (kind == CostKind::HeldIdle) of.idle += amount.micros;
   of.team = owner.team;
@@ -46,6 +48,9 @@ struct ModelSum {
   std::set<PodKey> pods;  ///< whose money is in it
   std::size_t buckets = 0;
   std::optional<EpochMs> bucket;  ///< the last of them
+  double device_ms = 0;           ///< that its pods had devices for, whether anybody told of tokens or not
+  double observed_ms = 0;         ///< of that, where counters were told
+  bool observed_known = true;     ///< else there is time of which nobody knows
 };
 using ModelSums = std::map<std::tuple<std::string, std::string, std::string>, ModelSum>;  ///< by cluster, model, team
 
@@ -54,6 +59,11 @@ struct Served {
   double tokens = 0;
   std::size_t models = 0;
 };
+
+double observed_share(const store::ServedTokens& of) {
+  return std::min(1.0,
+                  static_cast<double>(of.observed_ms.value_or(0)) / static_cast<double>(fleet::kCostBucket.count()));
+}
 
 /// `tokens` are of one bucket, or of an hour, `costs` of the same time. The money of a pod that served several models,
 /// or answers for several engines, is split as their tokens are; where it made none, evenly.
@@ -85,8 +95,40 @@ void add(ModelSums& into, std::span<const store::ServedTokens> tokens, const Pod
       sum.priced = sum.priced && cost->second.priced;
       sum.held += share * static_cast<double>(cost->second.held);
       sum.idle += share * static_cast<double>(cost->second.idle);
+      const double device_ms = share * static_cast<double>(cost->second.device_ms);
+      sum.device_ms += device_ms;
+      sum.observed_known = sum.observed_known && one.observed_ms.has_value();
+      sum.observed_ms += device_ms * observed_share(one);
     }
   }
+}
+
+/// What pods of the sums had devices for in a bucket in which nobody told of tokens of theirs: of models that a pod has
+/// served otherwise, in equal parts.
+void add_untold(ModelSums& into, std::span<const store::ServedTokens> tokens, const PodCosts& costs) {
+  std::set<PodKey> told;
+  for (const store::ServedTokens& one : tokens)
+    for (const std::string& pod : one.pods) told.insert({one.cluster, one.space, pod});
+  for (const auto& [pod, cost] : costs) {
+    if (told.contains(pod)) continue;
+    std::vector<ModelSum*> served;
+    for (auto& [of, sum] : into)
+      if (sum.pods.contains(pod)) served.push_back(&sum);
+    for (ModelSum* sum : served)
+      sum->device_ms += static_cast<double>(cost.device_ms) / static_cast<double>(served.size());
+  }
+}
+
+/// How much of its pods' time is in a row's numbers. Null for what is now.
+Json coverage_json(const ModelSum& sum, std::optional<EpochMs> bucket) {
+  constexpr double kHour = 3'600'000;
+  if (!bucket)
+    return {{"coveredSeconds", nullptr}, {"gpuHours", nullptr}, {"unobservedGpuHours", nullptr}, {"coverage", nullptr}};
+  const bool known = sum.observed_known && sum.device_ms > 0;
+  return {{"coveredSeconds", static_cast<EpochMs>(sum.buckets) * *bucket / 1'000},
+          {"gpuHours", sum.device_ms / kHour},
+          {"unobservedGpuHours", known ? Json((sum.device_ms - sum.observed_ms) / kHour) : Json()},
+          {"coverage", known ? Json(sum.observed_ms / sum.device_ms) : Json()}};
 }
 
 /// `hours` is the length of a bucket.
@@ -119,7 +161,7 @@ Json sums_json(const ModelSums& sums, std::optional<EpochMs> bucket) {
     const auto& [cluster, model, team] = of;
     Json row = {{"cluster", cluster}, {"model", text_or_null(model)}, {"team", text_or_null(team)}};
     row.update(sum_json(sum, bucket ? static_cast<double>(*bucket) / kHour : 1));
-    row["coveredSeconds"] = bucket ? Json(static_cast<EpochMs>(sum.buckets) * *bucket / 1'000) : Json();
+    row.update(coverage_json(sum, bucket));
     out.push_back(std::move(row));
   }
   return out;
@@ -157,6 +199,7 @@ Json token_costs_json(const ServedTime& served, const Viewer& viewer) {
     if (!viewer.restricted() || (!one.space.empty() && viewer.sees(one.space))) tokens[one.bucket].push_back(one);
   ModelSums sums;
   for (const auto& [bucket, of] : tokens) add(sums, of, costs[bucket]);
+  for (const auto& [bucket, of] : costs) add_untold(sums, tokens[bucket], of);
   return sums_json(sums, fleet::kCostBucket.count());
 }
 

@@ -16,7 +16,7 @@ namespace tessera::server {
 
 class TokenLog {
  public:
-  /// What was done since the last look. Of a gap between two looks nothing is known.
+  /// What was done since the last look, quarter by quarter. Of a gap between two looks nothing is known.
   void look(const fleet::ServingView& serving, const fleet::ClusterView& cluster, EpochMs now);
 
   /// By bucket of the ledger, once a minute; empty in between.
@@ -25,6 +25,8 @@ class TokenLog {
   void kept(EpochMs now);
 
  private:
+  void add(const fleet::ServingView& serving, const fleet::ClusterView& cluster, EpochMs from, EpochMs to);
+
   using Key = std::tuple<EpochMs, std::string, std::string, std::string, std::string, std::vector<std::string>>;
   std::map<Key, store::ServedTokens> sums_;  ///< by bucket and what they are of
   std::optional<EpochMs> looked_;

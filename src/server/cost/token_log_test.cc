@@ -40,6 +40,7 @@ TEST_F(TokenLogTest, SumsUpThePaceOfTheTimeBetweenLooks) {
   EXPECT_DOUBLE_EQ(due[0].second[0].prompt, 9'000);
   EXPECT_DOUBLE_EQ(due[0].second[0].cached, 2'250);
   EXPECT_DOUBLE_EQ(due[0].second[0].generated, 600);
+  EXPECT_EQ(due[0].second[0].observed_ms, 60'000);
   EXPECT_EQ(due[0].second[0].pods, std::vector<std::string>{"llm-0"});
   log.kept(kStart + 60 * kSecond);
   at(90, 100);
@@ -65,6 +66,9 @@ TEST_F(TokenLogTest, OfAGapNothingIsKnownAndEachQuarterIsByItself) {
   const auto due = log.due(kStart + 3'600 * kSecond);
   ASSERT_THAT(due, SizeIs(2));
   EXPECT_EQ(due[1].first, kStart + 900 * kSecond);
+  EXPECT_EQ(due[0].second[0].observed_ms, 300'000) << "up to the quarter's end";
+  EXPECT_EQ(due[1].second[0].observed_ms, 20'000);
+  EXPECT_DOUBLE_EQ(due[1].second[0].prompt, 2'000);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ export function CostPage() {
             <Panel title={t('cost.went')} note={<Until of={data} />}><Went of={spentOf(data.data[0] ?? {})} currency={data.currency} /></Panel>
             <Trend window={window} filter={filter} />
             <Owners window={window} filter={filter} />
-            <Tokens />
+            <Tokens window={window} />
           </>
         )}
       </Shown>
