@@ -296,8 +296,8 @@ class Gathering {
 using TroubleKey = std::pair<std::string, std::string>;  ///< a device's UUID and the alert
 using Troubles = std::map<TroubleKey, fleet::advice::Trouble>;
 
-/// Each time that it began, and for how long it fired.
-Troubles told_by(const std::vector<store::AlertEvent>& events, std::map<TroubleKey, EpochMs>& firing) {
+/// Each time that it fired since `from`, and for how long.
+Troubles told_by(const std::vector<store::AlertEvent>& events, EpochMs from, std::map<TroubleKey, EpochMs>& firing) {
   Troubles out;
   for (auto event = events.rbegin(); event != events.rend(); ++event) {  // the latest came first
     const auto uuid = std::string(fleet::alerts::label_of(event->labels, "uuid"));
@@ -310,6 +310,9 @@ Troubles told_by(const std::vector<store::AlertEvent>& events, std::map<TroubleK
     } else if (const auto at = firing.find(key); at != firing.end()) {
       one.firing += Milliseconds(event->time - at->second);
       firing.erase(at);
+    } else {  // it had begun before
+      ++one.times;
+      one.firing += Milliseconds(event->time - std::clamp(event->fired, from, event->time));
     }
   }
   return out;
@@ -322,7 +325,7 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Ho
                                                 const std::vector<fleet::alerts::Track>& tracks, EpochMs now) {
   const EpochMs from = now - kTroubleWindow.count();
   std::map<TroubleKey, EpochMs> firing;
-  Troubles out = told_by(events, firing);
+  Troubles out = told_by(events, from, firing);
   for (const fleet::alerts::Track& track : tracks) {
     const auto uuid = std::string(fleet::alerts::label_of(track.subject->labels, "uuid"));
     if (track.phase != fleet::alerts::Phase::Firing || uuid.empty()) continue;

@@ -24,9 +24,10 @@ struct TroublesTest : testing::Test {
     known.view = told.fleet.publish(kNow);
   }
   /// The latest comes first.
-  void event(EpochMs at, Phase phase, const std::string& uuid = "GPU-3") {
+  void event(EpochMs at, Phase phase, const std::string& uuid = "GPU-3", EpochMs fired = 0) {
     AlertEvent one;
     one.time = at;
+    one.fired = fired == 0 ? at : fired;
     one.phase = phase;
     one.alert = kRemap;
     one.labels = {{"uuid", uuid}};
@@ -61,6 +62,21 @@ TEST_F(TroublesTest, CountTimesAndHoursOfDevicesThatAreThere) {
   EXPECT_EQ(list[0].times, 2U);
   EXPECT_EQ(list[0].firing, Milliseconds(4 * kHour));
   EXPECT_FALSE(list[0].per_hour);
+}
+
+TEST_F(TroublesTest, OfOneThatBeganBeforeTheWindowAndEndedInItTheRestCounts) {
+  const EpochMs from = kNow - kTroubleWindow.count();
+  event(from + 5 * kHour, Phase::Resolved, "GPU-3", from - 3 * kDay);
+  auto list = look();
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].times, 1U);
+  EXPECT_EQ(list[0].firing, Milliseconds(5 * kHour)) << "not what was before it";
+  event(from + 9 * kHour, Phase::Firing);
+  event(from + 10 * kHour, Phase::Resolved, "GPU-3", from + 9 * kHour);
+  list = look();
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].times, 2U);
+  EXPECT_EQ(list[0].firing, Milliseconds(6 * kHour));
 }
 
 TEST_F(TroublesTest, GoOnForAsLongAsTheAlertStands) {
