@@ -87,6 +87,26 @@ Result<void> drop_advice_before(Database& database, EpochMs time) {
   return database.run("DELETE FROM advice_said WHERE standing = 0 AND last_said < ?", {time});
 }
 
+Result<std::vector<ScatterSeen>> scatter_seen(Database& database) {
+  std::vector<ScatterSeen> out;
+  TRY(database.each("SELECT cluster, model, since, looks, looked FROM scatter_seen ORDER BY cluster, model", {},
+                    [&](const Row& row) {
+                      out.push_back({row.text(0), row.text(1), row.integer(2).value_or(0), row.integer(3).value_or(0),
+                                     row.integer(4).value_or(0)});
+                    }));
+  return out;
+}
+
+Result<void> keep_scatter_seen(Database& database, const std::vector<ScatterSeen>& seen) {
+  return database.atomically([&]() -> Result<void> {
+    TRY(database.run("DELETE FROM scatter_seen"));
+    for (const ScatterSeen& one : seen)
+      TRY(database.run("INSERT INTO scatter_seen (cluster, model, since, looks, looked) VALUES (?, ?, ?, ?, ?)",
+                       {one.cluster, one.model, one.first, one.looks, one.looked}));
+    return {};
+  });
+}
+
 Result<std::vector<AdviceAnswer>> advice_answers(Database& database) {
   std::vector<AdviceAnswer> out;
   TRY(database.each("SELECT id, state, at, by_whom, until, reason, aim, per_month, body FROM advice_answer ORDER BY id",

@@ -74,6 +74,19 @@ Result<void> add_serving_seen(Database& database, const std::vector<ServingSeen>
 Result<std::vector<ServingSeen>> serving_seen(Database& database, EpochMs from);
 Result<void> drop_serving_seen_before(Database& database, EpochMs time);
 
+/// Moves that would free devices of a model, as look after look has shown them.
+struct ScatterSeen {
+  std::string cluster;
+  std::string model;
+  EpochMs first = 0;
+  std::int64_t looks = 0;
+  EpochMs looked = 0;  ///< last
+  bool operator==(const ScatterSeen&) const = default;
+};
+Result<std::vector<ScatterSeen>> scatter_seen(Database& database);
+/// These and no others.
+Result<void> keep_scatter_seen(Database& database, const std::vector<ScatterSeen>& seen);
+
 /// A pod on a part that it had, slot by slot.
 struct HeldSlot {
   std::string cluster;

@@ -37,6 +37,16 @@ TEST_P(AdviceKept, StandsUntilARunDoesNotSayIt) {
   EXPECT_THAT(*advice_said(*database), ElementsAre(a)) << "it stands";
 }
 
+TEST_P(AdviceKept, RemembersSinceWhenMovesWouldFreeDevices) {
+  const ScatterSeen a{"c", "A100_80GB", kStart, 7, kStart + kMinute}, b{"c", "H100_80GB", kStart, 1, kStart};
+  EXPECT_THAT(*scatter_seen(*database), IsEmpty());
+  ASSERT_TRUE(keep_scatter_seen(*database, {a, b}));
+  ASSERT_TRUE(keep_scatter_seen(*database, {b, a}));
+  EXPECT_THAT(*scatter_seen(*database), ElementsAre(a, b));
+  ASSERT_TRUE(keep_scatter_seen(*database, {b}));
+  EXPECT_THAT(*scatter_seen(*database), ElementsAre(b));
+}
+
 TEST_P(AdviceKept, HasOneAnswerThatIsReplaced) {
   AdviceAnswer answer{"a", AdviceState::Snoozed, kStart, "key:ops", kStart + kMinute, "later", "stopped", 5, "{}"};
   ASSERT_TRUE(put_advice_answer(*database, answer));

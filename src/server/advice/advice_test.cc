@@ -78,6 +78,19 @@ TEST_F(AdvisorTest, SaysWhatIsHeldForNothingAndNothingElse) {
   EXPECT_THAT(list("namespace=ml&state=open"), SizeIs(1));
 }
 
+TEST_F(AdvisorTest, SaysWhatLiesApartForADayAlsoAcrossARestart) {
+  options.run_every = Milliseconds(10 * kMinute);
+  options.consolidations = [](const Published&) {
+    return std::vector<Consolidated>{{"default", "A100_80GB", {"w1-GPU-01"}, {"serving/llm-0 moves"}}};
+  };
+  for (EpochMs at = now; at <= now + kHour; at += 10 * kMinute) {  // each time a server that has just started
+    advisor =
+        std::make_unique<Advisor>(history.published, changes, history.readers, &costs, [] { return true; }, options);
+    ASSERT_TRUE(advisor->run(at));
+    EXPECT_THAT(list("kind=defragment"), SizeIs(at < now + kHour ? 0 : 1)) << (at - now) / kMinute;
+  }
+}
+
 TEST_F(AdvisorTest, OfAnotherTeamsNamespaceNothingIsTold) {
   ASSERT_TRUE(advisor->run(now));
   const std::string id = list()[0]["id"];

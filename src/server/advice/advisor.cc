@@ -217,6 +217,8 @@ Result<void> Advisor::run(EpochMs now) {
                         std::back_inserter(history.alerts));
     for (auto& one : TRY(store::alert_tracks(database))) history.tracks.push_back(std::move(one.track));
     benchmarks = TRY(store::benchmarks(database, {}, store::kMostBenchmarks));
+    if (!resumed_) scattered_.resume(TRY(store::scatter_seen(database)));
+    resumed_ = true;
     return {};
   }));
   const auto hourly = costs_ ? costs_->hourly() : nullptr;
@@ -231,6 +233,7 @@ Result<void> Advisor::run(EpochMs now) {
   for (const auto& one : fleet::advice::advise(facts, options_.advice)) said.push_back(said_of(one, now));
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
     TRY(store::keep_advice(database, said));
+    TRY(store::keep_scatter_seen(database, scattered_.seen()));
     TRY(store::drop_advice_before(database, now - options_.kept.count()));
     return store::drop_serving_seen_before(database, now - options_.kept.count());
   }));

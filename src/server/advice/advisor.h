@@ -102,6 +102,7 @@ class Advisor {
   EpochMs pooled_ = 0;
   std::vector<fleet::advice::Pool> pools_;
   ScatterTrack scattered_;
+  bool resumed_ = false;  ///< what was seen before the start
   bool failing_ = false;  ///< said once
   std::jthread thread_;   ///< last
 };

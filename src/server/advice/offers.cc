@@ -64,6 +64,19 @@ std::vector<fleet::advice::Pool> pools_of(const std::vector<store::PoolHour>& ho
   return out;
 }
 
+void ScatterTrack::resume(const std::vector<store::ScatterSeen>& seen) {
+  for (const store::ScatterSeen& one : seen) {
+    since_[{one.cluster, one.model}] = {one.first, one.looks};
+    last_ = std::max(last_, one.looked);
+  }
+}
+
+std::vector<store::ScatterSeen> ScatterTrack::seen() const {
+  std::vector<store::ScatterSeen> out;
+  for (const auto& [of, since] : since_) out.push_back({of.first, of.second, since.first, since.looks, last_});
+  return out;
+}
+
 std::vector<fleet::advice::Scattered> ScatterTrack::look(const std::vector<Consolidated>& found,
                                                          const HourlyCosts* hourly, EpochMs now, Milliseconds every) {
   if (now - last_ > 2 * every.count()) since_.clear();
@@ -82,7 +95,7 @@ std::vector<fleet::advice::Scattered> ScatterTrack::look(const std::vector<Conso
     scattered.since = since.first;
     scattered.now = now;
     const auto due = static_cast<double>((now - since.first) / every.count() + 1);
-    scattered.observed = std::min(1.0, since.looks / due);
+    scattered.observed = std::min(1.0, static_cast<double>(since.looks) / due);
     scattered.frees = one.frees;
     scattered.moves = one.moves;
     scattered.per_hour = price_of(one, hourly);

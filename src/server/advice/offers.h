@@ -21,9 +21,13 @@ std::vector<fleet::advice::Pool> pools_of(const std::vector<store::PoolHour>& ho
                                           EpochMs from, EpochMs to);
 
 /// Since when there have been moves that would free devices, as somebody looks again and again. Where a look shows
-/// none, or comes late, it begins anew; so does a server that has restarted.
+/// none, or comes late, it begins anew.
 class ScatterTrack {
  public:
+  /// What a server before this one had seen.
+  void resume(const std::vector<store::ScatterSeen>& seen);
+  std::vector<store::ScatterSeen> seen() const;
+
   /// `every`: how often it is looked.
   std::vector<fleet::advice::Scattered> look(const std::vector<Consolidated>& found, const HourlyCosts* hourly,
                                              EpochMs now, Milliseconds every);
@@ -31,7 +35,7 @@ class ScatterTrack {
  private:
   struct Since {
     EpochMs first = 0;
-    int looks = 0;
+    std::int64_t looks = 0;
   };
   std::map<std::pair<std::string, std::string>, Since> since_;  ///< by cluster and model
   EpochMs last_ = 0;

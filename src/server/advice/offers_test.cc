@@ -82,6 +82,23 @@ TEST(ScatterTrack, IsSinceTheFirstOfManyLooks) {
       << "nobody has looked in between";
 }
 
+TEST(ScatterTrack, GoesOnBehindARestartWhereNoLookWasMissed) {
+  const std::vector<Consolidated> found = {{"c", "A100_80GB", {"w1-GPU-00"}, {"ml/a moves"}}};
+  const Milliseconds every(kHour);
+  ScatterTrack before;
+  before.look(found, nullptr, kStart, every);
+  before.look(found, nullptr, kStart + kHour, every);
+  ScatterTrack after;
+  after.resume(before.seen());
+  const auto soon = after.look(found, nullptr, kStart + 2 * kHour, every);
+  EXPECT_EQ(soon.at(0).since, kStart);
+  EXPECT_DOUBLE_EQ(soon.at(0).observed, 1);
+  ScatterTrack late;
+  late.resume(before.seen());
+  EXPECT_EQ(late.look(found, nullptr, kStart + 5 * kHour, every).at(0).since, kStart + 5 * kHour)
+      << "nobody has looked while it was away";
+}
+
 TEST(ScatterTrack, CostsWhatTheCheapestOfThemCosts) {
   ScatterTrack track;
   HourlyCosts hourly;
