@@ -56,18 +56,31 @@ std::unique_ptr<Prometheus> Prometheus::scraping(const std::vector<std::string>&
   return std::unique_ptr<Prometheus>(new Prometheus(config + "]\n" + job, {}, addresses.size()));
 }
 
-std::unique_ptr<Prometheus> Prometheus::evaluating(const std::string& address, const std::string& rules) {
-  if (peer("prometheus").empty()) return nullptr;
-  const std::string config =
-      fmt::format(R"(global: {{scrape_interval: 500ms, scrape_timeout: 400ms, evaluation_interval: 500ms}}
+namespace {
+
+std::string with_rules(const std::string& address, const std::string& rules) {
+  return fmt::format(R"(global: {{scrape_interval: 500ms, scrape_timeout: 400ms, evaluation_interval: 500ms}}
 rule_files: ['{}']
 scrape_configs:
 - job_name: gpu
   honor_labels: true
   static_configs: [{{targets: ['{}']}}]
 )",
-                  rules, address);
-  return std::unique_ptr<Prometheus>(new Prometheus(config, {}, 1));
+                     rules, address);
+}
+
+}  // namespace
+
+std::unique_ptr<Prometheus> Prometheus::evaluating(const std::string& address, const std::string& rules) {
+  if (peer("prometheus").empty()) return nullptr;
+  return std::unique_ptr<Prometheus>(new Prometheus(with_rules(address, rules), {}, 1));
+}
+
+std::unique_ptr<Prometheus> Prometheus::remembering(const std::string& past, const std::string& address,
+                                                    const std::string& rules) {
+  if (peer("prometheus").empty() || peer("promtool").empty()) return nullptr;
+  return std::unique_ptr<Prometheus>(
+      new Prometheus(with_rules(address, rules), {"--storage.tsdb.retention.time=60d"}, 1, past));
 }
 
 std::unique_ptr<Prometheus> Prometheus::receiving(std::vector<std::string> more_flags) {
@@ -76,10 +89,19 @@ std::unique_ptr<Prometheus> Prometheus::receiving(std::vector<std::string> more_
   return std::unique_ptr<Prometheus>(new Prometheus("{}\n", std::move(more_flags), 0));
 }
 
-Prometheus::Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets)
+Prometheus::Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets,
+                       const std::string& past)
     : flags_(std::move(flags)), targets_(targets) {
   EXPECT_TRUE(write_file_atomically(dir_.path() / "prometheus.yml", config));
+  if (!past.empty()) keep_past(past);
   start();
+}
+
+void Prometheus::keep_past(const std::string& past) {
+  EXPECT_TRUE(write_file_atomically(dir_.path() / "past.txt", past));
+  const Finished made = run({peer("promtool"), "tsdb", "create-blocks-from", "openmetrics",
+                             (dir_.path() / "past.txt").string(), (dir_.path() / "data").string()});
+  EXPECT_EQ(made.code, 0) << made.output;
 }
 
 void Prometheus::start() {

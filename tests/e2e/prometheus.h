@@ -24,6 +24,9 @@ class Prometheus {
   static std::unique_ptr<Prometheus> scraping(const std::vector<std::string>& addresses, const std::string& job = "");
   /// One that evaluates rules each half second; `rules`: a path, in which the file's name may have a *.
   static std::unique_ptr<Prometheus> evaluating(const std::string& address, const std::string& rules);
+  /// The same over a past of its own: OpenMetrics with times, which have been.
+  static std::unique_ptr<Prometheus> remembering(const std::string& past, const std::string& address,
+                                                 const std::string& rules);
   /// One that scrapes nothing and takes remote writes at /api/v1/write; nullptr where it is not on this machine.
   static std::unique_ptr<Prometheus> receiving(std::vector<std::string> more_flags = {});
   /// The instant vector of a query, now or at a time; fails the test on an error reply.
@@ -38,7 +41,9 @@ class Prometheus {
   void start();
 
  private:
-  Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets);
+  Prometheus(const std::string& config, std::vector<std::string> flags, std::size_t targets,
+             const std::string& past = "");
+  void keep_past(const std::string& past);
   TempDir dir_;
   const std::vector<std::string> flags_;
   const std::size_t targets_;
