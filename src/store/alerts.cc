@@ -132,23 +132,24 @@ Result<void> drop_alert_events_before(Database& database, EpochMs time) {
 Result<std::vector<alerts::Silence>> alert_silences(Database& database) {
   std::vector<alerts::Silence> out;
   TRY(database.each(
-      "SELECT id, matchers, starts, ends, repeats, note, created_by, created FROM alert_silence ORDER BY id", {},
+      "SELECT id, matchers, starts, ends, repeats, note, created_by, created, time_zone FROM alert_silence ORDER BY id", {},
       [&](const Row& row) {
         out.push_back({row.text(0), read_matchers(row.text(1)), row.integer(2).value_or(0), row.integer(3).value_or(0),
                        alerts::repeat_named(row.text(4)).value_or(alerts::Repeat::Never), row.text(5), row.text(6),
-                       row.integer(7).value_or(0)});
+                       row.integer(7).value_or(0), row.text(8)});
       }));
   return out;
 }
 
 Result<void> put_alert_silence(Database& database, const alerts::Silence& silence) {
   return database.run(
-      "INSERT INTO alert_silence (id, matchers, starts, ends, repeats, note, created_by, created) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET matchers = excluded.matchers, "
+      "INSERT INTO alert_silence (id, matchers, starts, ends, repeats, note, created_by, created, "
+      "time_zone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET matchers = excluded.matchers, "
       "starts = excluded.starts, ends = excluded.ends, repeats = excluded.repeats, note = excluded.note, "
-      "created_by = excluded.created_by, created = excluded.created",
+      "created_by = excluded.created_by, created = excluded.created, time_zone = excluded.time_zone",
       {silence.id, matchers_text(silence.matchers), silence.starts, silence.ends,
-       std::string(alerts::repeat_name(silence.repeat)), silence.comment, silence.created_by, silence.created});
+       std::string(alerts::repeat_name(silence.repeat)), silence.comment, silence.created_by, silence.created,
+       silence.time_zone});
 }
 
 Result<void> drop_alert_silences_before(Database& database, EpochMs time) {

@@ -102,7 +102,8 @@ TEST_P(Alerts, KeepSilences) {
                       alerts::Repeat::Weekly,
                       "the rack's fans",
                       "key:a ada",
-                      500};
+                      500,
+                      "Asia/Seoul"};
   ASSERT_TRUE(put_alert_silence(*database, one));
   EXPECT_THAT(*alert_silences(*database), ElementsAre(one));
   one.matchers.clear();

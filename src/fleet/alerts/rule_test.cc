@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/utc.h"
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/silence.h"
 
@@ -149,6 +150,55 @@ TEST(Silence, IsInForceWhenItSays) {
   }
   EXPECT_TRUE(is_over(once, kDay + kHour));
   EXPECT_FALSE(is_over(weekly, kDay + kHour));
+}
+
+/// From half past two to four, by the clocks of a zone, which skip that time on one day and show it twice on another.
+TEST(Silence, ComesAgainByTheClocksOfItsZone) {
+  const auto at = [](const char* text) { return *parse_utc(text); };
+  const auto window = [&](const char* zone, const char* starts, Repeat repeat) {
+    return Silence{.id = "s", .starts = at(starts), .ends = at(starts) + 90 * 60'000, .repeat = repeat, .time_zone = zone};
+  };
+  const Silence new_york = window("America/New_York", "2026-03-01T07:30:00Z", Repeat::Daily);   // 02:30 EST, a Sunday
+  const Silence sundays = window("America/New_York", "2026-03-01T07:30:00Z", Repeat::Weekly);
+  const Silence berlin = window("Europe/Berlin", "2026-10-24T00:30:00Z", Repeat::Daily);        // 02:30 CEST
+  const Silence late = window("America/New_York", "2026-03-02T04:00:00Z", Repeat::Weekly);      // 23:00 EST, a Sunday
+  const struct {
+    const Silence& of;
+    const char* first;  ///< in force from here
+    const char* end;    ///< to here
+  } kCases[] = {
+      {new_york, "2026-03-01T07:30:00Z", "2026-03-01T09:00:00Z"},
+      {new_york, "2026-03-07T07:30:00Z", "2026-03-07T09:00:00Z"},
+      {new_york, "2026-03-08T07:00:00Z", "2026-03-08T08:30:00Z"},  // skipped: from when clocks go to three
+      {new_york, "2026-03-09T06:30:00Z", "2026-03-09T08:00:00Z"},  // 02:30 EDT
+      {new_york, "2026-11-02T07:30:00Z", "2026-11-02T09:00:00Z"},  // EST again
+      {sundays, "2026-03-08T07:00:00Z", "2026-03-08T08:30:00Z"},
+      {sundays, "2026-03-15T06:30:00Z", "2026-03-15T08:00:00Z"},
+      {berlin, "2026-10-24T00:30:00Z", "2026-10-24T02:00:00Z"},
+      {berlin, "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z"},  // twice: from the first time on, for as long as ever
+      {berlin, "2026-10-26T01:30:00Z", "2026-10-26T03:00:00Z"},  // 02:30 CET
+      {late, "2026-03-09T03:00:00Z", "2026-03-09T04:30:00Z"},    // 23:00 EDT, and on behind midnight
+  };
+  for (const auto& one : kCases) {
+    EXPECT_FALSE(is_in_force(one.of, at(one.first) - 1)) << one.first;
+    EXPECT_TRUE(is_in_force(one.of, at(one.first))) << one.first;
+    EXPECT_TRUE(is_in_force(one.of, at(one.end) - 1)) << one.end;
+    EXPECT_FALSE(is_in_force(one.of, at(one.end))) << one.end;
+  }
+  for (const char* weekday : {"2026-03-09T07:00:00Z", "2026-03-14T06:30:00Z"})
+    EXPECT_FALSE(is_in_force(sundays, at(weekday))) << weekday;
+  EXPECT_FALSE(is_in_force(new_york, at("2026-02-28T07:30:00Z"))) << "before it began";
+}
+
+TEST(Silence, WithoutAnEndIsAlwaysInForceAndOfNoZoneComesOnce) {
+  constexpr EpochMs kDay = 24 * 3'600'000;
+  Silence all_day{.id = "s", .starts = *parse_utc("2026-10-24T00:00:00Z"), .repeat = Repeat::Daily, .time_zone = "Europe/Berlin"};
+  all_day.ends = all_day.starts + kDay;
+  for (int hour = 0; hour < 72; ++hour) EXPECT_TRUE(is_in_force(all_day, all_day.starts + hour * 3'600'000)) << hour;
+  all_day.ends = all_day.starts + kDay / 2;
+  all_day.time_zone = "Asia/Atlantis";
+  EXPECT_TRUE(is_in_force(all_day, all_day.starts));
+  EXPECT_FALSE(is_in_force(all_day, all_day.starts + kDay));
 }
 
 TEST(Silence, IsOfWhatItMatches) {

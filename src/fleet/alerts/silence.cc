@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "fleet/alerts/track_text.h"
+#include "fleet/cost/zone.h"
 
 namespace tessera::fleet::alerts {
 namespace {
@@ -67,9 +68,21 @@ std::optional<Repeat> repeat_named(std::string_view name) {
 
 bool is_in_force(const Silence& silence, EpochMs time) {
   if (time < silence.starts) return false;
-  if (silence.repeat == Repeat::Never) return time < silence.ends;
-  const EpochMs period = silence.repeat == Repeat::Daily ? kDay : 7 * kDay;
-  return (time - silence.starts) % period < silence.ends - silence.starts;
+  if (time < silence.ends) return true;
+  if (silence.repeat == Repeat::Never) return false;
+  const int every = silence.repeat == Repeat::Daily ? 1 : 7;
+  const EpochMs lasts = silence.ends - silence.starts;
+  if (lasts >= every * kDay) return true;  // until it comes again, also of a day of 25 hours
+  const auto zone = Zone::named(silence.time_zone);
+  if (!zone) return false;
+  const Day first = zone->day_at(silence.starts);
+  const Milliseconds clock = zone->clock_at(silence.starts);
+  const int last = days_between(first, zone->day_at(time)) / every * every;
+  for (const int day : {last, last - every}) {  // the one before may go on behind midnight
+    const EpochMs begin = zone->time_of({first.year, first.month, first.day + day}, clock);
+    if (day > 0 && begin <= time && time < begin + lasts) return true;
+  }
+  return false;
 }
 
 bool is_over(const Silence& silence, EpochMs time) { return silence.repeat == Repeat::Never && time >= silence.ends; }
@@ -89,13 +102,14 @@ std::vector<Standing> standing(const std::vector<Track>& tracks, const Evaluator
     if (const Rule* rule = of.rule(track.rule))
       out.push_back({track, alert_labels(*rule, track.subject->labels), {}, {}});
   const Sources sources = inhibiting(out, of);
+  std::vector<const Silence*> in_force;
+  for (const Silence& silence : silences)
+    if (is_in_force(silence, time)) in_force.push_back(&silence);
   for (Standing& one : out) {
     one.inhibited_by = inhibitor(one, *of.rule(one.track.rule), sources);
-    for (const Silence& silence : silences)
-      if (is_in_force(silence, time) && matches(silence.matchers, one.labels)) {
-        one.silenced_by = silence.id;
-        break;
-      }
+    const auto by = std::ranges::find_if(
+        in_force, [&](const Silence* silence) { return matches(silence->matchers, one.labels); });
+    if (by != in_force.end()) one.silenced_by = (*by)->id;
   }
   return out;
 }

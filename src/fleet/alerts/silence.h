@@ -14,8 +14,8 @@ inline constexpr std::size_t kRepeats = 3;
 std::string_view repeat_name(Repeat repeat);  ///< "never"
 std::optional<Repeat> repeat_named(std::string_view name);
 
-/// Alerts that it matches are not told of from `starts` until `ends`; where it repeats, also whole days or weeks (of
-/// UTC) later. One without matchers is of all.
+/// Alerts that it matches are not told of from `starts` until `ends`; where it repeats, also whole days or weeks later,
+/// for as long, from when clocks of the zone show that time of the day. One without matchers is of all.
 struct Silence {
   std::string id{};
   std::vector<Matcher> matchers{};  ///< of labels; alertname and severity are among them
@@ -24,9 +24,12 @@ struct Silence {
   std::string comment{};
   std::string created_by{};
   EpochMs created = 0;
+  std::string time_zone = "UTC";  ///< by its IANA name
   bool operator==(const Silence&) const = default;
 };
 
+/// Of a day on which clocks show the time twice it begins with the first; where they skip it, when they do. In a zone
+/// that the system does not know it does not come again: then alerts are told.
 bool is_in_force(const Silence& silence, EpochMs time);
 /// It will never be in force again.
 bool is_over(const Silence& silence, EpochMs time);

@@ -15,6 +15,8 @@ absl::CivilDay civil(Day day) { return absl::CivilDay(day.year, day.month, day.d
 
 }  // namespace
 
+int days_between(Day from, Day to) { return static_cast<int>(civil(to) - civil(from)); }
+
 Result<Zone> Zone::named(const std::string& name) {
   absl::TimeZone zone;
   if (name.empty() || !absl::LoadTimeZone(name, &zone))
@@ -32,10 +34,17 @@ Day Zone::day_at(EpochMs time) const {
   return {static_cast<int>(at.year()), at.month(), at.day()};
 }
 
-EpochMs Zone::begin_of(Day day) const {
-  const absl::TimeZone::TimeInfo at = rules_->zone.At(absl::CivilSecond(civil(day)));
-  const bool skipped = at.kind == absl::TimeZone::TimeInfo::SKIPPED;
-  return absl::ToUnixMillis(skipped ? at.trans : at.pre);
+EpochMs Zone::begin_of(Day day) const { return time_of(day, Milliseconds(0)); }
+
+EpochMs Zone::time_of(Day day, Milliseconds clock) const {
+  const absl::TimeZone::TimeInfo at = rules_->zone.At(absl::CivilSecond(civil(day)) + clock.count() / 1'000);
+  if (at.kind == absl::TimeZone::TimeInfo::SKIPPED) return absl::ToUnixMillis(at.trans);
+  return absl::ToUnixMillis(at.pre) + clock.count() % 1'000;
+}
+
+Milliseconds Zone::clock_at(EpochMs time) const {
+  const absl::TimeZone::CivilInfo at = rules_->zone.At(absl::FromUnixMillis(time));
+  return Milliseconds((at.cs - absl::CivilSecond(absl::CivilDay(at.cs))) * 1'000 + absl::ToInt64Milliseconds(at.subsecond));
 }
 
 int Zone::weekday_at(EpochMs time) const {

@@ -18,6 +18,9 @@ struct Day {
   bool operator==(const Day&) const = default;
 };
 
+/// How many midnights are between them; negative where `to` is before `from`.
+int days_between(Day from, Day to);
+
 /// Immutable and cheap to copy; any thread may use it.
 class Zone {
  public:
@@ -29,6 +32,10 @@ class Zone {
   Day day_at(EpochMs time) const;
   /// The first moment of the day: where clocks skip midnight, the moment that they skip to.
   EpochMs begin_of(Day day) const;
+  /// When clocks show so much behind midnight first; where they skip it, the moment that they skip to.
+  EpochMs time_of(Day day, Milliseconds clock) const;
+  /// What they show, from midnight on.
+  Milliseconds clock_at(EpochMs time) const;
   /// 0: Sunday.
   int weekday_at(EpochMs time) const;
   /// 0 to 23, as clocks show it.

@@ -41,6 +41,31 @@ TEST(Zone, KnowsTheDayOfAMoment) {
   EXPECT_EQ(Zone::utc().weekday_at(0), 4) << "a Thursday";
 }
 
+TEST(Zone, FindsWhatClocksShow) {
+  constexpr Milliseconds kHalfPastTwo{150 * 60'000 + 7};
+  static const struct {
+    const char* zone;
+    Day day;
+    const char* at;
+    bool shown;
+  } kCases[] = {
+      {"America/New_York", {2026, 3, 7}, "2026-03-07T07:30:00.007Z", true},
+      {"America/New_York", {2026, 3, 8}, "2026-03-08T07:00:00.000Z", false},  // skipped: from two to three
+      {"America/New_York", {2026, 3, 9}, "2026-03-09T06:30:00.007Z", true},
+      {"Europe/Berlin", {2026, 10, 25}, "2026-10-25T00:30:00.007Z", true},  // shown twice: the first
+      {"UTC", {2026, 10, 25}, "2026-10-25T02:30:00.007Z", true},
+  };
+  for (const auto& c : kCases) {
+    const auto zone = *Zone::named(c.zone);
+    const EpochMs at = zone.time_of(c.day, kHalfPastTwo);
+    EXPECT_EQ(format_time(at), c.at) << c.zone;
+    if (c.shown) EXPECT_EQ(zone.clock_at(at), kHalfPastTwo) << c.zone;
+    if (c.shown) EXPECT_EQ(zone.day_at(at), c.day) << c.zone;
+  }
+  EXPECT_EQ(days_between({2026, 2, 27}, {2026, 3, 2}), 3);
+  EXPECT_EQ(days_between({2026, 1, 1}, {2025, 12, 31}), -1);
+}
+
 TEST(Zone, RefusesWhatIsNone) {
   for (const char* bad : {"", "Asia/Atlantis", "../etc/passwd"}) EXPECT_FALSE(Zone::named(bad)) << bad;
 }

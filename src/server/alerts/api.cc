@@ -31,7 +31,7 @@ constexpr std::string_view kRuleColumns[] = {"alert",     "enabled", "subject", 
                                              "threshold", "clear",   "for",     "keepFiring", "severity",
                                              "scope",     "action",  "summary", "runbook"};
 constexpr std::string_view kSilenceColumns[] = {"id",     "state",   "matchers",  "starts", "ends",
-                                                "repeat", "comment", "createdBy", "created"};
+                                                "repeat", "timeZone", "comment", "createdBy", "created"};
 constexpr std::string_view kActionColumns[] = {"id",     "alert", "action", "target", "dryRun", "state",  "cluster",
                                                "labels", "asked", "begun",  "ended",  "error",  "summary"};
 constexpr std::size_t kMostEvents = 10'000;

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/utc.h"
+#include "fleet/cost/zone.h"
 #include "server/api_json.h"
 
 namespace tessera::server {
@@ -17,7 +18,7 @@ namespace alerts = fleet::alerts;
 constexpr std::size_t kMostMatchers = 20;
 constexpr std::size_t kLongestText = 500;
 constexpr Milliseconds kDay{std::chrono::hours(24)}, kLongest{std::chrono::hours(24 * 366)};
-constexpr std::string_view kMembers[] = {"matchers", "starts", "ends", "duration", "repeat", "comment"};
+constexpr std::string_view kMembers[] = {"matchers", "starts", "ends", "duration", "repeat", "timeZone", "comment"};
 
 Result<std::string> text_of(std::string_view member, const Json& value, std::size_t most = kLongestText) {
   if (!value.is_string()) return fail(Code::Invalid, "{}: a text expected", member);
@@ -63,6 +64,10 @@ Result<void> take(std::string_view member, const Json& value, alerts::Silence& i
     const auto repeat = alerts::repeat_named(TRY(text_of(member, value)));
     if (!repeat) return fail(Code::Invalid, "repeat: never, daily or weekly expected");
     into.repeat = *repeat;
+  } else if (member == "timeZone") {
+    into.time_zone = TRY(text_of(member, value));
+    if (const auto zone = fleet::Zone::named(into.time_zone); !zone)
+      return fail(Code::Invalid, "timeZone: {}", zone.error().what);
   } else {
     into.comment = TRY(text_of(member, value));
   }
@@ -176,6 +181,7 @@ Json silence_json(const alerts::Silence& silence, EpochMs now) {
           {"starts", time_json(silence.starts)},
           {"ends", time_json(silence.ends)},
           {"repeat", alerts::repeat_name(silence.repeat)},
+          {"timeZone", silence.time_zone},
           {"comment", text_or_null(silence.comment)},
           {"createdBy", silence.created_by},
           {"created", time_json(silence.created)}};

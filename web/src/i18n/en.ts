@@ -740,6 +740,7 @@ export const en = {
   'silence.more': 'One more',
   'silence.duration': 'For how long',
   'silence.repeat': 'Again',
+  'silence.zone': 'By the clocks of',
   'silence.comment': 'Why',
   'silence.by': 'By',
   'silence.left': '{age} more',

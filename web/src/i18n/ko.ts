@@ -740,6 +740,7 @@ export const ko: Words = {
   'silence.more': '더하기',
   'silence.duration': '기간',
   'silence.repeat': '반복',
+  'silence.zone': '기준 시간대',
   'silence.comment': '이유',
   'silence.by': '작성자',
   'silence.left': '{age} 남음',

@@ -18,7 +18,7 @@ export function Silences({ operates }: { operates: boolean }) {
     { title: t('key.state'), cell: (one) => <Badge kind="silence" value={one.state} plain={one.state === 'expired'} /> },
     { title: t('range.from'), sort: 'starts', num: true, cell: (one) => moment(one.starts, false) },
     { title: t('range.to'), num: true, cell: (one) => <>{moment(one.ends, false)}{one.state === 'active' && one.repeat === 'never' && <p class="quiet">{t('silence.left', { age: duration(Date.parse(one.ends) - clock.value) })}</p>}</> },
-    { title: t('silence.repeat'), cell: (one) => t(`repeat.${one.repeat}`) },
+    { title: t('silence.repeat'), cell: (one) => <>{t(`repeat.${one.repeat}`)}{one.repeat !== 'never' && <p class="quiet">{one.timeZone}</p>}</> },
     { title: t('silence.comment'), cell: (one) => <span class="breakable">{one.comment ?? absent}</span> },
     { title: t('silence.by'), rest: true, cell: (one) => <span class="breakable">{one.createdBy}</span> },
     ...(operates ? [{ title: t('key.change'), cell: (one: AlertSilence) => one.state !== 'expired' && <Sure name={t('silence.end')} sure={t('silence.endSure')} fail={fail} act={() => send('DELETE', address('/alerts/silences/{silenceId}', {}, { silenceId: one.id }))} /> }] : []),
@@ -32,11 +32,13 @@ export function Silences({ operates }: { operates: boolean }) {
 }
 
 const repeats = ['never', 'daily', 'weekly'] as const;
+const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+const zones = ['UTC', ...Intl.supportedValuesOf('timeZone')];
 
 export function SilenceDialog({ matchers, close }: { matchers: AlertMatcher[]; close: () => void }) {
-  const [wish, set] = useState<AlertSilenceWish>({ matchers, duration: '2h', repeat: 'never', comment: '' });
+  const [wish, set] = useState<AlertSilenceWish>({ matchers, duration: '2h', repeat: 'never', timeZone: ownZone, comment: '' });
   const [failure, fail] = useState<Failure | null>(null);
-  const body = { ...wish, matchers: wish.matchers.filter((one) => one.label.trim()), comment: wish.comment || undefined };
+  const body = { ...wish, matchers: wish.matchers.filter((one) => one.label.trim()), comment: wish.comment || undefined, timeZone: wish.repeat === 'never' ? undefined : wish.timeZone };
   const key = useMemo(once, [JSON.stringify(body)]);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -56,6 +58,13 @@ export function SilenceDialog({ matchers, close }: { matchers: AlertMatcher[]; c
           <label class="field"><span>{t('silence.duration')}</span><input type="text" required value={wish.duration} placeholder="2h" onInput={(event) => set({ ...wish, duration: event.currentTarget.value })} /></label>
           <label class="field"><span>{t('silence.repeat')}</span><select value={wish.repeat} onChange={(event) => set({ ...wish, repeat: event.currentTarget.value as AlertSilence['repeat'] })}>{repeats.map((one) => <option key={one} value={one}>{t(`repeat.${one}`)}</option>)}</select></label>
         </div>
+        {wish.repeat !== 'never' && (
+          <label class="field">
+            <span>{t('silence.zone')}</span>
+            <input type="text" required list="zones" value={wish.timeZone} spellcheck={false} onInput={(event) => set({ ...wish, timeZone: event.currentTarget.value })} />
+            <datalist id="zones">{zones.map((one) => <option key={one} value={one} />)}</datalist>
+          </label>
+        )}
         <label class="field"><span>{t('silence.comment')}</span><input type="text" maxLength={500} value={wish.comment} onInput={(event) => set({ ...wish, comment: event.currentTarget.value })} /></label>
         {failure && <FailureNotice failure={failure} />}
         <p class="actions"><button type="submit" class="button main" disabled={body.matchers.length === 0}>{t('silence.do')}</button></p>
