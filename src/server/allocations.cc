@@ -14,7 +14,6 @@
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/json_body.h"
-#include "server/movers.h"
 #include "server/resource.h"
 #include "store/allocations.h"
 
@@ -207,6 +206,7 @@ DecisionRound Allocations::round(std::unique_lock<std::mutex> lock, const Publis
 
 void Allocations::touch(const fleet::PodAllocation& one) {
   const std::lock_guard lock(touching_);
+  touched_.turned.insert({one.cluster, one.space, one.pod});
   for (const fleet::PromisedPart& part : one.parts) touched_.devices.insert({one.cluster, part.device_uuid});
 }
 
@@ -334,11 +334,9 @@ void Allocations::read_again() {
   touch_all();
 }
 
-decision::Refusal Allocations::with_moves(decision::Refusal refusal, const DecisionRound& round, const Published& known,
+decision::Refusal Allocations::with_moves(decision::Refusal refusal, DecisionRound& round,
                                           const AllocationWish& wish) const {
-  const auto book = book_.get();
-  if (const auto way = way_in(round.supply(), wish, *demand(*book, known.view->time), *book, *known.cluster))
-    decision::add_moves(refusal, *way);
+  if (const auto way = round.way_in(wish, *book_.get())) decision::add_moves(refusal, *way);
   return refusal;
 }
 
@@ -352,7 +350,7 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
   const auto over = refused_by(budgets);
   decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
   if (auto* refusal = std::get_if<decision::Refusal>(&verdict); refusal && !over)
-    *refusal = with_moves(std::move(*refusal), round, *known, wish);
+    *refusal = with_moves(std::move(*refusal), round, wish);
   const auto said = [&](Json decided) {
     return explained(std::move(decided), wish, round.near_miss(wish.need, scope), budgets);
   };
@@ -442,7 +440,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         const std::string hint = round.near_miss(wish.need, scope);
         int status = 201;
         if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
-          if (!over) *refusal = with_moves(std::move(*refusal), round, *known, wish);
+          if (!over) *refusal = with_moves(std::move(*refusal), round, wish);
           const Json shown = explained(refusal_json(*refusal), wish, hint, budgets);
           if (!wish.waits) {
             no_room = refused(request, why_refused(budgets), *refusal, shown);

@@ -132,8 +132,8 @@ class Allocations {
   static Result<Turns> promise(const Ground& ground, const fleet::decision::Decision& decided, const Json& shown,
                                const fleet::PodAllocation& one, const std::string& who);
   /// With the moves that would let it in, where there are any.
-  fleet::decision::Refusal with_moves(fleet::decision::Refusal refusal, const DecisionRound& round,
-                                      const Published& known, const AllocationWish& wish) const;
+  fleet::decision::Refusal with_moves(fleet::decision::Refusal refusal, DecisionRound& round,
+                                      const AllocationWish& wish) const;
   http::Response preview(const http::Request& request, const AllocationWish& wish) const;
   /// What is no longer to be made for one that is over or waits again.
   void stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who, Turns& into) const;
@@ -158,9 +158,10 @@ class Allocations {
   /// One of the queue.
   Served serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                const AllocationWish& wish);
-  /// Why it waits, where that is new and was not told just before; false where the database takes nothing.
-  bool tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
+  /// Why it waits, where that is new and was not told just before; it is kept with others', by keep_told().
+  void tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
                 const std::function<Json()>& shown);
+  void keep_told(EpochMs now);
   void clean_up(const Published& known);
   void drop_old(const Published& known);
   /// Keeps and takes them, with a line of the audit log for each new state; false where the database takes nothing.
@@ -195,6 +196,7 @@ class Allocations {
   std::shared_ptr<const fleet::AllocationBook> queued_for_;
   fleet::PodSightings sightings_;
   fleet::AllocationReview review_;
+  std::vector<fleet::PodAllocation> told_;     ///< why they wait, and not kept yet
   std::map<std::string, EpochMs> told_why_;    ///< when it was last written why one waits, by id
   std::map<std::string, EpochMs> idle_since_;  ///< instances whose allocation is over, by id and place
   EpochMs dropped_at_ = 0;

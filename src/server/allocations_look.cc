@@ -18,6 +18,7 @@ namespace decision = fleet::decision;
 
 constexpr std::string_view kWho = "tessera-server";
 constexpr Milliseconds kWhyAgain{60'000};
+constexpr std::size_t kToldAtOnce = 512;  // in one transaction, and one copy of the book
 constexpr Milliseconds kOverKept{std::chrono::hours(7 * 24)};
 constexpr Milliseconds kDropEvery{std::chrono::hours(1)};
 
@@ -139,30 +140,34 @@ void Allocations::serve_queue(const Published& known) {
       return !round.keeps_room_for(waits->id) && !keep_room(round, known, *waits, wanted);
     });
     const Served served = serve(round, known, *one, *wish);
-    if (served == Served::Unkept) return;
+    if (served == Served::Unkept) return told_.clear();  // it is told again
+    if (told_.size() == kToldAtOnce) keep_told(now);
     const bool keeps = served == Served::No && has_waited_long(*one, now) && wish->node.empty();
     if (keeps && looked_for[one->cluster]++ < kMostKeepers) first.try_emplace(one->cluster, one, *std::move(wish));
   }
+  keep_told(now);
 }
 
 Allocations::Served Allocations::serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                                        const AllocationWish& wish) {
   const EpochMs now = known.view->time;
   const decision::Scope scope = scope_of(wish, *known.cluster);
-  const auto is_kept = [](bool kept) { return kept ? Served::No : Served::Unkept; };
   const auto budgets = options_.budgets(known, wish);
   const auto shown = [&](const decision::Refusal& refusal) {
     Json out = refusal_json(refusal);
     out["budgets"] = words_json(budgets);
     return out;
   };
-  if (const auto over = refused_by(budgets))
-    return tell_why(one, over->sentence, now, [&] { return shown(*over); }) ? Served::Barred : Served::Unkept;
+  if (const auto over = refused_by(budgets)) {
+    tell_why(one, over->sentence, now, [&] { return shown(*over); });
+    return Served::Barred;
+  }
   const auto verdict = round.decide_in_short(wish, scope);
-  if (const auto* sentence = std::get_if<std::string>(&verdict))
-    return is_kept(tell_why(one, *sentence, now, [&] {
-      return shown(with_moves(std::get<decision::Refusal>(round.decide(wish, scope)), round, known, wish));
-    }));
+  if (const auto* sentence = std::get_if<std::string>(&verdict)) {
+    tell_why(one, *sentence, now,
+             [&] { return shown(with_moves(std::get<decision::Refusal>(round.decide(wish, scope)), round, wish)); });
+    return Served::No;
+  }
   const auto book = book_.get();
   const auto& decided = std::get<decision::Decision>(verdict);
   auto turns = promise(ground(*known.view, *book), decided,
@@ -170,20 +175,26 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
                        std::string(kWho));
   if (turns)
     if (const auto fit = fits(*turns); !fit) turns = fit.error();
-  if (!turns)
-    return is_kept(tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); }));
+  if (!turns) {
+    tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); });
+    return Served::No;
+  }
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
   round.promised(ground(*known.view, *book_.get()), decided);
   return Served::Yes;
 }
 
-bool Allocations::tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
+void Allocations::tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
                            const std::function<Json()>& shown) {
   EpochMs& told = told_why_[one.id];
-  if (why == one.why || told + kWhyAgain.count() > now) return true;
+  if (why == one.why || told + kWhyAgain.count() > now) return;
   told = now;
-  auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kWho), now});
-  return !still || keep_and_take({{*std::move(still)}}, now);
+  if (auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kWho), now}))
+    told_.push_back(*std::move(still));
+}
+
+void Allocations::keep_told(EpochMs now) {
+  if (!told_.empty()) keep_and_take({std::exchange(told_, {}), {}}, now);
 }
 
 void Allocations::clean_up(const Published& known) {

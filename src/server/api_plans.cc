@@ -100,17 +100,18 @@ struct Bounds {
 };
 
 /// A way for one that waits.
-Json way_json(const decision::Stock& stock, const Waiting& who, decision::Policy& policy, const Bounds& bounds) {
+Json way_json(decision::Stock& stock, const Waiting& who, decision::Policy& policy, const Bounds& bounds) {
   Json out = {{"allocationId", who.one->id}, {"namespace", who.one->space}, {"podName", who.one->pod}};
-  if (const auto way = decision::make_way(stock, who.wish.need, policy, bounds.most_moves,
-                                          scope_of(who.wish, bounds.cluster), bounds.movers.scopes())) {
+  if (const auto way =
+          decision::make_way(stock, who.wish.need, policy, bounds.most_moves, scope_of(who.wish, bounds.cluster),
+                             bounds.movers.scopes(*who.wish.cluster))) {
     out["sentence"] = way->sentence;
     out["moves"] = moves_json(way->moves);
     out["grant"] = grant_json(way->grant);
     out["devices"] = devices_json(stock.supply(), way->moves, &way->grant, who.wish.need.owner);
     return out;
   }
-  out["sentence"] = bounds.movers.size() == 0
+  out["sentence"] = bounds.movers.of(*who.wish.cluster) == 0
                         ? "nothing may move: a pod says that it may by the label tessera.dev/may-move=true, an "
                           "allocation by mayMove"
                         : fmt::format("no {} moves of what may move, to where it may go, let it in", bounds.most_moves);
@@ -206,22 +207,22 @@ class Routes {
     if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     Scene scene = scene_of(*known, allocations_, *cluster);
-    const Movers movers(*cluster, *scene.book, *known->cluster);
+    const Movers movers(*scene.book, known->cluster);
     movers.mark(scene.supply);
-    const decision::Stock stock(scene.supply);
+    decision::Stock stock(scene.supply);
     const auto policy = default_policy(scene);
     Json waiting = Json::array();
     for (const Waiting& one : scene.waiting) {
       if (waiting.size() == kMostWaiting) break;
       waiting.push_back(way_json(stock, one, *policy, {*known->cluster, movers, most_moves}));
     }
-    const auto freed = decision::free_devices(stock, *policy, most_moves, movers.scopes());
+    const auto freed = decision::free_devices(stock, *policy, most_moves, movers.scopes(*cluster));
     Json devices = Json::array();
     for (const std::size_t at : freed.freed) devices.push_back(scene.supply.candidates[at].id);
     return json_reply(request, {{"time", time_json(known->view->time)},
                                 {"cluster", *cluster},
                                 {"mostMoves", most_moves},
-                                {"movable", movers.size()},
+                                {"movable", movers.of(*cluster)},
                                 {"waitingTotal", scene.waiting.size()},
                                 {"waiting", std::move(waiting)},
                                 {"consolidation",
@@ -263,13 +264,14 @@ std::vector<Consolidated> consolidations(const Published& known, const Allocatio
   std::set<std::string> clusters;
   for (const auto& node : known.view->nodes) clusters.insert(node->cluster);
   std::vector<Consolidated> out;
+  const Movers movers(*allocations.book(), known.cluster);
   for (const std::string& cluster : clusters) {
     Scene scene = scene_of(known, allocations, cluster);
-    const Movers movers(cluster, *scene.book, *known.cluster);
-    if (movers.size() == 0) continue;
+    if (movers.of(cluster) == 0) continue;
     movers.mark(scene.supply);
     const auto policy = default_policy(scene);
-    const auto plan = decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves, movers.scopes());
+    const auto plan =
+        decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves, movers.scopes(cluster));
     std::map<std::string, Consolidated> by_model;
     const auto of = [&](std::size_t candidate) -> Consolidated& {
       return by_model[scene.supply.candidates[candidate].model];

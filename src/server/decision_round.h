@@ -38,6 +38,11 @@ class DecisionRound {
                  std::string_view why);
   bool keeps_room_for(const std::string& id) const;
 
+  /// Moves that would let a wish in which is refused.
+  std::optional<fleet::decision::Way> way_in(const AllocationWish& wish, const fleet::AllocationBook& book) {
+    return of_->way_in(wish, book);
+  }
+
   /// See near_miss() of allocation_choice.h.
   std::string near_miss(const fleet::decision::Need& need, const fleet::decision::Scope& scope) {
     return server::near_miss(of_->stock(), need, scope);

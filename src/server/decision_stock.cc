@@ -1,30 +1,12 @@
 #include "server/decision_stock.h"
 
-#include <algorithm>
+#include "server/differences.h"
 
 namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
 
 bool is_decided_about(const fleet::Device& device) { return device.presence != fleet::Presence::Retired; }
-
-/// Keys of which one map says otherwise than the other.
-template <class Map, class Note>
-void differences(const Map& a, const Map& b, const Note& note) {
-  auto i = a.begin();
-  auto j = b.begin();
-  while (i != a.end() || j != b.end()) {
-    if (j == b.end() || (i != a.end() && i->first < j->first)) {
-      note((i++)->first);
-    } else if (i == a.end() || j->first < i->first) {
-      note((j++)->first);
-    } else {
-      if (i->second != j->second) note(i->first);
-      ++i;
-      ++j;
-    }
-  }
-}
 
 }  // namespace
 
@@ -36,6 +18,7 @@ void DecisionStock::follow(const Ground& ground, std::shared_ptr<const decision:
   }
   if (!stock_ || now.all || !now.nodes || !look_at_what_changed(ground, now)) rebuild(ground);
   look_beside(ground, now);
+  ways_.follow(ground.book, now.cluster, now.all, now.turned);
   stock_->set_time(ground.view.time);
   before_ = std::move(now);
 }
@@ -58,6 +41,7 @@ void DecisionStock::rebuild(const Ground& ground) {
     nodes_.push_back(std::move(seen));
   }
   stock_ = std::make_unique<decision::Stock>(std::move(supply));
+  ways_.forget_devices();
   before_ = {};
   beside_.clear();
   promised_.clear();

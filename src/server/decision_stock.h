@@ -15,6 +15,7 @@
 #include "fleet/decision/stock.h"
 #include "server/allocation_choice.h"
 #include "server/beside_devices.h"
+#include "server/movers.h"
 
 namespace tessera::server {
 
@@ -28,6 +29,7 @@ struct Surroundings {
   std::shared_ptr<const std::map<InCluster, std::string>> excluded{};  ///< likewise, by alerts; may be null
   std::optional<std::vector<InCluster>> nodes{};  ///< on which what is wanted is otherwise; absent: maybe on all
   std::set<InCluster> devices{};                  ///< of which more or less is promised
+  std::set<PodName> turned{};                     ///< pods whose allocation is otherwise
   bool all = false;                               ///< any of them may be
 };
 
@@ -48,6 +50,11 @@ class DecisionStock {
   fleet::decision::Stock& stock() { return *stock_; }
   fleet::decision::Policy& policy() { return *policy_; }
   const fleet::decision::Mix& mix() const { return *mix_; }
+  /// Of a wish that was refused; see Ways. Who has been promised something since the stock was brought up to date is
+  /// not moved yet.
+  std::optional<fleet::decision::Way> way_in(const AllocationWish& wish, const fleet::AllocationBook& book) {
+    return ways_.in(*stock_, wish, mix_, book, before_.cluster);
+  }
 
  private:
   struct NodeSeen {
@@ -67,6 +74,7 @@ class DecisionStock {
   std::unique_ptr<fleet::decision::Stock> stock_;
   std::unique_ptr<fleet::decision::Policy> policy_;
   std::shared_ptr<const fleet::decision::Mix> mix_;
+  Ways ways_;
   Surroundings before_{};
   BesideDevices beside_;                                         ///< of before_.cluster
   std::map<std::string, AskedBeside> promised_;                  ///< of its nodes, what is promised

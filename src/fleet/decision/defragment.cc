@@ -168,14 +168,11 @@ std::vector<std::size_t> freeable(const Supply& supply) {
 
 }  // namespace
 
-std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
-                            const Scope& scope, const ScopeOf& scope_of) {
+std::optional<Way> make_way(Stock& stock, const Need& need, Policy& policy, unsigned most_moves, const Scope& scope,
+                            const ScopeOf& scope_of) {
   if (need.devices != 1 || need.mig == MigUse::Never) return std::nullopt;
-  const std::vector<Target> nearest = targets(stock, need, most_moves, scope);
-  if (nearest.empty()) return std::nullopt;
-  Stock trial = stock;
-  for (const Target& target : nearest) {
-    auto way = way_to(trial, target, policy, scope_of);
+  for (const Target& target : targets(stock, need, most_moves, scope)) {
+    auto way = way_to(stock, target, policy, scope_of);
     if (!way) continue;
     if (need.most_price_micros && (!way->grant.price_micros || *way->grant.price_micros > *need.most_price_micros))
       continue;

@@ -22,8 +22,8 @@ struct Way {
 
 /// The fewest moves, of these those of the smallest instances, that let `need` in within `scope`; none where
 /// `most_moves` do not, or where it needs several devices or a whole one that is not cut. The sixteen nearest places
-/// are tried.
-std::optional<Way> make_way(const Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
+/// are tried on the stock, which is afterwards what it was.
+std::optional<Way> make_way(Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
                             const Scope& scope = {}, const ScopeOf& scope_of = {});
 
 /// What a refusal has to say of a way: after what is easier, before what is not.

@@ -54,7 +54,8 @@ TEST(Defragment, ARefusalNamesTheMoveThatLetsIn) {
   const auto policy = *make_policy("default", {});
   Refusal refusal = std::get<Refusal>(decide(supply, kBig, *policy));
   refusal.remedies = {{RemedyKind::Wait, "", ""}, {RemedyKind::OtherModel, "", ""}};
-  const auto way = make_way(Stock(supply), kBig, *policy, 2);
+  Stock stock(supply);
+  const auto way = make_way(stock, kBig, *policy, 2);
   ASSERT_TRUE(way);
   add_moves(refusal, *way);
   ASSERT_EQ(refusal.remedies.size(), 3U);
@@ -68,7 +69,7 @@ TEST(Defragment, ARefusalNamesTheMoveThatLetsIn) {
 }
 
 TEST(Defragment, RoomIsMadeWhereWhoWaitsMayGoAndNobodyIsSentWhereHeMayNot) {
-  const Stock stock(blocked());
+  Stock stock(blocked());
   const auto policy = *make_policy("default", {});
   const auto moves_to = [](std::set<std::string> nodes) {
     return [nodes = std::move(nodes)](const std::string&) { return only(nodes); };
@@ -96,9 +97,11 @@ TEST(Defragment, APodIsGivenWhatItAsksKubernetesFor) {
   supply.candidates[1].pieces = {piece(k2g, 0, 2), piece(k3g, 4, 4, "ml/c")};
   supply.candidates[1].may_cut = false;
   const auto policy = *make_policy("default", {});
-  EXPECT_FALSE(make_way(Stock(supply), kBig, *policy, 2, only({"w-00"})));
+  Stock stock(supply);
+  EXPECT_FALSE(make_way(stock, kBig, *policy, 2, only({"w-00"})));
   supply.candidates[1].may_cut = true;
-  const auto way = make_way(Stock(supply), kBig, *policy, 2, only({"w-00"}));
+  stock.set(1, supply.candidates[1]);
+  const auto way = make_way(stock, kBig, *policy, 2, only({"w-00"}));
   ASSERT_TRUE(way);
   ASSERT_EQ(way->moves.size(), 1U);
   EXPECT_EQ(way->moves[0].profile, "1g.20gb");
@@ -129,7 +132,7 @@ TEST(Defragment, EveryPlaceOfAPlanIsInItsPodsScope) {
     }
     const auto own = some_nodes();
     const ScopeOf scope_of = [&](const std::string& holder) { return only(may_go.at(holder)); };
-    const Stock stock(supply);
+    Stock stock(supply);
     if (const auto way = make_way(stock, kBig, *policy, 3, only(own), scope_of)) {
       ++ways;
       EXPECT_TRUE(own.contains(way->grant.node));
