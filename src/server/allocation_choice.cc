@@ -248,18 +248,17 @@ std::optional<decision::Shares> shares_of(const fleet::ClusterNode& node) {
   return out;
 }
 
-decision::Supply emptied(decision::Supply supply) {
-  for (decision::Candidate& one : supply.candidates) {
-    one.pieces.clear();
-    one.held_by.clear();
-    one.unfit.clear();
-    one.uncut.clear();
-    one.may_cut = true;
-    if (!one.shares) continue;
-    one.shares->left = one.shares->replicas;
-    one.shares->left_memory_bytes = one.memory_bytes.value_or(0);
-  }
-  return supply;
+decision::Candidate emptied(decision::Candidate one) {
+  one.pieces.clear();
+  one.held_by.clear();
+  one.idle.reset();
+  one.unfit.clear();
+  one.uncut.clear();
+  one.may_cut = true;
+  if (!one.shares) return one;
+  one.shares->left = one.shares->replicas;
+  one.shares->left_memory_bytes = one.memory_bytes.value_or(0);
+  return one;
 }
 
 std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::Decision& decision) {

@@ -54,8 +54,8 @@ fleet::decision::Mix demand_of(const fleet::AllocationBook& book);
 /// As NVIDIA's GPU feature discovery labels a node whose device plugin lists each GPU several times, by time or by MPS;
 /// who holds one of them need not be there yet. Of the device itself nothing is said.
 std::optional<fleet::decision::Shares> shares_of(const fleet::ClusterNode& node);
-/// The same devices if nobody had anything of them, all were well, and somebody cut on each node.
-fleet::decision::Supply emptied(fleet::decision::Supply supply);
+/// The same device if nobody had anything of it, it were well, and somebody cut on its node.
+fleet::decision::Candidate emptied(fleet::decision::Candidate one);
 
 /// What a decision promises.
 std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const fleet::decision::Decision& decision);

@@ -104,6 +104,7 @@ Allocations::Allocations(const Latest<Published>& fleet, Changes& changes, Wante
       options_(std::move(options)),
       changing_(layouts.changing()),
       stock_(options_.policy),
+      if_free_(options_.policy, DecisionStock::Seen::AsIfFree),
       review_(options_.gone_after) {
   review_.inherit(book);
   book_.publish(std::move(book));
@@ -360,9 +361,18 @@ http::Response Allocations::preview(const http::Request& request, const Allocati
                     {{"dryRun", true}, {"decision", said(decision_json(std::get<decision::Decision>(verdict)))}});
 }
 
-decision::Verdict Allocations::if_free(const Published& known, const decision::Supply& supply,
-                                       const AllocationWish& wish, const decision::Mix& mix) const {
-  const decision::Supply empty = emptied(supply);
+DecisionRound Allocations::round_if_free(const Published& known) const {
+  static const fleet::AllocationBook kNothing;
+  Ground on = ground(*known.view, kNothing);
+  on.wanted = [](const std::string&, const std::string&) { return std::nullopt; };
+  on.uncut = on.avoided = on.excluded = {};
+  std::unique_lock lock(if_free_.in_use());
+  if_free_.follow(on, demand(*book_.get(), known.view->time),
+                  {.cluster = known.cluster, .nodes = std::vector<InCluster>()});
+  return {if_free_, std::move(lock)};
+}
+
+decision::Verdict Allocations::if_free(DecisionRound& free, const Published& known, const AllocationWish& wish) {
   AllocationWish tolerant = wish;
   if (tolerant.demands) tolerant.demands->tolerations = {{"", "Exists", "", ""}};
   for (const AllocationWish* by : {&wish, &std::as_const(tolerant)}) {
@@ -371,41 +381,46 @@ decision::Verdict Allocations::if_free(const Published& known, const decision::S
       const auto why = scope(cluster, node);
       return why && why->empty() ? why : std::nullopt;
     };
-    decision::Verdict verdict = server::decide(empty, wish, options_.policy, mix, open);
-    if (std::holds_alternative<decision::Decision>(verdict)) return verdict;
+    auto verdict = free.decide_in_short(wish, open);
+    if (auto* decided = std::get_if<decision::Decision>(&verdict)) return std::move(*decided);
   }
   const fleet::ClusterView no_nodes;
-  return server::decide(empty, wish, options_.policy, mix, scope_of(wish, no_nodes));
+  return free.decide(wish, scope_of(wish, no_nodes));
 }
 
-/// By the stock that is kept, unless somebody decides by it now or another server leads: then by one made for it.
+std::pair<decision::Verdict, std::string> Allocations::verdict_now(const Published& known,
+                                                                   const AllocationWish& wish) const {
+  const decision::Scope scope = scope_of(wish, *known.cluster);
+  if (std::unique_lock free(stock_.in_use(), std::try_to_lock); options_.leads && free) {
+    DecisionRound round = this->round(std::move(free), known);
+    auto verdict = round.decide_in_short(wish, scope);
+    auto hint = round.near_miss(wish.need, scope);
+    if (auto* decided = std::get_if<decision::Decision>(&verdict)) return {std::move(*decided), std::move(hint)};
+    return {decision::Refusal{std::get<std::string>(std::move(verdict)), {}, {}}, std::move(hint)};
+  }
+  const auto told = book();
+  const decision::Supply own = supply_of(ground(*known.view, *told));
+  const auto mix = demand(*told, known.view->time);
+  return {server::decide(own, wish, options_.policy, *mix, scope), server::near_miss(own, wish.need, scope)};
+}
+
 Result<Foreseen> Allocations::foresee(const AllocationWish& wish) const {
   const auto known = fleet_.get();
   if (!known || !known->view || !started_()) return fail(Code::Unavailable, "tessera-server has just begun");
-  std::optional<DecisionRound> round;
-  std::optional<decision::Supply> own;
-  std::shared_ptr<const decision::Mix> mix;
-  if (std::unique_lock free(stock_.in_use(), std::try_to_lock); options_.leads && free) {
-    round.emplace(this->round(std::move(free), *known));
-    mix = demand(*book_.get(), known->view->time);
-  } else {
-    const auto told = book();
-    own = supply_of(ground(*known->view, *told));
-    mix = demand(*told, known->view->time);
-  }
-  const decision::Supply& supply = own ? *own : round->supply();
-  if (std::ranges::none_of(supply.candidates, [&](const auto& one) { return one.cluster == *wish.cluster; }))
+  const auto [now, hint] = verdict_now(*known, wish);
+  const auto foreseen = [&hint = hint](const decision::Decision& decided, bool is_now, const std::string& sentence) {
+    return Foreseen{resource_of(decided.grants.front()), static_cast<unsigned>(decided.grants.size()), is_now, sentence,
+                    hint};
+  };
+  if (const auto* decided = std::get_if<decision::Decision>(&now))
+    return foreseen(*decided, true, decided->reason.sentence);
+  DecisionRound free = round_if_free(*known);
+  if (!std::ranges::binary_search(free.supply().candidates, *wish.cluster, {}, &decision::Candidate::cluster))
     return fail(Code::Unavailable, "nobody has told tessera-server of a GPU of cluster {}", *wish.cluster);
-  const decision::Scope scope = scope_of(wish, *known->cluster);
-  const decision::Verdict verdict =
-      own ? server::decide(*own, wish, options_.policy, *mix, scope) : round->decide(wish, scope);
-  const auto* now = std::get_if<decision::Decision>(&verdict);
-  const decision::Verdict then = now ? verdict : if_free(*known, supply, wish, *mix);
+  const decision::Verdict then = if_free(free, *known, wish);
   const auto* decided = std::get_if<decision::Decision>(&then);
-  if (!decided) return no_device(supply, wish, std::get<decision::Refusal>(then));
-  return Foreseen{resource_of(decided->grants.front()), static_cast<unsigned>(decided->grants.size()), now != nullptr,
-                  now ? now->reason.sentence : std::get<decision::Refusal>(verdict).sentence,
-                  own ? near_miss(*own, wish.need, scope) : round->near_miss(wish.need, scope)};
+  if (!decided) return no_device(free.supply(), wish, std::get<decision::Refusal>(then));
+  return foreseen(*decided, false, std::get<decision::Refusal>(now).sentence);
 }
 
 http::Response Allocations::ask(const http::Request& request, const AllocationWish& asked_for) {

@@ -109,10 +109,15 @@ class Allocations {
     bool empty() const { return turned.empty() && layouts.empty(); }
   };
   void follow_layouts() const;
+  /// What it would get now, with a near miss. By the stock that is kept, unless somebody decides by it or another
+  /// server leads: then by one made for it.
+  std::pair<fleet::decision::Verdict, std::string> verdict_now(const Published& known,
+                                                               const AllocationWish& wish) const;
+  /// On the fleet as if nobody had anything. Nobody who decides holds its lock, and nobody who holds it waits.
+  DecisionRound round_if_free(const Published& known) const;
   /// What would serve it if all were free: where it may go now, else where its selector lets it, else anywhere, since
   /// labels and taints of nodes come and go.
-  fleet::decision::Verdict if_free(const Published& known, const fleet::decision::Supply& supply,
-                                   const AllocationWish& wish, const fleet::decision::Mix& mix) const;
+  static fleet::decision::Verdict if_free(DecisionRound& free, const Published& known, const AllocationWish& wish);
   Ground ground(const fleet::View& view, const fleet::AllocationBook& book) const;
   /// Of whoever has the stock's lock: the fleet as it is now, and a book that is not older than what was touched.
   DecisionRound round(std::unique_lock<std::mutex> lock, const Published& known) const;
@@ -188,6 +193,7 @@ class Allocations {
   mutable std::mutex avoiding_;
   std::map<InCluster, Avoided> avoided_;  ///< devices; guarded by avoiding_
   mutable DecisionStock stock_;
+  mutable DecisionStock if_free_;
   mutable std::mutex touching_;
   mutable Surroundings touched_;               ///< devices, or all; guarded by touching_: not looked at since
   mutable std::uint64_t layouts_version_ = 0;  ///< up to which wanted layouts were looked at; under the stock's lock

@@ -23,22 +23,28 @@ void DecisionStock::follow(const Ground& ground, std::shared_ptr<const decision:
   before_ = std::move(now);
 }
 
+decision::Candidate DecisionStock::seen(const Ground& ground, const fleet::Node& node,
+                                        const fleet::Device& device) const {
+  decision::Candidate out = candidate_of(ground, node, device);
+  return seen_ == Seen::AsIfFree ? emptied(std::move(out)) : out;
+}
+
 void DecisionStock::rebuild(const Ground& ground) {
   nodes_.clear();
   node_at_.clear();
   node_of_.clear();
   decision::Supply supply{ground.view.time, {}, {}};
   for (const auto& node : ground.view.nodes) {
-    NodeSeen seen{node, static_cast<std::uint32_t>(supply.candidates.size()), 0};
+    NodeSeen of{node, static_cast<std::uint32_t>(supply.candidates.size()), 0};
     const auto number = static_cast<std::uint32_t>(nodes_.size());
     for (const fleet::Device& device : node->devices) {
       if (!is_decided_about(device)) continue;
-      supply.candidates.push_back(candidate_of(ground, *node, device));
+      supply.candidates.push_back(seen(ground, *node, device));
       node_of_.emplace(device.facts->uuid, number);
-      ++seen.count;
+      ++of.count;
     }
     node_at_[{node->cluster, node->name}] = number;
-    nodes_.push_back(std::move(seen));
+    nodes_.push_back(std::move(of));
   }
   stock_ = std::make_unique<decision::Stock>(std::move(supply));
   ways_.forget_devices();
@@ -47,16 +53,16 @@ void DecisionStock::rebuild(const Ground& ground) {
   promised_.clear();
 }
 
-bool DecisionStock::look_at(const Ground& ground, NodeSeen& seen) {
-  std::uint32_t at = seen.first;
-  for (const fleet::Device& device : seen.node->devices) {
+bool DecisionStock::look_at(const Ground& ground, NodeSeen& of) {
+  std::uint32_t at = of.first;
+  for (const fleet::Device& device : of.node->devices) {
     if (!is_decided_about(device)) continue;
-    if (at == seen.first + seen.count || stock_->supply().candidates[at].uuid != device.facts->uuid) return false;
-    decision::Candidate now = candidate_of(ground, *seen.node, device);
+    if (at == of.first + of.count || stock_->supply().candidates[at].uuid != device.facts->uuid) return false;
+    decision::Candidate now = seen(ground, *of.node, device);
     if (!(now == stock_->supply().candidates[at])) stock_->set(at, std::move(now));
     ++at;
   }
-  return at == seen.first + seen.count;
+  return at == of.first + of.count;
 }
 
 /// Nodes of the view that are not those that it had are found by their addresses, which a view keeps where nothing has

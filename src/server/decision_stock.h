@@ -36,8 +36,10 @@ struct Surroundings {
 /// Whose it is as long as he holds its lock; so one who does not want to wait tries to.
 class DecisionStock {
  public:
+  /// AsIfFree: as nobody had anything of any device, see emptied().
+  enum class Seen : std::uint8_t { AsItIs, AsIfFree };
   /// `policy`: of decision::policy_names().
-  explicit DecisionStock(std::string policy) : policy_name_(std::move(policy)) {}
+  explicit DecisionStock(std::string policy, Seen seen = Seen::AsItIs) : policy_name_(std::move(policy)), seen_(seen) {}
 
   std::mutex& in_use() { return mutex_; }
   const std::string& policy_name() const { return policy_name_; }
@@ -62,14 +64,16 @@ class DecisionStock {
     std::uint32_t first = 0, count = 0;  ///< candidates
   };
 
+  fleet::decision::Candidate seen(const Ground& ground, const fleet::Node& node, const fleet::Device& device) const;
   void rebuild(const Ground& ground);
   /// False where its devices are not those that it had.
-  bool look_at(const Ground& ground, NodeSeen& seen);
+  bool look_at(const Ground& ground, NodeSeen& of);
   bool look_at_what_changed(const Ground& ground, const Surroundings& now);
   std::set<std::uint32_t> touched_nodes(const Surroundings& now) const;
   void look_beside(const Ground& ground, const Surroundings& now);
 
   const std::string policy_name_;
+  const Seen seen_;
   std::mutex mutex_;
   std::unique_ptr<fleet::decision::Stock> stock_;
   std::unique_ptr<fleet::decision::Policy> policy_;

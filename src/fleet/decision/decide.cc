@@ -92,6 +92,7 @@ std::string why_not(const Choice& other, const Choice& best, const Policy& polic
 struct Ways {
   std::vector<Choice> best;                 ///< sorted; where devices are alike, not of all of them
   std::vector<WholeDevices::Place> places;  ///< likewise, of whole devices that the engine chooses nodes for
+  std::vector<std::uint32_t> open{};        ///< devices that may be given, one of each kind at least
   std::optional<std::size_t> count{};       ///< on all devices; absent where not all of them were looked at
 };
 
@@ -139,16 +140,17 @@ std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& n
   return {ways.best.begin(), ways.best.begin() + need.devices};
 }
 
-/// As long as what is given is larger than what was nearly enough.
-std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision, const Scope& scope) {
+/// As long as what is given is larger than what was nearly enough. `open`: positions, one of each kind at least.
+std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision,
+                         std::span<const std::uint32_t> open) {
   const auto given = decision.grants.front().memory_bytes;
   if (!given || !need.memory_mib || *given <= *need.memory_mib * 5 / 4 * 1024 * 1024) return {};
-  const auto miss = near_miss(supply, need, scope);
+  const auto miss = near_miss(supply, need, open);
   return miss ? miss->sentence : std::string();
 }
 
 Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const Ways& ways, const Need& need,
-                     const Policy& policy, const Scope& scope) {
+                     const Policy& policy) {
   Decision out;
   std::optional<std::int64_t> sum = 0;
   for (const Choice& one : chosen) {
@@ -161,7 +163,7 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
   const std::size_t same = is_device(chosen.front().option) ? ways.places.size() : ways.best.size();
   const bool is_alone = ways.count ? *ways.count <= out.grants.size() : others + same <= 1;
   out.reason = reason_of(chosen.front(), out.grants, ways.count, is_alone, policy);
-  out.near_miss = near_miss_of(supply, need, out, scope);
+  out.near_miss = near_miss_of(supply, need, out, ways.open);
   out.runners_up = runners_up(supply, ways, chosen, need, policy);
   return out;
 }
@@ -228,6 +230,7 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
     const Open open = open_ones(alike, sights, most, counts || stock.supply().candidates.size() <= kCounted);
     if (counts) (*counts)[static_cast<std::size_t>(Cause::Unhealthy)] += open.barred;
     if (open.first.empty()) continue;
+    out.open.push_back(open.first.front());
     const auto& candidates = stock.supply().candidates;
     const Stock::Ways& ways = known(alike, candidates[open.first.front()], alike_need, policy);
     if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += *open.count;
@@ -251,24 +254,43 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
 /// Of one kind no more devices can be chosen and come next than these.
 std::size_t most_alike(const Need& need) { return need.devices + kRunnersUp; }
 
-/// What each device fails by; absent of those that are not looked at.
-Refusal refuse_all(const Supply& supply, const Need& need, const Scope& scope) {
-  const Sights sights(supply, scope);
-  std::vector<std::optional<Failure>> failures(supply.candidates.size());
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    const Candidate& on = supply.candidates[i];
-    if (sights.of(i) == Sights::Sight::None) continue;
-    if (sights.of(i) == Sights::Sight::Barred && on.unfit.empty()) {
-      failures[i] = {Cause::Unhealthy, *scope(on.cluster, on.node)};
-      continue;
-    }
-    auto found = examine(on, need);
-    if (auto* failure = std::get_if<1>(&found))
-      failures[i] = std::move(*failure);
-    else
-      failures[i] = {Cause::Together, "it alone would do", 0};
+bool is_barred(const Candidate& on, Sights::Sight sight) { return sight == Sights::Sight::Barred && on.unfit.empty(); }
+
+Failing failing(const Candidate& on, const Need& need, bool barred) {
+  if (barred) return {.cause = Cause::Unhealthy, .barred = true};
+  const auto found = examine(on, need);
+  const auto* failure = std::get_if<Failure>(&found);
+  return failure ? Failing{failure->cause, failure->far} : Failing{Cause::Together};
+}
+
+Refusal refuse_all(const Supply& supply, const Need& need, const Sights& sights, const Scope& scope) {
+  std::vector<Failing> failures;
+  for (std::uint32_t at = 0; at < supply.candidates.size(); ++at) {
+    const Candidate& on = supply.candidates[at];
+    if (sights.of(at) == Sights::Sight::None) continue;
+    failures.push_back(failing(on, need, is_barred(on, sights.of(at))));
+    failures.back().members = {at};
   }
   return refuse(supply, need, failures, scope);
+}
+
+/// One device of each kind is looked at.
+Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, const Scope& scope) {
+  std::vector<Failing> failures;
+  const auto add = [&](std::vector<std::uint32_t> members, bool barred) {
+    if (members.empty()) return;
+    failures.push_back(failing(stock.supply().candidates[members.front()], need, barred));
+    failures.back().members = std::move(members);
+  };
+  for (const auto& [in_common, alike] : stock.kinds()) {
+    std::vector<std::uint32_t> open, barred;
+    for (const std::uint32_t at : alike.members)
+      if (const auto sight = sights.of(at); sight != Sights::Sight::None)
+        (is_barred(in_common, sight) ? barred : open).push_back(at);
+    add(std::move(open), false);
+    add(std::move(barred), true);
+  }
+  return refuse(stock.supply(), need, failures, scope);
 }
 
 }  // namespace
@@ -285,6 +307,7 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Sco
   bool any_device = false;
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
     if (sights.of(i) != Sights::Sight::Open) continue;
+    ways.open.push_back(static_cast<std::uint32_t>(i));
     const auto found = examine(supply.candidates[i], need);
     const auto* options = std::get_if<0>(&found);
     if (!options) continue;
@@ -302,15 +325,16 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Sco
     add_places(devices, supply, need, policy, sights, ways);
   }
   const std::vector<Choice> chosen = choose(supply, ways, need);
-  if (chosen.empty()) return refuse_all(supply, need, scope);
-  return decision_of(supply, chosen, ways, need, policy, scope);
+  if (chosen.empty()) return refuse_all(supply, need, sights, scope);
+  return decision_of(supply, chosen, ways, need, policy);
 }
 
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
-  const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need));
+  const Sights sights(stock.supply(), scope);
+  const Ways ways = ways_of(stock, need, policy, sights, most_alike(need));
   const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
-  if (chosen.empty()) return refuse_all(stock.supply(), need, scope);
-  return decision_of(stock.supply(), chosen, ways, need, policy, scope);
+  if (chosen.empty()) return refuse_all(stock, need, sights, scope);
+  return decision_of(stock.supply(), chosen, ways, need, policy);
 }
 
 std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& need, Policy& policy,
@@ -319,7 +343,7 @@ std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& ne
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need), &counts);
   const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
   if (chosen.empty()) return sentence_of(counts);
-  return decision_of(stock.supply(), chosen, ways, need, policy, scope);
+  return decision_of(stock.supply(), chosen, ways, need, policy);
 }
 
 std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {

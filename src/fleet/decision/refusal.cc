@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <tuple>
 
 #include "fleet/decision/text.h"
 
@@ -26,17 +27,30 @@ constexpr std::array<std::string_view, kCauses> kWhy = {"not well",
                                                         "free in pieces that are too small",
                                                         "well, but not enough of them together"};
 
-bool fails_by(const std::optional<Failure>& failure, Cause cause) { return failure && failure->cause == cause; }
+/// What one of them fails by, as a sentence.
+std::string what_of(const Supply& supply, const Need& need, const Scope& scope, const Failing& of, std::uint32_t at) {
+  const Candidate& on = supply.candidates[at];
+  if (of.barred) return scope(on.cluster, on.node).value_or("");
+  const auto found = examine(on, need);
+  const auto* failure = std::get_if<Failure>(&found);
+  return failure ? failure->what : "it alone would do";
+}
 
-Miss miss_of(Cause cause, const Supply& supply, Failures failures) {
-  std::vector<std::size_t> of;
-  for (std::size_t i = 0; i < failures.size(); ++i)
-    if (fails_by(failures[i], cause)) of.push_back(i);
-  std::ranges::sort(of, {}, [&](std::size_t i) { return std::pair(failures[i]->far, i); });
-  Miss out{cause, of.size(), {}, {}};
-  for (std::size_t i = 0; i < std::min(kNearest, of.size()); ++i)
-    out.nearest.push_back({supply.candidates[of[i]].id, failures[of[i]]->what});
-  out.sentence = fmt::format("{} {} {}", devices_text(of.size()), of.size() == 1 ? "is" : "are",
+Miss miss_of(Cause cause, const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
+  Miss out{cause, 0, {}, {}};
+  std::vector<std::tuple<std::uint64_t, std::uint32_t, const Failing*>> near;
+  for (const Failing& one : failures) {
+    if (one.cause != cause) continue;
+    out.devices += one.members.size();
+    for (std::size_t i = 0; i < std::min(kNearest, one.members.size()); ++i)
+      near.emplace_back(one.far, one.members[i], &one);
+  }
+  std::ranges::sort(near);
+  for (std::size_t i = 0; i < std::min(kNearest, near.size()); ++i) {
+    const auto& [far, at, of] = near[i];
+    out.nearest.push_back({supply.candidates[at].id, what_of(supply, need, scope, *of, at)});
+  }
+  out.sentence = fmt::format("{} {} {}", devices_text(out.devices), out.devices == 1 ? "is" : "are",
                              kWhy[static_cast<std::size_t>(cause)]);
   if (!out.nearest.empty())
     out.sentence += fmt::format("; nearest is {}: {}", out.nearest[0].device_id, out.nearest[0].what);
@@ -72,49 +86,72 @@ std::string smaller_request(std::uint64_t asked_mib, std::uint64_t bytes) {
   return fmt::format("ask for at most {} MiB", number_text(bytes / kMib));
 }
 
-/// Who has nothing to do, and in whose place it would fit; those that were idle longest first.
-void add_waits(const Supply& supply, const Need& need, Failures failures, std::vector<Remedy>& out) {
-  std::vector<std::pair<Milliseconds, Remedy>> found;
-  const auto add = [&](const Candidate& on, Milliseconds idle, const std::string& what, const std::string& holder) {
-    found.push_back({idle,
-                     {RemedyKind::Wait, on.id,
-                      fmt::format("{} on {}, which {} has, has been idle for {}: without it there is room", what, on.id,
-                                  holder, time_text(idle))}});
+/// Somebody who has nothing to do, on a piece of a device or on all of it.
+struct IdleHolder {
+  Milliseconds idle{};
+  std::uint32_t at = 0;
+  std::optional<std::size_t> piece{};
+  /// Those that were idle longest first.
+  auto rank() const { return std::tuple(-idle, at, piece); }
+};
+
+/// In whose place it would fit: what is found of one of the devices that are alike is so of each.
+void add_idle(const Supply& supply, const Need& need, const Failing& alike, std::vector<IdleHolder>& out) {
+  const Candidate& first = supply.candidates[alike.first()];
+  std::vector<std::optional<bool>> would_do(first.pieces.size() + 1);  // the last one: all of the device
+  const auto serves_without = [&](std::size_t k) {
+    if (would_do[k]) return *would_do[k];
+    Candidate other = first;
+    (k < first.pieces.size() ? other.pieces[k].held_by : other.held_by).clear();
+    return *(would_do[k] = serves(other, need));
   };
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    if (!fails_by(failures[i], Cause::Held) && !fails_by(failures[i], Cause::NoRoom)) continue;
-    const Candidate& on = supply.candidates[i];
-    Candidate other = on;
-    other.held_by.clear();
-    if (on.idle && !on.held_by.empty() && serves(other, need)) add(on, *on.idle, "the device", on.held_by);
-    for (std::size_t k = 0; k < on.pieces.size(); ++k) {
-      const Piece& piece = on.pieces[k];
-      if (piece.held_by.empty() || !piece.idle) continue;
-      other = on;
-      other.pieces[k].held_by.clear();
-      const gpu::Profile* profile = on.profile(piece.placed.profile);
-      if (profile && serves(other, need))
-        add(on, *piece.idle, fmt::format("the {} at {}", profile->name, piece.placed.placement.start), piece.held_by);
-    }
+  for (const std::uint32_t at : alike.members) {
+    const Candidate& on = supply.candidates[at];
+    if (on.idle && !on.held_by.empty() && serves_without(on.pieces.size())) out.push_back({*on.idle, at});
+    for (std::size_t k = 0; k < on.pieces.size(); ++k)
+      if (!on.pieces[k].held_by.empty() && on.pieces[k].idle && on.profile(on.pieces[k].placed.profile) &&
+          serves_without(k))
+        out.push_back({*on.pieces[k].idle, at, k});
   }
-  std::ranges::sort(found, [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second.sentence < b.second.sentence;
-  });
-  for (std::size_t i = 0; i < std::min(kNearest, found.size()); ++i) out.push_back(std::move(found[i].second));
+}
+
+void add_waits(const Supply& supply, const Need& need, Failures failures, std::vector<Remedy>& out) {
+  std::vector<IdleHolder> found;
+  for (const Failing& one : failures)
+    if (one.cause == Cause::Held || one.cause == Cause::NoRoom) add_idle(supply, need, one, found);
+  const auto shown = std::min(kNearest, found.size());
+  std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(shown), {}, &IdleHolder::rank);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const Candidate& on = supply.candidates[found[i].at];
+    const Piece* piece = found[i].piece ? &on.pieces[*found[i].piece] : nullptr;
+    const std::string what =
+        piece ? fmt::format("the {} at {}", on.profile(piece->placed.profile)->name, piece->placed.placement.start)
+              : std::string("the device");
+    out.push_back({RemedyKind::Wait, on.id,
+                   fmt::format("{} on {}, which {} has, has been idle for {}: without it there is room", what, on.id,
+                               piece ? piece->held_by : on.held_by, time_text(found[i].idle))});
+  }
 }
 
 /// The first device that would serve it if one thing were otherwise.
 template <class Otherwise, class Sentence>
 void add_first(const Supply& supply, Failures failures, Cause cause, RemedyKind kind, Otherwise would_serve,
                Sentence sentence, std::vector<Remedy>& out) {
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    if (fails_by(failures[i], cause) && would_serve(supply.candidates[i]))
-      return out.push_back({kind, supply.candidates[i].id, sentence(supply.candidates[i], *failures[i])});
+  const Failing* best = nullptr;
+  for (const Failing& one : failures)
+    if (one.cause == cause && (!best || one.first() < best->first()) && would_serve(supply.candidates[one.first()]))
+      best = &one;
+  if (!best) return;
+  const Candidate& on = supply.candidates[best->first()];
+  out.push_back({kind, on.id, sentence(on, *best)});
 }
 
 std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
   std::vector<Remedy> out;
-  if (auto miss = near_miss(supply, need, scope))
+  std::vector<std::uint32_t> open;  // one of each kind
+  for (const Failing& one : failures)
+    if (!one.barred) open.push_back(one.first());
+  if (auto miss = near_miss(supply, need, open))
     out.push_back({RemedyKind::AskForLess, miss->device_id, std::move(miss->sentence)});
   add_waits(supply, need, failures, out);
   const auto with_mig = [&](Candidate one) {
@@ -123,7 +160,7 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
   };
   add_first(
       supply, failures, Cause::Mig, RemedyKind::SwitchMigOn, with_mig,
-      [](const Candidate& on, const Failure&) {
+      [](const Candidate& on, const Failing&) {
         return fmt::format("{} is empty and could be cut if MIG were switched on", on.id);
       },
       out);
@@ -131,10 +168,11 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
     one.unfit.clear();
     return serves(one, need);
   };
+  const auto why = [&](const Failing& of) { return what_of(supply, need, scope, of, of.first()); };
   add_first(
       supply, failures, Cause::Unhealthy, RemedyKind::Repair, repaired,
-      [](const Candidate& on, const Failure& failure) {
-        return fmt::format("{} would do if it were well: {}", on.id, failure.what);
+      [&](const Candidate& on, const Failing& of) {
+        return fmt::format("{} would do if it were well: {}", on.id, why(of));
       },
       out);
   Need dearer = need, any_model = need;
@@ -142,15 +180,15 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
   any_model.models.clear();
   add_first(
       supply, failures, Cause::Price, RemedyKind::PayMore, [&](const Candidate& one) { return serves(one, dearer); },
-      [&](const Candidate& on, const Failure& failure) {
-        return fmt::format("{} has room: {}, and {} is the most that may be paid", on.id, failure.what,
+      [&](const Candidate& on, const Failing& of) {
+        return fmt::format("{} has room: {}, and {} is the most that may be paid", on.id, why(of),
                            money_text(*need.most_price_micros));
       },
       out);
   add_first(
       supply, failures, Cause::Model, RemedyKind::OtherModel,
       [&](const Candidate& one) { return serves(one, any_model); },
-      [](const Candidate& on, const Failure&) { return fmt::format("{}, a {}, has room", on.id, on.model); }, out);
+      [](const Candidate& on, const Failing&) { return fmt::format("{}, a {}, has room", on.id, on.model); }, out);
   return out;
 }
 
@@ -172,7 +210,7 @@ Refusal refuse(const Supply& supply, const Need& need, Failures failures, const 
   Refusal out;
   std::array<std::size_t, kCauses> counts{};
   for (std::size_t cause = 0; cause < kCauses; ++cause) {
-    Miss miss = miss_of(static_cast<Cause>(cause), supply, failures);
+    Miss miss = miss_of(static_cast<Cause>(cause), supply, need, failures, scope);
     counts[cause] = miss.devices;
     if (miss.devices > 0) out.misses.push_back(std::move(miss));
   }
@@ -193,24 +231,27 @@ std::string sentence_of(const std::array<std::size_t, kCauses>& counts) {
   return fmt::format("Of {} none serves it: {}", devices_text(all), join(parts));
 }
 
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope) {
+std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, std::span<const std::uint32_t> of) {
   constexpr double kNear = 0.9;
   if (!need.memory_mib) return std::nullopt;
-  std::optional<NearMiss> out;
-  std::uint64_t most = 0;
-  const Sights sights(supply, scope);
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
-    const Candidate& on = supply.candidates[i];
+  std::optional<std::pair<std::string, std::uint64_t>> best;
+  std::uint32_t best_at = 0;
+  for (const std::uint32_t at : of) {
+    const Candidate& on = supply.candidates[at];
     const bool of_model = need.models.empty() || std::ranges::count(need.models, on.model) > 0;
-    if (!on.unfit.empty() || !of_model || sights.of(i) != Sights::Sight::Open) continue;
-    const auto smaller = next_smaller(on, need);
-    if (!smaller || smaller->second <= most) continue;
-    most = smaller->second;
-    if (static_cast<double>(most) < kNear * static_cast<double>(*need.memory_mib * kMib)) continue;
-    out = {on.id, fmt::format("{} MiB are asked for and {} has {}: {}", number_text(*need.memory_mib), smaller->first,
-                              number_text(most / kMib), smaller_request(*need.memory_mib, most))};
+    if (!on.unfit.empty() || !of_model) continue;
+    auto smaller = next_smaller(on, need);
+    if (!smaller) continue;
+    const bool is_first = best && smaller->second == best->second && at < best_at;
+    if (best && smaller->second <= best->second && !is_first) continue;
+    best = std::move(smaller);
+    best_at = at;
   }
-  return out;
+  if (!best || static_cast<double>(best->second) < kNear * static_cast<double>(*need.memory_mib * kMib))
+    return std::nullopt;
+  return NearMiss{supply.candidates[best_at].id,
+                  fmt::format("{} MiB are asked for and {} has {}: {}", number_text(*need.memory_mib), best->first,
+                              number_text(best->second / kMib), smaller_request(*need.memory_mib, best->second))};
 }
 
 }  // namespace tessera::fleet::decision

@@ -1,26 +1,39 @@
 #pragma once
 // Why nothing serves a need, and what would help.
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "fleet/decision/options.h"
 
 namespace tessera::fleet::decision {
 
-/// By candidate; absent of those that are not looked at. Those that would do alone have Cause::Together.
-using Failures = std::span<const std::optional<Failure>>;
+/// Devices that are alike, or one of them, and what each of them fails by first; those that would do alone have
+/// Cause::Together.
+struct Failing {
+  Cause cause{};
+  std::uint64_t far = 0;                 ///< see Failure
+  bool barred = false;                   ///< by the scope, which has a sentence for each node, and not by what they are
+  std::vector<std::uint32_t> members{};  ///< positions in the supply, ascending; never empty
+  std::uint32_t first() const { return members.front(); }
+};
+/// Each device that is looked at is in one of them.
+using Failures = std::span<const Failing>;
+/// What is said of all is found by looking at one device of each kind, and at those that are named.
 Refusal refuse(const Supply& supply, const Need& need, Failures failures, const Scope& scope = {});
 /// The refusal's sentence, by how many devices fail by each cause.
 std::string sentence_of(const std::array<std::size_t, kCauses>& counts);
 
 /// Where a little less memory would do with a smaller instance or device: "20,480 MiB are asked for and 2g.20gb has
-/// 19,968: ask for 20G". `device_id` is of one that has it, and that is in `scope`.
+/// 19,968: ask for 20G". `device_id` is of one that has it.
 struct NearMiss {
   std::string device_id;
   std::string sentence;
 };
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope = {});
+/// Of the candidates at these positions, in any order.
+std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, std::span<const std::uint32_t> of);
 
 }  // namespace tessera::fleet::decision
