@@ -270,12 +270,6 @@ decision::Supply Allocations::supply(const fleet::View& view) const {
   return supply_of(ground(view, *known));
 }
 
-Result<void> Allocations::fits(const Turns& turns) const {
-  fleet::AllocationBook after = *book_.get();
-  for (const fleet::PodAllocation& one : turns.turned) TRY(after.put(one));
-  return {};
-}
-
 Result<void> Allocations::keep(store::Database& database, Turns& turns) {
   for (const fleet::PodAllocation& one : turns.turned) TRY(store::put_allocation(database, one));
   for (store::WantedLayout& one : turns.layouts) one.generation = TRY(store::want_layout(database, one));
@@ -468,7 +462,8 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
           const auto& decided = std::get<decision::Decision>(verdict);
           turns = TRY(promise(on, decided, explained(decision_json(decided), wish, hint, budgets), one, who));
         }
-        TRY(fits(*turns));
+        // What is kept and contradicts another one would keep the server from starting.
+        TRY(book->may_put(turns->turned.front()));
         TRY(keep(database, *turns));
         const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));
         return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});

@@ -146,9 +146,6 @@ class Allocations {
   std::optional<std::string> why_not_kept(const std::string& cluster, const fleet::PromisedPart& part, bool stands,
                                           const Published& known);
 
-  /// Invalid where the book would not take them: what is kept and contradicts another one keeps the server from
-  /// starting.
-  Result<void> fits(const Turns& turns) const;
   static Result<void> keep(store::Database& database, Turns& turns);
   void take(const Turns& turns, EpochMs time);
   void tell(const fleet::PodAllocation* before, const fleet::PodAllocation& after, EpochMs time);

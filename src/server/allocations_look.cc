@@ -174,7 +174,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
                        explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
                        std::string(kWho));
   if (turns)
-    if (const auto fit = fits(*turns); !fit) turns = fit.error();
+    if (const auto may = book->may_put(turns->turned.front()); !may) turns = may.error();
   if (!turns) {
     tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); });
     return Served::No;

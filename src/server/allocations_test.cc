@@ -494,6 +494,26 @@ TEST_F(AllocationsTest, WhoWaitsIsServedWhenRoomComes) {
   expect_kept();
 }
 
+/// Its driver tells of no 2g any longer, so that the engine does not see those that are promised.
+TEST_F(AllocationsTest, WhatContradictsAPromiseIsNotPromisedAndHoldsUpNobody) {
+  for (const char* pod : {"p-0", "p-1", "p-2"}) asked(body(pod, R"(,"leaseSeconds":3600)"));
+  const Json big =
+      asked(R"({"namespace":"ml","podName":"big","useMig":true,"requiredMemoryGb":40,"wait":true,"priority":9})", 202);
+  const Json whole = asked(R"({"namespace":"ml","podName":"whole","useMig":false,"wait":true})", 202);
+  std::string board(kBoard);
+  const std::size_t at = board.find(R"(gpu_profile_info{gpu="0",UUID="GPU-a",profile="2g)");
+  board.erase(at, board.find('\n', at) + 1 - at);
+  board += R"(tessera_agent_device_up{gpu="1",UUID="GPU-b"} 1
+gpu_device_info{gpu="1",UUID="GPU-b",model="NVIDIA A10",DCGM_FI_DEV_MIG_MODE="0"} 1
+)";
+  scrape("", 5, board);
+  allocations->look();
+  EXPECT_EQ(shown(big)["state"], "waiting");
+  EXPECT_THAT(shown(big)["reason"].get<std::string>(), HasSubstr("is promised to ml/p-"));
+  EXPECT_EQ(shown(whole)["state"], "promised");
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, HoweverManyWaitEachDeviceIsLookedAtOnce) {
   std::vector<Json> made;
   for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod, R"(,"leaseSeconds":3600)")));

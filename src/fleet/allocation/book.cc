@@ -21,16 +21,20 @@ Result<AllocationBook> AllocationBook::of(const std::vector<PodAllocation>& know
   return out;
 }
 
+Result<void> AllocationBook::may_put(const PodAllocation& one) const {
+  if (is_over(one.state)) return {};
+  if (const auto* other = of_pod(one.cluster, one.space, one.pod); other && other->id != one.id)
+    return fail(Code::Invalid, "pod {}/{} has allocation {} already", one.space, one.pod, other->id);
+  for (const PromisedPart& part : one.parts)
+    if (const auto* owner = owner_of(one.cluster, part, one.id))
+      return fail(Code::Invalid, "{} at {}+{} of device {} is promised to {}/{} by allocation {}",
+                  part.profile.empty() ? "the whole" : part.profile, part.placement.start, part.placement.size,
+                  part.device_uuid, owner->space, owner->pod, owner->id);
+  return {};
+}
+
 Result<void> AllocationBook::put(PodAllocation one) {
-  if (!is_over(one.state)) {
-    if (const auto* other = of_pod(one.cluster, one.space, one.pod); other && other->id != one.id)
-      return fail(Code::Invalid, "pod {}/{} has allocation {} already", one.space, one.pod, other->id);
-    for (const PromisedPart& part : one.parts)
-      if (const auto* owner = owner_of(one.cluster, part, one.id))
-        return fail(Code::Invalid, "{} at {}+{} of device {} is promised to {}/{} by allocation {}",
-                    part.profile.empty() ? "the whole" : part.profile, part.placement.start, part.placement.size,
-                    part.device_uuid, owner->space, owner->pod, owner->id);
-  }
+  TRY(may_put(one));
   if (const auto before = all_.find(one.id); before != all_.end()) forget(before->second);
   const std::string id = one.id;
   note(all_.insert_or_assign(id, std::move(one)).first->second);

@@ -17,8 +17,10 @@ class AllocationBook {
   /// Of what was kept; Invalid where two of them have the same slice.
   static Result<AllocationBook> of(const std::vector<PodAllocation>& known);
 
-  /// Takes the place of what was there by its id. Invalid, naming who has it, where a part is another one's, or where
-  /// the pod has another allocation that is not over; then nothing has changed.
+  /// Whether it could be put: Invalid, naming who has it, where a part is another one's, or where the pod has another
+  /// allocation that is not over. Only those on its devices are looked at.
+  Result<void> may_put(const PodAllocation& one) const;
+  /// Takes the place of what was there by its id. Where it may not be put, nothing changes.
   Result<void> put(PodAllocation one);
   /// Of one that is over.
   void drop(std::string_view id);
