@@ -9,22 +9,13 @@ namespace {
 namespace decision = fleet::decision;
 }  // namespace
 
-bool DecisionRound::is_of_own_policy(const AllocationWish& wish) const {
-  return wish.policy.empty() || wish.policy == of_->policy_name();
-}
-
-/// By another policy than the server's all devices are looked at, so that the stock keeps what it knows of its own.
 decision::Verdict DecisionRound::decide(const AllocationWish& wish, const decision::Scope& scope) {
-  if (!is_of_own_policy(wish)) return server::decide(supply(), wish, of_->policy_name(), of_->mix(), scope);
-  return decision::decide(of_->stock(), wish.need, of_->policy(), scope);
+  return decision::decide(of_->stock(), wish.need, of_->policy(wish.policy), scope);
 }
 
 std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(const AllocationWish& wish,
                                                                              const decision::Scope& scope) {
-  if (is_of_own_policy(wish)) return decision::decide_in_short(of_->stock(), wish.need, of_->policy(), scope);
-  decision::Verdict verdict = decide(wish, scope);
-  if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) return std::move(refusal->sentence);
-  return std::get<decision::Decision>(std::move(verdict));
+  return decision::decide_in_short(of_->stock(), wish.need, of_->policy(wish.policy), scope);
 }
 
 bool DecisionRound::keep_room(const std::string& id, const decision::Need& need, const decision::Scope& scope,

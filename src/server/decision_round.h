@@ -54,7 +54,6 @@ class DecisionRound {
 
  private:
   void open_room();
-  bool is_of_own_policy(const AllocationWish& wish) const;
 
   std::unique_lock<std::mutex> lock_;
   DecisionStock* of_;

@@ -1,5 +1,7 @@
 #include "server/decision_stock.h"
 
+#include <algorithm>
+
 #include "server/differences.h"
 
 namespace tessera::server {
@@ -12,15 +14,33 @@ bool is_decided_about(const fleet::Device& device) { return device.presence != f
 
 void DecisionStock::follow(const Ground& ground, std::shared_ptr<const decision::Mix> mix, Surroundings now) {
   if (!policy_ || mix_ != mix) {
+    if (stock_ && policy_) stock_->forget(*policy_);
+    for (const auto& one : others_)
+      if (stock_) stock_->forget(*one);
+    others_.clear();
     policy_ = *decision::make_policy(policy_name_, *mix);
     mix_ = std::move(mix);
-    if (stock_) stock_->forget_policy();  // another one may stand where it stood
   }
   if (!stock_ || now.all || !now.nodes || !look_at_what_changed(ground, now)) rebuild(ground);
   look_beside(ground, now);
   ways_.follow(ground.book, now.cluster, now.all, now.turned);
   stock_->set_time(ground.view.time);
   before_ = std::move(now);
+}
+
+decision::Policy& DecisionStock::policy(const std::string& name) {
+  if (name.empty() || name == policy_name_) return *policy_;
+  const auto known = std::ranges::find(others_, name, [](const auto& one) { return one->name(); });
+  if (known != others_.end()) {
+    std::rotate(known, known + 1, others_.end());
+    return *others_.back();
+  }
+  if (others_.size() == decision::kMinds - 1) {
+    stock_->forget(*others_.front());
+    others_.erase(others_.begin());
+  }
+  others_.push_back(*decision::make_policy(name, *mix_));
+  return *others_.back();
 }
 
 decision::Candidate DecisionStock::seen(const Ground& ground, const fleet::Node& node,

@@ -42,7 +42,6 @@ class DecisionStock {
   explicit DecisionStock(std::string policy, Seen seen = Seen::AsItIs) : policy_name_(std::move(policy)), seen_(seen) {}
 
   std::mutex& in_use() { return mutex_; }
-  const std::string& policy_name() const { return policy_name_; }
 
   // Below: who holds the lock.
 
@@ -50,7 +49,9 @@ class DecisionStock {
   /// policy.
   void follow(const Ground& ground, std::shared_ptr<const fleet::decision::Mix> mix, Surroundings now);
   fleet::decision::Stock& stock() { return *stock_; }
-  fleet::decision::Policy& policy() { return *policy_; }
+  /// By its name: the server's own where it is empty, else made of the same mix. The two that were asked for last are
+  /// kept.
+  fleet::decision::Policy& policy(const std::string& name = {});
   const fleet::decision::Mix& mix() const { return *mix_; }
   /// Of a wish that was refused; see Ways. Who has been promised something since the stock was brought up to date is
   /// not moved yet.
@@ -77,6 +78,7 @@ class DecisionStock {
   std::mutex mutex_;
   std::unique_ptr<fleet::decision::Stock> stock_;
   std::unique_ptr<fleet::decision::Policy> policy_;
+  std::vector<std::unique_ptr<fleet::decision::Policy>> others_;  ///< the last one is the one that was asked for last
   std::shared_ptr<const fleet::decision::Mix> mix_;
   Ways ways_;
   Surroundings before_{};

@@ -168,11 +168,11 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
   return out;
 }
 
-const Stock::Ways& known(Stock::Alike& alike, const Candidate& one, const Need& need, Policy& policy) {
-  const auto found = alike.known.find(need);
-  if (found != alike.known.end()) return found->second;
-  if (alike.known.size() >= kNeedsKept) alike.known.clear();
-  auto& out = alike.known[need];
+const Stock::Ways& known(std::map<Need, Stock::Ways>& said, const Candidate& one, const Need& need, Policy& policy) {
+  const auto found = said.find(need);
+  if (found != said.end()) return found->second;
+  if (said.size() >= kNeedsKept) said.clear();
+  auto& out = said[need];
   const auto ways = examine(one, need);
   if (const auto* failure = std::get_if<1>(&ways)) out.fails_by = failure->cause;
   if (const auto* options = std::get_if<0>(&ways))
@@ -232,7 +232,7 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
     if (open.first.empty()) continue;
     out.open.push_back(open.first.front());
     const auto& candidates = stock.supply().candidates;
-    const Stock::Ways& ways = known(alike, candidates[open.first.front()], alike_need, policy);
+    const Stock::Ways& ways = known(stock.known(alike), candidates[open.first.front()], alike_need, policy);
     if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += *open.count;
     if (ways.options.empty()) continue;
     out.count = out.count && open.count ? std::optional(*out.count + ways.options.size() * *open.count) : std::nullopt;

@@ -121,8 +121,8 @@ using Verdict = std::variant<Decision, Refusal>;
 /// fewer memory slices, then the lower start.
 Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope = {});
 
-/// The same verdict from a stock: what is free is found without looking at all devices that are alike. `policy` is the
-/// same from call to call, else what was remembered is lost.
+/// The same verdict from a stock: what is free is found without looking at all devices that are alike. What a policy
+/// said is remembered as long as it is one of the kMinds that were asked last.
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope = {});
 
 /// The same, of a refusal only its sentence: nothing is looked at but one device of each kind.

@@ -58,7 +58,8 @@ void Stock::set(std::size_t at, Candidate candidate) {
   kinds_[in_common(candidate)].members.insert(number);
   supply_.candidates[at] = std::move(candidate);
   ++version_;
-  if (whole_) whole_->changed(supply_, at);
+  for (Mind& one : minds_)
+    if (one.whole) one.whole->changed(supply_, at);
   if (kinds_.size() > kKindsKept) forget_unused();
 }
 
@@ -68,12 +69,14 @@ void Stock::set_beside(const std::string& cluster, const std::string& node, std:
   else
     supply_.nodes.erase({cluster, node});
   ++version_;
-  if (whole_) whole_->changed_beside(supply_, cluster, node);
+  for (Mind& one : minds_)
+    if (one.whole) one.whole->changed_beside(supply_, cluster, node);
 }
 
 WholeDevices& Stock::whole_devices() {
-  if (!whole_) whole_.reset(new WholeDevices(supply_, *policy_));
-  return *whole_;
+  Mind& mind = minds_[mind_];
+  if (!mind.whole) mind.whole.reset(new WholeDevices(supply_, *mind.policy));
+  return *mind.whole;
 }
 
 void Stock::forget_unused() {
@@ -81,11 +84,23 @@ void Stock::forget_unused() {
 }
 
 void Stock::believe(const Policy& policy) {
-  if (policy_ == &policy && revision_ == policy.revision()) return;
-  for (auto& [in_common, alike] : kinds_) alike.known.clear();
-  whole_.reset();
-  policy_ = &policy;
-  revision_ = policy.revision();
+  const auto found = std::ranges::find(minds_, &policy, &Mind::policy);
+  const auto mind = found != minds_.end() ? found : std::ranges::min_element(minds_, {}, &Mind::asked);
+  mind_ = static_cast<std::size_t>(mind - minds_.begin());
+  if (mind->policy != &policy || mind->revision != policy.revision()) forget_mind(mind_);
+  mind->policy = &policy;
+  mind->revision = policy.revision();
+  mind->asked = ++asked_;
+}
+
+void Stock::forget(const Policy& policy) {
+  for (std::size_t i = 0; i < minds_.size(); ++i)
+    if (minds_[i].policy == &policy) forget_mind(i);
+}
+
+void Stock::forget_mind(std::size_t number) {
+  for (auto& [in_common, alike] : kinds_) alike.known[number].clear();
+  minds_[number] = {};
 }
 
 }  // namespace tessera::fleet::decision

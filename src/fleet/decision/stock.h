@@ -1,6 +1,7 @@
 #pragma once
 // A supply that changes a device at a time, and in which devices that are alike are one: a decision asks about one of
 // each kind, and remembers what its policy said of the kind. There are some hundred kinds, however large the fleet.
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,6 +15,9 @@
 #include "fleet/decision/whole_devices.h"
 
 namespace tessera::fleet::decision {
+
+/// So many policies are remembered of what they said: those that were asked last.
+inline constexpr std::size_t kMinds = 3;
 
 /// Not for several threads.
 class Stock {
@@ -38,15 +42,20 @@ class Stock {
   /// Devices of which one is as good as another. Of a kind the first is given.
   struct Alike {
     std::set<std::uint32_t> members;  ///< positions; may be empty
-    std::map<Need, Ways> known;       ///< the pointers in it are of one that was a member
+    /// By the policies that are remembered. The pointers in it are of one that was a member.
+    std::array<std::map<Need, Ways>, kMinds> known;
   };
   /// By what they have in common.
   std::map<Candidate, Alike>& kinds() { return kinds_; }
   const std::map<Candidate, Alike>& kinds() const { return kinds_; }
 
-  /// Forgets what was said by another policy, or before it has changed its mind.
+  /// What is asked from now on is asked of this policy. What it said before it has changed its mind is forgotten, and
+  /// in the end what was said by one that was not asked for longest.
   void believe(const Policy& policy);
-  void forget_policy() { policy_ = nullptr; }
+  /// What the policy that is believed has said of a kind.
+  std::map<Need, Ways>& known(Alike& alike) const { return alike.known[mind_]; }
+  /// Before it goes, for another one may stand where it stood.
+  void forget(const Policy& policy);
   /// By the policy that is believed.
   WholeDevices& whole_devices();
 
@@ -69,6 +78,13 @@ class Stock {
     ~OwnWhole() = default;
   };
 
+  struct Mind {
+    const Policy* policy = nullptr;
+    std::uint64_t revision = 0, asked = 0;
+    OwnWhole whole{};
+  };
+
+  void forget_mind(std::size_t number);
   void share_profiles(Candidate& candidate);
   void forget_unused();
 
@@ -76,9 +92,9 @@ class Stock {
   std::set<Profiles, ByWhatIsOffered> profiles_;
   std::map<Candidate, Alike> kinds_;
   std::uint64_t version_ = 0;
-  const Policy* policy_ = nullptr;
-  std::uint64_t revision_ = 0;
-  OwnWhole whole_;
+  std::array<Mind, kMinds> minds_;
+  std::size_t mind_ = 0;     ///< of the policy that is believed
+  std::uint64_t asked_ = 0;  ///< how often one was
 };
 
 }  // namespace tessera::fleet::decision
