@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fleet/decision/options.h"
+#include "fleet/decision/published.h"
 #include "fleet/decision/samples.h"
 
 namespace tessera::fleet::decision {
@@ -186,6 +188,45 @@ TEST(Decide, SharesTimeWithWhoMayAndOnlyAsMuchAsIsLeft) {
   Need training = batch;
   training.type = WorkloadType::Training;
   EXPECT_TRUE(std::holds_alternative<Refusal>(decided(supply_of({device}), training)));
+}
+
+/// The profile that a part of a published device's compute gets.
+std::string profile_for(const Candidate& device, unsigned milli) {
+  const auto enough = smallest_enough(device.offered(), {.compute_milli = milli, .mig = MigUse::Required});
+  return enough.empty() ? "" : enough.front()->name;
+}
+
+TEST(Decide, APartOfADevicesComputeIsOfItsMultiprocessors) {
+  const Candidate h100 = *published_device("H100_80GB");
+  EXPECT_EQ(profile_for(h100, 121), "1g.10gb");
+  EXPECT_EQ(profile_for(h100, 122), "1g.20gb") << "16 of 132 are less, though one slice of seven is more";
+  EXPECT_EQ(profile_for(h100, 242), "2g.20gb");
+  EXPECT_EQ(profile_for(h100, 250), "3g.40gb");
+  EXPECT_EQ(profile_for(h100, 484), "4g.40gb");
+  EXPECT_EQ(profile_for(h100, 500), "7g.80gb") << "64 of 132 are not half of them";
+  EXPECT_EQ(profile_for(*published_device("RTXPRO6000"), 250), "2g.48gb") << "46 of 188";
+  EXPECT_EQ(profile_for(*published_device("A100_80GB"), 285), "2g.20gb") << "28 of 98, as two slices of seven";
+  // Where nobody tells them, slices stand for them.
+  const Candidate untold = decision::h100(0);
+  EXPECT_EQ(profile_for(untold, 142), "1g.10gb");
+  EXPECT_EQ(profile_for(untold, 500), "4g.40gb");
+}
+
+/// So what is smallest, and what is asked for as often as another, may go by slices.
+TEST(Decide, SlicesAndMultiprocessorsOrderAllPublishedProfilesAlike) {
+  std::size_t pairs = 0;
+  for (const char* model : {"A100_40GB", "A100_80GB", "H100_80GB", "A30", "RTXPRO6000"}) {
+    const Candidate device = *published_device(model);
+    for (const gpu::Profile& a : device.offered())
+      for (const gpu::Profile& b : device.offered()) {
+        ASSERT_TRUE(a.sm_count && b.sm_count) << model;
+        ++pairs;
+        if (a.compute_slices < b.compute_slices) EXPECT_LT(*a.sm_count, *b.sm_count) << model << a.name << b.name;
+        const bool stands_before = size_of(a) <= size_of(b) && a.compute_slices <= b.compute_slices;
+        EXPECT_EQ(stands_before, size_of(a) <= size_of(b) && *a.sm_count <= *b.sm_count) << model << a.name << b.name;
+      }
+  }
+  EXPECT_GT(pairs, 100U);
 }
 
 TEST(Decide, APodHasOneReplicaByTheNameThatItAsksFor) {

@@ -21,7 +21,7 @@ std::string_view mig_use_name(MigUse use);  ///< "Allowed"
 struct Need {
   unsigned devices = 1;
   std::optional<std::uint64_t> memory_mib{};  ///< at least, by what the driver reports
-  std::optional<unsigned> compute_milli{};    ///< at least, in thousandths of the device's compute slices
+  std::optional<unsigned> compute_milli{};    ///< at least, in thousandths of the device's; see is_enough()
   std::optional<unsigned> compute_slices{};   ///< at least, of a MIG instance
   std::string profile{};                      ///< "2g.20gb": an instance of it and of no other; empty: any
   /// Of what is no MIG instance, what the pod asks Kubernetes for: "nvidia.com/gpu", "nvidia.com/gpu.shared"; empty:

@@ -18,12 +18,6 @@ std::uint64_t missing_mib(std::uint64_t bytes, const Need& need) {
   return need.memory_mib.value_or(0) - std::min(need.memory_mib.value_or(0), bytes / kMib);
 }
 
-unsigned device_slices(std::span<const gpu::Profile> profiles) {
-  unsigned most = 1;
-  for (const gpu::Profile& one : profiles) most = std::max(most, one.compute_slices);
-  return most;
-}
-
 unsigned wanted_milli(const Need& need) { return need.whole() ? 1000 : need.compute_milli.value_or(0); }
 
 /// Media engines that nobody asks for are left to who does: +me and its kind come last among equals.
@@ -138,7 +132,7 @@ Failure no_room(const Candidate& candidate, const gpu::Profile& profile) {
     slices_held += of ? of->compute_slices : 0;
     holders.push_back(fmt::format("{} at {}", piece.held_by, piece.placed.placement.start));
   }
-  const unsigned slices = device_slices(candidate.offered());
+  const unsigned slices = compute_of(candidate.offered()).slices;
   const bool enough = held + size_of(profile) <= axis && slices_held + profile.compute_slices <= slices;
   return {enough ? Cause::NoRoom : Cause::Held,
           enough ? fmt::format("{} of {} memory slices are free, but not where a {} may stand: {}", axis - held, axis,
@@ -161,7 +155,7 @@ void add_standing(const Candidate& candidate, const Need& need, std::vector<Opti
     if (!piece.held_by.empty() || !piece.stands || piece.parted || !of) continue;
     if (!gpu::fits(candidate.offered(), fixed, *of, piece.placed.placement)) continue;
     const Option option{.candidate = &candidate, .profile = of, .placement = piece.placed.placement, .piece = i};
-    if (is_enough(*of, device_slices(candidate.offered()), need) && !fails_by_price(candidate, need, option))
+    if (is_enough(*of, compute_of(candidate.offered()), need) && !fails_by_price(candidate, need, option))
       out.push_back(option);
   }
 }
@@ -220,17 +214,25 @@ Kind kind_of(const Option& option) {
 
 unsigned size_of(const gpu::Profile& profile) { return profile.placements.empty() ? 0 : profile.placements[0].size; }
 
-bool is_enough(const gpu::Profile& profile, unsigned device_slices, const Need& need) {
+WholeCompute compute_of(std::span<const gpu::Profile> profiles) {
+  const auto largest = std::ranges::max_element(profiles, {}, &gpu::Profile::compute_slices);
+  return largest == profiles.end() ? WholeCompute{}
+                                   : WholeCompute{std::max(1U, largest->compute_slices), largest->sm_count};
+}
+
+bool is_enough(const gpu::Profile& profile, const WholeCompute& whole, const Need& need) {
+  const bool by_sms = profile.sm_count && whole.sm_count;
+  const std::uint64_t has = by_sms ? *profile.sm_count : profile.compute_slices;
   return !profile.placements.empty() && (need.profile.empty() || need.profile == profile.name) &&
          has_memory(profile.memory_bytes, need) && profile.compute_slices >= need.compute_slices.value_or(0) &&
-         std::uint64_t{profile.compute_slices} * 1000 >= std::uint64_t{wanted_milli(need)} * device_slices;
+         has * 1000 >= std::uint64_t{wanted_milli(need)} * (by_sms ? *whole.sm_count : whole.slices);
 }
 
 std::vector<const gpu::Profile*> smallest_enough(std::span<const gpu::Profile> profiles, const Need& need) {
-  const unsigned slices = device_slices(profiles);
+  const WholeCompute whole = compute_of(profiles);
   std::vector<const gpu::Profile*> enough, out;
   for (const gpu::Profile& one : profiles)
-    if (is_enough(one, slices, need)) enough.push_back(&one);
+    if (is_enough(one, whole, need)) enough.push_back(&one);
   std::ranges::sort(enough, [](const auto* a, const auto* b) { return comes_before(*a, *b); });
   for (const gpu::Profile* one : enough)
     if (std::ranges::none_of(out, [&](const gpu::Profile* smaller) {
@@ -256,7 +258,7 @@ std::vector<Standing> standing_of(const Candidate& candidate) {
 std::optional<std::int64_t> price_of(const Option& option) {
   const auto& whole = option.candidate->price_micros;
   if (!whole) return std::nullopt;
-  if (option.profile) return *whole * option.profile->compute_slices / device_slices(option.candidate->offered());
+  if (option.profile) return *whole * option.profile->compute_slices / compute_of(option.candidate->offered()).slices;
   return option.share_milli > 0 ? *whole * option.share_milli / 1000 : *whole;
 }
 

@@ -21,8 +21,16 @@ struct Failure {
 /// Not empty where the device serves it.
 std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need);
 
-/// Whether an instance of `profile` is as large as `need` asks for.
-bool is_enough(const gpu::Profile& profile, unsigned device_slices, const Need& need);
+/// The compute of a whole device: its largest profile's.
+struct WholeCompute {
+  unsigned slices = 1;
+  std::optional<unsigned> sm_count{};  ///< multiprocessors, as far as the driver tells them
+};
+WholeCompute compute_of(std::span<const gpu::Profile> profiles);
+
+/// Whether an instance of `profile` is as large as `need` asks for. A part of the compute is a part of the
+/// multiprocessors where the driver tells them, else of the compute slices.
+bool is_enough(const gpu::Profile& profile, const WholeCompute& whole, const Need& need);
 
 /// Of those that are enough: those beside which no smaller one is.
 std::vector<const gpu::Profile*> smallest_enough(std::span<const gpu::Profile> profiles, const Need& need);

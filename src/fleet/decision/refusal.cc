@@ -74,7 +74,7 @@ std::optional<std::pair<std::string, std::uint64_t>> next_smaller(const Candidat
   // With no memory asked for the rest may ask for nothing, which is not to mean a whole device.
   if (!without_memory.compute_milli && !without_memory.compute_slices) without_memory.compute_slices = 1;
   for (const gpu::Profile& one : on.offered())
-    if (is_enough(one, on.compute_slices().value_or(1), without_memory)) consider(one.name, one.memory_bytes);
+    if (is_enough(one, compute_of(on.offered()), without_memory)) consider(one.name, one.memory_bytes);
   return best;
 }
 
