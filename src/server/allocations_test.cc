@@ -494,6 +494,45 @@ TEST_F(AllocationsTest, WhoWaitsIsServedWhenRoomComes) {
   expect_kept();
 }
 
+struct Reviews : AllocationsTest {
+  Foreseen foreseen(const std::string& pod = "new") {
+    auto wish = must(parse_allocation_wish(body(pod)));
+    wish.cluster = "default";
+    return must(allocations->foresee(wish));
+  }
+};
+
+TEST_F(Reviews, AnswerWhileSomebodyDecides) {
+  std::vector<Foreseen> meanwhile;
+  options.budgets = [&](const Published&, const AllocationWish&) {  // whoever asks has the stock by then
+    std::thread([&] { meanwhile.push_back(foreseen()); }).join();
+    return std::vector<BudgetWord>();
+  };
+  open();
+  for (const char* pod : {"p-0", "p-1", "p-2"}) asked(body(pod));
+  asked(body("late", R"(,"wait":true)"), 202);
+  ASSERT_EQ(meanwhile.size(), 4U);
+  for (const Foreseen& one : meanwhile) EXPECT_EQ(one.resource, "nvidia.com/mig-2g.20gb");
+  EXPECT_TRUE(meanwhile[2].now);
+  EXPECT_FALSE(meanwhile[3].now);
+  EXPECT_THAT(meanwhile[3].sentence, HasSubstr("1 device is full"));
+}
+
+TEST_F(Reviews, SayWhatTheFleetIsNow) {
+  std::vector<Json> made;
+  for (const char* pod : {"p-0", "p-1", "p-2"}) made.push_back(asked(body(pod, R"(,"leaseSeconds":3600)")));
+  EXPECT_FALSE(foreseen().now);
+  EXPECT_EQ(foreseen().resource, "nvidia.com/mig-2g.20gb");
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made[0]["id"].get<std::string>()).status, 204);
+  EXPECT_TRUE(foreseen().now) << "what is given back is seen";
+  asked(body("p-3"));
+  EXPECT_FALSE(foreseen().now);
+  std::string board(kBoard);
+  board.replace(board.find("2g.20gb"), 7, "2g.21gb");
+  scrape("", 5, board);
+  EXPECT_EQ(foreseen().resource, "nvidia.com/mig-2g.21gb") << "by what its driver offers now";
+}
+
 /// Its driver tells of no 2g any longer, so that the engine does not see those that are promised.
 TEST_F(AllocationsTest, WhatContradictsAPromiseIsNotPromisedAndHoldsUpNobody) {
   for (const char* pod : {"p-0", "p-1", "p-2"}) asked(body(pod, R"(,"leaseSeconds":3600)"));
