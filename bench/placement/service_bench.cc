@@ -62,13 +62,12 @@ void fill(fleet::Device& device, std::size_t pod) {
   for (unsigned i = 0; i < kHeld; ++i) {
     const fleet::PromisedPart part = part_of(pod + i);
     const fleet::Part at{i + 3, 0U};
-    device.instances.push_back({at,
-                                std::make_shared<const fleet::InstanceFacts>(fleet::InstanceFacts{
-                                    fmt::format("MIG-{}-{}", part.device_uuid, i), part.profile, part.placement}),
-                                {},
-                                {},
-                                kStart,
-                                kStart});
+    fleet::InstanceFacts facts;
+    facts.uuid = fmt::format("MIG-{}-{}", part.device_uuid, i);
+    facts.profile = part.profile;
+    facts.placement = part.placement;
+    device.instances.push_back(
+        {at, std::make_shared<const fleet::InstanceFacts>(std::move(facts)), {}, {}, kStart, kStart});
     fleet::AllocationFacts holder;
     holder.workload = {"ml", fmt::format("b-{}", pod + i), "main", fmt::format("u-{}", pod + i)};
     holder.resource = "nvidia.com/mig-2g.20gb";

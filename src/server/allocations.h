@@ -79,8 +79,9 @@ class Allocations {
 
   /// POST and DELETE, whose rights have been looked at.
   http::Response ask(const http::Request& request, const AllocationWish& wish);
-  /// Changes nothing, waits for nobody who decides and is asked of any server. NotFound with the engine's words where none of the
-  /// devices could ever serve it, Unavailable where nobody has told of devices yet. The wish has its cluster.
+  /// Changes nothing, waits for nobody who decides and is asked of any server. NotFound with the engine's words where
+  /// none of the devices could ever serve it, Unavailable where nobody has told of devices yet. The wish has its
+  /// cluster.
   Result<Foreseen> foresee(const AllocationWish& wish) const;
   http::Response release(const http::Request& request, const std::string& id);
   /// DELETE of an instance that nobody has.

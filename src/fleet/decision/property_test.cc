@@ -253,55 +253,6 @@ TEST(DecisionProperty, AStockSaysWhatItsSupplySays) {
   EXPECT_GT(refused, 50);
 }
 
-/// Another one, of which is counted how often it is asked what a place costs.
-class Counting : public Policy {
- public:
-  explicit Counting(std::string_view name) : of_(*make_policy(name, {})) {}
-  std::string_view name() const override { return of_->name(); }
-  const Mix& mix() const override { return of_->mix(); }
-  std::string_view node_policy() const override { return of_->node_policy(); }
-  bool weighs_devices() const override { return of_->weighs_devices(); }
-  Cost cost(const Option& option, const Need& need) override {
-    ++asked;
-    return of_->cost(option, need);
-  }
-  std::string explain(const Term& term) const override { return of_->explain(term); }
-  std::size_t asked = 0;
-
- private:
-  std::unique_ptr<Policy> of_;
-};
-
-TEST(DecisionProperty, AStockRemembersWhatTheLastPoliciesSaidAndDecidesByEachAsItsSupplyDoes) {
-  Random random(37);
-  std::vector<std::unique_ptr<Counting>> policies;
-  for (const std::string_view name : {"default", "packing", "fgd", "spread", "cost"})
-    policies.push_back(std::make_unique<Counting>(name));
-  Stock stock(some_fleet(24, random));
-  const Need need{.memory_mib = 9'000, .mig = MigUse::Required};
-  const auto decide_by = [&](std::size_t number) {
-    const std::size_t before = policies[number]->asked;
-    (void)decide(stock, need, *policies[number]);
-    return policies[number]->asked - before;
-  };
-  for (std::size_t i = 0; i < kMinds; ++i) EXPECT_GT(decide_by(i), 0U);
-  for (int round = 0; round < 3; ++round)
-    for (std::size_t i = 0; i < kMinds; ++i) EXPECT_EQ(decide_by(i), 0U) << policies[i]->name();
-  for (int step = 0; step < 400; ++step) {
-    const auto at = static_cast<std::size_t>(random() % 24);
-    Candidate other = some_device(static_cast<unsigned>(at), random);
-    stock.set(at, std::move(other));
-    Counting& policy = *policies[random() % policies.size()];
-    if (random() % 8 == 0) stock.forget(policy);
-    Need one = some_need(random);
-    if (random() % 4 == 0) one = {.devices = 1 + static_cast<unsigned>(random() % 2), .mig = MigUse::Never};
-    const auto verdict = decide(stock, one, policy), expected = decide(stock.supply(), one, policy);
-    ASSERT_EQ(verdict.index(), expected.index()) << "step " << step;
-    if (const auto* decision = std::get_if<Decision>(&expected))
-      ASSERT_EQ(places(std::get<Decision>(verdict)), places(*decision)) << policy.name() << ", step " << step;
-  }
-}
-
 TEST(DecisionProperty, DevicesOfOneModelAreAlikeThoughEachToldOfItself) {
   Supply supply;
   for (unsigned i = 0; i < 100; ++i) {
