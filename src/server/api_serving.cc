@@ -102,7 +102,7 @@ Json latency_json(const fleet::Latency& of) {
 }
 
 Json parallelism_json(const fleet::ClusterPod* pod) {
-  const fleet::Parallelism of = pod ? pod->parallelism : fleet::Parallelism{};
+  const fleet::EngineArguments of = pod ? pod->engine_arguments : fleet::EngineArguments{};
   return {{"tensor", or_null(of.tensor)}, {"pipeline", or_null(of.pipeline)}, {"data", or_null(of.data)}};
 }
 

@@ -153,7 +153,7 @@ void read_spec(std::string_view spec, fleet::ClusterPod& pod) {
     pod.demands = read_demands(spec);
   else
     pod.demands.selector = read_labels(at(spec, "nodeSelector"));  // the rest has been met already
-  pod.parallelism = fleet::parallelism_of(words);
+  pod.engine_arguments = fleet::engine_arguments_of(words);
 }
 
 void read_conditions(std::string_view status, fleet::ClusterPod& pod) {

@@ -76,6 +76,12 @@ std::optional<Saving> saving_of(const std::optional<Micros>& less, const std::st
 
 std::string hourly(Micros micros) { return decimal(micros) + " an hour"; }
 
+double memory_needed(const ServedNeed& of, double kv_tokens_most) {
+  constexpr double kKvFull = 0.8;  // of the KV cache, that what was in it at most may take
+  const double tokens = std::max(kv_tokens_most / kKvFull, static_cast<double>(of.context_tokens));
+  return (static_cast<double>(of.fixed_bytes) + tokens * static_cast<double>(of.bytes_per_token)) / of.utilization;
+}
+
 std::optional<Rhythm> rhythm_of(const Workload& of) {
   if (of.serves) return of.serves->engine ? std::optional(of.serves->engine->rhythm) : std::nullopt;
   if (of.holds.empty()) return std::nullopt;

@@ -52,6 +52,8 @@ struct Alternative {
 struct ServedNeed {
   std::uint64_t fixed_bytes = 0;  ///< weights and what the engine needs beside
   std::uint64_t bytes_per_token = 0;
+  /// Of a request: where the KV cache has no room for one, the engine does not start.
+  std::uint64_t context_tokens = 0;
   double utilization = 0.9;  ///< of the memory, that the engine takes
 };
 

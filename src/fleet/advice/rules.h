@@ -46,6 +46,10 @@ std::optional<Saving> saving_of(const std::optional<Micros>& less, const std::st
 /// "3.20"
 std::string hourly(Micros micros);
 
+/// Of a device on which an engine has this many tokens in its KV cache at most: room for weights, for these with a
+/// fifth of the cache left, and for the longest request.
+double memory_needed(const ServedNeed& of, double kv_tokens_most);
+
 /// Of all that the workload holds as of one: told as the one that was told least, active where any of them is. By its
 /// engine where it serves a model; absent where nothing is told of that, and where it holds nothing.
 std::optional<Rhythm> rhythm_of(const Workload& of);

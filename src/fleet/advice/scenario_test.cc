@@ -170,6 +170,19 @@ TEST(OverProvisioned, IsLeftToAPersonWhereAnInstanceIsHeldAsAGpu) {
   EXPECT_EQ(list[0].change.by, "kubectl");
 }
 
+TEST(OverProvisioned, HasRoomForTheLongestRequestOfAnEngine) {
+  // Weights of 14.2 GiB, 2 beside them and 1.75 of KV cache for 32,768 tokens, of nine tenths of 19.6.
+  for (const Labelled& one : labelled()) {
+    if (one.name != "an engine with few requests, of which one may be long") continue;
+    const auto list = advise(one.facts);
+    ASSERT_THAT(list, SizeIs(1));
+    EXPECT_EQ(list[0].aim, "3g.40gb") << "in 1g.20gb the engine would not start";
+    Facts shorter = one.facts;
+    shorter.workloads[0].serves->need->context_tokens = 8'192;
+    EXPECT_EQ(advise(shorter).at(0).aim, "1g.20gb");
+  }
+}
+
 struct CheaperTest : testing::Test {
   CheaperTest() {
     for (const Labelled& one : labelled())

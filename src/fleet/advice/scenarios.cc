@@ -1,5 +1,7 @@
 #include "fleet/advice/scenarios.h"
 
+#include "fleet/advice/served_need.h"
+
 namespace tessera::fleet::advice {
 namespace {
 
@@ -91,6 +93,14 @@ Facts of(std::vector<Workload> workloads) {
 
 // What is wasted.
 
+/// As vLLM, with so many tokens in its KV cache at most.
+Workload qwen(double kv_tokens, const std::vector<std::string>& arguments) {
+  Workload out = serving("qwen", [=](EpochMs at) { return engine_slot(at, 40, kv_tokens); });
+  out.serves->model = "Qwen/Qwen2.5-7B-Instruct";
+  out.serves->need = served_need(out.serves->model, Engine::Vllm, engine_arguments_of(arguments));
+  return out;
+}
+
 Labelled unused_devices() {
   Workload one = deployment("pretrain", 4);
   for (std::size_t i = 0; i < 4; ++i) see(one.holds[i], i < 2 ? kTraining : always(0, 0, 0, 0.4), 14);
@@ -162,6 +172,8 @@ std::vector<Labelled> wasted() {
       {"narrow kernels and little memory", Kind::OverProvisioned, of({on_h100("small", always(0.9, 1, 0.08, 6))})});
   out.push_back({"an engine with a small model and few requests", Kind::OverProvisioned,
                  of({serving("small-chat", [](EpochMs at) { return engine_slot(at, 40, 9'000); })})});
+  out.push_back({"an engine with few requests, of which one may be long", Kind::OverProvisioned,
+                 of({qwen(5'000, {"vllm serve m", "--max-model-len", "32768"})})});
   out.push_back({"two notebooks", Kind::Share, of({on_4090("ann", seldom(0.2, 6)), on_4090("bob", seldom(0.1, 8))})});
   out.push_back({"office hours", Kind::Schedule, of({on_h100("office", [](EpochMs at) {
                    return hour_of(at) >= 8 && hour_of(at) < 18 ? doing(at, 0.7, 1, 0.6, 60) : doing(at, 0, 0, 0, 60);
@@ -226,6 +238,8 @@ std::vector<Labelled> healthy() {
         one.serves->engine.reset();
         return one;
       }()});
+  add("an engine of whose memory not all is read", {qwen(5'000, {"vllm serve m", "--config", "/etc/vllm.yaml"})});
+  add("an engine with few requests, of which one may fill the GPU", {qwen(5'000, {"vllm serve m"})});
   add("an engine with requests that wait", {serving("full", [](EpochMs at) { return engine_slot(at, 40, 9'000, 3); })});
   add("an engine of two GPUs", {[] {
         Workload one = serving("large", [](EpochMs at) { return engine_slot(at, 40, 9'000); });
@@ -323,7 +337,7 @@ Workload serving(const std::string& name, const std::function<std::optional<Engi
   out.serves->model = "meta-llama/Llama-3.1-8B-Instruct";
   out.serves->engine = sum_up(slots, since, kNow);
   constexpr double kWeights = 17.0;
-  out.serves->need = ServedNeed{static_cast<std::uint64_t>(kWeights * static_cast<double>(kGiB)), 131'072, 0.9};
+  out.serves->need = ServedNeed{static_cast<std::uint64_t>(kWeights * static_cast<double>(kGiB)), 131'072, 8'192, 0.9};
   return out;
 }
 

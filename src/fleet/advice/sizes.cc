@@ -33,7 +33,6 @@ std::optional<Need> need_of(const Holding& of, const Options& options) {
   return out;
 }
 
-constexpr double kKvFull = 0.8;      ///< of the KV cache, that what was in it at most may take
 constexpr double kEngineBusy = 0.8;  ///< of its time, when all takes as much longer as there are fewer slices
 
 /// Of an engine: what was in its KV cache, never what memory it holds.
@@ -44,10 +43,9 @@ std::optional<Need> need_of(const Serves& of, const Holding& on) {
   if (!calm || !of.need || !seen.kv_tokens_most || !busy || of.gpus != 1) return std::nullopt;
   Need out;
   out.slices = *busy * on.compute_slices / kEngineBusy;
-  out.memory_bytes = (static_cast<double>(of.need->fixed_bytes) +
-                      *seen.kv_tokens_most / kKvFull * static_cast<double>(of.need->bytes_per_token)) /
-                     of.need->utilization;
+  out.memory_bytes = memory_needed(*of.need, *seen.kv_tokens_most);
   out.numbers = {{"kvTokensMost", *seen.kv_tokens_most, "tokens"},
+                 {"contextTokens", static_cast<double>(of.need->context_tokens), "tokens"},
                  {"tokensPerSecondMost", seen.tokens_per_second_most, "tokens/s"},
                  {"requestsWaitingMost", seen.waiting_most, "requests"},
                  {"activityP95", *busy, "ratio"},

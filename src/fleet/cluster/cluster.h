@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "fleet/cluster/engine_arguments.h"
 #include "fleet/cluster/node_demands.h"
-#include "fleet/cluster/parallelism.h"
 
 namespace tessera::fleet {
 
@@ -87,7 +87,7 @@ struct ClusterPod {
   LabelMap notes;                  ///< annotations of `tessera.dev/`
   std::int64_t priority = 0;
   NodeDemands demands;
-  Parallelism parallelism;  ///< by its command line, where it serves a model
+  EngineArguments engine_arguments;  ///< by its command line, where it serves a model
   bool asks_for_gpus() const { return !requests.empty() || has_claims; }
   bool operator==(const ClusterPod&) const = default;
 };

@@ -17,8 +17,10 @@ struct ModelShape {
   std::string_view name;     ///< "Llama-3.1-8B": what its name has in it, behind the publisher's
   double parameters_e9 = 0;  ///< all of them, also of experts that are not active
   unsigned layers = 0;
-  unsigned kv_heads = 0;    ///< 0: latent attention (MLA)
-  unsigned head_dim = 0;    ///< with MLA: of the latent and its rotary part together
+  unsigned kv_heads = 0;  ///< 0: latent attention (MLA)
+  unsigned head_dim = 0;  ///< with MLA: of the latent and its rotary part together
+  /// Tokens that a request may have where nobody says otherwise: of the published models of the name the one with most.
+  unsigned context_tokens = 0;
   double native_bytes = 2;  ///< of a parameter, as it is published
 };
 

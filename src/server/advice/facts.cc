@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "fleet/decision/model_size.h"
+#include "fleet/advice/served_need.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
 #include "server/cost/sight.h"
@@ -153,8 +153,8 @@ class Gathering {
       out.purchase = prices_.purchases.at(key);
     }
     // What its command line says of a model makes it an engine, whether its metrics are told or not.
-    if (seen && (seen->parallelism.tensor || seen->parallelism.pipeline || seen->parallelism.data))
-      out.serves.emplace();
+    const fleet::EngineArguments said = seen ? seen->engine_arguments : fleet::EngineArguments{};
+    if (said.tensor || said.pipeline || said.data) out.serves.emplace();
     return out;
   }
 
@@ -241,6 +241,7 @@ class Gathering {
         if (at == of_pod_.end()) continue;
         if (!at->second->serves) at->second->serves.emplace();
         at->second->serves->model = engine->model;
+        engines_[at->second] = engine->engine;
       }
     std::map<PodKey, std::vector<const store::ServingSeen*>> told;
     for (const store::ServingSeen& one : history_.serving) told[{one.cluster, one.space, one.pod}].push_back(&one);
@@ -269,19 +270,20 @@ class Gathering {
     if (list.empty() || pods != into.pods.size()) return;
     const EpochMs from = now_ - how_.most.count();
     into.serves->engine = fleet::advice::sum_up(list, begin_of(list.front().begin, from, how_), now_, how_);
-    into.serves->need = need_of(into.serves->model);
+    into.serves->need = need_of(into);
   }
 
-  static std::optional<fleet::advice::ServedNeed> need_of(const std::string& model) {
-    const auto* shape = fleet::decision::find_model_shape(model);
-    if (!shape) return std::nullopt;
-    fleet::decision::Serving how;
-    how.max_model_len = 1;
-    const auto size = fleet::decision::size_of_model(*shape, how);
-    if (!size) return std::nullopt;
-    constexpr double kGiB = 1U << 30U;
-    return fleet::advice::ServedNeed{static_cast<std::uint64_t>((size->weights_gib + size->overhead_gib) * kGiB),
-                                     size->kv_bytes_per_token, how.utilization};
+  /// Of pods whose command lines say the same.
+  std::optional<fleet::advice::ServedNeed> need_of(const Workload& of) const {
+    std::optional<fleet::EngineArguments> said;
+    for (const std::string& pod : of.pods) {
+      const fleet::ClusterPod* seen = known_.cluster->pod(of.cluster, of.space, pod);
+      if (!seen || (said && *said != seen->engine_arguments)) return std::nullopt;
+      said = seen->engine_arguments;
+    }
+    const auto engine = engines_.find(&of);
+    if (!said || engine == engines_.end()) return std::nullopt;
+    return fleet::advice::served_need(of.serves->model, engine->second, *said);
   }
 
   const Published& known_;
@@ -291,6 +293,7 @@ class Gathering {
   Prices prices_;
   std::map<WorkloadKey, Workload> workloads_;
   std::map<PodKey, Workload*> of_pod_;
+  std::map<const Workload*, fleet::Engine> engines_;
 };
 
 using TroubleKey = std::pair<std::string, std::string>;  ///< a device's UUID and the alert

@@ -120,6 +120,7 @@ export const advice = {
   'evidence.memoryMost': 'Memory at most',
   'evidence.memoryNeeded': 'Memory needed',
   'evidence.kvTokensMost': 'Tokens in the KV cache at most',
+  'evidence.contextTokens': 'Tokens of the longest request',
   'evidence.tokensPerSecondMost': 'Tokens at most',
   'evidence.requestsWaitingMost': 'Requests waiting at most',
   'evidence.benchmarkTokensPerSecond': 'Tokens by the benchmark',

@@ -121,6 +121,7 @@ export const advice: Record<keyof typeof en, string> = {
   'evidence.memoryMost': '최대 메모리',
   'evidence.memoryNeeded': '필요한 메모리',
   'evidence.kvTokensMost': 'KV 캐시의 최대 토큰',
+  'evidence.contextTokens': '가장 긴 요청의 토큰',
   'evidence.tokensPerSecondMost': '최대 토큰 처리량',
   'evidence.requestsWaitingMost': '최대 대기 요청',
   'evidence.benchmarkTokensPerSecond': '벤치마크 토큰 처리량',
