@@ -249,8 +249,11 @@ class Gathering {
       if (one.serves) learn_engine(one, told);
   }
 
-  /// All its pods' engines as one, in the slots in which each of them was told.
+  /// All its pods' engines as one, in the slots in which each of them was told, since its pods have had time to start:
+  /// a name comes back (of a StatefulSet), and what another pod of it did is not theirs.
   void learn_engine(Workload& into, const std::map<PodKey, std::vector<const store::ServingSeen*>>& told) const {
+    EpochMs started = now_ - how_.most.count();
+    for (const Holding& one : into.holds) started = std::max(started, one.seen.rhythm.from);
     std::map<EpochMs, std::pair<EngineSlot, std::size_t>> slots;
     std::size_t pods = 0;
     for (const std::string& pod : into.pods) {
@@ -258,6 +261,7 @@ class Gathering {
       if (of_pod == told.end()) continue;
       ++pods;
       for (const store::ServingSeen* one : of_pod->second) {
+        if (one->slot.begin < started) continue;
         auto& [slot, times] = slots[one->slot.begin];
         add_engine(slot, one->slot, times == 0);
         ++times;
@@ -268,8 +272,9 @@ class Gathering {
       if (one.second == pods) list.push_back(one.first);
     into.serves->gpus = static_cast<unsigned>(into.holds.size() / std::max<std::size_t>(1, into.pods.size()));
     if (list.empty() || pods != into.pods.size()) return;
-    const EpochMs from = now_ - how_.most.count();
-    into.serves->engine = fleet::advice::sum_up(list, begin_of(list.front().begin, from, how_), now_, how_);
+    // The first of them came when the pods had started, unless nobody looked before.
+    const EpochMs first = list.front().begin, since = started - how_.loading.count();
+    into.serves->engine = fleet::advice::sum_up(list, first <= started + how_.slot.count() ? since : first, now_, how_);
     into.serves->need = need_of(into);
   }
 

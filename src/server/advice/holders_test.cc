@@ -119,5 +119,23 @@ TEST_F(HoldersTest, AnEngineWantsWhatItsCommandLineSays) {
   EXPECT_FALSE(known.workloads[0].serves->need) << "its pods do not want the same";
 }
 
+TEST_F(HoldersTest, WhatAnotherPodOfTheNameDidIsNotTheirs) {
+  holds("llm-0", "StatefulSet", "llm", 3);
+  serves("llm-0", 30);
+  EXPECT_THAT(advise(facts()), IsEmpty()) << "it came three hours ago, in the place of one that nobody had asked";
+  const auto engine = facts().workloads.at(0).serves->engine;
+  ASSERT_TRUE(engine);
+  EXPECT_EQ(engine->rhythm.from, kNow - kHour) << "two hours behind its coming";
+}
+
+TEST_F(HoldersTest, AnEngineThatIsTheSameSinceLongIsIdleForAsLong) {
+  holds("llm-0", "StatefulSet", "llm");
+  serves("llm-0");
+  const auto list = advise(facts());
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].kind, fleet::advice::Kind::IdleHeld);
+  EXPECT_EQ(list[0].change.text, "kubectl --namespace ml scale statefulset llm --replicas 0");
+}
+
 }  // namespace
 }  // namespace tessera::server
