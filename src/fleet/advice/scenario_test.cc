@@ -183,6 +183,26 @@ TEST(OverProvisioned, HasRoomForTheLongestRequestOfAnEngine) {
   }
 }
 
+TEST(OverProvisioned, IsTheCheapestByTheRuleOfTheLedger) {
+  // By memory, of which a device has eight slices.
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  Holding& held = facts.workloads.front().holds.front();
+  for (Size& one : held.sizes) one.per_hour = kUnit * static_cast<Micros>(one.memory_bytes / (9 * kGiB));
+  held.profile = "1g.20gb";
+  held.resource = "nvidia.com/mig-1g.20gb";
+  held.compute_slices = 1;
+  held.per_hour = 2 * kUnit;
+  auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1)) << "half of the memory costs half";
+  EXPECT_EQ(list[0].aim, "1g.10gb");
+  EXPECT_EQ(list[0].saving->per_month, 730 * kUnit);
+  held.sizes.erase(held.sizes.begin(), held.sizes.begin() + 2);  // 1g.10gb
+  held.profile = "2g.20gb";
+  held.compute_slices = 2;
+  EXPECT_THAT(advise(facts), IsEmpty()) << "1g.20gb has as much memory, and costs as much";
+}
+
 struct CheaperTest : testing::Test {
   CheaperTest() {
     for (const Labelled& one : labelled())

@@ -73,19 +73,22 @@ std::optional<Need> need_of(const Workload& of, const Options& options) {
   return out;
 }
 
-/// The smallest that is enough; null where that is no smaller than what is held, or not for less.
+/// By money where both have a price: which share of the device is paid for is the ledger's rule.
+bool is_less(const Size& of, const std::optional<Micros>& per_hour, unsigned compute_slices) {
+  return of.per_hour && per_hour ? *of.per_hour < *per_hour : of.compute_slices < compute_slices;
+}
+
+/// The cheapest that is enough, of equals the smallest; null where that is no less than what is held.
 const Size* smallest(const Holding& held, const Need& need) {
   const Size* best = nullptr;
+  const auto rank = [](const Size& of) { return std::tie(of.per_hour, of.compute_slices, of.memory_bytes); };
   for (const Size& one : held.sizes) {
     const bool plain = one.profile.find('+') == std::string::npos;  // others have media engines that somebody may need
     if (!plain || one.compute_slices < need.slices || static_cast<double>(one.memory_bytes) < need.memory_bytes)
       continue;
-    if (!best || std::tie(one.compute_slices, one.memory_bytes) < std::tie(best->compute_slices, best->memory_bytes))
-      best = &one;
+    if (!best || rank(one) < rank(*best)) best = &one;
   }
-  if (!best || best->compute_slices >= held.compute_slices) return nullptr;
-  if (held.per_hour && best->per_hour && *best->per_hour >= *held.per_hour) return nullptr;
-  return best;
+  return best && is_less(*best, held.per_hour, held.compute_slices) ? best : nullptr;
 }
 
 }  // namespace

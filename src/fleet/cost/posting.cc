@@ -23,21 +23,6 @@ struct Leaf {
 
 Weight whole_units(const Slices& whole) { return whole.compute * whole.memory; }
 
-/// Of whole_units().
-Weight units_of(const Slices& part, const Slices& whole, ShareBy by) {
-  const Weight compute = std::min(part.compute, whole.compute) * whole.memory;
-  const Weight memory = std::min(part.memory, whole.memory) * whole.compute;
-  switch (by) {
-    case ShareBy::ComputeSlices:
-      return compute;
-    case ShareBy::Memory:
-      return memory;
-    case ShareBy::LargerOfBoth:
-      break;
-  }
-  return std::max(compute, memory);
-}
-
 /// As split(), and all 0 where there is nothing to go by.
 Weights shares_of(Weight total, const Weights& weights) {
   if (std::ranges::all_of(weights, [](Weight one) { return one == 0; })) return Weights(weights.size());
@@ -190,6 +175,20 @@ std::optional<CostBasis> cost_basis_named(std::string_view name) {
   const auto* found = std::ranges::find(kBases, name);
   if (found == kBases.end()) return std::nullopt;
   return static_cast<CostBasis>(found - kBases.begin());
+}
+
+std::int64_t units_of(const Slices& part, const Slices& whole, ShareBy by) {
+  const std::int64_t compute = std::min(part.compute, whole.compute) * whole.memory;
+  const std::int64_t memory = std::min(part.memory, whole.memory) * whole.compute;
+  switch (by) {
+    case ShareBy::ComputeSlices:
+      return compute;
+    case ShareBy::Memory:
+      return memory;
+    case ShareBy::LargerOfBoth:
+      break;
+  }
+  return std::max(compute, memory);
 }
 
 std::vector<Posting> post(const DeviceUsage& of, const Charge& charge, const PostingOptions& options) {

@@ -50,6 +50,8 @@ struct Slices {
   std::int64_t memory = 1;
   bool operator==(const Slices&) const = default;
 };
+/// What a part's share of its device is by a rule, in units of which the whole has units_of(whole, whole, by).
+std::int64_t units_of(const Slices& part, const Slices& whole, ShareBy by);
 
 /// Somebody who had a part. Who holds it pays for it, else whom it is promised to, else who uses it.
 struct Tenant {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fleet/advice/served_need.h"
+#include "fleet/cost/usage_slot.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
 #include "server/cost/sight.h"
@@ -43,6 +44,7 @@ EpochMs begin_of(EpochMs first, EpochMs from, const Windowing& how) {
 
 /// What an hour costs, by who has what and by device. Absent where a rate lacks.
 struct Prices {
+  fleet::ShareBy share_by{};  ///< of a device its parts
   std::map<HeldPart, std::optional<Micros>> held;
   std::map<std::pair<std::string, std::string>, std::optional<Micros>> devices;  ///< by cluster and UUID
   std::map<PodKey, const fleet::CostOwner*> owners;
@@ -70,6 +72,7 @@ std::optional<Micros> price_in(const Map& prices, const typename Map::key_type& 
 Prices prices_of(const HourlyCosts* hourly) {
   Prices out;
   if (!hourly) return out;
+  out.share_by = hourly->share_by;
   for (const store::CostPosting& one : hourly->postings) {
     const auto& of = one.subject;
     add(out.devices.try_emplace({of.cluster, of.device_uuid}, Micros{0}).first->second, one.amount);
@@ -225,11 +228,19 @@ class Gathering {
     return out;
   }
 
-  static void add_sizes(Holding& into, const fleet::DeviceFacts& facts, const std::optional<Micros>& per_hour) {
+  /// Each at what would be charged for it: by the share of the device that such an instance is.
+  void add_sizes(Holding& into, const fleet::DeviceFacts& facts, const std::optional<Micros>& per_hour) const {
     if (!facts.profiles) return;
+    const fleet::Model* model = fleet::find_model(into.model);
+    const fleet::Slices whole = fleet::whole_slices(facts.compute_slices, model ? model->mig_max_slices : 0);
+    const auto units = [&](const fleet::Slices& part) { return fleet::units_of(part, whole, prices_.share_by); };
     for (const gpu::Profile& one : *facts.profiles) {
+      const std::int64_t compute = one.compute_slices;
+      const fleet::Slices part =
+          fleet::profile_slices(one.name, one.compute_slices, model ? model->memory_gib : 0)
+              .value_or(fleet::Slices{compute, std::max<std::int64_t>(1, whole.memory * compute / whole.compute)});
       std::optional<Micros> price;
-      if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * one.compute_slices / into.device_slices);
+      if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * units(part) / units(whole));
       into.sizes.push_back({one.name, one.compute_slices, one.memory_bytes, price});
     }
   }

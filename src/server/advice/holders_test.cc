@@ -137,5 +137,30 @@ TEST_F(HoldersTest, AnEngineThatIsTheSameSinceLongIsIdleForAsLong) {
   EXPECT_EQ(list[0].change.text, "kubectl --namespace ml scale statefulset llm --replicas 0");
 }
 
+TEST_F(HoldersTest, SizesCostWhatTheLedgerWouldCharge) {
+  holds("a-0", "StatefulSet", "a");
+  costs(0, fleet::Purchase::OnDemand);
+  for (const auto& [name, slices] : {std::pair("1g.20gb", 1), {"2g.20gb", 2}})
+    page += fmt::format(
+        "gpu_profile_info{{gpu=\"0\",profile=\"{}\",profile_id=\"{}\",compute_slices=\"{}\",sm_count=\"32\","
+        "memory_mib=\"20096\",max_instances=\"3\",placements=\"0:2,2:2,4:2\",UUID=\"GPU-0\"}} 1\n",
+        name, slices, slices);
+  const auto prices = [&](fleet::ShareBy by) {
+    hourly.share_by = by;
+    std::vector<std::pair<std::string, fleet::Micros>> out;
+    const Facts known = facts();
+    for (const auto& one : known.workloads.at(0).holds.at(0).sizes)
+      out.emplace_back(one.profile, one.per_hour.value_or(-1));
+    return out;
+  };
+  using fleet::kUnit;
+  EXPECT_THAT(prices(fleet::ShareBy::ComputeSlices),
+              UnorderedElementsAre(std::pair("1g.20gb", 8 * kUnit / 7), std::pair("2g.20gb", 16 * kUnit / 7)));
+  EXPECT_THAT(prices(fleet::ShareBy::Memory),
+              UnorderedElementsAre(std::pair("1g.20gb", 2 * kUnit), std::pair("2g.20gb", 2 * kUnit)));
+  EXPECT_THAT(prices(fleet::ShareBy::LargerOfBoth),
+              UnorderedElementsAre(std::pair("1g.20gb", 2 * kUnit), std::pair("2g.20gb", 16 * kUnit / 7)));
+}
+
 }  // namespace
 }  // namespace tessera::server

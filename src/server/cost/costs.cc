@@ -168,6 +168,7 @@ Result<std::shared_ptr<const HourlyCosts>> Costs::make_hourly(const Published& k
   const auto book = TRY(rates(now));
   const CostSight sight = sight_of(options_, known, {});
   auto out = std::make_shared<HourlyCosts>();
+  out->share_by = options_.settings.posting.share_by;
   out->postings = hourly_costs(*known.view, sight.rules(book));
   std::vector<fleet::CostRow> rows;
   for (const store::CostPosting& one : out->postings) {

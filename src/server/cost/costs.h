@@ -41,6 +41,7 @@ struct ServedTime {
 
 /// As if all were as it is for an hour.
 struct HourlyCosts {
+  fleet::ShareBy share_by{};  ///< of a device its instances
   std::vector<store::CostPosting> postings;
   fleet::CostSums all;
   std::map<std::pair<std::string, std::string>, fleet::Micros> owned;  ///< used and held, by team and project
