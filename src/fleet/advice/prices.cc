@@ -20,9 +20,7 @@ struct Found {
 
 /// The cheapest that has room for the model and makes as many tokens as were made at most.
 Found cheapest(const Serves& of) {
-  const double memory = (static_cast<double>(of.need->fixed_bytes) +
-                         of.engine->kv_tokens_most.value_or(0) * static_cast<double>(of.need->bytes_per_token)) /
-                        of.need->utilization;
+  const double memory = memory_needed(*of.need, *of.engine->kv_tokens_most);
   Found best;
   for (const Alternative& one : of.alternatives) {
     if (one.tokens_per_second <= 0 || static_cast<double>(one.memory_bytes) < memory) continue;
@@ -39,7 +37,8 @@ Found cheapest(const Serves& of) {
 }  // namespace
 
 Said cheaper_model(const Workload& of, const Options& options) {
-  if (!of.serves || !of.serves->engine || !of.serves->need || of.serves->gpus != 1 || of.holds.size() != of.pods.size())
+  if (!of.serves || !of.serves->engine || !of.serves->need || !of.serves->engine->kv_tokens_most ||
+      of.serves->gpus != 1 || of.holds.size() != of.pods.size())
     return std::nullopt;
   const Rhythm& rhythm = of.serves->engine->rhythm;
   const auto costs = per_hour(of.holds);

@@ -239,6 +239,11 @@ TEST_F(CheaperTest, IsLeftToAPersonWhereNoNodeHasTheLabel) {
   EXPECT_THAT(said().change.text, HasSubstr("let it stand on nodes with A100_80GB, 1 GPUs in all"));
 }
 
+TEST_F(CheaperTest, HasRoomForTheLongestRequestToo) {
+  one().serves->need->context_tokens = 1'000'000;
+  EXPECT_THAT(advise(facts), IsEmpty());
+}
+
 TEST(Share, NamesTheOwnersOfBoth) {
   for (const Labelled& one : labelled()) {
     if (one.kind != Kind::Share) continue;

@@ -280,6 +280,11 @@ std::vector<Labelled> healthy() {
   }
   add("an engine whose KV cache is in use",
       {serving("full-cache", [](EpochMs at) { return engine_slot(at, 900, 300'000); })});
+  add("an engine that an A100 would serve, had anybody told of its KV cache", {[] {
+        Workload one = cheaper().facts.workloads.front();
+        one.serves->engine->kv_tokens_most.reset();
+        return one;
+      }()});
   add("an engine that makes more than a benchmark says its GPU can", {[] {
         Workload one = cheaper().facts.workloads.front();
         one.serves->benchmarked = 400;
