@@ -87,13 +87,14 @@ std::size_t held_by_first(const Workload& of) {
 }  // namespace
 
 Steps stop_steps(const Workload& of) {
-  if (!is_plain(of)) return by_hand(of, "let it have no replicas", fmt::format("let it have {} again", of.pods.size()));
+  const Steps hand =
+      by_hand(of, "let it have no replicas", fmt::format("let it have its {} pods again", of.pods.size()));
+  if (!is_plain(of)) return hand;
   if (has_replicas(of)) return {{"kubectl", scale(of, 0)}, {"kubectl", scale(of, of.pods.size())}};
   if (of.kind == "Job" || of.kind == "CronJob")
     return {{"kubectl", patch(of, R"({"spec":{"suspend":true}})")},
             {"kubectl", patch(of, R"({"spec":{"suspend":false}})")}};
-  if (!of.kind.empty())
-    return by_hand(of, "let it have no replicas", fmt::format("let it have {} again", of.pods.size()));
+  if (!of.kind.empty()) return hand;
   const std::string file = of.name + ".yaml";
   return {{"kubectl", fmt::format("kubectl --namespace {0} get pod {1} --output yaml >{2} && kubectl --namespace {0} "
                                   "delete pod {1}",

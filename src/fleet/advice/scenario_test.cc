@@ -254,6 +254,21 @@ TEST(Share, NamesTheOwnersOfBoth) {
   }
 }
 
+struct ScheduleTest : testing::Test {
+  ScheduleTest() {
+    for (const Labelled& one : labelled())
+      if (one.kind == Kind::Schedule) facts = one.facts;
+  }
+  Facts facts;
+};
+
+TEST_F(ScheduleTest, IsLeftToAPersonWhereAnotherControllerWouldRevertIt) {
+  facts.workloads.front().kind = "InferenceService";
+  const Advice said = advise(facts).at(0);
+  EXPECT_EQ(said.change.by, "hand");
+  EXPECT_THAT(said.change.text, HasSubstr("In the manifest of InferenceService office in namespace ml"));
+}
+
 TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
   Facts facts;
   facts.quotas = {{"prod", "ml", "gpus", "nvidia.com/gpu", 16, kNow - 14 * kDayMs, kNow, 1, 3}};

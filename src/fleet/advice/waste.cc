@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "fleet/advice/rules.h"
@@ -11,6 +12,10 @@ namespace {
 
 constexpr double kHour = 3'600'000;
 constexpr std::uint64_t kTouched = std::uint64_t{1} << 30U;  ///< a context alone takes some hundred MiB
+
+/// Another one would not come back by itself, or not where it was.
+constexpr std::array<std::string_view, 6> kHaveReplicas = {"Deployment",      "InferenceService", "LLMInferenceService",
+                                                           "LeaderWorkerSet", "Rollout",          "StatefulSet"};
 
 double hours(Milliseconds span) { return static_cast<double>(span.count()) / kHour; }
 
@@ -115,8 +120,7 @@ Said drop_unused(const Workload& of, const Options& options) {
 }
 
 Said schedule(const Workload& of, const Options& options) {
-  // What has no replicas would not come back by itself, or not where it was.
-  if (of.kind != "Deployment" && of.kind != "StatefulSet") return std::nullopt;
+  if (std::ranges::find(kHaveReplicas, of.kind) == kHaveReplicas.end()) return std::nullopt;
   const auto rhythm = rhythm_of(of);
   constexpr unsigned kDays = 6, kLeastHours = 8, kActiveDays = 3;  // fewer are no habit
   if (!rhythm || !is_enough(Kind::Schedule, *rhythm, options) || rhythm->active_slots == 0) return std::nullopt;

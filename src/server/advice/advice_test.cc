@@ -215,6 +215,15 @@ TEST(ToldAdvice, MoneyIsOfThePodsThatTheOwnerMakesAnew) {
   EXPECT_TRUE(is("chat-0"));
   EXPECT_FALSE(is("chat-web-0"));
   EXPECT_FALSE(is_of(of, {"c", "other", "chat-0", "", "", "", ""}));
+  of.owners = {{"LeaderWorkerSet", "chat"}};
+  EXPECT_TRUE(is("chat-0"));
+  EXPECT_TRUE(is("chat-0-1"));
+  EXPECT_FALSE(is("chat-0-1-2"));
+  EXPECT_FALSE(is("chat-web-0"));
+  of.owners = {{"InferenceService", "chat"}};
+  EXPECT_TRUE(is("chat-predictor-5d9c7-x2x4z"));
+  EXPECT_FALSE(is("chat-5d9c7-x2x4z"));
+  EXPECT_FALSE(is("chat-predictor-web-predictor-5d9c7-x2x4z"));
   of.name = "chat and train";
   of.owners = {{"Deployment", "chat"}, {"Pod", "train"}};
   EXPECT_TRUE(is("chat-5d9c7-x2x4z"));

@@ -118,18 +118,33 @@ bool is_of_cron(const fleet::advice::Subject::Owner& owner) {
   return end.size() >= kMinutes && is_number(end);
 }
 
+/// HASH-RANDOM, as a Deployment's pods are named behind its name.
+bool is_of_deployment(std::string_view rest) {
+  constexpr std::size_t kRandom = 5, kLongestHash = 10;
+  const auto dash = rest.find('-');
+  return dash != std::string_view::npos && is_random(rest.substr(0, dash), 1, kLongestHash) &&
+         is_random(rest.substr(dash + 1), kRandom, kRandom);
+}
+
+/// 0, or 0-1 of its group.
+bool is_of_group(std::string_view rest) {
+  const auto dash = std::min(rest.find('-'), rest.size());
+  return is_number(rest.substr(0, dash)) && (dash == rest.size() || is_number(rest.substr(dash + 1)));
+}
+
 /// NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment, NAME-RANDOM of others: another one's name may begin
 /// alike.
 bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod) {
-  constexpr std::size_t kRandom = 5, kLongestHash = 10;
+  constexpr std::string_view kPredictor = "predictor-";
   if (owner.kind == "Pod") return pod == owner.name;
   if (owner.name.empty() || !pod.starts_with(owner.name + '-')) return false;
   const std::string_view rest = pod.substr(owner.name.size() + 1);
   if (owner.kind == "StatefulSet") return is_number(rest);
-  const auto dash = rest.find('-');
-  if (owner.kind != "Deployment") return dash == std::string_view::npos;
-  return dash != std::string_view::npos && is_random(rest.substr(0, dash), 1, kLongestHash) &&
-         is_random(rest.substr(dash + 1), kRandom, kRandom);
+  if (owner.kind == "LeaderWorkerSet") return is_of_group(rest);
+  if (owner.kind == "InferenceService")
+    return rest.starts_with(kPredictor) && is_of_deployment(rest.substr(kPredictor.size()));
+  if (owner.kind == "Deployment" || owner.kind == "Rollout") return is_of_deployment(rest);
+  return rest.find('-') == std::string_view::npos;
 }
 
 }  // namespace

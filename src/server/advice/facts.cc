@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fleet/advice/served_need.h"
+#include "fleet/cluster/maker.h"
 #include "fleet/cost/usage_slot.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
@@ -135,8 +136,7 @@ class Gathering {
 
   Workload& workload_of(const fleet::Node& node, const fleet::Workload& pod) {
     const fleet::ClusterPod* seen = known_.cluster->pod(node.cluster, pod.space, pod.pod);
-    const bool owned = seen && !seen->owner_kind.empty();
-    const std::string kind = owned ? seen->owner_kind : "", name = owned ? seen->owner_name : pod.pod;
+    const auto [kind, name] = seen ? fleet::maker_of(*seen) : fleet::Maker{"", pod.pod};
     Workload& out = workloads_[{node.cluster, pod.space, kind, name}];
     of_pod_[{node.cluster, pod.space, pod.pod}] = &out;
     if (std::ranges::find(out.pods, pod.pod) != out.pods.end()) return out;
@@ -157,7 +157,10 @@ class Gathering {
     }
     // What its command line says of a model makes it an engine, whether its metrics are told or not.
     const fleet::EngineArguments said = seen ? seen->engine_arguments : fleet::EngineArguments{};
-    if (said.tensor || said.pipeline || said.data) out.serves.emplace();
+    if (said.tensor || said.pipeline || said.data) {
+      if (!out.serves) out.serves.emplace();
+      out.serves->gpus = std::max(out.serves->gpus, said.tensor.value_or(1) * said.pipeline.value_or(1));
+    }
     return out;
   }
 
@@ -245,15 +248,27 @@ class Gathering {
     }
   }
 
+  void add_engine_of(const fleet::Served& engine) {
+    const auto pods = pods_of_replica(engine, *known_.cluster);
+    std::size_t gpus = 0;
+    for (const std::string& pod : pods)
+      if (const auto at = of_pod_.find({engine.cluster, engine.space, pod}); at != of_pod_.end())
+        gpus += static_cast<std::size_t>(std::ranges::count(at->second->holds, pod, &Holding::pod));
+    for (const std::string& pod : pods) {
+      const PodKey key{engine.cluster, engine.space, pod};
+      if (pod != engine.pod) followers_.insert(key);
+      const auto at = of_pod_.find(key);
+      if (at == of_pod_.end()) continue;
+      auto& serves = at->second->serves;
+      if (!serves) serves.emplace();
+      serves->model = engine.model;
+      serves->gpus = std::max(serves->gpus, static_cast<unsigned>(gpus));
+      engines_[at->second] = engine.engine;
+    }
+  }
+
   void add_engines() {
-    for (const auto& engine : known_.serving->engines)
-      for (const std::string& pod : pods_of_replica(*engine, *known_.cluster)) {
-        const auto at = of_pod_.find({engine->cluster, engine->space, pod});
-        if (at == of_pod_.end()) continue;
-        if (!at->second->serves) at->second->serves.emplace();
-        at->second->serves->model = engine->model;
-        engines_[at->second] = engine->engine;
-      }
+    for (const auto& engine : known_.serving->engines) add_engine_of(*engine);
     std::map<PodKey, std::vector<const store::ServingSeen*>> told;
     for (const store::ServingSeen& one : history_.serving) told[{one.cluster, one.space, one.pod}].push_back(&one);
     for (auto& [key, one] : workloads_)
@@ -261,16 +276,22 @@ class Gathering {
   }
 
   /// All its pods' engines as one, in the slots in which each of them was told, since its pods have had time to start:
-  /// a name comes back (of a StatefulSet), and what another pod of it did is not theirs.
+  /// a name comes back (of a StatefulSet), and what another pod of it did is not theirs. Of a group its leader tells
+  /// alone.
   void learn_engine(Workload& into, const std::map<PodKey, std::vector<const store::ServingSeen*>>& told) const {
+    fleet::advice::Serves& serves = *into.serves;
+    serves.gpus =
+        std::max(serves.gpus, static_cast<unsigned>((into.holds.size() + into.pods.size() - 1) / into.pods.size()));
     EpochMs started = now_ - how_.most.count();
     for (const Holding& one : into.holds) started = std::max(started, one.seen.rhythm.from);
     std::map<EpochMs, std::pair<EngineSlot, std::size_t>> slots;
     std::size_t pods = 0;
     for (const std::string& pod : into.pods) {
-      const auto of_pod = told.find({into.cluster, into.space, pod});
-      if (of_pod == told.end()) continue;
+      const PodKey key{into.cluster, into.space, pod};
+      if (followers_.contains(key)) continue;
       ++pods;
+      const auto of_pod = told.find(key);
+      if (of_pod == told.end()) return;
       for (const store::ServingSeen* one : of_pod->second) {
         if (one->slot.begin < started) continue;
         auto& [slot, times] = slots[one->slot.begin];
@@ -281,12 +302,11 @@ class Gathering {
     std::vector<EngineSlot> list;
     for (const auto& [begin, one] : slots)
       if (one.second == pods) list.push_back(one.first);
-    into.serves->gpus = static_cast<unsigned>(into.holds.size() / std::max<std::size_t>(1, into.pods.size()));
-    if (list.empty() || pods != into.pods.size()) return;
+    if (list.empty()) return;
     // The first of them came when the pods had started, unless nobody looked before.
     const EpochMs first = list.front().begin, since = started - how_.loading.count();
-    into.serves->engine = fleet::advice::sum_up(list, first <= started + how_.slot.count() ? since : first, now_, how_);
-    into.serves->need = need_of(into);
+    serves.engine = fleet::advice::sum_up(list, first <= started + how_.slot.count() ? since : first, now_, how_);
+    serves.need = need_of(into);
   }
 
   /// Of pods whose command lines say the same.
@@ -310,6 +330,7 @@ class Gathering {
   std::map<WorkloadKey, Workload> workloads_;
   std::map<PodKey, Workload*> of_pod_;
   std::map<const Workload*, fleet::Engine> engines_;
+  std::set<PodKey> followers_;  ///< of whose engines another pod tells
 };
 
 using TroubleKey = std::pair<std::string, std::string>;  ///< a device's UUID and the alert

@@ -137,6 +137,28 @@ TEST_F(HoldersTest, AnEngineThatIsTheSameSinceLongIsIdleForAsLong) {
   EXPECT_EQ(list[0].change.text, "kubectl --namespace ml scale statefulset llm --replicas 0");
 }
 
+TEST_F(HoldersTest, AGroupIsOneWorkloadOfWhichTheLeaderTells) {
+  holds("llm-0", "StatefulSet", "llm");
+  holds("llm-0-1", "StatefulSet", "llm-0");
+  for (std::size_t i = 0; i < 2; ++i)
+    pod(i).labels = {{"leaderworkerset.sigs.k8s.io/name", "llm"}, {"leaderworkerset.sigs.k8s.io/group-key", "k"}};
+  serves("llm-0");
+  const Facts known = facts();
+  ASSERT_THAT(known.workloads, SizeIs(1));
+  EXPECT_EQ(known.workloads[0].kind, "LeaderWorkerSet");
+  EXPECT_EQ(known.workloads[0].serves->gpus, 2U) << "of a model that is spread over both pods";
+  const auto list = advise(known);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].change.by, "hand") << "a StatefulSet's patch would be reverted";
+  EXPECT_THAT(list[0].change.text, testing::HasSubstr("LeaderWorkerSet llm"));
+}
+
+TEST_F(HoldersTest, AModelIsSpreadOverAsManyGpusAsItsCommandLineSays) {
+  holds("llm-0", "StatefulSet", "llm");
+  starts_with(0, "vllm serve m --tensor-parallel-size 2 --pipeline-parallel-size 2");
+  EXPECT_EQ(facts().workloads.at(0).serves->gpus, 4U) << "of which others hold three";
+}
+
 TEST_F(HoldersTest, SizesCostWhatTheLedgerWouldCharge) {
   holds("a-0", "StatefulSet", "a");
   costs(0, fleet::Purchase::OnDemand);
