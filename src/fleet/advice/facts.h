@@ -26,6 +26,7 @@ struct Holding {
   std::string pod;
   std::string container;  ///< empty: not known
   std::string resource;   ///< "nvidia.com/gpu"
+  std::string node;
   std::string device_id;
   std::string model;    ///< "H100_80GB"
   std::string profile;  ///< empty: the whole device

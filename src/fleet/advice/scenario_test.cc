@@ -244,6 +244,22 @@ TEST_F(CheaperTest, HasRoomForTheLongestRequestToo) {
   EXPECT_THAT(advise(facts), IsEmpty());
 }
 
+TEST(Share, IsLeftToAPersonWithEachStepAndWhatItDoesToOthers) {
+  for (const Labelled& one : labelled()) {
+    if (one.kind != Kind::Share) continue;
+    Facts facts = one.facts;
+    for (Workload& each : facts.workloads) each.holds.front().node = "worker-01";
+    facts.workloads.front().node_selector = {{"kubernetes.io/hostname", "worker-09"}};
+    const Advice said = advise(facts).at(0);
+    EXPECT_EQ(said.change.by, "hand") << "which ConfigMap the plugin reads nobody tells";
+    EXPECT_THAT(said.change.text, HasSubstr("label it nvidia.com/device-plugin.config: shared-by-two"));
+    EXPECT_THAT(said.change.text, HasSubstr("let nodeSelector have kubernetes.io/hostname: worker-01"));
+    EXPECT_THAT(said.undo.text, HasSubstr("let nodeSelector of ann have kubernetes.io/hostname: worker-09"));
+    EXPECT_THAT(said.undo.text, HasSubstr("take kubernetes.io/hostname out of nodeSelector of bob"));
+    EXPECT_THAT(said.risk, HasSubstr("All whole GPUs of node worker-01 become shares"));
+  }
+}
+
 TEST(Share, NamesTheOwnersOfBoth) {
   for (const Labelled& one : labelled()) {
     if (one.kind != Kind::Share) continue;

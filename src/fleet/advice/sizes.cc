@@ -133,17 +133,32 @@ bool may_share(const Workload& of, const Options& options) {
   return often <= kSeldom && *seen.busy_p95 <= kLittleBusy;
 }
 
+constexpr const char* kHostName = "kubernetes.io/hostname";
+
 double memory_wanted(const Workload& of, const Options& options) {
   return static_cast<double>(*of.holds.front().seen.memory_most) * (1 + options.memory_headroom);
 }
 
-Steps sharing_steps(const std::string& device_id) {
-  return {{"manifest",
-           "# Of NVIDIA's device plugin; nodes take it by the label nvidia.com/device-plugin.config: shared-by-two\n"
-           "version: v1\nsharing:\n  timeSlicing:\n    resources:\n    - {name: nvidia.com/gpu, replicas: 2}\n"},
-          {"hand", fmt::format("Take the label nvidia.com/device-plugin.config off the node of {}; pods that are "
-                               "made anew get a GPU each.",
-                               device_id)}};
+/// By hand: which ConfigMap the plugin reads is known to who has installed it alone.
+Steps sharing_steps(const Workload& a, const Workload& b) {
+  const std::string& node = b.holds.front().node;
+  const auto of = [&](const Workload& one) {
+    const auto former = one.node_selector.find(kHostName);
+    return former == one.node_selector.end()
+               ? fmt::format("take {} out of nodeSelector of {}", kHostName, one.name)
+               : fmt::format("let nodeSelector of {} have {}: {}", one.name, kHostName, former->second);
+  };
+  return {{"hand", fmt::format("1. Add the key shared-by-two to the ConfigMap that NVIDIA's device plugin reads:\n"
+                               "version: v1\nsharing:\n  timeSlicing:\n    resources:\n"
+                               "    - {{name: nvidia.com/gpu, replicas: 2}}\n"
+                               "2. Let nothing else stand on the GPUs of node {0}, and label it "
+                               "nvidia.com/device-plugin.config: shared-by-two.\n"
+                               "3. In the manifests of {1} and {2} in namespace {3}, let nodeSelector have {4}: {0}; "
+                               "then make both anew.",
+                               node, a.name, b.name, a.space, kHostName)},
+          {"hand", fmt::format("In their manifests, {} and {}; take the label nvidia.com/device-plugin.config off "
+                               "node {}, and make both anew: each gets a GPU of its own.",
+                               of(a), of(b), node)}};
 }
 
 Advice sharing(const Workload& a, const Workload& b, const Options& options) {
@@ -164,7 +179,9 @@ Advice sharing(const Workload& a, const Workload& b, const Options& options) {
   const auto& less =
       first.per_hour && second.per_hour && *second.per_hour < *first.per_hour ? second.per_hour : first.per_hour;
   if (less && second.per_hour) out.saving = saving_of(less, "one of both, " + hourly(*less));
-  take(out, sharing_steps(second.device_id));
+  out.risk +=
+      fmt::format(" All whole GPUs of node {} become shares: whoever asks for one there gets half of it.", second.node);
+  take(out, sharing_steps(a, b));
   return out;
 }
 

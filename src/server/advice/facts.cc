@@ -208,6 +208,7 @@ class Gathering {
     out.pod = pod.pod;
     out.container = pod.container;
     out.resource = one.facts->resource;
+    out.node = node.name;
     out.device_id = fleet::device_id(node.name, facts.index);
     out.model = fleet::model_key_of(facts.name);
     out.profile = fleet::profile_of(device, one.part);
