@@ -91,6 +91,7 @@ struct Pool {
   std::string cluster;
   std::string model;
   EpochMs from = 0, to = 0;
+  EpochMs told_until = 0;          ///< end of the last hour that was told: behind it there may be none of them
   double observed = 0;             ///< of the window
   std::int64_t held_at_least = 0;  ///< devices that somebody held, at each time of it
   std::optional<Micros> on_demand_per_hour, reserved_per_hour;

@@ -126,7 +126,7 @@ Labelled on_demand() {
 
 Labelled reserved() {
   Facts out = of({});
-  out.pools = {{"prod", "H100_80GB", kNow - 30 * kDayMs, kNow, 0.99, 12, kH100, 5 * kUnit}};
+  out.pools = {{"prod", "H100_80GB", kNow - 30 * kDayMs, kNow, kNow, 0.99, 12, kH100, 5 * kUnit}};
   return {"twelve that somebody always has", Kind::Reserve, out};
 }
 
@@ -285,6 +285,11 @@ std::vector<Labelled> healthy() {
         one.serves->engine->kv_tokens_most.reset();
         return one;
       }()});
+  {
+    Labelled one{"twelve that somebody always had, and that have gone", std::nullopt, reserved().facts};
+    one.facts.pools.front().told_until = kNow - kDayMs;
+    out.push_back(std::move(one));
+  }
   add("an engine that makes more than a benchmark says its GPU can", {[] {
         Workload one = cheaper().facts.workloads.front();
         one.serves->benchmarked = 400;

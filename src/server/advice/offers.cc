@@ -51,12 +51,13 @@ std::vector<fleet::advice::Pool> pools_of(const std::vector<store::PoolHour>& ho
     if (out.empty() || out.back().cluster != one.cluster || out.back().model != one.model) {
       end();
       told = 0;
-      out.push_back({one.cluster, one.model, std::max(from, one.hour), to, 0, 0,
+      out.push_back({one.cluster, one.model, std::max(from, one.hour), to, 0, 0, 0,
                      rate_of(rates, one, fleet::Purchase::OnDemand, to),
                      rate_of(rates, one, fleet::Purchase::Reserved, to)});
     }
     if (one.unobserved_ms * kLittle > one.device_ms) continue;
     const std::int64_t held = one.held_ms / kHour;
+    out.back().told_until = one.hour + kHour;
     out.back().held_at_least = told == 0 ? held : std::min(out.back().held_at_least, held);
     ++told;
   }

@@ -16,7 +16,8 @@ namespace tessera::server {
 inline constexpr Milliseconds kPoolWindow{std::chrono::hours(24 * 56)};
 
 /// Of each model of a cluster that is bought on demand, how many somebody had in each hour of [from, to): of an hour
-/// its mean, for that is what a reservation is paid by. An hour of which a tenth is not known counts as not told.
+/// its mean, for that is what a reservation is paid by. An hour of which a tenth is not known counts as not told; where
+/// none is told for long, the boards have gone.
 std::vector<fleet::advice::Pool> pools_of(const std::vector<store::PoolHour>& hours, const fleet::RateBook& rates,
                                           EpochMs from, EpochMs to);
 

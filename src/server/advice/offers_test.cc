@@ -55,6 +55,9 @@ TEST(PoolsOf, AreWhatWasHeldInEachHour) {
   EXPECT_DOUBLE_EQ(pools[0].observed, 1);
   EXPECT_EQ(pools[0].reserved_per_hour, 5 * fleet::kUnit);
   EXPECT_EQ(pools[0].on_demand_per_hour, 8 * fleet::kUnit);
+  EXPECT_EQ(pools[0].told_until, to);
+  EXPECT_EQ(pools_of(list, rates(std::nullopt), kStart, to + 2 * kDay).at(0).told_until, to)
+      << "since then there are none";
   list[100].unobserved_ms = 6 * kHour;
   pools = pools_of(list, rates(std::nullopt), kStart, to);
   EXPECT_EQ(pools[0].held_at_least, 9) << "of an hour that is half unknown nobody knows";
