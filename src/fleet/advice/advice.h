@@ -48,8 +48,8 @@ struct Saving {
 
 /// What to do, word for word.
 struct Step {
-  std::string by;    ///< "kubectl", "manifest", "api", "hand"
-  std::string text;  ///< a command, a manifest, a request, or sentences
+  std::string by;    ///< "kubectl", "api", "hand"
+  std::string text;  ///< a command, a request, or sentences
 };
 
 struct Advice {

@@ -150,16 +150,16 @@ Steps place_steps(const Workload& of, const Place& place) {
 Steps schedule_steps(const Workload& of, unsigned first, unsigned end) {
   if (!is_plain(of) || !has_replicas(of))
     return by_hand(of, fmt::format("let it run from {:02}:00 to {:02}:00 UTC alone", first, end), "let it run always");
-  const std::string file = of.name + "-hours.yaml";
   const std::string manifest = fmt::format(
-      "# KEDA, from https://keda.sh: without it two CronJobs that scale do the same.\n"
       "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {{name: {0}-hours, namespace: {1}}}\nspec:\n"
       "  scaleTargetRef: {{kind: {2}, name: {0}}}\n  minReplicaCount: 0\n  maxReplicaCount: {3}\n  triggers:\n"
       "  - type: cron\n    metadata: {{timezone: Etc/UTC, start: \"0 {4} * * *\", end: \"0 {5} * * *\", "
       "desiredReplicas: \"{3}\"}}\n",
       of.name, of.space, of.kind, of.pods.size(), first, end);
   return {
-      {"manifest", manifest},
+      {"kubectl", fmt::format("# KEDA, from https://keda.sh: without it two CronJobs that scale do the same.\n"
+                              "kubectl apply --filename - <<'END'\n{}END\n",
+                              manifest)},
       {"kubectl", fmt::format("kubectl --namespace {0} delete scaledobject {1}-hours && kubectl --namespace {0} scale "
                               "{2} {1} --replicas {3}",
                               of.space, of.name, lower(of.kind), of.pods.size())}};

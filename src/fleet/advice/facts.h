@@ -79,6 +79,7 @@ struct Workload {
   std::vector<Holding> holds;
   std::optional<Serves> serves;  ///< it is a serving engine, whether its metrics are told or not
   bool interruptible = false;    ///< by its own label
+  /// OnDemand where all of its pods are.
   Purchase purchase = Purchase::OnDemand;
   std::optional<Micros> spot_per_hour;             ///< of all that it holds, where there are nodes of that kind
   std::pair<std::string, std::string> spot_label;  ///< of these nodes

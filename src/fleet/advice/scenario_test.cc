@@ -278,6 +278,13 @@ struct ScheduleTest : testing::Test {
   Facts facts;
 };
 
+TEST_F(ScheduleTest, IsACommandThatAppliesWhatItHasToApply) {
+  const Advice said = advise(facts).at(0);
+  EXPECT_EQ(said.change.by, "kubectl");
+  EXPECT_THAT(said.change.text, HasSubstr("\nkubectl apply --filename - <<'END'\napiVersion: keda.sh/v1alpha1\n"));
+  EXPECT_THAT(said.change.text, testing::EndsWith("\nEND\n"));
+}
+
 TEST_F(ScheduleTest, IsLeftToAPersonWhereAnotherControllerWouldRevertIt) {
   facts.workloads.front().kind = "InferenceService";
   const Advice said = advise(facts).at(0);

@@ -153,7 +153,8 @@ class Gathering {
     if (const auto owner = prices_.owners.find(key); owner != prices_.owners.end()) {
       out.team = owner->second->team;
       out.project = owner->second->project;
-      out.purchase = prices_.purchases.at(key);
+      const fleet::Purchase its = prices_.purchases.at(key);
+      if (out.pods.size() == 1 || its != fleet::Purchase::OnDemand) out.purchase = its;
     }
     // What its command line says of a model makes it an engine, whether its metrics are told or not.
     const fleet::EngineArguments said = seen ? seen->engine_arguments : fleet::EngineArguments{};

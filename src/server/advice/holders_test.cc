@@ -159,6 +159,21 @@ TEST_F(HoldersTest, AModelIsSpreadOverAsManyGpusAsItsCommandLineSays) {
   EXPECT_EQ(facts().workloads.at(0).serves->gpus, 4U) << "of which others hold three";
 }
 
+TEST_F(HoldersTest, AreOnDemandWhereAllOfThemAre) {
+  using fleet::Purchase;
+  holds("a-0", "StatefulSet", "a");
+  holds("a-1", "StatefulSet", "a");
+  const auto purchase = [&](Purchase first, Purchase second) {
+    hourly.postings.clear();
+    costs(0, first);
+    costs(1, second);
+    return facts().workloads.at(0).purchase;
+  };
+  EXPECT_EQ(purchase(Purchase::OnDemand, Purchase::OnDemand), Purchase::OnDemand);
+  EXPECT_EQ(purchase(Purchase::Spot, Purchase::OnDemand), Purchase::Spot);
+  EXPECT_EQ(purchase(Purchase::OnDemand, Purchase::Spot), Purchase::Spot);
+}
+
 TEST_F(HoldersTest, SizesCostWhatTheLedgerWouldCharge) {
   holds("a-0", "StatefulSet", "a");
   costs(0, fleet::Purchase::OnDemand);
