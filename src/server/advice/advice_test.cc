@@ -282,6 +282,47 @@ TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
   EXPECT_FALSE(per_month("idle-held")) << "nor is anything of it found before";
 }
 
+TEST(RealisedSaving, OfABoardOrOfAllOfAModelIsWhatTheseCost) {
+  fleet::advice::Subject of;
+  of.cluster = "c";
+  of.model = "H100_80GB";
+  fleet::CostSubject first, second, other;
+  first.cluster = second.cluster = other.cluster = "c";
+  first.model = second.model = "H100_80GB";
+  first.device_id = "w1-GPU-00";
+  second.device_id = "w1-GPU-01";
+  other.model = "L4";
+  Realised out;
+  out.from = kStart;
+  out.accepted = kStart + kRealisedWindow.count();
+  out.to = out.accepted + kRealisedWindow.count();
+  const auto row = [](EpochMs bucket, const fleet::CostSubject& subject, fleet::CostKind kind, fleet::Micros micros) {
+    fleet::CostRow one;
+    one.bucket = bucket;
+    one.subject = &subject;
+    one.kind = kind;
+    one.amount.micros = micros * fleet::kUnit;
+    return one;
+  };
+  const EpochMs behind = out.accepted + kHour;
+  std::vector<fleet::CostRow> rows = {
+      row(out.from, first, fleet::CostKind::Unallocated, 100), row(out.from, second, fleet::CostKind::Used, 68),
+      row(out.from, other, fleet::CostKind::Used, 9), row(behind, second, fleet::CostKind::Used, 84)};
+  const auto per_month = [&](const char* kind) {
+    out.before = out.after = out.per_month = std::nullopt;
+    EXPECT_TRUE(reckon(out, rows, of, kind));
+    return out.per_month;
+  };
+  EXPECT_EQ(per_month("reserve"), 365 * fleet::kUnit) << "168 less 84 in 168 hours, for 730";
+  of.device_id = "w1-GPU-00";
+  EXPECT_EQ(per_month("hardware"), 100 * fleet::kUnit * 730 / 168) << "it has gone";
+  of.device_id = "w1-GPU-07";
+  EXPECT_FALSE(per_month("hardware")) << "nothing of it is found before";
+  of.device_id.clear();
+  rows.pop_back();
+  EXPECT_FALSE(per_month("reserve")) << "all of them may have another name by now";
+}
+
 TEST(ServingSince, IsWhatEnginesDidAndNothingOfThoseThatDoNotTell) {
   auto one = std::make_shared<fleet::Served>();
   one->cluster = "c";

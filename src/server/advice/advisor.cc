@@ -147,6 +147,19 @@ bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod
   return rest.find('-') == std::string_view::npos;
 }
 
+/// Of a workload what it held; of a device or of all of a model whatever it cost.
+bool is_counted(const fleet::CostRow& row, const fleet::advice::Subject& of) {
+  if (!of.pods.empty()) return row.owner && fleet::is_allocated(row.kind) && is_of(of, *row.owner);
+  if (!row.subject || row.subject->cluster != of.cluster) return false;
+  return of.device_id.empty() ? row.subject->model == of.model : row.subject->device_id == of.device_id;
+}
+
+/// What was to be stopped or taken out is not there any longer where it was done.
+bool is_to_go(std::string_view kind) {
+  using fleet::advice::Kind;
+  return kind == kind_name(Kind::IdleHeld) || kind == kind_name(Kind::Hardware);
+}
+
 }  // namespace
 
 bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner) {
@@ -162,15 +175,15 @@ Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, con
   bool began = false, was = false, is = false;
   for (const fleet::CostRow& row : rows) {
     began = began || row.bucket == into.from;
-    if (!row.owner || !fleet::is_allocated(row.kind) || !is_of(subject, *row.owner)) continue;
+    if (!is_counted(row, subject)) continue;
     const bool then = row.bucket < into.accepted;
     (then ? was : is) = true;
     (then ? before : after) += row.amount.micros;
   }
   if (!began || !was) return {};
   into.before = TRY(fleet::narrow(before, "the cost before"));
-  // Who was to be stopped has no pods any longer. Another one without may have been given another name.
-  if (!is && kind != fleet::advice::kind_name(fleet::advice::Kind::IdleHeld)) return {};
+  // Another one of which nothing is found may have been given another name.
+  if (!is && !is_to_go(kind)) return {};
   into.after = TRY(fleet::narrow(after, "the cost behind"));
   const auto hours = std::chrono::duration_cast<std::chrono::hours>(kRealisedWindow).count();
   into.per_month = TRY(fleet::narrow((before - after) * fleet::advice::kHoursOfMonth / hours, "the saving of a month"));
@@ -281,8 +294,8 @@ Result<std::vector<AdviceTold>> Advisor::told(EpochMs now) const {
 
 Result<std::optional<Realised>> Advisor::realised(const AdviceTold& of, EpochMs now) const {
   const auto subject = subject_of_body(of.said.body);
-  if (!costs_ || !of.answer || of.state != AdviceState::Accepted || subject.pods.empty())
-    return std::optional<Realised>();
+  const bool costs = !subject.pods.empty() || !subject.device_id.empty() || !subject.model.empty();
+  if (!costs_ || !costs || !of.answer || of.state != AdviceState::Accepted) return std::optional<Realised>();
   Realised out;
   // Whole buckets: the one in which it was accepted is of both times, and of neither.
   out.accepted = fleet::cost_bucket_of(of.answer->at);

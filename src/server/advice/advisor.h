@@ -60,9 +60,10 @@ std::vector<AdviceTold> told_advice(const std::vector<store::AdviceSaid>& said,
 /// Whether money was a workload's: of its pods then, or of those that its owner has made since, by their names.
 bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner);
 
-/// By rows whose bucket is where their piece begins; nothing where the ledger has none of the first of the time before:
-/// it had not begun. Nothing either where the next pods have names that nobody can foresee (jobs of a CronJob), or none
-/// of its pods is found behind it and `kind` is not the one by which it was to be stopped. Invalid beyond 64 bits.
+/// What the workload cost, or the device, or all devices of the model. By rows whose bucket is where their piece
+/// begins; nothing where the ledger has none of the first of the time before: it had not begun. Nothing either where
+/// the next pods have names that nobody can foresee (jobs of a CronJob), or nothing is found behind it and `kind` is
+/// not one by which it was to go. Invalid beyond 64 bits.
 Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject,
                     std::string_view kind);
 
@@ -77,7 +78,7 @@ class Advisor {
   Advisor& operator=(const Advisor&) = delete;
 
   Result<std::vector<AdviceTold>> told(EpochMs now) const;
-  /// Absent where it is of no workload, or nothing is reckoned.
+  /// Absent where it is of nothing that costs (a quota), or nothing is reckoned.
   Result<std::optional<Realised>> realised(const AdviceTold& of, EpochMs now) const;
   /// POST, whose rights have been looked at: `answer` has state, until and reason; Open drops what is there.
   http::Response answer(const http::Request& request, const std::string& id, store::AdviceAnswer answer);

@@ -70,6 +70,8 @@ fleet::advice::Subject subject_of_body(const std::string& body) {
   out.name = text("name");
   out.team = text("team");
   out.project = text("project");
+  out.device_id = text("deviceId");
+  out.model = text("model");
   if (subject.contains("pods") && subject["pods"].is_array())
     for (const Json& one : subject["pods"])
       if (one.is_string()) out.pods.push_back(one.get<std::string>());

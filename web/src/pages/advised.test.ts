@@ -24,7 +24,7 @@ describe('the sums of advice', () => {
     expect(promisedOf([accepted(null, null)])).toBeNull();
   });
   it('of what was measured say of how many, and may be below 0', () => {
-    expect(measuredOf([accepted('9', '8.50'), accepted('9', null), said('hardware', '1')])).toEqual({ saving: 8.5, known: 1, waiting: 2 });
+    expect(measuredOf([accepted('9', '8.50'), accepted('9', null), accepted('1', '7', { kind: 'reserve' })])).toEqual({ saving: 8.5, known: 1, waiting: 1 });
     expect(measuredOf([accepted('9', '-3')]).saving).toBe(-3);
     expect(measuredOf([]).saving).toBeNull();
     expect(promisedOf([accepted('9', '8.50'), accepted('1', null)])).toBe(10);
@@ -32,9 +32,10 @@ describe('the sums of advice', () => {
 });
 
 describe('what was accepted', () => {
-  it('is asked for when seven days behind its bucket are over, and never of what is no workload', () => {
+  it('is asked for when seven days behind its bucket are over, and never of a quota', () => {
     expect(measuredAfter(accepted('9', null)) - Date.parse('2027-01-08T00:00:00Z')).toBe(1_800_000);
-    expect(measuredAfter(accepted('9', null, { subject: { name: null, deviceId: 'a' } }))).toBe(Infinity);
+    expect(measuredAfter(accepted('9', null, { kind: 'hardware', subject: { name: null, deviceId: 'a' } }))).toBeLessThan(Infinity);
+    expect(measuredAfter(accepted(null, null, { kind: 'quota' }))).toBe(Infinity);
     expect(measuredAfter(said('idle-held', '9'))).toBe(Infinity);
   });
 });

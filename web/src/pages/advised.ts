@@ -22,7 +22,7 @@ export interface Answer {
   reason: string | null;
   savingPerMonth: string | null;
 }
-/** Money of a workload in seven days before it was accepted, and in seven behind. */
+/** Money of a workload, of a device or of a model in seven days before it was accepted, and in seven behind. */
 export interface Realised {
   known: boolean;
   from: string;
@@ -37,6 +37,8 @@ export const realisedOf = (one: Advice) => (one.realised ?? null) as Realised | 
 
 /** Which a workload is told of one at a time. What is about a device or a model may be about the same money. */
 const ofWorkloads: readonly string[] = ['idle-held', 'drop-unused', 'over-provisioned', 'share', 'schedule', 'cheaper-model', 'spot'];
+
+const isOfWorkload = (one: Advice) => ofWorkloads.includes(one.kind);
 
 export interface Sums {
   /** Of workloads: these can be added. Null: of none is anything known. */
@@ -53,7 +55,6 @@ export function sumsOf(all: readonly Advice[]): Sums {
     const known = some.filter((one) => one.savingPerMonth !== null);
     return known.length > 0 ? known.reduce((total, one) => total + Number(one.savingPerMonth), 0) : null;
   };
-  const isOfWorkload = (one: Advice) => ofWorkloads.includes(one.kind);
   return {
     saving: sum(all.filter(isOfWorkload)), apart: sum(all.filter((one) => !isOfWorkload(one))),
     count: all.length, unknown: all.filter((one) => one.savingPerMonth === null).length,
@@ -62,10 +63,10 @@ export function sumsOf(all: readonly Advice[]): Sums {
 
 const kMeasured = 7 * 86_400_000 + 2 * 900_000; // ms: seven days behind the bucket in which it was accepted
 
-/** When it can be known what an accepted one has saved, milliseconds since the epoch; never of what is no workload. */
+/** When it can be known what an accepted one has saved, milliseconds since the epoch; never of a quota, which costs nothing. */
 export function measuredAfter(one: Advice): number {
   const answer = answerOf(one);
-  return answer && subjectOf(one).name ? Date.parse(answer.time) + kMeasured : Infinity;
+  return answer && one.kind !== 'quota' ? Date.parse(answer.time) + kMeasured : Infinity;
 }
 
 /** What accepted ones were said to save when they were accepted. */
@@ -75,13 +76,14 @@ export function promisedOf(all: readonly Advice[]): number | null {
 }
 
 export interface Measured {
-  /** Of a month; null: of none is anything known. Less than 0 where they cost more behind. */
+  /** Of workloads, a month; null: of none is anything known. Less than 0 where they cost more behind. */
   saving: number | null;
   known: number;
   waiting: number;
 }
 
-export function measuredOf(all: readonly Advice[]): Measured {
+export function measuredOf(given: readonly Advice[]): Measured {
+  const all = given.filter(isOfWorkload);
   const known = all.map(realisedOf).filter((one) => one !== null && one.savingPerMonth !== null);
   return { saving: known.length > 0 ? known.reduce((sum, one) => sum + Number(one!.savingPerMonth), 0) : null, known: known.length, waiting: all.length - known.length };
 }

@@ -60,7 +60,7 @@ export const advice = {
   'advice.savedOf': '{before} in the seven days before, {after} in the seven behind',
   'advice.measuredFrom': 'What it saves is measured from {time} on: of seven days before and seven behind.',
   'advice.notMeasured': 'What it saves is not known: the ledger lacks the seven days before or behind.',
-  'advice.neverMeasured': 'What it saves is not measured: it is about no workload.',
+  'advice.neverMeasured': 'What it saves is not measured: a quota costs nothing by itself.',
   'advice.reason': 'Why not',
   'advice.note': 'Note (may be empty)',
   'advice.days': 'For how many days',

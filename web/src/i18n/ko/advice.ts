@@ -61,7 +61,7 @@ export const advice: Record<keyof typeof en, string> = {
   'advice.savedOf': '이전 7일 {before}, 이후 7일 {after}',
   'advice.measuredFrom': '절감액은 {time}부터 이전 7일과 이후 7일을 비교해 측정합니다.',
   'advice.notMeasured': '절감액을 알 수 없습니다. 원장에 이전 또는 이후 7일이 없습니다.',
-  'advice.neverMeasured': '워크로드에 대한 권고가 아니어서 절감액을 측정하지 않습니다.',
+  'advice.neverMeasured': '할당량 자체에는 비용이 없어서 절감액을 측정하지 않습니다.',
   'advice.reason': '하지 않는 이유',
   'advice.note': '메모(비워도 됨)',
   'advice.days': '며칠 동안',
