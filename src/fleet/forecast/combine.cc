@@ -31,13 +31,26 @@ double Errors::sum(std::size_t method, std::size_t origin, std::size_t from, std
   return std::accumulate(first + from, first + to, 0.0);
 }
 
+std::ptrdiff_t Errors::judged(std::size_t origin, std::size_t from, std::size_t to) const {
+  const auto first = judged_.begin() + static_cast<std::ptrdiff_t>(origin * steps_);
+  return std::count(first + static_cast<std::ptrdiff_t>(from), first + static_cast<std::ptrdiff_t>(to), true);
+}
+
 double Errors::mean(std::size_t method) const {
   double total = 0;
-  for (std::size_t origin = 0; origin < origins_; ++origin) total += sum(method, origin, 0, steps_);
-  return total / static_cast<double>(origins_ * steps_);
+  std::ptrdiff_t count = 0;
+  for (std::size_t origin = 0; origin < origins_; ++origin) {
+    total += sum(method, origin, 0, steps_);
+    count += judged(origin, 0, steps_);
+  }
+  return count > 0 ? total / static_cast<double>(count) : 0;
 }
 
 Values Errors::weights(std::size_t from, std::size_t to, std::optional<std::size_t> without) const {
+  std::ptrdiff_t count = 0;
+  for (std::size_t origin = 0; origin < origins_; ++origin)
+    if (origin != without) count += judged(origin, from, to);
+  if (count == 0) from = 0, to = steps_;
   Values off(methods_);
   for (std::size_t method = 0; method < methods_; ++method)
     for (std::size_t origin = 0; origin < origins_; ++origin)

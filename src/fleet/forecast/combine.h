@@ -15,31 +15,38 @@ struct Weighted {
 };
 double weighted_median(std::vector<Weighted>& values);
 
-/// Absolute errors of some methods from some origins, for each step.
+/// Absolute errors of some methods from some origins, at the steps that are judged: for all methods the same ones.
 class Errors {
  public:
   Errors(std::size_t methods, std::size_t origins, std::size_t steps)
-      : methods_(methods), origins_(origins), steps_(steps), values_(methods * origins * steps) {}
+      : methods_(methods),
+        origins_(origins),
+        steps_(steps),
+        values_(methods * origins * steps),
+        judged_(origins * steps) {}
 
-  double& at(std::size_t method, std::size_t origin, std::size_t step) {
-    return values_[(method * origins_ + origin) * steps_ + step];
+  void judge(std::size_t method, std::size_t origin, std::size_t step, double off) {
+    values_[(method * origins_ + origin) * steps_ + step] = off;
+    judged_[origin * steps_ + step] = true;
   }
 
-  /// The mean over all origins and steps.
+  /// The mean over all origins and steps that are judged; 0 where none is.
   double mean(std::size_t method) const;
 
   /// The inverse square of each method's mean error over the steps [from, to), as a part of the best one's, of the
-  /// methods within `kWorst` times the best; of all origins but `without`. Methods that were never off share all the
-  /// weight; where there is no other origin, all methods do.
+  /// methods within `kWorst` times the best; of all origins but `without`. Where none of those steps is judged, over
+  /// all steps. Methods that were never off share all the weight; where there is no other origin, all methods do.
   Values weights(std::size_t from, std::size_t to, std::optional<std::size_t> without = {}) const;
 
   static constexpr double kWorst = 3;
 
  private:
   double sum(std::size_t method, std::size_t origin, std::size_t from, std::size_t to) const;
+  std::ptrdiff_t judged(std::size_t origin, std::size_t from, std::size_t to) const;
 
   std::size_t methods_, origins_, steps_;
-  Values values_;
+  Values values_;  ///< 0 where it is not judged
+  std::vector<bool> judged_;
 };
 
 }  // namespace tessera::fleet::forecast

@@ -12,11 +12,6 @@ namespace {
 constexpr std::size_t kOrigins = 4;
 constexpr std::size_t kFewest = 8;  ///< values to learn from where there is no season
 
-struct Filled {
-  Values values;
-  std::size_t filled = 0;
-};
-
 Result<void> check(const Options& options) {
   const auto& [horizon, seasons, coverage] = options;
   if (horizon == 0) return fail(Code::Invalid, "forecast: a horizon of 0 steps");
@@ -28,31 +23,61 @@ Result<void> check(const Options& options) {
   return {};
 }
 
-/// From the first observed value on. What is missing is as it was a day before, at the beginning as the last one known.
-Result<Filled> fill(std::span<const std::optional<double>> history, std::size_t day) {
-  Filled series;
-  for (const auto& value : history) {
-    if (value && !(std::abs(*value) <= kLargest))
-      return fail(Code::Invalid, "forecast: {} in the history: no number up to {:g}", *value, kLargest);
-    if (!value && series.values.empty()) continue;
-    if (!value) ++series.filled;
-    const std::size_t t = series.values.size();
-    series.values.push_back(value ? *value : series.values[t >= day ? t - day : t - 1]);
-  }
-  if (series.filled * 3 > series.values.size())
-    return fail(Code::Unavailable, "forecast: {} of {} values are missing, more than a third", series.filled,
-                series.values.size());
-  return series;
-}
-
-/// From where the past is asked: `steps` apart and so many ahead, the last at the end of the history.
-struct Backtest {
-  std::vector<std::size_t> origins;
-  std::size_t steps = 0;
+/// What is known of a history, from the first observed value to the last.
+struct Known {
+  Values values;               ///< what was not observed is filled in, so that methods can run
+  std::vector<bool> observed;  ///< of each value
+  std::size_t filled = 0;
+  std::size_t behind = 0;  ///< steps at the end that nobody observed: forecast, not filled
 };
 
-Result<Backtest> plan(std::size_t n, const Options& options) {
+/// What is missing between is as it was a day before, at the beginning as the last one known.
+Result<Known> known_of(std::span<const std::optional<double>> history, std::size_t day) {
+  const auto newest = std::ranges::find_if(history.rbegin(), history.rend(), [](const auto& one) { return !!one; });
+  Known known{.values = {}, .observed = {}, .filled = 0, .behind = static_cast<std::size_t>(newest - history.rbegin())};
+  for (const auto& value : history.first(history.size() - known.behind)) {
+    if (value && !(std::abs(*value) <= kLargest))
+      return fail(Code::Invalid, "forecast: {} in the history: no number up to {:g}", *value, kLargest);
+    if (!value && known.values.empty()) continue;
+    if (!value) ++known.filled;
+    const std::size_t t = known.values.size();
+    known.values.push_back(value ? *value : known.values[t >= day ? t - day : t - 1]);
+    known.observed.push_back(value.has_value());
+  }
+  if (known.values.empty()) known.behind = 0;
+  const std::size_t missing = known.filled + known.behind, all = known.values.size() + known.behind;
+  if (missing * 3 > all)
+    return fail(Code::Unavailable, "forecast: {} of {} values are missing, more than a third", missing, all);
+  return known;
+}
+
+/// From where the past is asked: `steps` apart and so many ahead, the last at the end of the history. Of the steps only
+/// those from `first` on are wanted, and only those that were observed are judged.
+struct Backtest {
+  std::vector<std::size_t> origins;
+  std::size_t steps = 0, first = 0;
+};
+
+/// An error where less than half of what forecasts would be compared with was observed.
+Result<void> check_judged(const Known& known, const Backtest& backtest) {
+  if (backtest.first >= backtest.steps)
+    return fail(Code::Unavailable,
+                "forecast: the newest {} values are missing: forecasts from before them can be judged up to {} steps",
+                known.behind, backtest.steps);
+  std::size_t observed = 0;
+  for (std::size_t origin = 0; origin + 1 < backtest.origins.size(); ++origin)
+    for (std::size_t step = backtest.first; step < backtest.steps; ++step)
+      observed += known.observed[backtest.origins[origin] + step];
+  const std::size_t all = (backtest.origins.size() - 1) * (backtest.steps - backtest.first);
+  if (observed * 2 < all)
+    return fail(Code::Unavailable, "forecast: too little to be judged on: {} of {} values are known, half needed",
+                observed, all);
+  return {};
+}
+
+Result<Backtest> plan(const Known& known, const Options& options) {
   const auto& [day, week] = options.seasons;
+  const std::size_t n = known.values.size();
   const std::size_t shortest = std::min(options.horizon, std::max<std::size_t>(day, kFewest));
   const std::size_t least = std::max(3 * day, kFewest);
   if (n < least + shortest)
@@ -61,9 +86,10 @@ Result<Backtest> plan(std::size_t n, const Options& options) {
                 least + shortest, least, shortest);
   const bool weekly = n >= 2 * week + shortest;
   const std::size_t tested = std::max(shortest, std::min(n - (weekly ? 2 * week : least), n / 2));
-  Backtest backtest{{}, std::min(options.horizon, std::max(shortest, tested / kOrigins))};
+  Backtest backtest{{}, std::min(options.horizon, std::max(shortest, tested / kOrigins)), known.behind};
   for (std::size_t back = std::min(kOrigins, tested / backtest.steps) + 1; back-- > 0;)
     backtest.origins.push_back(n - back * backtest.steps);
+  TRY(check_judged(known, backtest));
   return backtest;
 }
 
@@ -73,29 +99,40 @@ bool fits(const Method& method, std::size_t known, const Seasons& seasons) {
   return known >= needed(method.needs, seasons);
 }
 
+bool is_judged(const Known& known, const Backtest& backtest, std::size_t origin, std::size_t step) {
+  return step >= backtest.first && known.observed[backtest.origins[origin] + step];
+}
+
 /// What the methods said from every origin, and how far they were off.
 class Contest {
  public:
-  Contest(const Values& values, const Backtest& backtest, const Options& options)
-      : values_(values), backtest_(backtest), past_(backtest.origins.size() - 1) {
+  Contest(const Known& known, const Backtest& backtest, const Options& options)
+      : known_(known), backtest_(backtest), past_(backtest.origins.size() - 1) {
     for (const Method& method : methods())
       if (method.combined && fits(method, backtest.origins.front(), options.seasons)) {
         methods_.push_back(&method);
-        paths_.push_back(run(method, {values, backtest.origins, options.horizon, options.seasons}));
+        paths_.push_back(run(method, {known.values, backtest.origins, options.horizon, options.seasons}));
       }
     errors_ = Errors(methods_.size(), past_, backtest.steps);
-    for (std::size_t method = 0; method < methods_.size(); ++method)
-      for (std::size_t origin = 0; origin < past_; ++origin)
-        for (std::size_t step = 0; step < backtest.steps; ++step)
-          errors_.at(method, origin, step) = off(paths_[method][origin], origin, step);
+    for (std::size_t origin = 0; origin < past_; ++origin)
+      for (std::size_t step = 0; step < backtest.steps; ++step)
+        if (is_judged(known, backtest, origin, step))
+          for (std::size_t method = 0; method < methods_.size(); ++method)
+            errors_.judge(method, origin, step, off(paths_[method][origin], origin, step));
     part_ = std::max<std::size_t>(1, options.seasons.day > 1 ? options.seasons.day / 2 : backtest.steps);
   }
 
   std::size_t past() const { return past_; }
 
-  /// How far a path from an origin of the past was off.
-  double off(const Values& path, std::size_t origin, std::size_t step) const {
-    return std::abs(values_[backtest_.origins[origin] + step] - path[step]);
+  /// What the combination was off by where it is judged, for each step from all origins of the past.
+  std::vector<Values> off_by_step() const {
+    std::vector<Values> errors(backtest_.steps);
+    for (std::size_t origin = 0; origin < past_; ++origin) {
+      const Values path = together(origin);
+      for (std::size_t step = 0; step < backtest_.steps; ++step)
+        if (is_judged(known_, backtest_, origin, step)) errors[step].push_back(off(path, origin, step));
+    }
+    return errors;
   }
 
   /// What they say together from an origin; from one of the past with the weights that the other ones give.
@@ -129,6 +166,11 @@ class Contest {
   }
 
  private:
+  /// How far a path from an origin of the past was off.
+  double off(const Values& path, std::size_t origin, std::size_t step) const {
+    return std::abs(known_.values[backtest_.origins[origin] + step] - path[step]);
+  }
+
   /// Of the part of the horizon that the step is in; what is farther than was judged is as the last part that was.
   Values weights_at(std::size_t step, std::size_t origin) const {
     const std::size_t from = std::min(step, (backtest_.steps - 1) / part_ * part_);
@@ -136,7 +178,7 @@ class Contest {
                            origin < past_ ? std::optional(origin) : std::nullopt);
   }
 
-  const Values& values_;
+  const Known& known_;
   const Backtest& backtest_;
   std::size_t past_;
   std::vector<const Method*> methods_;
@@ -145,23 +187,33 @@ class Contest {
   std::size_t part_ = 1;  ///< steps that are weighed together
 };
 
+/// What `coverage` of the errors are within; a little more where there are few.
+double quantile(Values errors, double coverage) {
+  const double rank = std::ceil(coverage * static_cast<double>(errors.size() + 1));
+  const std::size_t at = std::min(errors.size(), static_cast<std::size_t>(rank)) - 1;
+  std::ranges::nth_element(errors, errors.begin() + static_cast<std::ptrdiff_t>(at));
+  return errors[at];
+}
+
+Values all_of(std::span<const Values> errors) {
+  Values all;
+  for (const Values& some : errors) all.insert(all.end(), some.begin(), some.end());
+  return all;
+}
+
 /// How far from the forecast the bounds are, for each step: what the errors of the backtest around it were within, as
-/// often as `coverage` asks.
+/// often as `coverage` asks; where hardly any was judged around it, what all were.
 Values reach(const std::vector<Values>& off, std::size_t horizon, const Options& options) {
-  const std::size_t judged = off.front().size(), bin = options.seasons.day > 1 ? options.seasons.day : judged;
+  const std::size_t judged = off.size(), bin = options.seasons.day > 1 ? options.seasons.day : judged;
+  const Values all = all_of(off);
   Values bounds;
   double widest = 0;
   for (std::size_t from = 0; from < judged; from += bin) {
-    Values errors;
-    const std::size_t to = std::min(from + bin, judged);
-    for (const Values& origin : off)
-      errors.insert(errors.end(), origin.begin() + static_cast<std::ptrdiff_t>(from),
-                    origin.begin() + static_cast<std::ptrdiff_t>(to));
-    const double rank = std::ceil(options.coverage * static_cast<double>(errors.size() + 1));
-    const std::size_t at = std::min(errors.size(), static_cast<std::size_t>(rank)) - 1;
-    std::ranges::nth_element(errors, errors.begin() + static_cast<std::ptrdiff_t>(at));
-    widest = std::max(widest, errors[at]);  // what is farther off is never surer
-    bounds.insert(bounds.end(), to - from, widest);
+    const std::size_t steps = std::min(bin, judged - from);
+    const Values around = all_of(std::span(off).subspan(from, steps));
+    // What is farther off is never surer.
+    widest = std::max(widest, quantile(around.size() < kFewest ? all : around, options.coverage));
+    bounds.insert(bounds.end(), steps, widest);
   }
   while (bounds.size() < horizon)
     bounds.push_back(widest * std::sqrt(static_cast<double>(bounds.size() + 1) / static_cast<double>(judged)));
@@ -169,40 +221,45 @@ Values reach(const std::vector<Values>& off, std::size_t horizon, const Options&
   return bounds;
 }
 
-std::optional<double> scaled_error(const Values& values, const Backtest& backtest, const Options& options,
-                                   double error) {
+double mean_of(const std::vector<Values>& errors) {
+  const Values all = all_of(errors);
+  return std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
+}
+
+/// What repeating the last day was off by, at the same steps.
+double repeated_error(const Known& known, const Backtest& backtest, const Options& options) {
   const auto repeat = options.seasons.day > 1 ? repeat_day : naive;
-  const Paths paths = repeat({values, backtest.origins, backtest.steps, options.seasons});
-  double sum = 0;
+  const Paths paths = repeat({known.values, backtest.origins, backtest.steps, options.seasons});
+  std::vector<Values> errors(1);
   for (std::size_t origin = 0; origin + 1 < backtest.origins.size(); ++origin)
-    sum += mean_absolute_error(std::span(values).subspan(backtest.origins[origin], backtest.steps), paths[origin]);
-  const double repeated = sum / static_cast<double>(backtest.origins.size() - 1);
-  return repeated > 0 ? std::optional(error / repeated) : std::nullopt;
+    for (std::size_t step = 0; step < backtest.steps; ++step)
+      if (is_judged(known, backtest, origin, step))
+        errors.front().push_back(std::abs(known.values[backtest.origins[origin] + step] - paths[origin][step]));
+  return mean_of(errors);
 }
 
 }  // namespace
 
 Result<Forecast> forecast(std::span<const std::optional<double>> history, const Options& options) {
   TRY(check(options));
-  const auto [values, filled] = TRY(fill(history, options.seasons.day));
-  const Backtest backtest = TRY(plan(values.size(), options));
-  const Contest contest(values, backtest, options);
+  const Known known = TRY(known_of(history, options.seasons.day));
+  Options asked = options;
+  asked.horizon += known.behind;  // from the last value that was observed
+  const Backtest backtest = TRY(plan(known, asked));
+  const Contest contest(known, backtest, asked);
 
-  Forecast result{
-      .origins = contest.past(), .judged_steps = backtest.steps, .filled = filled, .methods = contest.judged()};
-  std::vector<Values> off;
-  for (std::size_t origin = 0; origin < contest.past(); ++origin) {
-    const Values path = contest.together(origin);
-    Values& errors = off.emplace_back(backtest.steps);
-    for (std::size_t step = 0; step < backtest.steps; ++step) errors[step] = contest.off(path, origin, step);
-    result.error +=
-        std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size() * contest.past());
-  }
-  result.scaled = scaled_error(values, backtest, options, result.error);
+  const std::vector<Values> off = contest.off_by_step();
+  Forecast result{.error = mean_of(off),
+                  .origins = contest.past(),
+                  .judged_steps = backtest.steps - backtest.first,
+                  .filled = known.filled,
+                  .methods = contest.judged()};
+  if (const double repeated = repeated_error(known, backtest, asked); repeated > 0)
+    result.scaled = result.error / repeated;
 
-  const Values path = contest.together(contest.past()), bounds = reach(off, options.horizon, options);
-  const bool below = std::ranges::any_of(values, [](double value) { return value < 0; });
-  for (std::size_t step = 0; step < path.size(); ++step) {
+  const Values path = contest.together(contest.past()), bounds = reach(off, asked.horizon, asked);
+  const bool below = std::ranges::any_of(known.values, [](double value) { return value < 0; });
+  for (std::size_t step = known.behind; step < path.size(); ++step) {
     const double low = path[step] - bounds[step];
     result.steps.push_back({path[step], below ? low : std::max(low, 0.0), path[step] + bounds[step]});
   }
@@ -212,12 +269,14 @@ Result<Forecast> forecast(std::span<const std::optional<double>> history, const 
 Result<Values> forecast_by(const Method& method, std::span<const std::optional<double>> history,
                            const Options& options) {
   TRY(check(options));
-  const Values values = TRY(fill(history, options.seasons.day)).values;
-  if (values.empty() || !fits(method, values.size(), options.seasons))
-    return fail(Code::Unavailable, "forecast by {}: too little history: {} values, {} needed", method.name,
-                values.size(), needed(method.needs, options.seasons));
-  const std::size_t origins[] = {values.size()};
-  return run(method, {values, origins, options.horizon, options.seasons}).front();
+  const Known known = TRY(known_of(history, options.seasons.day));
+  const std::size_t origins[] = {known.values.size()};
+  if (known.values.empty() || !fits(method, origins[0], options.seasons))
+    return fail(Code::Unavailable, "forecast by {}: too little history: {} values, {} needed", method.name, origins[0],
+                needed(method.needs, options.seasons));
+  Values path = run(method, {known.values, origins, known.behind + options.horizon, options.seasons}).front();
+  path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(known.behind));
+  return path;
 }
 
 }  // namespace tessera::fleet::forecast

@@ -31,7 +31,7 @@ struct Forecast {
   std::optional<double> scaled{};  ///< the same as a part of what repeating the last day has; absent where that is 0
   std::size_t origins = 0;         ///< how many past moments were asked from
   std::size_t judged_steps = 0;    ///< so many steps ahead; bounds of later ones are widened, not measured
-  std::size_t filled = 0;          ///< values that the history lacked, and that were filled in
+  std::size_t filled = 0;          ///< values that were missing between others: filled in to go on from, never judged
   std::vector<Judged> methods{};   ///< the best first
 };
 
@@ -41,10 +41,11 @@ struct Options {
   double coverage = 0.9;  ///< of the interval, above 0 and below 1
 };
 
-/// Of a series with one value a step, the last one the newest; absent where nothing was observed. Weekly methods take
-/// part from two weeks before the backtest on. Unavailable where there is too little history (three days, and as much
-/// as the shortest backtest) or too much of it is missing (more than a third); Invalid where a value is not finite or
-/// an option makes no sense.
+/// Of a series with one value a step, the last one the newest; absent where nothing was observed. Only observed values
+/// are compared with; from a gap at the end it goes on from the last observed value, as far as that can be judged.
+/// Weekly methods take part from two weeks before the backtest on. Unavailable where there is too little history (three
+/// days, and as much as the shortest backtest), or too much of it is missing: more than a third of all, or more than
+/// half of what is judged; Invalid where a value is not finite or an option makes no sense.
 Result<Forecast> forecast(std::span<const std::optional<double>> history, const Options& options = {});
 
 /// For one method alone, with the same filling of gaps and without intervals: to compare with. Unavailable where its

@@ -188,6 +188,78 @@ TEST(Forecast, GapsAreFilledAndTold) {
   for (std::size_t i = 0; i < 48; ++i) EXPECT_NEAR(made->steps[i].value, whole->steps[i].value, 8);
 }
 
+double error_of(const Forecast& forecast, std::string_view method) {
+  const auto found = std::ranges::find(forecast.methods, method, &Judged::name);
+  return found == forecast.methods.end() ? -1 : found->error;
+}
+
+/// Days that are all alike but for their noise, so that no stretch of it is harder than another.
+Values days_alike(std::size_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal(0, 2);
+  Values values;
+  for (std::size_t t = 0; t < n; ++t)
+    values.push_back(60 + 30 * std::sin(static_cast<double>(t % 24) / 24 * 2 * std::numbers::pi) + normal(random));
+  return values;
+}
+
+/// The errors of series with a gap as a part of those of the same series without: medians of the combination and of
+/// whoever repeats the day.
+std::pair<double, double> errors_beside_whole(std::size_t from, std::size_t to) {
+  constexpr std::string_view kDay = "seasonal naive, day";
+  Values together, day;
+  for (unsigned seed = 20; seed < 29; ++seed) {
+    auto history = history_of(days_alike(744, seed));
+    const auto whole = forecast(history);
+    for (std::size_t t = from; t < to; ++t) history[t].reset();
+    const auto made = forecast(history);
+    if (!whole || !made) return {};
+    expect_sound(*made, 48);
+    together.push_back(made->error / whole->error);
+    day.push_back(error_of(*made, kDay) / error_of(*whole, kDay));
+  }
+  const auto middle = static_cast<std::ptrdiff_t>(day.size() / 2);
+  std::ranges::nth_element(together, together.begin() + middle);
+  std::ranges::nth_element(day, day.begin() + middle);
+  return {together[4], day[4]};
+}
+
+TEST(Forecast, WhatNobodyObservedIsNoHit) {
+  const auto [together, day] = errors_beside_whole(600, 680);
+  EXPECT_NEAR(together, 1, 0.2) << "80 of the 192 judged values are missing, the others are as hard as before";
+  EXPECT_NEAR(day, 1, 0.15) << "what a gap is filled with is no hit of who repeats the day";
+}
+
+TEST(Forecast, FromAGapAtTheEndItGoesOnFromTheLastValue) {
+  EXPECT_NEAR(errors_beside_whole(724, 744).second, 1, 0.15);
+  const auto values = busy(792, 30);
+  auto behind = history_of({values.begin(), values.begin() + 724});
+  const auto farther = forecast(behind, {.horizon = 68});
+  behind.resize(744);
+  const auto made = forecast(behind);
+  ASSERT_TRUE(made && farther);
+  EXPECT_EQ(made->filled, 0U);
+  EXPECT_EQ(made->judged_steps, farther->judged_steps - 20);
+  for (std::size_t i = 0; i < 48; ++i) {
+    EXPECT_NEAR(made->steps[i].value, farther->steps[i + 20].value, 1) << "what weighs is where it is wanted";
+    EXPECT_NEAR(made->steps[i].value, values[744 + i], 12);
+  }
+}
+
+TEST(Forecast, SaysWhereTooLittleWasObservedToJudgeOn) {
+  auto behind = history_of(busy(744, 31)), between = behind;
+  for (std::size_t t = 552; t < 744; ++t) behind[t].reset();
+  for (std::size_t t = 560; t < 740; ++t) between[t].reset();
+  const auto after = forecast(behind), within = forecast(between);
+  ASSERT_FALSE(after);
+  EXPECT_EQ(after.error().code, Code::Unavailable);
+  EXPECT_EQ(after.error().what,
+            "forecast: the newest 192 values are missing: forecasts from before them can be judged up to 54 steps");
+  ASSERT_FALSE(within);
+  EXPECT_EQ(within.error().code, Code::Unavailable);
+  EXPECT_EQ(within.error().what, "forecast: too little to be judged on: 12 of 192 values are known, half needed");
+}
+
 TEST(Forecast, RefusesWhatItCannotJudge) {
   auto infinite = history_of(busy(744, 1)), holes = infinite;
   infinite[5] = std::numeric_limits<double>::infinity();
@@ -229,6 +301,21 @@ TEST(Forecast, LateStepsAreWidenedNotJudged) {
   EXPECT_LT(made->judged_steps, 720U);
   const auto width = [&](std::size_t i) { return made->steps[i].high - made->steps[i].value; };
   EXPECT_GT(width(719), 1.5 * width(made->judged_steps - 1));
+}
+
+TEST(Errors, CountWhatIsJudgedAlone) {
+  Errors errors(2, 2, 4);
+  for (const std::size_t step : {0U, 1U}) {
+    errors.judge(0, 0, step, 1);
+    errors.judge(1, 0, step, 2);
+  }
+  errors.judge(0, 1, 3, 4);
+  errors.judge(1, 1, 3, 2);
+  EXPECT_DOUBLE_EQ(errors.mean(0), 2);
+  EXPECT_DOUBLE_EQ(errors.mean(1), 2);
+  EXPECT_EQ(errors.weights(0, 2), (Values{1, 0.25}));
+  EXPECT_EQ(errors.weights(0, 2, 0), (Values{0.25, 1})) << "the other origin has none of these steps: all it has count";
+  EXPECT_EQ(errors.weights(2, 3), (Values{1, 1})) << "nor has any: over all of them both are as good";
 }
 
 TEST(WeightedMedian, IsWorkedOutByHand) {
