@@ -40,15 +40,36 @@ const Transform* transform_of(Scale scale, double least) {
   return nullptr;
 }
 
-Paths run_on(const Transform& transform, const Method& method, const Question& question) {
+struct Range {
+  double low, high;
+};
+
+/// Of what was known at each origin.
+std::vector<Range> ranges_of(const Question& question) {
+  std::vector<Range> ranges;
+  Range range{question.history.front(), question.history.front()};
+  std::size_t t = 0;
+  for (const std::size_t origin : question.origins) {
+    for (; t < origin; ++t)
+      range = {std::min(range.low, question.history[t]), std::max(range.high, question.history[t])};
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+/// Origins that have the same scale.
+Paths run_on(const Transform* transform, const Method& method, const Question& question,
+             std::span<const Range> ranges) {
+  if (!transform) return method.run(question);
   Values values(question.history.begin(), question.history.end());
-  for (double& value : values) value = transform.there(value);
-  const auto [low, high] = std::ranges::minmax(values);
-  const double spread = high - low;
+  for (double& value : values) value = transform->there(value);
   Paths paths = method.run({values, question.origins, question.horizon, question.seasons});
   // Before the way back, because there a little too far is without bounds.
-  for (Values& path : paths)
-    for (double& value : path) value = transform.back(std::clamp(value, low - spread, high + spread));
+  for (std::size_t origin = 0; origin < paths.size(); ++origin) {
+    const double low = transform->there(ranges[origin].low), high = transform->there(ranges[origin].high);
+    for (double& value : paths[origin])
+      value = transform->back(std::clamp(value, low - (high - low), high + (high - low)));
+  }
   return paths;
 }
 
@@ -70,13 +91,22 @@ std::size_t needed(Needs needs, const Seasons& seasons) {
 
 Paths run(const Method& method, const Question& question) {
   constexpr double kSpreads = 10;
-  const auto [low, high] = std::ranges::minmax(question.history);
-  const Transform* const transform = transform_of(method.scale, low);
-  Paths paths = transform ? run_on(*transform, method, question) : method.run(question);
-  const double most = high + kSpreads * (high - low);
-  const double least = low >= 0 ? 0 : low - kSpreads * (high - low);
-  for (Values& path : paths)
-    for (double& value : path) value = std::clamp(value, least, most);
+  const auto& [history, origins, horizon, seasons] = question;
+  const std::vector<Range> ranges = ranges_of(question);
+  const auto transform_at = [&](std::size_t origin) { return transform_of(method.scale, ranges[origin].low); };
+  Paths paths;
+  for (std::size_t from = 0, to = 0; from < origins.size(); from = to) {
+    const Transform* const transform = transform_at(from);
+    while (to < origins.size() && transform_at(to) == transform) ++to;
+    const Question part{history.first(origins[to - 1]), origins.subspan(from, to - from), horizon, seasons};
+    for (Values& path : run_on(transform, method, part, std::span(ranges).subspan(from)))
+      paths.push_back(std::move(path));
+  }
+  for (std::size_t origin = 0; origin < paths.size(); ++origin) {
+    const auto [low, high] = ranges[origin];
+    const double most = high + kSpreads * (high - low), least = low >= 0 ? 0 : low - kSpreads * (high - low);
+    for (double& value : paths[origin]) value = std::clamp(value, least, most);
+  }
   return paths;
 }
 
