@@ -10,35 +10,42 @@ import { money, moment, number, percent } from '../ui/format';
 import { Rows, RowsCsv, type Column } from '../ui/table';
 import { Pools } from './forecast_pools';
 import { Week } from './forecast_week';
-import { amountOf, expectedOf, horizonOf, horizons, knownOf, measureOf, measures, type Measure } from './foreseen';
+import { amountOf, expectedOf, horizonOf, horizons, knownOf, measureOf, measures, scopeOf, type Measure } from './foreseen';
 import { useWho } from './who';
 
 type Forecast = UsageForecast & Partial<CostForecast>;
 
 export function ForecastPage() {
   const who = useWho();
-  if (who?.restricted) return <><PageHead title={t('nav.forecast')} /><Notice icon="lock" title={t('state.forbidden')}>{t('forecast.restricted')}</Notice></>;
-  return <ForEverything />;
+  const scopes = useSlowApi<ForecastScopes>(address('/forecast/scopes'));
+  if (!who) return <PageHead title={t('nav.forecast')} />;
+  if (!who.restricted) return <Foreseen scope={scopeOf(query.value.get('scope'), false, [])!} scopes={scopes.data} pools />;
+  return <Shown of={scopes}>{(data) => <ForTeams told={data} />}</Shown>;
 }
 
-function ForEverything() {
+/** Whole pools are not told to who sees a part of the fleet. */
+function ForTeams({ told }: { told: ForecastScopes }) {
+  const scope = scopeOf(query.value.get('scope'), true, told.items.map((one) => one.scope));
+  if (scope === null) return <><PageHead title={t('nav.forecast')} /><Notice icon="lock" title={t('state.forbidden')}>{t('forecast.restricted')}</Notice></>;
+  return <Foreseen scope={scope} scopes={told} pools={false} />;
+}
+
+function Foreseen({ scope, scopes, pools }: { scope: string; scopes: ForecastScopes | null; pools: boolean }) {
   const measure = measureOf(query.value.get('measure'));
   const horizon = horizonOf(query.value.get('horizon'));
-  const scope = query.value.get('scope') ?? 'fleet';
   return (
     <>
-      <PageHead title={t('nav.forecast')} tools={<><ScopePicker scope={scope} /><Select label={t('forecast.horizon')} value={horizon} of={horizons.map((one) => [one, t(`horizon.${one}`)])} pick={(value) => setQuery({ horizon: value === '48h' ? null : value }, false)} /></>} />
+      <PageHead title={t('nav.forecast')} tools={<><ScopePicker scope={scope} told={scopes} /><Select label={t('forecast.horizon')} value={horizon} of={horizons.map((one) => [one, t(`horizon.${one}`)])} pick={(value) => setQuery({ horizon: value === '48h' ? null : value }, false)} /></>} />
       <Choice<Measure> label={t('forecast.of')} value={measure} of={measures.map((one) => [one, t(`forecast.${one}`)])} pick={(value) => setQuery({ measure: value === 'usage' ? null : value }, false)} />
       <Ahead measure={measure} scope={scope} horizon={horizon} />
-      <Pools />
+      {pools && <Pools />}
       <Week measure={measure} scope={scope} />
     </>
   );
 }
 
-function ScopePicker({ scope }: { scope: string }) {
-  const told = useSlowApi<ForecastScopes>(address('/forecast/scopes'));
-  const known = told.data?.items.map((one): [string, string] => [one.scope, one.name === null ? t('forecast.fleet') : `${word('scope', one.kind)} ${one.name}`]) ?? [];
+function ScopePicker({ scope, told }: { scope: string; told: ForecastScopes | null }) {
+  const known = told?.items.map((one): [string, string] => [one.scope, one.name === null ? t('forecast.fleet') : `${word('scope', one.kind)} ${one.name}`]) ?? [];
   const of = known.some(([one]) => one === scope) ? known : [[scope, scope === 'fleet' ? t('forecast.fleet') : scope] as [string, string], ...known];
   return <Select label={t('forecast.scope')} value={scope} of={of} pick={(value) => setQuery({ scope: value === 'fleet' ? null : value }, false)} />;
 }

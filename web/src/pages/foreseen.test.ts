@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { drawn } from '../ui/band';
-import { addedOf, amountOf, expectedOf, horizonOf, knownOf, levelOf, measureOf, weekOf } from './foreseen';
+import { addedOf, amountOf, expectedOf, horizonOf, knownOf, levelOf, measureOf, scopeOf, weekOf } from './foreseen';
 
 describe('what is asked', () => {
   it('is one of a few, or the usual', () => {
     expect([measureOf('cost'), measureOf('pods'), measureOf(null)]).toEqual(['cost', 'usage', 'usage']);
     expect([horizonOf('7d'), horizonOf('1y')]).toEqual(['7d', '48h']);
     expect(['8', '0', '-1', '1.5', '', null, '100001'].map(addedOf)).toEqual([8, null, null, null, null, null, null]);
+  });
+});
+
+describe('whose forecast', () => {
+  it('is that of the fleet, or of who leads a team his own', () => {
+    expect([scopeOf(null, false, []), scopeOf('team:chat', false, ['fleet'])]).toEqual(['fleet', 'team:chat']);
+    expect([scopeOf(null, true, ['team:chat', 'team:vision']), scopeOf('team:vision', true, ['team:chat']), scopeOf(null, true, [])]).toEqual(['team:chat', 'team:vision', null]);
   });
 });
 

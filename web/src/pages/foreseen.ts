@@ -25,6 +25,11 @@ export function amountOf(value: number, unit: string): string {
   return unit === 'GPU' ? `${number(value, value < 10 ? 2 : 1)} GPU` : money(value, unit);
 }
 
+/** Whose forecast is shown: as asked, else the fleet's; of who is restricted to teams the first that is told. Null: none is told to him. */
+export function scopeOf(asked: string | null, restricted: boolean, told: string[]): string | null {
+  return asked ?? (restricted ? (told[0] ?? null) : 'fleet');
+}
+
 /** How many there may be more, as it is typed; null: nothing that can be asked. */
 export function addedOf(text: string | null): number | null {
   const value = Number(text ?? '');
