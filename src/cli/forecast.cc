@@ -20,6 +20,12 @@ std::string amount_cell(const JsonValue& row, std::string_view path) {
   return value.is_number() ? fmt::format("{:.2f}", value.get<double>()) : text_cell(row, path);
 }
 
+/// Money is an hour's here; sums of a month are not.
+std::string unit_text(const JsonValue& reply) {
+  const std::string unit = harmless(text_cell(reply, "unit"));
+  return unit == "GPU" ? unit : unit + "/h";
+}
+
 /// `2026-11-30 14:00` of `2026-11-30T14:00:00.000Z`
 std::string hour_cell(const JsonValue& row, std::string_view path) {
   std::string out = text_cell(row, path).substr(0, 16);
@@ -37,10 +43,11 @@ std::string why_not(const JsonValue& reply) {
 std::string error_text(const JsonValue& reply) {
   const JsonValue& part = member(reply, "error.ofSameHourYesterday");
   return fmt::format(
-      "off by {} on average, asked {} times in the past, {} h ahead; the same hour of the day before: {}, the last "
+      "off by {} {} on average, asked {} times in the past, {} h ahead; the same hour of the day before: {}, the last "
       "value: {}{}\n",
-      amount_cell(reply, "error.mean"), text_cell(reply, "error.origins"), text_cell(reply, "error.judgedHours"),
-      amount_cell(reply, "error.sameHourYesterday"), amount_cell(reply, "error.lastValue"),
+      amount_cell(reply, "error.mean"), unit_text(reply), text_cell(reply, "error.origins"),
+      text_cell(reply, "error.judgedHours"), amount_cell(reply, "error.sameHourYesterday"),
+      amount_cell(reply, "error.lastValue"),
       part.is_number() && part.get<double>() >= 1 ? " (the forecast is no better)" : "");
 }
 
@@ -58,7 +65,7 @@ std::string series_table(const JsonValue& reply) {
   std::string out;
   const JsonValue& items = member(reply, "items");
   if (items.empty()) return why_not(reply) + month_text(reply);
-  std::vector<Cells> lines{{"HOUR (UTC)", harmless(text_cell(reply, "unit")), "AT LEAST", "AT MOST"}};
+  std::vector<Cells> lines{{"HOUR (UTC)", unit_text(reply), "AT LEAST", "AT MOST"}};
   for (const JsonValue& one : items)
     lines.push_back(
         {hour_cell(one, "time"), amount_cell(one, "value"), amount_cell(one, "low"), amount_cell(one, "high")});
@@ -102,7 +109,7 @@ std::string pattern_table(const JsonValue& reply) {
     const JsonValue& day = member(one, "weekday");
     if (day.is_number() && day.get<int>() >= 1 && day.get<int>() <= 7)
       out += fmt::format("{}: {} {}:00, {} {}\n", which, kDays[day.get<int>() - 1], text_cell(one, "hour"),
-                         amount_cell(one, "mean"), text_cell(reply, "unit"));
+                         amount_cell(one, "mean"), unit_text(reply));
   }
   return out + fmt::format("{} of {}, {}\n", text_cell(reply, "measure"), harmless(text_cell(reply, "scope")),
                            text_cell(reply, "timeZone"));

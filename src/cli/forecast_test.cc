@@ -20,13 +20,14 @@ constexpr const char* kCost = R"({"measure":"cost","unit":"USD","scope":"team:vi
  "month":{"soFar":"100.00","soFarUntil":"2026-11-30T14:00:00Z","projected":"110.00","low":"105.00","high":"115.00"}})";
 
 TEST(ForecastTable, HasItsErrorBeneath) {
-  EXPECT_EQ(forecast_table("cost", JsonValue::parse(kCost)),
-            "HOUR (UTC)          USD  AT LEAST  AT MOST\n"
-            "2026-11-30 14:00  12.50      8.00    17.00\n"
-            "cost of team:vision, by analogues of a day and others, from 600 hours with 3 gaps\n"
-            "off by 1.25 on average, asked 4 times in the past, 48 h ahead; the same hour of the day before: 2.50, the "
-            "last value: 3.50\n"
-            "this month: 100.00 until 2026-11-30T14:00:00Z, 110.00 at its end (105.00 to 115.00) USD\n");
+  EXPECT_EQ(
+      forecast_table("cost", JsonValue::parse(kCost)),
+      "HOUR (UTC)        USD/h  AT LEAST  AT MOST\n"
+      "2026-11-30 14:00  12.50      8.00    17.00\n"
+      "cost of team:vision, by analogues of a day and others, from 600 hours with 3 gaps\n"
+      "off by 1.25 USD/h on average, asked 4 times in the past, 48 h ahead; the same hour of the day before: 2.50, "
+      "the last value: 3.50\n"
+      "this month: 100.00 until 2026-11-30T14:00:00Z, 110.00 at its end (105.00 to 115.00) USD\n");
 }
 
 TEST(ForecastTable, SaysWhereTheDayBeforeIsNoWorse) {

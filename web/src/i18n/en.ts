@@ -514,6 +514,7 @@ export const en = {
   'cost.tokensNote': 'at the pace of the last minutes; idle time is in it',
   'cost.tokensPastNote': 'of the window, as far as counters were told; idle time is in it',
   'forecast.restricted': 'Forecasts are told by team, and no team that this key sees has one.',
+  'forecast.anHour': '{amount}/h',
   'forecast.of': 'Forecast of',
   'forecast.scope': 'Of whom',
   'forecast.horizon': 'Ahead',

@@ -514,6 +514,7 @@ export const ko: Words = {
   'cost.tokensNote': '최근 몇 분의 속도 기준, 유휴 시간 포함',
   'cost.tokensPastNote': '카운터가 관측된 만큼의 기간 기준, 유휴 시간 포함',
   'forecast.restricted': '예측은 팀별로 제공되며, 이 키로 볼 수 있는 팀에는 아직 예측이 없습니다.',
+  'forecast.anHour': '{amount}/시간',
   'forecast.of': '예측 대상',
   'forecast.scope': '범위',
   'forecast.horizon': '예측 기간',

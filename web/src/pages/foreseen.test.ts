@@ -20,7 +20,7 @@ describe('whose forecast', () => {
 describe('amounts', () => {
   it('are GPUs or money, and gaps stay gaps', () => {
     expect(amountOf(3.456, 'GPU')).toBe('3.46 GPU');
-    expect(amountOf(1234.5, 'USD')).toBe('$1,234.50');
+    expect(amountOf(1234.5, 'USD')).toBe('$1,234.50/h'); // beside sums of a month
     expect(knownOf([{ time: 'a', value: '1.50' }, { time: 'b', value: null }, { time: 'c', value: 0 }]).map((one) => one.value)).toEqual([1.5, null, 0]);
     expect(expectedOf([{ time: 'a', value: '2.00', low: 1, high: '3.00' }])[0]).toEqual({ time: 'a', value: 2, low: 1, high: 3 });
   });

@@ -1,6 +1,7 @@
 // From the API's forecasts to what is drawn: money is a text there, GPUs are numbers.
 import type { PatternHour } from '../api/schema';
 import type { Expected, Known } from '../ui/band';
+import { t } from '../i18n';
 import { money, number } from '../ui/format';
 
 export const measures = ['usage', 'demand', 'cost'] as const;
@@ -20,9 +21,9 @@ export function expectedOf(items: { time: string; value: Amount; low: Amount; hi
   return items.map(({ time, value, low, high }) => ({ time, value: Number(value), low: Number(low), high: Number(high) }));
 }
 
-/** `3.4 GPU`, `$12.50` an hour. */
+/** `3.4 GPU`, `$12.50/h`. */
 export function amountOf(value: number, unit: string): string {
-  return unit === 'GPU' ? `${number(value, value < 10 ? 2 : 1)} GPU` : money(value, unit);
+  return unit === 'GPU' ? `${number(value, value < 10 ? 2 : 1)} GPU` : t('forecast.anHour', { amount: money(value, unit) });
 }
 
 /** Whose forecast is shown: as asked, else the fleet's; of who is restricted to teams the first that is told. Null: none is told to him. */
