@@ -8,8 +8,16 @@ export type Word = keyof typeof en;
 export type Words = Record<Word, string>;
 export const languages = { en: 'English', ko: '한국어' } as const;
 export type Language = keyof typeof languages;
-const files: Record<Exclude<Language, 'en'>, () => Promise<Words>> = { ko: async () => (await import('./ko')).ko };
+/** Its words, and those for what the server says in English. */
+interface File { words: Words; server: Record<string, string> }
+const files: Record<Exclude<Language, 'en'>, () => Promise<File>> = {
+  ko: async () => {
+    const [{ ko }, { server }] = await Promise.all([import('./ko'), import('./ko/server')]);
+    return { words: ko, server };
+  },
+};
 const here = signal<Partial<Record<Language, Words>>>({ en });
+const servers = signal<Partial<Record<Language, Record<string, string>>>>({});
 
 function first(): Language {
   const chosen = choice.read();
@@ -23,7 +31,8 @@ export const language = signal<Language>(first());
 export async function bringWords(of: Language): Promise<void> {
   if (of === 'en' || here.peek()[of]) return;
   try {
-    const words = await files[of]();
+    const { words, server } = await files[of]();
+    servers.value = { ...servers.peek(), [of]: server };
     here.value = { ...here.peek(), [of]: words };
   } catch { /* the server is away, which the frame says */ }
 }
@@ -41,6 +50,17 @@ export function t(word: Word, values?: Record<string, string | number>): string 
   const text = (here.value[language.value] ?? en)[word];
   return values ? text.replace(/\{(\w+)(:s)?\}/g, (whole, name: string, plural?: string) =>
     plural ? (String(values[name]) === '1' ? '' : 's') : String(values[name] ?? whole)) : text;
+}
+
+/**
+ * What the server says in an English sentence, in the reader's language. Its own words where those are the reader's, where none are known for it, and
+ * where one of their blanks has no value.
+ */
+export function inWords<Own extends string | null>(key: string, own: Own, values: Record<string, string | number | null | undefined> = {}): Own | string {
+  const text = servers.value[language.value]?.[key];
+  if (text === undefined) return own;
+  const blanks = [...text.matchAll(/\{(\w+)\}/g)].map((one) => values[one[1]!]);
+  return blanks.some((value) => value === null || value === undefined || value === '') ? own : text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]));
 }
 
 /** The message of a value that the API may add to: its own word where there is no message. */

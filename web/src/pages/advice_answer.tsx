@@ -7,6 +7,7 @@ import { t } from '../i18n';
 import { FailureNotice } from '../ui/parts';
 import { snoozeOf } from './advised';
 import { riskOf } from './advice_item';
+import { sentenceOf } from './advice_words';
 
 export type Verb = 'accept' | 'snooze' | 'dismiss' | 'reopen';
 export interface Asked {
@@ -37,7 +38,7 @@ export function AnswerDialog({ of: { verb, of }, close, done }: { of: Asked; clo
   return (
     <Dialog title={t(`adviceVerb.${verb}`)} close={close}>
       <form class="form" onSubmit={submit}>
-        <p class="advice-sentence breakable">{of.sentence}</p>
+        <p class="advice-sentence breakable">{sentenceOf(of)}</p>
         <p class="quiet">{t(`adviceMeans.${verb}`)}</p>
         {verb === 'accept' && <p class="quiet">{t('advice.risk')}: {riskOf(of)}</p>}
         {verb === 'snooze' && <Days value={days} set={setDays} />}

@@ -3,10 +3,11 @@ import type { ComponentChildren } from 'preact';
 import type { Advice } from '../api/schema';
 import { clock } from '../api/live';
 import { href } from '../frame/url';
-import { t, word } from '../i18n';
+import { inWords, t, word } from '../i18n';
 import { Badge, Coverage, deviceHref, Facts, podHref } from '../ui/parts';
-import { absent, bytes, duration, money, moment, number, percent } from '../ui/format';
+import { absent, duration, money, moment, percent } from '../ui/format';
 import { Copied } from '../ui/copied';
+import { numberOf, sentenceOf, valuesOf } from './advice_words';
 import { answerOf, measuredAfter, realisedOf, subjectOf } from './advised';
 import type { Asked, Verb } from './advice_answer';
 
@@ -15,7 +16,7 @@ export function AdviceItem({ of, answer, kind }: { of: Advice; answer: ((what: A
     <li>
       <div class="advice-what">
         {kind && <p class="quiet">{word('advice', of.kind)}</p>}
-        <p class="advice-sentence breakable">{of.sentence}</p>
+        <p class="advice-sentence breakable">{sentenceOf(of)}</p>
         <Who of={of} />
       </div>
       <Saving of={of} />
@@ -92,33 +93,31 @@ function Saved({ of }: { of: Advice }) {
   return <><p class="quiet">{!Number.isFinite(due) ? t('advice.neverMeasured') : due > clock.value ? t('advice.measuredFrom', { time: moment(due, false) }) : t('advice.notMeasured')}</p>{still}</>;
 }
 
-const units: Record<string, (value: number) => string> = {
-  bytes, ratio: (value) => percent(100 * value, 1), hours: (value) => duration(value * 3_600_000),
-};
-const told = ['devices', 'parts', 'tokens', 'tokens/s']; // the names of others say what they count
-
-function numberOf({ value, unit }: Advice['evidence']['numbers'][number]): string {
-  const plain = number(value, 1);
-  return units[unit]?.(value) ?? (told.includes(unit) ? `${plain} ${word('evidenceUnit', unit)}` : plain);
-}
-
 function More({ of }: { of: Advice }) {
   return (
     <>
       <p><b>{t('advice.risk')}:</b> {riskOf(of)}</p>
-      {of.reckoned && <p class="breakable"><b>{t('advice.reckoned')}:</b> {of.reckoned}</p>}
+      {of.reckoned && <p class="breakable"><b>{t('advice.reckoned')}:</b> {inWords(`adviceReckoned.${of.kind}`, of.reckoned)}</p>}
       <Facts of={[
-        [t('advice.aim'), of.aim],
+        [t('advice.aim'), inWords(`adviceAim.${of.kind}`, of.aim, valuesOf(of))],
         [t('advice.window'), t('advice.windowText', { from: moment(of.evidence.from, false), to: moment(of.evidence.to, false), share: percent(100 * of.evidence.observedShare) })],
         ...of.evidence.numbers.map((one): [string, string] => [word('evidence', one.name), numberOf(one)]),
         [t('advice.saidSince'), moment(of.firstSaid, false)],
       ]} />
       <h3>{t('advice.change')} <span class="quiet">{word('adviceBy', of.change.by)}</span></h3>
+      <ByHand step={of.change} />
       <Copied text={of.change.text} label={t('advice.change')} />
       <h3>{t('advice.undo')} <span class="quiet">{word('adviceBy', of.undo.by)}</span></h3>
+      <ByHand step={of.undo} />
       <Copied text={of.undo.text} label={t('advice.undo')} />
     </>
   );
+}
+
+/** A sentence of the server's, where no command does it. */
+function ByHand({ step }: { step: Advice['change'] }) {
+  const told = step.by === 'hand' ? inWords('adviceStep.hand', null) : null;
+  return told && <p class="quiet">{told}</p>;
 }
 
 const verbs: Record<Advice['state'], Verb[]> = { open: ['accept', 'snooze', 'dismiss'], accepted: ['reopen'], snoozed: ['accept', 'dismiss', 'reopen'], dismissed: ['accept', 'reopen'] };

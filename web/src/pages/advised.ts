@@ -14,6 +14,7 @@ export interface Subject {
   project?: string | null;
   deviceId?: string | null;
   model?: string | null;
+  pods?: string[] | null;
 }
 export interface Answer {
   time: string;

@@ -3,7 +3,7 @@ import { address } from '../api/client';
 import { useSlowApi } from '../api/use';
 import type { CostForecast, ForecastScopes, UsageForecast } from '../api/schema';
 import { query, setQuery } from '../frame/url';
-import { t, word } from '../i18n';
+import { inWords, t, word } from '../i18n';
 import { Band } from '../ui/band';
 import { Choice, Notice, Nothing, PageHead, Panel, Select, Shown, Tile } from '../ui/parts';
 import { money, moment, number, percent } from '../ui/format';
@@ -63,7 +63,7 @@ function Ahead({ measure, scope, horizon }: { measure: Measure; scope: string; h
         {(data) => (
           <>
             {data.month && <Month of={data as CostForecast} />}
-            {data.items.length === 0 ? <TooLittle reason={data.reason} hours={data.history.observedHours} /> : <Told of={data} />}
+            {data.items.length === 0 ? <TooLittle reason={inWords(`forecastReason.${data.state}`, data.reason)} hours={data.history.observedHours} /> : <Told of={data} />}
           </>
         )}
       </Shown>
@@ -82,7 +82,7 @@ function Told({ of }: { of: Forecast }) {
       <Errors of={of} />
       <Band unit={unit} past={past} ahead={ahead}
         label={t('forecast.label', { from: unit(ahead[0]!.value), to: unit(last.value), low: unit(Math.min(...ahead.map((one) => one.low))), high: unit(Math.max(...ahead.map((one) => one.high))) })} />
-      <p class="quiet">{of.method && t('forecast.mostly', { method: of.method, count: of.methods.length })} {t('forecast.stands', { hours: number(of.history.observedHours, 0), gaps: number(of.history.gapHours, 0), until: moment(of.history.end, false) })}{unjudged > 0 && <> {t('forecast.unjudged', { hours: unjudged })}</>}</p>
+      <p class="quiet">{of.method && t('forecast.mostly', { method: methodOf(of.method), count: of.methods.length })} {t('forecast.stands', { hours: number(of.history.observedHours, 0), gaps: number(of.history.gapHours, 0), until: moment(of.history.end, false) })}{unjudged > 0 && <> {t('forecast.unjudged', { hours: unjudged })}</>}</p>
       <details>
         <summary>{t('cost.asTable')}</summary>
         <Rows rows={ahead} columns={steps(unit)} rowKey={(one) => one.time} caption={t('forecast.expected')} />
@@ -91,6 +91,8 @@ function Told({ of }: { of: Forecast }) {
     </>
   );
 }
+
+const methodOf = (name: string): string => inWords(`forecastMethod.${name}`, name);
 
 function steps(unit: (value: number) => string): Column<ReturnType<typeof expectedOf>[number]>[] {
   return [
@@ -103,7 +105,7 @@ function steps(unit: (value: number) => string): Column<ReturnType<typeof expect
 
 function methods(unit: (value: number) => string): Column<Forecast['methods'][number]>[] {
   return [
-    { title: t('forecast.method'), cell: (one) => one.name },
+    { title: t('forecast.method'), cell: (one) => methodOf(one.name) },
     { title: t('forecast.error'), num: true, cell: (one) => unit(Number(one.error)) },
     { title: t('forecast.weight'), num: true, cell: (one) => percent(one.weightPercent) },
   ];
@@ -128,7 +130,7 @@ function Month({ of }: { of: CostForecast }) {
   const { month, unit } = of;
   return (
     <div class="tiles small">
-      <Tile label={t('forecast.monthEnd')} value={money(month.projected, unit)} note={month.projected ? t('forecast.between', { low: money(month.low, unit), high: money(month.high, unit) }) : (month.reason ?? undefined)} />
+      <Tile label={t('forecast.monthEnd')} value={money(month.projected, unit)} note={month.projected ? t('forecast.between', { low: money(month.low, unit), high: money(month.high, unit) }) : (inWords('monthReason.none', month.reason) ?? undefined)} />
       <Tile label={t('forecast.soFar')} value={money(month.soFar, unit)} note={t('forecast.until', { time: month.soFarUntil.slice(0, 16).replace('T', ' '), zone: of.timeZone })} />
     </div>
   );

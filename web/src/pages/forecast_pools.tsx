@@ -3,7 +3,7 @@ import { address } from '../api/client';
 import { useSlowApi } from '../api/use';
 import type { Capacity, PoolCapacity } from '../api/schema';
 import { query, setQuery } from '../frame/url';
-import { t, word } from '../i18n';
+import { inWords, t, word } from '../i18n';
 import { Nothing, Panel, Shown } from '../ui/parts';
 import { absent, moment, number } from '../ui/format';
 import { Rows, RowsCsv, type Column } from '../ui/table';
@@ -44,7 +44,7 @@ function columns(add: number | null): Column<PoolCapacity>[] {
     { title: t('pools.held'), num: true, cell: (one) => `${number(one.held, 2)} / ${number(one.capacity, 0)}` },
     { title: t('pools.waiting'), num: true, cell: (one) => number(one.waiting, 1) },
     { title: t('pools.trend'), num: true, cell: (one) => one.trend ? <span title={`${number(one.trend.perDayLow, 3)} … ${number(one.trend.perDayHigh, 3)}`}>{t('pools.perDay', { gpus: number(one.trend.perDay, 3) })}</span> : absent },
-    { title: t('pools.full'), cell: (one) => <Full of={one} reason={one.reason} /> },
+    { title: t('pools.full'), cell: (one) => <Full of={one} reason={inWords(`poolReason.${one.state}`, one.reason)} /> },
     ...(add === null ? [] : [{ title: t('pools.with', { add: `+${add}` }), cell: (one: PoolCapacity) => one.whatIf ? <Full of={one.whatIf} reason={null} /> : absent }]),
     { title: t('pools.needed'), num: true, cell: (one) => number(one.trend?.neededIn90Days, 0) },
   ];

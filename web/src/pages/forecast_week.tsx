@@ -3,7 +3,7 @@
 import { address } from '../api/client';
 import { useSlowApi } from '../api/use';
 import type { PatternHour, Patterns } from '../api/schema';
-import { t, type Word } from '../i18n';
+import { inWords, t, type Word } from '../i18n';
 import { Panel, Shown } from '../ui/parts';
 import { absent } from '../ui/format';
 import { Rows, type Column } from '../ui/table';
@@ -19,7 +19,7 @@ export function Week({ measure, scope }: { measure: Measure; scope: string }) {
   const told = useSlowApi<Patterns>(address('/forecast/patterns', { scope, measure, timezone }));
   return (
     <Panel title={t('week.title')} note={t('week.note', { measure: t(`forecast.${measure}`), zone: timezone })}>
-      <Shown of={told} lines={6} empty={(data) => data.items.length === 0 && <TooLittle reason={data.reason} hours={data.history.observedHours} />}>
+      <Shown of={told} lines={6} empty={(data) => data.items.length === 0 && <TooLittle reason={inWords(`weekReason.${data.state}`, data.reason)} hours={data.history.observedHours} />}>
         {(data) => (
           <>
             <Extremes of={data} />

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Advice } from '../api/schema';
+import { bringWords, inWords, language } from '../i18n';
+import { server } from '../i18n/ko/server';
+import { sentenceOf, valuesOf } from './advice_words';
+import { kinds } from './advised';
+
+type Numbers = Advice['evidence']['numbers'];
+const subject = { namespace: 'ml', kind: 'Deployment', name: 'chat', model: 'L40S', deviceId: 'w1-GPU-00', pods: ['chat-0', 'embed-0'] };
+const numbers: Numbers = [
+  { name: 'quiet', value: 30, unit: 'hours' }, { name: 'held', value: 4, unit: 'devices' }, { name: 'used', value: 1, unit: 'devices' },
+  { name: 'quietHoursOfDay', value: 9, unit: 'hours' }, { name: 'heldAtLeast', value: 3, unit: 'devices' }, { name: 'times', value: 5, unit: 'times' },
+  { name: 'moves', value: 2, unit: 'moves' }, { name: 'frees', value: 1, unit: 'devices' },
+];
+const of = (kind: Advice['kind'], told: Numbers = numbers) => ({ kind, subject, aim: '1g.10gb', sentence: 'It says so.', evidence: { numbers: told } }) as unknown as Advice;
+
+beforeAll(() => bringWords('ko'));
+afterEach(() => { language.value = 'en'; });
+
+describe('what advice says', () => {
+  it('is the server’s own sentence in English', () => {
+    expect(sentenceOf(of('idle-held'))).toBe('It says so.');
+  });
+  it.each([...kinds])('is Korean for %s, with its numbers in it', (kind) => {
+    language.value = 'ko';
+    expect(sentenceOf(of(kind))).toMatch(/[가-힣].*\.$/);
+    expect(sentenceOf(of(kind))).not.toMatch(/[{}]|It says so/);
+  });
+  it('names whom and how much', () => {
+    language.value = 'ko';
+    expect(sentenceOf(of('drop-unused'))).toBe('Deployment ml/chat: 파드마다 4 개 GPU 점유하지만 1 개 GPU만 사용합니다.');
+    expect(inWords('adviceAim.drop-unused', '1 GPUs a pod', valuesOf(of('drop-unused')))).toBe('파드마다 1 개 GPU');
+  });
+  it('stays as it is told where a number is not known, or the kind is not', () => {
+    language.value = 'ko';
+    expect(sentenceOf(of('idle-held', []))).toBe('It says so.');
+    expect(sentenceOf(of('another' as Advice['kind']))).toBe('It says so.');
+  });
+});
+
+describe('what the server says in English', () => {
+  it('has Korean for each method that forecasts are made by', () => {
+    const source = readFileSync(join(process.cwd(), '../src/fleet/forecast/methods.cc'), 'utf8');
+    const names = [...source.matchAll(/^ +\{"([^"]+)", Needs::/gm)].map((one) => one[1]!);
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(server, name).toHaveProperty([`forecastMethod.${name}`]);
+  });
+  it('is asked for by nothing that is not there', () => {
+    for (const [key, text] of Object.entries(server)) expect(text, key).toMatch(/[가-힣]/);
+    expect(inWords('forecastReason.noHistory', 'nothing is known of it')).toBe('nothing is known of it');
+  });
+});
