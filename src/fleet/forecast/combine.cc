@@ -1,6 +1,7 @@
 #include "fleet/forecast/combine.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace tessera::fleet::forecast {
@@ -36,30 +37,34 @@ std::ptrdiff_t Errors::judged(std::size_t origin, std::size_t from, std::size_t 
   return std::count(first + static_cast<std::ptrdiff_t>(from), first + static_cast<std::ptrdiff_t>(to), true);
 }
 
-double Errors::mean(std::size_t method) const {
+double Errors::mean(std::size_t method, std::optional<std::size_t> without) const {
   double total = 0;
   std::ptrdiff_t count = 0;
   for (std::size_t origin = 0; origin < origins_; ++origin) {
+    if (origin == without) continue;
     total += sum(method, origin, 0, steps_);
     count += judged(origin, 0, steps_);
   }
   return count > 0 ? total / static_cast<double>(count) : 0;
 }
 
-Values Errors::weights(std::size_t from, std::size_t to, std::optional<std::size_t> without) const {
+Values Errors::weights(std::size_t from, std::size_t to, const std::vector<bool>& taking_part,
+                       std::optional<std::size_t> without) const {
   std::ptrdiff_t count = 0;
   for (std::size_t origin = 0; origin < origins_; ++origin)
     if (origin != without) count += judged(origin, from, to);
   if (count == 0) from = 0, to = steps_;
   Values off(methods_);
-  for (std::size_t method = 0; method < methods_; ++method)
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t method = 0; method < methods_; ++method) {
     for (std::size_t origin = 0; origin < origins_; ++origin)
       if (origin != without) off[method] += sum(method, origin, from, to);
-  const double best = *std::ranges::min_element(off);
+    if (taking_part[method]) best = std::min(best, off[method]);
+  }
   Values weights(methods_);
   for (std::size_t method = 0; method < methods_; ++method) {
     const double part = off[method] > 0 ? best / off[method] : 1;
-    weights[method] = part * kWorst < 1 ? 0 : part * part;
+    if (taking_part[method] && part * kWorst >= 1) weights[method] = part * part;
   }
   return weights;
 }

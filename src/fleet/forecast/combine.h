@@ -30,13 +30,14 @@ class Errors {
     judged_[origin * steps_ + step] = true;
   }
 
-  /// The mean over all origins and steps that are judged; 0 where none is.
-  double mean(std::size_t method) const;
+  /// The mean over all steps that are judged, of all origins but `without`; 0 where none is.
+  double mean(std::size_t method, std::optional<std::size_t> without = {}) const;
 
-  /// The inverse square of each method's mean error over the steps [from, to), as a part of the best one's, of the
-  /// methods within `kWorst` times the best; of all origins but `without`. Where none of those steps is judged, over
-  /// all steps. Methods that were never off share all the weight; where there is no other origin, all methods do.
-  Values weights(std::size_t from, std::size_t to, std::optional<std::size_t> without = {}) const;
+  /// The inverse square of each method's mean error over the steps [from, to), as a part of the best one's, of those of
+  /// `taking_part` that are within `kWorst` times the best; of all origins but `without`. Where none of those steps is
+  /// judged, over all steps. Methods that were never off share all the weight; where there is no other origin, all do.
+  Values weights(std::size_t from, std::size_t to, const std::vector<bool>& taking_part,
+                 std::optional<std::size_t> without = {}) const;
 
   static constexpr double kWorst = 3;
 

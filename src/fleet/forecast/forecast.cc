@@ -108,17 +108,15 @@ class Contest {
  public:
   Contest(const Known& known, const Backtest& backtest, const Options& options)
       : known_(known), backtest_(backtest), past_(backtest.origins.size() - 1) {
-    for (const Method& method : methods())
-      if (method.combined && fits(method, backtest.origins.front(), options.seasons)) {
-        methods_.push_back(&method);
-        paths_.push_back(run(method, {known.values, backtest.origins, options.horizon, options.seasons}));
-      }
-    errors_ = Errors(methods_.size(), past_, backtest.steps);
-    for (std::size_t origin = 0; origin < past_; ++origin)
-      for (std::size_t step = 0; step < backtest.steps; ++step)
-        if (is_judged(known, backtest, origin, step))
-          for (std::size_t method = 0; method < methods_.size(); ++method)
-            errors_.judge(method, origin, step, off(paths_[method][origin], origin, step));
+    const bool weeks = backtest.origins.front() >= needed(Needs::TwoWeeks, options.seasons);
+    ask([&](Part part) { return part == Part::Always || (part == Part::WithoutWeeks && !weeks); }, options);
+    judge();
+    bool level = level_is_best({});
+    for (std::size_t origin = 0; origin < past_; ++origin) level = level || level_is_best(origin);
+    if (level) {  // else nobody listens to them
+      ask([](Part part) { return part == Part::LevelIsBest || part == Part::BestOfLevels; }, options);
+      judge();
+    }
     part_ = std::max<std::size_t>(1, options.seasons.day > 1 ? options.seasons.day / 2 : backtest.steps);
   }
 
@@ -138,10 +136,11 @@ class Contest {
   /// What they say together from an origin; from one of the past with the weights that the other ones give.
   Values together(std::size_t origin) const {
     Values path(paths_.front()[origin].size());
+    const std::vector<bool> part = taking_part(other_than(origin));
     Values weights;
     std::vector<Weighted> said;
     for (std::size_t step = 0; step < path.size(); ++step) {
-      if (step % part_ == 0) weights = weights_at(step, origin);
+      if (step % part_ == 0) weights = weights_at(step, part, other_than(origin));
       said.clear();
       for (std::size_t method = 0; method < methods_.size(); ++method)
         said.push_back({paths_[method][origin][step], weights[method]});
@@ -154,9 +153,10 @@ class Contest {
     std::vector<Judged> all;
     for (std::size_t method = 0; method < methods_.size(); ++method)
       all.push_back({methods_[method]->name, errors_.mean(method), 0});
+    const std::vector<bool> taking = taking_part({});
     const std::size_t parts = (backtest_.steps + part_ - 1) / part_;
     for (std::size_t part = 0; part < parts; ++part) {
-      const Values weights = weights_at(part * part_, past_);
+      const Values weights = weights_at(part * part_, taking, {});
       const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
       for (std::size_t method = 0; method < all.size(); ++method)
         all[method].weight += weights[method] / total / static_cast<double>(parts);
@@ -166,16 +166,65 @@ class Contest {
   }
 
  private:
+  using Without = std::optional<std::size_t>;  ///< an origin of the past that is not to be looked at
+
+  template <class Wanted>
+  void ask(const Wanted& wanted, const Options& options) {
+    for (const Method& method : methods())
+      if (wanted(method.part) && fits(method, backtest_.origins.front(), options.seasons)) {
+        methods_.push_back(&method);
+        paths_.push_back(run(method, {known_.values, backtest_.origins, options.horizon, options.seasons}));
+      }
+  }
+
+  void judge() {
+    errors_ = Errors(methods_.size(), past_, backtest_.steps);
+    for (std::size_t origin = 0; origin < past_; ++origin)
+      for (std::size_t step = 0; step < backtest_.steps; ++step)
+        if (is_judged(known_, backtest_, origin, step))
+          for (std::size_t method = 0; method < methods_.size(); ++method)
+            errors_.judge(method, origin, step, off(paths_[method][origin], origin, step));
+  }
+
+  Without other_than(std::size_t origin) const { return origin < past_ ? Without(origin) : Without(); }
+
+  /// Whether the last value was better than every method of a season; not where nothing was judged.
+  bool level_is_best(Without without) const {
+    const double level = error_of_last_value(without);
+    for (std::size_t method = 0; method < methods_.size(); ++method)
+      if (is_of_season(*methods_[method]) && errors_.mean(method, without) <= level) return false;
+    return level > 0;
+  }
+
+  static bool is_of_season(const Method& method) { return method.needs != Needs::Value; }
+
+  double error_of_last_value(Without without) const {
+    const auto last = std::ranges::find_if(methods_, [](const Method* method) { return method->run == naive; });
+    return errors_.mean(static_cast<std::size_t>(last - methods_.begin()), without);
+  }
+
+  std::vector<bool> taking_part(Without without) const {
+    const bool level = level_is_best(without);
+    const double last = error_of_last_value(without);
+    std::vector<bool> out(methods_.size());
+    for (std::size_t method = 0; method < methods_.size(); ++method) {
+      const Part part = methods_[method]->part;
+      out[method] = part == Part::LevelIsBest    ? level
+                    : part == Part::BestOfLevels ? level && errors_.mean(method, without) < last
+                                                 : true;
+    }
+    return out;
+  }
+
   /// How far a path from an origin of the past was off.
   double off(const Values& path, std::size_t origin, std::size_t step) const {
     return std::abs(known_.values[backtest_.origins[origin] + step] - path[step]);
   }
 
   /// Of the part of the horizon that the step is in; what is farther than was judged is as the last part that was.
-  Values weights_at(std::size_t step, std::size_t origin) const {
+  Values weights_at(std::size_t step, const std::vector<bool>& taking, Without without) const {
     const std::size_t from = std::min(step, (backtest_.steps - 1) / part_ * part_);
-    return errors_.weights(from, std::min(from + part_, backtest_.steps),
-                           origin < past_ ? std::optional(origin) : std::nullopt);
+    return errors_.weights(from, std::min(from + part_, backtest_.steps), taking, without);
   }
 
   const Known& known_;

@@ -257,6 +257,47 @@ TEST(Forecast, SaysWhereTooLittleWasObservedToJudgeOn) {
   EXPECT_EQ(within.error().what, "forecast: too little to be judged on: 12 of 192 values are known, half needed");
 }
 
+/// As jobs come and go: a level that stays for some hours, and then is another one.
+Values levels(std::size_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  Values values;
+  double level = 20;
+  while (values.size() < n) {
+    level = std::max(4.0, level + static_cast<double>(random() % 17) - 8);
+    for (auto hours = 20 + random() % 60; hours-- > 0;) values.push_back(level + static_cast<double>(random() % 3));
+  }
+  values.resize(n);
+  return values;
+}
+
+double weight_of(const Forecast& forecast, std::string_view method) {
+  const auto found = std::ranges::find(forecast.methods, method, &Judged::name);
+  return found == forecast.methods.end() ? 0 : found->weight;
+}
+
+TEST(Forecast, LevelsAreAskedWhereNoSeasonHelps) {
+  std::size_t means = 0, smoothed = 0;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const auto jobs = forecast(history_of(levels(744, seed))), people = forecast(history_of(busy(744, seed)));
+    ASSERT_TRUE(jobs && people);
+    expect_sound(*jobs, 48);
+    means += weight_of(*jobs, "mean of a day") > 0;
+    smoothed +=
+        weight_of(*jobs, "exponential smoothing") + weight_of(*jobs, "damped Holt") + weight_of(*jobs, "Theta") > 0;
+    for (const auto* level : {"mean of a day", "mean of a week", "exponential smoothing", "damped Holt", "Theta"})
+      EXPECT_EQ(error_of(*people, level), -1) << level << " is not even asked where people make the rhythm";
+  }
+  EXPECT_GT(means, 5U);
+  EXPECT_GT(smoothed, 0U);
+}
+
+TEST(Forecast, BeforeTwoWeeksTheProfileOfADayIsAsked) {
+  const auto young = forecast(history_of(busy(240, 1))), old = forecast(history_of(busy(744, 1)));
+  ASSERT_TRUE(young && old);
+  EXPECT_GT(weight_of(*young, "day profile and Theta"), 0);
+  EXPECT_EQ(error_of(*old, "day profile and Theta"), -1);
+}
+
 TEST(Forecast, RefusesWhatItCannotJudge) {
   auto infinite = history_of(busy(744, 1)), holes = infinite;
   infinite[5] = std::numeric_limits<double>::infinity();
@@ -310,9 +351,18 @@ TEST(Errors, CountWhatIsJudgedAlone) {
   errors.judge(1, 1, 3, 2);
   EXPECT_DOUBLE_EQ(errors.mean(0), 2);
   EXPECT_DOUBLE_EQ(errors.mean(1), 2);
-  EXPECT_EQ(errors.weights(0, 2), (Values{1, 0.25}));
-  EXPECT_EQ(errors.weights(0, 2, 0), (Values{0.25, 1})) << "the other origin has none of these steps: all it has count";
-  EXPECT_EQ(errors.weights(2, 3), (Values{1, 1})) << "nor has any: over all of them both are as good";
+  EXPECT_EQ(errors.weights(0, 2, {true, true}), (Values{1, 0.25}));
+  EXPECT_EQ(errors.weights(0, 2, {true, true}, 0), (Values{0.25, 1}))
+      << "the other origin has none of these steps: all it has count";
+  EXPECT_EQ(errors.weights(2, 3, {true, true}), (Values{1, 1})) << "nor has any: over all of them both are as good";
+}
+
+TEST(Errors, GiveNoWeightToWhoTakesNoPart) {
+  Errors errors(2, 1, 1);
+  errors.judge(0, 0, 0, 1);
+  errors.judge(1, 0, 0, 10);
+  EXPECT_EQ(errors.weights(0, 1, {true, true}), (Values{1, 0}));
+  EXPECT_EQ(errors.weights(0, 1, {false, true}), (Values{0, 1})) << "the best of those that do";
 }
 
 TEST(WeightedMedian, IsWorkedOutByHand) {

@@ -7,21 +7,21 @@ namespace tessera::fleet::forecast {
 namespace {
 
 constexpr Method kMethods[] = {
-    {"naive", Needs::Value, Scale::AsIs, naive, true},
-    {"mean of a day", Needs::Value, Scale::AsIs, mean_of_day, false},
-    {"mean of a week", Needs::Value, Scale::AsIs, mean_of_week, false},
-    {"exponential smoothing", Needs::Value, Scale::AsIs, exponential_smoothing, false},
-    {"damped Holt", Needs::Value, Scale::AsIs, damped_holt, false},
-    {"Theta", Needs::Value, Scale::AsIs, theta, false},
-    {"seasonal naive, day", Needs::TwoDays, Scale::AsIs, repeat_day, true},
-    {"seasonal naive, week", Needs::TwoWeeks, Scale::AsIs, repeat_week, true},
-    {"day profile and Theta", Needs::TwoDays, Scale::AsIs, day_profile_theta, false},
-    {"week profile and Theta", Needs::TwoWeeks, Scale::Roots, week_profile_theta, true},
-    {"week profile and level", Needs::TwoWeeks, Scale::Logarithms, week_profile_reverting, false},
-    {"double seasonal smoothing", Needs::TwoWeeks, Scale::Logarithms, double_seasonal, true},
-    {"regression on lags", Needs::TwoWeeks, Scale::Logarithms, lag_regression, true},
-    {"analogues of a day", Needs::TwoDays, Scale::Roots, analogues_of_day, true},
-    {"analogues of three days", Needs::TwoWeeks, Scale::AsIs, analogues_of_three_days, true},
+    {"naive", Needs::Value, Scale::AsIs, naive, Part::Always},
+    {"mean of a day", Needs::Value, Scale::AsIs, mean_of_day, Part::LevelIsBest},
+    {"mean of a week", Needs::Value, Scale::AsIs, mean_of_week, Part::LevelIsBest},
+    {"exponential smoothing", Needs::Value, Scale::AsIs, exponential_smoothing, Part::BestOfLevels},
+    {"damped Holt", Needs::Value, Scale::AsIs, damped_holt, Part::BestOfLevels},
+    {"Theta", Needs::Value, Scale::AsIs, theta, Part::BestOfLevels},
+    {"seasonal naive, day", Needs::TwoDays, Scale::AsIs, repeat_day, Part::Always},
+    {"seasonal naive, week", Needs::TwoWeeks, Scale::AsIs, repeat_week, Part::Always},
+    {"day profile and Theta", Needs::TwoDays, Scale::AsIs, day_profile_theta, Part::WithoutWeeks},
+    {"week profile and Theta", Needs::TwoWeeks, Scale::Roots, week_profile_theta, Part::Always},
+    {"week profile and level", Needs::TwoWeeks, Scale::Logarithms, week_profile_reverting, Part::Never},
+    {"double seasonal smoothing", Needs::TwoWeeks, Scale::Logarithms, double_seasonal, Part::Always},
+    {"regression on lags", Needs::TwoWeeks, Scale::Logarithms, lag_regression, Part::Always},
+    {"analogues of a day", Needs::TwoDays, Scale::Roots, analogues_of_day, Part::Always},
+    {"analogues of three days", Needs::TwoWeeks, Scale::AsIs, analogues_of_three_days, Part::Always},
 };
 
 struct Transform {

@@ -34,12 +34,22 @@ enum class Needs { Value, TwoDays, TwoWeeks };
 /// every value is above 0, roots where none is below; else the values as they are.
 enum class Scale { AsIs, Roots, Logarithms };
 
+/// When it is a part of the combination. Methods that know no season say nearly the same, and many of one opinion
+/// outvote the others: so they join where the backtest shows that a season helps nobody.
+enum class Part {
+  Always,
+  WithoutWeeks,  ///< where the history is too short for methods of the week
+  LevelIsBest,   ///< where the last value was better than every method of a season
+  BestOfLevels,  ///< there too, where it was itself better than the last value
+  Never          ///< there to be compared with
+};
+
 struct Method {
   std::string_view name;
   Needs needs;
   Scale scale;
   Paths (*run)(const Question&);
-  bool combined;  ///< may be a part of the combination; the others are there to be compared with
+  Part part;
 };
 
 std::span<const Method> methods();
