@@ -63,12 +63,12 @@ class AllocationReview::Look {
     const std::string uid = uid_of(one, pod);
     const bool as_promised = std::ranges::all_of(has, [&](const PromisedPart& part) { return is_promised(one, part); });
     if (one.state == Bound && has == one.parts && uid == one.pod_uid) return;
-    const std::vector<std::string> displaced = displace(one, has);
+    const std::vector<PodAllocation> displaced = displace(one, has);
     take(bound(one, has, uid,
                cause(one.state == Waiting ? "the pod came by itself, and has this already"
                      : as_promised        ? "the pod is on what was promised to it"
                                           : "the pod is on something else than what was promised to it")));
-    for (const std::string& id : displaced) resettle(id, one.parts, has);
+    for (const PodAllocation& had : displaced) resettle(had, one.parts, has);
   }
 
   /// Ready, or never to be.
@@ -174,31 +174,46 @@ class AllocationReview::Look {
                        is_there ? "stands, and is given to no pod" : "was not cut", *why);
   }
 
-  /// Whose promises `has` is over: they wait, so that the pod that is there can be bound.
-  std::vector<std::string> displace(const PodAllocation& by, const std::vector<PromisedPart>& has) {
-    std::vector<std::string> out;
+  /// Whose promises `has` is over, as they were: they wait, so that the pod that is there can be bound.
+  std::vector<PodAllocation> displace(const PodAllocation& by, const std::vector<PromisedPart>& has) {
+    std::vector<PodAllocation> out;
     for (const PromisedPart& part : has)
       while (const PodAllocation* owner = book().owner_of(by.cluster, part, by.id)) {
-        const std::string id = owner->id;
-        take(taken_back(*owner, cause(fmt::format("pod {}/{} is on what was promised to it", by.space, by.pod))));
-        if (const auto* after = book().find(id); after->state != Waiting) break;
-        out.push_back(id);
+        PodAllocation before = *owner;
+        take(taken_back(before, cause(fmt::format("pod {}/{} is on what was promised to it", by.space, by.pod))));
+        if (const auto* after = book().find(before.id); after->state != Waiting) break;
+        out.push_back(std::move(before));
       }
     return out;
   }
 
-  /// Who was displaced by a pod that the kubelet gave the one of two equal instances has the other.
-  void resettle(const std::string& id, const std::vector<PromisedPart>& left, const std::vector<PromisedPart>& has) {
-    const PodAllocation* one = book().find(id);
-    for (const PromisedPart& part : left) {
-      const bool equal = std::ranges::any_of(has, [&](const PromisedPart& h) {
-        return h.profile == part.profile && h.node == part.node && h.resource == part.resource;
+  /// Whether a pod that asks for the one may as well have the other. Profiles of two models may have one name.
+  bool is_equal(const std::string& cluster, const PromisedPart& a, const PromisedPart& b) const {
+    if (a.profile != b.profile || a.node != b.node || a.resource != b.resource || (a.replicas > 0) != (b.replicas > 0))
+      return false;
+    const Device* one = find_device(scene_.view, cluster, a.node, a.device_uuid);
+    const Device* other = find_device(scene_.view, cluster, b.node, b.device_uuid);
+    return one && other && one->facts->name == other->facts->name;
+  }
+
+  /// Who was displaced by a pod that the kubelet gave the one of two equal ones has the other, beside what nobody has
+  /// taken of its promise. Where there is no equal one it waits, and the queue decides anew about all of it.
+  void resettle(const PodAllocation& had, const std::vector<PromisedPart>& left, const std::vector<PromisedPart>& has) {
+    const auto is_in = [](const std::vector<PromisedPart>& parts, const PromisedPart& part) {
+      return std::ranges::any_of(parts, [&](const PromisedPart& one) { return overlap(one, part); });
+    };
+    std::vector<PromisedPart> parts = had.parts;
+    for (PromisedPart& part : parts) {
+      if (!is_in(has, part)) continue;
+      const auto other = std::ranges::find_if(left, [&](const PromisedPart& one) {
+        return is_equal(had.cluster, part, one) && !is_in(has, one) && !is_in(parts, one) &&
+               !book().owner_of(had.cluster, one);
       });
-      if (!equal || book().owner_of(one->cluster, part)) continue;
-      return take(
-          promised(*one, {part}, "",
-                   cause("its promise was exchanged for an equal one: the pod of that one is on what this had")));
+      if (other == left.end()) return;
+      part = *other;
     }
+    take(promised(*book().find(had.id), std::move(parts), had.decision,
+                  cause("its promise was exchanged for an equal one: the pod of that one is on what this had")));
   }
 
   static std::optional<std::string> unfit(const Device* device, const PromisedPart& part) {

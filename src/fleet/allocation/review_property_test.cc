@@ -165,6 +165,162 @@ gpu_profile_info{gpu="0",UUID="GPU-1",profile="2g.20gb",profile_id="14",compute_
   AllocationReview review_;
 };
 
+/// Whole devices of two models on one node: who asked for several of one has as many of it promised, whatever the
+/// kubelet gives to whom.
+class Wholes {
+ public:
+  explicit Wholes(unsigned seed) : random_(seed) {
+    cluster_.watched = cluster_.synced = true;
+    cluster_.cluster = "default";
+  }
+
+  void live() {
+    const unsigned pod = number(kPods);
+    switch (number(5)) {
+      case 0:
+        come(pod);
+        break;
+      case 1:
+        if (pods_.erase(pod) > 0) cluster_.pods.erase("ml/" + name(pod));
+        break;
+      case 2:
+        give(pod);
+        break;
+      default:
+        promise();
+    }
+    look();
+    check();
+  }
+  unsigned exchanged() const { return exchanged_; }
+
+ private:
+  static constexpr unsigned kDevices = 6;
+  struct Pod {
+    unsigned count = 1;
+    std::string model{};  ///< empty: any
+    std::vector<unsigned> has{};
+  };
+  unsigned number(unsigned below) { return static_cast<unsigned>(random_() % below); }
+  static std::string name(unsigned pod) { return "p-" + std::to_string(pod); }
+  static std::string uuid(unsigned device) { return "GPU-" + std::to_string(device); }
+  static std::string model(unsigned device) {
+    return device % 2 == 0 ? "NVIDIA H100 80GB HBM3" : "NVIDIA A100-SXM4-40GB";
+  }
+  static PromisedPart part(unsigned device) { return {"w-1", uuid(device), "", {0, 1}}; }
+  bool is_given(unsigned device) const {
+    return std::ranges::any_of(pods_, [&](const auto& one) { return std::ranges::count(one.second.has, device) > 0; });
+  }
+  const PodAllocation* own(unsigned pod) const { return book_.of_pod("default", "ml", name(pod)); }
+
+  void come(unsigned pod) {
+    if (pods_.contains(pod) || own(pod)) return;
+    pods_[pod] = {1 + number(3), number(2) == 0 ? model(number(2)) : ""};
+    show(pod);
+    PodAllocation one;
+    one.id = "a-" + std::to_string(++serial_);
+    one.cluster = "default";
+    one.space = "ml";
+    one.pod = name(pod);
+    one.pod_uid = "u-" + name(pod);
+    one.waits = true;
+    one.lease = Milliseconds(6'000'000);
+    ASSERT_TRUE(book_.put(one));
+  }
+  void show(unsigned pod) {
+    auto shown = std::make_shared<ClusterPod>();
+    shown->space = "ml";
+    shown->name = name(pod);
+    shown->uid = "u-" + name(pod);
+    shown->node = pods_.at(pod).has.empty() ? "" : "w-1";
+    cluster_.pods["ml/" + shown->name] = shown;
+  }
+  /// As the kubelet does: any that are free, whatever their model.
+  void give(unsigned pod) {
+    const auto found = pods_.find(pod);
+    if (found == pods_.end() || !found->second.has.empty() || !own(pod) || own(pod)->state != Promised) return;
+    std::vector<unsigned> free;
+    for (unsigned i = 0, first = number(kDevices); i < kDevices; ++i)
+      if (!is_given((first + i) % kDevices)) free.push_back((first + i) % kDevices);
+    if (free.size() < found->second.count) return;
+    free.resize(found->second.count);
+    found->second.has = free;
+    show(pod);
+  }
+  /// As the server does: all that was asked for, of the model.
+  void promise() {
+    for (const PodAllocation* one : book_.queue()) {
+      const auto pod = pods_.find(static_cast<unsigned>(one->pod.back() - '0'));
+      if (pod == pods_.end()) continue;
+      std::vector<PromisedPart> parts;
+      for (unsigned device = 0; device < kDevices && parts.size() < pod->second.count; ++device)
+        if (!is_given(device) && !book_.owner_of("default", part(device)) &&
+            (pod->second.model.empty() || pod->second.model == model(device)))
+          parts.push_back(part(device));
+      if (parts.size() < pod->second.count) continue;
+      auto next = promised(*one, parts, "why", {"", "", now_});
+      ASSERT_TRUE(next && book_.put(*next));
+      return;
+    }
+  }
+
+  void look() {
+    now_ += 5'000;
+    std::string page;
+    for (unsigned device = 0; device < kDevices; ++device) {
+      const std::string of = "gpu=\"" + std::to_string(device) + "\",UUID=\"" + uuid(device) + "\"";
+      page += "tessera_agent_device_up{" + of + "} 1\ngpu_device_info{" + of + ",model=\"" + model(device) + "\"} 1\n";
+      for (const auto& [number, pod] : pods_)
+        if (std::ranges::count(pod.has, device) > 0)
+          page += "gpu_allocation_info{" + of + R"(,resource="nvidia.com/gpu",share="exclusive",container="c",)" +
+                  "namespace=\"ml\",pod=\"" + name(number) + "\"} 1\n";
+    }
+    told_.scrape(now_, R"(node="w-1",job="agent")", page);
+    told_.fleet.advance(now_);
+    const auto view = told_.fleet.publish(now_);
+    sightings_.take(*view);
+    for (PodAllocation& one : review_.turns(book_, {*view, cluster_, sightings_})) {
+      if (one.state == Promised && one.why.starts_with("its promise was exchanged")) ++exchanged_;
+      const auto put = book_.put(std::move(one));
+      EXPECT_TRUE(put) << "promised twice: " << put.error().what;
+    }
+  }
+  void check() const {
+    for (const auto& [id, one] : book_.all()) {
+      const auto pod = pods_.find(static_cast<unsigned>(one.pod.back() - '0'));
+      if (one.state != Promised || pod == pods_.end()) continue;
+      EXPECT_EQ(one.parts.size(), pod->second.count) << id;
+      EXPECT_EQ(one.decision, "why") << id;
+      for (const PromisedPart& part : one.parts) {
+        const auto device = static_cast<unsigned>(part.device_uuid.back() - '0');
+        if (!pod->second.model.empty()) EXPECT_EQ(model(device), pod->second.model) << id;
+      }
+    }
+  }
+
+  std::mt19937 random_;
+  EpochMs now_ = kStart;
+  unsigned serial_ = 0, exchanged_ = 0;
+  std::map<unsigned, Pod> pods_;
+  ClusterView cluster_;
+  ToldPages told_;
+  PodSightings sightings_;
+  AllocationBook book_;
+  AllocationReview review_;
+};
+
+TEST(ReviewProperty, AnExchangeGivesAsManyOfTheSameModel) {
+  unsigned exchanged = 0;
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Wholes world(seed);
+    for (int i = 0; i < 150; ++i) world.live();
+    if (testing::Test::HasFailure()) return;
+    exchanged += world.exchanged();
+  }
+  EXPECT_GT(exchanged, 20U) << "else nothing of this was tried";
+}
+
 TEST(ReviewProperty, NothingIsPromisedTwiceNorWhereAnotherOneIs) {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);

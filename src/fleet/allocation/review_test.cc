@@ -36,6 +36,10 @@ gpu_device_info{gpu="1",UUID="GPU-2",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_M
 tessera_agent_device_up{gpu="2",UUID="GPU-3"} 1
 gpu_device_info{gpu="2",UUID="GPU-3",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
 )";
+constexpr std::string_view kThird = R"(
+tessera_agent_device_up{gpu="3",UUID="GPU-4"} 1
+gpu_device_info{gpu="3",UUID="GPU-4",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="0"} 1
+)";
 std::string whole_held(unsigned gpu, const std::string& pod) {
   return R"(gpu_allocation_info{gpu=")" + std::to_string(gpu) + R"(",UUID="GPU-)" + std::to_string(gpu + 1) +
          R"(",resource="nvidia.com/gpu",share="exclusive",container="c",namespace="ml",pod=")" + pod +
@@ -208,6 +212,30 @@ TEST_F(Review, EqualInstancesAreExchanged) {
   EXPECT_THAT(of("a").parts, ElementsAre(part(2)));
   EXPECT_EQ(of("b").state, Promised);
   EXPECT_THAT(of("b").parts, ElementsAre(part(0)));
+}
+
+/// Two whole devices beside a third one, of which the pod of another one gets one.
+TEST_F(Review, WhatOfSeveralIsExchangedLeavesTheOthersAlone) {
+  ask("a", "p", {whole(1), whole(2)});
+  ask("b", "q", {whole(3)});
+  const auto page = [](unsigned given) { return std::string(kWholes) + std::string(kThird) + whole_held(given, "q"); };
+  look(page(1), 0);
+  EXPECT_EQ(of("b").state, Bound);
+  EXPECT_THAT(of("b").parts, ElementsAre(whole(1)));
+  EXPECT_EQ(of("a").state, Promised);
+  EXPECT_THAT(of("a").parts, ElementsAre(whole(3), whole(2))) << "as many as it was promised";
+  EXPECT_EQ(of("a").decision, "{}") << "and why it got them is still told";
+}
+
+TEST_F(Review, WhatIsOfAnotherModelIsNotEqual) {
+  std::string third(kThird);
+  third.replace(third.find("H100 80GB HBM3"), std::string("H100 80GB HBM3").size(), "A100-SXM4-40GB");
+  ask("a", "p", {whole(1), whole(2)}, true);
+  ask("b", "q", {whole(3)});
+  look(std::string(kWholes) + third + whole_held(1, "q"), 0);
+  EXPECT_EQ(of("b").state, Bound);
+  EXPECT_EQ(of("a").state, Waiting) << "the queue decides about all of it";
+  EXPECT_THAT(of("a").parts, testing::IsEmpty());
 }
 
 TEST_F(Review, APodWithoutAllocationTakesAPromiseAndIsTheReasonTold) {
