@@ -60,6 +60,7 @@ class AllocationReview::Look {
   /// It has come: it has what it holds, be it something else than what was promised.
   void bind(const PodAllocation& one, const SeenPod& pod) {
     const std::vector<PromisedPart> has = had(one, pod);
+    if (has.empty()) return;  // nobody tells where it is, or what it is on is another one's
     const std::string uid = uid_of(one, pod);
     const bool as_promised = std::ranges::all_of(has, [&](const PromisedPart& part) { return is_promised(one, part); });
     if (one.state == Bound && has == one.parts && uid == one.pod_uid) return;

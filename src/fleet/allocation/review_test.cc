@@ -238,6 +238,18 @@ TEST_F(Review, WhatIsOfAnotherModelIsNotEqual) {
   EXPECT_THAT(of("a").parts, testing::IsEmpty());
 }
 
+TEST_F(Review, APodThatIsSeenWhereNobodyTellsThePlaceWaitsOn) {
+  ask("a", "p", {}, true);
+  const std::string unplaced = R"(gpu_instance_info{gpu="0",UUID="GPU-1",GPU_I_ID="7",GPU_CI_ID="0",)"
+                               R"(GPU_I_PROFILE="2g.20gb",mig_uuid="MIG-7"} 1
+)";
+  look(unplaced + held(7, "p"), 0);
+  EXPECT_EQ(of("a").state, Waiting) << "nothing is known that it has";
+  for (const EpochMs at : {10, 20}) look(instance(7, 2) + held(7, "p"), at);
+  EXPECT_EQ(of("a").state, Bound);
+  EXPECT_THAT(of("a").parts, ElementsAre(part(2)));
+}
+
 TEST_F(Review, APodWithoutAllocationTakesAPromiseAndIsTheReasonTold) {
   ask("a", "p", {}, true);
   ask("b", "q", {part(0)});
