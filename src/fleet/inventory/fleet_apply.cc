@@ -413,10 +413,14 @@ void Fleet::end(Slot slot, EpochMs time) {
       pause_session(*nodes_[subject.node].node, device, state.detail, time);
       return;
     }
-    case Says::AllocationInfo:
+    case Says::AllocationInfo: {
+      const auto held = std::ranges::find(device.allocations, state.detail, &Allocation::row);
+      // What another series tells of it at this time stands: the number of its replicas, say, is another one.
+      if (held != device.allocations.end() && held->last_seen >= time) return;
       leave(state, Meter::Having::Holds, time);
-      std::erase_if(device.allocations, [&](const Allocation& one) { return one.row == state.detail; });
+      if (held != device.allocations.end()) device.allocations.erase(held);
       return;
+    }
     case Says::AllocationUsed:
       for (Allocation& one : device.allocations)
         if (one.row == state.detail) one.used.reset();

@@ -58,6 +58,22 @@ TEST(TimeSlicing, EachPodHoldsWhatIsTold) {
   }
 }
 
+TEST(TimeSlicing, APodWhoseReplicasAreToldAnewHoldsThemOn) {
+  ToldPages told;
+  const auto page = [](int replicas) {
+    return R"(gpu_allocation_info{gpu="0",UUID="GPU-1",resource="nvidia.com/gpu.shared",share="shared",replicas=")" +
+           std::to_string(replicas) + R"(",container="c",namespace="a",pod="p"} 1)" + "\n";
+  };
+  for (int i = 0; i < 3; ++i) told.scrape(kStart + i * 30 * kSecond, kTarget, page(i < 2 ? 1 : 2));
+  const auto view = told.fleet.publish(kStart + 60 * kSecond);
+  const Device& device = device_of(*view, 0);
+  ASSERT_THAT(device.allocations, SizeIs(1)) << "the end of the old series is not that of the pod";
+  EXPECT_EQ(device.allocations[0].facts->replicas, 2U);
+  EXPECT_EQ(device.allocations[0].first_seen, kStart);
+  told.scrape(kStart + 90 * kSecond, kTarget, "");
+  EXPECT_THAT(device_of(*told.fleet.publish(kStart + 90 * kSecond), 0).allocations, IsEmpty());
+}
+
 TEST(TimeSlicing, ANumberIsOneWhoeverItIsToldFor) {
   ToldPages told;
   for (int i = 0; i <= 10; ++i) told.scrape(kStart + i * 30 * kSecond, kTarget, shared_by({"a/p1", "b/p2"}, 0.5));
