@@ -22,7 +22,7 @@ Standing standing(const std::string& rule, const std::string& node, EpochMs fire
 }
 
 Rule rule(std::string_view name, std::optional<Action> action) {
-  Rule out{.name = name, .kind = Kind::Device};
+  Rule out{.name = std::string(name), .kind = Kind::Device};
   out.action = std::move(action);
   return out;
 }

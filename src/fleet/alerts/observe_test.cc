@@ -416,6 +416,7 @@ TEST_F(ObserveBudgets, ACrossingFiresOnceAndEndsWhenItIsOver) {
 TEST_F(ObserveBudgets, CrossingsThatStandSideBySideDifferInTheirLabels) {
   BudgetCrossed next_period = crossed(kStart), in_seoul = crossed(kStart);
   next_period.crossing.period = {kStart + kHour, kStart + 2 * kHour};
+  in_seoul.crossing.budget = "b2";
   in_seoul.name = "Seoul";
   in_seoul.time_zone = "Asia/Seoul";
   const std::vector<BudgetCrossed> known = {crossed(kStart), crossed(kStart + kSecond), next_period, in_seoul};

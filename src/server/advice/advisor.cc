@@ -149,7 +149,7 @@ bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod
 
 /// Of a workload what it held; of a device or of all of a model whatever it cost.
 bool is_counted(const fleet::CostRow& row, const fleet::advice::Subject& of) {
-  if (!of.pods.empty()) return row.owner && fleet::is_allocated(row.kind) && is_of(of, *row.owner);
+  if (!of.name.empty()) return row.owner && fleet::is_allocated(row.kind) && is_of(of, *row.owner);
   if (!row.subject || row.subject->cluster != of.cluster) return false;
   return of.device_id.empty() ? row.subject->model == of.model : row.subject->device_id == of.device_id;
 }

@@ -418,10 +418,11 @@ TEST_F(AlertsTest, CrossingsOfOneThresholdThatOverlapAreToldApart) {
   const auto crossing = [](EpochMs at) {
     return fleet::alerts::BudgetCrossed{{"b", {kStart, kStart + 3'600 * kSecond}, {{}, 80}, at, 100, 90}, "search"};
   };
-  crossed = {crossing(kStart)};
   at(0, 40);
+  crossed = {crossing(kStart)};
+  at(1, 40);
   crossed = {crossing(kStart + 30 * kSecond)};  // its amount was raised, and it is over that, too
-  for (int round = 1; round < 5; ++round) at(round, 40);
+  for (int round = 2; round < 6; ++round) at(round, 40);
   std::vector<std::string> told;
   std::set<Json> labels;
   for (const std::string& body : hook.bodies) {
@@ -451,16 +452,17 @@ TEST_F(AlertsTest, WhatCameInALongAbsenceIsToldInOrder) {
   alertmanagers = {manager.url()};
   webhooks = {hook.url()};
   open();
-  at(0, 90);
+  at(0, 40);
+  at(1, 90);
   ASSERT_THAT(manager.bodies, SizeIs(1));
   ASSERT_THAT(lines_of(hook.bodies), ElementsAre("firing GPUOverheating"));
   manager.status = hook.status = 503;
   constexpr int kMissed = 221;  // an odd number: it is over
-  for (int round = 1; round <= kMissed; ++round) at(round, round % 2 == 0 ? 90 : 40);
+  for (int round = 2; round < 2 + kMissed; ++round) at(round, round % 2 == 0 ? 40 : 90);
   for (const ReceiverStats& one : notifier->stats()) EXPECT_EQ(one.behind, kMissed) << one.receiver;
   manager.status = hook.status = 200;
   open();  // without the pauses between tries
-  at(kMissed + 1, 40);
+  at(2 + kMissed, 40);
   for (int round = 0; round < 3; ++round) notifier->round();
   for (const ReceiverStats& one : notifier->stats()) EXPECT_EQ(one.behind, 0) << one.receiver;
   const std::vector<std::string> lines = lines_of(hook.bodies);

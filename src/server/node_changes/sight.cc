@@ -148,10 +148,26 @@ class Sighting {
     return sorted(std::move(out));
   }
 
+  static const ToldInstance* changed_by_another(const ToldDevice& told, const store::WantedLayout& wanted) {
+    const auto found = std::ranges::find_if(told.instances, [&](const ToldInstance& one) {
+      return std::ranges::count(wanted.instances, one.placed) == 0 &&
+             std::ranges::count(wanted.planned_from, one.placed) == 0;
+    });
+    return found == told.instances.end() ? nullptr : &*found;
+  }
+
   void by_agent(const store::WantedLayout& wanted, const fleet::Device* known, DeviceSight& out) const {
     const ToldDevice* told = told_of(around_.told.get(), wanted.device_uuid);
     if (standing(told, known, wanted.instances) == sorted(wanted.instances)) {
       out.course = Course::Stands;
+      return;
+    }
+    // Its agent keeps its hands off until something else is wanted, so there is nothing to prepare the node for.
+    if (const ToldInstance* other = told ? changed_by_another(*told, wanted) : nullptr) {
+      out.course = Course::Ended;
+      out.says =
+          fmt::format("changed by somebody else: {} at {} is neither wanted nor stood there when this was planned",
+                      other->placed.profile, other->placed.placement.start);
       return;
     }
     const auto report = around_.layouts.report_of(wanted.cluster, wanted.device_uuid);
