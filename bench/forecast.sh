@@ -1,41 +1,58 @@
 #!/usr/bin/env bash
-# Forecasts on published series: bench/forecast.sh FOLDER. FOLDER (or TESSERA_SERIES) has pairs of NAME-train.csv and
-# NAME-test.csv, M4's wide CSV (github.com/Mcompetitions/M4-methods, Dataset), or tables with the columns hour, vc and
-# gpus_running_mean, of which every series' last two days are held out. Its tables belong into docs/forecast.md.
+# Forecasts on published series: bench/forecast.sh FOLDER. FOLDER (or TESSERA_SERIES) has public tables, which
+# bench/forecast/cut.sh names and cuts, or pairs of NAME-train.csv and NAME-test.csv, M4's wide CSV. It prints a table of
+# each set, then what belongs into docs/forecast.md: the table of all sets, the sets pooled, and the speed. It fails where
+# the goal of speed is missed.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-${TESSERA_SERIES:-}}
 bench=$root/build/release/bin/forecast_bench
 if [ -z "$folder" ]; then
-  echo "forecast: skipped: no folder with series is named (bench/forecast.sh FOLDER, or TESSERA_SERIES)"
-  exit 0
+  echo "forecast: no series: no folder with them is named (bench/forecast.sh FOLDER, or TESSERA_SERIES)"
+  exec "$bench" --speed
 fi
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 
-# wide FILE NAME BACK: the table's series as wide CSV, the 48 hours that begin BACK hours before the end held out.
-wide() {
-  awk -F, -v name="$work/$2" -v back="$3" '
-    NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
-    { vc = $column["vc"]; value[vc, ++n[vc]] = $column["gpus_running_mean"] }
-    END {
-      print "V1" >(name "-train.csv"); print "V1" >(name "-test.csv")
-      for (vc in n) {
-        line = vc; for (t = 1; t <= n[vc] - back; t++) line = line "," value[vc, t]; print line >(name "-train.csv")
-        line = vc; for (; t <= n[vc] - back + 48; t++) line = line "," value[vc, t]; print line >(name "-test.csv")
-      }
-    }' "$1"
-}
-
-for table in "$folder"/*_hourly.csv; do
-  [ -e "$table" ] || continue
-  for back in 48 96 144 192; do wide "$table" "$(basename "$table" .csv)-$back" "$back"; done
+"$root/bench/forecast/cut.sh" "$folder" "$work"
+for file in "$folder"/*-train.csv "$folder"/*-test.csv; do
+  [ ! -e "$file" ] || cp "$file" "$work"
 done
+
+# All sets of a half as one, each series once; total is a sum of others.
+for half in a b; do
+  for part in train test; do
+    for file in "$work"/*-"$half-$part.csv"; do
+      if [ -e "$file" ] && [[ $file != */total-* ]]; then tail -n +2 "$file"; fi
+    done >"$work/lines"
+    [ ! -s "$work/lines" ] || { echo V1 && cat "$work/lines"; } >"$work/pooled-$half-$part.csv"
+  done
+done
+
 found=
-for train in "$folder"/*-train.csv "$work"/*-train.csv; do
+for train in "$work"/*-train.csv; do
   [ -e "$train" ] || continue
   found=yes
-  printf '\n%s\n\n' "$(basename "$train" -train.csv)"
-  "$bench" --train "$train" --test "${train%-train.csv}-test.csv" --season 24 --horizon 48 --methods
+  name=$(basename "$train" -train.csv)
+  printf '\n%s: %d series\n\n' "$name" $(($(wc -l <"$train") - 1))
+  "$bench" --train "$train" --test "${train%-train.csv}-test.csv" --season 24 --horizon 48 --methods |
+    tee "$work/$name.table"
 done
-[ -n "$found" ] || echo "forecast: skipped: $folder has no *-train.csv and no *_hourly.csv"
+[ -n "$found" ] || echo "forecast: no series: $folder has none of the tables that bench/forecast/cut.sh names, and no *-train.csv"
+
+# The column OWA of each set beside each other.
+[ -z "$found" ] || awk -F' *[|] *' '
+  FNR == 1 { name = FILENAME; sub(/.*\//, "", name); sub(/\.table$/, "", name); sets[++count] = name }
+  FNR > 2 { if (!($2 in row)) { row[$2] = ++rows; method[rows] = $2 }; owa[row[$2], count] = $5 }
+  END {
+    line = "| method |"; rule = "| --- |"
+    for (s = 1; s <= count; s++) { line = line " " sets[s] " |"; rule = rule " --- |" }
+    printf "\nOWA\n\n%s\n%s\n", line, rule
+    for (r = 1; r <= rows; r++) {
+      line = "| " method[r] " |"
+      for (s = 1; s <= count; s++) line = line " " owa[r, s] " |"
+      print line
+    }
+  }' "$work"/*.table
+echo
+"$bench" --speed

@@ -3,10 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
+#include <numbers>
+#include <optional>
+#include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -31,7 +36,7 @@ constexpr const char* kFooter =
 
 struct Wanted {
   std::string train, test, season = "24", horizon = "48", coverage = "0.9";
-  bool methods = false;
+  bool methods = false, speed = false;
 };
 
 struct Case {
@@ -140,7 +145,40 @@ void print_table(const std::vector<Case>& cases, const fleet::forecast::Options&
                         100 * options.coverage, 1000 * ours.seconds / static_cast<double>(cases.size())));
 }
 
+/// Days and weekends, a trend and noise.
+std::vector<std::optional<double>> made_up(std::size_t values, std::mt19937& random) {
+  std::normal_distribution<double> noise(0, 4);
+  std::vector<std::optional<double>> out;
+  for (std::size_t t = 0; t < values; ++t) {
+    const double hour = static_cast<double>(t % 24), weekend = t % 168 >= 120 ? 0.5 : 1;
+    out.emplace_back(60 + 0.01 * static_cast<double>(t) + 30 * weekend * std::sin(hour / 12 * std::numbers::pi) +
+                     noise(random));
+  }
+  return out;
+}
+
+/// The goal: so many series of so many values in so many seconds of one core. A failure where it is missed.
+Result<void> measure_speed() {
+  constexpr std::size_t kSeries = 10'000, kValues = 744;
+  constexpr double kGoal = 20;
+  std::mt19937 random(1);
+  double seconds = 0;
+  for (std::size_t i = 0; i < kSeries; ++i) {
+    const auto history = made_up(kValues, random);
+    const double start = cpu_seconds();
+    const auto made = fleet::forecast::forecast(history);
+    seconds += cpu_seconds() - start;
+    if (!made) return made.error();
+  }
+  fmt::print("{} series of {} values: {:.1f} s of one core; goal: {:.0f} s\n", kSeries, kValues, seconds, kGoal);
+  if (seconds > kGoal) return fail(Code::Invalid, "speed: {:.1f} s, {:.0f} s at most", seconds, kGoal);
+  return {};
+}
+
 Result<void> compare(const Wanted& wanted) {
+  if (wanted.speed) return measure_speed();
+  if (wanted.train.empty() || wanted.test.empty())
+    return fail(Code::Invalid, "--train and --test, or --speed, are needed");
   const auto season = parse_int(wanted.season), horizon = parse_int(wanted.horizon);
   const auto coverage = parse_double(wanted.coverage);
   if (!season || *season < 1 || *season > 10'000)
@@ -162,13 +200,14 @@ Result<void> compare(const Wanted& wanted) {
 }
 
 void add_flags(CLI::App& app, Wanted& wanted) {
-  app.add_option("--train", wanted.train, "histories")->type_name("FILE")->required();
-  app.add_option("--test", wanted.test, "what came, the same series by name")->type_name("FILE")->required();
+  app.add_option("--train", wanted.train, "histories")->type_name("FILE");
+  app.add_option("--test", wanted.test, "what came, the same series by name")->type_name("FILE");
   app.add_option("--season", wanted.season, "steps of the shorter season; the longer one is seven of them [24]")
       ->type_name("N");
   app.add_option("--horizon", wanted.horizon, "steps [48]")->type_name("N");
   app.add_flag("--methods", wanted.methods,
                "a table instead, for every single method too, with the share of values within the interval");
+  app.add_flag("--speed", wanted.speed, "instead: 10,000 made up series of 744 values; fails above 20 s of CPU time");
   app.add_option("--coverage", wanted.coverage, "of the interval [0.9]")->type_name("P");
 }
 
