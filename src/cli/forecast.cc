@@ -82,13 +82,21 @@ std::string full_cell(const JsonValue& of) {
   return fmt::format("{} ({} to {})", day_cell(of, "fullAt"), day_cell(of, "earliest"), day_cell(of, "latest"));
 }
 
+/// `8`, or `6 (2 missing)`
+std::string capacity_cell(const JsonValue& pool) {
+  const JsonValue& missing = member(pool, "missing");
+  std::string out = text_cell(pool, "capacity");
+  if (missing.is_number() && missing.get<double>() > 0) out += fmt::format(" ({} missing)", text_cell(pool, "missing"));
+  return out;
+}
+
 std::string capacity_table(const JsonValue& reply) {
   const JsonValue& items = member(reply, "items");
   const bool more = std::ranges::any_of(items, [](const JsonValue& one) { return member(one, "whatIf").is_object(); });
   std::vector<Cells> lines{{"MODEL", "HELD", "OF", "A DAY", "FULL"}};
   if (more) lines.front().push_back("WITH MORE");
   for (const JsonValue& one : items) {
-    lines.push_back({harmless(text_cell(one, "model")), amount_cell(one, "held"), text_cell(one, "capacity"),
+    lines.push_back({harmless(text_cell(one, "model")), amount_cell(one, "held"), capacity_cell(one),
                      amount_cell(one, "trend.perDay"), full_cell(one)});
     if (more) lines.back().push_back(member(one, "whatIf").is_object() ? full_cell(member(one, "whatIf")) : "");
   }

@@ -45,10 +45,10 @@ TEST(ForecastTable, SaysWhyThereIsNone) {
 
 TEST(ForecastTable, OfPoolsHasADayOrAWord) {
   const std::string table = forecast_table("capacity", JsonValue::parse(R"({"until":"2026-11-30T14:00:00.000Z","items":[
-    {"model":"A100_80GB","held":6,"capacity":8,"state":"dated","fullAt":"2027-01-05T10:00:00.000Z","earliest":"2026-12-24T00:00:00.000Z",
+    {"model":"A100_80GB","held":6,"capacity":8,"missing":2,"state":"dated","fullAt":"2027-01-05T10:00:00.000Z","earliest":"2026-12-24T00:00:00.000Z",
      "latest":null,"trend":{"perDay":0.055},"whatIf":{"state":"notWithinHorizon"}},
     {"model":"L40S","held":null,"capacity":1,"state":"noTrend","fullAt":null,"earliest":null,"latest":null,"trend":null,"whatIf":null}]})"));
-  EXPECT_THAT(table, HasSubstr("A100_80GB  6.00   8   0.06"));
+  EXPECT_THAT(table, HasSubstr("A100_80GB  6.00  8 (2 missing)   0.06"));
   EXPECT_THAT(table, HasSubstr("2027-01-05 (2026-12-24 to –)  notWithinHorizon"));
   EXPECT_THAT(table, HasSubstr("noTrend"));
 }

@@ -179,15 +179,15 @@ class Routes {
             {"unit", measure == Measure::Cost ? Json(std::string(costs_->currency().code())) : Json("GPU")}};
   }
 
-  /// Of the devices that are there, by model.
+  /// Of the devices that are there, and those that should be, by model.
   std::map<std::string, Pool> pools() const {
     std::map<std::string, Pool> out;
     for (const auto& node : fleet_.get()->view->nodes)
       for (const fleet::Device& device : node->devices) {
         if (device.presence == fleet::Presence::Retired) continue;
         const std::string model = fleet::model_key_of(device.facts->name);
-        Pool& pool = out.try_emplace(model, Pool{model, 0, 0}).first->second;
-        ++pool.capacity;
+        Pool& pool = out.try_emplace(model, Pool{.model = model}).first->second;
+        ++(device.presence == fleet::Presence::Missing ? pool.missing : pool.capacity);
       }
     constexpr Milliseconds kHour{kForecastHour};
     for (const store::QueueShare& one : waited(*book_(), kHour))

@@ -49,7 +49,7 @@ struct World {
       if (!done) throw std::runtime_error(done.error().what);
     }
     history.scrape("w1", kEnd, kEnd + 60'000, [](EpochMs) { return two_boards(0.5, "t"); });
-    history.publish(kEnd + 10 * 60'000);
+    history.publish(kEnd + 2 * 60'000);
     forecasts.look();
   }
 
@@ -229,6 +229,22 @@ TEST_F(ApiForecastTest, APoolIsFullOnADay) {
   EXPECT_EQ(all["items"][0]["trend"], nullptr);
   EXPECT_EQ(get("/capacity", "model=A100_80GB")["total"], 1);
   EXPECT_EQ(get("/capacity")["items"][1]["whatIf"], nullptr);
+}
+
+TEST_F(ApiForecastTest, WhatIsMissingIsNoCapacity) {
+  ToldHistory history;
+  Forecasts forecasts(history.readers, {0ms});
+  forecasts.look();
+  history.scrape("w1", kEnd, kEnd + 60'000, [](EpochMs) { return two_boards(0.5, "t"); });
+  const auto told = [&](EpochMs now) {
+    history.publish(now);
+    const auto book = [] { return std::make_shared<const fleet::AllocationBook>(); };
+    router.emplace(*http::Router::build(forecast_routes(history.published, &forecasts, &world->costs, book, "/api")));
+    const Json pool = get("/capacity", "model=H100_80GB")["items"][0];
+    return std::pair(pool["capacity"].get<double>(), pool["missing"].get<double>());
+  };
+  EXPECT_EQ(told(kEnd + 2 * 60'000), std::pair(1.0, 0.0)) << "silent for a minute";
+  EXPECT_EQ(told(kEnd + 20 * 60'000), std::pair(0.0, 1.0));
 }
 
 TEST_F(ApiForecastTest, WhoThereIs) {

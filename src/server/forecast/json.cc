@@ -228,6 +228,7 @@ Json pool_json(const Pool& pool, const Series& held, EpochMs end, std::optional<
   const auto trend = forecast::trend_of(fullest_of_days(held));
   Json out = {{"model", pool.model},
               {"held", amount(Measure::Held, held.empty() ? std::nullopt : held.back())},
+              {"missing", pool.missing},
               {"waiting", rounded(pool.waiting)}};
   if (trend) {
     out.update(outlook_json(forecast::exhaustion(*trend, end, pool.capacity)));

@@ -24,7 +24,8 @@ Json pattern_json(const std::vector<std::optional<double>>& series, EpochMs end,
 /// A pool: all devices of one model.
 struct Pool {
   std::string model;
-  double capacity = 0;  ///< devices that are there
+  double capacity = 0;  ///< devices that are there, or silent for some minutes at most
+  double missing = 0;   ///< silent for longer: nothing can run there, so it is no capacity
   double waiting = 0;   ///< devices that are waited for, of this model and no other
 };
 /// By the fullest hour of each of the last days in which at least 18 are known; with so many devices more, where `add`

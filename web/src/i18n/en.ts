@@ -559,6 +559,7 @@ export const en = {
   'pools.none': 'No GPU is known',
   'pools.add': 'What if there were more?',
   'pools.held': 'Held',
+  'pools.missing': '{count} more are missing',
   'pools.waiting': 'Waited for',
   'pools.trend': 'Trend',
   'pools.perDay': '{gpus} a day',

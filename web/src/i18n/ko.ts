@@ -559,6 +559,7 @@ export const ko: Words = {
   'pools.none': '알려진 GPU가 없습니다',
   'pools.add': '몇 개를 더하면?',
   'pools.held': '보유',
+  'pools.missing': '그 밖에 {count}개 응답 없음',
   'pools.waiting': '대기',
   'pools.trend': '추세',
   'pools.perDay': '하루 {gpus}',

@@ -41,7 +41,7 @@ function Full({ of, reason }: { of: Outlook; reason: string | null }) {
 function columns(add: number | null): Column<PoolCapacity>[] {
   return [
     { title: t('column.model'), cell: (one) => <b>{one.model}</b> },
-    { title: t('pools.held'), num: true, cell: (one) => `${number(one.held, 2)} / ${number(one.capacity, 0)}` },
+    { title: t('pools.held'), num: true, cell: (one) => <>{number(one.held, 2)} / {number(one.capacity, 0)}{one.missing > 0 && <div class="quiet">{t('pools.missing', { count: number(one.missing, 0) })}</div>}</> },
     { title: t('pools.waiting'), num: true, cell: (one) => number(one.waiting, 1) },
     { title: t('pools.trend'), num: true, cell: (one) => one.trend ? <span title={`${number(one.trend.perDayLow, 3)} … ${number(one.trend.perDayHigh, 3)}`}>{t('pools.perDay', { gpus: number(one.trend.perDay, 3) })}</span> : absent },
     { title: t('pools.full'), cell: (one) => <Full of={one} reason={inWords(`poolReason.${one.state}`, one.reason)} /> },
