@@ -41,6 +41,7 @@ void Allocations::look() {
   const auto known = fleet_.get();  // not of before the wait for the lock: who was asked for meanwhile is in it
   if (!known || !known->view || !started_()) return;
   if (known->view == looked_at_ && book_.get() == queued_for_) return;
+  layouts_.note_silent();
   review(*known);
   serve_queue(*known);
   clean_up(*known);

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kLongestDocument = 1U << 20U;
 constexpr std::size_t kChangesKept = 10'000;  // who has not asked since looks at all nodes anew
-constexpr std::size_t kMostWaiting = 1'000;   // each is a connection; beyond that nodes are answered at once
+constexpr std::string_view kSilent =
+    "no layout container of this node has asked what is wanted for two minutes (tessera-agent layout)";
+constexpr std::size_t kMostWaiting = 1'000;  // each is a connection; beyond that nodes are answered at once
 
 http::Response of_text(std::string text) {
   http::Response out;
@@ -30,8 +32,12 @@ void finish(http::Stream& reply, std::string text) {
 
 }  // namespace
 
-WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation)
-    : epoch_(std::max<std::int64_t>(epoch, 1)), generation_(last_generation) {
+WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation,
+                             std::function<SteadyTime()> clock)
+    : epoch_(std::max<std::int64_t>(epoch, 1)),
+      generation_(last_generation),
+      clock_(std::move(clock)),
+      began_(clock_()) {
   for (store::WantedLayout& one : known) {
     Key key{one.cluster, one.device_uuid};
     generation_ = std::max(generation_, one.generation);
@@ -154,9 +160,13 @@ std::optional<std::vector<WantedLayouts::Key>> WantedLayouts::changed_since(std:
 
 std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view node) const {
   const std::lock_guard lock(mutex_);
-  if (prepared_.empty() || cluster != prepared_) return {};
-  const auto found = uncut_.find(node);
-  return found == uncut_.end() ? std::string() : found->second;
+  if (!prepared_.empty() && cluster == prepared_) {
+    const auto found = uncut_.find(node);
+    return found == uncut_.end() ? std::string() : found->second;
+  }
+  if (!counts_silence_) return {};
+  const auto found = heard_.find(Key(cluster, node));
+  return found == heard_.end() || found->second.is_silent ? std::string(kSilent) : std::string();
 }
 
 bool WantedLayouts::let_go(const std::string& cluster, const std::string& node) const {
@@ -186,15 +196,38 @@ std::shared_ptr<const ToldNode> WantedLayouts::told_by(const std::string& cluste
 /// An agent that has nothing to tell of a device that it lists has forgotten what it told before.
 void WantedLayouts::hear(const std::string& cluster, const std::string& node, ToldNode told) {
   const std::lock_guard lock(mutex_);
-  if (prepared_.empty() || cluster != prepared_) return;
+  const Key key(cluster, node);
+  const auto before = heard_.find(key);
+  if (counts_silence_ && (before == heard_.end() || before->second.is_silent)) note_change(key);
   for (const ToldDevice& device : told.devices) {
     const auto wanted = wanted_.find(Key(cluster, device.uuid));
     if (wanted != wanted_.end() && wanted->second.node == node &&
         std::ranges::find(told.reports, device.uuid, &LayoutReport::device_uuid) == told.reports.end())
       reports_.erase(wanted->first);
   }
-  heard_.insert_or_assign(Key(cluster, node),
-                          Heard{std::chrono::steady_clock::now(), std::make_shared<const ToldNode>(std::move(told))});
+  heard_.insert_or_assign(key, Heard{clock_(), std::make_shared<const ToldNode>(std::move(told))});
+}
+
+void WantedLayouts::note_silent() {
+  const std::lock_guard lock(mutex_);
+  const SteadyTime since = clock_() - kAsksWithin;
+  if (since < began_) return;
+  if (!std::exchange(counts_silence_, true)) {  // of any node more is known
+    changes_.clear();
+    ++version_;
+  }
+  for (auto& [node, heard] : heard_)
+    if (heard.at <= since && !std::exchange(heard.is_silent, true)) note_change(node);
+}
+
+std::vector<store::WantedLayout> WantedLayouts::hands_off() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<store::WantedLayout> out;
+  for (const auto& [key, report] : reports_)
+    if (const auto wanted = wanted_.find(key);
+        wanted != wanted_.end() && report.state == "hands-off" && report.generation >= wanted->second.generation)
+      out.push_back(wanted->second);
+  return out;
 }
 
 http::Response WantedLayouts::ask(const std::string& cluster, const std::string& node,

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ namespace tessera::server {
 
 /// How long a document is good for: an agent that cannot ask again keeps its hands off from then on.
 inline constexpr Milliseconds kLayoutLifetime{10 * 60'000};
+
+/// An agent asks at least once a minute, where it lives; of one that has not for so long nothing is expected.
+inline constexpr Milliseconds kAsksWithin{2 * 60'000};
 
 /// What an agent told of one device, as docs/mig-layout.md has it.
 struct LayoutReport {
@@ -69,7 +73,8 @@ class WantedLayouts {
  public:
   /// `epoch`: of the lease of this server; 0 where it has no other beside it. `known` and the last generation that was
   /// given, be it of a wish that was taken back: of the database.
-  WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation = 0);
+  WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation = 0,
+                std::function<SteadyTime()> clock = &std::chrono::steady_clock::now);
   ~WantedLayouts();
   WantedLayouts(const WantedLayouts&) = delete;
   WantedLayouts& operator=(const WantedLayouts&) = delete;
@@ -114,6 +119,10 @@ class WantedLayouts {
   std::shared_ptr<const ToldNode> told_by(const std::string& cluster, const std::string& node, SteadyTime since) const;
   /// What an agent tells, which is before it asks.
   void hear(const std::string& cluster, const std::string& node, ToldNode told);
+  /// Of whoever leads, whom agents ask: from now on nodes are not cut whose agents have been silent for too long.
+  void note_silent();
+  /// Those of which their agents report that they keep their hands off, by what is wanted now.
+  std::vector<store::WantedLayout> hands_off() const;
 
   /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
   /// after `wait`. A document in JSON; empty where nothing is wanted of the node, and 204 where that is known at once.
@@ -130,6 +139,7 @@ class WantedLayouts {
   struct Heard {
     SteadyTime at;
     std::shared_ptr<const ToldNode> told;
+    bool is_silent = false;  ///< since too long
   };
 
   void note_change(Key node);
@@ -154,8 +164,11 @@ class WantedLayouts {
   std::deque<Key> changes_;                                // guarded by mutex_: nodes, the last ones
   std::uint64_t version_ = 0;                              // guarded by mutex_: after the last of them
   std::map<Key, SteadyTime> in_force_;  // guarded by mutex_: until when a document is, of that cluster
-  std::map<Key, Heard> heard_;          // guarded by mutex_: of that cluster
-  std::uint64_t asked_ = 0;             // guarded by mutex_: that began to wait
+  const std::function<SteadyTime()> clock_;
+  const SteadyTime began_;
+  bool counts_silence_ = false;  // guarded by mutex_: each agent has had the time to ask
+  std::map<Key, Heard> heard_;   // guarded by mutex_
+  std::uint64_t asked_ = 0;      // guarded by mutex_: that began to wait
   std::condition_variable_any changed_;
   std::jthread thread_;  ///< last: it uses all of the above
 };

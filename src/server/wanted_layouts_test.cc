@@ -245,5 +245,41 @@ TEST(LayoutReports, AreReadOrRefusedWithTheirPlace) {
   }
 }
 
+TEST(WantedLayouts, OnANodeWhoseAgentIsSilentNothingIsCut) {
+  SteadyTime now{};
+  WantedLayouts layouts(0, {}, 0, [&] { return now; });
+  std::uint64_t seen = 0;
+  const auto changed = [&] {
+    layouts.note_silent();
+    const auto nodes = layouts.changed_since(seen);
+    return !nodes || !nodes->empty();
+  };
+  const auto why = [&](const char* node) { return layouts.why_uncut("default", node); };
+  now += kAsksWithin - std::chrono::seconds(1);
+  layouts.hear("default", "w-1", {});
+  EXPECT_FALSE(changed());
+  EXPECT_EQ(why("w-2"), "") << "it has had no time to ask";
+  now += std::chrono::seconds(1);
+  EXPECT_TRUE(changed());
+  EXPECT_EQ(why("w-1"), "");
+  EXPECT_THAT(why("w-2"), testing::HasSubstr("tessera-agent layout"));
+  layouts.hear("default", "w-2", {});
+  EXPECT_TRUE(changed()) << "whoever decides looks at it anew";
+  EXPECT_EQ(why("w-2"), "");
+  now += kAsksWithin;
+  layouts.hear("default", "w-2", {});
+  EXPECT_TRUE(changed());
+  EXPECT_NE(why("w-1"), "");
+  EXPECT_EQ(why("w-2"), "");
+  EXPECT_FALSE(changed());
+}
+
+TEST(WantedLayouts, AServerThatNobodyAsksSaysNothingOfSilence) {
+  SteadyTime now{};
+  const WantedLayouts layouts(0, {}, 0, [&] { return now; });
+  now += 2 * kAsksWithin;
+  EXPECT_EQ(layouts.why_uncut("default", "w-1"), "") << "it follows: agents ask the one who leads";
+}
+
 }  // namespace
 }  // namespace tessera::server

@@ -24,7 +24,6 @@ using Act = Verdict::Act;
 namespace {
 
 constexpr std::string_view kWho = "tessera-server";
-constexpr Milliseconds kAsksEach{2 * 60'000};  // an agent asks at least once a minute, where it lives
 constexpr Milliseconds kFirstPause{1'000}, kLongestPause{60'000};
 
 /// What a write comes to, for the audit log; empty: nothing that somebody would ask for.
@@ -150,7 +149,7 @@ Result<void> NodeChanges::go_round(const std::stop_token& stop) {
 
 /// Whoever promises something looks for it elsewhere from the start. An agent has a while to ask for the first time.
 void NodeChanges::tell_uncut(const Round& round) {
-  const SteadyTime since = std::chrono::steady_clock::now() - kAsksEach;
+  const SteadyTime since = std::chrono::steady_clock::now() - kAsksWithin;
   static const ToldNode kNotYet;
   std::map<std::string, std::string, std::less<>> out;
   for (const auto& node : round.known->view->nodes) {
@@ -191,7 +190,7 @@ nodes::Around NodeChanges::around(const Round& round, const std::string& node) c
           layouts_,
           options_.rules,
           wanted == round.wanted.end() ? std::vector<store::WantedLayout>() : wanted->second,
-          layouts_.told_by(cluster_name_, node, std::chrono::steady_clock::now() - kAsksEach),
+          layouts_.told_by(cluster_name_, node, std::chrono::steady_clock::now() - kAsksWithin),
           [this](const std::string& entry) { return is_written(entry); }};
 }
 
