@@ -60,7 +60,7 @@ Result<PodAllocation> ready(PodAllocation of, EpochMs time) {
 Result<PodAllocation> timed_anew(PodAllocation of, EpochMs time) {
   if (!of.expires || is_over(of.state))
     return fail(Code::Invalid, "allocation {} of {}/{} has no lease that runs", of.id, of.space, of.pod);
-  of.expires = time + of.lease.count();
+  of.expires = std::clamp(*of.expires, time + std::min(of.lease, kGrace).count(), time + of.lease.count());
   return of;
 }
 

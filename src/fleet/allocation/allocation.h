@@ -79,7 +79,10 @@ Result<PodAllocation> promised(PodAllocation of, std::vector<PromisedPart> parts
                                const Cause& cause);
 /// Its parts exist: the pod has the whole lease from now on. What is ready already stays as it is.
 Result<PodAllocation> ready(PodAllocation of, EpochMs time);
-/// Its lease begins anew, where it has one that runs.
+/// After a server has started: who was to come while there was none has this long to be seen.
+inline constexpr Milliseconds kGrace{60'000};
+/// Its lease, where it has one that runs, was timed by another server, whose clock may be another one: it ends when
+/// that one said, but not before kGrace, nor later than if it began anew.
 Result<PodAllocation> timed_anew(PodAllocation of, EpochMs time);
 /// The pod has these parts, be they others than those that were promised.
 Result<PodAllocation> bound(PodAllocation of, std::vector<PromisedPart> parts, std::string pod_uid, const Cause& cause);

@@ -278,7 +278,7 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
   Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
   for (const auto& [id, expires] : inherited_)
     if (const PodAllocation* one = look.book().find(id); one && one->expires == expires)
-      look.take(timed_anew(*one, look.now()));
+      if (auto timed = timed_anew(*one, look.now()); timed && timed->expires != expires) look.take(std::move(timed));
   inherited_.clear();
   for (const std::string& id : open) {
     const PodAllocation one = *look.book().find(id);

@@ -34,8 +34,7 @@ class AllocationReview {
   /// watched, its word is enough.
   explicit AllocationReview(Milliseconds gone_after = kGoneAfter) : gone_after_(gone_after) {}
 
-  /// Leases that were timed before, by a server whose clock may be another one: with the next look they begin anew, so
-  /// that none ends early, and none is longer than it was asked for.
+  /// Leases that were timed before, by a server whose clock may be another one: with the next look they are timed anew.
   void inherit(const AllocationBook& book);
 
   /// What has changed, in an order in which the book takes it; one may turn several times.
