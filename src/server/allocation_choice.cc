@@ -51,6 +51,21 @@ void leave_out_what_goes(decision::Candidate& candidate) {
   });
 }
 
+bool has(const std::vector<store::WantedInstance>& instances, const store::WantedInstance& one) {
+  return std::ranges::find(instances, one) != instances.end();
+}
+
+/// What stands idle and has to go by the wish that is in force is given to nobody: its agent may take it away at any
+/// moment.
+void leave_out_what_is_to_go(decision::Candidate& candidate, const store::WantedLayout& wanted) {
+  std::erase_if(candidate.pieces, [&](const decision::Piece& one) {
+    const gpu::Profile* profile = candidate.profile(one.placed.profile);
+    if (!profile || !one.stands || !one.held_by.empty()) return false;
+    const store::WantedInstance named{profile->name, one.placed.placement};
+    return has(wanted.planned_from, named) && !has(wanted.instances, named);
+  });
+}
+
 /// Somebody's wish is under way where what it wants does not stand and is not promised.
 bool is_being_cut(const decision::Candidate& candidate, const store::WantedLayout& wanted) {
   return std::ranges::any_of(wanted.instances, [&](const store::WantedInstance& one) {
@@ -88,7 +103,7 @@ std::vector<store::WantedInstance> named(std::span<const gpu::Profile> profiles,
 
 void add(std::vector<store::WantedInstance>& into, const std::vector<store::WantedInstance>& more) {
   for (const store::WantedInstance& one : more)
-    if (std::ranges::find(into, one) == into.end()) into.push_back(one);
+    if (!has(into, one)) into.push_back(one);
 }
 
 /// Whether an instance was made for one that is over: who gets it next has it removed in the end.
@@ -108,7 +123,7 @@ std::vector<store::WantedInstance> still_wanted(const store::WantedLayout& befor
                                                 const std::vector<store::WantedInstance>& stands) {
   std::vector<store::WantedInstance> out = before.instances;
   for (const store::WantedInstance& one : stands) {
-    const bool is_going = std::ranges::find(before.planned_from, one) != before.planned_from.end();
+    const bool is_going = has(before.planned_from, one);
     const bool is_in_the_way = std::ranges::any_of(
         out, [&](const store::WantedInstance& other) { return gpu::overlap(one.placement, other.placement); });
     if (!is_going && !is_in_the_way) out.push_back(one);
@@ -163,11 +178,12 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
       decision::candidate_of(node, device, promises_on(ground, node, device),
                              ground.shared ? ground.shared(node.cluster, node.name) : std::nullopt);
   if (const auto price = ground.prices.find(one.model); price != ground.prices.end()) one.price_micros = price->second;
-  if (const auto wanted = ground.wanted(one.cluster, one.uuid);
-      wanted && one.unfit.empty() && is_being_cut(one, *wanted))
+  const auto wanted = ground.wanted(one.cluster, one.uuid);
+  if (wanted && one.unfit.empty() && is_being_cut(one, *wanted))
     one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
   if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
   if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
+  if (wanted) leave_out_what_is_to_go(one, *wanted);
   one.may_be_taken = ground.lent && ground.lent(one.cluster, one.node);
   leave_out_what_goes(one);
   if (one.mig == decision::MigMode::Off && !one.pieces.empty()) one.mig = decision::MigMode::On;  // it is about to be
@@ -292,8 +308,8 @@ std::vector<store::WantedLayout> layouts_for(const Ground& ground, const decisio
     std::vector<store::WantedInstance> instances;
     if (one.kind == decision::Kind::Placement && one.partition) {
       instances = named(*device->facts->profiles, one.partition->layout);
-    } else if (before && std::ranges::find(before->instances, own) == before->instances.end()) {
-      // It stands, but an earlier wish is that it goes.
+    } else if (before && !has(before->instances, own)) {
+      // It stands, but an earlier wish does not know of it.
       instances = before->instances;
       std::erase_if(instances, [&](const auto& i) { return gpu::overlap(i.placement, own.placement); });
       instances.push_back(own);
@@ -320,7 +336,7 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
   // What is promised and does not stand yet is wanted, whoever else is about to go.
   for (const auto& taken : ground.book.taken(cluster, device.facts->uuid))
     if (!taken.part->profile.empty()) add(instances, {{taken.part->profile, taken.part->placement}});
-  std::erase_if(instances, [&](const auto& one) { return std::ranges::find(gone, one) != gone.end(); });
+  std::erase_if(instances, [&](const auto& one) { return has(gone, one); });
   std::ranges::sort(instances, {}, &store::WantedInstance::placement);
   if (before ? are_the_same(before->instances, instances) : instances == stands) return std::nullopt;
   return wish(ground, cluster, node, device, std::move(instances), by);

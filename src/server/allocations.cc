@@ -240,7 +240,7 @@ Result<Allocations::Turns> Allocations::promise(const Ground& ground, const deci
     return device && fleet::stands(*device, part);
   });
   Turns out{{std::move(next)}, layouts_for(ground, decided, who)};
-  if (all_stand)
+  if (all_stand && out.layouts.empty())
     if (auto ready = fleet::ready(out.turned.front(), ground.view.time)) out.turned.front() = *std::move(ready);
   return out;
 }

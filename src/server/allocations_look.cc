@@ -209,7 +209,7 @@ void Allocations::clean_up(const Published& known) {
     if (!fleet::is_over(one.state)) continue;
     fleet::PodAllocation next = one;
     for (fleet::PromisedPart& part : next.parts) {
-      if (!part.made || book->owner_of(one.cluster, part)) continue;
+      if (!part.made) continue;
       const fleet::Device* device = fleet::find_device(*known.view, one.cluster, part.node, part.device_uuid);
       const auto standing =
           device ? fleet::standing_of(*device) : Result<std::vector<fleet::Standing>>(fail(Code::NotFound, "gone"));
@@ -217,10 +217,14 @@ void Allocations::clean_up(const Published& known) {
       const auto held = std::ranges::find_if(
           *standing, [&](const fleet::Standing& s) { return s.placed.placement == part.placement; });
       if (held == standing->end() || !fleet::stands(*device, part)) {
-        part.made = false;  // somebody else has taken it away, and what stands there later is not of our making
+        // Its agent makes it anew, as after a reboot; else somebody has taken it away, and what stands there later is
+        // not of our making.
+        const auto wanted = layouts_.of(one.cluster, part.device_uuid);
+        part.made =
+            wanted && std::ranges::count(wanted->instances, store::WantedInstance{part.profile, part.placement}) > 0;
         continue;
       }
-      if (!held->held_by.empty()) continue;
+      if (!held->held_by.empty() || book->owner_of(one.cluster, part)) continue;
       const std::string key = fmt::format("{}@{}", id, part.placement.start);
       const auto before = idle_since_.find(key);
       const EpochMs since = idle[key] = before == idle_since_.end() ? now : before->second;
@@ -229,7 +233,6 @@ void Allocations::clean_up(const Published& known) {
       if (auto less = layout_without(ground(*known.view, *book), one.cluster, part.node, *device,
                                      {{part.profile, part.placement}}, std::string(kWho)))
         turns.layouts.push_back(*std::move(less));
-      part.made = false;
     }
     if (!(next == one)) turns.turned.push_back(std::move(next));
   }

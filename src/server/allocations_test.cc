@@ -985,6 +985,45 @@ TEST_F(AllocationsTest, AnInstanceThatNobodyHasIsTakenAway) {
   EXPECT_THAT(wanted(), ElementsAre(store::WantedInstance{"2g.20gb", {2, 2}}));
 }
 
+/// Where it is not in the way of anything.
+std::string large(const std::string& pod) {
+  return R"({"namespace":"ml","podName":")" + pod + R"(","useMig":true,"requiredMemoryGb":35})";
+}
+
+TEST_F(AllocationsTest, WhatIsToBeTakenAwayIsNotKeptByTheNextCut) {
+  look(instance(3, 0) + instance(4, 2) + held(4, "x"), 1);
+  ASSERT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/3").status, 202);
+  asked(large("q"));
+  EXPECT_THAT(wanted(),
+              UnorderedElementsAre(store::WantedInstance{"2g.20gb", {2, 2}}, store::WantedInstance{"3g.40gb", {4, 4}}));
+}
+
+TEST_F(AllocationsTest, WhatIsToBeTakenAwayIsNotPromisedAsIfItStood) {
+  look(instance(3, 0), 1);
+  ASSERT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/3").status, 202);
+  const Json made = asked(body("q"));
+  EXPECT_EQ(made["ready"], false);
+  EXPECT_EQ(wanted().size(), 1U) << "it is made for this one";
+}
+
+TEST_F(AllocationsTest, WhatIsCleanedUpIsNotKeptByTheNextCutAndNotForgottenBeforeItIsGone) {
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  const auto is_to_go = [&] { return allocations->book()->find(made["id"].get<std::string>())->parts.at(0).made; };
+  look(instance(3, start) + held(3, "p"), 10);
+  look(instance(3, start), 40);
+  ASSERT_EQ(shown(made)["state"], "ended");
+  look(instance(3, start), 80);
+  ASSERT_TRUE(wanted().empty());
+  EXPECT_TRUE(is_to_go());
+  asked(large("q"));
+  ASSERT_EQ(wanted().size(), 1U);
+  EXPECT_EQ(wanted().front().profile, "3g.40gb");
+  look("", 90);
+  EXPECT_FALSE(is_to_go());
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, WhoIsRestrictedAsksAndSeesHisOwn) {
   auto viewer = std::make_shared<Viewer>();
   viewer->caller = viewer->actor = "key:b bob";
