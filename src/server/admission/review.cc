@@ -164,8 +164,10 @@ Result<Foreseen> foreseen(const ReviewGround& ground, const AllocationWish& wish
 Ruling rule_on_pod(std::string_view request, std::string_view object, const ReviewGround& ground) {
   const fleet::ClusterPod pod = read_pod(object);
   if (!asks_by_label(pod.labels)) return untouched();
-  // We have been asked before; where the API server is too old for gates, the note tells it.
-  if (std::ranges::count(pod.gates, kGate) > 0 || pod.notes.contains(std::string(kDecisionNote))) return untouched();
+  // We have been asked before; where the API server is too old for gates, the note tells it beside what we had it ask
+  // for. Without that the note is one that somebody has copied.
+  const bool has_note = pod.notes.contains(std::string(kDecisionNote));
+  if (std::ranges::count(pod.gates, kGate) > 0 || (has_note && pod.asks_for_gpus())) return untouched();
   if (pod.asks_for_gpus()) return untouched("labels of tessera.dev/ have no effect on a pod that asks for GPUs itself");
   if (!pod.node.empty()) return untouched("labels of tessera.dev/ have no effect on a pod that has its node");
   const auto container = chosen(containers_of(at(object, "spec")), pod.labels);

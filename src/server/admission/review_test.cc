@@ -161,6 +161,20 @@ TEST_F(ReviewTest, ThePatchIsMadeOfWhatThePodHas) {
   }
 }
 
+TEST_F(ReviewTest, ANoteThatSomebodyHasCopiedIsNoDecision) {
+  const Json copied = {{"metadata", {{"annotations", {{kDecisionNote, "of another pod"}}}}}};
+  const Json pod = pod_with(kLabels, copied);
+  const Json after = pod.patch(ask(review_of(pod)).patch);
+  EXPECT_EQ(after["spec"]["schedulingGates"], Json::parse(R"([{"name":"tessera.dev/allocation"}])"));
+  EXPECT_EQ(after["spec"]["containers"][0]["resources"]["limits"], Json::parse(R"({"nvidia.com/mig-2g.20gb":"1"})"));
+  EXPECT_THAT(after["metadata"]["annotations"][std::string(kDecisionNote)].get<std::string>(), HasSubstr("It gets"));
+  // An API server that is too old for gates leaves ours out, and not what the pod is to ask for.
+  Json old = after;
+  old["spec"].erase("schedulingGates");
+  EXPECT_THAT(ask(review_of(old)).patch, IsEmpty());
+  EXPECT_FALSE(asked);
+}
+
 TEST_F(ReviewTest, SeveralDevicesAreSoMany) {
   seen = Foreseen{"nvidia.com/gpu", 4, true, "", ""};
   const Json pod = pod_with({{"tessera.dev/gpu-count", "4"}});
