@@ -131,6 +131,36 @@ std::vector<store::WantedInstance> still_wanted(const store::WantedLayout& befor
   return out;
 }
 
+/// By name; absent where nobody tells all of it.
+std::optional<std::vector<store::WantedInstance>> standing_on(const fleet::Device& device) {
+  const auto standing = fleet::standing_of(device);
+  if (!standing || !device.facts->profiles) return std::nullopt;
+  gpu::Layout out;
+  for (const fleet::Standing& one : *standing) out.push_back(one.placed);
+  return named(*device.facts->profiles, out);
+}
+
+/// Whether something stands that the wish does not know of: then its agent keeps its hands off.
+bool is_changed_by_another(const store::WantedLayout& wanted, const std::vector<store::WantedInstance>& stands) {
+  return std::ranges::any_of(stands, [&](const store::WantedInstance& one) {
+    return !has(wanted.instances, one) && !has(wanted.planned_from, one);
+  });
+}
+
+/// Why nothing is decided about a device of which something else is wanted than what stands there and is promised;
+/// empty: that is not so.
+std::string why_being_cut(const decision::Candidate& candidate, const fleet::Device& device,
+                          const store::WantedLayout& wanted) {
+  if (!is_being_cut(candidate, wanted)) return {};
+  const auto stands = standing_on(device);
+  if (!stands || !is_changed_by_another(wanted, *stands))
+    return fmt::format("it is being cut as {} asked", wanted.wanted_by);
+  return fmt::format(
+      "it is hands-off: it was changed by somebody else since {} asked for a layout; DELETE "
+      "/gpu/devices/{}/mig takes that wish back",
+      wanted.wanted_by, candidate.id);
+}
+
 bool are_the_same(std::vector<store::WantedInstance> a, const std::vector<store::WantedInstance>& sorted) {
   std::ranges::sort(a, {}, &store::WantedInstance::placement);
   return a == sorted;
@@ -140,12 +170,9 @@ bool are_the_same(std::vector<store::WantedInstance> a, const std::vector<store:
 std::optional<store::WantedLayout> wish(const Ground& ground, const std::string& cluster, const std::string& node,
                                         const fleet::Device& device, std::vector<store::WantedInstance> instances,
                                         const std::string& by) {
-  const auto standing = fleet::standing_of(device);
-  if (!standing || !device.facts->profiles) return std::nullopt;
-  gpu::Layout from;
-  for (const fleet::Standing& one : *standing) from.push_back(one.placed);
-  store::WantedLayout out{cluster, device.facts->uuid,   node,
-                          0,       std::move(instances), named(*device.facts->profiles, from),
+  auto stands = standing_on(device);
+  if (!stands) return std::nullopt;
+  store::WantedLayout out{cluster, device.facts->uuid, node, 0, std::move(instances), *std::move(stands),
                           by,      ground.view.time};
   if (const auto before = ground.wanted(cluster, out.device_uuid)) {
     add(out.planned_from, before->instances);
@@ -171,6 +198,16 @@ std::string near_miss_text(const gpu::Profile* best, const decision::Need& need)
                      decision::number_text(best->memory_bytes >> 20U));
 }
 
+/// Why nothing is given of a device that is well; empty: something is.
+std::string why_withheld(const Ground& ground, const decision::Candidate& one, const fleet::Device& device,
+                         const std::optional<store::WantedLayout>& wanted) {
+  std::string out;
+  if (wanted) out = why_being_cut(one, device, *wanted);
+  if (ground.avoided && out.empty()) out = ground.avoided(one.cluster, one.uuid);
+  if (ground.excluded && out.empty()) out = ground.excluded(one.cluster, one.uuid);
+  return out;
+}
+
 }  // namespace
 
 decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
@@ -179,10 +216,7 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
                              ground.shared ? ground.shared(node.cluster, node.name) : std::nullopt);
   if (const auto price = ground.prices.find(one.model); price != ground.prices.end()) one.price_micros = price->second;
   const auto wanted = ground.wanted(one.cluster, one.uuid);
-  if (wanted && one.unfit.empty() && is_being_cut(one, *wanted))
-    one.unfit = fmt::format("it is being cut as {} asked", wanted->wanted_by);
-  if (ground.avoided && one.unfit.empty()) one.unfit = ground.avoided(one.cluster, one.uuid);
-  if (ground.excluded && one.unfit.empty()) one.unfit = ground.excluded(one.cluster, one.uuid);
+  if (one.unfit.empty()) one.unfit = why_withheld(ground, one, device, wanted);
   if (wanted) leave_out_what_is_to_go(one, *wanted);
   one.may_be_taken = ground.lent && ground.lent(one.cluster, one.node);
   leave_out_what_goes(one);
@@ -326,20 +360,39 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
                                                   const std::string& node, const fleet::Device& device,
                                                   const std::vector<store::WantedInstance>& gone,
                                                   const std::string& by) {
-  const auto standing = fleet::standing_of(device);
-  if (!standing || !device.facts->profiles) return std::nullopt;
-  gpu::Layout from;
-  for (const fleet::Standing& one : *standing) from.push_back(one.placed);
-  const std::vector<store::WantedInstance> stands = named(*device.facts->profiles, from);
+  const auto standing = standing_on(device);
+  if (!standing) return std::nullopt;
+  const std::vector<store::WantedInstance>& stands = *standing;
+  const auto is_gone = [&](const store::WantedInstance& one) { return has(gone, one); };
   const auto before = ground.wanted(cluster, device.facts->uuid);
-  std::vector<store::WantedInstance> instances = before ? still_wanted(*before, stands) : stands;
+  std::vector<store::WantedInstance> instances = stands;
+  if (before) {
+    store::WantedLayout rest = *before;  // what goes is in nobody's way any longer
+    std::erase_if(rest.instances, is_gone);
+    instances = still_wanted(rest, stands);
+  }
   // What is promised and does not stand yet is wanted, whoever else is about to go.
   for (const auto& taken : ground.book.taken(cluster, device.facts->uuid))
     if (!taken.part->profile.empty()) add(instances, {{taken.part->profile, taken.part->placement}});
-  std::erase_if(instances, [&](const auto& one) { return has(gone, one); });
+  std::erase_if(instances, is_gone);
   std::ranges::sort(instances, {}, &store::WantedInstance::placement);
   if (before ? are_the_same(before->instances, instances) : instances == stands) return std::nullopt;
   return wish(ground, cluster, node, device, std::move(instances), by);
+}
+
+std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, const store::WantedLayout& wanted,
+                                                       const fleet::Device& device, const std::string& by) {
+  const auto stands = standing_on(device);
+  if (!stands || !is_changed_by_another(wanted, *stands)) return std::nullopt;
+  for (const auto& [one, part] : ground.book.taken(wanted.cluster, wanted.device_uuid))
+    if (!part->profile.empty() && !has(*stands, {part->profile, part->placement})) return std::nullopt;
+  std::vector<store::WantedInstance> missing = wanted.instances;
+  std::erase_if(missing, [&](const store::WantedInstance& one) { return has(*stands, one); });
+  const bool were_made = !missing.empty() && std::ranges::all_of(missing, [&](const store::WantedInstance& one) {
+    return was_made(ground.book, wanted.cluster, {wanted.node, wanted.device_uuid, one.profile, one.placement});
+  });
+  if (!were_made && wanted.wanted_by != by) return std::nullopt;
+  return wish(ground, wanted.cluster, wanted.node, device, *stands, by);
 }
 
 std::string near_miss(const decision::Supply& supply, const decision::Need& need, const decision::Scope& scope) {

@@ -156,6 +156,8 @@ class Allocations {
   // The thread's rounds.
   void review(const Published& known);
   void keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const;
+  /// What somebody else has made of a device takes the place of what was wanted for an allocation.
+  void adopt(const Published& known);
   void serve_queue(const Published& known);
   enum class Served { Yes, No, Barred /* by a budget: no room helps */, Unkept /* the database takes nothing */ };
   /// One of the queue.

@@ -43,6 +43,7 @@ void Allocations::look() {
   if (known->view == looked_at_ && book_.get() == queued_for_) return;
   layouts_.note_silent();
   review(*known);
+  adopt(*known);
   serve_queue(*known);
   clean_up(*known);
   drop_old(*known);
@@ -116,6 +117,20 @@ void Allocations::keep_made(const fleet::AllocationBook& before, const Published
       left.push_back(*std::move(over));
   }
   std::ranges::move(left, std::back_inserter(turns.turned));
+}
+
+void Allocations::adopt(const Published& known) {
+  if (!options_.may_cut) return;
+  const auto book = book_.get();
+  const Ground on = ground(*known.view, *book);
+  Turns turns;
+  for (const store::WantedLayout& one : layouts_.hands_off()) {
+    const fleet::Device* device = fleet::find_device(*known.view, one.cluster, one.node, one.device_uuid);
+    if (!device || device->presence != fleet::Presence::Present) continue;
+    if (auto as_it_stands = layout_as_it_stands(on, one, *device, std::string(kWho)))
+      turns.layouts.push_back(*std::move(as_it_stands));
+  }
+  if (!turns.empty()) keep_and_take(std::move(turns), known.view->time);
 }
 
 void Allocations::serve_queue(const Published& known) {

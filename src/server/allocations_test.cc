@@ -1024,6 +1024,40 @@ TEST_F(AllocationsTest, WhatIsCleanedUpIsNotKeptByTheNextCutAndNotForgottenBefor
   expect_kept();
 }
 
+TEST_F(AllocationsTest, WhatSomebodyElseHasMadeOfADeviceTakesThePlaceOfWhatWasWantedForAnAllocation) {
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start) + held(3, "p"), 10);
+  look(instance(3, start), 40);
+  ASSERT_EQ(shown(made)["state"], "ended");
+  const std::string by_hand = instance(9, 0, "3g.40gb", 4) + held(9, "x");
+  look(by_hand, 50);
+  EXPECT_THAT(ask(body("q")).body, HasSubstr("changed by somebody else"));
+  const auto hands_off = [&] {
+    layouts.ask("default", "w-1", {{"GPU-a", layouts.of("default", "GPU-a")->generation, "hands-off", "why"}},
+                Milliseconds(0));
+  };
+  hands_off();
+  look(by_hand, 55);
+  EXPECT_THAT(wanted(), ElementsAre(store::WantedInstance{"3g.40gb", {0, 4}}));
+  asked(body("q"));
+  EXPECT_EQ(wanted().size(), 2U) << "beside it";
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, WhatSomebodyHasCutTellsHimThatSomebodyElseHasChangedIt) {
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])").status, 202);
+  const auto own = wanted();
+  const unsigned other_half = own.front().placement.start < 4 ? 4 : 0;
+  layouts.ask("default", "w-1", {{"GPU-a", layouts.of("default", "GPU-a")->generation, "hands-off", "why"}},
+              Milliseconds(0));
+  look(instance(9, other_half, "3g.40gb", 4), 5);
+  EXPECT_EQ(wanted(), own) << "it is his";
+  EXPECT_THAT(ask(body("q")).body, HasSubstr("DELETE /gpu/devices/w-1-GPU-00/mig"));
+  ASSERT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig").status, 204);
+  asked(body("q"));
+}
+
 TEST_F(AllocationsTest, WhoIsRestrictedAsksAndSeesHisOwn) {
   auto viewer = std::make_shared<Viewer>();
   viewer->caller = viewer->actor = "key:b bob";
