@@ -407,11 +407,22 @@ std::optional<std::string> Allocations::why_not_kept(const std::string& cluster,
 
 void Allocations::stop_cutting(const Ground& after, const fleet::PodAllocation& of, const std::string& who,
                                Turns& into) const {
+  // Several may be over at once: each wish is made of the one before.
+  Ground ground = after;
+  ground.wanted = [&](const std::string& cluster, const std::string& uuid) {
+    const auto made = std::ranges::find_if(
+        into.layouts, [&](const auto& one) { return one.cluster == cluster && one.device_uuid == uuid; });
+    return made == into.layouts.end() ? after.wanted(cluster, uuid) : std::optional(*made);
+  };
   for (const fleet::PromisedPart& part : of.parts) {
     const fleet::Device* device = fleet::find_device(after.view, of.cluster, part.node, part.device_uuid);
     if (!part.made || !device || fleet::stands(*device, part) || !layouts_.of(of.cluster, part.device_uuid)) continue;
-    if (auto less = layout_without(after, of.cluster, part.node, *device, {{part.profile, part.placement}}, who))
-      into.layouts.push_back(*std::move(less));
+    auto less = layout_without(ground, of.cluster, part.node, *device, {{part.profile, part.placement}}, who);
+    if (!less) continue;
+    std::erase_if(into.layouts, [&](const auto& one) {
+      return one.cluster == less->cluster && one.device_uuid == less->device_uuid;
+    });
+    into.layouts.push_back(*std::move(less));
   }
 }
 

@@ -766,6 +766,14 @@ TEST(AllocationsReplay, TheSameDayHasTheSameDecisionsThoughTheServerIsRestarted)
   }
 }
 
+TEST_F(AllocationsTest, SeveralThatDoNotComeLeaveNothingToBeCut) {
+  for (const char* pod : {"p", "q", "r"}) asked(body(pod, R"(,"leaseSeconds":60)"));
+  ASSERT_EQ(wanted().size(), 3U);
+  look("", 61);
+  EXPECT_TRUE(wanted().empty());
+  EXPECT_EQ(ask(body("s")).status, 201);
+}
+
 /// A server takes over from one whose clock was ahead of its own, or behind it.
 struct ClocksApart : AllocationsTest, testing::WithParamInterface<EpochMs> {};
 INSTANTIATE_TEST_SUITE_P(By, ClocksApart, testing::Values(0, 3'600));
