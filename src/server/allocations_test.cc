@@ -766,6 +766,47 @@ TEST(AllocationsReplay, TheSameDayHasTheSameDecisionsThoughTheServerIsRestarted)
   }
 }
 
+TEST_F(AllocationsTest, ARestartNeitherEndsALeaseNorBeginsItAnew) {
+  const Json made = asked(body("p", R"(,"leaseSeconds":600)"));
+  ASSERT_EQ(made["expires"], time_json(kStart + 600'000));
+  for (const EpochMs restart : {100, 200, 300}) {
+    scrape("", restart);
+    allocations.reset();
+    open();
+    look("", restart + 1);
+    EXPECT_EQ(shown(made)["expires"], made["expires"]) << "however often";
+  }
+  scrape("", 5'000);  // nobody was there when it ended
+  allocations.reset();
+  open();
+  look("", 5'001);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", 5'060);
+  EXPECT_EQ(shown(made)["state"], "promised") << "its pod may be seen yet";
+  look("", 5'061);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, OfADeviceThatMayBeCutOrGivenWholeThePartIsGivenThatIsEnough) {
+  options.may_switch_on = true;
+  open();
+  std::string board = uncut();
+  board.insert(board.find("DCGM_FI_DEV_MIG_MODE=\"0\""), "compute_capability=\"9.0\",");
+  board += "gpu_device_memory_bytes{gpu=\"0\",UUID=\"GPU-a\"} 85899345920\n";
+  scrape("", 1, board);
+  // Neither a part nor the whole is asked for by name.
+  const Json part = asked(R"({"namespace":"ml","podName":"p","requiredMemoryGb":10})");
+  EXPECT_EQ(part["decision"]["grants"][0]["kind"], "placement");
+  EXPECT_EQ(part["decision"]["grants"][0]["switchesMigOn"], true);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + part["id"].get<std::string>()).status, 204);
+  const Json whole = asked(R"({"namespace":"ml","podName":"q","useMig":false,"requiredMemoryGb":10})");
+  EXPECT_EQ(whole["decision"]["grants"][0]["kind"], "device");
+  EXPECT_EQ(ask(R"({"namespace":"ml","podName":"r","requiredMemoryGb":10})").status, 409)
+      << "nothing is left beside it";
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, SeveralThatDoNotComeLeaveNothingToBeCut) {
   for (const char* pod : {"p", "q", "r"}) asked(body(pod, R"(,"leaseSeconds":60)"));
   ASSERT_EQ(wanted().size(), 3U);
