@@ -167,7 +167,7 @@ struct MadeWhileSent {
     auto make = [this, count, bytes, fails_at](const Request&) {
       Response response;
       made = 0;
-      response.pieces = [this, count, bytes, fails_at, held = held]() -> Result<std::string> {
+      response.pieces = [this, count, bytes, fails_at, holds = held]() -> Result<std::string> {
         const std::size_t at = made++;
         if (at == fails_at) return fail(Code::Unavailable, "the database is away");
         return std::string(at < count ? bytes : 0, static_cast<char>('a' + at % 26));

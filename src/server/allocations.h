@@ -88,6 +88,8 @@ class Allocations {
   http::Response drop_instance(const http::Request& request, const fleet::Node& node, const fleet::Device& device,
                                const fleet::Part& part);
 
+  /// By which it decides where nobody names another one.
+  const std::string& policy() const { return options_.policy; }
   /// As of now; of a server that does not lead, as the database has it.
   std::shared_ptr<const fleet::AllocationBook> book() const;
   /// The fleet's devices as they are decided about: with what is promised, and without what is being cut.

@@ -55,8 +55,9 @@ Scene scene_of(const Published& known, const Allocations& allocations, const std
   return out;
 }
 
-std::unique_ptr<decision::Policy> default_policy(const Scene& scene) {
-  return *decision::make_policy("default", *scene.demand);
+/// Of decision::policy_names().
+std::unique_ptr<decision::Policy> policy_of(const Scene& scene, const std::string& name) {
+  return *decision::make_policy(name, *scene.demand);
 }
 
 Json pieces_json(const decision::Candidate& of) {
@@ -180,14 +181,15 @@ Result<OtherFleet> other_fleet(const Scene& scene, const fleet::ClusterView& clu
 }
 
 /// Who of those that wait would be served, each where it may go.
-Json served_json(const Scene& scene, decision::Supply supply, const fleet::ClusterView& cluster) {
+Json served_json(const Scene& scene, decision::Supply supply, const fleet::ClusterView& cluster,
+                 const std::string& policy_name) {
   std::vector<decision::Need> needs;
   std::vector<decision::Scope> scopes;
   for (const Waiting& one : scene.waiting) {
     needs.push_back(one.wish.need);
     scopes.push_back(scope_of(one.wish, cluster));
   }
-  const auto policy = default_policy(scene);
+  const auto policy = policy_of(scene, policy_name);
   const decision::Served served = decision::serve(std::move(supply), needs, *policy, scopes);
   Json ids = Json::array();
   for (const std::size_t at : served.needs) ids.push_back(scene.waiting[at].one->id);
@@ -210,7 +212,7 @@ class Routes {
     const Movers movers(*scene.book, known->cluster);
     movers.mark(scene.supply);
     decision::Stock stock(scene.supply);
-    const auto policy = default_policy(scene);
+    const auto policy = policy_of(scene, allocations_.policy());
     Json waiting = Json::array();
     for (const Waiting& one : scene.waiting) {
       if (waiting.size() == kMostWaiting) break;
@@ -238,6 +240,9 @@ class Routes {
     Query query(request);
     auto cluster = query.text("cluster");
     const auto cuts = query.each("cut"), more = query.each("add");
+    const std::string policy = query.text("policy").value_or(allocations_.policy());
+    if (const auto known_policy = decision::make_policy(policy, {}); !known_policy)
+      query.fault("policy", known_policy.error().what);
     if (!query.finish()) return reply(*query.problem(), request);
     if (const auto problem = settle_cluster(cluster, *known->view)) return reply(*problem, request);
     const Scene scene = scene_of(*known, allocations_, *cluster);
@@ -248,9 +253,10 @@ class Routes {
                                 {"cluster", *cluster},
                                 {"waiting", scene.waiting.size()},
                                 {"boundToNode", bound},
+                                {"policy", policy},
                                 {"assumed", other->assumed},
-                                {"now", served_json(scene, scene.supply, *known->cluster)},
-                                {"then", served_json(scene, std::move(other->supply), other->cluster)}});
+                                {"now", served_json(scene, scene.supply, *known->cluster, policy)},
+                                {"then", served_json(scene, std::move(other->supply), other->cluster, policy)}});
   }
 
  private:
@@ -269,7 +275,7 @@ std::vector<Consolidated> consolidations(const Published& known, const Allocatio
     Scene scene = scene_of(known, allocations, cluster);
     if (movers.of(cluster) == 0) continue;
     movers.mark(scene.supply);
-    const auto policy = default_policy(scene);
+    const auto policy = policy_of(scene, allocations.policy());
     const auto plan =
         decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves, movers.scopes(cluster));
     std::map<std::string, Consolidated> by_model;

@@ -233,6 +233,23 @@ TEST_F(PlansTest, WhatIsNotADriversWordIsSaid) {
   EXPECT_THAT(more["then"]["served"], ElementsAre(id));
 }
 
+TEST_F(PlansTest, AnotherFleetIsDecidedAboutByTheServersPolicyOrTheOneThatIsNamed) {
+  wait("big-0");
+  wait("big-1");
+  const auto empty = [&](const std::string& query, const char* policy) {
+    const Json told = get("/gpu/what-if", "add=2xH100" + query);
+    EXPECT_EQ(told["policy"], policy);
+    return told["then"]["emptyDevices"].get<int>();
+  };
+  EXPECT_EQ(empty("&policy=packing", "packing"), 1) << "one board has room for both";
+  EXPECT_EQ(empty("&policy=spread", "spread"), 0);
+  empty("", "default");
+  allocations = must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; },
+                                       {.policy = "spread", .look_every = {}}));
+  router = std::make_unique<http::Router>(must(http::Router::build(all_routes())));
+  EXPECT_EQ(empty("", "spread"), 0);
+}
+
 TEST_F(PlansTest, SaysWhatIsWrongWithAQuestion) {
   const std::pair<const char*, const char*> rows[] = {{"add=4", "such as 4xH100_80GB"},
                                                       {"add=0xH100", "such as 4xH100_80GB"},
@@ -240,6 +257,7 @@ TEST_F(PlansTest, SaysWhatIsWrongWithAQuestion) {
                                                       {"add=2xB200", "no device of model 'B200'"},
                                                       {"add=2xB200", "could be assumed, is of A100_40GB"},
                                                       {"add=1xA100", "A100_40GB or A100_80GB"},
+                                                      {"policy=fdg", "there are firstfit, packing"},
                                                       {"cut=H100", "such as A100_80GB:2g.20gb"},
                                                       {"cut=H100:9g.90gb", "offers the profile '9g.90gb'"}};
   for (const auto& [query, what] : rows)
