@@ -96,6 +96,21 @@ Allocations::Allocations(const Latest<Published>& fleet, Changes& changes, Wante
 
 Allocations::~Allocations() { thread_ = {}; }
 
+fleet::CostOwner Allocations::owner_of(const Published& known, const fleet::PodAllocation& one) const {
+  AllocationWish wish;
+  wish.cluster = one.cluster;
+  wish.space = one.space;
+  wish.pod = one.pod;
+  wish.team = one.team;
+  if (options_.payer) return options_.payer(known, wish);
+  fleet::CostOwner out;
+  out.cluster = one.cluster;
+  out.space = one.space;
+  out.pod = one.pod;
+  out.team = one.team;
+  return out;
+}
+
 std::shared_ptr<const fleet::AllocationBook> Allocations::book() const {
   if (options_.leads) return book_.get();
   follow_layouts();
@@ -356,7 +371,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
                                                "first (DELETE), or ask the same",
                                                wish.space, wish.pod, own->id)});
           return Outcome(Changed{200, "allocation:" + own->id, "{}", request.path + "/" + own->id,
-                                 json_text(allocation_json(*own, *known->view))});
+                                 json_text(allocation_json(*own, *known->view, owner_of(*known, *own)))});
         }
         const Ground on = ground(*known->view, *book);
         const fleet::PodAllocation one = asked(wish, who, known->view->time);
@@ -384,7 +399,8 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         // What is kept and contradicts another one would keep the server from starting.
         TRY(book->may_put(turns->turned.front()));
         TRY(keep(database, *turns));
-        const std::string shown = json_text(allocation_json(turns->turned.front(), *known->view));
+        const fleet::PodAllocation& made = turns->turned.front();
+        const std::string shown = json_text(allocation_json(made, *known->view, owner_of(*known, made)));
         return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});
       });
   if (out.status == 409 && no_room) return *std::move(no_room);

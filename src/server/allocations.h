@@ -19,6 +19,7 @@
 #include "fleet/alerts/actions.h"
 #include "fleet/allocation/book.h"
 #include "fleet/allocation/review.h"
+#include "fleet/cost/facts.h"
 #include "http/server.h"
 #include "server/access/changes.h"
 #include "server/allocation_choice.h"
@@ -53,6 +54,8 @@ struct AllocationOptions {
   /// What budgets say of a wish, those that refuse it first.
   std::function<std::vector<BudgetWord>(const Published&, const AllocationWish&)> budgets =
       [](const Published&, const AllocationWish&) { return std::vector<BudgetWord>(); };
+  /// Who will pay for what a wish gets; without it nobody knows but by the wish itself.
+  std::function<fleet::CostOwner(const Published&, const AllocationWish&)> payer{};
 };
 
 /// What a pod with a wish asks Kubernetes for, so that it can be served.
@@ -90,6 +93,8 @@ class Allocations {
 
   /// By which it decides where nobody names another one.
   const std::string& policy() const { return options_.policy; }
+  /// Who pays for it; its team is the one that was asked with where no rule names one.
+  fleet::CostOwner owner_of(const Published& known, const fleet::PodAllocation& one) const;
   /// As of now; of a server that does not lead, as the database has it.
   std::shared_ptr<const fleet::AllocationBook> book() const;
   /// The fleet's devices as they are decided about: with what is promised, and without what is being cut.

@@ -145,7 +145,7 @@ Json refusal_json(const decision::Refusal& of) {
   return {{"sentence", of.sentence}, {"misses", misses}, {"remedies", remedies}};
 }
 
-Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view) {
+Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view, const fleet::CostOwner& owner) {
   Json parts = Json::array();
   for (const fleet::PromisedPart& part : one.parts) parts.push_back(part_json(one, part, view));
   return {{"id", one.id},
@@ -153,7 +153,8 @@ Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view) {
           {"namespace", one.space},
           {"podName", one.pod},
           {"podUid", text_or_null(one.pod_uid)},
-          {"team", text_or_null(one.team)},
+          {"team", text_or_null(owner.team)},
+          {"project", text_or_null(owner.project)},
           {"priority", one.priority},
           {"state", fleet::allocation_state_name(one.state)},
           {"reason", one.why},

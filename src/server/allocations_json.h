@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fleet/allocation/allocation.h"
+#include "fleet/cost/facts.h"
 #include "fleet/decision/decide.h"
 #include "fleet/inventory/fleet.h"
 #include "server/allocation_wish.h"
@@ -20,8 +21,8 @@ std::string resource_name(const std::string& profile);
 std::string resource_of(const fleet::PromisedPart& part);
 std::string resource_of(const fleet::decision::Grant& grant);
 
-/// As it is now; devices are named by what the view says of them.
-Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view);
+/// As it is now; devices are named by what the view says of them, team and project by who pays.
+Json allocation_json(const fleet::PodAllocation& one, const fleet::View& view, const fleet::CostOwner& owner);
 Json grant_json(const fleet::decision::Grant& grant);
 Json moves_json(const std::vector<fleet::decision::Move>& moves);
 Json decision_json(const fleet::decision::Decision& decision);

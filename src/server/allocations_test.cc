@@ -1026,6 +1026,26 @@ TEST_F(AllocationsTest, APreviewChangesNothing) {
               AllOf(HasSubstr("20,480"), HasSubstr("2g.20gb")));
 }
 
+TEST_F(AllocationsTest, TeamAndProjectAreThoseOfWhoPays) {
+  const std::string mine = body("p", R"(,"team":"mine")");
+  const Json before = asked(mine);
+  EXPECT_EQ(before["team"], "mine") << "where nobody knows better";
+  EXPECT_TRUE(before["project"].is_null());
+  options.payer = [](const Published&, const AllocationWish& wish) {
+    fleet::CostOwner out;
+    out.team = wish.space == "ml" ? "vision" : wish.team;
+    out.project = "p-1";
+    return out;
+  };
+  open();
+  const Json made = shown(before);
+  EXPECT_EQ(made["team"], "vision");
+  EXPECT_EQ(made["project"], "p-1");
+  for (const auto& [query, total] :
+       std::map<std::string, int>{{"team=vision", 1}, {"team=mine", 0}, {"project=p-1", 1}, {"project=p-2", 0}})
+    EXPECT_EQ(Json::parse(send("GET", "/gpu/allocations", "", query).body)["total"], total) << query;
+}
+
 TEST_F(AllocationsTest, AnInstanceThatNobodyHasIsTakenAway) {
   look(instance(3, 0) + instance(4, 2) + held(4, "x"), 1);
   EXPECT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig/4").status, 409);

@@ -20,9 +20,9 @@ namespace tessera::server {
 namespace {
 using fleet::AllocationState;
 
-constexpr std::string_view kColumns[] = {"id",         "cluster", "namespace", "podName",      "podUid",  "team",
-                                         "priority",   "state",   "reason",    "by",           "since",   "ready",
-                                         "readySince", "expires", "wait",      "leaseSeconds", "askedBy", "askedAt"};
+constexpr std::string_view kColumns[] = {
+    "id", "cluster", "namespace", "podName",    "podUid",  "team", "project",      "priority", "state",  "reason",
+    "by", "since",   "ready",     "readySince", "expires", "wait", "leaseSeconds", "askedBy",  "askedAt"};
 
 const std::vector<std::string_view>& state_names() {
   static const auto kNames = names_of(fleet::allocation_state_name, fleet::kAllocationStates);
@@ -31,6 +31,7 @@ const std::vector<std::string_view>& state_names() {
 
 struct Row {
   const fleet::PodAllocation* one;
+  fleet::CostOwner owner;
 };
 constexpr SortColumn<Row> kSort[] = {
     {"askedAt", [](const Row& r) { return SortValue(static_cast<double>(r.one->asked_at)); }},
@@ -38,23 +39,23 @@ constexpr SortColumn<Row> kSort[] = {
     {"priority", [](const Row& r) { return SortValue(static_cast<double>(r.one->priority)); }},
     {"namespace", [](const Row& r) { return SortValue(r.one->space); }},
     {"podName", [](const Row& r) { return SortValue(r.one->pod); }},
-    {"team", [](const Row& r) { return SortValue(r.one->team); }},
+    {"team", [](const Row& r) { return SortValue(r.owner.team); }},
     {"state", [](const Row& r) { return SortValue(static_cast<double>(r.one->state)); }},
     {"id", [](const Row& r) { return SortValue(r.one->id); }}};
 
 /// Which allocations. What is empty does not filter.
 struct Filter {
   std::optional<std::string> cluster;
-  std::vector<std::string> spaces, pods, teams, nodes, devices;
+  std::vector<std::string> spaces, pods, teams, projects, nodes, devices;
   std::vector<std::size_t> states;
 
-  bool wants(const fleet::PodAllocation& one) const {
+  bool wants(const fleet::PodAllocation& one, const fleet::CostOwner& owner) const {
     const auto on = [&](const std::vector<std::string>& names, auto name) {
       return names.empty() ||
              std::ranges::any_of(one.parts, [&](const auto& part) { return is_any(names, name(part)); });
     };
     return (!cluster || *cluster == one.cluster) && is_any(spaces, one.space) && is_any(pods, one.pod) &&
-           is_any(teams, one.team) && is_one(states, one.state) &&
+           is_any(teams, owner.team) && is_any(projects, owner.project) && is_one(states, one.state) &&
            on(nodes, [](const auto& part) { return part.node; }) &&
            on(devices, [](const auto& part) { return part.device_uuid; });
   }
@@ -66,6 +67,7 @@ Filter read_filter(Query& query, const Viewer& viewer) {
   out.spaces = viewer.visible(query.texts("namespace"));
   out.pods = query.texts("podName");
   out.teams = query.texts("team");
+  out.projects = query.texts("project");
   out.nodes = query.texts("nodeName");
   out.devices = query.texts("deviceUuid");
   out.states = query.words("state", state_names());
@@ -131,13 +133,14 @@ class Routes {
     const auto book = allocations_.book();
     std::vector<Row> rows;
     for (const auto& [id, one] : book->all())
-      if (filter.wants(one)) rows.push_back({&one});
+      if (auto owner = allocations_.owner_of(*known, one); filter.wants(one, owner))
+        rows.push_back({&one, std::move(owner)});
     Page page;
     page.total = rows.size();
     page.next_cursor = pager.cut(rows);
     page.rows = rows.size();
     page.row = [&](std::size_t at, Json& into) {
-      into = allocation_json(*rows[at].one, *known->view);
+      into = allocation_json(*rows[at].one, *known->view, rows[at].owner);
       if (viewer_of(request).restricted()) keep_from_others(into, viewer_of(request));
     };
     return paged(page, kColumns, query, known->view->time);
@@ -155,7 +158,7 @@ class Routes {
                     fmt::format("no allocation has the id '{}'; /gpu/allocations lists them",
                                 valid_utf8(request.param("allocationId")))},
                    request);
-    Json out = allocation_json(*one, *known->view);
+    Json out = allocation_json(*one, *known->view, allocations_.owner_of(*known, *one));
     if (viewer_of(request).restricted()) keep_from_others(out, viewer_of(request));
     return json_reply(request, out);
   }

@@ -132,6 +132,7 @@ Result<AllocationOptions> allocation_options(const Settings& settings, bool lead
     return place_of(cost, cluster, node, &labels).purchase == fleet::Purchase::Spot;
   };
   out.budgets = budget_words(settings, budgets);
+  out.payer = payer_by(settings);
   for (const auto& [model, rate] : settings.cost.default_rates) out.prices[model] = TRY(fleet::parse_decimal(rate));
   return out;
 }

@@ -37,6 +37,11 @@ Payer payer_of(const fleet::OwnerRules& rules, const Published& known, const All
   return out;
 }
 
+std::function<fleet::CostOwner(const Published&, const AllocationWish&)> payer_by(const Settings& settings) {
+  return [rules = owner_rules(settings.cost, settings.team_labels, settings.teams)](
+             const Published& known, const AllocationWish& wish) { return payer_of(rules, known, wish).owner; };
+}
+
 std::function<std::vector<BudgetWord>(const Published&, const AllocationWish&)> budget_words(const Settings& settings,
                                                                                              const Budgets* budgets) {
   if (!budgets) return [](const Published&, const AllocationWish&) { return std::vector<BudgetWord>(); };

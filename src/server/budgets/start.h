@@ -24,6 +24,9 @@ struct Payer {
 };
 Payer payer_of(const fleet::OwnerRules& rules, const Published& known, const AllocationWish& wish);
 
+/// What AllocationOptions::payer asks, be there budgets or none.
+std::function<fleet::CostOwner(const Published&, const AllocationWish&)> payer_by(const Settings& settings);
+
 /// What AllocationOptions::budgets asks. `budgets` outlives it; null has no word.
 std::function<std::vector<BudgetWord>(const Published&, const AllocationWish&)> budget_words(const Settings& settings,
                                                                                              const Budgets* budgets);
