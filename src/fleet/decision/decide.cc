@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <numeric>
+#include <utility>
 
 #include "fleet/decision/options.h"
 #include "fleet/decision/refusal.h"
@@ -130,6 +132,28 @@ std::vector<RunnerUp> runners_up(const Supply& supply, const Ways& ways, const s
   return out;
 }
 
+/// The first of `best` that do not cost more together than may be paid: one is taken where as many others as are
+/// lacking then are cheap enough. Empty where there are none.
+std::vector<Choice> within_price(const std::vector<Choice>& best, const Need& need) {
+  std::vector<std::int64_t> cheapest;  // of those that are not looked at yet, by price
+  for (const Choice& one : best) cheapest.push_back(price_of(one.option).value_or(0));
+  std::ranges::sort(cheapest);
+  std::vector<Choice> out;
+  std::int64_t left = *need.most_price_micros;
+  for (const Choice& one : best) {
+    const std::int64_t price = price_of(one.option).value_or(0);
+    cheapest.erase(std::ranges::lower_bound(cheapest, price));
+    const std::size_t lacking = need.devices - out.size() - 1;
+    if (cheapest.size() < lacking) return {};
+    const auto end = cheapest.begin() + static_cast<std::ptrdiff_t>(lacking);
+    if (std::accumulate(cheapest.begin(), end, price) > left) continue;
+    left -= price;
+    out.push_back(one);
+    if (lacking == 0) return out;
+  }
+  return {};
+}
+
 /// An instance or a share, or whole devices: what costs less, by the stated order of ties.
 std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& need) {
   if (!ways.places.empty()) {
@@ -137,6 +161,7 @@ std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& n
     if (ways.best.empty() || need.devices > 1 || whole.front() < ways.best.front()) return whole;
   }
   if (ways.best.size() < need.devices || (need.devices > 1 && need.same_node)) return {};
+  if (need.devices > 1 && need.most_price_micros) return within_price(ways.best, need);
   return {ways.best.begin(), ways.best.begin() + need.devices};
 }
 
@@ -254,6 +279,28 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
 /// Of one kind no more devices can be chosen and come next than these.
 std::size_t most_alike(const Need& need) { return need.devices + kRunnersUp; }
 
+/// Whether so many would do alone, and fail by what they cost together.
+bool is_too_dear_together(const Need& need, std::size_t alone) {
+  return need.devices > 1 && !need.same_node && need.most_price_micros && alone >= need.devices;
+}
+
+void fail_by_price_together(const Supply& supply, const Need& need, std::vector<Failing>& failures) {
+  std::vector<std::int64_t> prices;
+  for (const Failing& one : failures)
+    if (one.cause == Cause::Together)
+      prices.insert(prices.end(), one.members.size(), supply.candidates[one.first()].price_micros.value_or(0));
+  if (!is_too_dear_together(need, prices.size())) return;
+  std::ranges::sort(prices);
+  const auto end = prices.begin() + static_cast<std::ptrdiff_t>(need.devices);
+  const std::string what = fmt::format("the {} cheapest cost {} an hour together", need.devices,
+                                       money_text(std::accumulate(prices.begin(), end, std::int64_t{0})));
+  for (Failing& one : failures)
+    if (one.cause == Cause::Together) {
+      one.cause = Cause::Price;
+      one.what = what;
+    }
+}
+
 bool is_barred(const Candidate& on, Sights::Sight sight) { return sight == Sights::Sight::Barred && on.unfit.empty(); }
 
 Failing failing(const Candidate& on, const Need& need, bool barred) {
@@ -271,6 +318,7 @@ Refusal refuse_all(const Supply& supply, const Need& need, const Sights& sights,
     failures.push_back(failing(on, need, is_barred(on, sights.of(at))));
     failures.back().members = {at};
   }
+  fail_by_price_together(supply, need, failures);
   return refuse(supply, need, failures, scope);
 }
 
@@ -290,6 +338,7 @@ Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, c
     add(std::move(open), false);
     add(std::move(barred), true);
   }
+  fail_by_price_together(stock.supply(), need, failures);
   return refuse(stock.supply(), need, failures, scope);
 }
 
@@ -342,6 +391,9 @@ std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& ne
   std::array<std::size_t, kCauses> counts{};
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need), &counts);
   const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  auto& together = counts[static_cast<std::size_t>(Cause::Together)];
+  if (chosen.empty() && is_too_dear_together(need, together))
+    counts[static_cast<std::size_t>(Cause::Price)] += std::exchange(together, 0);
   if (chosen.empty()) return sentence_of(counts);
   return decision_of(stock.supply(), chosen, ways, need, policy);
 }

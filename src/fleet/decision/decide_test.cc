@@ -80,6 +80,49 @@ TEST(Decide, NeverChoosesWhatIsNotWell) {
   EXPECT_EQ(std::get<Refusal>(refused).misses[0].cause, Cause::Unhealthy);
 }
 
+std::vector<std::string> remedies_of(const Verdict& verdict, RemedyKind kind) {
+  std::vector<std::string> out;
+  if (const auto* refusal = std::get_if<Refusal>(&verdict))
+    for (const Remedy& one : refusal->remedies)
+      if (one.kind == kind) out.push_back(one.sentence);
+  return out;
+}
+
+TEST(Decide, GivesAPartOfADeviceThatMayBeCutWhereTheWholeIsTooDear) {
+  Candidate device = h100(0);
+  device.mig = MigMode::Off;
+  device.may_switch_on = true;
+  device.price_micros = 7'000'000;
+  Need need{.memory_mib = 9'000};
+  EXPECT_TRUE(std::holds_alternative<Decision>(decided(supply_of({device}), need)));
+  need.most_price_micros = 2'000'000;
+  const auto verdict = decided(supply_of({device}), need);
+  ASSERT_TRUE(std::holds_alternative<Decision>(verdict)) << std::get<Refusal>(verdict).sentence;
+  EXPECT_EQ(std::get<Decision>(verdict).grants[0].kind, Kind::Placement);
+  need.mig = MigUse::Never;
+  const auto whole = decided(supply_of({device}), need);
+  EXPECT_EQ(std::get<Refusal>(whole).misses[0].cause, Cause::Price);
+}
+
+TEST(Decide, CountsWhatSeveralDevicesCostTogether) {
+  std::vector<Candidate> fleet = {t4(0), t4(4), t4(8)};  // on three nodes
+  fleet[0].price_micros = 6'000'000;
+  fleet[1].price_micros = 6'000'000;
+  fleet[2].price_micros = 4'000'000;
+  Need need{.devices = 2, .same_node = false};
+  need.most_price_micros = 10'000'000;
+  const auto verdict = decided(supply_of(fleet), need);
+  ASSERT_TRUE(std::holds_alternative<Decision>(verdict)) << std::get<Refusal>(verdict).sentence;
+  EXPECT_EQ(std::get<Decision>(verdict).price_micros, 10'000'000);
+  need.most_price_micros = 9'000'000;
+  const auto refused = decided(supply_of(fleet), need);
+  EXPECT_EQ(std::get<Refusal>(refused).misses[0].cause, Cause::Price);
+  EXPECT_EQ(remedies_of(refused, RemedyKind::PayMore).size(), 1U);
+  Stock stock(supply_of(fleet));
+  const auto policy = *make_policy("default", {});
+  EXPECT_EQ(std::get<std::string>(decide_in_short(stock, need, *policy)), std::get<Refusal>(refused).sentence);
+}
+
 TEST(Decide, TakesWhatStandsBeforeItCutsAndLeavesIdleNeighboursAlone) {
   Candidate device = h100(0);
   device.pieces = {piece(k1g, 0, 1, "ml/a"), piece(k2g, 2, 2), piece(k1g, 6, 1)};
@@ -127,14 +170,6 @@ TEST(Decide, GivesSeveralWholeDevicesOfOneNode) {
   const auto refused = decided(supply_of(fleet), {.devices = 4});
   EXPECT_EQ(std::get<Refusal>(refused).misses.back().cause, Cause::Together);
   EXPECT_TRUE(std::holds_alternative<Decision>(decided(supply_of(fleet), {.devices = 4, .same_node = false})));
-}
-
-std::vector<std::string> remedies_of(const Verdict& verdict, RemedyKind kind) {
-  std::vector<std::string> out;
-  if (const auto* refusal = std::get_if<Refusal>(&verdict))
-    for (const Remedy& one : refusal->remedies)
-      if (one.kind == kind) out.push_back(one.sentence);
-  return out;
 }
 
 TEST(Refusal, TellsOfANearMiss) {

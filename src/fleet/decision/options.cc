@@ -65,10 +65,12 @@ std::optional<Failure> fails_by_price(const Candidate& candidate, const Need& ne
   if (!need.most_price_micros) return std::nullopt;
   const auto price = price_of(option);
   if (!price) return Failure{Cause::Price, "nobody has told its price", ~std::uint64_t{0}};
-  if (*price * need.devices <= *need.most_price_micros) return std::nullopt;
+  // On one node they cost alike; what else makes up the number elsewhere may be cheaper.
+  const std::int64_t least = need.same_node ? *price * need.devices : *price;
+  if (least <= *need.most_price_micros) return std::nullopt;
   const std::string of = option.profile ? option.profile->name : candidate.model;
-  return Failure{Cause::Price, fmt::format("{} costs {} an hour", of, money_text(*price * need.devices)),
-                 static_cast<std::uint64_t>(*price * need.devices - *need.most_price_micros)};
+  return Failure{Cause::Price, fmt::format("{} costs {} an hour", of, money_text(least)),
+                 static_cast<std::uint64_t>(least - *need.most_price_micros)};
 }
 
 std::variant<std::vector<Option>, Failure> whole(const Candidate& candidate, const Need& need) {
@@ -197,11 +199,13 @@ std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate,
 std::variant<std::vector<Option>, Failure> whole_or_cut(const Candidate& candidate, const Need& need) {
   if (need.mig == MigUse::Required) return instances(candidate, need);
   auto out = whole(candidate, need);
-  auto* options = std::get_if<0>(&out);
-  if (need.whole() || !options) return out;
-  if (auto parts = instances(candidate, need); auto* more = std::get_if<0>(&parts))
-    options->insert(options->end(), more->begin(), more->end());
-  return out;
+  if (need.whole()) return out;
+  auto parts = instances(candidate, need);
+  auto* more = std::get_if<0>(&parts);
+  if (!more) return out;
+  // The whole may be too dear, or nobody tells its memory.
+  if (const auto* options = std::get_if<0>(&out)) more->insert(more->begin(), options->begin(), options->end());
+  return parts;
 }
 
 Kind kind_of(const Option& option) {

@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, kCauses> kWhy = {"not well",
 
 /// What one of them fails by, as a sentence.
 std::string what_of(const Supply& supply, const Need& need, const Scope& scope, const Failing& of, std::uint32_t at) {
+  if (!of.what.empty()) return of.what;
   const Candidate& on = supply.candidates[at];
   if (of.barred) return scope(on.cluster, on.node).value_or("");
   const auto found = examine(on, need);

@@ -17,6 +17,7 @@ struct Failing {
   Cause cause{};
   std::uint64_t far = 0;                 ///< see Failure
   bool barred = false;                   ///< by the scope, which has a sentence for each node, and not by what they are
+  std::string what{};                    ///< said of each, where it is not found by looking at one of them alone
   std::vector<std::uint32_t> members{};  ///< positions in the supply, ascending; never empty
   std::uint32_t first() const { return members.front(); }
 };
