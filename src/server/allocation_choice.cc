@@ -216,7 +216,10 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
                              ground.shared ? ground.shared(node.cluster, node.name) : std::nullopt);
   if (const auto price = ground.prices.find(one.model); price != ground.prices.end()) one.price_micros = price->second;
   const auto wanted = ground.wanted(one.cluster, one.uuid);
-  if (one.unfit.empty()) one.unfit = why_withheld(ground, one, device, wanted);
+  if (one.unfit.empty()) {
+    one.unfit = why_withheld(ground, one, device, wanted);
+    one.withheld = !one.unfit.empty();
+  }
   if (wanted) leave_out_what_is_to_go(one, *wanted);
   one.may_be_taken = ground.lent && ground.lent(one.cluster, one.node);
   leave_out_what_goes(one);
@@ -303,6 +306,7 @@ decision::Candidate emptied(decision::Candidate one) {
   one.held_by.clear();
   one.idle.reset();
   one.unfit.clear();
+  one.withheld = false;
   one.uncut.clear();
   one.may_cut = true;
   if (!one.shares) return one;

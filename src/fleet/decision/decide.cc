@@ -253,7 +253,8 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
   bool any_device = false;
   for (auto& [in_common, alike] : stock.kinds()) {
     const Open open = open_ones(alike, sights, most, counts || stock.supply().candidates.size() <= kCounted);
-    if (counts) (*counts)[static_cast<std::size_t>(Cause::Unhealthy)] += open.barred;
+    const bool is_ill = !in_common.unfit.empty() && !in_common.withheld;
+    if (counts) (*counts)[static_cast<std::size_t>(is_ill ? Cause::Unhealthy : Cause::Withheld)] += open.barred;
     if (open.first.empty()) continue;
     out.open.push_back(open.first.front());
     const auto& candidates = stock.supply().candidates;
@@ -304,7 +305,7 @@ void fail_by_price_together(const Supply& supply, const Need& need, std::vector<
 bool is_barred(const Candidate& on, Sights::Sight sight) { return sight == Sights::Sight::Barred && on.unfit.empty(); }
 
 Failing failing(const Candidate& on, const Need& need, bool barred) {
-  if (barred) return {.cause = Cause::Unhealthy, .barred = true};
+  if (barred) return {.cause = Cause::Withheld, .barred = true};
   const auto found = examine(on, need);
   const auto* failure = std::get_if<Failure>(&found);
   return failure ? Failing{failure->cause, failure->far} : Failing{Cause::Together};

@@ -88,6 +88,23 @@ std::vector<std::string> remedies_of(const Verdict& verdict, RemedyKind kind) {
   return out;
 }
 
+TEST(Refusal, SaysOfWhatIsWellAndKeptFromItThatItIs) {
+  Candidate kept = h100(0);
+  kept.unfit = "it is being cut as ada asked";
+  kept.withheld = true;
+  const auto verdict = decided(supply_of({kept}), {.memory_mib = 1});
+  const auto& refusal = std::get<Refusal>(verdict);
+  EXPECT_EQ(refusal.misses[0].cause, Cause::Withheld);
+  EXPECT_EQ(refusal.sentence, "Of 1 device none serves it: 1 device kept from it for now");
+  EXPECT_EQ(refusal.remedies[0].kind, RemedyKind::Wait);
+  EXPECT_THAT(refusal.remedies[0].sentence, HasSubstr("as ada asked"));
+  // So is what a scope bars.
+  const Scope barred = [](const std::string&, const std::string&) { return std::optional<std::string>("cordoned"); };
+  const auto policy = *make_policy("default", {});
+  const auto out = decide(supply_of({h100(0)}), {.memory_mib = 1}, *policy, barred);
+  EXPECT_EQ(std::get<Refusal>(out).misses[0].cause, Cause::Withheld);
+}
+
 TEST(Decide, GivesAPartOfADeviceThatMayBeCutWhereTheWholeIsTooDear) {
   Candidate device = h100(0);
   device.mig = MigMode::Off;

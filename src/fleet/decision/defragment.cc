@@ -193,6 +193,7 @@ Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_mov
     if (candidates[i].is_empty()) {
       Candidate closed = candidates[i];
       closed.unfit = "it is kept free";
+      closed.withheld = true;
       all.set(i, std::move(closed));
     }
   Consolidation out;
@@ -202,6 +203,7 @@ Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_mov
     Trial attempt(all);
     Candidate closed = from;
     closed.unfit = "it is being freed";
+    closed.withheld = true;
     attempt.set(i, closed);
     std::vector<Move> moves;
     bool can_all = true;

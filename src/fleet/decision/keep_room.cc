@@ -94,10 +94,12 @@ Before keep_room(Stock& stock, const Need& need, std::string_view why, const Sco
   for (const Spot& spot : nearest(stock, need, scope)) {
     out.emplace_back(spot.candidate, stock.supply().candidates[spot.candidate]);
     Candidate closed = out.back().second;
-    if (spot.profile)
+    if (spot.profile) {
       close(closed, spot.placement);
-    else
+    } else {
       closed.unfit = why;
+      closed.withheld = true;
+    }
     stock.set(spot.candidate, std::move(closed));
   }
   return out;

@@ -42,7 +42,8 @@ bool may_share(const Candidate& candidate, const Need& need) {
 }
 
 std::optional<Failure> fails_by_kind(const Candidate& candidate, const Need& need) {
-  if (!candidate.unfit.empty()) return Failure{Cause::Unhealthy, candidate.unfit};
+  if (!candidate.unfit.empty())
+    return Failure{candidate.withheld ? Cause::Withheld : Cause::Unhealthy, candidate.unfit};
   if (!is_of_model(candidate, need)) return Failure{Cause::Model, fmt::format("it is a {}", candidate.model)};
   if (need.mig == MigUse::Required && !candidate.can_be_cut())
     return Failure{Cause::Mig, candidate.mig == MigMode::Off ? "MIG is off on it" : "it cannot be cut"};

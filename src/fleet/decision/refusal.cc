@@ -18,6 +18,7 @@ constexpr std::uint64_t kMib = 1024 * 1024;
 std::string devices_text(std::size_t count) { return count == 1 ? "1 device" : fmt::format("{} devices", count); }
 
 constexpr std::array<std::string_view, kCauses> kWhy = {"not well",
+                                                        "kept from it for now",
                                                         "of another model",
                                                         "without MIG, or with it, against what was asked for",
                                                         "too small in memory",
@@ -165,15 +166,21 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
         return fmt::format("{} is empty and could be cut if MIG were switched on", on.id);
       },
       out);
-  const auto repaired = [&](Candidate one) {
+  const auto if_fit = [&](Candidate one) {
     one.unfit.clear();
     return serves(one, need);
   };
   const auto why = [&](const Failing& of) { return what_of(supply, need, scope, of, of.first()); };
   add_first(
-      supply, failures, Cause::Unhealthy, RemedyKind::Repair, repaired,
+      supply, failures, Cause::Unhealthy, RemedyKind::Repair, if_fit,
       [&](const Candidate& on, const Failing& of) {
         return fmt::format("{} would do if it were well: {}", on.id, why(of));
+      },
+      out);
+  add_first(
+      supply, failures, Cause::Withheld, RemedyKind::Wait, if_fit,
+      [&](const Candidate& on, const Failing& of) {
+        return fmt::format("{} would do once it is given again: {}", on.id, why(of));
       },
       out);
   Need dearer = need, any_model = need;
@@ -196,8 +203,8 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
 }  // namespace
 
 std::string_view cause_name(Cause cause) {
-  constexpr std::array<std::string_view, kCauses> kNames = {"unhealthy", "model", "mig",     "memory",  "compute",
-                                                            "price",     "held",  "no_room", "together"};
+  constexpr std::array<std::string_view, kCauses> kNames = {"unhealthy", "withheld", "model", "mig",     "memory",
+                                                            "compute",   "price",    "held",  "no_room", "together"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 

@@ -67,7 +67,8 @@ struct Candidate {
   bool may_move = false;               ///< who has the whole device may be put elsewhere
   std::optional<Milliseconds> idle{};  ///< of who has the whole device, as of a Piece
   std::optional<Shares> shares{};
-  std::string unfit{};                         ///< why nothing is to be placed on it; empty: it is well
+  std::string unfit{};                         ///< why nothing is to be placed on it; empty: something may be
+  bool withheld = false;                       ///< it is well, and unfit as long as somebody keeps it from being given
   std::optional<std::int64_t> price_micros{};  ///< of the whole device per hour
   bool may_be_taken = false;                   ///< its node is lent (spot), and may be gone at any time
 

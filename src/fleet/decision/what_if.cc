@@ -29,6 +29,7 @@ Candidate emptied(Candidate one) {
   one.may_move = false;
   one.idle.reset();
   one.unfit.clear();
+  one.withheld = false;
   one.uncut.clear();
   if (one.shares) {
     one.shares->left = one.shares->replicas;

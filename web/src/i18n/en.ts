@@ -406,6 +406,7 @@ export const en = {
   'decision.factors': 'What counted; lower is better',
   'decision.runnersUp': 'What came next',
   'cause.unhealthy': 'not healthy',
+  'cause.withheld': 'kept from it for now',
   'cause.model': 'another model',
   'cause.mig': 'MIG',
   'cause.memory': 'memory',

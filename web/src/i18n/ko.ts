@@ -406,6 +406,7 @@ export const ko: Words = {
   'decision.factors': '고려한 요소(낮을수록 좋음)',
   'decision.runnersUp': '차선책',
   'cause.unhealthy': '비정상',
+  'cause.withheld': '잠시 제외됨',
   'cause.model': '다른 모델',
   'cause.mig': 'MIG 조건',
   'cause.memory': '메모리',
