@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "fleet/allocation/sightings.h"
-#include "fleet/decision/text.h"
+#include "fleet/decision/refusal.h"
 #include "gpu/geometry.h"
 #include "server/beside_devices.h"
 
@@ -179,23 +179,6 @@ std::optional<store::WantedLayout> wish(const Ground& ground, const std::string&
     add(out.planned_from, before->planned_from);
   }
   return out;
-}
-
-/// The largest profile that the need misses by less than a twentieth, `best` or one of the device's.
-const gpu::Profile* nearer(const gpu::Profile* best, const decision::Candidate& on, const decision::Need& need) {
-  for (const gpu::Profile& one : on.offered()) {
-    const std::uint64_t mib = one.memory_bytes >> 20U;
-    if (mib < *need.memory_mib && mib * 20 >= *need.memory_mib * 19 && (!best || one.memory_bytes > best->memory_bytes))
-      best = &one;
-  }
-  return best;
-}
-
-std::string near_miss_text(const gpu::Profile* best, const decision::Need& need) {
-  if (!best) return {};
-  return fmt::format("{} MiB are asked for, and {} has {} MiB: with that it would fit a smaller instance",
-                     decision::number_text(*need.memory_mib), best->name,
-                     decision::number_text(best->memory_bytes >> 20U));
 }
 
 /// Why nothing is given of a device that is well; empty: something is.
@@ -400,23 +383,13 @@ std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, con
 }
 
 std::string near_miss(const decision::Supply& supply, const decision::Need& need, const decision::Scope& scope) {
-  if (!need.memory_mib) return {};
-  const gpu::Profile* best = nullptr;
-  const decision::Sights sights(supply, scope);
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    if (sights.of(i) != decision::Sights::Sight::None) best = nearer(best, supply.candidates[i], need);
-  return near_miss_text(best, need);
+  const auto miss = decision::near_miss(supply, need, scope);
+  return miss ? miss->sentence : std::string();
 }
 
 std::string near_miss(const decision::Stock& stock, const decision::Need& need, const decision::Scope& scope) {
-  if (!need.memory_mib) return {};
-  const gpu::Profile* best = nullptr;
-  const decision::Sights sights(stock.supply(), scope);
-  for (const auto& [in_common, alike] : stock.kinds())
-    if (std::ranges::any_of(alike.members,
-                            [&](std::uint32_t at) { return sights.of(at) != decision::Sights::Sight::None; }))
-      best = nearer(best, in_common, need);
-  return near_miss_text(best, need);
+  const auto miss = decision::near_miss(stock, need, scope);
+  return miss ? miss->sentence : std::string();
 }
 
 }  // namespace tessera::server

@@ -71,13 +71,13 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
                                                   const std::string& by);
 
 /// Where somebody else has changed a device, so that its agent keeps its hands off: what stands, in the place of a wish
-/// of `by` or for an allocation. Absent where that is not so, where the wish is somebody's own, and as long as something
-/// is promised that does not stand.
+/// of `by` or for an allocation. Absent where that is not so, where the wish is somebody's own, and as long as
+/// something is promised that does not stand.
 std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, const store::WantedLayout& wanted,
                                                        const fleet::Device& device, const std::string& by);
 
-/// "20Gi is 20,480 MiB; 2g.20gb has 19,968 MiB …": a profile that the need misses by less than a twentieth; empty:
-/// none.
+/// "20,480 MiB are asked for and 2g.20gb has 19,968: ask for 20G …": something that would serve the need and that it
+/// misses by less than a twentieth; empty: nothing.
 std::string near_miss(const fleet::decision::Supply& supply, const fleet::decision::Need& need,
                       const fleet::decision::Scope& scope);
 /// The same, of one device of each kind.

@@ -94,7 +94,6 @@ std::string why_not(const Choice& other, const Choice& best, const Policy& polic
 struct Ways {
   std::vector<Choice> best;                 ///< sorted; where devices are alike, not of all of them
   std::vector<WholeDevices::Place> places;  ///< likewise, of whole devices that the engine chooses nodes for
-  std::vector<std::uint32_t> open{};        ///< devices that may be given, one of each kind at least
   std::optional<std::size_t> count{};       ///< on all devices; absent where not all of them were looked at
 };
 
@@ -165,15 +164,6 @@ std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& n
   return {ways.best.begin(), ways.best.begin() + need.devices};
 }
 
-/// As long as what is given is larger than what was nearly enough. `open`: positions, one of each kind at least.
-std::string near_miss_of(const Supply& supply, const Need& need, const Decision& decision,
-                         std::span<const std::uint32_t> open) {
-  const auto given = decision.grants.front().memory_bytes;
-  if (!given || !need.memory_mib || *given <= *need.memory_mib * 5 / 4 * 1024 * 1024) return {};
-  const auto miss = near_miss(supply, need, open);
-  return miss ? miss->sentence : std::string();
-}
-
 Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const Ways& ways, const Need& need,
                      const Policy& policy) {
   Decision out;
@@ -188,7 +178,6 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
   const std::size_t same = is_device(chosen.front().option) ? ways.places.size() : ways.best.size();
   const bool is_alone = ways.count ? *ways.count <= out.grants.size() : others + same <= 1;
   out.reason = reason_of(chosen.front(), out.grants, ways.count, is_alone, policy);
-  out.near_miss = near_miss_of(supply, need, out, ways.open);
   out.runners_up = runners_up(supply, ways, chosen, need, policy);
   return out;
 }
@@ -256,7 +245,6 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
     const bool is_ill = !in_common.unfit.empty() && !in_common.withheld;
     if (counts) (*counts)[static_cast<std::size_t>(is_ill ? Cause::Unhealthy : Cause::Withheld)] += open.barred;
     if (open.first.empty()) continue;
-    out.open.push_back(open.first.front());
     const auto& candidates = stock.supply().candidates;
     const Stock::Ways& ways = known(stock.known(alike), candidates[open.first.front()], alike_need, policy);
     if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += *open.count;
@@ -357,7 +345,6 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Sco
   bool any_device = false;
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
     if (sights.of(i) != Sights::Sight::Open) continue;
-    ways.open.push_back(static_cast<std::uint32_t>(i));
     const auto found = examine(supply.candidates[i], need);
     const auto* options = std::get_if<0>(&found);
     if (!options) continue;

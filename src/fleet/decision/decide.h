@@ -70,7 +70,6 @@ struct Decision {
   std::vector<Grant> grants;                 ///< as many as devices were asked for
   std::optional<std::int64_t> price_micros;  ///< of all of it per hour; absent where one's is not known
   Reason reason;
-  std::string near_miss;             ///< a little less memory would have done with something smaller; empty: no
   std::vector<RunnerUp> runners_up;  ///< at most three, of other devices; the best first
 };
 

@@ -5,6 +5,7 @@
 
 #include "fleet/decision/options.h"
 #include "fleet/decision/published.h"
+#include "fleet/decision/refusal.h"
 #include "fleet/decision/samples.h"
 
 namespace tessera::fleet::decision {
@@ -197,9 +198,28 @@ TEST(Refusal, TellsOfANearMiss) {
   EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 20'000}), RemedyKind::AskForLess),
               ElementsAre(HasSubstr("ask for at most 19,968 MiB")));
   EXPECT_THAT(remedies_of(decided(supply_of({device}), {.memory_mib = 40'000}), RemedyKind::AskForLess), IsEmpty());
-  // It is served, by what is twice as large.
-  EXPECT_THAT(std::get<Decision>(decided(supply_of({a100(0)}), {.memory_mib = 20'480})).near_miss,
-              HasSubstr("ask for 20G"));
+}
+
+TEST(Refusal, TellsOfNoNearMissThatWouldNotServe) {
+  const Need asks{.memory_mib = 20'480};
+  Need others[] = {asks, asks, asks, asks};
+  others[0].models = {"H200"};
+  others[1].mig = MigUse::Never;
+  others[2].compute_slices = 3;
+  others[3].most_price_micros = 1;
+  Candidate device = a100(0);
+  device.price_micros = 7'000'000;
+  const Supply supply = supply_of({device});
+  const Stock stock(supply);
+  ASSERT_TRUE(near_miss(supply, asks));
+  EXPECT_THAT(near_miss(supply, asks)->sentence, HasSubstr("ask for 20G"));
+  EXPECT_EQ(near_miss(stock, asks)->sentence, near_miss(supply, asks)->sentence);
+  for (const Need& need : others) {
+    EXPECT_FALSE(near_miss(supply, need));
+    EXPECT_FALSE(near_miss(stock, need));
+  }
+  device.unfit = "ill";
+  EXPECT_FALSE(near_miss(supply_of({device}), asks));
 }
 
 TEST(Refusal, NamesWhoIsIdleInTheWay) {

@@ -61,22 +61,66 @@ Miss miss_of(Cause cause, const Supply& supply, const Need& need, Failures failu
 
 bool serves(const Candidate& candidate, const Need& need) { return examine(candidate, need).index() == 0; }
 
-/// The most memory below what is asked for that something on the device has which is enough otherwise.
-std::optional<std::pair<std::string, std::uint64_t>> next_smaller(const Candidate& on, const Need& need) {
-  Need without_memory = need;
-  without_memory.memory_mib.reset();
-  std::optional<std::pair<std::string, std::uint64_t>> best;
-  const auto consider = [&](const std::string& name, std::uint64_t bytes) {
-    if (bytes < *need.memory_mib * kMib && (!best || bytes > best->second)) best = {name, bytes};
-  };
-  if (on.mig != MigMode::On) {
-    consider(on.model, on.memory_bytes.value_or(0));
-    return best;
+/// A smaller request is told of where it is at least so much of the one that was made.
+constexpr std::uint64_t nearly(std::uint64_t bytes) { return bytes / 20 * 19; }
+
+/// Whether the device has something of the size at all, so that not all are looked at closely.
+bool has_about(const Candidate& on, const Need& need) {
+  const std::uint64_t asked = *need.memory_mib * kMib;
+  const auto is_near = [&](std::uint64_t bytes) { return bytes < asked && bytes >= nearly(asked); };
+  const std::uint64_t whole = on.memory_bytes.value_or(0);
+  return is_near(whole) || (on.shares && is_near(whole / on.shares->replicas)) ||
+         std::ranges::any_of(on.offered(), [&](const gpu::Profile& one) { return is_near(one.memory_bytes); });
+}
+
+struct Smaller {
+  std::string device_id;
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+/// The most memory below what is asked for that something on the device has which serves the need otherwise, were it
+/// nobody's.
+std::optional<Smaller> smaller_on(const Candidate& candidate, const Need& need) {
+  if (!has_about(candidate, need)) return std::nullopt;
+  Candidate on = candidate;
+  const std::uint64_t asked = *need.memory_mib * kMib;
+  Need less = need;
+  less.memory_mib = (nearly(asked) + kMib - 1) / kMib;
+  on.held_by.clear();
+  for (Piece& one : on.pieces) one.held_by.clear();
+  if (on.shares) {
+    on.shares->left = on.shares->replicas;
+    on.shares->left_memory_bytes = on.memory_bytes.value_or(0);
   }
-  // With no memory asked for the rest may ask for nothing, which is not to mean a whole device.
-  if (!without_memory.compute_milli && !without_memory.compute_slices) without_memory.compute_slices = 1;
-  for (const gpu::Profile& one : on.offered())
-    if (is_enough(one, compute_of(on.offered()), without_memory)) consider(one.name, one.memory_bytes);
+  const auto ways = examine(on, less);
+  const auto* options = std::get_if<0>(&ways);
+  if (!options) return std::nullopt;
+  std::optional<Smaller> best;
+  for (const Option& one : *options) {
+    const bool is_part = one.share_milli > 0 && on.shares->memory_is_parted;
+    const std::uint64_t bytes =
+        one.profile ? one.profile->memory_bytes : on.memory_bytes.value_or(0) / (is_part ? on.shares->replicas : 1);
+    if (bytes < asked && (!best || bytes > best->bytes))
+      best = {on.id, one.profile ? one.profile->name : on.model, bytes};
+  }
+  return best;
+}
+
+void take_larger(std::optional<Smaller>& best, std::optional<Smaller> other) {
+  if (!other) return;
+  if (!best || other->bytes > best->bytes || (other->bytes == best->bytes && other->name < best->name))
+    best = std::move(other);
+}
+
+/// Of one device of each kind; of the first one where they are alike in it.
+std::optional<Smaller> smaller_of(const Supply& supply, const Need& need, Failures failures) {
+  if (!need.memory_mib) return std::nullopt;
+  std::vector<std::uint32_t> firsts;
+  for (const Failing& one : failures)
+    if (!one.barred) firsts.push_back(one.first());
+  std::ranges::sort(firsts);
+  std::optional<Smaller> best;
+  for (const std::uint32_t at : firsts) take_larger(best, smaller_on(supply.candidates[at], need));
   return best;
 }
 
@@ -86,6 +130,13 @@ std::string smaller_request(std::uint64_t asked_mib, std::uint64_t bytes) {
   if (asked_mib % 1024 == 0 && gigabytes * 1'000'000'000 <= bytes)
     return fmt::format("ask for {}G ({} MiB)", gigabytes, number_text((gigabytes * 1'000'000'000 + kMib - 1) / kMib));
   return fmt::format("ask for at most {} MiB", number_text(bytes / kMib));
+}
+
+std::optional<NearMiss> told_of(const std::optional<Smaller>& smaller, const Need& need) {
+  if (!smaller) return std::nullopt;
+  return NearMiss{smaller->device_id,
+                  fmt::format("{} MiB are asked for and {} has {}: {}", number_text(*need.memory_mib), smaller->name,
+                              number_text(smaller->bytes / kMib), smaller_request(*need.memory_mib, smaller->bytes))};
 }
 
 /// Somebody who has nothing to do, on a piece of a device or on all of it.
@@ -150,10 +201,7 @@ void add_first(const Supply& supply, Failures failures, Cause cause, RemedyKind 
 
 std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
   std::vector<Remedy> out;
-  std::vector<std::uint32_t> open;  // one of each kind
-  for (const Failing& one : failures)
-    if (!one.barred) open.push_back(one.first());
-  if (auto miss = near_miss(supply, need, open))
+  if (auto miss = told_of(smaller_of(supply, need, failures), need))
     out.push_back({RemedyKind::AskForLess, miss->device_id, std::move(miss->sentence)});
   add_waits(supply, need, failures, out);
   const auto with_mig = [&](Candidate one) {
@@ -239,27 +287,29 @@ std::string sentence_of(const std::array<std::size_t, kCauses>& counts) {
   return fmt::format("Of {} none serves it: {}", devices_text(all), join(parts));
 }
 
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, std::span<const std::uint32_t> of) {
-  constexpr double kNear = 0.9;
+std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope) {
   if (!need.memory_mib) return std::nullopt;
-  std::optional<std::pair<std::string, std::uint64_t>> best;
-  std::uint32_t best_at = 0;
-  for (const std::uint32_t at : of) {
-    const Candidate& on = supply.candidates[at];
-    const bool of_model = need.models.empty() || std::ranges::count(need.models, on.model) > 0;
-    if (!on.unfit.empty() || !of_model) continue;
-    auto smaller = next_smaller(on, need);
+  std::optional<Smaller> best;
+  const Sights sights(supply, scope);
+  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
+    if (sights.of(i) == Sights::Sight::Open) take_larger(best, smaller_on(supply.candidates[i], need));
+  return told_of(best, need);
+}
+
+std::optional<NearMiss> near_miss(const Stock& stock, const Need& need, const Scope& scope) {
+  if (!need.memory_mib) return std::nullopt;
+  std::optional<Smaller> best;
+  const Sights sights(stock.supply(), scope);
+  for (const auto& [in_common, alike] : stock.kinds()) {
+    auto smaller = smaller_on(in_common, need);
     if (!smaller) continue;
-    const bool is_first = best && smaller->second == best->second && at < best_at;
-    if (best && smaller->second <= best->second && !is_first) continue;
-    best = std::move(smaller);
-    best_at = at;
+    const auto open =
+        std::ranges::find_if(alike.members, [&](std::uint32_t at) { return sights.of(at) == Sights::Sight::Open; });
+    if (open == alike.members.end()) continue;
+    smaller->device_id = stock.supply().candidates[*open].id;
+    take_larger(best, std::move(smaller));
   }
-  if (!best || static_cast<double>(best->second) < kNear * static_cast<double>(*need.memory_mib * kMib))
-    return std::nullopt;
-  return NearMiss{supply.candidates[best_at].id,
-                  fmt::format("{} MiB are asked for and {} has {}: {}", number_text(*need.memory_mib), best->first,
-                              number_text(best->second / kMib), smaller_request(*need.memory_mib, best->second))};
+  return told_of(best, need);
 }
 
 }  // namespace tessera::fleet::decision

@@ -29,12 +29,13 @@ Refusal refuse(const Supply& supply, const Need& need, Failures failures, const 
 std::string sentence_of(const std::array<std::size_t, kCauses>& counts);
 
 /// Where a little less memory would do with a smaller instance or device: "20,480 MiB are asked for and 2g.20gb has
-/// 19,968: ask for 20G". `device_id` is of one that has it.
+/// 19,968: ask for 20G". By what the need is otherwise; `device_id` is of one that is open in `scope`, whoever has it.
 struct NearMiss {
   std::string device_id;
   std::string sentence;
 };
-/// Of the candidates at these positions, in any order.
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, std::span<const std::uint32_t> of);
+std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope = {});
+/// The same, of one device of each kind.
+std::optional<NearMiss> near_miss(const Stock& stock, const Need& need, const Scope& scope = {});
 
 }  // namespace tessera::fleet::decision
