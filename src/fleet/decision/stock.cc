@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t kKindsKept = 4096;  // beyond them those without a member are forgotten
 
-/// Without what tells one device from another: names, who has a part of it, and for how long that was idle.
+/// Without what tells one device from another: names, who has a part of it, and for how long that was idle. That it is
+/// idle at all counts: policies weigh who is at work beside a newcomer.
 Candidate in_common(Candidate one) {
   const auto somebody = [](std::string& holder) {
     if (!holder.empty()) holder = "x";
@@ -23,7 +24,8 @@ Candidate in_common(Candidate one) {
     somebody(piece.held_by);
     piece.gpu_instance.reset();
     piece.uuid.clear();
-    piece.idle.reset();
+    if (piece.held_by.empty()) piece.idle.reset();
+    if (piece.idle) piece.idle = Milliseconds{0};
   }
   return one;
 }

@@ -55,6 +55,22 @@ struct StockMinds : testing::Test {
   std::mt19937_64 random{37};
 };
 
+/// Who is interactive goes where nobody works: devices are not alike of which one has a neighbour that is idle.
+TEST(StockOfKinds, TellsBusyNeighboursFromIdleOnes) {
+  Candidate busy = h100(0), idle = h100(1);
+  busy.pieces = idle.pieces = {piece(k3g, 0, 4, "ml/a")};
+  idle.pieces[0].idle = std::chrono::minutes(5);
+  Stock stock(Supply{.candidates = {busy, idle}});
+  const auto policy = *make_policy("default", {});
+  const Need need{.memory_mib = 9'000, .type = WorkloadType::Interactive, .mig = MigUse::Required};
+  const auto chosen = [&] { return std::get<Decision>(decide(stock, need, *policy)).grants.at(0).candidate; };
+  EXPECT_EQ(chosen(), 1U);
+  std::swap(busy.pieces[0].idle, idle.pieces[0].idle);
+  stock.set(0, busy);
+  stock.set(1, idle);
+  EXPECT_EQ(chosen(), 0U);
+}
+
 TEST_F(StockMinds, TheLastOnesAreNotAskedAgain) {
   const Need need{.memory_mib = 9'000, .mig = MigUse::Required};
   const auto asked_by = [&](std::size_t number) {
