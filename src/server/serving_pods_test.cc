@@ -20,6 +20,7 @@ TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
   constexpr const char* kLws = "leaderworkerset.sigs.k8s.io/group-key";
   constexpr const char *kRay = "ray.io/cluster", *kRole = "ray.io/node-type";
   fleet::ClusterView view;
+  view.watched = view.synced = true;
   view.cluster = "c";
   add(view, "ml", "lws-0", {{kLws, "g"}});
   add(view, "ml", "lws-0-1", {{kLws, "g"}});

@@ -709,7 +709,7 @@ TEST(AlertSettings, ChangeWhatIsBuiltIn) {
   EXPECT_THAT(read("- {name: GPUOverheating, as: HighGPUUsage}").error().what, HasSubstr("already"));
   EXPECT_THAT(read("- {name: GPUOverheating, as: A}\n- {name: GPUNearSlowdown, as: A}").error().what,
               HasSubstr("already"));
-  for (const std::string bad : {"''", "'a b'", "9a", "a_", "ü", std::string(64, 'a')})
+  for (const std::string& bad : std::vector<std::string>{"''", "'a b'", "9a", "a_", "ü", std::string(64, 'a')})
     EXPECT_THAT(read("- {name: GPUOverheating, as: " + bad + "}").error().what, HasSubstr("as: ")) << bad;
   EXPECT_THAT(read("- {name: GPUOverheatin}").error().what, HasSubstr("did you mean 'GPUOverheating'"));
   EXPECT_THAT(read("- {name: GPUOverheating, clear: 99}").error().what, HasSubstr("clear"));

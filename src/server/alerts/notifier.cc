@@ -185,10 +185,13 @@ Result<void> Notifier::deliver(Receiver& receiver, const AlertBook& book) {
     const auto events = TRY(behind(receiver, book));
     for (const store::AlertEvent& one : events) {
       const bool wanted = one.told && (!state || one.phase == alerts::Phase::Resolved);
-      // What fires by now has been put in as it stands.
-      const auto again = [&](const ToldAlert& other) { return other.labels == one.labels; };
-      if (wanted && !receiver.ahead.contains(one.id) && !(state && std::ranges::any_of(alerts, again)))
+      if (!wanted || receiver.ahead.contains(one.id)) continue;
+      // What fires by now has been put in as it stands; of several ends of one alert the last counts.
+      const auto again = state ? std::ranges::find(alerts, one.labels, &ToldAlert::labels) : alerts.end();
+      if (again == alerts.end())
         alerts.push_back(alerts_.told(one));
+      else if (again->resolved)
+        *again = alerts_.told(one);
     }
     taken = events.empty() ? book.last_event : events.back().id;  // none: they were dropped for their age
   }
