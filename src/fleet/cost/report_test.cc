@@ -89,9 +89,9 @@ TEST(CostReport, GroupsHaveNamesOfTheirOwn) {
   std::vector<CostRow> rows = kRows;
   for (const CostOwner& one : owners) rows.push_back(row(kFirst, &one, Used, 1'000));
   for (const bool by_node : {false, true})
-    for (const std::vector<CostDimension>& by : {std::vector{CostDimension::Team},
-                                                 {CostDimension::Namespace, CostDimension::Pod},
-                                                 {CostDimension::Node, CostDimension::Team}}) {
+    for (const std::vector<CostKey>& by : {std::vector<CostKey>{CostDimension::Team},
+                                           {CostDimension::Namespace, CostDimension::Pod},
+                                           {CostDimension::Node, CostDimension::Team}}) {
       CostReportOptions options;
       options.aggregate = by;
       options.include_idle = true;
