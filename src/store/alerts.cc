@@ -132,8 +132,8 @@ Result<void> drop_alert_events_before(Database& database, EpochMs time) {
 Result<std::vector<alerts::Silence>> alert_silences(Database& database) {
   std::vector<alerts::Silence> out;
   TRY(database.each(
-      "SELECT id, matchers, starts, ends, repeats, note, created_by, created, time_zone FROM alert_silence ORDER BY id", {},
-      [&](const Row& row) {
+      "SELECT id, matchers, starts, ends, repeats, note, created_by, created, time_zone FROM alert_silence ORDER BY id",
+      {}, [&](const Row& row) {
         out.push_back({row.text(0), read_matchers(row.text(1)), row.integer(2).value_or(0), row.integer(3).value_or(0),
                        alerts::repeat_named(row.text(4)).value_or(alerts::Repeat::Never), row.text(5), row.text(6),
                        row.integer(7).value_or(0), row.text(8)});

@@ -63,7 +63,8 @@ TEST_P(CostRatesKept, TheFirstRatesPriceWhatWasClosedWithout) {
 }
 
 TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {
-  const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""}, b{"c", "ml", "b", "u2", "speech", "", "42", {{"app", "b"}}};
+  const fleet::CostOwner a{"c", "ml", "a", "u1", "vision", "x", ""},
+      b{"c", "ml", "b", "u2", "speech", "", "42", {{"app", "b"}}};
   ASSERT_TRUE(write_cost_pods(*database, {a, b}, 7));
   auto moved = a;
   moved.team = "speech";

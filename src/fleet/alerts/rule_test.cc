@@ -156,12 +156,13 @@ TEST(Silence, IsInForceWhenItSays) {
 TEST(Silence, ComesAgainByTheClocksOfItsZone) {
   const auto at = [](const char* text) { return *parse_utc(text); };
   const auto window = [&](const char* zone, const char* starts, Repeat repeat) {
-    return Silence{.id = "s", .starts = at(starts), .ends = at(starts) + 90 * 60'000, .repeat = repeat, .time_zone = zone};
+    return Silence{
+        .id = "s", .starts = at(starts), .ends = at(starts) + 90 * 60'000, .repeat = repeat, .time_zone = zone};
   };
-  const Silence new_york = window("America/New_York", "2026-03-01T07:30:00Z", Repeat::Daily);   // 02:30 EST, a Sunday
+  const Silence new_york = window("America/New_York", "2026-03-01T07:30:00Z", Repeat::Daily);  // 02:30 EST, a Sunday
   const Silence sundays = window("America/New_York", "2026-03-01T07:30:00Z", Repeat::Weekly);
-  const Silence berlin = window("Europe/Berlin", "2026-10-24T00:30:00Z", Repeat::Daily);        // 02:30 CEST
-  const Silence late = window("America/New_York", "2026-03-02T04:00:00Z", Repeat::Weekly);      // 23:00 EST, a Sunday
+  const Silence berlin = window("Europe/Berlin", "2026-10-24T00:30:00Z", Repeat::Daily);    // 02:30 CEST
+  const Silence late = window("America/New_York", "2026-03-02T04:00:00Z", Repeat::Weekly);  // 23:00 EST, a Sunday
   const struct {
     const Silence& of;
     const char* first;  ///< in force from here
@@ -192,7 +193,8 @@ TEST(Silence, ComesAgainByTheClocksOfItsZone) {
 
 TEST(Silence, WithoutAnEndIsAlwaysInForceAndOfNoZoneComesOnce) {
   constexpr EpochMs kDay = 24 * 3'600'000;
-  Silence all_day{.id = "s", .starts = *parse_utc("2026-10-24T00:00:00Z"), .repeat = Repeat::Daily, .time_zone = "Europe/Berlin"};
+  Silence all_day{
+      .id = "s", .starts = *parse_utc("2026-10-24T00:00:00Z"), .repeat = Repeat::Daily, .time_zone = "Europe/Berlin"};
   all_day.ends = all_day.starts + kDay;
   for (int hour = 0; hour < 72; ++hour) EXPECT_TRUE(is_in_force(all_day, all_day.starts + hour * 3'600'000)) << hour;
   all_day.ends = all_day.starts + kDay / 2;

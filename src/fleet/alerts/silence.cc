@@ -107,8 +107,8 @@ std::vector<Standing> standing(const std::vector<Track>& tracks, const Evaluator
     if (is_in_force(silence, time)) in_force.push_back(&silence);
   for (Standing& one : out) {
     one.inhibited_by = inhibitor(one, *of.rule(one.track.rule), sources);
-    const auto by = std::ranges::find_if(
-        in_force, [&](const Silence* silence) { return matches(silence->matchers, one.labels); });
+    const auto by =
+        std::ranges::find_if(in_force, [&](const Silence* silence) { return matches(silence->matchers, one.labels); });
     if (by != in_force.end()) one.silenced_by = (*by)->id;
   }
   return out;

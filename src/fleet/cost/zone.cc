@@ -44,7 +44,8 @@ EpochMs Zone::time_of(Day day, Milliseconds clock) const {
 
 Milliseconds Zone::clock_at(EpochMs time) const {
   const absl::TimeZone::CivilInfo at = rules_->zone.At(absl::FromUnixMillis(time));
-  return Milliseconds((at.cs - absl::CivilSecond(absl::CivilDay(at.cs))) * 1'000 + absl::ToInt64Milliseconds(at.subsecond));
+  return Milliseconds((at.cs - absl::CivilSecond(absl::CivilDay(at.cs))) * 1'000 +
+                      absl::ToInt64Milliseconds(at.subsecond));
 }
 
 int Zone::weekday_at(EpochMs time) const {

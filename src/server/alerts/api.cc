@@ -30,8 +30,8 @@ constexpr std::string_view kEventColumns[] = {"id",     "time",    "alert", "sta
 constexpr std::string_view kRuleColumns[] = {"alert",     "enabled", "subject", "observes",   "beyond",
                                              "threshold", "clear",   "for",     "keepFiring", "severity",
                                              "scope",     "action",  "summary", "runbook"};
-constexpr std::string_view kSilenceColumns[] = {"id",     "state",   "matchers",  "starts", "ends",
-                                                "repeat", "timeZone", "comment", "createdBy", "created"};
+constexpr std::string_view kSilenceColumns[] = {"id",     "state",    "matchers", "starts",    "ends",
+                                                "repeat", "timeZone", "comment",  "createdBy", "created"};
 constexpr std::string_view kActionColumns[] = {"id",     "alert", "action", "target", "dryRun", "state",  "cluster",
                                                "labels", "asked", "begun",  "ended",  "error",  "summary"};
 constexpr std::size_t kMostEvents = 10'000;
