@@ -339,7 +339,8 @@ std::shared_ptr<const std::vector<gpu::Profile>> Fleet::shared(std::vector<gpu::
 void Fleet::learn_profile(const Place& place, Labels labels) {
   gpu::Profile profile;
   profile.name = exporters_label(labels, "profile");
-  profile.id = number(exporters_label(labels, "profile_id")).value_or(0);
+  const auto id = number(exporters_label(labels, "profile_id"));
+  profile.id = id.value_or(0);
   profile.compute_slices = number(exporters_label(labels, "compute_slices")).value_or(0);
   profile.sm_count = number(exporters_label(labels, "sm_count"));
   profile.memory_bytes = std::uint64_t{number(exporters_label(labels, "memory_mib")).value_or(0)} << 20U;
@@ -348,7 +349,9 @@ void Fleet::learn_profile(const Place& place, Labels labels) {
   Device& device = device_of(place);
   DeviceFacts facts = *device.facts;
   auto profiles = facts.profiles ? *facts.profiles : std::vector<gpu::Profile>{};
-  const auto known = std::ranges::find(profiles, profile.name, &gpu::Profile::name);
+  // A newer driver may name it otherwise: the old name goes, for nothing of it can be made any longer.
+  const auto known = std::ranges::find_if(
+      profiles, [&](const gpu::Profile& one) { return one.name == profile.name || (id && one.id == *id); });
   if (known == profiles.end())
     profiles.push_back(std::move(profile));
   else

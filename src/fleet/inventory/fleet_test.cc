@@ -152,6 +152,14 @@ TEST(Fleet, KeepsInstancesApartFromTheirDevice) {
   EXPECT_EQ(listed[1].instance->facts->compute_slices, 2U) << "by its name, where no series tells";
   ASSERT_TRUE(device.facts->profiles);
   EXPECT_EQ(device.facts->profiles->at(0).placements.size(), 3U);
+
+  std::string renamed(kCut);
+  renamed.replace(renamed.find("profile=\"2g.20gb\""), 17, "profile=\"2g.21gb\"");
+  told.scrape(kStart + 15'000, kAgent, renamed);
+  const auto later = told.fleet.publish(kStart + 15'000);
+  ASSERT_THAT(*device_of(*later, 1).facts->profiles, SizeIs(device.facts->profiles->size()))
+      << "the driver has one profile of a number";
+  EXPECT_EQ(device_of(*later, 1).facts->profiles->at(0).name, "2g.21gb");
 }
 
 TEST(Fleet, AForeignExportersFleetIsAFleetToo) {
