@@ -81,9 +81,8 @@ void observe_server(const Sight& sight, EpochMs newest, Round& round) {
 }  // namespace
 
 bool Observer::holders_are_silent(const Node& node, bool known, EpochMs now) {
-  if (known) held_[node_key(node)] = now;
-  const auto told = held_.find(node_key(node));
-  return told != held_.end() && told->second != now;
+  if (tells_allocations(node)) held_[node_key(node)] = now;
+  return !known && held_.contains(node_key(node));
 }
 
 Round Observer::look(const Sight& sight) {

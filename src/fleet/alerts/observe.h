@@ -44,11 +44,12 @@ class Observer {
   const OwnBaseline& own() const { return own_.hours(); }
 
  private:
+  /// Only a kubelet that has told falls silent: what the cluster's API no longer rules out, nobody will tell of.
   bool holders_are_silent(const Node& node, bool known, EpochMs now);
 
   OwnPast own_;
   Engines engines_;
-  std::unordered_map<std::string, EpochMs> held_;  ///< when allocations were told last of each node, of late
+  std::unordered_map<std::string, EpochMs> held_;  ///< when the kubelet told last of each node, of late
 };
 
 }  // namespace tessera::fleet::alerts

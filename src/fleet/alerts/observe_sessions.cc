@@ -91,10 +91,6 @@ void observe_use(const Node& node, const Device& device, Round& round) {
     round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second ? 0 : 1});
 }
 
-bool tells_allocations(const Node& node) {
-  return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
-}
-
 /// By the cluster's API. A node that offers no GPUs under the names that are known here may give them under others.
 bool nobody_asks(const Node& node, const ClusterView& cluster) {
   if (!cluster.watched || !cluster.synced) return false;
@@ -105,6 +101,10 @@ bool nobody_asks(const Node& node, const ClusterView& cluster) {
 }
 
 }  // namespace
+
+bool tells_allocations(const Node& node) {
+  return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
+}
 
 bool knows_holders(const Node& node, const ClusterView* cluster) {
   return tells_allocations(node) || (cluster && nobody_asks(node, *cluster));

@@ -21,6 +21,8 @@ class ServingPods {
   std::set<std::string> pods_;
 };
 
+/// The kubelet tells of somebody who holds a device of the node.
+bool tells_allocations(const Node& node);
 /// Whether it is known who holds the node's devices: the kubelet tells of somebody, or the cluster's API of nobody
 /// there who asks for any. A node of which neither is told may have no one who tells. `cluster`: null where none is
 /// watched.

@@ -184,6 +184,35 @@ TEST(Observe, KnowsNothingOfXidsWhereNobodyCanTell) {
   EXPECT_THAT(seen.of(Signal::OtherXids), ElementsAre("c/GPU-a -"));
 }
 
+ClusterNode offers_gpus(const std::string& name) {
+  ClusterNode out;
+  out.name = name;
+  out.allocatable = {{"nvidia.com/gpu", 2}};
+  return out;
+}
+
+ClusterPod asking(const std::string& name, const std::string& node) {
+  ClusterPod out;
+  out.space = "ml";
+  out.name = name;
+  out.node = node;
+  out.requests = {{"nvidia.com/gpu", 1}};
+  return out;
+}
+
+void complete(ClusterState& state) {
+  for (const ClusterList list : {ClusterList::Nodes, ClusterList::Namespaces, ClusterList::Pods})
+    state.complete(list, 0);
+}
+
+/// One node, and all is known of it.
+ClusterState watched(const std::string& node) {
+  ClusterState out("c", {});
+  out.put(offers_gpus(node));
+  complete(out);
+  return out;
+}
+
 /// Of a node of which no allocation is told nobody knows whether there are none, but for what its cluster says.
 TEST(Observe, TellsOfUseWhereNobodyHoldsAnythingByWhatTheClusterSays) {
   const std::string page(kPage);
@@ -196,20 +225,14 @@ TEST(Observe, TellsOfUseWhereNobodyHoldsAnythingByWhatTheClusterSays) {
   seen.look();
   EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), IsEmpty());
   ClusterState state("c", {});
-  ClusterNode node;
-  node.name = "w";
-  node.allocatable = {{"nvidia.com/gpu", 2}};
+  ClusterNode node = offers_gpus("w");
   state.put(ClusterNode(node));
   EXPECT_THAT(look(state), IsEmpty()) << "its lists are not complete yet";
-  for (const ClusterList list : {ClusterList::Nodes, ClusterList::Namespaces, ClusterList::Pods})
-    state.complete(list, 0);
+  complete(state);
   EXPECT_THAT(look(state), ElementsAre("c/GPU-a/ml/p/c/uses 1"));
-  ClusterPod asks;
-  asks.space = "ml";
-  asks.name = "q";
-  asks.node = "w";
-  asks.requests = {{"nvidia.com/gpu", 1}};
-  state.put(ClusterPod(asks));
+  state.put(asking("q", "v"));
+  EXPECT_THAT(look(state), ElementsAre("c/GPU-a/ml/p/c/uses 1")) << "on another node";
+  state.put(asking("q", "w"));
   EXPECT_THAT(look(state), IsEmpty()) << "somebody may hold something, and nobody says what";
   state.drop_pod("ml/q");
   node.allocatable.clear();
@@ -346,6 +369,24 @@ TEST_F(Changing, AHolderIsNotGoneAsSoonAsTheKubeletIsAway) {
   EXPECT_THAT(firing(), IsSupersetOf({held, used}));
   for (int i = 0; i < 15; ++i) round(without);
   EXPECT_THAT(firing(), Not(Contains(held))) << "for so long the kubelet is not away";
+  EXPECT_THAT(firing(), Not(Contains(used)));
+}
+
+/// A node of a watched cluster, of which no kubelet tells.
+TEST_F(Changing, AUserIsGoneWithItsPodWhereNoKubeletEverTold) {
+  const std::string process =
+      R"(gpu_process_info{gpu="0",UUID="GPU-0",Hostname="w",pid="7",command="py",namespace="ml",pod="a",container="c",status="active",type="C"} 1
+)";
+  ClusterState state = watched("w");
+  seen.cluster = state.view();
+  for (int i = 0; i <= 21; ++i) round(busy_gpu(0, 60, 350) + process);
+  const std::string used = "GPUUsedNotAllocated c/GPU-0/ml/a/c/uses";
+  ASSERT_THAT(firing(), Contains(used));
+  state.put(asking("b", "w"));
+  seen.cluster = state.view();
+  round(busy_gpu(0, 60, 350) + process);
+  EXPECT_THAT(firing(), Contains(used));
+  for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350));
   EXPECT_THAT(firing(), Not(Contains(used)));
 }
 
