@@ -90,6 +90,7 @@ Round Observer::look(const Sight& sight) {
   const Neighbours neighbours(sight.view);
   const XidCounts xids(sight.xids);
   const ServingPods serving(sight.serving);
+  const Holders holders(sight.cluster);
   const bool all_silent = all_are_silent(sight.view);
   std::map<std::string, Share> shares;
   EpochMs newest = 0;
@@ -97,7 +98,7 @@ Round Observer::look(const Sight& sight) {
     if (!any_device(*node, [](const Device&) { return true; })) continue;  // it has left
     observe_node(*node, sight.view.time, all_silent, round);
     const bool heard = any_device(*node, is_heard);
-    const bool holders_known = knows_holders(*node, sight.cluster);
+    const bool holders_known = holders.known(*node);
     const bool holders_silent = holders_are_silent(*node, holders_known, sight.view.time);
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;

@@ -91,23 +91,26 @@ void observe_use(const Node& node, const Device& device, Round& round) {
     round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second ? 0 : 1});
 }
 
-/// By the cluster's API. A node that offers no GPUs under the names that are known here may give them under others.
-bool nobody_asks(const Node& node, const ClusterView& cluster) {
-  if (!cluster.watched || !cluster.synced) return false;
-  const ClusterNode* known = cluster.node(node.cluster, node.name);
-  if (!known || known->allocatable.empty()) return false;
-  return std::ranges::none_of(
-      cluster.pods, [&](const auto& pod) { return pod.second->node == node.name && pod.second->asks_for_gpus(); });
-}
-
 }  // namespace
 
 bool tells_allocations(const Node& node) {
   return std::ranges::any_of(node.devices, [](const Device& one) { return !one.allocations.empty(); });
 }
 
-bool knows_holders(const Node& node, const ClusterView* cluster) {
-  return tells_allocations(node) || (cluster && nobody_asks(node, *cluster));
+Holders::Holders(const ClusterView* cluster)
+    : cluster_(cluster && cluster->watched && cluster->synced ? cluster : nullptr) {
+  if (!cluster_) return;
+  for (const auto& [key, pod] : cluster_->pods)
+    if (pod->asks_for_gpus()) asked_.insert(pod->node);
+}
+
+bool Holders::known(const Node& node) const { return tells_allocations(node) || nobody_asks(node); }
+
+/// A node that offers no GPUs under the names that are known here may give them under others.
+bool Holders::nobody_asks(const Node& node) const {
+  if (!cluster_) return false;
+  const ClusterNode* known = cluster_->node(node.cluster, node.name);
+  return known && !known->allocatable.empty() && !asked_.contains(node.name);
 }
 
 std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }

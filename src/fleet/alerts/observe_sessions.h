@@ -2,6 +2,8 @@
 // Inside the room. What is told of who uses and who holds a device, as observations.
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 #include "fleet/alerts/evaluator.h"
 #include "fleet/cluster/cluster.h"
@@ -23,10 +25,21 @@ class ServingPods {
 
 /// The kubelet tells of somebody who holds a device of the node.
 bool tells_allocations(const Node& node);
-/// Whether it is known who holds the node's devices: the kubelet tells of somebody, or the cluster's API of nobody
-/// there who asks for any. A node of which neither is told may have no one who tells. `cluster`: null where none is
-/// watched.
-bool knows_holders(const Node& node, const ClusterView* cluster);
+/// Of which nodes it is known who holds their devices, at one time.
+class Holders {
+ public:
+  /// `cluster`: null where none is watched.
+  explicit Holders(const ClusterView* cluster);
+  /// The kubelet tells of somebody, or the cluster's API of nobody there who asks for any. A node of which neither is
+  /// told may have no one who tells.
+  bool known(const Node& node) const;
+
+ private:
+  bool nobody_asks(const Node& node) const;
+
+  const ClusterView* cluster_;                  ///< null where it does not tell
+  std::unordered_set<std::string_view> asked_;  ///< nodes with a pod that asks for GPUs
+};
 /// Subject::beneath of who holds the device and who uses it without.
 std::string holders_key(const Node& node, const Device& device);
 
