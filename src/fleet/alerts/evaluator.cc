@@ -3,6 +3,23 @@
 #include <algorithm>
 
 namespace tessera::fleet::alerts {
+namespace {
+
+/// One that fires was told of by its key and labels, and is told to have ended by them: what a later version adds to
+/// them waits for the next one.
+void renew(Track& track, const std::shared_ptr<const Subject>& told) {
+  const Subject& before = *track.subject;
+  const bool adds = track.phase == Phase::Firing && std::ranges::includes(told->labels, before.labels);
+  if (before.key == told->key && (!adds || before == *told)) {
+    track.subject = told;
+    return;
+  }
+  const LabelSet& labels = adds ? before.labels : told->labels;
+  if (before.beneath == told->beneath && before.labels == labels) return;
+  track.subject = std::make_shared<const Subject>(Subject{before.key, told->beneath, labels});
+}
+
+}  // namespace
 
 std::string_view phase_name(Phase phase) {
   constexpr std::array<std::string_view, kPhases> kNames = {"pending", "firing", "resolved"};
@@ -70,7 +87,7 @@ void Evaluator::observe(std::size_t number, const Observation& one, std::vector<
   at->second.track.unseen_since.reset();
   const EpochMs last = at->second.track.last;
   if (!one.value || (one.time < last && !is_gap(last, one.time))) return;
-  at->second.track.subject = one.subject;  // its labels may have changed
+  renew(at->second.track, one.subject);
   if (at->second.track.phase == Phase::Pending)
     observe_pending(rule, tracks, at, one, changes);
   else

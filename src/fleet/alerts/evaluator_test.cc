@@ -148,6 +148,54 @@ TEST(Evaluator, GoesOnAfterARestartWhereItWas) {
   EXPECT_THAT(firing.at(7, 20), ElementsAre("resolved GPU-1 observed"));
 }
 
+/// What fires as earlier versions kept it, and a round of the subject as it is told of now.
+class Upgraded {
+ public:
+  explicit Upgraded(const Subject& kept)
+      : evaluator({hot()}, kHolds,
+                  read_tracks(tracks_text(std::vector<Track>{{.rule = "GPUOverheating",
+                                                              .subject = std::make_shared<const Subject>(kept),
+                                                              .phase = Phase::Firing,
+                                                              .since = kStart - 6 * kMinute,
+                                                              .last = kStart,
+                                                              .fired = kStart - kMinute,
+                                                              .value = 90}}))) {}
+  std::vector<Change> at(int minute, const std::vector<Subject>& told, double celsius) {
+    Round round{kStart + minute * kMinute, {}, {}};
+    for (const Subject& one : told)
+      round.observations.push_back(
+          {Signal::TemperatureCelsius, std::make_shared<const Subject>(one), round.time, celsius});
+    return evaluator.take(round);
+  }
+  Evaluator evaluator;
+};
+
+TEST(Evaluator, WhatFiresEndsWithTheLabelsThatItWasToldWith) {
+  const Subject kept{"c/a", "c/n", {{"cluster", "c"}, {"model", "m"}}};
+  const Subject told{"c/a", "c/v", {{"cluster", "c"}, {"instance", "i"}, {"model", "m"}}};
+  Upgraded of(kept);
+  EXPECT_THAT(of.at(1, {told}, 90), IsEmpty());
+  ASSERT_THAT(of.evaluator.tracks(), SizeIs(1));
+  EXPECT_EQ(of.evaluator.tracks()[0].subject->labels, kept.labels);
+  EXPECT_EQ(of.evaluator.tracks()[0].subject->beneath, "c/v") << "who tells of it is no label";
+  const auto ended = of.at(2, {told}, 20);
+  ASSERT_THAT(ended, SizeIs(1));
+  EXPECT_EQ(ended[0].track.phase, Phase::Resolved);
+  EXPECT_EQ(ended[0].track.subject->labels, kept.labels);
+  for (int minute = 3; minute < 8; ++minute) of.at(minute, {told}, 90);
+  const auto next = of.at(8, {told}, 90);
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(next[0].track.subject->labels, told.labels);
+}
+
+TEST(Evaluator, WhatFiresTakesLabelsThatAreOthers) {
+  const Subject kept{"c/a", "c/n", {{"cluster", "c"}, {"node", "n"}}};
+  const Subject moved{"c/a", "c/v", {{"cluster", "c"}, {"node", "v"}}};
+  Upgraded of(kept);
+  EXPECT_THAT(of.at(1, {moved}, 90), IsEmpty());
+  EXPECT_EQ(*of.evaluator.tracks()[0].subject, moved);
+}
+
 TEST(Evaluator, ResolvesWhatNobodyWantsToKnowAnyLonger) {
   Told told;
   told.heat();
