@@ -19,6 +19,18 @@ void renew(Track& track, const std::shared_ptr<const Subject>& told) {
   track.subject = std::make_shared<const Subject>(Subject{before.key, told->beneath, labels});
 }
 
+/// Keys of serving engines began without their cluster once: a track that began so goes on so.
+template <class Tracks>
+auto find(Tracks& tracks, const Subject& subject) {
+  const auto at = tracks.find(subject.key);
+  const std::string_view key = subject.key, cluster = label_of(subject.labels, "cluster");
+  if (at != tracks.end() || cluster.empty() || !key.starts_with(cluster)) return at;
+  if (key.size() == cluster.size() || key[cluster.size()] != '/') return at;
+  const auto before = tracks.find(key.substr(cluster.size() + 1));
+  if (before == tracks.end()) return at;
+  return label_of(before->second.track.subject->labels, "cluster") == cluster ? before : at;
+}
+
 }  // namespace
 
 std::string_view phase_name(Phase phase) {
@@ -74,7 +86,7 @@ std::vector<Change> Evaluator::take(const Round& round) {
 void Evaluator::observe(std::size_t number, const Observation& one, std::vector<Change>& changes) {
   const Rule& rule = rules_[number];
   Tracks& tracks = tracks_[number];
-  const auto at = tracks.find(one.subject->key);
+  const auto at = find(tracks, *one.subject);
   if (at == tracks.end()) {
     if (!one.value || !rule.holds(*one.value) || !matches(rule.scope, one.subject->labels)) return;
     Kept& kept = tracks[one.subject->key];

@@ -196,6 +196,21 @@ TEST(Evaluator, WhatFiresTakesLabelsThatAreOthers) {
   EXPECT_EQ(*of.evaluator.tracks()[0].subject, moved);
 }
 
+TEST(Evaluator, WhatFiresGoesOnUnderAKeyWithoutItsCluster) {
+  const Subject kept{"a", "c/n", {{"cluster", "c"}}};
+  const Subject here{"c/a", "c/n", {{"cluster", "c"}}}, elsewhere{"d/a", "d/n", {{"cluster", "d"}}};
+  Upgraded of(kept);
+  EXPECT_THAT(of.at(1, {elsewhere, here}, 90), IsEmpty());
+  const auto tracks = of.evaluator.tracks();
+  ASSERT_THAT(tracks, SizeIs(2));
+  EXPECT_EQ(tracks[0].subject->key, "a") << "by which it was told of";
+  EXPECT_EQ(tracks[1].subject->key, "d/a");
+  const auto ended = of.at(2, {elsewhere, here}, 20);
+  ASSERT_THAT(ended, SizeIs(1)) << "the other one was only pending";
+  EXPECT_EQ(ended[0].track.subject->key, "a");
+  EXPECT_THAT(of.evaluator.tracks(), IsEmpty());
+}
+
 TEST(Evaluator, ResolvesWhatNobodyWantsToKnowAnyLonger) {
   Told told;
   told.heat();

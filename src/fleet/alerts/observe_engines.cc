@@ -23,7 +23,7 @@ std::shared_ptr<const Subject> subject_of(const Served& engine) {
                      {"pod", engine.pod}};
   std::erase_if(labels, [](const auto& one) { return one.second.empty(); });
   return std::make_shared<const Subject>(
-      Subject{engine_key(engine), engine.cluster + '/' + engine.node, std::move(labels)});
+      Subject{engine.cluster + '/' + engine_key(engine), engine.cluster + '/' + engine.node, std::move(labels)});
 }
 
 /// One that sleeps serves nobody, and nobody waits for it.

@@ -345,6 +345,17 @@ TEST(Observe, EnginesOutsideOfPodsDifferInTheirLabels) {
   EXPECT_THAT(of, testing::UnorderedElementsAre("/10.0.0.1:8000", "/10.0.0.2:8000", "p/"));
 }
 
+TEST(Observe, EnginesOfSeveralClustersAtOneAddressAreSeveral) {
+  Seen seen;
+  for (const char* cluster : {"c", "d"})
+    for (const char* where : {"", R"(,namespace="ml",pod="p")"})
+      seen.told.scrape(kStart, fmt::format(R"(cluster="{}",job="v",instance="10.0.0.1:8000"{})", cluster, where),
+                       "vllm:num_requests_waiting{model_name=\"m\"} 7\n");
+  seen.look();
+  const auto of = seen.of(Signal::RequestsWaiting);
+  EXPECT_EQ(std::set<std::string>(of.begin(), of.end()).size(), 4U);
+}
+
 TEST_F(Changing, AnEngineThatIsPutToSleepHasNoQueue) {
   const auto engine = [&](bool asleep) {
     seen.told.scrape(at + 30 * kSecond, R"(cluster="c",node="w",namespace="ml",pod="p",job="v")",
