@@ -5,7 +5,7 @@ import type { TokenCost, TokenCosts } from '../api/schema';
 import { query, setQuery } from '../frame/url';
 import { t } from '../i18n';
 import { RowsCsv, Rows, type Column } from '../ui/table';
-import { Choice, Panel } from '../ui/parts';
+import { Choice, Panel, Shown } from '../ui/parts';
 import { absent, count, duration, money, number, ratio } from '../ui/format';
 
 /** Of the last minutes, or of the page's window: which then says how much of it was observed. */
@@ -21,7 +21,9 @@ export function Tokens({ window }: { window: string }) {
   const when = <Choice label={t('tokens.when')} value={past ? 'window' : 'now'} of={[['now', t('tokens.now')], ['window', t('tokens.window')]]} pick={(value) => setQuery({ tokens: value === 'now' ? null : value }, false)} />;
   return (
     <Panel title={t('cost.tokens')} note={t(past ? 'cost.tokensPastNote' : 'cost.tokensNote')} tools={<>{when}<RowsCsv rows={rows} file="cost-tokens" /></>}>
-      <Rows rows={rows} columns={columns(told.data?.currency ?? '', past)} rowKey={(one) => `${one.cluster} ${one.model} ${one.team}`} caption={t('cost.tokens')} />
+      <Shown of={told}>
+        {(data) => <Rows rows={rows} columns={columns(data.currency, past)} rowKey={(one) => `${one.cluster} ${one.model} ${one.team}`} caption={t('cost.tokens')} />}
+      </Shown>
     </Panel>
   );
 }
