@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "store/database.h"
+#include "store/migrations.h"
 
 namespace tessera::store {
 namespace {
@@ -85,13 +86,14 @@ Result<void> check_sqlite(const std::filesystem::path& file) {
   std::string found;
   TRY(database->each("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.text(0); }));
   if (found != "ok") return fail(Code::Invalid, "{}: it is damaged: {}", file.string(), found);
-  const auto version = database->version();
-  if (!version)
-    return fail(Code::Invalid, "{}: it is no database of this program: {}", file.string(), version.error().what);
-  if (*version > newest_version())
+  const auto unknown = unknown_migration(*database);
+  if (!unknown)
+    return fail(Code::Invalid, "{}: it is no database of this program: {}", file.string(), unknown.error().what);
+  if (*unknown)
     return fail(Code::Invalid,
-                "{}: its tables are of version {}, this program knows {} at most: restore it with the newer program",
-                file.string(), *version, newest_version());
+                "{}: its tables have had migration {}, which this program does not have (its newest is {}): restore it "
+                "with the newer program",
+                file.string(), **unknown, newest_version());
   return {};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Budgets, the crossings that were told of, and what scopes have cost by the ledger. See migrations/0160_budgets.sql
-// and 0199_budget_judged.sql, fleet/budgets. Whoever writes shares the database with none (SQLite) or guards it by his
+// and 0235_budget_judged.sql, fleet/budgets. Whoever writes shares the database with none (SQLite) or guards it by his
 // epoch (Database::guard).
 #include <cstdint>
 #include <map>

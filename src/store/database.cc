@@ -79,6 +79,16 @@ const std::string& Database::shown() const { return connection_->shown(); }
 
 std::int64_t newest_version() { return migrations().back().version; }
 
+Result<std::optional<std::int64_t>> unknown_migration(Database& database) {
+  std::optional<std::int64_t> out;
+  TRY(database.each("SELECT version FROM migration", {}, [&](const Row& row) {
+    const std::int64_t done = row.integer(0).value_or(0);
+    const auto all = migrations();
+    if (std::ranges::find(all, done, &Migration::version) == all.end()) out = std::max(out.value_or(done), done);
+  }));
+  return out;
+}
+
 Result<std::int64_t> Database::version() {
   std::int64_t version = 0;
   TRY(each("SELECT COALESCE(MAX(version), 0) FROM migration", {},
@@ -101,11 +111,11 @@ Result<void> Database::migrate() {
   std::set<std::int64_t> done;
   const auto look = [&]() -> Result<void> {
     TRY(each("SELECT version FROM migration", {}, [&](const Row& row) { done.insert(row.integer(0).value_or(0)); }));
-    if (!done.empty() && *done.rbegin() > newest_version())
+    if (const auto unknown = TRY(unknown_migration(*this)))
       return fail(Code::Invalid,
-                  "database {}: its tables are of version {}, this program knows {} at most: run the newer program, or "
-                  "restore a backup",
-                  shown(), *done.rbegin(), newest_version());
+                  "database {}: its tables have had migration {}, which this program does not have (its newest is {}): "
+                  "run the newer program, or restore a backup",
+                  shown(), *unknown, newest_version());
     return {};
   };
   TRY(look());
