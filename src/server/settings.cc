@@ -302,7 +302,9 @@ const Row kRows[] = {
       "list of {field, namespace, label, value}: who pays for a pod; field is team, project or cost-centre"},
      {take_cost<read_owners>, Shape::Value}},
     {{"gpu.management.cost.labels", "none",
-      "labels of pods, else of their namespaces, that the ledger keeps from then on: reports group and filter by them"},
+      "at most 10 labels of pods, else of their namespaces, that the ledger keeps from then on: reports group and "
+      "filter by "
+      "them"},
      take_of_cost<&CostSettings::labels>},
     {{"gpu.management.cost.platform-namespaces", "gpu-operator, nvidia-gpu-operator, kube-system",
       "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay"},
@@ -545,6 +547,8 @@ Result<void> check(const Settings& settings) {
   if (settings.collection_interval < Milliseconds(1000))
     return wrong("gpu.management.metrics.collection-interval", "at least 1s expected");
   if (const auto checked = check(settings.alerts); !checked) return checked;
+  if (const auto kept = fleet::check({{}, {}, settings.cost.labels}); !kept)
+    return wrong("gpu.management.cost.labels", kept.error().what);
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     return wrong("server.tls", "certificate and key belong together");
   if (!settings.tls_client_ca.empty() && settings.tls_certificate.empty())

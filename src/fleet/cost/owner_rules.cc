@@ -11,11 +11,17 @@ namespace {
 
 constexpr std::array<std::string_view, kOwnerFields> kNames = {"team", "project", "cost-centre"};
 
+// Databases tell owners apart by an index whose rows PostgreSQL takes up to 2704 bytes of. An annotation may have 256
+// KiB: what is longer than a label's value may be is left out, and with these limits all that names an owner has room.
+constexpr std::size_t kMostValueBytes = 63, kMostKept = 10, kMostKeptBytes = 500;
+
 /// Empty where there is no such label.
 std::string_view label_of(const PodLabels& of, const std::string& key) {
   for (const LabelMap* labels : {of.pod, of.space_labels, of.space_annotations}) {
     if (!labels) continue;
-    if (const auto found = labels->find(key); found != labels->end() && !found->second.empty()) return found->second;
+    const auto found = labels->find(key);
+    if (found != labels->end() && !found->second.empty() && found->second.size() <= kMostValueBytes)
+      return found->second;
   }
   return {};
 }
@@ -56,7 +62,8 @@ OwnerRules default_owner_rules(const std::vector<std::string>& team_labels) {
 Result<CostKey> cost_label(const OwnerRules& rules, std::string_view name) {
   // A rule that says a value itself has not kept what the label says.
   std::vector<std::pair<std::string_view, CostDimension>> known;
-  for (const std::string& one : rules.keep) known.emplace_back(one, CostDimension::Label);
+  for (const std::string& one : rules.keep)
+    if (!one.empty()) known.emplace_back(one, CostDimension::Label);
   for (const OwnerRule& one : rules.rules)
     if (!one.label.empty() && one.text.empty())
       known.emplace_back(one.label, kDimensions[static_cast<std::size_t>(one.field)]);
@@ -77,6 +84,17 @@ Result<void> check(const OwnerRules& rules) {
   for (std::size_t i = 0; i < rules.rules.size(); ++i)
     if (rules.rules[i].label.empty() && rules.rules[i].text.empty())
       return fail(Code::Invalid, "owner rule {}: a label or a value expected, which says whose the pods are", i + 1);
+  std::size_t bytes = 0;
+  for (const std::string& one : rules.keep) {
+    if (one.empty()) return fail(Code::Invalid, "a label that is kept has no name");
+    bytes += one.size();
+  }
+  if (rules.keep.size() > kMostKept || bytes > kMostKeptBytes)
+    return fail(
+        Code::Invalid,
+        "{} labels with names of {} bytes: at most {} are kept, with names of {} bytes together, as each line of "
+        "the ledger is told apart by them",
+        rules.keep.size(), bytes, kMostKept, kMostKeptBytes);
   return {};
 }
 

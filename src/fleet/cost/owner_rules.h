@@ -18,8 +18,8 @@ inline constexpr std::size_t kOwnerFields = 3;
 std::string_view owner_field_name(OwnerField field);  ///< "team", "project", "cost-centre"
 
 /// A rule says what a field is for the pods that it is for. Its value is the text, or that of the label: of the pod
-/// first, then of the namespace, then of the namespace's annotation. A rule by a label that is not there does not
-/// match.
+/// first, then of the namespace, then of the namespace's annotation, where it is no longer than a label's (63 bytes). A
+/// rule by a label that is not there does not match.
 struct OwnerRule {
   OwnerField field = OwnerField::Team;
   std::string name_space;  ///< only pods of namespaces that this matches, `*` being anything; empty: all
@@ -40,7 +40,7 @@ OwnerRules default_owner_rules(const std::vector<std::string>& team_labels);
 /// What is asked of by a label: the label itself where it is kept, else the field that a rule has it say. Its name may
 /// have `_` in the place of what Prometheus does not take. Invalid for another one: says which there are.
 Result<CostKey> cost_label(const OwnerRules& rules, std::string_view name);
-/// Invalid for a rule that has neither label nor text.
+/// Invalid for a rule that has neither label nor text, a label to keep without a name, and too many of them.
 Result<void> check(const OwnerRules& rules);
 
 /// What a pod carries.

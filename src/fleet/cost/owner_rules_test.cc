@@ -62,6 +62,36 @@ TEST(OwnerRules, KeepLabelsAsTheyAre) {
   EXPECT_EQ(find_owner(rules, {"ml", nullptr, nullptr, nullptr}).labels, LabelMap{});
 }
 
+/// An annotation may be as long as 256 KiB, and the database tells owners apart by what it says.
+TEST(OwnerRules, TakeNoValueThatIsLongerThanALabelsMayBe) {
+  OwnerRules rules = default_owner_rules({"team"});
+  rules.keep = {"app", "tier"};
+  const std::string most(63, 'x'), more(64, 'x');
+  const LabelMap space = {{"project", "search"}}, none;
+  const LabelMap annotations = {
+      {"app", most}, {"tier", more}, {"team", more}, {"project", more}, {"cost-centre", most}};
+  const OwnerFound found = find_owner(rules, {"ml", &none, &space, &annotations});
+  EXPECT_EQ(found.labels, (LabelMap{{"app", most}}));
+  EXPECT_EQ(found[OwnerField::Team], OwnerMatch{});
+  EXPECT_EQ(found[OwnerField::Project].value, "search");
+  EXPECT_EQ(found[OwnerField::CostCentre].value, most);
+}
+
+TEST(OwnerRules, RefuseMoreLabelsThanALineHasRoomFor) {
+  const auto kept = [](std::vector<std::string> names) {
+    OwnerRules rules;
+    rules.keep = std::move(names);
+    return check(rules);
+  };
+  EXPECT_TRUE(kept(std::vector<std::string>(10, std::string(50, 'x'))));
+  EXPECT_NE(kept(std::vector<std::string>(11, "x")).error().what.find("11 labels"), std::string::npos);
+  EXPECT_NE(kept({std::string(300, 'x'), std::string(201, 'x')}).error().what.find("501 bytes"), std::string::npos);
+  EXPECT_NE(kept({"app", ""}).error().what.find("no name"), std::string::npos);
+  OwnerRules nameless;
+  nameless.keep = {"app", ""};
+  EXPECT_FALSE(cost_label(nameless, "")) << "it would be a group by nothing";
+}
+
 TEST(OwnerRules, SayWhatIsMeantByALabel) {
   OwnerRules rules = default_owner_rules({"team", "app.kubernetes.io/part-of"});
   rules.rules.push_back({OwnerField::Team, "", "grant", "funded"});

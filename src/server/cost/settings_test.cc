@@ -50,6 +50,15 @@ TEST(CostSettings, AreWhatAFileSays) {
   EXPECT_THAT(rules.overhead, ElementsAre("kube-*"));
 }
 
+TEST(CostSettings, RefuseLabelsThatNoLineHasRoomFor) {
+  for (const auto& [labels, why] :
+       {std::pair{"[app, \"\"]", "no name"}, {"[a, b, c, d, e, f, g, h, i, j, k]", "11 labels"}}) {
+    const auto settings = read(std::string("gpu.management.cost.labels: ") + labels + "\n");
+    ASSERT_FALSE(settings) << labels;
+    EXPECT_THAT(settings.error().what, testing::AllOf(HasSubstr("gpu.management.cost.labels"), HasSubstr(why)));
+  }
+}
+
 TEST(CostSettings, HaveRatesAndRulesWithoutAFile) {
   const CostSettings cost;
   ASSERT_EQ(wanted_rates(cost)->size(), 3U);
