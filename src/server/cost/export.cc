@@ -5,11 +5,12 @@
 namespace tessera::server {
 namespace {
 
-constexpr std::string_view kColumns[] = {
-    "start",      "end",      "currency",         "cluster",     "node",    "pool",      "model",
-    "purchase",   "deviceId", "deviceUuid",       "gpuInstance", "profile", "namespace", "pod",
-    "podUid",     "team",     "project",          "costCentre",  "labels",  "kind",      "basis",
-    "correction", "gpuHours", "unpricedGpuHours", "cost"};
+// New ones come last: some read columns by their places.
+constexpr std::string_view kColumns[] = {"start",       "end",      "currency",         "cluster",  "node",
+                                         "pool",        "model",    "purchase",         "deviceId", "deviceUuid",
+                                         "gpuInstance", "profile",  "namespace",        "pod",      "podUid",
+                                         "team",        "project",  "costCentre",       "kind",     "basis",
+                                         "correction",  "gpuHours", "unpricedGpuHours", "cost",     "labels"};
 
 /// Exact: millionths of an hour.
 std::string hours_text(std::int64_t device_ms) {
@@ -47,13 +48,13 @@ std::vector<std::string> line_of(const fleet::CostRow& row, const fleet::CostWin
           owner.team,
           owner.project,
           owner.cost_centre,
-          labels_text(owner.labels),
           std::string(fleet::cost_kind_name(row.kind)),
           std::string(fleet::cost_basis_name(row.basis)),
           row.corrects_at ? "true" : "false",
           hours_text(row.amount.device_ms),
           hours_text(row.amount.unpriced_ms),
-          fleet::decimal(row.amount.micros)};
+          fleet::decimal(row.amount.micros),
+          labels_text(owner.labels)};
 }
 
 }  // namespace
