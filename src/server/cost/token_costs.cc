@@ -103,19 +103,27 @@ void add(ModelSums& into, std::span<const store::ServedTokens> tokens, const Pod
   }
 }
 
+using SumsOfPods = std::map<PodKey, std::vector<ModelSum*>>;
+
+/// The sums that a pod's money is in.
+SumsOfPods sums_of_pods(ModelSums& sums) {
+  SumsOfPods out;
+  for (auto& [of, sum] : sums)
+    for (const PodKey& pod : sum.pods) out[pod].push_back(&sum);
+  return out;
+}
+
 /// What pods of the sums had devices for in a bucket in which nobody told of tokens of theirs: of models that a pod has
 /// served otherwise, in equal parts.
-void add_untold(ModelSums& into, std::span<const store::ServedTokens> tokens, const PodCosts& costs) {
+void add_untold(const SumsOfPods& into, std::span<const store::ServedTokens> tokens, const PodCosts& costs) {
   std::set<PodKey> told;
   for (const store::ServedTokens& one : tokens)
     for (const std::string& pod : one.pods) told.insert({one.cluster, one.space, pod});
   for (const auto& [pod, cost] : costs) {
-    if (told.contains(pod)) continue;
-    std::vector<ModelSum*> served;
-    for (auto& [of, sum] : into)
-      if (sum.pods.contains(pod)) served.push_back(&sum);
-    for (ModelSum* sum : served)
-      sum->device_ms += static_cast<double>(cost.device_ms) / static_cast<double>(served.size());
+    const auto served = into.find(pod);
+    if (served == into.end() || told.contains(pod)) continue;
+    for (ModelSum* sum : served->second)
+      sum->device_ms += static_cast<double>(cost.device_ms) / static_cast<double>(served->second.size());
   }
 }
 
@@ -199,7 +207,8 @@ Json token_costs_json(const ServedTime& served, const Viewer& viewer) {
     if (!viewer.restricted() || (!one.space.empty() && viewer.sees(one.space))) tokens[one.bucket].push_back(one);
   ModelSums sums;
   for (const auto& [bucket, of] : tokens) add(sums, of, costs[bucket]);
-  for (const auto& [bucket, of] : costs) add_untold(sums, tokens[bucket], of);
+  const SumsOfPods of_pods = sums_of_pods(sums);
+  for (const auto& [bucket, of] : costs) add_untold(of_pods, tokens[bucket], of);
   return sums_json(sums, fleet::kCostBucket.count());
 }
 
