@@ -19,6 +19,7 @@ struct Subject {
   std::string name;
   std::string team, project;
   std::string device_id;
+  std::string device_uuid;  ///< of the board that was there then: another one in its place has the same id
   std::string model;
   std::vector<std::string> pods;
   struct Owner {

@@ -38,6 +38,7 @@ Advice told(const Trouble& of, const Sign& sign, const Options& options) {
   Subject subject;
   subject.cluster = of.cluster;
   subject.device_id = of.device_id;
+  subject.device_uuid = of.device_uuid;
   subject.model = of.model;
   Advice out = begun(Kind::Hardware, std::move(subject),
                      {of.from,

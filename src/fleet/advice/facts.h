@@ -107,6 +107,7 @@ struct Trouble {
   unsigned times = 0;        ///< it began to fire
   Milliseconds firing{0};
   std::optional<Micros> per_hour;
+  std::string device_uuid{};
 };
 
 /// Devices that moves would free.

@@ -290,7 +290,9 @@ TEST(RealisedSaving, OfABoardOrOfAllOfAModelIsWhatTheseCost) {
   first.cluster = second.cluster = other.cluster = "c";
   first.model = second.model = "H100_80GB";
   first.device_id = "w1-GPU-00";
+  first.device_uuid = "GPU-a";
   second.device_id = "w1-GPU-01";
+  second.device_uuid = "GPU-b";
   other.model = "L4";
   Realised out;
   out.from = kStart;
@@ -315,10 +317,21 @@ TEST(RealisedSaving, OfABoardOrOfAllOfAModelIsWhatTheseCost) {
   };
   EXPECT_EQ(per_month("reserve"), 365 * fleet::kUnit) << "168 less 84 in 168 hours, for 730";
   of.device_id = "w1-GPU-00";
+  EXPECT_FALSE(per_month("hardware")) << "which board was there is not known";
+  of.device_uuid = "GPU-a";
   EXPECT_EQ(per_month("hardware"), 100 * fleet::kUnit * 730 / 168) << "it has gone";
+  fleet::CostSubject instead = first;
+  instead.device_uuid = "GPU-c";
+  rows.push_back(row(behind, instead, fleet::CostKind::Used, 100));
+  EXPECT_EQ(per_month("hardware"), 100 * fleet::kUnit * 730 / 168) << "another board is in its place";
+  rows.back().subject = &first;
+  EXPECT_EQ(per_month("hardware"), 0) << "it is still there";
+  rows.pop_back();
   of.device_id = "w1-GPU-07";
+  of.device_uuid = "GPU-z";
   EXPECT_FALSE(per_month("hardware")) << "nothing of it is found before";
   of.device_id.clear();
+  of.device_uuid.clear();
   rows.pop_back();
   EXPECT_FALSE(per_month("reserve")) << "all of them may have another name by now";
 }

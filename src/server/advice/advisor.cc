@@ -147,11 +147,11 @@ bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod
   return rest.find('-') == std::string_view::npos;
 }
 
-/// Of a workload what it held; of a device or of all of a model whatever it cost.
+/// Of a workload what it held; of a board or of all of a model whatever it cost.
 bool is_counted(const fleet::CostRow& row, const fleet::advice::Subject& of) {
   if (!of.name.empty()) return row.owner && fleet::is_allocated(row.kind) && is_of(of, *row.owner);
   if (!row.subject || row.subject->cluster != of.cluster) return false;
-  return of.device_id.empty() ? row.subject->model == of.model : row.subject->device_id == of.device_id;
+  return of.device_id.empty() ? row.subject->model == of.model : row.subject->device_uuid == of.device_uuid;
 }
 
 /// What was to be stopped or taken out is not there any longer where it was done.
@@ -171,6 +171,8 @@ bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner)
 Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject,
                     std::string_view kind) {
   if (std::ranges::any_of(subject.owners, is_of_cron)) return {};
+  // Said by a version that did not keep which board it was.
+  if (!subject.device_id.empty() && subject.device_uuid.empty()) return {};
   fleet::Wide before = 0, after = 0;
   bool began = false, was = false, is = false;
   for (const fleet::CostRow& row : rows) {

@@ -387,6 +387,7 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Ho
         one.cluster = node->cluster;
         one.node = node->name;
         one.device_id = fleet::device_id(node->name, device.facts->index);
+        one.device_uuid = device.facts->uuid;
         one.model = fleet::model_key_of(device.facts->name);
         one.from = from;
         one.to = now;

@@ -58,6 +58,7 @@ TEST_F(TroublesTest, CountTimesAndHoursOfDevicesThatAreThere) {
   const auto list = look();
   ASSERT_THAT(list, SizeIs(1));
   EXPECT_EQ(list[0].device_id, "w1-GPU-03");
+  EXPECT_EQ(list[0].device_uuid, "GPU-3");
   EXPECT_EQ(list[0].alert, kRemap);
   EXPECT_EQ(list[0].times, 2U);
   EXPECT_EQ(list[0].firing, Milliseconds(4 * kHour));

@@ -39,6 +39,7 @@ std::string advice_body(const fleet::advice::Advice& of) {
                       {"team", text_or_null(subject.team)},
                       {"project", text_or_null(subject.project)},
                       {"deviceId", text_or_null(subject.device_id)},
+                      {"deviceUuid", text_or_null(subject.device_uuid)},
                       {"model", text_or_null(subject.model)},
                       {"pods", subject.pods},
                       {"owners", std::move(owners)}}},
@@ -71,6 +72,7 @@ fleet::advice::Subject subject_of_body(const std::string& body) {
   out.team = text("team");
   out.project = text("project");
   out.device_id = text("deviceId");
+  out.device_uuid = text("deviceUuid");
   out.model = text("model");
   if (subject.contains("pods") && subject["pods"].is_array())
     for (const Json& one : subject["pods"])
