@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -229,6 +230,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
       response_.stream.reset();
       response_.pieces = nullptr;
     }
+    if (response_.pieces && !chunked_) reset_at_end(true);
     const auto& body = body_of(response_);
     // One gathering write, straight from the shared bytes.
     const std::array<net::const_buffer, 2> bytes{net::buffer(head_),
@@ -247,15 +249,19 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     if (service_.handlers == nullptr) return send_piece(next_piece(service_, request_, response_));
     auto coming = net::make_work_guard(stream_.get_executor());  // as in handle()
     net::post(*service_.handlers, [self = this->shared_from_this(), coming = std::move(coming)] {
-      net::post(self->stream_.get_executor(),
-                [self, piece = next_piece(self->service_, self->request_, self->response_)]() mutable {
-                  self->send_piece(std::move(piece));
-                });
+      try {
+        net::post(self->stream_.get_executor(),
+                  [self, piece = next_piece(self->service_, self->request_, self->response_)]() mutable {
+                    self->send_piece(std::move(piece));
+                  });
+      } catch (const std::exception& error) {
+        log::error("HTTP connection failed", {{"error", error.what()}});
+      }
     });
   }
 
   void send_piece(Result<std::string> made) {
-    if (!made) return break_off();
+    if (!made) return lowest().close();
     piece_ = *std::move(made);
     const bool last = piece_.empty();
     if (last && !chunked_) return replied();
@@ -269,11 +275,12 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     });
   }
 
-  // A reset, for those too whom the connection's end would tell that all is there (HTTP/1.0).
-  void break_off() {
-    ErrorCode ignored;
-    lowest().socket().set_option(net::socket_base::linger(true, 0), ignored);
-    lowest().close();
+  // An HTTP/1.0 client takes the connection's end for the reply's. Until all has been sent any end is a reset: of a
+  // piece that cannot be made, a client that is too slow, a server that does not wait any longer. Past Asio, which ends
+  // what it resets in a destructor politely.
+  void reset_at_end(bool on) {
+    const ::linger option{.l_onoff = on ? 1 : 0, .l_linger = 0};
+    ::setsockopt(lowest().socket().native_handle(), SOL_SOCKET, SO_LINGER, &option, sizeof option);
   }
 
   // A reply that goes on. The client's end is seen by reading on, while pieces are written as they come.
@@ -351,6 +358,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   void replied() {
     ++service_.counters.requests;
+    if (response_.pieces && !chunked_) reset_at_end(false);
     replying_ = false;
     response_ = Response{};  // a page is not kept for as long as an idle connection
     request_ = Request{};

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -36,6 +37,7 @@ void RawPeer::send_end() { ::shutdown(socket_.fd(), SHUT_WR); }
 bool RawPeer::read_more() {
   char bytes[64 << 10];
   const auto got = ::recv(socket_.fd(), bytes, sizeof bytes, 0);
+  reset_ = got < 0 && errno == ECONNRESET;
   if (got > 0) read_.append(bytes, static_cast<std::size_t>(got));
   return got > 0;
 }

@@ -19,12 +19,14 @@ class RawPeer {
   std::string read_reply();                   ///< one head, and the body that its Content-Length announces
   std::string read_head();                    ///< one head alone, as replies to HEAD are
   std::string read_to_end();                  ///< until the server closes
+  bool was_reset() const { return reset_; }   ///< how the last wait ended: not by the end that the server has sent
   std::string ask(std::string_view request);  ///< send, then read_reply
 
  private:
   bool read_more();
   Socket socket_;
   std::string read_;
+  bool reset_ = false;
 };
 
 /// A GET of this target with what HTTP/1.1 needs.

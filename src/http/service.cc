@@ -132,6 +132,8 @@ Result<std::string> next_piece(Service& service, const Request& request, const R
       return response.pieces();
     } catch (const std::exception& error) {
       return fail(Code::Internal, "{}", error.what());
+    } catch (...) {
+      return fail(Code::Internal, "an exception of unknown type");
     }
   }();
   if (piece) return piece;

@@ -160,10 +160,12 @@ TEST(Stream, CutsThoseWhoDoNotReadAndServesAllOthers) {
 
 /// Replies that are made while they are sent: pieces of so many bytes, of which `fails_at` cannot be made.
 struct MadeWhileSent {
-  explicit MadeWhileSent(std::size_t count, std::size_t bytes, std::size_t fails_at = SIZE_MAX, unsigned handlers = 0) {
+  explicit MadeWhileSent(std::size_t count, std::size_t bytes, std::size_t fails_at = SIZE_MAX, unsigned handlers = 0,
+                         Milliseconds write_timeout = ServerOptions{}.write_timeout) {
     ServerOptions options;
     options.address = "127.0.0.1:0";
     options.handlers = handlers;
+    options.write_timeout = write_timeout;
     auto make = [this, count, bytes, fails_at](const Request&) {
       Response response;
       made = 0;
@@ -213,6 +215,56 @@ TEST(Pieces, OfAnOldClientEndWithItsConnection) {
   peer.send("GET /file HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_THAT(peer.read_head(), Not(HasSubstr("chunked")));
   EXPECT_EQ(peer.read_to_end(), MadeWhileSent::all(3, 100));
+  EXPECT_FALSE(peer.was_reset());
+}
+
+/// To it the connection's end would be the reply's.
+TEST(Pieces, OfAnOldClientEndInAResetWhereTheyAreNotAll) {
+  const std::string ask = "GET /file HTTP/1.0\r\n\r\n";
+  {
+    MadeWhileSent fails(1'000, 1'000, 3, 2);
+    RawPeer peer(fails.server->port());
+    peer.send(ask);
+    peer.read_to_end();
+    EXPECT_TRUE(peer.was_reset()) << "a piece cannot be made";
+  }
+  constexpr std::size_t kBytes = 64U << 10U, kMany = 100'000;
+  {
+    MadeWhileSent slow(kMany, kBytes, SIZE_MAX, 1, Milliseconds(100));
+    RawPeer peer(slow.server->port(), 4'096);
+    peer.send(ask);
+    EXPECT_TRUE(eventually([&] { return slow.server->stats().timeouts == 1; }));
+    peer.read_to_end();
+    EXPECT_TRUE(peer.was_reset()) << "the client is too slow";
+  }
+  MadeWhileSent ends(kMany, kBytes, SIZE_MAX, 1);
+  RawPeer peer(ends.server->port(), 4'096);
+  peer.send(ask);
+  EXPECT_TRUE(eventually([&] { return ends.made > 0; }));
+  ends.server.reset();  // it waits for a while
+  peer.read_to_end();
+  EXPECT_TRUE(peer.was_reset()) << "the server has ended";
+}
+
+TEST(Pieces, ThatThrowAnythingEndTheirConnectionAlone) {
+  for (const unsigned handlers : {0U, 2U}) {
+    ServerOptions options;
+    options.address = "127.0.0.1:0";
+    options.handlers = handlers;
+    const auto server = Server::listen(options, {{"GET", "/plain", [](const Request&) { return Response{}; }},
+                                                 {"GET", "/file", [](const Request&) {
+                                                    Response response;
+                                                    response.pieces = []() -> Result<std::string> { throw 42; };
+                                                    return response;
+                                                  }}});
+    ASSERT_TRUE(server);
+    RawPeer peer((*server)->port());
+    peer.send(get("/file"));
+    peer.read_head();
+    EXPECT_EQ(unchunked(peer.read_to_end()), std::nullopt);
+    EXPECT_EQ((*server)->stats().failed_handlers, 1U);
+    EXPECT_THAT(RawPeer((*server)->port()).ask(get("/plain")), HasSubstr("200 OK"));
+  }
 }
 
 TEST(Pieces, ThatCannotBeMadeEndTheConnectionBeforeTheLastChunk) {
