@@ -177,6 +177,23 @@ TEST(Decide, SaysOnAFullDeviceWhoHasItAndOnAScatteredOneThatRoomIsInPieces) {
   EXPECT_THAT(refusal.misses[1].sentence, HasSubstr("6 of 8 memory slices are free"));
 }
 
+TEST(Decide, SaysOnAFullDeviceWhoHasItAlsoWhereNobodyCuts) {
+  Candidate full = h100(0), free = h100(1);
+  full.pieces = {piece(k7g, 0, 8, "ml/train")};
+  free.pieces = {piece(k1g, 1, 1, "ml/a")};
+  for (Candidate* one : {&full, &free}) {
+    one->may_cut = false;
+    one->uncut = "nobody asks";
+  }
+  const auto verdict = decided(supply_of({full, free}), {.memory_mib = 30'000});
+  const auto& refusal = std::get<Refusal>(verdict);
+  ASSERT_EQ(refusal.misses.size(), 2U);
+  EXPECT_EQ(refusal.misses[0].cause, Cause::Held);
+  EXPECT_THAT(refusal.misses[0].nearest[0].what, HasSubstr("ml/train"));
+  EXPECT_EQ(refusal.misses[1].cause, Cause::NoRoom);
+  EXPECT_THAT(refusal.misses[1].sentence, HasSubstr("nobody asks"));
+}
+
 TEST(Decide, GivesSeveralWholeDevicesOfOneNode) {
   std::vector<Candidate> fleet;
   for (unsigned i = 0; i < 8; ++i) fleet.push_back(t4(i));

@@ -190,10 +190,11 @@ std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate,
   add_standing(candidate, need, out);
   if (candidate.may_cut) add_new(candidate, need, enough, out);
   if (!out.empty()) return out;
-  if (!candidate.may_cut)
+  Failure failure = no_room(candidate, *enough.front());
+  if (!candidate.may_cut && failure.cause == Cause::NoRoom)
     return Failure{Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
                                               candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
-  return no_room(candidate, *enough.front());
+  return failure;
 }
 
 /// Where MIG may be switched on: a part of the device, or all of it.
