@@ -276,10 +276,16 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
   });
   if (open.empty()) return {};
   Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
-  for (const auto& [id, expires] : inherited_)
-    if (const PodAllocation* one = look.book().find(id); one && one->expires == expires)
-      if (auto timed = timed_anew(*one, look.now()); timed && timed->expires != expires) look.take(std::move(timed));
-  inherited_.clear();
+  // What is timed anew stays inherited until the book shows it: whether a turn is kept is not known here.
+  std::erase_if(inherited_, [&](const auto& inherited) {
+    const auto& [id, expires] = inherited;
+    const PodAllocation* one = look.book().find(id);
+    if (!one || one->expires != expires) return true;
+    auto timed = timed_anew(*one, look.now());
+    if (!timed || timed->expires == expires) return true;
+    look.take(std::move(timed));
+    return false;
+  });
   for (const std::string& id : open) {
     const PodAllocation one = *look.book().find(id);
     see(look, one);

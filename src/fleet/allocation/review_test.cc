@@ -159,6 +159,19 @@ TEST_P(Clocks, LeasesThatAnotherServerHasTimedEndAsItSaidWithinBounds) {
   EXPECT_EQ(of("a").state, Expired) << "and no more than it asked for";
 }
 
+TEST_F(Review, ALeaseIsTimedAnewUntilThatIsKept) {
+  ask("a", "p", {part(0, true)});
+  review.inherit(book);
+  const AllocationBook before = book;
+  look("", 100);
+  ASSERT_EQ(of("a").expires, kStart + 160'000);
+  book = before;  // it could not be written
+  look("", 115);
+  EXPECT_EQ(of("a").expires, kStart + 175'000);
+  look("", 130);
+  EXPECT_EQ(of("a").expires, kStart + 175'000) << "and once only";
+}
+
 TEST_F(Review, APodThatWasSeenBeforeAndHasGoneWaitsForNothing) {
   cluster.watched = cluster.synced = true;
   cluster.cluster = "default";
