@@ -118,7 +118,18 @@ TEST_F(WaysTest, LookAtNobodyAgainWhoHasNotChangedHoweverManyAreRefused) {
     EXPECT_EQ(again->sentence, first->sentence);
   }
   EXPECT_EQ(ways.movers()->looked_at(), looked_at);
-  EXPECT_EQ(stock.version(), 0U) << "what is tried is not tried on the stock";
+}
+
+TEST_F(WaysTest, LeaveNothingOfWhatWasTriedForOneToTheNext) {
+  ASSERT_TRUE(way());
+  wish.need.compute_slices = 4;
+  const auto next = way();
+  Ways of_their_own;
+  const auto alone = of_their_own.in(stock, wish, mix, book, pods);
+  ASSERT_TRUE(alone);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->moves.size(), 1U);
+  EXPECT_EQ(next->sentence, alone->sentence);
 }
 
 TEST_F(WaysTest, AreOfDevicesAndMoversAsTheyAreNow) {
