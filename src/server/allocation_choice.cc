@@ -10,6 +10,7 @@
 #include "fleet/decision/refusal.h"
 #include "gpu/geometry.h"
 #include "server/beside_devices.h"
+#include "server/wish_origin.h"
 
 namespace tessera::server {
 namespace {
@@ -101,16 +102,24 @@ std::vector<store::WantedInstance> named(std::span<const gpu::Profile> profiles,
   return out;
 }
 
+gpu::Layout destroyed_by(const fleet::Partition& partition) {
+  gpu::Layout out;
+  for (const fleet::PartitionStep& step : partition.steps)
+    if (!step.create) out.push_back(step.placed);
+  return out;
+}
+
 void add(std::vector<store::WantedInstance>& into, const std::vector<store::WantedInstance>& more) {
   for (const store::WantedInstance& one : more)
     if (!has(into, one)) into.push_back(one);
 }
 
 /// Whether an instance was made for one that is over: who gets it next has it removed in the end.
-bool was_made(const fleet::AllocationBook& book, const std::string& cluster, const fleet::PromisedPart& part) {
-  return std::ranges::any_of(book.all(), [&](const auto& known) {
+bool was_made(const Ground& ground, const std::string& cluster, const fleet::PromisedPart& part) {
+  const auto wanted = ground.wanted(cluster, part.device_uuid);
+  return std::ranges::any_of(ground.book.all(), [&](const auto& known) {
     const fleet::PodAllocation& one = known.second;
-    return fleet::is_over(one.state) && one.cluster == cluster &&
+    return fleet::is_over(one.state) && one.cluster == cluster && !(wanted && was_asked_for(*wanted, one, part)) &&
            std::ranges::any_of(one.parts, [&](const fleet::PromisedPart& had) {
              return had.made && had.device_uuid == part.device_uuid && had.profile == part.profile &&
                     had.placement == part.placement;
@@ -167,16 +176,24 @@ bool are_the_same(std::vector<store::WantedInstance> a, const std::vector<store:
 }
 
 /// A wish for `instances`, planned from what stands now and from what an earlier wish has made or was to take away.
+/// Where that was somebody's, this one is as well. What neither it nor this one knows of is not planned from, so that
+/// its agent keeps its hands off it, but for what is to be `gone`.
 std::optional<store::WantedLayout> wish(const Ground& ground, const std::string& cluster, const std::string& node,
                                         const fleet::Device& device, std::vector<store::WantedInstance> instances,
-                                        const std::string& by) {
+                                        const std::vector<store::WantedInstance>& gone, const std::string& by) {
   auto stands = standing_on(device);
   if (!stands) return std::nullopt;
   store::WantedLayout out{cluster, device.facts->uuid, node, 0, std::move(instances), *std::move(stands),
                           by,      ground.view.time};
   if (const auto before = ground.wanted(cluster, out.device_uuid)) {
+    std::erase_if(out.planned_from,
+                  [&](const store::WantedInstance& one) { return !has(out.instances, one) && !has(gone, one); });
     add(out.planned_from, before->instances);
     add(out.planned_from, before->planned_from);
+    if (is_somebodys(*before)) {
+      out.wanted_by = before->wanted_by;
+      out.wanted_since = before->wanted_since;
+    }
   }
   return out;
 }
@@ -312,7 +329,7 @@ std::vector<fleet::PromisedPart> parts_of(const Ground& ground, const decision::
     } else if (const fleet::Device* device = fleet::find_device(ground.view, one.cluster, one.node, one.device_uuid)) {
       part.placement = fleet::whole_of(*device);
     }
-    part.made = one.kind == decision::Kind::Placement || was_made(ground.book, one.cluster, part);
+    part.made = one.kind == decision::Kind::Placement || was_made(ground, one.cluster, part);
     out.push_back(std::move(part));
   }
   return out;
@@ -326,18 +343,19 @@ std::vector<store::WantedLayout> layouts_for(const Ground& ground, const decisio
     if (!device || !one.placed || !device->facts->profiles) continue;
     const auto before = ground.wanted(one.cluster, one.device_uuid);
     const store::WantedInstance own{one.profile, one.placed->placement};
-    std::vector<store::WantedInstance> instances;
+    std::vector<store::WantedInstance> instances, gone;
     if (one.kind == decision::Kind::Placement && one.partition) {
       instances = named(*device->facts->profiles, one.partition->layout);
-    } else if (before && !has(before->instances, own)) {
-      // It stands, but an earlier wish does not know of it.
-      instances = before->instances;
+      gone = named(*device->facts->profiles, destroyed_by(*one.partition));
+    } else if (const auto stands = standing_on(*device); stands && before && !has(before->instances, own)) {
+      // It stands, but an earlier wish does not know of it, nor maybe of what else stands.
+      instances = still_wanted(*before, *stands);
       std::erase_if(instances, [&](const auto& i) { return gpu::overlap(i.placement, own.placement); });
       instances.push_back(own);
     } else {
       continue;
     }
-    if (auto made = wish(ground, one.cluster, one.node, *device, std::move(instances), by))
+    if (auto made = wish(ground, one.cluster, one.node, *device, std::move(instances), gone, by))
       out.push_back(*std::move(made));
   }
   return out;
@@ -364,7 +382,7 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
   std::erase_if(instances, is_gone);
   std::ranges::sort(instances, {}, &store::WantedInstance::placement);
   if (before ? are_the_same(before->instances, instances) : instances == stands) return std::nullopt;
-  return wish(ground, cluster, node, device, std::move(instances), by);
+  return wish(ground, cluster, node, device, std::move(instances), gone, by);
 }
 
 std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, const store::WantedLayout& wanted,
@@ -376,10 +394,10 @@ std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, con
   std::vector<store::WantedInstance> missing = wanted.instances;
   std::erase_if(missing, [&](const store::WantedInstance& one) { return has(*stands, one); });
   const bool were_made = !missing.empty() && std::ranges::all_of(missing, [&](const store::WantedInstance& one) {
-    return was_made(ground.book, wanted.cluster, {wanted.node, wanted.device_uuid, one.profile, one.placement});
+    return was_made(ground, wanted.cluster, {wanted.node, wanted.device_uuid, one.profile, one.placement});
   });
-  if (!were_made && wanted.wanted_by != by) return std::nullopt;
-  return wish(ground, wanted.cluster, wanted.node, device, *stands, by);
+  if (!were_made && is_somebodys(wanted)) return std::nullopt;
+  return wish(ground, wanted.cluster, wanted.node, device, *stands, {}, by);
 }
 
 std::string near_miss(const decision::Supply& supply, const decision::Need& need, const decision::Scope& scope) {

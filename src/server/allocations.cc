@@ -15,6 +15,7 @@
 #include "server/api_json.h"
 #include "server/json_body.h"
 #include "server/resource.h"
+#include "server/wish_origin.h"
 #include "store/allocations.h"
 
 namespace tessera::server {
@@ -254,7 +255,7 @@ Result<Allocations::Turns> Allocations::promise(const Ground& ground, const deci
     const fleet::Device* device = fleet::find_device(ground.view, one.cluster, part.node, part.device_uuid);
     return device && fleet::stands(*device, part);
   });
-  Turns out{{std::move(next)}, layouts_for(ground, decided, who)};
+  Turns out{{std::move(next)}, layouts_for(ground, decided, std::string(kServerName))};
   if (all_stand && out.layouts.empty())
     if (auto ready = fleet::ready(out.turned.front(), ground.view.time)) out.turned.front() = *std::move(ready);
   return out;
@@ -433,6 +434,7 @@ void Allocations::stop_cutting(const Ground& after, const fleet::PodAllocation& 
   for (const fleet::PromisedPart& part : of.parts) {
     const fleet::Device* device = fleet::find_device(after.view, of.cluster, part.node, part.device_uuid);
     if (!part.made || !device || fleet::stands(*device, part) || !layouts_.of(of.cluster, part.device_uuid)) continue;
+    if (after.book.owner_of(of.cluster, part)) continue;  // it was promised anew
     auto less = layout_without(ground, of.cluster, part.node, *device, {{part.profile, part.placement}}, who);
     if (!less) continue;
     std::erase_if(into.layouts, [&](const auto& one) {
@@ -459,7 +461,7 @@ http::Response Allocations::release(const http::Request& request, const std::str
             fleet::over(*one, AllocationState::Released, {"it was taken back", viewer.actor, known->view->time}))}};
         fleet::AllocationBook after = *book;
         TRY(after.put(turns->turned.front()));
-        stop_cutting(ground(*known->view, after), *one, viewer.actor, *turns);
+        stop_cutting(ground(*known->view, after), *one, std::string(kServerName), *turns);
         TRY(keep(database, *turns));
         return Outcome(Changed{204, "allocation:" + id, one->request});
       });
@@ -476,7 +478,6 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
     return reply({403, "disabled", "gpu.management.mig.enabled is false: no device is cut by this server"}, request);
   const std::string id = fleet::device_id(node.name, device.facts->index) + fleet::part_name(part);
   const std::string object = "instance:" + device.facts->uuid + fleet::part_name(part);
-  const std::string who = viewer_of(request).actor;
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();
   std::optional<Turns> turns;
@@ -495,7 +496,7 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
                                  fmt::format("instance {} is promised to {}/{} by allocation {}", id, owner->space,
                                              owner->pod, owner->id)});
         auto less = layout_without(ground(*known->view, *book), node.cluster, node.name, device,
-                                   {{place->profile, place->placement}}, who);
+                                   {{place->profile, place->placement}}, std::string(kServerName));
         if (!less) return Outcome(Changed{202, object, "{}"});  // it is going already
         turns = Turns{{}, {*std::move(less)}};
         TRY(keep(database, *turns));

@@ -10,6 +10,7 @@
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/budgets/json.h"
+#include "server/wish_origin.h"
 #include "store/allocations.h"
 #include "store/audit.h"
 
@@ -17,7 +18,6 @@ namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
 
-constexpr std::string_view kWho = "tessera-server";
 constexpr Milliseconds kWhyAgain{60'000};
 constexpr std::size_t kToldAtOnce = 512;  // in one transaction, and one copy of the book
 constexpr Milliseconds kOverKept{std::chrono::hours(7 * 24)};
@@ -26,7 +26,7 @@ constexpr Milliseconds kDropEvery{std::chrono::hours(1)};
 Result<void> note(store::Database& database, const fleet::PodAllocation& one, EpochMs time) {
   store::AuditEntry entry;
   entry.time = time;
-  entry.actor = kWho;
+  entry.actor = kServerName;
   entry.action = fmt::format("allocation.{}", fleet::allocation_state_name(one.state));
   entry.object = "allocation:" + one.id;
   entry.result = "done";
@@ -41,7 +41,7 @@ void Allocations::look() {
   const auto known = fleet_.get();  // not of before the wait for the lock: who was asked for meanwhile is in it
   if (!known || !known->view || !started_()) return;
   if (known->view == looked_at_ && book_.get() == queued_for_) return;
-  layouts_.note_silent();
+  if (options_.may_cut) layouts_.note_silent();  // else nothing is asked of an agent
   review(*known);
   adopt(*known);
   serve_queue(*known);
@@ -89,9 +89,11 @@ void Allocations::review(const Published& known) {
       log::error("a turn of an allocation contradicts another one", {{"why", put.error().what}});
   for (const fleet::PodAllocation& one : turns.turned) {
     const auto* before = book->find(one.id);
-    // A pod that came before all of it was seen to stand has what it was promised.
-    const bool has_left = before && one.state != before->state && one.state != fleet::AllocationState::Bound;
-    if (has_left && !before->ready_since) stop_cutting(ground(*known.view, after), *before, std::string(kWho), turns);
+    // A pod that has come has what it was promised, be it that not all of it is seen to stand. Of one that has not,
+    // nothing is to be made any longer, nor anew where somebody has taken away what stood.
+    const bool is_promised = before && before->state == fleet::AllocationState::Promised;
+    const bool has_left = is_promised && one.state != before->state && one.state != fleet::AllocationState::Bound;
+    if (has_left) stop_cutting(ground(*known.view, after), *before, std::string(kServerName), turns);
   }
   keep_and_take(std::move(turns), known.view->time);
 }
@@ -111,9 +113,9 @@ void Allocations::keep_made(const fleet::AllocationBook& before, const Published
     });
     if (next.parts.empty()) continue;
     next.id = new_allocation_id();
-    if (auto over =
-            fleet::over(std::move(next), fleet::AllocationState::Released,
-                        {fmt::format("promised anew as {}: {}", one.id, one.why), std::string(kWho), known.view->time}))
+    if (auto over = fleet::over(
+            std::move(next), fleet::AllocationState::Released,
+            {fmt::format("promised anew as {}: {}", one.id, one.why), std::string(kServerName), known.view->time}))
       left.push_back(*std::move(over));
   }
   std::ranges::move(left, std::back_inserter(turns.turned));
@@ -127,7 +129,7 @@ void Allocations::adopt(const Published& known) {
   for (const store::WantedLayout& one : layouts_.hands_off()) {
     const fleet::Device* device = fleet::find_device(*known.view, one.cluster, one.node, one.device_uuid);
     if (!device || device->presence != fleet::Presence::Present) continue;
-    if (auto as_it_stands = layout_as_it_stands(on, one, *device, std::string(kWho)))
+    if (auto as_it_stands = layout_as_it_stands(on, one, *device, std::string(kServerName)))
       turns.layouts.push_back(*std::move(as_it_stands));
   }
   if (!turns.empty()) keep_and_take(std::move(turns), known.view->time);
@@ -189,7 +191,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   const auto& decided = std::get<decision::Decision>(verdict);
   auto turns = promise(ground(*known.view, *book), decided,
                        explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
-                       std::string(kWho));
+                       std::string(kServerName));
   if (turns)
     if (const auto may = book->may_put(turns->turned.front()); !may) turns = may.error();
   if (!turns) {
@@ -206,7 +208,7 @@ void Allocations::tell_why(const fleet::PodAllocation& one, const std::string& w
   EpochMs& told = told_why_[one.id];
   if (why == one.why || told + kWhyAgain.count() > now) return;
   told = now;
-  if (auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kWho), now}))
+  if (auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kServerName), now}))
     told_.push_back(*std::move(still));
 }
 
@@ -225,6 +227,11 @@ void Allocations::clean_up(const Published& known) {
     fleet::PodAllocation next = one;
     for (fleet::PromisedPart& part : next.parts) {
       if (!part.made) continue;
+      const auto wanted = layouts_.of(one.cluster, part.device_uuid);
+      if (wanted && was_asked_for(*wanted, one, part)) {
+        part.made = false;
+        continue;
+      }
       const fleet::Device* device = fleet::find_device(*known.view, one.cluster, part.node, part.device_uuid);
       const auto standing =
           device ? fleet::standing_of(*device) : Result<std::vector<fleet::Standing>>(fail(Code::NotFound, "gone"));
@@ -234,7 +241,6 @@ void Allocations::clean_up(const Published& known) {
       if (held == standing->end() || !fleet::stands(*device, part)) {
         // Its agent makes it anew, as after a reboot; else somebody has taken it away, and what stands there later is
         // not of our making.
-        const auto wanted = layouts_.of(one.cluster, part.device_uuid);
         part.made =
             wanted && std::ranges::count(wanted->instances, store::WantedInstance{part.profile, part.placement}) > 0;
         continue;
@@ -246,7 +252,7 @@ void Allocations::clean_up(const Published& known) {
       // One device is cut anew at a time, so that each wish is made of the one before.
       if (since + options_.cleanup_after.count() > now || !turns.layouts.empty()) continue;
       if (auto less = layout_without(ground(*known.view, *book), one.cluster, part.node, *device,
-                                     {{part.profile, part.placement}}, std::string(kWho)))
+                                     {{part.profile, part.placement}}, std::string(kServerName)))
         turns.layouts.push_back(*std::move(less));
     }
     if (!(next == one)) turns.turned.push_back(std::move(next));

@@ -136,7 +136,8 @@ struct AllocationsTest : testing::Test {
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
   std::unique_ptr<Access> access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
-  WantedLayouts layouts{0, {}};
+  SteadyTime clock = std::chrono::steady_clock::now();  ///< by which agents are silent
+  WantedLayouts layouts{0, {}, 0, [this] { return clock; }};
   Events events{fleet, [] { return false; }};
   AllocationOptions options{
       .cleanup = true, .cleanup_after = Milliseconds(30'000), .gone_after = Milliseconds(20'000), .look_every = {}};
@@ -1124,6 +1125,136 @@ TEST_F(AllocationsTest, WhatSomebodyHasCutTellsHimThatSomebodyElseHasChangedIt) 
   EXPECT_THAT(ask(body("q")).body, HasSubstr("DELETE /gpu/devices/w-1-GPU-00/mig"));
   ASSERT_EQ(send("DELETE", "/gpu/devices/GPU-a/mig").status, 204);
   asked(body("q"));
+}
+
+/// What is made by hand beside an instance in one half of the board: a small one there, and a 3g in the other half.
+struct ByHand {
+  explicit ByHand(unsigned start) : small(start == 0 ? 2 : start == 2 ? 0 : 6), large(start < 4 ? 4 : 0) {}
+  std::string page() const { return instance(8, small, "1g.10gb", 1) + instance(9, large, "3g.40gb", 4); }
+  unsigned small, large;
+};
+
+TEST_F(AllocationsTest, WhatWasMadeByHandStaysWhenItsNeighbourIsGiven) {
+  asked(body("p"));
+  const store::WantedInstance own = wanted().front();
+  const ByHand hand(own.placement.start);
+  look(instance(3, own.placement.start) + held(3, "p") + hand.page(), 10);
+  const Json next = asked(large("q"));
+  ASSERT_EQ(next["parts"][0]["start"], hand.large) << next;
+  EXPECT_THAT(wanted(), UnorderedElementsAre(own, store::WantedInstance{"1g.10gb", {hand.small, 1}},
+                                             store::WantedInstance{"3g.40gb", {hand.large, 4}}));
+}
+
+struct HandsOff : AllocationsTest {
+  /// Its agent says so of what is wanted now, and the server looks.
+  void look_at_hands_off(const std::string& page, EpochMs seconds) {
+    look(page, seconds);
+    layouts.ask("default", "w-1", {{"GPU-a", layouts.of("default", "GPU-a")->generation, "hands-off", "why"}},
+                Milliseconds(0));
+    look(page, seconds + 1);
+    look(page, seconds + 2);
+  }
+};
+
+TEST_F(HandsOff, WhatWasReadyForAPodThatHasNotComeMakesWayForWhatStands) {
+  const Json made = asked(body("p", R"(,"wait":true)"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start), 5);
+  ASSERT_EQ(shown(made)["ready"], true);
+  EXPECT_EQ(layouts.of("default", "GPU-a")->wanted_by, "tessera-server");
+  const std::string by_hand = instance(8, 0, "3g.40gb", 4);
+  look_at_hands_off(by_hand, 10);
+  EXPECT_THAT(wanted(), testing::Contains(store::WantedInstance{"3g.40gb", {0, 4}}));
+  look(by_hand, 700);
+  EXPECT_EQ(shown(made)["state"], "promised") << "he does not wait for ever: " << shown(made);
+  expect_kept();
+}
+
+TEST_F(HandsOff, WhatWasWantedForAnAllocationThatIsForgottenMakesWayForWhatStands) {
+  options.cleanup = false;
+  open();
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  look(instance(3, start) + held(3, "p"), 10);
+  look(instance(3, start), 40);
+  ASSERT_EQ(shown(made)["state"], "ended");
+  constexpr EpochMs kDays = 8 * 24 * 3'600;
+  look(instance(3, start), kDays);
+  ASSERT_TRUE(allocations->book()->all().empty());
+  look_at_hands_off(instance(9, 0, "3g.40gb", 4), kDays + 10);
+  EXPECT_THAT(wanted(), ElementsAre(store::WantedInstance{"3g.40gb", {0, 4}}));
+}
+
+TEST_F(HandsOff, WhatSomebodyAskedForStaysHisThoughTheServerAddsToIt) {
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])").status, 202);
+  const store::WantedInstance own = wanted().front();
+  const auto before = *layouts.of("default", "GPU-a");
+  look(instance(3, own.placement.start) + held(3, "x"), 5);
+  asked(large("q"));
+  ASSERT_EQ(wanted().size(), 2U);
+  EXPECT_EQ(layouts.of("default", "GPU-a")->wanted_by, before.wanted_by);
+  EXPECT_EQ(layouts.of("default", "GPU-a")->wanted_since, before.wanted_since);
+  const unsigned other = own.placement.start < 4 ? 0 : 4;
+  look_at_hands_off(instance(8, other, "3g.40gb", 4), 10);
+  EXPECT_THAT(wanted(), ElementsAre(own)) << "his is not given up, and nothing more is to be made beside it";
+  EXPECT_THAT(layouts.of("default", "GPU-a")->planned_from,
+              testing::Not(testing::Contains(store::WantedInstance{"3g.40gb", {other, 4}})))
+      << "nor is what was made by hand taken away for it";
+}
+
+TEST_F(AllocationsTest, WhatSomebodyHasAskedForIsNotCleanedUp) {
+  const Json made = asked(body("p"));
+  const unsigned start = wanted().front().placement.start;
+  const auto is_to_go = [&] { return allocations->book()->find(made["id"].get<std::string>())->parts.at(0).made; };
+  look(instance(3, start) + held(3, "p"), 10);
+  look(instance(3, start), 40);
+  ASSERT_EQ(shown(made)["state"], "ended");
+  ASSERT_TRUE(is_to_go());
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb","1g.10gb"])").status, 202);
+  const auto all = wanted();
+  ASSERT_THAT(all, testing::Contains(store::WantedInstance{"2g.20gb", {start, 2}}));
+  look(instance(3, start), 45);
+  EXPECT_FALSE(is_to_go());
+  for (const EpochMs later : {80, 200}) look(instance(3, start), later);
+  EXPECT_EQ(wanted(), all);
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, WhatIsAddedToWhatSomebodyHasAskedForIsCleanedUp) {
+  ASSERT_EQ(send("POST", "/gpu/devices/GPU-a/mig", R"(["2g.20gb"])").status, 202);
+  const store::WantedInstance own = wanted().front();
+  const std::string page = instance(3, own.placement.start) + held(3, "x");
+  look(page, 5);
+  const Json made = asked(large("q"));
+  const unsigned start = made["parts"][0]["start"].get<unsigned>();
+  const std::string with = page + instance(9, start, "3g.40gb", 4);
+  look(with, 10);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + made["id"].get<std::string>()).status, 204);
+  look(with, 20);
+  look(with, 60);
+  EXPECT_THAT(wanted(), ElementsAre(own));
+}
+
+TEST_F(AllocationsTest, WhereNothingIsToBeCutNobodyIsMissedWhoWouldCut) {
+  clock += kAsksWithin + Milliseconds(1);
+  options.may_cut = false;
+  open();
+  look("", 1);
+  EXPECT_EQ(layouts.why_uncut("default", "w-1"), "");
+  options.may_cut = true;
+  open();
+  look("", 2);
+  EXPECT_THAT(layouts.why_uncut("default", "w-1"), HasSubstr("layout container"));
+}
+
+TEST_F(AllocationsTest, WhoHoldsAllOfADeviceIsToldWhereNobodyCuts) {
+  clock += kAsksWithin + Milliseconds(1);
+  look(instance(3, 0) + held(3, "x") + instance(4, 2) + held(4, "y") + instance(5, 4) + held(5, "z"), 1);
+  const std::string small = R"({"namespace":"ml","podName":"p","useMig":true,"requiredMemoryGb":9})";
+  EXPECT_THAT(ask(small).body,
+              AllOf(HasSubstr("ml/x"), HasSubstr("ml/z"), testing::Not(HasSubstr("layout container"))));
+  look(instance(3, 0) + held(3, "x"), 2);
+  EXPECT_THAT(ask(small).body, HasSubstr("layout container")) << "of what is free";
 }
 
 TEST_F(AllocationsTest, WhoIsRestrictedAsksAndSeesHisOwn) {

@@ -118,7 +118,7 @@ void hold_promised(std::vector<fleet::Standing>& standing, const fleet::Allocati
 }
 
 std::variant<Planned, Problem> plan(const FoundDevice& found, const fleet::AllocationBook& book, const Wish& wish,
-                                    const http::Request& request) {
+                                    const http::Request& request, EpochMs now) {
   const fleet::Device& device = *found.device;
   const std::string id = fleet::device_id(found.node->name, device.facts->index);
   if (const auto why = unfit(device))
@@ -144,7 +144,7 @@ std::variant<Planned, Problem> plan(const FoundDevice& found, const fleet::Alloc
   gpu::Layout from;
   for (const fleet::Standing& one : *standing) from.push_back(one.placed);
   Planned out{{found.node->cluster, device.facts->uuid, found.node->name, 0, named(profiles, partition->layout),
-               named(profiles, from), viewer_of(request).actor, now_epoch_ms()},
+               named(profiles, from), viewer_of(request).actor, now},
               {}};
   out.shown = {{"deviceId", id},
                {"deviceUuid", device.facts->uuid},
@@ -194,11 +194,11 @@ class Routes {
     const bool dry_run = query.flag("dryRun").value_or(false);
     auto asked = device_of(fleet_, query);
     if (auto* refused = std::get_if<http::Response>(&asked)) return std::move(*refused);
-    const FoundDevice& found = std::get<Asked>(asked).found;
+    const auto& [known, found] = std::get<Asked>(asked);
     const auto wish = read_wish(request, dry_run);
     if (!wish) return reply({400, "invalid-parameter", wish.error().what}, request);
-    if (!wish->dry_run) return want(request, found, *wish);
-    auto planned = plan(found, *promised_(), *wish, request);
+    if (!wish->dry_run) return want(request, found, *wish, known->view->time);
+    auto planned = plan(found, *promised_(), *wish, request, known->view->time);
     if (const auto* problem = std::get_if<Problem>(&planned)) return reply(*problem, request);
     return json_reply(request, std::get<Planned>(planned).shown);
   }
@@ -292,13 +292,14 @@ class Routes {
   }
 
  private:
-  http::Response want(const http::Request& request, const FoundDevice& found, const Wish& wish) const {
+  /// `now`: by the clock that allocations go by.
+  http::Response want(const http::Request& request, const FoundDevice& found, const Wish& wish, EpochMs now) const {
     const std::string object = "device:" + found.device->facts->uuid;
     const std::lock_guard lock(layouts_.changing());
     std::optional<store::WantedLayout> made;
     http::Response out =
         access_.changes().make(request, "layout.want", object, [&](store::Database& database) -> Result<Outcome> {
-          auto planned = plan(found, *promised_(), wish, request);
+          auto planned = plan(found, *promised_(), wish, request, now);
           if (auto* problem = std::get_if<Problem>(&planned)) return Outcome(std::move(*problem));
           Planned& of = std::get<Planned>(planned);
           if (const auto before = layouts_.of(of.layout.cluster, of.layout.device_uuid))
