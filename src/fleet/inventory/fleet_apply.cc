@@ -400,6 +400,8 @@ void Fleet::end(Slot slot, EpochMs time) {
     }
     case Says::InstanceInfo: {
       const Part part = instance_of(state);
+      const Instance* told = find_instance(device, part);
+      if (told && told->last_seen >= time) return;  // by another series: its place is known now, say
       drop_instance(device, part);
       if (!find_instance(device, {part.gpu_instance, {}})) meter_.gone(state.metered, time);
       device.layout_since = time;
