@@ -306,10 +306,11 @@ struct ApiCostLabelsTest : ApiCostTest {
 };
 
 TEST_F(ApiCostLabelsTest, GroupsAndFiltersByLabelsThatTheLedgerKeeps) {
-  constexpr EpochMs kFrom = kStart + 6 * 60 * kMinute, kTo = kFrom + 4 * kBucket;
-  history.scrape("w1", kFrom - kBucket, kTo, [](EpochMs) { return two_boards(0.5, "train-0"); });
-  history.keep(kTo);
-  close(kTo + kBucket);
+  // A quarter of an hour after what the fixture has, whose last half interval nobody observed.
+  constexpr EpochMs kFrom = kStart + 6 * 60 * kMinute + kBucket, kTo = kFrom + 4 * kBucket;
+  history.scrape("w1", kFrom - kBucket, kTo + kBucket, [](EpochMs) { return two_boards(0.5, "train-0"); });
+  history.keep(kTo + kBucket);
+  close(kTo + 2 * kBucket);
   const std::string hour = "window=" + format_time(kFrom) + "," + format_time(kTo);
   const auto apps = groups(hour + "&aggregate=label:app");
   ASSERT_THAT(apps, ElementsAre(testing::Key("train"), testing::Key("web"))) << "a pod's own, else its namespace's";
