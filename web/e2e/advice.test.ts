@@ -87,7 +87,7 @@ describe.skipIf(!chromiumAt)('advice', () => {
     await page.getByRole('button', { name: 'Accepted (1)' }).click();
     await page.waitForURL(/state=accepted/);
     await itemOf(page, 0).getByText('Note: goes back to its maker').waitFor();
-    await itemOf(page, 0).getByText('it is about no workload').waitFor(); // so nothing is measured
+    await itemOf(page, 0).getByText('What it saves is measured from').waitFor(); // by what its board costs
     expect((await said()).map((one) => one.state).sort()).toEqual(['accepted', 'open']);
     await answer(page, itemOf(page, 0), 'Open again');
     await page.getByRole('button', { name: 'Open (2)' }).click();
