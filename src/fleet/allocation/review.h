@@ -51,7 +51,7 @@ class AllocationReview {
 
   const Milliseconds gone_after_;
   std::optional<EpochMs> began_;                           ///< the first look
-  std::map<std::string, EpochMs> inherited_;               ///< when leases were to end, by id, until the next look
+  std::map<std::string, EpochMs> inherited_;               ///< ends of leases by id, until the book has newer ones
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
 };
 
