@@ -90,7 +90,6 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     });
   }
   void drain() override {
-    draining_ = true;  // at once: a handler that is running on the strand then says in its reply that this was the last
     on_strand([](Session& s) {
       if (s.streaming_) return s.end_stream();
       if (!s.replying_) s.lowest().close();
@@ -101,6 +100,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
  private:
   static constexpr bool kSecure = std::is_same_v<Stream, Secure>;
 
+  bool draining() const { return service_.connections.draining(); }
   Plain& lowest() { return beast::get_lowest_layer(stream_); }
   const ServerOptions& options() const { return service_.options; }
 
@@ -130,7 +130,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   }
 
   void await_request(Milliseconds patience) {
-    if (draining_) return;
+    if (draining()) return;
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(options().max_header_bytes));
     parser_->body_limit(options().max_body_bytes);
@@ -220,7 +220,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     // A client that is told where the end is knows a reply that was cut from one that has ended (RFC 9112, 7.1).
     chunked_ = (response_.stream || response_.pieces) && parser_->get().version() >= 11;
     const bool ends_with_connection = response_.stream || (response_.pieces && !chunked_);
-    keep_ = read_whole && parser_->keep_alive() && !draining_ && !ends_with_connection && ends == 0;
+    keep_ = read_whole && parser_->keep_alive() && !draining() && !ends_with_connection && ends == 0;
     if (chunked_) response_.headers.emplace_back("Transfer-Encoding", "chunked");
     const bool old = keep_ && parser_->get().version() < 11;
     const After after = !keep_ ? After::Close : old ? After::KeepAliveSaid : After::KeepAlive;
@@ -287,7 +287,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void begin_stream() {
     ++service_.counters.streams;
     streaming_ = true;
-    if (draining_) return end_stream();
+    if (draining()) return end_stream();
     response_.stream->attach([weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->on_strand([](Session& s) { s.pump(); });
     });
@@ -364,7 +364,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     request_ = Request{};
     head_ = std::string();
     piece_ = std::string();
-    if (keep_ && !draining_) return await_request(options().idle_timeout);
+    if (keep_ && !draining()) return await_request(options().idle_timeout);
     end();
   }
 
@@ -376,7 +376,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
       const bool read_whole = parser_ && parser_->is_done() && buffer_.size() == 0;
       ErrorCode ignored;
       lowest().socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
-      if (!read_whole && !draining_) linger();
+      if (!read_whole && !draining()) linger();
     }
   }
 
@@ -405,7 +405,6 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::string piece_, piece_size_;  ///< of a reply that is made while it is sent, and how a chunk says how long it is
   std::vector<std::shared_ptr<const std::string>> pieces_;
   std::deque<std::string> sizes_;  ///< of the pieces, as chunks say them: they stay where they are
-  std::atomic<bool> draining_{false};
 };
 
 std::optional<Plain> stream_of(net::io_context& io, Socket socket, bool ipv6) {

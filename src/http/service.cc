@@ -70,6 +70,7 @@ std::size_t Connections::count() const {
 }
 
 void Connections::drain_all() {
+  draining_ = true;  // of all at once: where the first is seen to close, a reply that is made by then knows of it
   std::vector<std::shared_ptr<Connection>> all;  // freed after the lock: the last owner's destructor calls remove()
   {
     std::lock_guard lock(mutex_);

@@ -44,7 +44,9 @@ class Connections {
   void add(Connection* connection);
   void remove(Connection* connection);
   std::size_t count() const;
+  /// From now on every reply says that it is its connection's last, and what is idle is closed.
   void drain_all();
+  bool draining() const { return draining_; }
   /// False if some are still open after `patience`.
   bool wait_until_none(Milliseconds patience);
 
@@ -52,6 +54,7 @@ class Connections {
   mutable std::mutex mutex_;
   std::condition_variable none_;
   std::set<Connection*> open_;  // guarded by mutex_
+  std::atomic<bool> draining_{false};
 };
 
 /// Outlives every connection.
