@@ -208,6 +208,14 @@ std::string why_withheld(const Ground& ground, const decision::Candidate& one, c
   return out;
 }
 
+/// What its pod asks of nodes; null where that is not known.
+const fleet::NodeDemands* demands_of(const AllocationWish& wish, const fleet::ClusterView& cluster) {
+  if (!cluster.synced) return nullptr;
+  if (wish.demands) return &*wish.demands;
+  const fleet::ClusterPod* pod = wish.cluster ? cluster.pod(*wish.cluster, wish.space, wish.pod) : nullptr;
+  return pod ? &pod->demands : nullptr;
+}
+
 }  // namespace
 
 decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, const fleet::Device& device) {
@@ -245,11 +253,16 @@ decision::Supply supply_of(const Ground& ground) {
   return out;
 }
 
+WishKind kind_of(const AllocationWish& wish, const fleet::ClusterView& cluster) {
+  WishKind out{wish.need, wish.policy, wish.cluster, wish.node, wish.nodes, {}};
+  out.need.owner.clear();
+  out.need.priority = 0;
+  if (const fleet::NodeDemands* demands = demands_of(wish, cluster)) out.demands = *demands;
+  return out;
+}
+
 decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster) {
-  const fleet::ClusterPod* pod =
-      wish.cluster && cluster.synced ? cluster.pod(*wish.cluster, wish.space, wish.pod) : nullptr;
-  const fleet::NodeDemands* demands = wish.demands ? &*wish.demands : pod ? &pod->demands : nullptr;
-  if (!cluster.synced) demands = nullptr;
+  const fleet::NodeDemands* demands = demands_of(wish, cluster);
   return [&wish, &cluster, demands](const std::string& of, const std::string& name) -> std::optional<std::string> {
     const bool is_meant = (!wish.cluster || *wish.cluster == of) && (wish.node.empty() || wish.node == name) &&
                           (wish.nodes.empty() || wish.nodes.contains(name));

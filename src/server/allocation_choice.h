@@ -45,6 +45,17 @@ fleet::decision::Candidate candidate_of(const Ground& ground, const fleet::Node&
 /// Where a wish may be served: in its cluster and on its nodes alone, and where its pod may go by what it asks of them.
 /// Both outlive it.
 fleet::decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster);
+/// All of a wish that a decision depends on: two that are the same in it are refused for the same reasons.
+struct WishKind {
+  fleet::decision::Need need;  ///< nobody's
+  std::string policy;
+  std::optional<std::string> cluster;
+  std::string node;
+  std::set<std::string> nodes;
+  std::optional<fleet::NodeDemands> demands;  ///< of its pod; absent where they are not known
+  bool operator==(const WishKind&) const = default;
+};
+WishKind kind_of(const AllocationWish& wish, const fleet::ClusterView& cluster);
 /// `policy` is the server's, `mix` of what is asked for.
 fleet::decision::Verdict decide(const fleet::decision::Supply& supply, const AllocationWish& wish,
                                 const std::string& policy, const fleet::decision::Mix& mix,

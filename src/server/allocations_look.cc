@@ -170,7 +170,6 @@ void Allocations::serve_queue(const Published& known) {
 Allocations::Served Allocations::serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                                        const AllocationWish& wish) {
   const EpochMs now = known.view->time;
-  const decision::Scope scope = scope_of(wish, *known.cluster);
   const auto budgets = options_.budgets(known, wish);
   const auto shown = [&](const decision::Refusal& refusal) {
     Json out = refusal_json(refusal);
@@ -181,17 +180,18 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
     tell_why(one, over->sentence, now, [&] { return shown(*over); });
     return Served::Barred;
   }
-  const auto verdict = round.decide_in_short(wish, scope);
-  if (const auto* sentence = std::get_if<std::string>(&verdict)) {
-    tell_why(one, *sentence, now,
-             [&] { return shown(with_moves(std::get<decision::Refusal>(round.decide(wish, scope)), round, wish)); });
+  const auto book = book_.get();
+  const auto verdict = round.decide_once(wish, *known.cluster);
+  if (auto* const* refused = std::get_if<DecisionRound::Refused*>(&verdict)) {
+    tell_why(one, (*refused)->sentence, now,
+             [&] { return shown(round.in_full(**refused, wish, *known.cluster, *book)); });
     return Served::No;
   }
-  const auto book = book_.get();
   const auto& decided = std::get<decision::Decision>(verdict);
-  auto turns = promise(ground(*known.view, *book), decided,
-                       explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
-                       std::string(kServerName));
+  auto turns = promise(
+      ground(*known.view, *book), decided,
+      explained(decision_json(decided), wish, round.near_miss(wish.need, scope_of(wish, *known.cluster)), budgets), one,
+      std::string(kServerName));
   if (turns)
     if (const auto may = book->may_put(turns->turned.front()); !may) turns = may.error();
   if (!turns) {

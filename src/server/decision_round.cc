@@ -18,6 +18,25 @@ std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(con
   return decision::decide_in_short(of_->stock(), wish.need, of_->policy(wish.policy), scope);
 }
 
+std::variant<decision::Decision, DecisionRound::Refused*> DecisionRound::decide_once(
+    const AllocationWish& wish, const fleet::ClusterView& cluster) {
+  if (refused_by_ != of_->stock().version()) refused_.clear();
+  refused_by_ = of_->stock().version();
+  WishKind kind = kind_of(wish, cluster);
+  if (const auto found = std::ranges::find(refused_, kind, &Refused::kind); found != refused_.end()) return &*found;
+  auto verdict = decide_in_short(wish, scope_of(wish, cluster));
+  if (auto* decided = std::get_if<decision::Decision>(&verdict)) return std::move(*decided);
+  return &refused_.emplace_back(std::move(kind), std::get<std::string>(std::move(verdict)), std::nullopt);
+}
+
+const decision::Refusal& DecisionRound::in_full(Refused& refused, const AllocationWish& wish,
+                                                const fleet::ClusterView& cluster, const fleet::AllocationBook& book) {
+  if (refused.in_full) return *refused.in_full;
+  refused.in_full = std::get<decision::Refusal>(decide(wish, scope_of(wish, cluster)));
+  if (const auto way = way_in(wish, book)) decision::add_moves(*refused.in_full, *way);
+  return *refused.in_full;
+}
+
 bool DecisionRound::keep_room(const std::string& id, const decision::Need& need, const decision::Scope& scope,
                               std::string_view why) {
   if (keeps_room_for(id)) return true;

@@ -1,7 +1,10 @@
 #pragma once
 // Decisions one after another on one state of the fleet: each device is looked at once, and again only when something
 // is promised on it. What a decision is not to see it is kept from by a scope, and by room that is kept for another.
+#include <cstdint>
+#include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +35,20 @@ class DecisionRound {
   std::variant<fleet::decision::Decision, std::string> decide_in_short(const AllocationWish& wish,
                                                                        const fleet::decision::Scope& scope);
 
+  /// What was said of a kind of wish. In a queue are many of few kinds.
+  struct Refused {
+    WishKind kind;
+    std::string sentence;
+    std::optional<fleet::decision::Refusal> in_full;
+  };
+  /// As decide_in_short(); what was refused is not decided about again until the stock has changed. What it points to
+  /// is there until then.
+  std::variant<fleet::decision::Decision, Refused*> decide_once(const AllocationWish& wish,
+                                                                const fleet::ClusterView& cluster);
+  /// All that there is to be said, with the moves that would let it in: of each kind once.
+  const fleet::decision::Refusal& in_full(Refused& refused, const AllocationWish& wish,
+                                          const fleet::ClusterView& cluster, const fleet::AllocationBook& book);
+
   /// From now on others are kept from the room that is nearest to being had for one who has waited long.
   /// Whether it is kept: there may be none that could ever do.
   bool keep_room(const std::string& id, const fleet::decision::Need& need, const fleet::decision::Scope& scope,
@@ -57,6 +74,8 @@ class DecisionRound {
 
   std::unique_lock<std::mutex> lock_;
   DecisionStock* of_;
+  std::deque<Refused> refused_;  ///< by the stock of this version
+  std::uint64_t refused_by_ = 0;
   /// What the room was, and whom it is kept for; one after the other.
   std::vector<std::pair<std::string, fleet::decision::Before>> kept_;
 };

@@ -268,5 +268,70 @@ TEST(DecisionRound, OpensTheRoomAgainThatItKept) {
   expect_same(stock.stock().supply(), supply_of(ground));
 }
 
+/// Wishes of a few kinds, some of which nothing serves.
+AllocationWish some_wish(std::mt19937_64& random, int number) {
+  AllocationWish out;
+  out.cluster = random() % 8 == 0 ? "d" : "c";
+  out.space = "ml";
+  out.pod = fmt::format("p-{}", number);
+  out.need.owner = "ml/" + out.pod;
+  out.need.priority = static_cast<int>(random() % 3);
+  out.need.memory_mib = 20'000 * (1 + random() % 4);
+  out.need.mig = random() % 2 == 0 ? decision::MigUse::Never : decision::MigUse::Required;
+  if (random() % 3 == 0) out.node = fmt::format("w-{:02}", random() % 2);
+  if (random() % 3 == 0) out.nodes = {"w-03", "w-04"};
+  if (random() % 3 == 0) out.demands = fleet::NodeDemands{{{"spot", "true"}}, {}, {}};
+  return out;
+}
+
+TEST(DecisionRound, SaysOfEachWishWhatItWouldSayOfItAlone) {
+  std::mt19937_64 random(5);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Changing fleet(seed);
+    for (int i = 0; i < 60; ++i) fleet.change();
+    DecisionStock stock("default");
+    const Ground ground = fleet.ground();
+    std::unique_lock lock(stock.in_use());
+    const Surroundings now = fleet.surroundings();
+    stock.follow(ground, std::make_shared<const decision::Mix>(), now);
+    DecisionRound round(stock, std::move(lock));
+    for (int i = 0; i < 150; ++i) {
+      const AllocationWish wish = some_wish(random, i);
+      const decision::Scope scope = scope_of(wish, *now.cluster);
+      const auto alone = round.decide_in_short(wish, scope);
+      const auto said = round.decide_once(wish, *now.cluster);
+      ASSERT_EQ(alone.index(), said.index());
+      if (const auto* sentence = std::get_if<std::string>(&alone)) {
+        auto& refused = *std::get<DecisionRound::Refused*>(said);
+        ASSERT_EQ(refused.sentence, *sentence);
+        const auto in_full = std::get<decision::Refusal>(round.decide(wish, scope));
+        ASSERT_EQ(round.in_full(refused, wish, *now.cluster, ground.book).misses.size(), in_full.misses.size());
+        ASSERT_EQ(&round.in_full(refused, wish, *now.cluster, ground.book), &*refused.in_full);
+      }
+      if (i % 10 == 9) round.keep_room(wish.pod, {.memory_mib = 9'000}, {}, "it is kept for " + wish.pod);
+    }
+  }
+}
+
+TEST(DecisionRound, DecidesOnceAboutWishesThatAreAlike) {
+  Changing fleet(4);
+  DecisionStock stock("default");
+  const Ground ground = fleet.ground();
+  std::unique_lock lock(stock.in_use());
+  const Surroundings now = fleet.surroundings();
+  stock.follow(ground, std::make_shared<const decision::Mix>(), now);
+  DecisionRound round(stock, std::move(lock));
+  AllocationWish wish;
+  wish.cluster = "c";
+  wish.need = {.memory_mib = 1'000'000, .mig = decision::MigUse::Never, .owner = "ml/a"};
+  const auto said = [&] { return std::get<DecisionRound::Refused*>(round.decide_once(wish, *now.cluster)); };
+  const DecisionRound::Refused* first = said();
+  wish.need.owner = "ml/b";
+  wish.need.priority = 7;
+  EXPECT_EQ(said(), first);
+  wish.need.memory_mib = 2'000'000;
+  EXPECT_NE(said(), first) << "it is asked for otherwise";
+}
+
 }  // namespace
 }  // namespace tessera::server
