@@ -78,6 +78,16 @@ function(room name)
   target_precompile_headers(tessera_${name} REUSE_FROM tessera_headers)
 endfunction()
 
+# test_library(NAME SOURCES files...): what tests share. It is compiled as they are, so that it has their headers.
+function(test_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 LIBRARY "" "" "SOURCES")
+  add_library(${name} STATIC ${LIBRARY_SOURCES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_precompile_headers(${name} REUSE_FROM tessera_test_headers)
+  target_compile_options(${name} PRIVATE -fPIE -O0)
+  target_link_libraries(${name} PRIVATE GTest::gmock fmt::fmt)
+endfunction()
+
 # room_test(NAME [USES rooms...] [LIBS libraries...] [TIMEOUT s] [LABEL unit|e2e|kube] [TOGETHER word] SOURCES files...):
 # NAME_test. Those of one process (unit) share a few processes, NAME/1of4: under a sanitizer a process takes longer to
 # start than most tests do. Of the others each TEST is a ctest of its own. Those with the word in their name (in any
