@@ -332,9 +332,7 @@ class Routes {
   }
 
   static http::Response unreadable(const http::Request& request, const Error& error) {
-    // What a database says of its own statements begins with its name, and is not the caller's to mend.
-    if (error.code == Code::Invalid && !error.what.starts_with("database "))
-      return reply({400, "invalid-parameter", error.what}, request);
+    if (error.code == Code::Invalid) return reply({400, "invalid-parameter", error.what}, request);
     log::error("costs cannot be read", {{"path", request.path}, {"why", error.what}});
     return reply({503, "database-unavailable",
                   "costs cannot be read: the database does not answer now; the server's log says why"},

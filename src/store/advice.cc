@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "fleet/cost/posting.h"
+#include "store/one_of.h"
 
 namespace tessera::store {
 namespace {
@@ -226,21 +227,23 @@ Result<void> each_told_device(Database& database, const Span& span,
 
 Result<std::vector<PoolHour>> pool_hours(Database& database, EpochMs from, EpochMs to) {
   constexpr std::int64_t kHourSeconds = 3'600;
-  std::string held;
+  std::vector<std::string> held;
   for (std::size_t i = 0; i < fleet::kCostKinds; ++i)
     if (const auto kind = static_cast<fleet::CostKind>(i); fleet::is_allocated(kind))
-      held += fmt::format("{}'{}'", held.empty() ? "" : ", ", fleet::cost_kind_name(kind));
-  const std::array<Value, 3> values = {from / 1'000, to / 1'000,
-                                       std::string(fleet::purchase_name(fleet::Purchase::OnDemand))};
+      held.emplace_back(fleet::cost_kind_name(kind));
+  std::vector<Value> values;
+  const std::string is_held = one_of("e.kind", held, values);
+  values.insert(values.end(), {std::string(fleet::cost_kind_name(fleet::CostKind::Unobserved)), from / 1'000,
+                               to / 1'000, std::string(fleet::purchase_name(fleet::Purchase::OnDemand))});
   std::vector<PoolHour> out;
   TRY(database.each(
       fmt::format(
-          "SELECT e.bucket / 3600, s.cluster, s.model, CAST(SUM(CASE WHEN e.kind IN ({}) THEN e.device_ms ELSE 0 "
-          "END) AS BIGINT), CAST(SUM(CASE WHEN e.kind = '{}' THEN e.device_ms ELSE 0 END) AS BIGINT), "
+          "SELECT e.bucket / 3600, s.cluster, s.model, CAST(SUM(CASE WHEN {} THEN e.device_ms ELSE 0 "
+          "END) AS BIGINT), CAST(SUM(CASE WHEN e.kind = ? THEN e.device_ms ELSE 0 END) AS BIGINT), "
           "CAST(SUM(e.device_ms) AS BIGINT) FROM cost_entry e JOIN cost_subject s ON s.id = e.subject "
           "WHERE e.bucket >= ? AND e.bucket < ? AND s.purchase = ? GROUP BY e.bucket / 3600, s.cluster, s.model "
           "ORDER BY s.cluster, s.model, e.bucket / 3600",
-          held, fleet::cost_kind_name(fleet::CostKind::Unobserved)),
+          is_held),
       values, [&](const Row& row) {
         out.push_back({row.integer(0).value_or(0) * kHourSeconds * 1'000, row.text(1), row.text(2),
                        row.integer(3).value_or(0), row.integer(4).value_or(0), row.integer(5).value_or(0)});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/one_of.h"
+
 namespace tessera::store {
 namespace {
 
@@ -18,13 +20,7 @@ std::string where(const BenchmarkFilter& filter, std::vector<Value>& values) {
                                                                            {"source", filter.sources}};
   std::string out;
   for (const auto& [column, list] : lists) {
-    if (list.empty()) continue;
-    out += fmt::format("{} {} IN (", out.empty() ? " WHERE" : " AND", column);
-    for (const std::string& one : list) {
-      out += &one == &list.front() ? "?" : ", ?";
-      values.emplace_back(one);
-    }
-    out += ')';
+    if (!list.empty()) out += (out.empty() ? " WHERE " : " AND ") + one_of(column, list, values);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "store/dialect.h"
+#include "store/one_of.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -58,13 +59,35 @@ TEST_P(DatabaseTest, ATextWithAZeroByteIsKeptOrRefusedButNeverCut) {
   const auto kept = database->run("INSERT INTO t VALUES (?)", {text});
   if (postgres()) {
     ASSERT_FALSE(kept);
-    EXPECT_EQ(kept.error().code, Code::Invalid);
+    EXPECT_EQ(kept.error().code, Code::Internal);
     EXPECT_THAT(kept.error().what, HasSubstr("zero byte"));
     return;
   }
   std::string read;
   ASSERT_TRUE(database->each("SELECT s FROM t", {}, [&](const Row& row) { read = row.text(0); }));
   EXPECT_EQ(read, text);
+}
+
+TEST_P(DatabaseTest, AColumnIsOneOfSeveral) {
+  ASSERT_TRUE(database->run("CREATE TABLE t (s TEXT)"));
+  ASSERT_TRUE(database->run("INSERT INTO t VALUES ('a'), ('b''c'), ('d')"));
+  const auto found = [&](const std::vector<std::string>& list) {
+    std::vector<Value> values = {std::string("a")};
+    const std::string which = one_of("s", list, values);
+    std::vector<std::string> out;
+    EXPECT_TRUE(database->each("SELECT s FROM t WHERE s <> ? AND " + which + " ORDER BY s", values,
+                               [&](const Row& row) { out.push_back(row.text(0)); }));
+    return out;
+  };
+  EXPECT_THAT(found({"a", "b'c", "x"}), testing::ElementsAre("b'c"));
+  EXPECT_THAT(found({"d"}), testing::ElementsAre("d"));
+  EXPECT_THAT(found({}), testing::IsEmpty());
+}
+
+TEST_P(DatabaseTest, AStatementThatIsRefusedIsOurFault) {
+  const auto absent = database->run("DELETE FROM no_such_table");
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, Code::Internal);
 }
 
 TEST_P(DatabaseTest, AWorkIsDoneWholeOrNotAtAll) {
@@ -74,7 +97,7 @@ TEST_P(DatabaseTest, AWorkIsDoneWholeOrNotAtAll) {
     return database->run("INSERT INTO t VALUES (?)", {std::int64_t{1}});
   });
   ASSERT_FALSE(twice);
-  EXPECT_EQ(twice.error().code, Code::Invalid);
+  EXPECT_EQ(twice.error().code, Code::Internal);
   EXPECT_THAT(twice.error().what, HasSubstr("INSERT INTO t"));
   EXPECT_EQ(number("SELECT COUNT(*) FROM t"), 0);
   EXPECT_TRUE(database->atomically([&] { return database->run("INSERT INTO t VALUES (?)", {std::int64_t{2}}); }));

@@ -44,7 +44,7 @@ TEST(Dialect, ReadsWhatPostgresSays) {
 
 TEST(Dialect, KnowsWhatErrorsMean) {
   constexpr std::pair<const char*, Code> kCases[] = {
-      {"23505", Code::Invalid},     {"42601", Code::Invalid},     {"42501", Code::Denied},      {"28P01", Code::Denied},
+      {"23505", Code::Internal},    {"42601", Code::Internal},    {"42501", Code::Denied},      {"28P01", Code::Denied},
       {"53100", Code::Unavailable}, {"57014", Code::Unavailable}, {"40001", Code::Unavailable}, {"", Code::Unavailable},
   };
   for (const auto& [state, code] : kCases) EXPECT_EQ(code_of_state(state), code) << state;

@@ -197,7 +197,7 @@ class Odbc final : public Connection {
     } const close{statement};
     for (const Value& value : values)
       if (const auto* text = std::get_if<std::string>(&value); text && text->find('\0') != std::string::npos)
-        return fail(Code::Invalid, "database {}: {}: a text has a zero byte in it", shown_, sql);
+        return fail(Code::Internal, "database {}: {}: a text has a zero byte in it", shown_, sql);
     std::vector<Bound> bound(values.size());
     for (std::size_t i = 0; i < values.size(); ++i)
       if (!good(std::visit(BindTo{statement, static_cast<SQLUSMALLINT>(i + 1), bound[i]}, values[i])))

@@ -39,7 +39,7 @@ struct Make {
   }
   Result<Parameter> operator()(const std::string& value) const {
     if (value.find('\0') != std::string::npos)
-      return fail(Code::Invalid, "a text of {} bytes has a zero byte in it, which PostgreSQL cannot hold",
+      return fail(Code::Internal, "a text of {} bytes has a zero byte in it, which PostgreSQL cannot hold",
                   value.size());
     return Parameter{.text = value};
   }
@@ -147,7 +147,7 @@ std::optional<CopyPlan> copy_plan(std::string_view head) {
 
 Code code_of_state(std::string_view state) {
   const StateRow* row = row_of(state);
-  return row ? row->code : state.empty() ? Code::Unavailable : Code::Invalid;
+  return row ? row->code : state.empty() ? Code::Unavailable : Code::Internal;
 }
 
 std::string_view advice_for_state(std::string_view state) {

@@ -17,13 +17,13 @@ struct Parameter {
   bool binary = false;
   std::string text{};
 };
-/// Invalid for a text with a zero byte, which PostgreSQL cannot hold.
+/// Internal for a text with a zero byte, which PostgreSQL cannot hold.
 Result<Parameter> parameter_of(const Value& value);
 
 /// A column that is not NULL, in text form, of a type by its object id.
 Value value_of(unsigned type, std::string_view text);
 
-/// A row of values as COPY's text form has it, with its line end. Invalid for a text with a zero byte.
+/// A row of values as COPY's text form has it, with its line end. Internal for a text with a zero byte.
 Result<void> append_copy_row(std::string& out, std::span<const Value> row);
 
 /// How rows for `INSERT INTO table (columns)` come in by COPY: into a table of the session's own, and from there, so

@@ -24,7 +24,7 @@ Code code_of(int result) {
     case SQLITE_CONSTRAINT:
     case SQLITE_ERROR:
     case SQLITE_MISMATCH:
-      return Code::Invalid;
+      return Code::Internal;
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
