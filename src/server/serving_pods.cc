@@ -7,13 +7,16 @@ namespace {
 
 /// How pods that serve together are labelled.
 struct Grouping {
-  const char* group;       ///< the label whose value they share
-  const char* role;        ///< the label that tells who answers for all; null: whoever does
-  const char* leads = "";  ///< its value there
+  const char* group;         ///< the label whose value they share
+  const char* role;          ///< the label that tells who answers for all; null: whoever does
+  const char* leads = "";    ///< its value there
+  const char* follows = "";  ///< not empty: who leads has any value, and the others the same with this behind it
 };
 constexpr Grouping kGroupings[] = {
     {"leaderworkerset.sigs.k8s.io/group-key", nullptr},
-    {"ray.io/cluster", "ray.io/node-type", "head"}};  // workers may be engines of their own
+    {"ray.io/cluster", "ray.io/node-type", "head"},  // workers may be engines of their own
+    // Of several nodes: a Deployment for the head and one for its workers. Other replicas of it are each their own.
+    {"serving.kserve.io/inferenceservice", "app", "", "-worker"}};
 
 const std::string* value_of(const fleet::LabelMap& labels, const char* name) {
   const auto found = labels.find(name);
@@ -23,7 +26,16 @@ const std::string* value_of(const fleet::LabelMap& labels, const char* name) {
 bool answers_for_all(const fleet::LabelMap& labels, const Grouping& by) {
   if (!value_of(labels, by.group)) return false;
   const std::string* role = by.role ? value_of(labels, by.role) : nullptr;
-  return !by.role || (role && *role == by.leads);
+  return !by.role || (role && (*by.follows != 0 ? !role->ends_with(by.follows) : *role == by.leads));
+}
+
+/// `leader` answers for all.
+bool answers_for(const fleet::LabelMap& leader, const fleet::LabelMap& other, const Grouping& by) {
+  const std::string* group = value_of(other, by.group);
+  if (!group || *group != *value_of(leader, by.group)) return false;
+  if (*by.follows == 0) return true;
+  const std::string* role = value_of(other, by.role);
+  return role && *role == *value_of(leader, by.role) + by.follows;
 }
 
 }  // namespace
@@ -37,13 +49,11 @@ std::vector<std::string> pods_of_replica(const fleet::Served& of, const fleet::C
   const auto* by =
       std::ranges::find_if(kGroupings, [&](const Grouping& one) { return answers_for_all(known->labels, one); });
   if (by == std::end(kGroupings)) return out;
-  const std::string& group = *value_of(known->labels, by->group);
   // Keys are sorted: those of its namespace stand together.
   for (auto at = cluster.pods.lower_bound(of.space + "/"); at != cluster.pods.end(); ++at) {
     const fleet::ClusterPod& other = *at->second;
     if (other.space != of.space) break;
-    const std::string* its = value_of(other.labels, by->group);
-    if (its && *its == group && other.name != of.pod) out.push_back(other.name);
+    if (other.name != of.pod && answers_for(known->labels, other.labels, *by)) out.push_back(other.name);
   }
   return out;
 }

@@ -31,6 +31,13 @@ TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
   add(view, "aa", "ray-worker", {{kRay, "r"}, {kRole, "worker"}});
   add(view, "ml", "alone", {{"serving.kserve.io/inferenceservice", "i"}});
   add(view, "ml", "alone-2", {{"serving.kserve.io/inferenceservice", "i"}});
+  constexpr const char *kService = "serving.kserve.io/inferenceservice", *kApp = "app";
+  add(view, "ml", "far-predictor-a", {{kService, "far"}, {kApp, "isvc.far-predictor"}});
+  add(view, "ml", "far-predictor-b", {{kService, "far"}, {kApp, "isvc.far-predictor"}});
+  add(view, "ml", "far-predictor-worker-a", {{kService, "far"}, {kApp, "isvc.far-predictor-worker"}});
+  add(view, "ml", "far-predictor-worker-b", {{kService, "far"}, {kApp, "isvc.far-predictor-worker"}});
+  add(view, "ml", "far-transformer", {{kService, "far"}, {kApp, "isvc.far-transformer"}});
+  add(view, "ml", "near-predictor-worker", {{kService, "near"}, {kApp, "isvc.far-predictor-worker"}});
   const auto of = [&](const std::string& pod) {
     fleet::Served engine;
     engine.cluster = "c";
@@ -42,6 +49,9 @@ TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
   EXPECT_THAT(of("ray-head"), ElementsAre("ray-head", "ray-worker"));
   EXPECT_THAT(of("ray-worker"), ElementsAre("ray-worker")) << "an engine of its own";
   EXPECT_THAT(of("alone"), ElementsAre("alone")) << "each replica has that label";
+  EXPECT_THAT(of("far-predictor-a"),
+              ElementsAre("far-predictor-a", "far-predictor-worker-a", "far-predictor-worker-b"));
+  EXPECT_THAT(of("far-predictor-worker-a"), ElementsAre("far-predictor-worker-a"));
   EXPECT_THAT(of("gone"), ElementsAre("gone"));
   EXPECT_THAT(of(""), IsEmpty());
 }

@@ -262,6 +262,7 @@ TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
   EXPECT_FALSE(out.per_month) << "the ledger had not begun";
   rows.push_back(row(out.from, nullptr, fleet::CostKind::Unobserved, fleet::kUnit));
   ASSERT_TRUE(reckon(out, rows, of, "schedule"));
+  EXPECT_TRUE(is("chat-predictor-worker-5d9c7-x2x4z")) << "of one on several nodes";
   EXPECT_EQ(out.before, 168 * fleet::kUnit);
   EXPECT_EQ(out.after, 84 * fleet::kUnit);
   EXPECT_EQ(out.per_month, 365 * fleet::kUnit) << "84 in 168 hours, for 730";

@@ -133,16 +133,22 @@ bool is_of_group(std::string_view rest) {
 }
 
 /// NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment, NAME-RANDOM of others: another one's name may begin
+/// predictor-HASH-RANDOM, and predictor-worker-HASH-RANDOM of one on several nodes.
+bool is_of_predictor(std::string_view rest) {
+  constexpr std::string_view kPredictor = "predictor-", kWorker = "worker-";
+  if (!rest.starts_with(kPredictor)) return false;
+  rest.remove_prefix(kPredictor.size());
+  return is_of_deployment(rest.starts_with(kWorker) ? rest.substr(kWorker.size()) : rest);
+}
+
 /// alike.
 bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod) {
-  constexpr std::string_view kPredictor = "predictor-";
   if (owner.kind == "Pod") return pod == owner.name;
   if (owner.name.empty() || !pod.starts_with(owner.name + '-')) return false;
   const std::string_view rest = pod.substr(owner.name.size() + 1);
   if (owner.kind == "StatefulSet") return is_number(rest);
   if (owner.kind == "LeaderWorkerSet") return is_of_group(rest);
-  if (owner.kind == "InferenceService")
-    return rest.starts_with(kPredictor) && is_of_deployment(rest.substr(kPredictor.size()));
+  if (owner.kind == "InferenceService") return is_of_predictor(rest);
   if (owner.kind == "Deployment" || owner.kind == "Rollout") return is_of_deployment(rest);
   return rest.find('-') == std::string_view::npos;
 }

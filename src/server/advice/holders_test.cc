@@ -153,6 +153,25 @@ TEST_F(HoldersTest, AGroupIsOneWorkloadOfWhichTheLeaderTells) {
   EXPECT_THAT(list[0].change.text, testing::HasSubstr("LeaderWorkerSet llm"));
 }
 
+TEST_F(HoldersTest, AReplicaOnSeveralNodesCostsWhatAllOfItsPodsDo) {
+  holds("llm-predictor-6d4-x2x", "ReplicaSet", "llm-predictor-6d4");
+  holds("llm-predictor-worker-7c5-b4b", "ReplicaSet", "llm-predictor-worker-7c5");
+  const auto of_service = [&](std::size_t i, const char* app) {
+    pod(i).labels = {{"serving.kserve.io/inferenceservice", "llm"}, {"app", app}};
+    costs(i, fleet::Purchase::OnDemand);
+  };
+  of_service(0, "isvc.llm-predictor");
+  of_service(1, "isvc.llm-predictor-worker");
+  serves("llm-predictor-6d4-x2x");
+  const Facts known = facts();
+  ASSERT_THAT(known.workloads, SizeIs(1));
+  EXPECT_EQ(known.workloads[0].serves->gpus, 2U) << "of one replica";
+  const auto list = advise(known);
+  ASSERT_THAT(list, SizeIs(1)) << "its head tells for both";
+  EXPECT_EQ(list[0].kind, fleet::advice::Kind::IdleHeld);
+  EXPECT_EQ(list[0].saving->per_month, 2 * 730 * 8 * fleet::kUnit);
+}
+
 TEST_F(HoldersTest, AModelIsSpreadOverAsManyGpusAsItsCommandLineSays) {
   holds("llm-0", "StatefulSet", "llm");
   starts_with(0, "vllm serve m --tensor-parallel-size 2 --pipeline-parallel-size 2");
