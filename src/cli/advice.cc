@@ -126,8 +126,10 @@ std::string advice_text(const JsonValue& one) {
   for (const JsonValue& number : member(one, "evidence.numbers"))
     lines.push_back({"  " + text_cell(number, "name"),
                      fmt::format("{:.6g} {}", member(number, "value").get<double>(), text_cell(number, "unit"))});
+  const bool costs = member(one, "costPerMonth").is_string();  // such advice saves nothing
   lines.push_back(
-      {"saves a month", fmt::format("{} ({})", money_of(one, "savingPerMonth"), text_cell(one, "reckoned"))});
+      {costs ? "costs a month" : "saves a month",
+       fmt::format("{} ({})", money_of(one, costs ? "costPerMonth" : "savingPerMonth"), text_cell(one, "reckoned"))});
   lines.push_back({"confidence", confidence_of(one)});
   lines.push_back({"risk", text_cell(one, "risk")});
   lines.push_back({"answered", answer_of(one)});

@@ -12,6 +12,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -53,6 +54,13 @@ TEST(AdviceText, SaysAllThatSomebodyNeedsToDoIt) {
   accepted["realised"] =
       JsonValue::parse(R"({"known":true,"savingPerMonth":"365.00","before":"168.00","after":"84.00"})");
   EXPECT_THAT(advice_text(accepted), HasSubstr("365.00 USD a month: 168.00 in the week before, 84.00 in the week"));
+}
+
+TEST(AdviceText, SaysWhatItCostsWhereItSavesNothing) {
+  JsonValue costs = JsonValue::parse(kIdle);
+  costs["savingPerMonth"] = nullptr;
+  costs["costPerMonth"] = "1460.00";
+  EXPECT_THAT(advice_text(costs), AllOf(HasSubstr("costs a month  1460.00 USD (all"), Not(HasSubstr("saves a month"))));
 }
 
 AdviceCommand parsed(const std::vector<std::string>& words) {

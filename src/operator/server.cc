@@ -71,6 +71,8 @@ void add_rights(Making& making, const Part& part) {
   if (spec.features.k8s_agent.master_agent.enabled) {
     rules.push_back(rule("", Json::array({"nodes", "namespaces", "pods", "resourcequotas"}),
                          Json::array({"get", "list", "watch"})));
+    // Pods that a quota refuses are told of in events alone.
+    rules.push_back(rule("", Json::array({"events"}), Json::array({"list", "watch"})));
     // CPU and memory in use, where there is a metrics server.
     rules.push_back(rule("metrics.k8s.io", Json::array({"nodes", "pods"}), Json::array({"get", "list"})));
   } else if (has_layouts(spec)) {

@@ -180,6 +180,11 @@ std::unique_ptr<Advisor> open_advisor(const Settings& settings, bool leads, cons
   options.windowing = settings.advice.windowing;
   options.windowing.most =
       std::min<Milliseconds>(options.windowing.most, std::chrono::hours(24 * settings.retention_days));
+  // Those who follow give no advice. Where nothing of the cluster is watched, nothing is known of its quotas either.
+  if (auto api = own_cluster(settings); leads && api && settings.cluster_metadata != "false")
+    options.refusals = [watch = std::make_shared<RefusalWatch>(*std::move(api))](EpochMs now) {
+      return watch->standing(now);
+    };
   options.consolidations = [&allocations](const Published& known) { return consolidations(known, allocations); };
   return std::make_unique<Advisor>(fleet, changes, readers, costs, std::move(started), std::move(options));
 }

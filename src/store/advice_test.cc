@@ -5,6 +5,7 @@
 #include "store/archive.h"
 #include "store/benchmarks.h"
 #include "store/cost_ledger.h"
+#include "store/quota_seen.h"
 #include "store/test_database.h"
 
 namespace tessera::store {
@@ -137,6 +138,27 @@ fleet::Usage usage_of(EpochMs bucket, double busy, std::int64_t held_ms) {
   const auto host = std::make_shared<const fleet::Workload>();
   out.owners = {{0, bucket, {}, pod, held_ms, 100, held_ms}, {0, bucket, {}, host, 30'000, 30'000, 0}};
   return out;
+}
+
+TEST_P(AdviceKept, LooksAtQuotasAddUpByTheHour) {
+  constexpr EpochMs kHour = 3'600'000;
+  const QuotaSeen first{kStart, "prod", "ml", "gpus", "nvidia.com/gpu", 8, 60'000, 60'000, 2};
+  QuotaSeen raised = first, next = first;
+  raised.hard = 16;
+  next.hour += kHour;
+  next.refused_ms = next.wanted_most = 0;
+  ASSERT_TRUE(add_quota_seen(*database, {first, raised}));
+  ASSERT_TRUE(add_quota_seen(*database, {}));
+  QuotaSeen again = first;
+  again.refused_ms = 0;
+  again.wanted_most = 1;
+  ASSERT_TRUE(add_quota_seen(*database, {again, next}));
+  QuotaSeen both = first;
+  both.looked_ms = 120'000;
+  EXPECT_THAT(*quota_seen(*database, kStart), ElementsAre(both, raised, next));
+  EXPECT_THAT(*quota_seen(*database, kStart + kHour), ElementsAre(next));
+  ASSERT_TRUE(drop_quota_seen_before(*database, kStart + kHour));
+  EXPECT_THAT(*quota_seen(*database, kStart), ElementsAre(next));
 }
 
 TEST_P(AdviceKept, IsGivenByWhatPodsHadSlotBySlot) {

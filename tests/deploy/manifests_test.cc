@@ -243,15 +243,17 @@ TEST(ServerManifest, ReadsWhatItShowsAndChangesNothing) {
                                                                   {"/namespaces", watched},
                                                                   {"/pods", watched},
                                                                   {"/resourcequotas", watched},
+                                                                  {"/events", {"list", "watch"}},
                                                                   {"metrics.k8s.io/nodes", polled},
                                                                   {"metrics.k8s.io/pods", polled}}));
   // The program asks for these paths and no others.
-  const std::string source = text_of("src/server/cluster_watch.cc");
+  const std::string source = text_of("src/server/cluster_watch.cc") + text_of("src/server/advice/refusals.cc");
   static const std::regex kPath("\"/apis?/([^\"]*)\"");
   std::set<std::string> asked;
   for (std::sregex_iterator at(source.begin(), source.end(), kPath), end; at != end; ++at) asked.insert((*at)[1]);
-  EXPECT_EQ(asked, (std::set<std::string>{"v1/nodes", "v1/namespaces", "v1/pods", "v1/resourcequotas", "v1/namespaces/",
-                                          "metrics.k8s.io/v1beta1/nodes", "metrics.k8s.io/v1beta1/pods"}));
+  EXPECT_EQ(asked,
+            (std::set<std::string>{"v1/nodes", "v1/namespaces", "v1/pods", "v1/resourcequotas", "v1/events",
+                                   "v1/namespaces/", "metrics.k8s.io/v1beta1/nodes", "metrics.k8s.io/v1beta1/pods"}));
   const auto binding = manifest.only("ClusterRoleBinding");
   EXPECT_TRUE(manifest.has("ClusterRole", binding["roleRef"]["name"].as<std::string>()));
   for (const auto& subject : binding["subjects"])

@@ -61,6 +61,7 @@ std::vector<Advice> advise(const Facts& facts, const Options& options) {
   for (Advice& one : hardware(facts.troubles, options)) out.push_back(std::move(one));
   for (const Scattered& one : facts.scattered) add(defragment(one, options));
   for (const Quota& one : facts.quotas) add(quota(one, options));
+  for (const QuotaShortage& one : facts.shortages) add(quota_too_small(one, options));
   std::erase_if(out, [&](const Advice& one) {
     return options.off.contains(one.kind) || one.confidence < options.least_confidence ||
            (one.saving && one.saving->per_month < options.least_per_month);

@@ -61,7 +61,9 @@ struct Advice {
   std::string aim;  ///< what it would come to: "1g.10gb", "0 replicas"
   Evidence evidence;
   std::optional<Saving> saving;  ///< absent where nobody can say
-  double confidence = 0;         ///< see confidence_of()
+  /// What it may cost at most, of what saves nothing; absent where nobody can say.
+  std::optional<Saving> cost;
+  double confidence = 0;  ///< see confidence_of()
   std::string risk;
   Step change, undo;
 };

@@ -134,6 +134,27 @@ struct Quota {
   std::int64_t had_most = 0;  ///< at once, in the window; what is promised now is in it
 };
 
+/// A ResourceQuota that was looked at again and again: when it refused pods for which the fleet had room. What the
+/// fleet had no room for is not in it.
+struct QuotaShortage {
+  std::string cluster;
+  std::string space;  ///< namespace
+  std::string name;   ///< of the ResourceQuota
+  std::string resource;
+  std::int64_t hard = 0;
+  EpochMs from = 0, to = 0;  ///< in which it was as large as it is
+  EpochMs told_until = 0;
+  double observed = 0;  ///< of the window
+  struct Day {
+    Milliseconds refused{0};
+    std::int64_t wanted = 0;  ///< beyond it, at once at most
+  };
+  std::vector<Day> days{};  ///< on which it refused any
+  EpochMs refused_last = 0;
+  std::int64_t unused_elsewhere = 0;  ///< that other namespaces may have by their quotas, and have not now
+  std::optional<Micros> per_hour{};   ///< of one more, by the dearest that it may be
+};
+
 struct Facts {
   EpochMs now = 0;
   std::vector<Workload> workloads;
@@ -141,6 +162,7 @@ struct Facts {
   std::vector<Trouble> troubles;
   std::vector<Scattered> scattered;
   std::vector<Quota> quotas;
+  std::vector<QuotaShortage> shortages;
 };
 
 }  // namespace tessera::fleet::advice

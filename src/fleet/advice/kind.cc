@@ -33,6 +33,8 @@ constexpr std::array<KindRow, kKinds> kRows = {{
      "Each move restarts a pod, unless it is moved by hand."},
     {Kind::Quota, "quota", hours(24 * 14), kMostOfIt, "A quota far above what was ever had",
      "A pod beyond the lower quota is refused until somebody raises it."},
+    {Kind::QuotaTooSmall, "quota-too-small", hours(24 * 7), kMostOfIt, "A quota refuses pods for which there is room",
+     "Its pods take what others would have found free; what else keeps them off those nodes is not known."},
 }};
 
 static_assert(std::ranges::is_sorted(kRows, {}, &KindRow::kind));

@@ -22,8 +22,9 @@ enum class Kind : std::uint8_t {
   Hardware,         ///< throttled or sick
   Defragment,       ///< moves would free whole devices
   Quota,            ///< a namespace may have far more than it ever had
+  QuotaTooSmall,    ///< its quota refuses pods for which there is room
 };
-inline constexpr std::size_t kKinds = 11;
+inline constexpr std::size_t kKinds = 12;
 
 struct KindRow {
   Kind kind;

@@ -28,6 +28,7 @@ Said reserve(const Pool& of, const Options& options);
 std::vector<Advice> hardware(const std::vector<Trouble>& of, const Options& options);
 Said defragment(const Scattered& of, const Options& options);
 Said quota(const Quota& of, const Options& options);
+Said quota_too_small(const QuotaShortage& of, const Options& options);
 
 // What they have in common.
 

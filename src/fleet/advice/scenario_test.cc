@@ -54,6 +54,10 @@ Facts fleet_of_all() {
       one.space = fmt::format("space-{}", number);
       out.quotas.push_back(std::move(one));
     }
+    for (QuotaShortage one : each.facts.shortages) {
+      one.space = fmt::format("space-{}", number);
+      out.shortages.push_back(std::move(one));
+    }
   }
   return out;
 }
@@ -64,6 +68,7 @@ TEST(Scenarios, TogetherTheyAreSaidWhatEachIsAlone) {
   for (Labelled one : labelled()) {
     ++number;
     for (Quota& quota : one.facts.quotas) quota.space = fmt::format("space-{}", number);  // they name it
+    for (QuotaShortage& quota : one.facts.shortages) quota.space = fmt::format("space-{}", number);
     for (std::string& line : said(one.facts)) each.push_back(std::move(line));
   }
   EXPECT_THAT(said(fleet_of_all()), testing::UnorderedElementsAreArray(each));
@@ -86,6 +91,7 @@ TEST(Scenarios, EachHasAllThatAdviceMustHave) {
     EXPECT_FALSE(one.undo.text.empty());
     EXPECT_FALSE(one.subject.cluster.empty());
     if (one.saving) EXPECT_GT(one.saving->per_month, 0);
+    if (one.cost) EXPECT_FALSE(one.saving) << "it is one or the other";
   }
 }
 
@@ -303,6 +309,51 @@ TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
             "kubectl --namespace ml patch resourcequota gpus --type merge --patch "
             R"('{"spec":{"hard":{"requests.nvidia.com/gpu":"5"}}}')");
   EXPECT_THAT(list.front().undo.text, HasSubstr(R"("requests.nvidia.com/gpu":"16")"));
+}
+
+struct ShortQuotas : testing::Test {
+  ShortQuotas() {
+    for (const Labelled& one : labelled())
+      if (one.kind == Kind::QuotaTooSmall && one.facts.shortages.front().per_hour) facts = one.facts;
+    days = &facts.shortages.front().days;
+  }
+  Facts facts;
+  std::vector<QuotaShortage::Day>* days = nullptr;
+};
+
+TEST_F(ShortQuotas, AreRaisedByWhatWasWantedOnThreeDays) {
+  (*days)[0].wanted = 64;
+  (*days)[1].wanted = 5;
+  (*days)[2].wanted = 4;
+  const Advice said = advise(facts).at(0);
+  EXPECT_EQ(said.sentence,
+            "Namespace ml may have 8 of nvidia.com/gpu, and its pods were refused on 4 days while there was room.");
+  EXPECT_EQ(said.aim, "12 of nvidia.com/gpu") << "not for one wish for 64";
+  EXPECT_EQ(said.change.text,
+            "kubectl --namespace ml patch resourcequota gpus --type merge --patch "
+            R"('{"spec":{"hard":{"requests.nvidia.com/gpu":"12"}}}')");
+  EXPECT_THAT(said.undo.text, HasSubstr(R"("requests.nvidia.com/gpu":"8")"));
+}
+
+TEST_F(ShortQuotas, CostWhatTheDearestDevicesWould) {
+  const Advice said = advise(facts).at(0);
+  EXPECT_FALSE(said.saving);
+  ASSERT_TRUE(said.cost);
+  EXPECT_EQ(said.cost->per_month, 2 * 730 * 8 * kUnit);
+  EXPECT_EQ(said.cost->how, "2 more at 8.00 an hour each at most, for 730 hours");
+  facts.shortages.front().per_hour.reset();
+  EXPECT_FALSE(advise(facts).at(0).cost);
+}
+
+TEST_F(ShortQuotas, AreNotRaisedForDaysOnWhichTheyRefusedForMinutes) {
+  for (auto* day : {&(*days)[0], &(*days)[1]}) day->refused = Milliseconds(59 * kMinute);
+  EXPECT_THAT(said(facts), IsEmpty());
+}
+
+TEST_F(ShortQuotas, AreAsSureAsTheirWindowIsLong) {
+  EXPECT_NEAR(advise(facts).at(0).confidence, 0.99, 1e-9);
+  facts.shortages.front().from = kNow - 7 * kDayMs;
+  EXPECT_NEAR(advise(facts).at(0).confidence, 0.495, 1e-9);
 }
 
 TEST(DropUnused, SavesTheCheapestOfThoseThatWereNeverTouched) {

@@ -159,6 +159,59 @@ Labelled quotas(const std::string& name, std::optional<Kind> kind, std::vector<Q
   return {name, kind, out};
 }
 
+/// Refused for two hours on each of so many days, the last of them yesterday.
+QuotaShortage shortage_of(std::size_t days, std::int64_t wanted = 2) {
+  QuotaShortage out{"prod", "ml", "gpus", "nvidia.com/gpu", 8, kNow - 14 * kDayMs, kNow, kNow, 0.99};
+  out.days.assign(days, {std::chrono::hours(2), wanted});
+  out.refused_last = kNow - kDayMs;
+  out.per_hour = kH100;
+  return out;
+}
+
+Labelled shortages(const std::string& name, std::optional<Kind> kind, QuotaShortage one) {
+  Facts out = of({});
+  out.shortages = {std::move(one)};
+  return {name, kind, out};
+}
+
+std::vector<Labelled> short_quotas() {
+  std::vector<Labelled> out;
+  out.push_back(shortages("a quota that refused pods on four days", Kind::QuotaTooSmall, shortage_of(4)));
+  out.push_back(shortages("the same without a rate", Kind::QuotaTooSmall, [] {
+    QuotaShortage one = shortage_of(4);
+    one.per_hour.reset();
+    return one;
+  }()));
+  out.push_back(shortages("a quota that refused nothing for which there was room", std::nullopt, shortage_of(0)));
+  out.push_back(shortages("a quota that refused pods on two days", std::nullopt, shortage_of(2)));
+  out.push_back(shortages("a quota that refused pods for minutes of each day", std::nullopt, [] {
+    QuotaShortage one = shortage_of(14);
+    for (auto& day : one.days) day.refused = Milliseconds(20 * kMinute);
+    return one;
+  }()));
+  out.push_back(shortages("a quota that was raised five days ago", std::nullopt, [] {
+    QuotaShortage one = shortage_of(4);
+    one.from = kNow - 5 * kDayMs;
+    return one;
+  }()));
+  out.push_back(shortages("a quota that nobody looked at for days", std::nullopt, [] {
+    QuotaShortage one = shortage_of(4);
+    one.observed = 0.8;
+    return one;
+  }()));
+  out.push_back(shortages("a quota that nobody looks at any longer", std::nullopt, [] {
+    QuotaShortage one = shortage_of(4);
+    one.told_until = kNow - kDayMs;
+    return one;
+  }()));
+  out.push_back(shortages("a quota that has refused nothing since three days", std::nullopt, [] {
+    QuotaShortage one = shortage_of(4);
+    one.refused_last = kNow - 3 * kDayMs;
+    return one;
+  }()));
+  return out;
+}
+
 std::vector<Labelled> wasted() {
   std::vector<Labelled> out;
   out.push_back({"nothing done for two weeks", Kind::IdleHeld, of({on_h100("forgotten", kIdle)})});
@@ -353,8 +406,9 @@ Workload serving(const std::string& name, const std::function<std::optional<Engi
 
 const std::vector<Labelled>& labelled() {
   static const std::vector<Labelled> out = [] {
-    std::vector<Labelled> all = wasted(), more = healthy();
-    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    std::vector<Labelled> all = wasted(), more = healthy(), quotas = short_quotas();
+    for (auto* list : {&more, &quotas})
+      all.insert(all.end(), std::make_move_iterator(list->begin()), std::make_move_iterator(list->end()));
     return all;
   }();
   return out;

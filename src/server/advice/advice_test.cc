@@ -91,6 +91,46 @@ TEST_F(AdvisorTest, SaysWhatLiesApartForADayAlsoAcrossARestart) {
   }
 }
 
+TEST_F(AdvisorTest, SaysThatAQuotaIsTooSmallWhereItRefusedPodsForDays) {
+  options.note_every = Milliseconds(10 * kMinute);
+  options.windowing.most = std::chrono::hours(24 * 14);
+  std::optional<std::vector<QuotaRefusal>> standing;
+  options.refusals = [&](EpochMs) { return standing; };
+  advisor =
+      std::make_unique<Advisor>(history.published, changes, history.readers, &costs, [] { return true; }, options);
+  auto cluster = std::make_shared<fleet::ClusterView>();
+  cluster->watched = cluster->synced = cluster->quotas_synced = true;
+  cluster->cluster = "default";
+  fleet::ClusterNode node;
+  node.name = "w1";
+  node.ready = true;
+  node.allocatable = {{"nvidia.com/gpu", 2}};
+  cluster->nodes["w1"] = std::make_shared<const fleet::ClusterNode>(node);
+  cluster->quotas["ml/gpus"] = std::make_shared<const fleet::ClusterQuota>(
+      fleet::ClusterQuota{"ml", "gpus", {{"nvidia.com/gpu", 1}}, {{"nvidia.com/gpu", 1}}});
+  auto known = *history.published.get();
+  known.cluster = cluster;
+  history.published.publish(std::make_shared<const Published>(known));
+  const auto looks = [&](EpochMs from, EpochMs to) {
+    for (EpochMs at = from; at <= to; at += 10 * kMinute) {
+      if (standing) standing = {{"ml", "ReplicaSet/chat", "gpus", "nvidia.com/gpu", 1, 1, at}};
+      ASSERT_TRUE(advisor->note(at));
+    }
+  };
+  looks(now - 60 * kHour, now);
+  ASSERT_TRUE(advisor->run(now));
+  EXPECT_THAT(list("kind=quota-too-small"), IsEmpty()) << "nobody has told of refusals";
+  standing.emplace();
+  looks(now + 10 * kMinute, now + 60 * kHour);
+  ASSERT_TRUE(advisor->run(now + 60 * kHour));
+  const Json items = list("kind=quota-too-small");
+  ASSERT_THAT(items, SizeIs(1));
+  EXPECT_EQ(items[0]["aim"], "2 of nvidia.com/gpu");
+  EXPECT_EQ(items[0]["savingPerMonth"], nullptr);
+  EXPECT_EQ(items[0]["costPerMonth"], "5840.00") << items[0].dump(1);
+  EXPECT_EQ(items[0]["subject"]["namespace"], "ml");
+}
+
 TEST_F(AdvisorTest, OfAnotherTeamsNamespaceNothingIsTold) {
   ASSERT_TRUE(advisor->run(now));
   const std::string id = list()[0]["id"];
@@ -222,6 +262,7 @@ TEST(ToldAdvice, MoneyIsOfThePodsThatTheOwnerMakesAnew) {
   EXPECT_FALSE(is("chat-web-0"));
   of.owners = {{"InferenceService", "chat"}};
   EXPECT_TRUE(is("chat-predictor-5d9c7-x2x4z"));
+  EXPECT_TRUE(is("chat-predictor-worker-5d9c7-x2x4z")) << "of one on several nodes";
   EXPECT_FALSE(is("chat-5d9c7-x2x4z"));
   EXPECT_FALSE(is("chat-predictor-web-predictor-5d9c7-x2x4z"));
   of.name = "chat and train";
@@ -262,7 +303,6 @@ TEST(RealisedSaving, IsWhatTheWorkloadCostBeforeLessWhatItCostBehind) {
   EXPECT_FALSE(out.per_month) << "the ledger had not begun";
   rows.push_back(row(out.from, nullptr, fleet::CostKind::Unobserved, fleet::kUnit));
   ASSERT_TRUE(reckon(out, rows, of, "schedule"));
-  EXPECT_TRUE(is("chat-predictor-worker-5d9c7-x2x4z")) << "of one on several nodes";
   EXPECT_EQ(out.before, 168 * fleet::kUnit);
   EXPECT_EQ(out.after, 84 * fleet::kUnit);
   EXPECT_EQ(out.per_month, 365 * fleet::kUnit) << "84 in 168 hours, for 730";

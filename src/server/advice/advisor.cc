@@ -10,6 +10,7 @@
 #include "server/access/viewer.h"
 #include "server/advice/benchmarked.h"
 #include "server/advice/json.h"
+#include "server/advice/shortages.h"
 #include "server/api_json.h"
 #include "store/benchmarks.h"
 
@@ -132,7 +133,6 @@ bool is_of_group(std::string_view rest) {
   return is_number(rest.substr(0, dash)) && (dash == rest.size() || is_number(rest.substr(dash + 1)));
 }
 
-/// NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment, NAME-RANDOM of others: another one's name may begin
 /// predictor-HASH-RANDOM, and predictor-worker-HASH-RANDOM of one on several nodes.
 bool is_of_predictor(std::string_view rest) {
   constexpr std::string_view kPredictor = "predictor-", kWorker = "worker-";
@@ -141,6 +141,7 @@ bool is_of_predictor(std::string_view rest) {
   return is_of_deployment(rest.starts_with(kWorker) ? rest.substr(kWorker.size()) : rest);
 }
 
+/// NAME-0 of a StatefulSet, NAME-HASH-RANDOM of a Deployment, NAME-RANDOM of others: another one's name may begin
 /// alike.
 bool is_made_by(const fleet::advice::Subject::Owner& owner, std::string_view pod) {
   if (owner.kind == "Pod") return pod == owner.name;
@@ -233,13 +234,20 @@ Result<void> Advisor::note(EpochMs now) {
   // After a silence nobody knows what they did in it.
   if (since == 0 || now <= since || now - since > 2 * options_.note_every.count()) return {};
   const auto seen = serving_since(*known->serving, since, now, options_.windowing.slot);
-  return changes_.read([&](store::Database& database) { return store::add_serving_seen(database, seen); });
+  const auto refused = options_.refusals ? options_.refusals(now) : std::nullopt;
+  return changes_.read([&](store::Database& database) -> Result<void> {
+    TRY(store::add_serving_seen(database, seen));
+    if (!refused) return {};
+    return store::add_quota_seen(database, quotas_seen(*known->cluster, *refused, since, now));
+  });
 }
 
 Result<void> Advisor::run(EpochMs now) {
   const auto known = fleet_.get();
   AdviceHistory history;
   std::vector<fleet::benchmarks::Record> benchmarks;
+  std::vector<store::QuotaSeen> looked;
+  const EpochMs from = now - options_.windowing.most.count();
   QuotaSight quotas(*known, options_.windowing, now);
   TRY(readers_.with([&](store::Database& database) -> Result<void> {
     history.held =
@@ -247,7 +255,8 @@ Result<void> Advisor::run(EpochMs now) {
     if (!quotas.is_empty())
       TRY(each_told(database, options_.windowing, now,
                     [&](EpochMs at, const std::string& uuid) { quotas.tell(at, uuid); }));
-    history.serving = TRY(store::serving_seen(database, now - options_.windowing.most.count()));
+    history.serving = TRY(store::serving_seen(database, from));
+    looked = TRY(store::quota_seen(database, from));
     for (const std::string& alert : fleet::advice::hardware_alerts())
       std::ranges::move(TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, alert, kMostEvents)),
                         std::back_inserter(history.alerts));
@@ -263,6 +272,8 @@ Result<void> Advisor::run(EpochMs now) {
   TRY(look_at_pools(now));
   facts.pools = pools_;
   facts.quotas = quotas.quotas();
+  facts.shortages = shortages_of(*known->cluster, looked, from, now,
+                                 [&](const std::string& resource) { return dearest(*known, hourly.get(), resource); });
   if (options_.consolidations)
     facts.scattered = scattered_.look(options_.consolidations(*known), hourly.get(), now, options_.run_every);
   std::vector<AdviceSaid> said;
@@ -271,6 +282,7 @@ Result<void> Advisor::run(EpochMs now) {
     TRY(store::keep_advice(database, said));
     TRY(store::keep_scatter_seen(database, scattered_.seen()));
     TRY(store::drop_advice_before(database, now - options_.kept.count()));
+    TRY(store::drop_quota_seen_before(database, now - options_.kept.count()));
     return store::drop_serving_seen_before(database, now - options_.kept.count());
   }));
   ran_ = now;

@@ -18,6 +18,7 @@
 #include "server/advice/facts.h"
 #include "server/advice/offers.h"
 #include "server/advice/quotas.h"
+#include "server/advice/refusals.h"
 #include "server/cost/costs.h"
 #include "store/advice.h"
 #include "store/readers.h"
@@ -33,6 +34,8 @@ struct AdvisorOptions {
   fleet::advice::Windowing windowing{};
   /// Moves that would free devices, as of now; none: nobody looks.
   std::function<std::vector<Consolidated>(const Published&)> consolidations{};
+  /// Whom a quota refuses now; none, or absent: nobody tells.
+  std::function<std::optional<std::vector<QuotaRefusal>>(EpochMs)> refusals{};
   bool runs = true;  ///< false: rounds are a test's own
 };
 

@@ -8,6 +8,7 @@
 #include "fleet/cost/usage_slot.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
+#include "server/advice/quotas.h"
 #include "server/cost/sight.h"
 #include "server/serving_pods.h"
 
@@ -96,6 +97,27 @@ void add_spots(Prices& into, const HourlyCosts* hourly) {
     Prices::Spot& spot = into.spots[{of.cluster, of.model}];
     if (spot.node.empty() || *price > spot.per_hour) spot = {*price, of.node};
   }
+}
+
+/// What a device can be cut into, each at what would be charged for it: by the share of the device that such an
+/// instance is.
+std::vector<fleet::advice::Size> sizes_of(const fleet::DeviceFacts& facts, const std::optional<Micros>& per_hour,
+                                          fleet::ShareBy share_by) {
+  std::vector<fleet::advice::Size> out;
+  if (!facts.profiles) return out;
+  const fleet::Model* model = fleet::find_model(fleet::model_key_of(facts.name));
+  const fleet::Slices whole = fleet::whole_slices(facts.compute_slices, model ? model->mig_max_slices : 0);
+  const auto units = [&](const fleet::Slices& part) { return fleet::units_of(part, whole, share_by); };
+  for (const gpu::Profile& one : *facts.profiles) {
+    const std::int64_t compute = one.compute_slices;
+    const fleet::Slices part =
+        fleet::profile_slices(one.name, one.compute_slices, model ? model->memory_gib : 0)
+            .value_or(fleet::Slices{compute, std::max<std::int64_t>(1, whole.memory * compute / whole.compute)});
+    std::optional<Micros> price;
+    if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * units(part) / units(whole));
+    out.push_back({one.name, one.compute_slices, one.memory_bytes, price});
+  }
+  return out;
 }
 
 /// Another of its pods' engines in the same slot.
@@ -225,29 +247,12 @@ class Gathering {
       }
     const HeldPart key{node.cluster, pod.space, pod.pod, facts.uuid, instance_of(one.part.gpu_instance)};
     out.per_hour = price_in(prices_.held, key);
-    add_sizes(out, facts, price_in(prices_.devices, {node.cluster, facts.uuid}));
+    out.sizes = sizes_of(facts, price_in(prices_.devices, {node.cluster, facts.uuid}), prices_.share_by);
     const auto seen = history_.held.find(key);
     const bool same = seen != history_.held.end() &&
                       (seen->second.pod_uid.empty() || pod.pod_uid.empty() || seen->second.pod_uid == pod.pod_uid);
     out.seen = same ? seen->second.seen : fleet::advice::sum_up(std::span<const Slot>(), now_, now_, how_);
     return out;
-  }
-
-  /// Each at what would be charged for it: by the share of the device that such an instance is.
-  void add_sizes(Holding& into, const fleet::DeviceFacts& facts, const std::optional<Micros>& per_hour) const {
-    if (!facts.profiles) return;
-    const fleet::Model* model = fleet::find_model(into.model);
-    const fleet::Slices whole = fleet::whole_slices(facts.compute_slices, model ? model->mig_max_slices : 0);
-    const auto units = [&](const fleet::Slices& part) { return fleet::units_of(part, whole, prices_.share_by); };
-    for (const gpu::Profile& one : *facts.profiles) {
-      const std::int64_t compute = one.compute_slices;
-      const fleet::Slices part =
-          fleet::profile_slices(one.name, one.compute_slices, model ? model->memory_gib : 0)
-              .value_or(fleet::Slices{compute, std::max<std::int64_t>(1, whole.memory * compute / whole.compute)});
-      std::optional<Micros> price;
-      if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * units(part) / units(whole));
-      into.sizes.push_back({one.name, one.compute_slices, one.memory_bytes, price});
-    }
   }
 
   void add_engine_of(const fleet::Served& engine) {
@@ -398,6 +403,27 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Ho
         list.push_back(std::move(one));
       }
   return list;
+}
+
+std::optional<Micros> dearest(const Published& known, const HourlyCosts* hourly, const std::string& resource) {
+  const Prices prices = prices_of(hourly);
+  std::optional<Micros> out;
+  bool lacks_one = false;
+  const auto count = [&](const std::optional<Micros>& price) {
+    lacks_one = lacks_one || !price;
+    if (price) out = std::max(out.value_or(0), *price);
+  };
+  for (const auto& node : known.view->nodes) {
+    if (node->cluster != known.cluster->cluster) continue;
+    for (const fleet::Device& device : node->devices) {
+      if (device.presence != fleet::Presence::Present) continue;
+      const auto whole = price_in(prices.devices, {node->cluster, device.facts->uuid});
+      if (!resource.starts_with(kMigResource)) count(whole);
+      for (const fleet::advice::Size& one : sizes_of(*device.facts, whole, prices.share_by))
+        if (mig_resource(one.profile) == resource) count(one.per_hour);
+    }
+  }
+  return lacks_one ? std::nullopt : out;
 }
 
 Result<void> each_told(store::Database& database, const Windowing& how, EpochMs now,

@@ -44,6 +44,10 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Ho
                                                 const std::vector<store::AlertEvent>& events,
                                                 const std::vector<fleet::alerts::Track>& tracks, EpochMs now);
 
+/// What one more of a resource would cost an hour in the cluster that is watched, by the dearest device that may be it;
+/// absent where one of them has no rate.
+std::optional<fleet::Micros> dearest(const Published& known, const HourlyCosts* hourly, const std::string& resource);
+
 /// `hourly`: null where nothing is reckoned; then nothing costs anything that is known.
 fleet::advice::Facts advice_facts(const Published& known, const HourlyCosts* hourly, const AdviceHistory& history,
                                   const fleet::advice::Windowing& how, EpochMs now);

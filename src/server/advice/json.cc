@@ -48,7 +48,10 @@ std::string advice_body(const fleet::advice::Advice& of) {
                       {"to", time_json(of.evidence.to)},
                       {"observedShare", of.evidence.observed},
                       {"numbers", std::move(numbers)}}},
-                    {"reckoned", of.saving ? Json(of.saving->how) : Json(nullptr)},
+                    {"reckoned", of.saving ? Json(of.saving->how)
+                                 : of.cost ? Json(of.cost->how)
+                                           : Json(nullptr)},
+                    {"costPerMonth", of.cost ? money_json(of.cost->per_month) : Json(nullptr)},
                     {"confidence", of.confidence},
                     {"confidenceWord", fleet::advice::confidence_word(of.confidence)},
                     {"risk", of.risk},
@@ -92,7 +95,8 @@ Json advice_json(const AdviceTold& of) {
               {"reopened", of.reopened},
               {"firstSaid", time_json(of.said.first_said)},
               {"lastSaid", time_json(of.said.last_said)},
-              {"savingPerMonth", money_or_null(of.said.per_month)}};
+              {"savingPerMonth", money_or_null(of.said.per_month)},
+              {"costPerMonth", nullptr}};  // older bodies do not say it
   if (const Json body = Json::parse(of.said.body, nullptr, false); body.is_object()) out.update(body);
   out["answer"] = of.answer ? answer_json(*of.answer) : Json(nullptr);
   return out;

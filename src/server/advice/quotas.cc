@@ -8,12 +8,6 @@ namespace {
 
 constexpr const char* kWholeGpu = "nvidia.com/gpu";
 
-/// "nvidia.com/mig-1g.10gb.me", as the device plugin lists it.
-std::string mig_resource(std::string profile) {
-  std::ranges::replace(profile, '+', '.');
-  return "nvidia.com/mig-" + profile;
-}
-
 std::set<std::string> spaces_that_share(const Published& known) {
   std::set<std::string> out;
   for (const auto& node : known.view->nodes)
@@ -24,6 +18,11 @@ std::set<std::string> spaces_that_share(const Published& known) {
 }
 
 }  // namespace
+
+std::string mig_resource(std::string profile) {
+  std::ranges::replace(profile, '+', '.');
+  return kMigResource + profile;
+}
 
 QuotaSight::QuotaSight(const Published& known, const fleet::advice::Windowing& how, EpochMs now)
     : known_(known),

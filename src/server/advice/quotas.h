@@ -12,6 +12,10 @@
 
 namespace tessera::server {
 
+/// "nvidia.com/mig-1g.10gb.me", as the device plugin lists an instance of "1g.10gb+me".
+inline constexpr const char* kMigResource = "nvidia.com/mig-";
+std::string mig_resource(std::string profile);
+
 /// Of the cluster whose quotas are known; of the slots that each namespace with one is told of.
 class QuotaSight {
  public:

@@ -50,11 +50,13 @@ function Who({ of }: { of: Advice }) {
   return <p class="quiet breakable">{parts.map((one, i) => <span key={i}>{i > 0 && ' · '}{one}</span>)}</p>;
 }
 
+/** Or what it costs, of what saves nothing. */
 function Saving({ of }: { of: Advice }) {
+  const amount = of.savingPerMonth ?? of.costPerMonth;
   return (
     <div class="advice-money">
-      <b class="num">{of.savingPerMonth === null ? absent : money(of.savingPerMonth, of.currency ?? '')}</b>
-      <p class="quiet">{t(of.savingPerMonth === null ? 'advice.noMoney' : 'advice.aMonth')}</p>
+      <b class="num">{amount === null ? absent : money(amount, of.currency ?? '')}</b>
+      <p class="quiet">{t(amount === null ? 'advice.noMoney' : of.savingPerMonth === null ? 'advice.costsUpTo' : 'advice.aMonth')}</p>
     </div>
   );
 }

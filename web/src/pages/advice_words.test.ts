@@ -13,6 +13,7 @@ const numbers: Numbers = [
   { name: 'quiet', value: 30, unit: 'hours' }, { name: 'held', value: 4, unit: 'devices' }, { name: 'used', value: 1, unit: 'devices' },
   { name: 'quietHoursOfDay', value: 9, unit: 'hours' }, { name: 'heldAtLeast', value: 3, unit: 'devices' }, { name: 'times', value: 5, unit: 'times' },
   { name: 'moves', value: 2, unit: 'moves' }, { name: 'frees', value: 1, unit: 'devices' },
+  { name: 'refusedDays', value: 4, unit: 'days' },
 ];
 const of = (kind: Advice['kind'], told: Numbers = numbers) => ({ kind, subject, aim: '1g.10gb', sentence: 'It says so.', evidence: { numbers: told } }) as unknown as Advice;
 

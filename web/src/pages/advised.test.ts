@@ -6,7 +6,7 @@ import type { Advice } from '../api/schema';
 import { byKind, kinds, measuredAfter, measuredOf, promisedOf, snoozeOf, sumsOf } from './advised';
 
 const said = (kind: Advice['kind'], savingPerMonth: string | null, more: object = {}): Advice => ({
-  id: `${kind}-1`, kind, state: 'open', standing: true, reopened: false, firstSaid: '', lastSaid: '', savingPerMonth, currency: 'USD', sentence: '', aim: '',
+  id: `${kind}-1`, kind, state: 'open', standing: true, reopened: false, firstSaid: '', lastSaid: '', savingPerMonth, costPerMonth: null, currency: 'USD', sentence: '', aim: '',
   subject: { name: 'chat' }, evidence: { from: '', to: '', observedShare: 1, numbers: [] }, reckoned: null, confidence: 1, confidenceWord: 'high', risk: '',
   change: { by: 'hand', text: '' }, undo: { by: 'hand', text: '' }, answer: null, ...more,
 });
@@ -17,6 +17,9 @@ describe('the sums of advice', () => {
   it('add what is said of workloads, and keep apart what may be the same money', () => {
     const all = [said('idle-held', '100.10'), said('share', '50.00'), said('schedule', null), said('hardware', '100.10'), said('reserve', '7.00'), said('hardware', null)];
     expect(sumsOf(all)).toEqual({ saving: 150.1, apart: 107.1, count: 6, unknown: 2 });
+  });
+  it('are not unknown where it costs something instead', () => {
+    expect(sumsOf([said('quota-too-small', null, { costPerMonth: '1460.00' }), said('quota-too-small', null)])).toEqual({ saving: null, apart: null, count: 2, unknown: 1 });
   });
   it('are nothing known where nothing is, and not 0', () => {
     expect(sumsOf([said('idle-held', null)])).toEqual({ saving: null, apart: null, count: 1, unknown: 1 });
@@ -36,6 +39,7 @@ describe('what was accepted', () => {
     expect(measuredAfter(accepted('9', null)) - Date.parse('2027-01-08T00:00:00Z')).toBe(1_800_000);
     expect(measuredAfter(accepted('9', null, { kind: 'hardware', subject: { name: null, deviceId: 'a' } }))).toBeLessThan(Infinity);
     expect(measuredAfter(accepted(null, null, { kind: 'quota' }))).toBe(Infinity);
+    expect(measuredAfter(accepted(null, null, { kind: 'quota-too-small' }))).toBe(Infinity);
     expect(measuredAfter(said('idle-held', '9'))).toBe(Infinity);
   });
 });

@@ -3,7 +3,7 @@ import type { Advice } from '../api/schema';
 
 export const states = ['open', 'accepted', 'snoozed', 'dismissed'] as const;
 export type State = (typeof states)[number];
-export const kinds = ['idle-held', 'drop-unused', 'over-provisioned', 'share', 'schedule', 'cheaper-model', 'spot', 'reserve', 'hardware', 'defragment', 'quota'] as const satisfies readonly Advice['kind'][];
+export const kinds = ['idle-held', 'drop-unused', 'over-provisioned', 'share', 'schedule', 'cheaper-model', 'spot', 'reserve', 'hardware', 'defragment', 'quota', 'quota-too-small'] as const satisfies readonly Advice['kind'][];
 
 export interface Subject {
   cluster?: string;
@@ -47,7 +47,7 @@ export interface Sums {
   /** Said of devices and models besides; not to be added to the above. */
   apart: number | null;
   count: number;
-  /** Of which nobody can say what they save. */
+  /** Of which nobody can say what they save; those that cost something save nothing. */
   unknown: number;
 }
 
@@ -58,16 +58,17 @@ export function sumsOf(all: readonly Advice[]): Sums {
   };
   return {
     saving: sum(all.filter(isOfWorkload)), apart: sum(all.filter((one) => !isOfWorkload(one))),
-    count: all.length, unknown: all.filter((one) => one.savingPerMonth === null).length,
+    count: all.length, unknown: all.filter((one) => one.savingPerMonth === null && one.costPerMonth === null).length,
   };
 }
 
+const quotas: readonly string[] = ['quota', 'quota-too-small'];
 const kMeasured = 7 * 86_400_000 + 2 * 900_000; // ms: seven days behind the bucket in which it was accepted
 
 /** When it can be known what an accepted one has saved, milliseconds since the epoch; never of a quota, which costs nothing. */
 export function measuredAfter(one: Advice): number {
   const answer = answerOf(one);
-  return answer && one.kind !== 'quota' ? Date.parse(answer.time) + kMeasured : Infinity;
+  return answer && !quotas.includes(one.kind) ? Date.parse(answer.time) + kMeasured : Infinity;
 }
 
 /** What accepted ones were said to save when they were accepted. */
