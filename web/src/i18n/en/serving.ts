@@ -1,0 +1,21 @@
+// Serving engines.
+export const serving = {
+  'serving.none': 'No serving engine tells of itself',
+  'serving.noneText': 'Let a relay scrape the metrics of vLLM or SGLang pods; it finds them by itself.',
+  'serving.replicas': 'Replicas',
+  'serving.count': '{count} × {engine}',
+  'serving.running': 'Running',
+  'serving.waiting': 'Waiting',
+  'serving.waitingNote': '{count} waiting',
+  'serving.generation': 'Tokens made/s',
+  'serving.prompt': 'Prompt tokens/s',
+  'serving.perSecond': 'all replicas',
+  'serving.cache': 'KV cache',
+  'serving.cacheNote': 'mean of the replicas',
+  'serving.gpu': 'GPU under it',
+  'serving.gpuNote': 'weighted mean, parts: {parts}',
+  'serving.ttft': 'First token, p99',
+  'serving.itl': 'Between tokens, p99',
+  'serving.hits': 'Prefix cache hits',
+  'serving.asleep': 'asleep',
+} as const;
