@@ -1,4 +1,5 @@
-// Advice, in a real browser: two boards are sick, which takes no day to see; what is said of them is copied, answered and answered anew.
+// Advice, in a real browser: two boards are sick, which takes no day to see; what is said of them is copied, answered and answered anew. Then of
+// workloads, in a fleet that has two weeks behind it in which some of it was wasted.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -148,4 +149,51 @@ describe.skipIf(!chromiumAt)('advice', () => {
       await close();
     }
   }, 300_000);
+});
+
+describe.skipIf(!chromiumAt)('advice on workloads', () => {
+  const planted = new Fleet(join(process.cwd(), '../sim/scenarios/fleet.yaml'));
+  const about = (page: Page, pod: string) => page.locator('.advices > li', { hasText: `research/${pod}` });
+  const states = async () => Object.fromEntries((await planted.json<AdviceList>('/advice')).items.map((one) => [one.kind, one.state]));
+
+  beforeAll(async () => {
+    await planted.startServer([], { DATABASE_URL: await planted.makePast() });
+    app = `${planted.url}/k8s-monitor`;
+    await planted.startNode();
+    await until('what is wasted on the node is told', async () => (await planted.json<AdviceList>('/advice')).total === 2, 180_000);
+  }, 240_000);
+  afterAll(() => planted.end());
+
+  it('says who holds a slice and does nothing, and whom a smaller one would do, and nothing else', async () => {
+    const { page, wrong } = await visit('/advising');
+    await about(page, 'idle-holder').getByText('Held, and nothing is done there').waitFor();
+    await about(page, 'notebook-0').getByText('A smaller slice would do').waitFor();
+    expect(await page.locator('.advices > li').count()).toBe(2);
+    for (const pod of ['idle-holder', 'notebook-0']) expect(await about(page, pod).locator('.advice-money').innerText()).toContain('$834.29');
+    await page.getByText('$1,668.57').first().waitFor(); // of workloads: these can be added
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('is accepted, snoozed and dismissed, each where it is looked for then', async () => {
+    const { page, wrong } = await visit('/advising');
+    await answer(page, about(page, 'idle-holder'), 'Accept', (dialog) => dialog.getByLabel('Note').fill('its owner has left'));
+    await page.getByRole('button', { name: 'Accepted (1)' }).click();
+    await about(page, 'idle-holder').getByText('Note: its owner has left').waitFor();
+    await about(page, 'idle-holder').getByText('What it saves is measured from').waitFor();
+    await page.getByRole('button', { name: 'Open (1)' }).click();
+
+    await answer(page, about(page, 'notebook-0'), 'Snooze', (dialog) => dialog.getByRole('button', { name: '7 days' }).click());
+    await page.getByRole('button', { name: 'Snoozed (1)' }).click();
+    await about(page, 'notebook-0').getByText(/Snoozed by .* until/).waitFor();
+    expect(await states()).toEqual({ 'idle-held': 'accepted', 'over-provisioned': 'snoozed' });
+
+    await answer(page, about(page, 'notebook-0'), 'Dismiss', (dialog) => dialog.getByLabel('Why not').fill('a course begins on Monday'));
+    await page.getByRole('button', { name: 'Dismissed (1)' }).click();
+    await about(page, 'notebook-0').getByText('Because: a course begins on Monday').waitFor();
+    expect(await states()).toEqual({ 'idle-held': 'accepted', 'over-provisioned': 'dismissed' });
+    await answer(page, about(page, 'notebook-0'), 'Open again');
+    await page.getByRole('button', { name: 'Open (1)' }).click();
+    await about(page, 'notebook-0').waitFor();
+    expect(wrong).toEqual([]);
+  }, 60_000);
 });
