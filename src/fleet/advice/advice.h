@@ -1,6 +1,7 @@
 #pragma once
 // What could be had for less, with what it stands on. Pure: the same facts come to the same advice, and what is said of
 // one subject does not depend on another one that is healthy.
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,6 +52,9 @@ struct Saving {
 struct Step {
   std::string by;    ///< "kubectl", "api", "hand"
   std::string text;  ///< a command, a request, or sentences
+  /// Of sentences: what they are known by to who says them in another language, and what stands in them.
+  std::string word{};
+  std::map<std::string, std::string> values{};
 };
 
 struct Advice {

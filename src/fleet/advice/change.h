@@ -7,6 +7,14 @@
 
 namespace tessera::fleet::advice {
 
+/// What a person is asked to do; see Step.
+struct Saying {
+  std::string word;
+  std::map<std::string, std::string> values;
+  std::string text;
+};
+Step by_hand(Saying of);
+
 /// What is done, and what undoes it.
 struct Steps {
   Step change, undo;
@@ -22,7 +30,7 @@ Steps request_steps(const Workload& of, const std::string& resource, std::size_t
 Steps slice_steps(const Workload& of, const std::string& profile);
 /// Where pods are to stand.
 struct Place {
-  std::string nodes;                            ///< in words: "spot nodes"
+  Saying nodes;                                 ///< in words: "let it stand on spot nodes"
   std::pair<std::string, std::string> label{};  ///< that they have; an empty value: none is known
   std::size_t replicas = 0;                     ///< 0: as many as there are
 };

@@ -95,7 +95,7 @@ Said defragment(const Scattered& of, const Options& options) {
       out.saving = saving_of(*money, fmt::format("{} GPUs that need not be bought or may go, {} each", of.frees.size(),
                                                  hourly(*of.per_hour)));
   out.change = {"api", "GET /k8s-monitor/api/v1/gpu/defragmentation\n" + fmt::format("{}", fmt::join(of.moves, "\n"))};
-  out.undo = {"hand", "None is needed: who has moved is as well off as before."};
+  out.undo = by_hand(Saying{"none-needed", {}, "None is needed: who has moved is as well off as before."});
   return out;
 }
 

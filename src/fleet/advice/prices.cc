@@ -59,9 +59,13 @@ Said cheaper_model(const Workload& of, const Options& options) {
   out.saving = saving_of(*costs - found.per_hour, fmt::format("{} less {}, by benchmark {}", hourly(*costs),
                                                               hourly(found.per_hour), found.one->benchmark));
   // A replica has one device, so that the devices are the replicas.
-  take(out, place_steps(of, {fmt::format("nodes with {}, {} GPUs in all", found.one->model, found.devices),
-                             {"nvidia.com/gpu.product", found.one->product},
-                             found.devices}));
+  take(out,
+       place_steps(
+           of, {Saying{"model-nodes",
+                       {{"model", found.one->model}, {"gpus", std::to_string(found.devices)}},
+                       fmt::format("let it stand on nodes with {}, {} GPUs in all", found.one->model, found.devices)},
+                {"nvidia.com/gpu.product", found.one->product},
+                found.devices}));
   return out;
 }
 
@@ -77,7 +81,7 @@ Said spot(const Workload& of, const Options& options) {
   out.evidence.numbers = {{"held", static_cast<double>(of.holds.size()), "parts"}};
   out.saving =
       saving_of(*costs - *of.spot_per_hour, fmt::format("{} less {}", hourly(*costs), hourly(*of.spot_per_hour)));
-  take(out, place_steps(of, {"spot nodes", of.spot_label}));
+  take(out, place_steps(of, {Saying{"spot-nodes", {}, "let it stand on spot nodes"}, of.spot_label}));
   return out;
 }
 
@@ -103,10 +107,13 @@ Said reserve(const Pool& of, const Options& options) {
   if (const auto money = narrow(less, "money of an hour"))
     out.saving = saving_of(*money, fmt::format("{} GPUs at {} in the place of {}", of.held_at_least,
                                                hourly(*of.reserved_per_hour), hourly(*of.on_demand_per_hour)));
-  out.change = {"hand", fmt::format("Reserve {} of {}, and say so of their nodes under gpu.management.cost.nodes "
-                                    "(purchase: reserved).",
-                                    of.held_at_least, of.model)};
-  out.undo = {"hand", "A reservation ends at its end; some sellers take it back or let it be sold."};
+  out.change = by_hand(Saying{"reserve",
+                              {{"count", std::to_string(of.held_at_least)}, {"model", of.model}},
+                              fmt::format("Reserve {} of {}, and say so of their nodes under gpu.management.cost.nodes "
+                                          "(purchase: reserved).",
+                                          of.held_at_least, of.model)});
+  out.undo = by_hand(
+      Saying{"reserve-ends", {}, "A reservation ends at its end; some sellers take it back or let it be sold."});
   return out;
 }
 

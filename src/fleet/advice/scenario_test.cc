@@ -89,6 +89,7 @@ TEST(Scenarios, EachHasAllThatAdviceMustHave) {
     EXPECT_FALSE(one.aim.empty());
     EXPECT_FALSE(one.change.text.empty());
     EXPECT_FALSE(one.undo.text.empty());
+    for (const Step* step : {&one.change, &one.undo}) EXPECT_EQ(step->word.empty(), step->by != "hand");
     EXPECT_FALSE(one.subject.cluster.empty());
     if (one.saving) EXPECT_GT(one.saving->per_month, 0);
     if (one.cost) EXPECT_FALSE(one.saving) << "it is one or the other";
@@ -229,6 +230,12 @@ TEST_F(CheaperTest, HasAsManyReplicasAsItWantsDevices) {
   one().kind = "DaemonSet";
   EXPECT_EQ(said().change.by, "hand");
   EXPECT_THAT(said().change.text, HasSubstr("have 2 replicas"));
+  EXPECT_EQ(said().change.word, "selector-replicas");
+  EXPECT_EQ(said().change.values, (std::map<std::string, std::string>{{"label", "nvidia.com/gpu.product"},
+                                                                      {"namespace", "ml"},
+                                                                      {"replicas", "2"},
+                                                                      {"value", "NVIDIA-A100-SXM4-80GB"},
+                                                                      {"who", "DaemonSet chat"}}));
   EXPECT_THAT(said().undo.text, HasSubstr("have 1 replicas"));
 }
 

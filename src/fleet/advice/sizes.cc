@@ -148,17 +148,30 @@ Steps sharing_steps(const Workload& a, const Workload& b) {
                ? fmt::format("take {} out of nodeSelector of {}", kHostName, one.name)
                : fmt::format("let nodeSelector of {} have {}: {}", one.name, kHostName, former->second);
   };
-  return {{"hand", fmt::format("1. Add the key shared-by-two to the ConfigMap that NVIDIA's device plugin reads:\n"
-                               "version: v1\nsharing:\n  timeSlicing:\n    resources:\n"
-                               "    - {{name: nvidia.com/gpu, replicas: 2}}\n"
-                               "2. Let nothing else stand on the GPUs of node {0}, and label it "
-                               "nvidia.com/device-plugin.config: shared-by-two.\n"
-                               "3. In the manifests of {1} and {2} in namespace {3}, let nodeSelector have {4}: {0}; "
-                               "then make both anew.",
-                               node, a.name, b.name, a.space, kHostName)},
-          {"hand", fmt::format("In their manifests, {} and {}; take the label nvidia.com/device-plugin.config off "
-                               "node {}, and make both anew: each gets a GPU of its own.",
-                               of(a), of(b), node)}};
+  const auto former = [](const Workload& one) {
+    const auto at = one.node_selector.find(kHostName);
+    return at == one.node_selector.end() ? std::string("-") : at->second;
+  };
+  return {
+      by_hand(Saying{"share",
+                     {{"node", node}, {"first", a.name}, {"second", b.name}, {"namespace", a.space}},
+                     fmt::format("1. Add the key shared-by-two to the ConfigMap that NVIDIA's device plugin reads:\n"
+                                 "version: v1\nsharing:\n  timeSlicing:\n    resources:\n"
+                                 "    - {{name: nvidia.com/gpu, replicas: 2}}\n"
+                                 "2. Let nothing else stand on the GPUs of node {0}, and label it "
+                                 "nvidia.com/device-plugin.config: shared-by-two.\n"
+                                 "3. In the manifests of {1} and {2} in namespace {3}, let nodeSelector have {4}: {0}; "
+                                 "then make both anew.",
+                                 node, a.name, b.name, a.space, kHostName)}),
+      by_hand(Saying{"share-ends",
+                     {{"node", node},
+                      {"first", a.name},
+                      {"second", b.name},
+                      {"formerFirst", former(a)},
+                      {"formerSecond", former(b)}},
+                     fmt::format("In their manifests, {} and {}; take the label nvidia.com/device-plugin.config off "
+                                 "node {}, and make both anew: each gets a GPU of its own.",
+                                 of(a), of(b), node)})};
 }
 
 Advice sharing(const Workload& a, const Workload& b, const Options& options) {

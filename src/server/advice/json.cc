@@ -10,7 +10,9 @@ namespace {
 
 Json money_or_null(const std::optional<fleet::Micros>& micros) { return micros ? money_json(*micros) : Json(nullptr); }
 
-Json step_json(const fleet::advice::Step& of) { return {{"by", of.by}, {"text", of.text}}; }
+Json step_json(const fleet::advice::Step& of) {
+  return {{"by", of.by}, {"text", of.text}, {"word", text_or_null(of.word)}, {"values", of.values}};
+}
 
 Json answer_json(const store::AdviceAnswer& of) {
   return {{"time", time_json(of.at)},

@@ -7,7 +7,7 @@ import { inWords, t, word } from '../i18n';
 import { Badge, Coverage, deviceHref, Facts, podHref } from '../ui/parts';
 import { absent, duration, money, moment, percent } from '../ui/format';
 import { Copied } from '../ui/copied';
-import { numberOf, sentenceOf, valuesOf } from './advice_words';
+import { numberOf, sentenceOf, stepOf, valuesOf } from './advice_words';
 import { answerOf, measuredAfter, realisedOf, subjectOf } from './advised';
 import type { Asked, Verb } from './advice_answer';
 
@@ -107,19 +107,11 @@ function More({ of }: { of: Advice }) {
         [t('advice.saidSince'), moment(of.firstSaid, false)],
       ]} />
       <h3>{t('advice.change')} <span class="quiet">{word('adviceBy', of.change.by)}</span></h3>
-      <ByHand step={of.change} />
-      <Copied text={of.change.text} label={t('advice.change')} />
+      <Copied text={stepOf(of.change)} label={t('advice.change')} />
       <h3>{t('advice.undo')} <span class="quiet">{word('adviceBy', of.undo.by)}</span></h3>
-      <ByHand step={of.undo} />
-      <Copied text={of.undo.text} label={t('advice.undo')} />
+      <Copied text={stepOf(of.undo)} label={t('advice.undo')} />
     </>
   );
-}
-
-/** A sentence of the server's, where no command does it. */
-function ByHand({ step }: { step: Advice['change'] }) {
-  const told = step.by === 'hand' ? inWords('adviceStep.hand', null) : null;
-  return told && <p class="quiet">{told}</p>;
 }
 
 const verbs: Record<Advice['state'], Verb[]> = { open: ['accept', 'snooze', 'dismiss'], accepted: ['reopen'], snoozed: ['accept', 'dismiss', 'reopen'], dismissed: ['accept', 'reopen'] };

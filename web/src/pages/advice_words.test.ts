@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Advice } from '../api/schema';
 import { bringWords, inWords, language } from '../i18n';
 import { server } from '../i18n/ko/server';
-import { sentenceOf, valuesOf } from './advice_words';
+import { sentenceOf, stepOf, valuesOf } from './advice_words';
 import { kinds } from './advised';
 
 type Numbers = Advice['evidence']['numbers'];
@@ -38,6 +38,30 @@ describe('what advice says', () => {
     language.value = 'ko';
     expect(sentenceOf(of('idle-held', []))).toBe('It says so.');
     expect(sentenceOf(of('another' as Advice['kind']))).toBe('It says so.');
+  });
+});
+
+describe('what is done by hand', () => {
+  const step = { by: 'hand' as const, text: 'In the manifest of pod a in namespace ml: ask for 1 of nvidia.com/gpu; then make it anew.', word: 'ask-for', values: { who: 'pod a', namespace: 'ml', count: '1', resource: 'nvidia.com/gpu' } };
+  it('is the server’s own sentence in English', () => {
+    expect(stepOf(step)).toBe(step.text);
+  });
+  it('is Korean, with what stands in it', () => {
+    language.value = 'ko';
+    expect(stepOf(step)).toBe('네임스페이스 ml의 pod a 매니페스트에서 nvidia.com/gpu: 1 요청으로 바꾸고 다시 만드세요.');
+  });
+  it('stays as it is told where it is a command, or of an older server', () => {
+    language.value = 'ko';
+    expect(stepOf({ by: 'kubectl', text: 'kubectl cordon w1', word: null, values: {} })).toBe('kubectl cordon w1');
+    expect(stepOf({ by: 'hand', text: 'Let it come again.' })).toBe('Let it come again.');
+  });
+  it('has Korean for each sentence that the server has', () => {
+    const folder = join(process.cwd(), '../src/fleet/advice');
+    const source = readdirSync(folder).filter((one) => /\.cc$/.test(one)).map((one) => readFileSync(join(folder, one), 'utf8')).join('\n');
+    const words = [...source.matchAll(/Saying\{\s*"([a-z-]+)"/g)].map((one) => one[1]!);
+    expect(words.length).toBeGreaterThan(15);
+    for (const name of words) expect(server, name).toHaveProperty([`adviceStep.${name}`]);
+    for (const name of ['selector', 'no-selector', 'as-it-stood', 'model-nodes']) expect(server, name).toHaveProperty([`adviceStep.${name}-replicas`]);
   });
 });
 

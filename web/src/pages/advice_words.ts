@@ -24,3 +24,8 @@ export function valuesOf(of: Advice): Record<string, string | null | undefined> 
 export function sentenceOf(of: Advice): string {
   return inWords(`adviceSaid.${of.kind}`, of.sentence, valuesOf(of));
 }
+
+/** What to do: a command as it is, and sentences in the reader's language. */
+export function stepOf(of: Advice['change']): string {
+  return of.word ? inWords(`adviceStep.${of.word}`, of.text, of.values) : of.text;
+}
