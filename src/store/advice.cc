@@ -134,6 +134,14 @@ Result<void> drop_advice_answer(Database& database, const std::string& id) {
   return database.run("DELETE FROM advice_answer WHERE id = ?", {id});
 }
 
+Result<void> rename_advice(Database& database, const std::string& from, const std::string& to) {
+  for (const char* table : {"advice_said", "advice_answer"})
+    TRY(database.run(
+        fmt::format("UPDATE {0} SET id = ? WHERE id = ? AND NOT EXISTS (SELECT 1 FROM {0} WHERE id = ?)", table),
+        {to, from, to}));
+  return {};
+}
+
 Result<void> add_serving_seen(Database& database, const std::vector<ServingSeen>& seen) {
   constexpr std::size_t kColumns = 11;
   std::vector<Value> values;

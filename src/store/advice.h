@@ -61,6 +61,9 @@ Result<std::vector<AdviceAnswer>> advice_answers(Database& database);
 Result<void> put_advice_answer(Database& database, const AdviceAnswer& answer);
 Result<void> drop_advice_answer(Database& database, const std::string& id);
 
+/// What was said and answered under an id stands under another one, unless something does already.
+Result<void> rename_advice(Database& database, const std::string& from, const std::string& to);
+
 /// What the engines of a pod did in one slot.
 struct ServingSeen {
   std::string cluster;

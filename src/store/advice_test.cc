@@ -61,6 +61,20 @@ TEST_P(AdviceKept, HasOneAnswerThatIsReplaced) {
   EXPECT_THAT(*advice_answers(*database), IsEmpty());
 }
 
+TEST_P(AdviceKept, IsRenamedWithItsAnswerUnlessTheNameIsTaken) {
+  const AdviceAnswer answer{"a", AdviceState::Dismissed, kStart, "who", std::nullopt, "why", "aim", 5, "{}"};
+  ASSERT_TRUE(keep_advice(*database, {said("a", kStart)}));
+  ASSERT_TRUE(put_advice_answer(*database, answer));
+  ASSERT_TRUE(rename_advice(*database, "a", "b"));
+  AdviceAnswer renamed = answer;
+  renamed.id = "b";
+  EXPECT_THAT(*advice_said(*database), ElementsAre(said("b", kStart)));
+  EXPECT_THAT(*advice_answers(*database), ElementsAre(renamed));
+  ASSERT_TRUE(put_advice_answer(*database, answer));
+  ASSERT_TRUE(rename_advice(*database, "a", "b"));
+  EXPECT_THAT(*advice_answers(*database), ElementsAre(answer, renamed));
+}
+
 TEST_P(AdviceKept, PoolHoursAreOfWhatIsBoughtOnDemand) {
   constexpr EpochMs kHour = 60 * kMinute, kBucket = 15 * kMinute;
   const auto posting = [&](const char* model, fleet::Purchase purchase, fleet::CostKind kind, std::int64_t ms) {

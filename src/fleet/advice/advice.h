@@ -20,7 +20,7 @@ struct Subject {
   std::string name;
   std::string team, project;
   std::string device_id;
-  std::string device_uuid;  ///< of the board that was there then: another one in its place has the same id
+  std::string device_uuid;  ///< of the board that was there then: another one in its place is another subject
   std::string model;
   std::vector<std::string> pods;
   struct Owner {
@@ -85,6 +85,10 @@ struct Options {
 
 /// The dearest first; what has no money behind it, by id.
 std::vector<Advice> advise(const Facts& facts, const Options& options = {});
+
+/// Its id as older versions made it: of a board by where it stood, so that the next one there inherited what was said
+/// and answered.
+std::string id_by_slot(const Advice& of);
 
 /// Alerts that say something of a board, by their names.
 std::vector<std::string> hardware_alerts();

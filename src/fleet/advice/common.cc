@@ -23,15 +23,21 @@ Subject subject_of(const Workload& of) {
   return out;
 }
 
+std::string id_of(Kind kind, const Subject& subject, const std::string& device) {
+  const NameKey key =
+      key_of("{}\n{}\n{}\n{}\n{}\n{}\n{}", kind_name(kind), subject.cluster, subject.space, subject.kind, subject.name,
+             device, subject.name.empty() && device.empty() ? subject.model : std::string());
+  return fmt::format("{}-{:016x}", kind_name(kind), key.low);
+}
+
 }  // namespace
+
+std::string id_by_slot(const Advice& of) { return id_of(of.kind, of.subject, of.subject.device_id); }
 
 Advice begun(Kind kind, Subject subject, Evidence evidence, const Options& options) {
   Advice out;
   out.kind = kind;
-  const NameKey key =
-      key_of("{}\n{}\n{}\n{}\n{}\n{}\n{}", kind_name(kind), subject.cluster, subject.space, subject.kind, subject.name,
-             subject.device_id, subject.name.empty() && subject.device_id.empty() ? subject.model : std::string());
-  out.id = fmt::format("{}-{:016x}", kind_name(kind), key.low);
+  out.id = id_of(kind, subject, subject.device_uuid.empty() ? subject.device_id : subject.device_uuid);
   out.confidence = confidence_of(kind, evidence.observed, Milliseconds(evidence.to - evidence.from), options);
   out.risk = row_of(kind).risk;
   out.subject = std::move(subject);

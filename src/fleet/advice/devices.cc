@@ -61,7 +61,8 @@ std::vector<Advice> hardware(const std::vector<Trouble>& of, const Options& opti
   std::map<std::pair<std::string, std::string>, Advice> out;  // one for a device: of its worst sign
   for (const Sign& sign : kSigns)
     for (const Trouble& one : of)
-      if (const std::pair device(one.cluster, one.device_id); shows(one, sign) && !out.contains(device))
+      if (const std::pair device(one.cluster, one.device_uuid.empty() ? one.device_id : one.device_uuid);
+          shows(one, sign) && !out.contains(device))
         out.emplace(device, told(one, sign, options));
   std::vector<Advice> list;
   for (auto& [device, one] : out) list.push_back(std::move(one));

@@ -214,6 +214,34 @@ AdviceSaid said(std::optional<fleet::Micros> per_month, const std::string& aim =
   return out;
 }
 
+/// Advice on the board, as it is said now.
+fleet::advice::Advice sick(const std::string& uuid) {
+  fleet::advice::Facts facts;
+  facts.troubles = {{"c", "w1", "w1-GPU-00", "H100_80GB", "GPURowRemapFailed", kStart - 7 * 24 * kHour, kStart, 1, 1,
+                     Milliseconds(0), fleet::kUnit, uuid}};
+  return fleet::advice::advise(facts).at(0);
+}
+
+TEST(AdoptByBoard, AnAnswerByPlaceGoesToTheBoardThatItWasAbout) {
+  ToldHistory history;
+  const auto now = sick("GPU-a");
+  const auto adopted = [&](const std::string& answered_of) {
+    AdviceAnswer answer;
+    answer.id = id_by_slot(now);
+    answer.state = AdviceState::Dismissed;
+    answer.body = answered_of.empty() ? "{}" : advice_body(sick(answered_of));
+    EXPECT_TRUE(store::put_advice_answer(*history.database, answer));
+    EXPECT_TRUE(adopt_by_board(*history.database, {now}));
+    EXPECT_TRUE(adopt_by_board(*history.database, {now})) << "and does not again";
+    const std::string id = store::advice_answers(*history.database)->at(0).id;
+    EXPECT_TRUE(store::drop_advice_answer(*history.database, id));
+    return id;
+  };
+  EXPECT_EQ(adopted("GPU-a"), now.id);
+  EXPECT_EQ(adopted(""), now.id) << "a version that kept no UUID has said it";
+  EXPECT_EQ(adopted("GPU-b"), id_by_slot(now)) << "of a board that is not there any longer";
+}
+
 TEST(ToldAdvice, ComesBackWhenItsTimeIsOverOrItIsSomethingElse) {
   AdviceAnswer answer;
   answer.id = "idle-held-1";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/every.h"
@@ -199,6 +200,19 @@ Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, con
   return {};
 }
 
+Result<void> adopt_by_board(store::Database& database, const std::vector<fleet::advice::Advice>& now) {
+  std::map<std::string, std::string> bodies;
+  for (const AdviceSaid& one : TRY(store::advice_said(database))) bodies[one.id] = one.body;
+  for (const AdviceAnswer& one : TRY(store::advice_answers(database))) bodies[one.id] = one.body;  // it counts
+  for (const auto& one : now) {
+    const auto old = bodies.find(fleet::advice::id_by_slot(one));
+    if (old == bodies.end() || old->first == one.id) continue;
+    const std::string uuid = subject_of_body(old->second).device_uuid;
+    if (uuid.empty() || uuid == one.subject.device_uuid) TRY(store::rename_advice(database, old->first, one.id));
+  }
+  return {};
+}
+
 Advisor::Advisor(const Latest<Published>& fleet, Changes& changes, store::Readers& readers, Costs* costs,
                  std::function<bool()> started, AdvisorOptions options)
     : fleet_(fleet),
@@ -277,8 +291,10 @@ Result<void> Advisor::run(EpochMs now) {
   if (options_.consolidations)
     facts.scattered = scattered_.look(options_.consolidations(*known), hourly.get(), now, options_.run_every);
   std::vector<AdviceSaid> said;
-  for (const auto& one : fleet::advice::advise(facts, options_.advice)) said.push_back(said_of(one, now));
+  const auto list = fleet::advice::advise(facts, options_.advice);
+  for (const auto& one : list) said.push_back(said_of(one, now));
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
+    TRY(adopt_by_board(database, list));
     TRY(store::keep_advice(database, said));
     TRY(store::keep_scatter_seen(database, scattered_.seen()));
     TRY(store::drop_advice_before(database, now - options_.kept.count()));

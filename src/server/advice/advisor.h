@@ -70,6 +70,10 @@ bool is_of(const fleet::advice::Subject& subject, const fleet::CostOwner& owner)
 Result<void> reckon(Realised& into, const std::vector<fleet::CostRow>& rows, const fleet::advice::Subject& subject,
                     std::string_view kind);
 
+/// Advice on a board is known by the board, that of older versions by where it stood: what was said and answered there
+/// goes to the board that is there now, unless what is kept says that it was another one.
+Result<void> adopt_by_board(store::Database& database, const std::vector<fleet::advice::Advice>& now);
+
 /// Thread-safe. What is given outlives it.
 class Advisor {
  public:
