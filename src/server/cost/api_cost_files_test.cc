@@ -1,6 +1,9 @@
 #include "server/cost/api_cost_told.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "fleet/cost/focus.h"

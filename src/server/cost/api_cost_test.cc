@@ -1,10 +1,14 @@
 #include "server/cost/api_cost_told.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "fleet/cluster/cluster_state.h"
 #include "fleet/cost/ledger.h"
+#include "server/cost/ledger_closer.h"
 
 namespace tessera::server {
 namespace {

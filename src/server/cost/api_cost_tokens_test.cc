@@ -1,8 +1,12 @@
 #include "server/cost/api_cost_told.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "fleet/cost/ledger.h"
+#include "server/cost/ledger_closer.h"
 
 namespace tessera::server {
 namespace {
