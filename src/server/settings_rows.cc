@@ -250,6 +250,10 @@ const SettingEntry kRows[] = {
      take_alert<&AlertSettings::history_kept>},
     {{"gpu.management.alerts.runbooks", "docs/", "what stands before alerts.md#NAME in the links of alerts"},
      take_alert<&AlertSettings::runbooks>},
+    {{"gpu.management.alerts.host-processes.commands", "none",
+      "regular expressions (RE2's syntax), each of a whole command: processes outside of pods that are jobs, of which "
+      "StuckGPUProcess and LongRunningGPUProcess tell as of a pod's"},
+     take_alert<&AlertSettings::host_commands>},
     {{"gpu.management.metrics.collection-interval", "30s", "the longest that a source leaves between two samples"},
      take<&Settings::collection_interval>},
     {{"gpu.management.metrics.retention-days", "30", "days that 5-minute usage is kept; `30d` is taken too"},

@@ -7,7 +7,6 @@
 
 #include "fleet/alerts/observe_device.h"
 #include "fleet/alerts/observe_quotas.h"
-#include "fleet/alerts/observe_sessions.h"
 #include "fleet/inventory/parts.h"
 
 namespace tessera::fleet::alerts {
@@ -107,7 +106,7 @@ Round Observer::look(const Sight& sight) {
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
       observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, round);
-      if (is_heard(device)) observe_sessions(*node, device, holders_known, serving, round);
+      if (is_heard(device)) observe_sessions({*node, device, holders_known, serving, sight.is_host_job}, round);
     }
   }
   observe_clusters(shares, sight.view.time, round);

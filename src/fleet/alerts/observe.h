@@ -14,6 +14,7 @@
 #include "fleet/alerts/observe_budgets.h"
 #include "fleet/alerts/observe_costs.h"
 #include "fleet/alerts/observe_engines.h"
+#include "fleet/alerts/observe_sessions.h"
 #include "fleet/alerts/own_past.h"
 #include "fleet/cluster/cluster.h"
 #include "fleet/inventory/fleet.h"
@@ -32,6 +33,7 @@ struct Sight {
       std::span<const BudgetCrossed>();  ///< that are in force; absent: nobody knows yet
   std::optional<std::span<const CostDeviation>> costs = std::span<const CostDeviation>();  ///< likewise
   const ClusterView* cluster = nullptr;  ///< null: as one that is not watched
+  IsHostJob is_host_job{};               ///< null: no process outside of pods is one
 };
 
 class Observer {

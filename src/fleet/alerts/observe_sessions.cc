@@ -33,10 +33,20 @@ Value activity_of(const Device& device, const Session& session) {
   return std::nullopt;
 }
 
-void observe_session(const Node& node, const Device& device, const Session& session, const ServingPods& serving,
-                     Round& round) {
+/// Outside of a pod for sure: one of which nobody knows whose it is may be a pod's.
+bool is_on_host(const SessionFacts& facts) {
+  return !facts.workload.is_pod() && (facts.attribution == "host" || facts.attribution.empty());
+}
+
+bool is_job(const SessionFacts& facts, const IsHostJob& is_host_job) {
+  return facts.workload.is_pod() || (is_host_job && is_on_host(facts) && is_host_job(facts.command));
+}
+
+void observe_session(const SessionSight& sight, const Session& session, Round& round) {
+  const auto& [node, device, holders_known, serving, is_host_job] = sight;
   const SessionFacts& facts = *session.facts;
   LabelSet labels = workload_labels(part_labels(node, device, session.part), facts.workload);
+  if (!facts.workload.is_pod()) labels.emplace_back("command", facts.command);
   if (facts.pid != 0) labels.emplace_back("pid", std::to_string(facts.pid));
   if (session.start) labels.emplace_back("started", std::to_string(*session.start / 1000));
   std::ranges::sort(labels);
@@ -45,7 +55,7 @@ void observe_session(const Node& node, const Device& device, const Session& sess
   if (session.start)
     round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen,
                                   static_cast<double>(session.last_seen - *session.start) / 1000});
-  if (serving.contains(node.cluster, facts.workload)) return;
+  if (serving.may_be(node, facts.workload)) return;
   const auto busy = activity_of(device, session);
   if (!busy || !session.memory_bytes) return;
   const bool stuck = *session.memory_bytes > 0 && *busy < kQuietRatio;
@@ -117,22 +127,25 @@ std::string holders_key(const Node& node, const Device& device) { return device_
 
 ServingPods::ServingPods(const ServingView& serving) {
   for (const auto& engine : serving.engines)
-    if (!engine->pod.empty()) pods_.insert(engine->cluster + '/' + engine->space + '/' + engine->pod);
+    if (!engine->pod.empty())
+      pods_.insert(engine->cluster + '/' + engine->space + '/' + engine->pod);
+    else if (!engine->node.empty())
+      nodes_.insert(engine->cluster + '/' + engine->node);
 }
 
-bool ServingPods::contains(const std::string& cluster, const Workload& of) const {
-  return pods_.contains(pod_key(cluster, of));
+bool ServingPods::may_be(const Node& node, const Workload& of) const {
+  return of.is_pod() ? pods_.contains(pod_key(node.cluster, of)) : nodes_.contains(node_key(node));
 }
 
-void observe_sessions(const Node& node, const Device& device, bool holders_known, const ServingPods& serving,
-                      Round& round) {
+void observe_sessions(const SessionSight& sight, Round& round) {
+  const Device& device = sight.device;
   for (const Session& one : device.sessions)
-    if (one.facts->workload.is_pod()) observe_session(node, device, one, serving, round);
+    if (is_job(*one.facts, sight.is_host_job)) observe_session(sight, one, round);
   for (const Allocation& one : device.allocations)
     if (const Value idle = held_idle(device, one))
       round.observations.push_back(
-          {Signal::HeldIdle, holder(node, device, one.part, one.facts->workload, ""), device.last_seen, idle});
-  if (holders_known) observe_use(node, device, round);
+          {Signal::HeldIdle, holder(sight.node, device, one.part, one.facts->workload, ""), device.last_seen, idle});
+  if (sight.holders_known) observe_use(sight.node, device, round);
 }
 
 }  // namespace tessera::fleet::alerts

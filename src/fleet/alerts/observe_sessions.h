@@ -1,5 +1,6 @@
 #pragma once
 // Inside the room. What is told of who uses and who holds a device, as observations.
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,15 +13,20 @@
 
 namespace tessera::fleet::alerts {
 
-/// Pods that serve models. They take their memory at the start and wait for requests: doing nothing is no sign that
+/// By the command of a process outside of pods.
+using IsHostJob = std::function<bool(std::string_view command)>;
+
+/// Those that serve models. They take their memory at the start and wait for requests: doing nothing is no sign that
 /// they are stuck.
 class ServingPods {
  public:
   explicit ServingPods(const ServingView& serving);
-  bool contains(const std::string& cluster, const Workload& of) const;
+  /// Outside of pods nobody tells which process an engine's is: each of its node may be.
+  bool may_be(const Node& node, const Workload& of) const;
 
  private:
   std::set<std::string> pods_;
+  std::set<std::string> nodes_;  ///< with an engine outside of pods
 };
 
 /// The kubelet tells of somebody who holds a device of the node.
@@ -43,8 +49,15 @@ class Holders {
 /// Subject::beneath of who holds the device and who uses it without.
 std::string holders_key(const Node& node, const Device& device);
 
-/// Of a device that is heard of. Processes outside of pods are the operator's own, and none of these.
-void observe_sessions(const Node& node, const Device& device, bool holders_known, const ServingPods& serving,
-                      Round& round);
+struct SessionSight {
+  const Node& node;
+  const Device& device;
+  bool holders_known;
+  const ServingPods& serving;
+  const IsHostJob& is_host_job;
+};
+
+/// Of a device that is heard of. Processes outside of pods are the platform's own, and none of these, but for jobs.
+void observe_sessions(const SessionSight& sight, Round& round);
 
 }  // namespace tessera::fleet::alerts

@@ -1,5 +1,7 @@
 #include "fleet/alerts/observe_test.h"
 
+#include <cmath>
+
 #include "fleet/cluster/cluster_state.h"
 
 namespace tessera::fleet::alerts {
@@ -114,6 +116,108 @@ TEST_F(Changing, AUserIsGoneWithItsPodWhereNoKubeletEverTold) {
   EXPECT_THAT(firing(), Contains(used));
   for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350));
   EXPECT_THAT(firing(), Not(Contains(used)));
+}
+
+/// A process on GPU-a or, of GPU-b, on an instance.
+struct Told {
+  unsigned pid = 0;
+  std::string_view command;
+  std::string_view attribution = "host";
+  std::string_view pod = R"(pod="unknown")";  ///< labels
+  std::string_view instance{};
+};
+
+std::string process(const Told& told) {
+  const bool cut = !told.instance.empty();
+  const std::string of =
+      fmt::format(R"(gpu="{}",UUID="GPU-{}",Hostname="w",pid="{}",command="{}",{}{})", cut ? 1 : 0, cut ? 'b' : 'a',
+                  told.pid, told.command, told.pod, cut ? fmt::format(R"(,GPU_I_ID="{}")", told.instance) : "");
+  std::string out = fmt::format(
+      "gpu_process_info{{{0},attribution=\"{1}\",status=\"active\"}} 1\ngpu_process_start_time_seconds{{{0}}} {2}\n"
+      "gpu_process_memory_used_bytes{{{0}}} 1000\n",
+      of, told.attribution, (kStart - 2 * kHour) / 1000);
+  return cut ? out : out + fmt::format("gpu_process_utilization{{{}}} 0\n", of);
+}
+
+bool is_python(std::string_view command) { return command == "python3"; }
+
+/// The pids that are told of, of those whose pods are not.
+std::vector<std::string> pids(const Seen& seen, Signal signal) {
+  std::vector<std::string> out;
+  for (const Observation& one : seen.round.observations)
+    if (one.signal == signal && label_of(one.subject->labels, "pod").empty())
+      out.push_back(fmt::format("{} {} {}", label_of(one.subject->labels, "pid"),
+                                label_of(one.subject->labels, "command"), one.value.value_or(-1)));
+  std::ranges::sort(out);
+  return out;
+}
+
+TEST(Observe, TellsOfProcessesOutsideOfPodsThatAreJobsAndOfNoOthers) {
+  Seen seen(process({11, "python3"}) + process({12, "nvidia-cuda-mps"}) + process({13, "nv-hostengine"}) +
+            process({14, ""}) + process({15, "python3", "no_access"}) + process({16, "python3", "gone"}) +
+            process({17, "python3", "unnamed", R"(pod="",pod_uid="u")"}) + process({18, "python3", ""}));
+  seen.look();
+  EXPECT_THAT(pids(seen, Signal::SessionAgeSeconds), ElementsAre("17  7200")) << "the pod's, unless some are named";
+  seen.is_host_job = is_python;
+  seen.look();
+  EXPECT_THAT(pids(seen, Signal::SessionAgeSeconds), ElementsAre("11 python3 7200", "17  7200", "18 python3 7200"))
+      << "of whom nobody knows whether it is a pod's is none";
+  EXPECT_THAT(pids(seen, Signal::IdleWithMemory), ElementsAre("11 python3 1", "17  1", "18 python3 1"));
+  for (const Observation& one : seen.round.observations)
+    if (one.signal == Signal::SessionAgeSeconds && label_of(one.subject->labels, "pid") == "11") {
+      EXPECT_EQ(label_of(one.subject->labels, "node"), "w");
+      EXPECT_EQ(label_of(one.subject->labels, "gpu"), "0");
+      EXPECT_TRUE(std::ranges::is_sorted(one.subject->labels));
+    }
+}
+
+TEST(Observe, JudgesAJobOutsideOfPodsByItsInstanceWhereItIsAloneThere) {
+  const std::string idle = R"(DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="1"} 0
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="1",UUID="GPU-b",Hostname="w",GPU_I_ID="2"} 0.8
+)";
+  Seen seen(idle + process({.pid = 21, .command = "python3", .instance = "1"}) +
+            process({.pid = 22, .command = "python3", .instance = "2"}));
+  seen.is_host_job = is_python;
+  seen.look();
+  EXPECT_THAT(pids(seen, Signal::IdleWithMemory), ElementsAre("21 python3 1", "22 python3 0"));
+  for (const Observation& one : seen.round.observations)
+    if (one.signal == Signal::IdleWithMemory && label_of(one.subject->labels, "pid") == "21")
+      EXPECT_EQ(label_of(one.subject->labels, "gpu_instance"), "1");
+  seen.tell(kStart + kSecond, idle + process({.pid = 21, .command = "python3", .instance = "1"}) +
+                                  process({.pid = 23, .command = "nv-hostengine", .instance = "1"}));
+  seen.look(kStart + kSecond);
+  EXPECT_THAT(pids(seen, Signal::IdleWithMemory), IsEmpty()) << "whose activity it is nobody knows";
+}
+
+TEST(Observe, TakesNoJobForStuckWhereAnEngineServesOutsideOfPods) {
+  Seen seen(process({11, "python3"}));
+  seen.is_host_job = is_python;
+  seen.told.scrape(kStart, R"(cluster="c",node="w",job="v",instance="w:8000")",
+                   "vllm:num_requests_running{model_name=\"m\"} 0\nvllm:num_requests_waiting{model_name=\"m\"} 0\n");
+  seen.look();
+  EXPECT_THAT(pids(seen, Signal::IdleWithMemory), IsEmpty()) << "it may be the engine's";
+  EXPECT_THAT(pids(seen, Signal::SessionAgeSeconds), ElementsAre("11 python3 7200"));
+}
+
+TEST_F(Changing, AJobOutsideOfPodsFiresAndIsOverWithItsProcess) {
+  seen.is_host_job = is_python;
+  const std::string platform = process({12, "nvidia-cuda-mps"}) + process({13, "nv-hostengine"});
+  const std::string page = busy_gpu(0, 60, 350) + platform;
+  for (int i = 0; i <= 240; ++i) round(page + process({11, "python3"}));
+  const auto of_processes = [&] {
+    std::vector<std::string> out;
+    for (const Track& one : evaluator.tracks())
+      if (one.phase == Phase::Firing && evaluator.rule(one.rule)->kind == Kind::Session)
+        out.push_back(one.rule + ": " +
+                      fill(evaluator.rule(one.rule)->summary, one.subject->labels, std::floor(one.value)));
+    return out;
+  };
+  EXPECT_THAT(of_processes(),
+              ElementsAre("StuckGPUProcess: Process 11 of no pod (python3) holds memory of GPU 0 of w and has done "
+                          "nothing for two hours.",
+                          "LongRunningGPUProcess: Process 11 of no pod (python3) runs on GPU 0 of w for 14430 s."));
+  for (int i = 0; i < 5; ++i) round(page);
+  EXPECT_THAT(of_processes(), IsEmpty());
 }
 
 }  // namespace

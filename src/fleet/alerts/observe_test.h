@@ -56,6 +56,7 @@ class Seen {
     const auto serving = told.serving.publish(now);
     Sight sight{*view, *serving, xids, std::nullopt};
     sight.cluster = cluster.get();
+    sight.is_host_job = is_host_job;
     round = observer.look(sight);
   }
   /// `GPU-a 84`, one for each subject that has the signal; `-` where it has no value.
@@ -68,6 +69,7 @@ class Seen {
   }
   ToldPages told;
   std::shared_ptr<const ClusterView> cluster;
+  IsHostJob is_host_job;
   Observer observer;
   Round round;
 };

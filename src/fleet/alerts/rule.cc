@@ -84,9 +84,9 @@ std::vector<Rule> built_in() {
        "Nothing has been heard of any GPU of {node} for a long time."},
       // Processes.
       {"StuckGPUProcess", Session, IdleWithMemory, Above, 0, 0, 2h, 0min, Warning,
-       "Process {pid} of {namespace}/{pod} holds memory of GPU {gpu} of {node} and has done nothing for two hours."},
+       "Process {pid} of {whose} holds memory of GPU {gpu} of {node} and has done nothing for two hours."},
       {"LongRunningGPUProcess", Session, SessionAgeSeconds, Above, 3600, 3600, 2h, 0min, Info,
-       "Process {pid} of {namespace}/{pod} runs on GPU {gpu} of {node} for {value} s."},
+       "Process {pid} of {whose} runs on GPU {gpu} of {node} for {value} s."},
       {"GPUAllocatedIdle", Holding, HeldIdle, Above, 0, 0, 1h, 0min, Warning,
        "{namespace}/{pod} holds GPU {gpu} of {node} and does not use it."},
       {"GPUUsedNotAllocated", Holding, UsedWithoutHolding, Above, 0, 0, 10min, 0min, Warning,
@@ -119,6 +119,14 @@ std::vector<Rule> built_in() {
 }
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+std::string or_unknown(std::string_view text) { return std::string(text.empty() ? "unknown" : text); }
+
+std::string whose(const LabelSet& labels) {
+  const std::string_view pod = label_of(labels, "pod"), command = label_of(labels, "command");
+  if (pod.empty() && !command.empty()) return fmt::format("no pod ({})", command);
+  return fmt::format("{}/{}", or_unknown(label_of(labels, "namespace")), or_unknown(pod));
+}
 
 }  // namespace
 
@@ -200,8 +208,10 @@ std::string fill(std::string_view summary, const LabelSet& labels, double value)
     if (open == summary.npos || close == summary.npos) return out.append(summary);
     out += summary.substr(0, open);
     const std::string_view name = summary.substr(open + 1, close - open - 1);
-    const std::string_view label = label_of(labels, name);
-    out += name == "value" ? number(value) : std::string(label.empty() ? "unknown" : label);
+    if (name == "value")
+      out += number(value);
+    else
+      out += name == "whose" ? whose(labels) : or_unknown(label_of(labels, name));
     summary.remove_prefix(close + 1);
   }
 }

@@ -52,7 +52,8 @@ Result<SavedTracks> read_tracks(store::Database& database, Milliseconds holds) {
 
 Result<std::unique_ptr<Alerts>> Alerts::open(const Latest<Published>& fleet, Changes& changes,
                                              std::function<bool()> started, AlertOptions options) {
-  std::unique_ptr<Alerts> out(new Alerts(fleet, changes, std::move(started), std::move(options)));
+  HostJobs host_jobs = TRY(HostJobs::of(options.settings.host_commands));
+  std::unique_ptr<Alerts> out(new Alerts(fleet, changes, std::move(started), std::move(options), std::move(host_jobs)));
   TRY(out->resume());
   if (out->options_.leads && out->options_.runs && out->options_.settings.enabled)
     out->thread_ = std::jthread([self = out.get()](const std::stop_token& stop) {
@@ -61,8 +62,13 @@ Result<std::unique_ptr<Alerts>> Alerts::open(const Latest<Published>& fleet, Cha
   return out;
 }
 
-Alerts::Alerts(const Latest<Published>& fleet, Changes& changes, std::function<bool()> started, AlertOptions options)
-    : fleet_(fleet), changes_(changes), started_(std::move(started)), options_(std::move(options)) {}
+Alerts::Alerts(const Latest<Published>& fleet, Changes& changes, std::function<bool()> started, AlertOptions options,
+               HostJobs host_jobs)
+    : fleet_(fleet),
+      changes_(changes),
+      started_(std::move(started)),
+      options_(std::move(options)),
+      host_jobs_(std::move(host_jobs)) {}
 
 Alerts::~Alerts() { thread_ = {}; }
 
@@ -127,7 +133,8 @@ void Alerts::look() {
   const alerts::Round round = observer_.look(
       {*known->view, *known->serving, xids ? std::optional<std::span<const fleet::XidsSeen>>(*xids) : std::nullopt,
        refused_of_late(now), budgets ? std::optional<std::span<const alerts::BudgetCrossed>>(*budgets) : std::nullopt,
-       costs ? std::optional<std::span<const alerts::CostDeviation>>(*costs) : std::nullopt, known->cluster.get()});
+       costs ? std::optional<std::span<const alerts::CostDeviation>>(*costs) : std::nullopt, known->cluster.get(),
+       [this](std::string_view command) { return host_jobs_.contain(command); }});
   for (store::AlertEvent& one : events_of(evaluator_->take(round), now)) unsaved_.push_back(std::move(one));
   looked_at_ = known->view;
   const auto kept = keep(now);

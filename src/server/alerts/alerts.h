@@ -20,6 +20,7 @@
 #include "fleet/inventory/changes.h"
 #include "http/server.h"
 #include "server/access/changes.h"
+#include "server/alerts/host_jobs.h"
 #include "server/alerts/messages.h"
 #include "server/alerts/saved_tracks.h"
 #include "server/alerts/settings.h"
@@ -94,7 +95,8 @@ class Alerts {
   void look();
 
  private:
-  Alerts(const Latest<Published>& fleet, Changes& changes, std::function<bool()> started, AlertOptions options);
+  Alerts(const Latest<Published>& fleet, Changes& changes, std::function<bool()> started, AlertOptions options,
+         HostJobs host_jobs);
   Result<void> resume();
   Result<AlertBook> read_book() const;
   std::optional<double> refused_of_late(EpochMs now);
@@ -110,6 +112,7 @@ class Alerts {
   Changes& changes_;
   const std::function<bool()> started_;
   const AlertOptions options_;
+  const HostJobs host_jobs_;
   Latest<AlertBook> book_;
   mutable std::mutex mutex_;
   AlertStats stats_;                              // guarded by mutex_

@@ -57,7 +57,8 @@ struct AlertsTest : testing::Test {
     told.scrape(now, R"(node="w")",
                 fmt::format("DCGM_FI_DEV_GPU_TEMP{{gpu=\"0\",UUID=\"GPU-1\"}} {}\n"
                             "DCGM_FI_DEV_XID_ERRORS{{gpu=\"0\",UUID=\"GPU-1\"}} 0\n",
-                            celsius));
+                            celsius) +
+                    beside);
     told.fleet.advance(now);
     Published next;
     next.view = told.fleet.publish(now);
@@ -89,6 +90,7 @@ struct AlertsTest : testing::Test {
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "t.db").string();
   AlertSettings settings;
+  std::string beside;  ///< what else the node tells
   std::vector<std::string> alertmanagers, webhooks, webhook_files, slack_files;
   Latest<Published> published;
   fleet::ToldPages told;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "fleet/alerts/actions.h"
+#include "server/alerts/host_jobs.h"
 
 namespace tessera::server {
 namespace {
@@ -131,6 +132,8 @@ Result<void> check(const AlertSettings& settings) {
                 "gpu.management.alerts.alertmanager-bearer-token-file: a user with a password is given already");
   if (settings.resend_every < Milliseconds(1000))
     return fail(Code::Invalid, "gpu.management.alerts.resend-every: at least 1s expected");
+  if (const auto jobs = HostJobs::of(settings.host_commands); !jobs)
+    return fail(Code::Invalid, "gpu.management.alerts.host-processes.commands: {}", jobs.error().what);
   return {};
 }
 

@@ -21,7 +21,8 @@ struct AlertSettings {
   std::vector<std::string> slack_files;    ///< each a file with the URL of an incoming webhook, which is a secret
   Milliseconds resend_every{60'000};       ///< to Alertmanagers
   Milliseconds history_kept{std::chrono::hours(24 * 90)};
-  std::string runbooks = "docs/";  ///< before alerts.md#…
+  std::string runbooks = "docs/";          ///< before alerts.md#…
+  std::vector<std::string> host_commands;  ///< patterns of those outside of pods that are jobs; see HostJobs
 };
 
 /// `- {name: GPUOverheating, threshold: 90, clear: 85, for: 10m, keep-firing: 1m, severity: warning, enabled: true,
