@@ -79,9 +79,9 @@ void observe_server(const Sight& sight, EpochMs newest, Round& round) {
 
 }  // namespace
 
-bool Observer::holders_are_silent(const Node& node, bool known, EpochMs now) {
-  if (tells_allocations(node)) held_[node_key(node)] = now;
-  return !known && held_.contains(node_key(node));
+bool Observer::holders_are_silent(const Node& node, bool tells, bool known, EpochMs now) {
+  if (tells) held_[node_key(node)] = now;
+  return !tells && !known && held_.contains(node_key(node));
 }
 
 Round Observer::look(const Sight& sight) {
@@ -90,6 +90,7 @@ Round Observer::look(const Sight& sight) {
   const XidCounts xids(sight.xids);
   const ServingPods serving(sight.serving);
   const Holders holders(sight.cluster);
+  const Unallocated unallocated(sight.view);
   const bool all_silent = all_are_silent(sight.view);
   std::map<std::string, Share> shares;
   EpochMs newest = 0;
@@ -98,7 +99,8 @@ Round Observer::look(const Sight& sight) {
     observe_node(*node, sight.view.time, all_silent, round);
     const bool heard = any_device(*node, is_heard);
     const bool holders_known = holders.known(*node);
-    const bool holders_silent = holders_are_silent(*node, holders_known, sight.view.time);
+    const bool kubelet_tells = tells_allocations(*node) || unallocated.any_on(*node);
+    const bool holders_silent = holders_are_silent(*node, kubelet_tells, holders_known, sight.view.time);
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;
       newest = std::max(newest, device.last_seen);
@@ -106,7 +108,9 @@ Round Observer::look(const Sight& sight) {
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
       observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, round);
-      if (is_heard(device)) observe_sessions({*node, device, holders_known, serving, sight.is_host_job}, round);
+      if (is_heard(device))
+        observe_sessions({*node, device, holders_known, holders_silent, unallocated, serving, sight.is_host_job},
+                         round);
     }
   }
   observe_clusters(shares, sight.view.time, round);

@@ -47,7 +47,8 @@ class Observer {
 
  private:
   /// Only a kubelet that has told falls silent: what the cluster's API no longer rules out, nobody will tell of.
-  bool holders_are_silent(const Node& node, bool known, EpochMs now);
+  /// `tells`: it does, of who holds something there or of who uses it without.
+  bool holders_are_silent(const Node& node, bool tells, bool known, EpochMs now);
 
   OwnPast own_;
   Engines engines_;

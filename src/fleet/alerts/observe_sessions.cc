@@ -43,7 +43,8 @@ bool is_job(const SessionFacts& facts, const IsHostJob& is_host_job) {
 }
 
 void observe_session(const SessionSight& sight, const Session& session, Round& round) {
-  const auto& [node, device, holders_known, serving, is_host_job] = sight;
+  const Node& node = sight.node;
+  const Device& device = sight.device;
   const SessionFacts& facts = *session.facts;
   LabelSet labels = workload_labels(part_labels(node, device, session.part), facts.workload);
   if (!facts.workload.is_pod()) labels.emplace_back("command", facts.command);
@@ -55,7 +56,7 @@ void observe_session(const SessionSight& sight, const Session& session, Round& r
   if (session.start)
     round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen,
                                   static_cast<double>(session.last_seen - *session.start) / 1000});
-  if (serving.may_be(node, facts.workload)) return;
+  if (sight.serving.may_be(node, facts.workload)) return;
   const auto busy = activity_of(device, session);
   if (!busy || !session.memory_bytes) return;
   const bool stuck = *session.memory_bytes > 0 && *busy < kQuietRatio;
@@ -73,12 +74,11 @@ Value held_idle(const Device& device, const Allocation& held) {
   return std::nullopt;
 }
 
-std::shared_ptr<const Subject> holder(const Node& node, const Device& device, const Part& part, const Workload& of,
-                                      std::string_view what) {
-  return std::make_shared<const Subject>(Subject{device_key(node, device) + part_name(part) + '/' + of.space + '/' +
-                                                     of.pod + '/' + of.container + std::string(what),
-                                                 holders_key(node, device),
-                                                 workload_labels(part_labels(node, device, part), of)});
+std::shared_ptr<const Subject> holding(const Node& node, const Device& device, const Part& part, const Workload& of,
+                                       std::string_view what, std::string beneath) {
+  std::string key = device_key(node, device) + part_name(part) + '/' + of.space + '/' + of.pod + '/' + of.container;
+  return std::make_shared<const Subject>(
+      Subject{key.append(what), std::move(beneath), workload_labels(part_labels(node, device, part), of)});
 }
 
 bool is_same_pod(const Workload& a, const Workload& b) {
@@ -86,19 +86,36 @@ bool is_same_pod(const Workload& a, const Workload& b) {
   return a.space == b.space && a.pod == b.pod;
 }
 
-void observe_use(const Node& node, const Device& device, Round& round) {
-  std::map<std::string, std::pair<std::shared_ptr<const Subject>, bool>> users;
+bool holds(const Device& device, const Session& session) {
+  return std::ranges::any_of(device.allocations, [&](const Allocation& held) {
+    return is_same_pod(held.facts->workload, session.facts->workload) && covers(held.part, session.part);
+  });
+}
+
+/// Where nobody is known to hold anything on the node, its agent's word that it does not counts, and that alone. While
+/// the kubelet is away, for a while, it is unknown of each pod that has a process still.
+void observe_use(const SessionSight& sight, Round& round) {
+  const Device& device = sight.device;
+  std::map<std::string, std::pair<std::shared_ptr<const Subject>, Value>> users;
   for (const Session& one : device.sessions) {
     const Workload& of = one.facts->workload;
     if (!of.is_pod() || of.pod.empty()) continue;
-    const bool holds = std::ranges::any_of(device.allocations, [&](const Allocation& held) {
-      return is_same_pod(held.facts->workload, of) && covers(held.part, one.part);
-    });
-    const auto subject = holder(node, device, one.part, of, "/uses");
-    users.try_emplace(subject->key, subject, holds);
+    Value without;
+    if (sight.holders_known)
+      without = holds(device, one) ? 0 : 1;
+    else if (sight.unallocated.is(sight.node, device, one))
+      without = 1;
+    else if (!sight.holders_silent)
+      continue;
+    const auto subject = holding(sight.node, device, one.part, of, "/uses", device_key(sight.node, device));
+    users.try_emplace(subject->key, subject, without);
   }
   for (const auto& [key, user] : users)
-    round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second ? 0 : 1});
+    round.observations.push_back({Signal::UsedWithoutHolding, user.first, device.last_seen, user.second});
+}
+
+std::string use_key(const std::string& cluster, const std::string& uuid, const Part& part, const Workload& of) {
+  return cluster + '/' + uuid + part_name(part) + '/' + of.space + '/' + of.pod;
 }
 
 }  // namespace
@@ -133,6 +150,22 @@ ServingPods::ServingPods(const ServingView& serving) {
       nodes_.insert(engine->cluster + '/' + engine->node);
 }
 
+Unallocated::Unallocated(const View& view) {
+  for (const UnallocatedUse& one : view.unallocated) {
+    uses_.insert(use_key(one.cluster, one.device_uuid, one.part, one.facts->workload));
+    devices_.insert(one.cluster + '/' + one.device_uuid);
+  }
+}
+
+bool Unallocated::is(const Node& node, const Device& device, const Session& session) const {
+  return uses_.contains(use_key(node.cluster, device.facts->uuid, session.part, session.facts->workload));
+}
+
+bool Unallocated::any_on(const Node& node) const {
+  return !devices_.empty() &&
+         std::ranges::any_of(node.devices, [&](const Device& one) { return devices_.contains(device_key(node, one)); });
+}
+
 bool ServingPods::may_be(const Node& node, const Workload& of) const {
   return of.is_pod() ? pods_.contains(pod_key(node.cluster, of)) : nodes_.contains(node_key(node));
 }
@@ -144,8 +177,10 @@ void observe_sessions(const SessionSight& sight, Round& round) {
   for (const Allocation& one : device.allocations)
     if (const Value idle = held_idle(device, one))
       round.observations.push_back(
-          {Signal::HeldIdle, holder(sight.node, device, one.part, one.facts->workload, ""), device.last_seen, idle});
-  if (sight.holders_known) observe_use(sight.node, device, round);
+          {Signal::HeldIdle,
+           holding(sight.node, device, one.part, one.facts->workload, "", holders_key(sight.node, device)),
+           device.last_seen, idle});
+  observe_use(sight, round);
 }
 
 }  // namespace tessera::fleet::alerts

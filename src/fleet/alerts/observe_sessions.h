@@ -8,10 +8,22 @@
 
 #include "fleet/alerts/evaluator.h"
 #include "fleet/cluster/cluster.h"
-#include "fleet/inventory/node.h"
+#include "fleet/inventory/fleet.h"
 #include "fleet/serving/serving.h"
 
 namespace tessera::fleet::alerts {
+
+/// What agents tell of pods that use what they do not hold.
+class Unallocated {
+ public:
+  explicit Unallocated(const View& view);
+  bool is(const Node& node, const Device& device, const Session& session) const;
+  bool any_on(const Node& node) const;
+
+ private:
+  std::set<std::string> uses_;
+  std::set<std::string> devices_;  ///< with any
+};
 
 /// By the command of a process outside of pods.
 using IsHostJob = std::function<bool(std::string_view command)>;
@@ -46,13 +58,15 @@ class Holders {
   const ClusterView* cluster_;                  ///< null where it does not tell
   std::unordered_set<std::string_view> asked_;  ///< nodes with a pod that asks for GPUs
 };
-/// Subject::beneath of who holds the device and who uses it without.
+/// Subject::beneath of who holds the device.
 std::string holders_key(const Node& node, const Device& device);
 
 struct SessionSight {
   const Node& node;
   const Device& device;
   bool holders_known;
+  bool holders_silent;  ///< those who told of them, for a while
+  const Unallocated& unallocated;
   const ServingPods& serving;
   const IsHostJob& is_host_job;
 };

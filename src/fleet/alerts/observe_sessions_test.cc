@@ -220,5 +220,70 @@ TEST_F(Changing, AJobOutsideOfPodsFiresAndIsOverWithItsProcess) {
   EXPECT_THAT(of_processes(), IsEmpty());
 }
 
+/// A process of a pod, and that its agent says that the pod does not hold what it runs on.
+constexpr std::string_view kStray = R"(gpu="0",UUID="GPU-0",Hostname="w",namespace="ml",pod="a")";
+std::string stray_process(unsigned pid = 7) {
+  return fmt::format("gpu_process_info{{{},container=\"c\",pid=\"{}\",command=\"py\",status=\"active\"}} 1\n", kStray,
+                     pid);
+}
+std::string stray_told(std::string_view value = "1") {
+  return fmt::format("gpu_unallocated_processes{{{}}} {}\n", kStray, value);
+}
+constexpr std::string_view kStrayUses = "GPUUsedNotAllocated c/GPU-0/ml/a/c/uses";
+
+/// Of a cluster that is not watched, on a node on which nobody holds anything.
+TEST_F(Changing, TellsOfUseWhereNobodyHoldsAnythingByTheAgentsWord) {
+  for (int i = 0; i <= 19; ++i) round(busy_gpu(0, 60, 350) + stray_process() + stray_told());
+  EXPECT_THAT(firing(), Not(Contains(kStrayUses))) << "not for so long yet";
+  for (int i = 0; i < 2; ++i) round(busy_gpu(0, 60, 350) + stray_process() + stray_told());
+  EXPECT_THAT(firing(), Contains(kStrayUses));
+  for (int i = 0; i < 15; ++i) round(busy_gpu(0, 60, 350) + stray_process());
+  EXPECT_THAT(firing(), Contains(kStrayUses)) << "the kubelet may be away";
+  for (int i = 0; i < 4; ++i) round(busy_gpu(0, 60, 350));
+  EXPECT_THAT(firing(), Not(Contains(kStrayUses))) << "with its process it is over, and nobody waits for the kubelet";
+}
+
+TEST_F(Changing, AUseThatItsAgentNoLongerTellsIsOverBehindAWhile) {
+  for (int i = 0; i <= 21; ++i) round(busy_gpu(0, 60, 350) + stray_process() + stray_told());
+  ASSERT_THAT(firing(), Contains(kStrayUses));
+  for (int i = 0; i < 25; ++i) round(busy_gpu(0, 60, 350) + stray_process());
+  EXPECT_THAT(firing(), Not(Contains(kStrayUses)));
+  for (int i = 0; i < 40; ++i) round(busy_gpu(0, 60, 350) + stray_process() + stray_told("0"));
+  EXPECT_THAT(firing(), Not(Contains(kStrayUses))) << "of none of its processes";
+}
+
+/// The kubelet's own word on who holds what stands before it.
+TEST_F(Changing, AUseIsOverOnceThePodHoldsIt) {
+  for (int i = 0; i <= 21; ++i) round(busy_gpu(0, 60, 350) + stray_process() + stray_told());
+  ASSERT_THAT(firing(), Contains(kStrayUses));
+  const std::string held = fmt::format(
+      "gpu_allocation_info{{{},container=\"c\",resource=\"nvidia.com/gpu\",share=\"exclusive\"}} 1\n", kStray);
+  for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350) + stray_process() + held);
+  EXPECT_THAT(firing(), Not(Contains(kStrayUses)));
+}
+
+TEST(Observe, AccusesNobodyOfUseWhereNoKubeletTells) {
+  const std::string host =
+      "gpu_process_info{gpu=\"0\",UUID=\"GPU-0\",Hostname=\"w\",pid=\"9\",command=\"py\",pod=\"unknown\",attribution="
+      "\"host\","
+      "status=\"active\"} 1\n";
+  Seen seen(busy_gpu(0, 60, 350) + host);
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), IsEmpty()) << "a node without Kubernetes";
+  seen.tell(kStart + kSecond, busy_gpu(0, 60, 350) + stray_process());
+  seen.look(kStart + kSecond);
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), IsEmpty()) << "a pod's, and the agent does not reach the kubelet";
+  const std::string elsewhere = R"(gpu_unallocated_processes{gpu="1",UUID="GPU-1",Hostname="w",namespace="ml",pod="a"} 1
+gpu_unallocated_processes{gpu="0",UUID="GPU-0",Hostname="w",namespace="ml",pod="b"} 1
+gpu_unallocated_processes{gpu="0",UUID="GPU-0",Hostname="w",GPU_I_ID="3",namespace="ml",pod="a"} 1
+)";
+  seen.tell(kStart + 2 * kSecond, busy_gpu(0, 60, 350) + busy_gpu(1, 60, 350) + stray_process() + elsewhere);
+  seen.look(kStart + 2 * kSecond);
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), IsEmpty()) << "of another device, pod and instance";
+  seen.tell(kStart + 3 * kSecond, busy_gpu(0, 60, 350) + stray_process() + stray_process(8) + stray_told("2"));
+  seen.look(kStart + 3 * kSecond);
+  EXPECT_THAT(seen.of(Signal::UsedWithoutHolding), ElementsAre("c/GPU-0/ml/a/c/uses 1"));
+}
+
 }  // namespace
 }  // namespace tessera::fleet::alerts

@@ -54,7 +54,8 @@ void Fleet::count_slot(const SlotState& state, int more) {
 
 void Fleet::drop_row(std::uint32_t number) {
   Row& row = rows_[number];
-  meter_.release(row.tenure);
+  if (row.tenure != kNone) meter_.release(row.tenure);
+  unallocated_.erase(number);
   row_by_name_.erase(row.name);
   row = {};
   free_rows_.push_back(number);
@@ -136,6 +137,7 @@ void Fleet::advance(EpochMs now) {
     if (!of.changes_at) of.changes_at = changes_at(of);
     if (now >= *of.changes_at) sweep(number, now);
   }
+  std::erase_if(unallocated_, [&](const auto& one) { return silent(one.second.last_seen, now); });
   end_pauses(now);
 }
 
@@ -182,6 +184,7 @@ std::shared_ptr<const View> Fleet::publish(EpochMs now) {
     nodes_[number].published = true;
     view->nodes.push_back(nodes_[number].node);
   }
+  for (const auto& [row, use] : unallocated_) view->unallocated.push_back(use);
   return view;
 }
 

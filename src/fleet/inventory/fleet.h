@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,10 +56,20 @@ struct FleetOptions {
   std::function<std::optional<EpochMs>(const UsageSubject&)> counted_elsewhere_from{};
 };
 
+/// A pod's processes run on what the pod does not hold: its agent says so, where the kubelet answers.
+struct UnallocatedUse {
+  std::string cluster;
+  std::string device_uuid;
+  Part part;
+  std::shared_ptr<const AllocationFacts> facts;  ///< whose they are, and nothing else
+  EpochMs last_seen = 0;
+};
+
 /// All nodes at one time, sorted by cluster and name. Immutable, so any thread may hold it for as long as it likes.
 struct View {
   EpochMs time = 0;
   std::vector<std::shared_ptr<const Node>> nodes;
+  std::vector<UnallocatedUse> unallocated{};
 };
 
 /// A session that has not ended, and where it is.
@@ -206,7 +217,7 @@ class Fleet {
     Part part;
     std::shared_ptr<const SessionFacts> session;
     std::shared_ptr<const AllocationFacts> allocation;
-    Meter::Tenure tenure = 0;  ///< of a session or an allocation
+    Meter::Tenure tenure = kNone;  ///< of a session or an allocation; kNone: it has none
   };
   /// Of ten million of them: each byte counts.
   struct SlotState {
@@ -285,6 +296,7 @@ class Fleet {
   std::uint32_t learn_allocation(const Identity& identity, const Part& part, Labels labels, const Holder& holder,
                                  EpochMs time);
   std::uint32_t learn_session_row(const Identity& identity, const Part& part, SessionFacts facts, EpochMs time);
+  std::uint32_t learn_unallocated(const Identity& identity, const Part& part, const Holder& holder);
   std::uint32_t row_named(const NameKey& name);
   void drop_row(std::uint32_t row);
   std::uint32_t metered(const Identity& identity, const Part& part, EpochMs time);
@@ -306,6 +318,7 @@ class Fleet {
   void apply_instance(const SlotState& state, double value, EpochMs time);
   void apply_session(const SlotState& state, double value, EpochMs time);
   void apply_allocation(const SlotState& state, double value, EpochMs time);
+  void apply_unallocated(const SlotState& state, double value, EpochMs time);
   void hold(Device& device, std::uint32_t row, std::optional<bool> used, EpochMs time);
   void mark_shared(Device& device);
   void let_go(const SlotState& state, Device& device, EpochMs time);
@@ -346,9 +359,10 @@ class Fleet {
   std::size_t devices_ = 0;           ///< known
   std::vector<std::uint32_t> order_;  ///< nodes by cluster and name
   std::vector<Ended> ended_;
-  std::unordered_map<std::uint32_t, Paused> paused_;  ///< by row
-  bool resumes_ = false;                              ///< there are devices from before a restart
-  EpochMs listens_since_ = 0;                         ///< after a restart: silence counts from here on
+  std::unordered_map<std::uint32_t, Paused> paused_;     ///< by row
+  std::map<std::uint32_t, UnallocatedUse> unallocated_;  ///< by row
+  bool resumes_ = false;                                 ///< there are devices from before a restart
+  EpochMs listens_since_ = 0;                            ///< after a restart: silence counts from here on
   std::vector<LayoutSeen> layouts_;
   std::vector<XidsSeen> xids_;
   Meter meter_;

@@ -124,6 +124,9 @@ bool Fleet::apply(Slot slot, double value, EpochMs time) {
     case Says::AllocationUsed:
       apply_allocation(state, value, time);
       break;
+    case Says::UnallocatedProcesses:
+      apply_unallocated(state, value, time);
+      break;
     default:
       meter_.seen(state.subject, time);
       apply_device(state, value, time);
@@ -374,6 +377,16 @@ void Fleet::apply_allocation(const SlotState& state, double value, EpochMs time)
   hold(device_of(subjects_[state.subject]), state.detail, tells_use ? std::optional(value != 0) : std::nullopt, time);
 }
 
+void Fleet::apply_unallocated(const SlotState& state, double value, EpochMs time) {
+  const Place& place = subjects_[state.subject];
+  const Node& node = *nodes_[place.node].node;
+  const Row& row = rows_[state.detail];
+  if (value > 0)
+    unallocated_[state.detail] = {node.cluster, node.devices[place.device].facts->uuid, row.part, row.allocation, time};
+  else
+    unallocated_.erase(state.detail);
+}
+
 void Fleet::end(Slot slot, EpochMs time) {
   if (slot == kNothing) return;
   SlotState& state = slots_[slot];
@@ -426,6 +439,11 @@ void Fleet::end(Slot slot, EpochMs time) {
     case Says::AllocationUsed:
       for (Allocation& one : device.allocations)
         if (one.row == state.detail) one.used.reset();
+      return;
+    case Says::UnallocatedProcesses:
+      if (const auto known = unallocated_.find(state.detail);
+          known != unallocated_.end() && known->second.last_seen < time)
+        unallocated_.erase(known);
       return;
     case Says::DeviceUp:
       device.up.reset();

@@ -115,6 +115,10 @@ bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part&
       if (holder.empty()) return false;
       state.detail = learn_allocation(identity, told, labels, holder, time);
       return state.detail != kNone;
+    case Says::UnallocatedProcesses:
+      if (holder.empty()) return false;
+      state.detail = learn_unallocated(identity, told, holder);
+      return state.detail != kNone;
     case Says::SessionInfo:
     case Says::SessionStart:
     case Says::SessionMemoryBytes:
@@ -444,6 +448,20 @@ std::uint32_t Fleet::learn_allocation(const Identity& identity, const Part& part
   facts.shared |= exporters_label(labels, "share") == "shared";
   take(facts.replicas, number(exporters_label(labels, "replicas")));
   begin_tenure(row, identity, part, facts.workload, time);
+  rows_[row].part = part;
+  rows_[row].allocation = std::make_shared<const AllocationFacts>(std::move(facts));
+  return row;
+}
+
+/// It holds nothing and is no process, so it counts in no usage.
+std::uint32_t Fleet::learn_unallocated(const Identity& identity, const Part& part, const Holder& holder) {
+  const std::uint32_t row = row_named(key_of("unallocated {}/{}{} {}/{} {}", identity.cluster, identity.uuid,
+                                             part_name(part), holder.space, holder.pod, holder.pod_uid));
+  if (row == kNone) return row;
+  AllocationFacts facts;
+  facts.workload.space = holder.space;
+  facts.workload.pod = holder.pod;
+  facts.workload.pod_uid = holder.pod_uid;
   rows_[row].part = part;
   rows_[row].allocation = std::make_shared<const AllocationFacts>(std::move(facts));
   return row;

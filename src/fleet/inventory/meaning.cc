@@ -123,6 +123,7 @@ constexpr Row kRows[] = {
     {"gpu_process_utilization", Says::SessionUtilPercent},
     {"gpu_profile_info", Says::ProfileInfo},
     {"gpu_session_end_time_seconds", Says::SessionEnd},
+    {"gpu_unallocated_processes", Says::UnallocatedProcesses},
     {"gpu_xid_errors_total", Says::DeviceXids},
     {"tessera_agent_device_up", Says::DeviceUp},
 };

@@ -35,6 +35,7 @@ enum class Says : std::uint8_t {
   SessionEnd,  ///< seconds since the epoch
   AllocationInfo,
   AllocationUsed,
+  UnallocatedProcesses,
 };
 
 /// Who speaks. Where two tell the same of one subject, the later in this list is believed while it speaks.
