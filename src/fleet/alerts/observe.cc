@@ -86,7 +86,7 @@ bool Observer::holders_are_silent(const Node& node, bool tells, bool known, Epoc
 
 Round Observer::look(const Sight& sight) {
   Round round{sight.view.time, {}, {}};
-  const Neighbours neighbours(sight.view);
+  const Neighbours neighbours(sight.view, own_);
   const XidCounts xids(sight.xids);
   const ServingPods serving(sight.serving);
   const Holders holders(sight.cluster);

@@ -148,7 +148,7 @@ LabelSet part_labels(const Node& node, const Device& device, const Part& part) {
   return out;
 }
 
-Neighbours::Neighbours(const View& view) {
+Neighbours::Neighbours(const View& view, const OwnPast& past) : throttling_(view, past) {
   std::map<std::pair<std::string, bool>, std::vector<double>> temperatures;
   std::map<std::string, std::vector<double>> powers;
   for (const auto& node : view.nodes)
@@ -204,6 +204,7 @@ void observe_device(const DeviceSight& sight, const Neighbours& neighbours, cons
   for (const auto& [signal, of] : kTold) tell(signal, heard ? of(device) : std::nullopt);
   tell(Signal::NeighbourTemperatureDeviation, heard ? neighbours.temperature_deviation(device) : std::nullopt);
   tell(Signal::NeighbourPowerDeviation, heard ? neighbours.power_deviation(device) : std::nullopt);
+  neighbours.throttling().observe(device, key, subject, round);
   own.observe(device, key, subject, round);
   observe_xids(sight, subject, xids, round);
   Value missing;

@@ -8,6 +8,7 @@
 
 #include "fleet/alerts/baseline.h"
 #include "fleet/alerts/evaluator.h"
+#include "fleet/alerts/neighbour_throttling.h"
 #include "fleet/alerts/own_past.h"
 #include "fleet/inventory/fleet.h"
 
@@ -22,6 +23,9 @@ LabelSet part_labels(const Node& node, const Device& device, const Part& part);
 inline constexpr double kBusy = 0.5, kBusyAllTheTime = 0.9;
 std::optional<double> utilization_of(const Device& device);  ///< 0 to 1; of one that is cut, weighted by its instances
 std::optional<double> power_of_limit(const Device& device);  ///< share of the limit that is in force
+/// NVML's nvmlClocksEventReason bits: hardware slowdown, heat by software and by hardware, power brake. Not the
+/// software's power cap (0x04), into which a board that works hard runs as it is meant to.
+inline constexpr std::uint64_t kHeldDown = 0x08 | 0x20 | 0x40 | 0x80;
 /// 1 where the clocks are held down for any of these reasons, else 0.
 std::optional<double> held_down(const Device& device, std::uint64_t bits);
 
@@ -29,14 +33,16 @@ std::optional<double> held_down(const Device& device, std::uint64_t bits);
 /// follow the work.
 class Neighbours {
  public:
-  explicit Neighbours(const View& view);
+  Neighbours(const View& view, const OwnPast& past);
   std::optional<double> temperature_deviation(const Device& device) const;
   /// Of those that are busy all the time.
   std::optional<double> power_deviation(const Device& device) const;
+  const NeighbourThrottling& throttling() const { return throttling_; }
 
  private:
   std::map<std::pair<std::string, bool>, Centre> temperature_;  ///< by model and whether it is busy
   std::map<std::string, Centre> power_;                         ///< share of the limit, by model
+  NeighbourThrottling throttling_;
 };
 
 /// XIDs of a time, by device and by whose fault they mostly are; absent where nobody knows.

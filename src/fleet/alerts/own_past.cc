@@ -14,9 +14,7 @@ constexpr Milliseconds kForgotten{std::chrono::hours(1)};  ///< longer than any 
 constexpr Milliseconds kHalfHour{std::chrono::minutes(30)}, kGap{std::chrono::minutes(5)};
 constexpr double kEnough = 0.5;  // of a Recent's weight: 21 minutes
 
-// NVML's nvmlClocksEventReason bits: hardware slowdown, heat by software and by hardware, power brake. Not the
-// software's power cap (0x04), into which a board that works hard runs as it is meant to.
-constexpr std::uint64_t kHeldDown = 0x08 | 0x20 | 0x40 | 0x80;
+constexpr std::string_view kThrottled = "/throttled";
 
 Value temperature(const Device& device) { return device.readings[Reading::TemperatureCelsius]; }
 Value throttled(const Device& device) { return held_down(device, kHeldDown); }
@@ -36,7 +34,7 @@ struct OwnPast::Row {
 const OwnPast::Row OwnPast::kRows[] = {
     {Signal::OwnTemperatureDeviation, "", kBusy, {.at_least = 24, .least_spread = 2}, temperature},
     {Signal::OwnPowerDeviation, "/power", kBusyAllTheTime, {.at_least = 24, .least_spread = 0.05}, power_of_limit},
-    {Signal::OwnThrottlingDeviation, "/throttled", kBusy, {.at_least = 24, .least_spread = 0.08}, throttled, true},
+    {Signal::OwnThrottlingDeviation, kThrottled, kBusy, {.at_least = 24, .least_spread = 0.08}, throttled, true},
 };
 
 void OwnPast::Recent::take(EpochMs time, double value) {
@@ -73,6 +71,12 @@ Value OwnPast::deviation(const Row& row, const Device& device, const std::string
   }
   const Value judged = row.recent ? recent.mean() : Value(now);
   return judged ? hours_.deviation(name, row.usual, *judged) : std::nullopt;
+}
+
+Value OwnPast::throttled_of_late(const std::string& key, EpochMs now) const {
+  const auto known = recent_.find(std::string(key).append(kThrottled));
+  if (known == recent_.end() || now - known->second.until > kGap.count()) return std::nullopt;
+  return known->second.mean();
 }
 
 void OwnPast::forget(EpochMs now) {

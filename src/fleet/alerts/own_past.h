@@ -22,6 +22,9 @@ class OwnPast {
   void forget(EpochMs now);
 
   const OwnBaseline& hours() const { return hours_; }
+  /// For which share of the last half hour the device's clocks were held down, as of what was observed before. Absent
+  /// where too little is known, and of one that was not busy a short while ago.
+  std::optional<double> throttled_of_late(const std::string& key, EpochMs now) const;
 
  private:
   /// A mean in which what is half an hour old counts for a third of what is new. Of a gap nothing is known.

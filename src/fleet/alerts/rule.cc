@@ -41,6 +41,10 @@ std::vector<Rule> built_in() {
       {"GPUPowerBelowUsual", Device, OwnPowerDeviation, Below, -6, -4, 15min, 0min, Info,
        "GPU {gpu} of {node} is busy and draws less power than it did in its last week, by {value} robust deviations.",
        false},
+      {"GPUThrottledMoreThanNeighbours", Device, NeighbourThrottlingDeviation, Above, 6, 4, 15min, 0min, Warning,
+       "The clocks of GPU {gpu} of {node} are held down more of the time than those of others of its model, by {value} "
+       "robust deviations."},
+      // As GPUHotterThanUsual.
       {"GPUThrottledMoreThanUsual", Device, OwnThrottlingDeviation, Above, 6, 4, 15min, 0min, Warning,
        "The clocks of GPU {gpu} of {node} are held down more of the time than in its last week, by {value} robust "
        "deviations.",
@@ -149,6 +153,7 @@ std::string_view signal_name(Signal signal) {
       "ownTemperatureDeviation",
       "neighbourPowerDeviation",
       "ownPowerDeviation",
+      "neighbourThrottlingDeviation",
       "ownThrottlingDeviation",
       "utilizationPercent",
       "migUtilizationRatio",

@@ -38,10 +38,11 @@ enum class Signal : std::uint8_t {
   OwnTemperatureDeviation,
   NeighbourPowerDeviation,
   OwnPowerDeviation,
-  OwnThrottlingDeviation,  ///< of the share of time in which the clocks are held down
-  UtilizationPercent,      ///< of a device that is not cut
-  MigUtilizationRatio,     ///< weighted by compute slices, over the instances that exist
-  MemoryUsedRatio,         ///< of what programs can have
+  NeighbourThrottlingDeviation,  ///< of the share of time in which the clocks are held down
+  OwnThrottlingDeviation,        ///< likewise
+  UtilizationPercent,            ///< of a device that is not cut
+  MigUtilizationRatio,           ///< weighted by compute slices, over the instances that exist
+  MemoryUsedRatio,               ///< of what programs can have
   PowerLimitRatio,
   DeviceXids,  ///< in the last quarter of an hour, by whose fault they mostly are
   ApplicationXids,
@@ -67,7 +68,7 @@ enum class Signal : std::uint8_t {
   QuotaShortfall,   ///< by how much the pods that run have more than the quota
   QuotaUnused,      ///< the quota, where no pod has anything of it
 };
-inline constexpr std::size_t kSignals = 34;
+inline constexpr std::size_t kSignals = 35;
 std::string_view signal_name(Signal signal);  ///< "temperatureCelsius": as in the API
 
 enum class Beyond : std::uint8_t { Above, Below };
@@ -113,7 +114,7 @@ struct Rule {
   Milliseconds hold_for{};     ///< the condition is observed to hold for all this time before it fires
   Milliseconds keep_firing{};  ///< it is observed to be cleared for all this time before it is resolved
   Severity severity{};
-  std::string_view summary{};    ///< {label} and {value} are filled in
+  std::string_view summary{};    ///< {label}, {value} and {whose}, a process's pod, are filled in
   bool in_promql = true;         ///< gpu.rules.yaml has it; a false one says why not in rule.cc
   std::vector<Matcher> scope{};  ///< of these subjects alone
   bool enabled = true;
