@@ -1,9 +1,22 @@
 #include "server/alerts/alerts_test.h"
 
+#include <nlohmann/json.hpp>
+
 #include "server/alerts/news.h"
 #include "store/xids.h"
 
 namespace tessera::server {
+
+std::vector<std::string> lines_of(const std::vector<std::string>& bodies) {
+  std::vector<std::string> out;
+  for (const std::string& body : bodies) {
+    const Json message = Json::parse(body);
+    for (const Json& one : message["alerts"])
+      out.push_back(one["status"].get<std::string>() + ' ' + one["labels"]["alertname"].get<std::string>());
+  }
+  return out;
+}
+
 namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;

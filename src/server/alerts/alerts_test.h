@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/files.h"
@@ -137,14 +136,6 @@ struct Hook {
 };
 
 /// `firing GPUOverheating`, one for each alert that a webhook was sent.
-inline std::vector<std::string> lines_of(const std::vector<std::string>& bodies) {
-  std::vector<std::string> out;
-  for (const std::string& body : bodies) {
-    const Json message = Json::parse(body);
-    for (const Json& one : message["alerts"])
-      out.push_back(one["status"].get<std::string>() + ' ' + one["labels"]["alertname"].get<std::string>());
-  }
-  return out;
-}
+std::vector<std::string> lines_of(const std::vector<std::string>& bodies);
 
 }  // namespace tessera::server

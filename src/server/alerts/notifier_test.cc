@@ -1,5 +1,6 @@
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "server/alerts/alerts_test.h"
