@@ -55,11 +55,6 @@ Scene scene_of(const Published& known, const Allocations& allocations, const std
   return out;
 }
 
-/// Of decision::policy_names().
-std::unique_ptr<decision::Policy> policy_of(const Scene& scene, const std::string& name) {
-  return *decision::make_policy(name, *scene.demand);
-}
-
 Json pieces_json(const decision::Candidate& of) {
   Json out = Json::array();
   for (const decision::Piece& one : of.pieces) {
@@ -98,14 +93,16 @@ struct Bounds {
   const fleet::ClusterView& cluster;
   const Movers& movers;
   unsigned most_moves;
+  decision::Policy& policy;  ///< the server's
+  Policies& policies;        ///< those that who moves has named
 };
 
 /// A way for one that waits.
-Json way_json(decision::Stock& stock, const Waiting& who, decision::Policy& policy, const Bounds& bounds) {
+Json way_json(decision::Stock& stock, const Waiting& who, const Bounds& bounds) {
   Json out = {{"allocationId", who.one->id}, {"namespace", who.one->space}, {"podName", who.one->pod}};
   if (const auto way =
-          decision::make_way(stock, who.wish.need, policy, bounds.most_moves, scope_of(who.wish, bounds.cluster),
-                             bounds.movers.scopes(*who.wish.cluster))) {
+          decision::make_way(stock, who.wish.need, bounds.policy, bounds.most_moves, scope_of(who.wish, bounds.cluster),
+                             bounds.movers.terms(*who.wish.cluster, bounds.policies))) {
     out["sentence"] = way->sentence;
     out["moves"] = moves_json(way->moves);
     out["grant"] = grant_json(way->grant);
@@ -189,7 +186,7 @@ Json served_json(const Scene& scene, decision::Supply supply, const fleet::Clust
     needs.push_back(one.wish.need);
     scopes.push_back(scope_of(one.wish, cluster));
   }
-  const auto policy = policy_of(scene, policy_name);
+  const auto policy = *decision::make_policy(policy_name, *scene.demand);
   const decision::Served served = decision::serve(std::move(supply), needs, *policy, scopes);
   Json ids = Json::array();
   for (const std::size_t at : served.needs) ids.push_back(scene.waiting[at].one->id);
@@ -211,14 +208,15 @@ class Routes {
     Scene scene = scene_of(*known, allocations_, *cluster);
     const Movers movers(*scene.book, known->cluster);
     movers.mark(scene.supply);
+    Policies policies(scene.demand);  // which the stock has pointers to
     decision::Stock stock(scene.supply);
-    const auto policy = policy_of(scene, allocations_.policy());
+    decision::Policy& policy = policies.named(allocations_.policy());
     Json waiting = Json::array();
     for (const Waiting& one : scene.waiting) {
       if (waiting.size() == kMostWaiting) break;
-      waiting.push_back(way_json(stock, one, *policy, {*known->cluster, movers, most_moves}));
+      waiting.push_back(way_json(stock, one, {*known->cluster, movers, most_moves, policy, policies}));
     }
-    const auto freed = decision::free_devices(stock, *policy, most_moves, movers.scopes(*cluster));
+    const auto freed = decision::free_devices(stock, policy, most_moves, movers.terms(*cluster, policies));
     Json devices = Json::array();
     for (const std::size_t at : freed.freed) devices.push_back(scene.supply.candidates[at].id);
     return json_reply(request, {{"time", time_json(known->view->time)},
@@ -275,9 +273,9 @@ std::vector<Consolidated> consolidations(const Published& known, const Allocatio
     Scene scene = scene_of(known, allocations, cluster);
     if (movers.of(cluster) == 0) continue;
     movers.mark(scene.supply);
-    const auto policy = policy_of(scene, allocations.policy());
-    const auto plan =
-        decision::free_devices(decision::Stock(scene.supply), *policy, kUsualMoves, movers.scopes(cluster));
+    Policies policies(scene.demand);
+    const auto plan = decision::free_devices(decision::Stock(scene.supply), policies.named(allocations.policy()),
+                                             kUsualMoves, movers.terms(cluster, policies));
     std::map<std::string, Consolidated> by_model;
     const auto of = [&](std::size_t candidate) -> Consolidated& {
       return by_model[scene.supply.candidates[candidate].model];

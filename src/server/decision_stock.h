@@ -39,7 +39,8 @@ class DecisionStock {
   /// AsIfFree: as nobody had anything of any device, see emptied().
   enum class Seen : std::uint8_t { AsItIs, AsIfFree };
   /// `policy`: of decision::policy_names().
-  explicit DecisionStock(std::string policy, Seen seen = Seen::AsItIs) : policy_name_(std::move(policy)), seen_(seen) {}
+  explicit DecisionStock(std::string policy, Seen seen = Seen::AsItIs)
+      : policy_name_(policy), seen_(seen), ways_(std::move(policy)) {}
 
   std::mutex& in_use() { return mutex_; }
 

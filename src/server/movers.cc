@@ -45,6 +45,12 @@ decision::Supply nearest(const decision::Supply& of, const Movers& movers, const
 
 }  // namespace
 
+decision::Policy& Policies::named(const std::string& name) {
+  auto& out = made_[name];
+  if (!out) out = *decision::make_policy(name, *mix_);
+  return *out;
+}
+
 Movers::Movers(const fleet::AllocationBook& book, std::shared_ptr<const fleet::ClusterView> pods)
     : pods_(std::move(pods)) {
   look_at_all(book);
@@ -118,10 +124,14 @@ void Movers::mark(decision::Supply& supply) const {
     for (decision::Piece& piece : device.pieces) piece.may_move = has(device.cluster, piece.held_by);
 }
 
-decision::ScopeOf Movers::scopes(std::string_view cluster) const {
-  return [this, wishes = wishes_of(cluster)](const std::string& holder) -> decision::Scope {
+decision::TermsOf Movers::terms(std::string_view cluster, Policies& policies) const {
+  return [this, wishes = wishes_of(cluster), &policies](const std::string& holder) -> decision::Terms {
     const auto found = wishes ? wishes->find(holder) : Wishes::const_iterator();
-    return !wishes || found == wishes->end() ? decision::Scope() : scope_of(found->second, *pods_);
+    if (!wishes || found == wishes->end()) return {};
+    const AllocationWish& wish = found->second;
+    return {.scope = scope_of(wish, *pods_),
+            .policy = wish.policy.empty() ? nullptr : &policies.named(wish.policy),
+            .type = wish.need.type};
   };
 }
 
@@ -139,8 +149,7 @@ Ways::Near& Ways::near(const decision::Stock& stock, const std::string& cluster,
                        near_->movers_version == movers_->version() && near_->mix == mix;
   if (!is_same)
     near_.emplace(Near{cluster, stock.version(), movers_->version(), mix,
-                       decision::Stock(nearest(stock.supply(), *movers_, cluster)),
-                       *decision::make_policy("default", *mix)});
+                       decision::Stock(nearest(stock.supply(), *movers_, cluster)), Policies(mix)});
   return *near_;
 }
 
@@ -151,8 +160,8 @@ std::optional<decision::Way> Ways::in(const decision::Stock& stock, const Alloca
   if (!movers_) movers_.emplace(book, pods);
   if (movers_->of(*wish.cluster) == 0) return std::nullopt;
   Near& on = near(stock, *wish.cluster, mix);
-  return decision::make_way(on.stock, wish.need, *on.policy, kMostMoves, scope_of(wish, *pods),
-                            movers_->scopes(*wish.cluster));
+  return decision::make_way(on.stock, wish.need, on.policies.named(policy_), kMostMoves, scope_of(wish, *pods),
+                            movers_->terms(*wish.cluster, on.policies));
 }
 
 }  // namespace tessera::server

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "fleet/allocation/book.h"
 #include "fleet/cluster/cluster.h"
@@ -19,6 +20,18 @@ namespace tessera::server {
 
 /// Cluster, namespace and name.
 using PodName = std::tuple<std::string, std::string, std::string>;
+
+/// Of one mix, by their names; each is made when it is first asked for.
+class Policies {
+ public:
+  explicit Policies(std::shared_ptr<const fleet::decision::Mix> mix) : mix_(std::move(mix)) {}
+  /// `name`: of decision::policy_names().
+  fleet::decision::Policy& named(const std::string& name);
+
+ private:
+  std::shared_ptr<const fleet::decision::Mix> mix_;
+  std::map<std::string, std::unique_ptr<fleet::decision::Policy>> made_;
+};
 
 /// Pods with the label tessera.dev/may-move=true, and those whose allocation was asked with mayMove.
 class Movers {
@@ -35,8 +48,9 @@ class Movers {
   bool has(std::string_view cluster, std::string_view holder) const;
   /// What they have is marked so.
   void mark(fleet::decision::Supply& supply) const;
-  /// Of one of a cluster's, by what its pod asks of nodes, and its allocation. It is not to outlive these.
-  fleet::decision::ScopeOf scopes(std::string_view cluster) const;
+  /// Of one of a cluster's: where it may go, by what its pod asks of nodes and by its allocation; what it is, and the
+  /// policy that its allocation names. It is not to outlive these, nor `policies`.
+  fleet::decision::TermsOf terms(std::string_view cluster, Policies& policies) const;
   /// Grows when somebody comes or goes.
   std::uint64_t version() const { return version_; }
   /// How often one was looked at.
@@ -57,6 +71,9 @@ class Movers {
 /// What wishes that are refused would be let in by, one after the other. Not for several threads.
 class Ways {
  public:
+  /// `policy`: the server's, of decision::policy_names().
+  explicit Ways(std::string policy) : policy_(std::move(policy)) {}
+
   /// Who may move is looked for when it is first asked for; from then on this keeps it true.
   /// `all`: any allocation may be another one.
   void follow(const fleet::AllocationBook& book, const std::shared_ptr<const fleet::ClusterView>& pods, bool all,
@@ -75,17 +92,18 @@ class Ways {
   const Movers* movers() const { return movers_ ? &*movers_ : nullptr; }
 
  private:
-  /// The devices of one cluster that are looked at, and the policy that places on them who has to move.
+  /// The devices of one cluster that are looked at, and the policies that place on them who has to move.
   struct Near {
     std::string cluster;
     std::uint64_t stock_version = 0, movers_version = 0;
     std::shared_ptr<const fleet::decision::Mix> mix;
     fleet::decision::Stock stock;
-    std::unique_ptr<fleet::decision::Policy> policy;
+    Policies policies;
   };
   Near& near(const fleet::decision::Stock& stock, const std::string& cluster,
              const std::shared_ptr<const fleet::decision::Mix>& mix);
 
+  const std::string policy_;
   std::optional<Movers> movers_;
   std::optional<Near> near_;
 };

@@ -42,6 +42,7 @@ TEST(Movers, AreThoseThatAreFoundAnewHoweverTheyCameToBe) {
   fleet::AllocationBook book;
   fleet::ClusterView view = cluster();
   Movers movers(book, std::make_shared<const fleet::ClusterView>(view));
+  Policies policies(std::make_shared<const decision::Mix>());
   std::size_t most = 0;
   for (int step = 0; step < 400; ++step) {
     const std::string pod = fmt::format("p-{}", random() % 8);
@@ -68,7 +69,7 @@ TEST(Movers, AreThoseThatAreFoundAnewHoweverTheyCameToBe) {
       const std::string holder = fmt::format("ml/p-{}", i);
       ASSERT_EQ(movers.has("c", holder), anew.has("c", holder)) << holder << ", step " << step;
       ASSERT_FALSE(movers.has("d", holder));
-      const auto scope = movers.scopes("c")(holder), other = anew.scopes("c")(holder);
+      const auto scope = movers.terms("c", policies)(holder).scope, other = anew.terms("c", policies)(holder).scope;
       ASSERT_EQ(!scope, !other);
       if (scope) ASSERT_EQ(scope("c", "w-2"), other("c", "w-2")) << holder << ", step " << step;
     }
@@ -103,7 +104,7 @@ struct WaysTest : testing::Test {
   const std::shared_ptr<const decision::Mix> mix = std::make_shared<const decision::Mix>();
   decision::Stock stock{blocked()};
   AllocationWish wish;
-  Ways ways;
+  Ways ways{"default"};
 };
 
 TEST_F(WaysTest, LookAtNobodyAgainWhoHasNotChangedHoweverManyAreRefused) {
@@ -124,12 +125,33 @@ TEST_F(WaysTest, LeaveNothingOfWhatWasTriedForOneToTheNext) {
   ASSERT_TRUE(way());
   wish.need.compute_slices = 4;
   const auto next = way();
-  Ways of_their_own;
+  Ways of_their_own("default");
   const auto alone = of_their_own.in(stock, wish, mix, book, pods);
   ASSERT_TRUE(alone);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->moves.size(), 1U);
   EXPECT_EQ(next->sentence, alone->sentence);
+}
+
+TEST_F(WaysTest, PlaceWhoMovesByThePolicyThatWillPlaceIt) {
+  // Beside a device that is full but for the 1g's half one that has little left, and one that nobody has anything of.
+  decision::Supply supply = blocked();
+  supply.candidates[0].pieces[1] = decision::piece(decision::k3g, 4, 4, "ml/p-1");
+  supply.candidates[1].pieces = {decision::piece(decision::k4g, 0, 4, "ml/p-2"),
+                                 decision::piece(decision::k2g, 4, 2, "ml/p-3")};
+  supply.candidates.push_back(decision::h100(4));
+  supply.candidates[2].cluster = "c";
+  stock = decision::Stock(supply);
+  wish.node = supply.candidates[0].node;
+  const auto goes_to = [&](const std::string& policy) {
+    Ways by(policy);
+    const auto found = by.in(stock, wish, mix, book, pods);
+    return found && !found->moves.empty() ? std::optional(found->moves.front().to.candidate) : std::nullopt;
+  };
+  EXPECT_EQ(goes_to("bestfit"), 1U);
+  EXPECT_EQ(goes_to("spread"), 2U) << "the server's";
+  ASSERT_TRUE(book.put(allocation("p-0", R"(,"mayMove":true,"policy":"spread")")));
+  EXPECT_EQ(goes_to("bestfit"), 2U) << "its allocation's, by which it is placed when it is asked for anew";
 }
 
 TEST_F(WaysTest, AreOfDevicesAndMoversAsTheyAreNow) {

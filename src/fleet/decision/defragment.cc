@@ -68,10 +68,11 @@ std::vector<Target> targets(const Stock& stock, const Need& need, unsigned most_
 }
 
 /// The same anew: whoever made the pod asks Kubernetes for the same resource again.
-Need need_of(const Candidate& on, const gpu::Profile& profile) {
+Need need_of(const Candidate& on, const gpu::Profile& profile, WorkloadType type) {
   return {.memory_mib = profile.memory_bytes / (1024 * 1024),
           .profile = profile.name,
           .models = {on.model},
+          .type = type,
           .mig = MigUse::Required};
 }
 
@@ -99,10 +100,12 @@ class Trial {
 
 /// Moves one piece to the best place that there is now; `from` is a candidate as it was before.
 std::optional<Move> move_away(Trial& trial, std::size_t at, const Candidate& from, const Piece& piece, Policy& policy,
-                              const ScopeOf& scope_of) {
+                              const TermsOf& terms_of) {
   const gpu::Profile* profile = from.profile(piece.placed.profile);
   if (!profile) return std::nullopt;
-  auto to = place(trial.stock(), need_of(from, *profile), policy, scope_of ? scope_of(piece.held_by) : Scope());
+  const Terms terms = terms_of ? terms_of(piece.held_by) : Terms();
+  auto to =
+      place(trial.stock(), need_of(from, *profile, terms.type), terms.policy ? *terms.policy : policy, terms.scope);
   if (!to) return std::nullopt;
   trial.set(to->candidate, with(trial.at(to->candidate), *to, piece.held_by, true));
   Move out{piece.held_by, at, from.id, piece.placed, profile->name, *std::move(to), {}};
@@ -118,7 +121,7 @@ Candidate without_pieces(Candidate candidate, std::span<const gpu::Placed> gone)
 }
 
 /// `stock` is as the fleet is, and stays so.
-std::optional<Way> way_to(Stock& stock, const Target& target, Policy& policy, const ScopeOf& scope_of) {
+std::optional<Way> way_to(Stock& stock, const Target& target, Policy& policy, const TermsOf& terms_of) {
   Trial trial(stock);
   const Candidate before = trial.at(target.candidate);
   Candidate reserved = before;
@@ -128,7 +131,7 @@ std::optional<Way> way_to(Stock& stock, const Target& target, Policy& policy, co
   Way out;
   std::vector<gpu::Placed> gone;
   for (const std::size_t i : target.blockers) {
-    auto move = move_away(trial, target.candidate, before, before.pieces[i], policy, scope_of);
+    auto move = move_away(trial, target.candidate, before, before.pieces[i], policy, terms_of);
     if (!move) return std::nullopt;
     gone.push_back(move->placed);
     out.moves.push_back(*std::move(move));
@@ -169,10 +172,10 @@ std::vector<std::size_t> freeable(const Supply& supply) {
 }  // namespace
 
 std::optional<Way> make_way(Stock& stock, const Need& need, Policy& policy, unsigned most_moves, const Scope& scope,
-                            const ScopeOf& scope_of) {
+                            const TermsOf& terms_of) {
   if (need.devices != 1 || need.mig == MigUse::Never) return std::nullopt;
   for (const Target& target : targets(stock, need, most_moves, scope)) {
-    auto way = way_to(stock, target, policy, scope_of);
+    auto way = way_to(stock, target, policy, terms_of);
     if (!way) continue;
     if (need.most_price_micros && (!way->grant.price_micros || *way->grant.price_micros > *need.most_price_micros))
       continue;
@@ -186,7 +189,7 @@ void add_moves(Refusal& refusal, const Way& way) {
   refusal.remedies.insert(after, {RemedyKind::Move, way.grant.device_id, way.sentence, way.moves});
 }
 
-Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const ScopeOf& scope_of) {
+Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const TermsOf& terms_of) {
   Stock all = stock;
   const auto& candidates = all.supply().candidates;
   for (std::size_t i = 0; i < candidates.size(); ++i)
@@ -209,7 +212,7 @@ Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_mov
     bool can_all = true;
     for (const Piece& piece : from.pieces) {
       if (piece.held_by.empty()) continue;
-      auto move = move_away(attempt, i, from, piece, policy, scope_of);
+      auto move = move_away(attempt, i, from, piece, policy, terms_of);
       can_all = move && out.moves.size() + moves.size() < most_moves;
       if (!can_all) break;
       moves.push_back(*std::move(move));

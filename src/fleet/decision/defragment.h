@@ -11,8 +11,14 @@
 
 namespace tessera::fleet::decision {
 
-/// Where one who may move may go, by its name: "namespace/pod". Empty itself, or a scope that is: anywhere.
-using ScopeOf = std::function<Scope(const std::string& holder)>;
+/// How one who may move is placed elsewhere: as it will be when its owner asks for it anew.
+struct Terms {
+  Scope scope{};             ///< where it may go; empty: anywhere
+  Policy* policy = nullptr;  ///< null: the plan's
+  WorkloadType type = WorkloadType::Inference;
+};
+/// By the holder's name: "namespace/pod". Empty: the same for all of them.
+using TermsOf = std::function<Terms(const std::string& holder)>;
 
 struct Way {
   std::vector<Move> moves;
@@ -24,7 +30,7 @@ struct Way {
 /// `most_moves` do not, or where it needs several devices or a whole one that is not cut. The sixteen nearest places
 /// are tried on the stock, which is afterwards what it was.
 std::optional<Way> make_way(Stock& stock, const Need& need, Policy& policy, unsigned most_moves,
-                            const Scope& scope = {}, const ScopeOf& scope_of = {});
+                            const Scope& scope = {}, const TermsOf& terms_of = {});
 
 /// What a refusal has to say of a way: after what is easier, before what is not.
 void add_moves(Refusal& refusal, const Way& way);
@@ -36,7 +42,7 @@ struct Consolidation {
 };
 
 /// Frees whole devices, those first that take the fewest slices to move; none is begun that cannot be freed.
-Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const ScopeOf& scope_of = {});
+Consolidation free_devices(const Stock& stock, Policy& policy, unsigned most_moves, const TermsOf& terms_of = {});
 
 /// As it is once these have moved, one after the other.
 Supply moved(Supply supply, std::span<const Move> moves);

@@ -72,7 +72,7 @@ TEST(Defragment, RoomIsMadeWhereWhoWaitsMayGoAndNobodyIsSentWhereHeMayNot) {
   Stock stock(blocked());
   const auto policy = *make_policy("default", {});
   const auto moves_to = [](std::set<std::string> nodes) {
-    return [nodes = std::move(nodes)](const std::string&) { return only(nodes); };
+    return [nodes = std::move(nodes)](const std::string&) { return Terms{.scope = only(nodes)}; };
   };
   const auto there = make_way(stock, kBig, *policy, 2, only({"w-01"}));
   ASSERT_TRUE(there);
@@ -88,6 +88,30 @@ TEST(Defragment, RoomIsMadeWhereWhoWaitsMayGoAndNobodyIsSentWhereHeMayNot) {
   const Consolidation onto = free_devices(stock, *policy, 8, moves_to({"w-02"}));
   EXPECT_THAT(onto.freed, ElementsAre(0U, 1U));
   for (const Move& one : onto.moves) EXPECT_EQ(one.to.node, "w-02");
+}
+
+TEST(Defragment, EachIsPlacedByItsOwnPolicyAndAsWhatItIs) {
+  // By "bestfit" the 1g goes where least is left beside it, by "spread" where most is.
+  Supply supply{0, {alone(0), alone(1), alone(2)}};
+  supply.candidates[0].pieces = {movable(k1g, 0, 1, "ml/a"), piece(k3g, 4, 4, "ml/b")};
+  supply.candidates[1].pieces = {piece(k4g, 0, 4, "ml/c")};
+  const auto plans = *make_policy("bestfit", {}), own = *make_policy("spread", {});
+  Stock stock(supply);
+  const auto to = [&](const TermsOf& terms_of) {
+    const auto way = make_way(stock, kBig, *plans, 1, only({"w-00"}), terms_of);
+    return way ? way->moves[0].to.node : std::string();
+  };
+  EXPECT_EQ(to({}), "w-01");
+  EXPECT_EQ(to([&](const std::string&) { return Terms{.policy = own.get()}; }), "w-02");
+  // A node that may be taken away is nothing to a batch, by "default", and counts against it for others.
+  supply.candidates[1].may_be_taken = true;
+  stock = Stock(supply);
+  const auto by_type = *make_policy("default", {});
+  const auto as = [&](WorkloadType type) {
+    return to([&, type](const std::string&) { return Terms{.policy = by_type.get(), .type = type}; });
+  };
+  EXPECT_EQ(as(WorkloadType::Batch), "w-01");
+  EXPECT_EQ(as(WorkloadType::Interactive), "w-02");
 }
 
 TEST(Defragment, APodIsGivenWhatItAsksKubernetesFor) {
@@ -131,14 +155,14 @@ TEST(Defragment, EveryPlaceOfAPlanIsInItsPodsScope) {
       }
     }
     const auto own = some_nodes();
-    const ScopeOf scope_of = [&](const std::string& holder) { return only(may_go.at(holder)); };
+    const TermsOf terms_of = [&](const std::string& holder) { return Terms{.scope = only(may_go.at(holder))}; };
     Stock stock(supply);
-    if (const auto way = make_way(stock, kBig, *policy, 3, only(own), scope_of)) {
+    if (const auto way = make_way(stock, kBig, *policy, 3, only(own), terms_of)) {
       ++ways;
       EXPECT_TRUE(own.contains(way->grant.node));
       for (const Move& one : way->moves) EXPECT_TRUE(may_go.at(one.holder).contains(one.to.node)) << one.sentence;
     }
-    for (const Move& one : free_devices(stock, *policy, 4, scope_of).moves) {
+    for (const Move& one : free_devices(stock, *policy, 4, terms_of).moves) {
       ++freed;
       EXPECT_TRUE(may_go.at(one.holder).contains(one.to.node)) << one.sentence;
     }
