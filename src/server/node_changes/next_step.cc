@@ -126,6 +126,8 @@ class Decider {
     return out;
   }
 
+  bool is_cordoned_by_us() const { return node_.change && node_.change->cordoned; }
+
   Verdict begin() const {
     const DeviceSight* open = any(Course::Open);
     if (const DeviceSight* held = in_the_way()) return wait_blocked(and_says(held->id, held->says));
@@ -136,7 +138,7 @@ class Decider {
     if (rules_.dry_run) return wait("dry-run", would_do());
     if (std::string why = why_not_now(); !why.empty()) return wait("waiting", std::move(why));
     Progress next;
-    next.cordoned = rules_.cordon && !node_.unschedulable;
+    next.cordoned = is_cordoned_by_us() || (rules_.cordon && !node_.unschedulable);
     next.generation = generation();
     next.why = fmt::format("{} is cut into other MIG instances by tessera-server", open->id);
     return write(std::move(next), Stage::Changing);
@@ -295,7 +297,7 @@ class Decider {
         next.cordoned = false;
         return write(std::move(next));
       }
-      return wait(state, change().trouble);
+      return somebody_wants_more() ? begin_unlisted(state) : wait(state, change().trouble);
     }
     if (is_done()) return {Act::Release, {}, false, {}, {}};
     const bool again = generation() > change().generation || in_stage() >= rules_.try_again;
@@ -303,6 +305,21 @@ class Decider {
     Verdict out = begin();
     if (out.act != Act::Write) out.reason = fmt::format("{}; before: {}", out.reason, change().trouble);
     return out;
+  }
+
+  /// Since it was cut, be it while the plugin was waited for. What the server adds for allocations does not count: as
+  /// long as the plugin lists nothing, it would have the node cordoned again and again.
+  bool somebody_wants_more() const {
+    return std::ranges::any_of(node_.devices, [&](const DeviceSight& one) {
+      return one.course == Course::Open && one.generation > change().generation && one.asked_at &&
+             *one.asked_at + rules_.plugin_limit.count() > change().since;
+    });
+  }
+  /// Where it cannot be begun yet, the node stays what it is.
+  Verdict begin_unlisted(std::string_view state) const {
+    Verdict out = begin();
+    if (out.act == Act::Write) return out;
+    return wait(state, fmt::format("{}; what was asked for since: {}", change().trouble, out.reason));
   }
 
   const NodeSight& node_;
@@ -331,12 +348,12 @@ bool is_under_way(const std::optional<Progress>& change) {
   return change && (change->stage != Stage::Stopped || change->cordoned || change->unlisted);
 }
 
-std::string why_not_begin(const Pool& pool, const Rules& rules, bool unschedulable) {
+std::string why_not_begin(const Pool& pool, const Rules& rules, const NodeSight& node) {
   const std::size_t most = std::max<std::size_t>(1, pool.nodes / static_cast<std::size_t>(rules.one_node_per));
-  if (pool.under_way >= most)
+  if (pool.under_way >= most && !is_under_way(node.change))
     return fmt::format("{} of {} nodes with GPUs {} being changed, and no more at once", pool.under_way, pool.nodes,
                        pool.under_way == 1 ? "is" : "are");
-  if (rules.cordon && !unschedulable && pool.nodes > 1 && pool.schedulable <= 1)
+  if (rules.cordon && !node.unschedulable && pool.nodes > 1 && pool.schedulable <= 1)
     return "no other node with GPUs takes pods now";
   return {};
 }

@@ -28,7 +28,8 @@ struct DeviceSight {
   std::string id;  ///< for sentences: "GPU-…"
   std::int64_t generation = 0;
   Course course = Course::Open;
-  std::string says{};  ///< of Held and Ended, and what its agent says of Open
+  std::string says{};                 ///< of Held and Ended, and what its agent says of Open
+  std::optional<EpochMs> asked_at{};  ///< by somebody; absent: the server wants it for allocations
 };
 
 struct PluginPod {
@@ -99,7 +100,7 @@ struct Pool {
   std::size_t schedulable = 0;  ///< of them, ready and not cordoned
   std::size_t under_way = 0;
 };
-/// Why `unschedulable` or not a node may not be begun with; empty: it may.
-std::string why_not_begin(const Pool& pool, const Rules& rules, bool unschedulable);
+/// Why a node of the pool may not be begun with; empty: it may. One that is under way already takes no other's turn.
+std::string why_not_begin(const Pool& pool, const Rules& rules, const NodeSight& node);
 
 }  // namespace tessera::server::nodes

@@ -6,6 +6,7 @@
 namespace tessera::server::nodes {
 namespace {
 using Act = Verdict::Act;
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr EpochMs kNow = 1'800'000'000'000;  // at 08:00 UTC
@@ -13,6 +14,12 @@ constexpr EpochMs kMinute = 60'000;
 
 DeviceSight device(Course course, std::int64_t generation = 3, std::string says = {}) {
   return {"GPU-1", generation, course, std::move(says)};
+}
+/// As somebody has asked for it so many minutes ago.
+DeviceSight asked(EpochMs minutes, std::int64_t generation = 4, Course course = Course::Open) {
+  DeviceSight out = device(course, generation);
+  out.asked_at = kNow - minutes * kMinute;
+  return out;
 }
 NodeSight ready(Course course = Course::Open) {
   NodeSight out;
@@ -281,6 +288,37 @@ TEST(NextStep, OfAStoppedOneIsItsEndOrAnotherTry) {
   EXPECT_EQ(step(uncut).act, Act::Release);
 }
 
+TEST(NextStep, OfOneThatIsNotListedIsWhatSomebodyHasAskedForSince) {
+  NodeSight open = in(Stage::Stopped, Course::Stands, 90);
+  open.unschedulable = open.change->cordoned = false;
+  open.change->unlisted = true;
+  open.change->trouble = "never listed";
+  open.listing = {false, false, "0 of 1"};
+  open.devices = {asked(1)};
+  EXPECT_EQ(step(open).act, Act::Write);
+  EXPECT_TRUE(step(open).change.cordoned && step(open).change.stage == Stage::Changing);
+  open.devices = {asked(95)};
+  EXPECT_EQ(step(open).act, Act::Write) << "while the plugin was waited for";
+  const DeviceSight kNothingNew[] = {device(Course::Open, 4), asked(110), asked(1, 3), asked(1, 4, Course::Held),
+                                     asked(1, 4, Course::Stands)};
+  for (const DeviceSight& one : kNothingNew) {
+    open.devices = {one};
+    EXPECT_EQ(step(open).state, "stopped") << one.generation;
+    EXPECT_EQ(step(open).reason, "never listed");
+  }
+  open.devices = {asked(1)};
+  open.agent_asks = false;
+  EXPECT_EQ(step(open).state, "stopped") << "until it can be begun";
+  EXPECT_THAT(step(open).reason, AllOf(HasSubstr("never listed"), HasSubstr("tessera-agent layout")));
+
+  NodeSight stuck = in(Stage::Stopped, Course::Open, 90);
+  stuck.change->unlisted = true;
+  stuck.listing = {false, true, "2 of 1"};
+  stuck.devices = {asked(1)};
+  EXPECT_EQ(step(stuck).act, Act::Write);
+  EXPECT_TRUE(step(stuck).change.cordoned) << "the cordon is ours still";
+}
+
 TEST(NextStep, KeepsWhatCameBeforeTheListInMind) {
   NodeSight node = in(Stage::Listing, Course::Open);
   node.change->trouble = "GPU-1 was not cut within 15m";
@@ -435,9 +473,15 @@ TEST(NodesAtOnce, AreAShareAndAlwaysOneAndNeverAll) {
                 {{2, 1, 0}, true, true},                                 // he has cordoned this one himself
                 {{20, 20, 1}, false, true},  {{20, 18, 2}, false, false},
                 {{29, 27, 2}, false, false}, {{30, 28, 2}, false, true}};
-  for (const auto& c : kCases)
-    EXPECT_EQ(why_not_begin(c.pool, rules, c.unschedulable).empty(), c.may)
+  for (const auto& c : kCases) {
+    NodeSight node;
+    node.unschedulable = c.unschedulable;
+    EXPECT_EQ(why_not_begin(c.pool, rules, node).empty(), c.may)
         << c.pool.nodes << ' ' << c.pool.schedulable << ' ' << c.pool.under_way;
+  }
+  NodeSight unlisted;
+  unlisted.change = Progress{.stage = Stage::Stopped, .unlisted = true};
+  EXPECT_EQ(why_not_begin({20, 18, 2}, rules, unlisted), "") << "it is one of the two";
 }
 
 // ---- What is kept

@@ -242,7 +242,7 @@ Result<void> NodeChanges::see_to(Round& round, const std::string& node) {
   if (is_fetched) plugins = TRY(api_.plugin_pods(node, options_.rules, round.stop));
   const auto decide = [&] {
     const auto sight = nodes::sight_of(known, plugins, around(round, node));
-    const std::string why = nodes::why_not_begin(round.pool, options_.rules, sight.unschedulable);
+    const std::string why = nodes::why_not_begin(round.pool, options_.rules, sight);
     return nodes::next_step(sight, options_.rules, why, now_epoch_ms());
   };
   Verdict verdict = decide();

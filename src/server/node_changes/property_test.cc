@@ -37,6 +37,7 @@ struct PlayedNode {
   // What is wanted.
   Cut wanted = kLayouts[0];
   std::int64_t generation = 0;
+  std::optional<EpochMs> asked_at{};  // by somebody
   bool held = false;
   bool by_hand = false;  // cut by somebody else since: its agent keeps its hands off
   // For the law.
@@ -108,7 +109,7 @@ class Cluster {
       node.agent_works = agents;
       node.plugin_works = plugins;
       node.held = false;
-      node.cordoned_by.erase("admin");
+      if (node.cordoned_by.erase("admin") > 0 && node.cordoned_by.empty()) node.opened_by_admin = true;
       node.admins = false;
       node.ours_since.reset();
     }
@@ -135,8 +136,9 @@ class Cluster {
   }
   std::string new_uid() { return "u" + std::to_string(++uids_); }
 
-  static void want(PlayedNode& node, const Cut& layout) {
+  void want(PlayedNode& node, const Cut& layout) {
     node.wanted = layout;
+    node.asked_at = number(0, 1) == 0 ? std::optional(now_) : std::nullopt;
     node.by_hand = false;  // it is planned from what stands
     ++node.generation;
   }
@@ -194,7 +196,7 @@ class Cluster {
                           : node.by_hand             ? Course::Ended
                           : node.held                ? Course::Held
                                                      : Course::Open;
-    out.devices = {{"GPU-1", node.generation, course}};
+    out.devices = {{"GPU-1", node.generation, course, {}, node.asked_at}};
     out.agent_asks = true;
     out.let_go = !node.told && node.told_until.value_or(started_ + kLifetime) <= now_;
     out.listing = compare({CutDevice{true, node.stands}}, Strategy::Mixed,
@@ -211,7 +213,7 @@ class Cluster {
     }
     for (PlayedNode& node : nodes_) {
       const NodeSight seen = sight(node);
-      const Verdict verdict = next_step(seen, rules_, why_not_begin(pool, rules_, seen.unschedulable), now_);
+      const Verdict verdict = next_step(seen, rules_, why_not_begin(pool, rules_, seen), now_);
       node.told = verdict.told;
       if (verdict.act == Verdict::Act::Nothing) continue;
       const std::uint64_t fault = faults ? number(0, 3) : 3;  // killed before, killed after, somebody else was quicker

@@ -8,6 +8,7 @@
 #include "fleet/allocation/sightings.h"
 #include "fleet/inventory/parts.h"
 #include "fleet/partition/partition.h"
+#include "server/wish_origin.h"
 
 namespace tessera::server::nodes {
 namespace {
@@ -65,7 +66,8 @@ class Sighting {
 
   DeviceSight device(const store::WantedLayout& wanted) const {
     const fleet::Device* known = fleet::find_device(around_.view, around_.cluster.cluster, node_, wanted.device_uuid);
-    DeviceSight out{wanted.device_uuid, wanted.generation, Course::Open, {}};
+    DeviceSight out{wanted.device_uuid, wanted.generation, Course::Open};
+    if (is_somebodys(wanted)) out.asked_at = wanted.wanted_since;
     if (around_.rules.way == Way::Nvml)
       by_agent(wanted, known, out);
     else
