@@ -16,6 +16,7 @@ namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
 
+constexpr std::string_view kDisabled = "gpu.management.mig.enabled is false";
 constexpr const char* kRenamed = "nvidia.com/gpu.shared";
 
 /// What of a device's profiles is called so; null where none is.
@@ -233,7 +234,10 @@ decision::Candidate candidate_of(const Ground& ground, const fleet::Node& node, 
   leave_out_what_goes(one);
   if (one.mig == decision::MigMode::Off && !one.pieces.empty()) one.mig = decision::MigMode::On;  // it is about to be
   one.may_switch_on = may_switch_on(ground, one, device);
-  if (ground.uncut) one.uncut = ground.uncut(one.cluster, one.node);
+  if (!ground.may_cut)
+    one.uncut = kDisabled;
+  else if (ground.uncut)
+    one.uncut = ground.uncut(one.cluster, one.node);
   one.may_cut = one.uncut.empty();
   if (!ground.may_cut) keep_as_it_is_cut(one);
   return one;

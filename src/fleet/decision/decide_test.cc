@@ -194,6 +194,27 @@ TEST(Decide, SaysOnAFullDeviceWhoHasItAlsoWhereNobodyCuts) {
   EXPECT_THAT(refusal.misses[1].sentence, HasSubstr("nobody asks"));
 }
 
+/// Where nothing may be cut, profiles have the places alone where they stand.
+TEST(Decide, SaysThatADeviceIsNotToBeCutWhereALargerInstanceCouldBe) {
+  Candidate as_it_is = h100(0);
+  as_it_is.pieces = {piece(k1g, 0, 1)};
+  std::vector<gpu::Profile> profiles(*as_it_is.profiles);
+  for (gpu::Profile& one : profiles)
+    if (one.id == k1g)
+      one.placements = {{0, 1}};
+    else
+      one.placements.clear();
+  as_it_is.profiles = std::make_shared<const std::vector<gpu::Profile>>(std::move(profiles));
+  as_it_is.may_cut = false;
+  as_it_is.uncut = "nobody may";
+  const auto larger = decided(supply_of({as_it_is}), {.memory_mib = 30'000});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(larger));
+  EXPECT_EQ(std::get<Refusal>(larger).misses[0].cause, Cause::NoRoom);
+  EXPECT_THAT(std::get<Refusal>(larger).misses[0].sentence, HasSubstr("it is not to be cut: nobody may"));
+  const auto too_large = decided(supply_of({as_it_is}), {.compute_slices = 8});
+  EXPECT_EQ(std::get<Refusal>(too_large).misses[0].cause, Cause::Compute);
+}
+
 TEST(Decide, GivesSeveralWholeDevicesOfOneNode) {
   std::vector<Candidate> fleet;
   for (unsigned i = 0; i < 8; ++i) fleet.push_back(t4(i));

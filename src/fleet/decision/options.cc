@@ -112,7 +112,26 @@ std::variant<std::vector<Option>, Failure> share(const Candidate& candidate, con
   return std::vector{option};
 }
 
+/// Whether an instance of it would be enough, wherever one may stand.
+bool is_large_enough(const gpu::Profile& profile, const WholeCompute& whole, const Need& need) {
+  const bool by_sms = profile.sm_count && whole.sm_count;
+  const std::uint64_t has = by_sms ? *profile.sm_count : profile.compute_slices;
+  return (need.profile.empty() || need.profile == profile.name) && has_memory(profile.memory_bytes, need) &&
+         profile.compute_slices >= need.compute_slices.value_or(0) &&
+         has * 1000 >= std::uint64_t{wanted_milli(need)} * (by_sms ? *whole.sm_count : whole.slices);
+}
+
+Failure not_to_be_cut(const Candidate& candidate) {
+  return {Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
+                                     candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
+}
+
+/// Why none of its profiles is enough. One that is and has no place is of a device that stays as it is cut.
 Failure too_small(const Candidate& candidate, const Need& need) {
+  const WholeCompute whole = compute_of(candidate.offered());
+  if (std::ranges::any_of(candidate.offered(),
+                          [&](const gpu::Profile& one) { return is_large_enough(one, whole, need); }))
+    return not_to_be_cut(candidate);
   const gpu::Profile* largest = nullptr;
   for (const gpu::Profile& one : candidate.offered())
     if ((need.profile.empty() || need.profile == one.name) && (!largest || one.memory_bytes > largest->memory_bytes))
@@ -191,9 +210,7 @@ std::variant<std::vector<Option>, Failure> instances(const Candidate& candidate,
   if (candidate.may_cut) add_new(candidate, need, enough, out);
   if (!out.empty()) return out;
   Failure failure = no_room(candidate, *enough.front());
-  if (!candidate.may_cut && failure.cause == Cause::NoRoom)
-    return Failure{Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
-                                              candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
+  if (!candidate.may_cut && failure.cause == Cause::NoRoom) return not_to_be_cut(candidate);
   return failure;
 }
 
@@ -227,11 +244,7 @@ WholeCompute compute_of(std::span<const gpu::Profile> profiles) {
 }
 
 bool is_enough(const gpu::Profile& profile, const WholeCompute& whole, const Need& need) {
-  const bool by_sms = profile.sm_count && whole.sm_count;
-  const std::uint64_t has = by_sms ? *profile.sm_count : profile.compute_slices;
-  return !profile.placements.empty() && (need.profile.empty() || need.profile == profile.name) &&
-         has_memory(profile.memory_bytes, need) && profile.compute_slices >= need.compute_slices.value_or(0) &&
-         has * 1000 >= std::uint64_t{wanted_milli(need)} * (by_sms ? *whole.sm_count : whole.slices);
+  return !profile.placements.empty() && is_large_enough(profile, whole, need);
 }
 
 std::vector<const gpu::Profile*> smallest_enough(std::span<const gpu::Profile> profiles, const Need& need) {
