@@ -13,6 +13,7 @@
 #include "server/allocation_trouble.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
+#include "server/decision_scene.h"
 #include "server/json_body.h"
 #include "server/resource.h"
 #include "server/wish_origin.h"
@@ -383,6 +384,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
         const std::string hint = round.near_miss(wish.need, scope);
         int status = 201;
+        std::string scene;
         if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
           if (!over) *refusal = with_moves(std::move(*refusal), round, wish);
           const Json shown = explained(refusal_json(*refusal), wish, hint, budgets);
@@ -396,10 +398,12 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         } else {
           const auto& decided = std::get<decision::Decision>(verdict);
           turns = TRY(promise(on, decided, explained(decision_json(decided), wish, hint, budgets), one, who));
+          scene = scene_to_keep(round.supply(), wish.need, stock_.mix(), scope, decided);
         }
         // What is kept and contradicts another one would keep the server from starting.
         TRY(book->may_put(turns->turned.front()));
         TRY(keep(database, *turns));
+        TRY(store::put_scene(database, one.id, scene));
         const fleet::PodAllocation& made = turns->turned.front();
         const std::string shown = json_text(allocation_json(made, *known->view, owner_of(*known, made)));
         return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});

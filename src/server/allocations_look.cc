@@ -10,6 +10,7 @@
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/budgets/json.h"
+#include "server/decision_scene.h"
 #include "server/wish_origin.h"
 #include "store/allocations.h"
 #include "store/audit.h"
@@ -198,6 +199,14 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
     tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); });
     return Served::No;
   }
+  // Before the promise: what is kept is never of the one before. Without it the promise is as good.
+  static_cast<void>(changes_.read([&](store::Database& database) {
+    return database.atomically([&] {
+      return store::put_scene(
+          database, one.id,
+          scene_to_keep(round.supply(), wish.need, stock_.mix(), scope_of(wish, *known.cluster), decided));
+    });
+  }));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
   round.promised(ground(*known.view, *book_.get()), decided);
   return Served::Yes;

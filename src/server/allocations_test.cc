@@ -74,7 +74,7 @@ struct AllocationsTest : testing::Test {
           return true;
         },
         options));
-    auto routes = allocation_routes(fleet, *allocations, "/api");
+    auto routes = allocation_routes(fleet, *allocations, {}, "/api");
     for (http::Route& one :
          wanted_layout_routes(fleet, *access, layouts, [this] { return allocations->book(); }, true, "/api"))
       routes.push_back(std::move(one));

@@ -7,14 +7,18 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "server/access/viewer.h"
 #include "server/allocations_json.h"
+#include "server/api_json.h"
 #include "server/api_rows.h"
 #include "server/budgets/api.h"
+#include "server/decision_scene.h"
 #include "server/json_body.h"
 #include "server/paging.h"
 #include "server/resource.h"
+#include "store/allocations.h"
 
 namespace tessera::server {
 namespace {
@@ -81,6 +85,7 @@ Filter read_filter(Query& query, const Viewer& viewer) {
 /// What is in the way of an allocation, and what came next to it, names devices and pods of others; and the amounts of
 /// budgets are for those who see them.
 void keep_from_others(Json& told, const Viewer& viewer) {
+  if (told.contains("replay") && told["replay"].is_object()) keep_from_others(told["replay"], viewer);
   for (const char* decided : {"decision", "refusal"}) {
     if (!told.contains(decided) || !told[decided].is_object()) continue;
     for (const char* names : {"misses", "remedies", "runnersUp"}) told[decided].erase(names);
@@ -96,7 +101,8 @@ void keep_from_others(Json& told, const Viewer& viewer) {
 
 class Routes {
  public:
-  Routes(const Latest<Published>& fleet, Allocations& allocations) : fleet_(fleet), allocations_(allocations) {}
+  Routes(const Latest<Published>& fleet, Allocations& allocations, const History& history)
+      : fleet_(fleet), allocations_(allocations), history_(history) {}
 
   http::Response ask(const http::Request& request) const {
     if (auto refused = refused_body(request)) return *std::move(refused);
@@ -148,6 +154,7 @@ class Routes {
 
   http::Response show(const http::Request& request) const {
     Query query(request);
+    const bool again = query.flag("replay").value_or(false);
     if (!query.finish()) return reply(*query.problem(), request);
     const auto known = fleet_.get();
     if (!known) return starting(request);
@@ -159,6 +166,8 @@ class Routes {
                                 valid_utf8(request.param("allocationId")))},
                    request);
     Json out = allocation_json(*one, *known->view, allocations_.owner_of(*known, *one));
+    if (again) out["replay"] = replayed(query, *one);
+    if (query.problem()) return reply(*query.problem(), request);
     if (viewer_of(request).restricted()) keep_from_others(out, viewer_of(request));
     return json_reply(request, out);
   }
@@ -190,8 +199,33 @@ class Routes {
   }
 
  private:
+  /// Its decision, made again; null where what it was made on is not kept, or by a version that had another form of it.
+  Json replayed(Query& query, const fleet::PodAllocation& one) const {
+    const Json before = Json::parse(one.decision, nullptr, false);
+    if (!before.is_object() || !before.contains("grants")) return nullptr;
+    std::optional<std::string> kept;
+    const bool is_read = server::ask(history_, query, [&](store::Database& database) -> Result<void> {
+      kept = TRY(store::scene_of(database, one.id));
+      return {};
+    });
+    if (!is_read || !kept) return nullptr;
+    const auto scene = read_scene(*kept);
+    const auto again = scene ? fleet::decision::replay(*scene) : Result<fleet::decision::Verdict>(scene.error());
+    if (!again) {
+      log::warn("a decision cannot be made again", {{"allocation", one.id}, {"why", again.error().what}});
+      return nullptr;
+    }
+    const auto* decided = std::get_if<fleet::decision::Decision>(&*again);
+    Json now = decided ? decision_json(*decided) : refusal_json(std::get<fleet::decision::Refusal>(*again));
+    return {{"same", decided && before["grants"] == now["grants"]},
+            {"asOf", time_json(scene->supply.as_of)},
+            {"devices", scene->supply.candidates.size()},
+            {"decision", std::move(now)}};
+  }
+
   const Latest<Published>& fleet_;
   Allocations& allocations_;
+  const History history_;
 };
 
 }  // namespace
@@ -209,8 +243,8 @@ std::optional<Problem> settle_cluster(std::optional<std::string>& cluster, const
 }
 
 std::vector<http::Route> allocation_routes(const Latest<Published>& fleet, Allocations& allocations,
-                                           const std::string& api) {
-  const auto routes = std::make_shared<const Routes>(fleet, allocations);
+                                           const History& history, const std::string& api) {
+  const auto routes = std::make_shared<const Routes>(fleet, allocations, history);
   const std::string all = api + "/gpu/allocations";
   using http::Request;
   return {{"GET", all, [routes](const Request& r) { return routes->list(r); }},

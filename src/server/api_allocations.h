@@ -8,14 +8,15 @@
 #include "http/server.h"
 #include "server/access/viewer.h"
 #include "server/allocations.h"
+#include "server/history.h"
 #include "server/keeper.h"
 #include "server/problem.h"
 
 namespace tessera::server {
 
-/// All of what is given outlives the routes.
+/// All of what is given outlives the routes. What decisions were made on is read from the past.
 std::vector<http::Route> allocation_routes(const Latest<Published>& fleet, Allocations& allocations,
-                                           const std::string& api);
+                                           const History& history, const std::string& api);
 
 /// The cluster of a request that names none: the only one that there is.
 std::optional<Problem> settle_cluster(std::optional<std::string>& cluster, const fleet::View& view);

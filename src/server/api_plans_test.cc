@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -107,7 +108,7 @@ struct PlansTest : testing::Test {
         .value("id", "");
   }
   std::vector<http::Route> all_routes() {
-    auto out = allocation_routes(fleet, *allocations, "/api");
+    auto out = allocation_routes(fleet, *allocations, {}, "/api");
     for (http::Route& one : plan_routes(fleet, *allocations, "/api")) out.push_back(std::move(one));
     return out;
   }
@@ -155,6 +156,70 @@ TEST_F(PlansTest, AMoveLetsInWhoWaits) {
     for (const Json& place : device["after"]) is_in |= place["holder"] == "ml/big" && place["size"] == 4;
   }
   EXPECT_TRUE(is_in) << way.dump(2);
+}
+
+/// What the moves of a plan make of its devices, by the plan's own words alone: of each, what stands by start. Each is
+/// legal when it is made.
+std::map<std::string, std::map<unsigned, Json>> carried_out(const Json& devices, const Json& moves) {
+  std::map<std::string, std::map<unsigned, Json>> out;
+  for (const Json& device : devices) {
+    auto& on = out[device["deviceId"]];
+    for (const Json& place : device["before"]) on[place["start"].get<unsigned>()] = place;
+  }
+  const auto take = [&](const Json& grant, const Json& holder) {
+    auto& on = out[grant["deviceId"]];
+    const auto start = grant["start"].get<unsigned>(), end = start + grant["size"].get<unsigned>();
+    std::erase_if(on, [&](const auto& one) {
+      const bool is_in_the_way = one.first < end && start < one.first + one.second["size"].template get<unsigned>();
+      if (is_in_the_way) EXPECT_TRUE(one.second["holder"].is_null()) << one.second << " is in the way of " << grant;
+      return is_in_the_way;
+    });
+    on[start] = {{"profile", grant["profile"]}, {"start", start}, {"size", grant["size"]}, {"holder", holder}};
+  };
+  for (const Json& move : moves) {
+    auto& from = out[move["fromDeviceId"]];
+    const auto left = from.find(move["start"].get<unsigned>());
+    if (left == from.end() || left->second["holder"] != move["holder"]) {
+      ADD_FAILURE() << "nobody is there who could move: " << move;
+      continue;
+    }
+    take(move["to"], move["holder"]);
+    from.erase(move["start"].get<unsigned>());
+  }
+  return out;
+}
+
+void expect_replayed(const Json& devices, const Json& moves, const Json& grant, const std::string& holder) {
+  auto after = carried_out(devices, moves);
+  if (!grant.is_null()) {
+    auto& on = after[grant["deviceId"]];
+    const auto start = grant["start"].get<unsigned>();
+    EXPECT_FALSE(on.contains(start)) << "its place is free by then";
+    on[start] = {{"profile", grant["profile"]}, {"start", start}, {"size", grant["size"]}, {"holder", holder}};
+  }
+  for (const Json& device : devices) {
+    Json stands = Json::array();
+    for (const auto& [start, place] : after[device["deviceId"]]) stands.push_back(place);
+    EXPECT_EQ(stands, device["after"]) << device.dump(2);
+    expect_apart(device["after"]);
+  }
+}
+
+TEST_F(PlansTest, TheStepsOfAPlanLeadFromWhatIsToWhatItPromises) {
+  wait("big");
+  look({"a", "b", "c"});
+  for (const char* most : {"mostMoves=1", "mostMoves=2", "mostMoves=4"}) {
+    const Json plan = get("/gpu/defragmentation", most);
+    const Json& way = plan["waiting"][0];
+    ASSERT_FALSE(way["moves"].is_null()) << most;
+    expect_replayed(way["devices"], way["moves"], way["grant"], "ml/big");
+    const Json& freed = plan["consolidation"];
+    expect_replayed(freed["devices"], freed["moves"], nullptr, "");
+    for (const Json& device : freed["devices"]) {
+      const bool is_freed = std::ranges::count(freed["freedDevices"], device["deviceId"]) > 0;
+      EXPECT_TRUE(!is_freed || device["after"].empty());
+    }
+  }
 }
 
 TEST_F(PlansTest, WholeDevicesAreFreedWithinTheBudget) {

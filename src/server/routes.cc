@@ -173,7 +173,8 @@ std::vector<http::Route> routes(const Told& told, const std::string& context_pat
                      return list(*source, one.resource, one.columns, request);
                    }});
   for (http::Route& one : access_routes(told.access, api)) out.push_back(std::move(one));
-  for (http::Route& one : allocation_routes(told.fleet, told.allocations, api)) out.push_back(std::move(one));
+  for (http::Route& one : allocation_routes(told.fleet, told.allocations, told.history, api))
+    out.push_back(std::move(one));
   for (http::Route& one : cost_routes(told.fleet, told.costs, api)) out.push_back(std::move(one));
   for (http::Route& one :
        forecast_routes(told.fleet, told.forecasts, told.costs, [&of = told.allocations] { return of.book(); }, api))

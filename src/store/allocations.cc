@@ -132,9 +132,27 @@ Result<void> put_allocation(Database& database, const fleet::PodAllocation& one)
   return {};
 }
 
+Result<void> put_scene(Database& database, const std::string& allocation, const std::string& scene) {
+  TRY(database.run("DELETE FROM allocation_scene WHERE allocation = ?", {allocation}));
+  if (!scene.empty()) TRY(database.run("INSERT INTO allocation_scene VALUES (?, ?)", {allocation, scene}));
+  return {};
+}
+
+Result<std::optional<std::string>> scene_of(Database& database, const std::string& allocation) {
+  const Value values[] = {allocation};
+  std::optional<std::string> out;
+  TRY(database.each("SELECT scene FROM allocation_scene WHERE allocation = ?", values,
+                    [&](const Row& row) { out = row.text(0); }));
+  return out;
+}
+
 Result<void> drop_allocations(Database& database, const std::vector<std::string>& ids) {
-  for (const std::string& id : ids)
+  for (const std::string& id : ids) {
     TRY(database.run("DELETE FROM allocation WHERE id = ? AND state IN ('ended', 'expired', 'released')", {id}));
+    TRY(database.run(
+        "DELETE FROM allocation_scene WHERE allocation = ? AND NOT EXISTS (SELECT id FROM allocation WHERE id = ?)",
+        {id, id}));
+  }
   return {};
 }
 

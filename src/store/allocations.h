@@ -1,6 +1,7 @@
 #pragma once
 // Allocations, as fleet/allocation/ has them. That a slice has one owner, and a pod one allocation that is not over, is
 // the database's to see to as well: a second writer fails, whatever it believes.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,13 @@ Result<std::vector<fleet::PodAllocation>> allocations(Database& database);
 /// In a transaction of the caller's: takes the place of what was there by its id.
 Result<void> put_allocation(Database& database, const fleet::PodAllocation& one);
 
-/// Those of these ids that are over.
+/// What the decision of one was made on, in the words of whoever keeps it; empty: nothing is kept of it. In a
+/// transaction of the caller's.
+Result<void> put_scene(Database& database, const std::string& allocation, const std::string& scene);
+/// Absent where nothing is kept.
+Result<std::optional<std::string>> scene_of(Database& database, const std::string& allocation);
+
+/// Those of these ids that are over, with what their decisions were made on.
 Result<void> drop_allocations(Database& database, const std::vector<std::string>& ids);
 
 /// `w-1 GPU-… 2g.20gb 0+2 made|w-1 GPU-… - 0+8 found|w-1 GPU-… nvidia.com/gpu.shared:4 2+1 found`; empty for none.

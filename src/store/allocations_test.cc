@@ -53,6 +53,31 @@ TEST_P(Allocations, AreKeptWithoutALookAtAllClaims) {
                        [&](const Row& row) { EXPECT_THAT(row.text(3), testing::HasSubstr("SEARCH")) << table; }));
 }
 
+TEST_P(Allocations, HaveWhatTheirDecisionsWereMadeOnUntilTheyAreDropped) {
+  fleet::PodAllocation one = promised("a", "p", 0, 2);
+  ASSERT_TRUE(put(*database, one));
+  const auto scene = [&](const std::string& id) {
+    const auto out = scene_of(*database, id);
+    EXPECT_TRUE(out) << (out ? "" : out.error().what);
+    return out ? *out : std::nullopt;
+  };
+  EXPECT_FALSE(scene("a"));
+  for (const char* text : {R"({"policy":"default"})", R"({"policy":"fgd"})"}) {
+    ASSERT_TRUE(put_scene(*database, "a", text));
+    EXPECT_EQ(scene("a"), text);
+  }
+  ASSERT_TRUE(drop_allocations(*database, {"a"}));
+  EXPECT_TRUE(scene("a")) << "it is not over";
+  one.state = AllocationState::Ended;
+  ASSERT_TRUE(put(*database, one));
+  EXPECT_TRUE(scene("a")) << "it is written anew, and what its decision was made on stays";
+  ASSERT_TRUE(drop_allocations(*database, {"a"}));
+  EXPECT_FALSE(scene("a"));
+  ASSERT_TRUE(put_scene(*database, "b", "x"));
+  ASSERT_TRUE(put_scene(*database, "b", ""));
+  EXPECT_FALSE(scene("b"));
+}
+
 TEST_P(Allocations, AreReadAsTheyWereWritten) {
   fleet::PodAllocation one = promised("a", "p", 0, 2);
   ASSERT_TRUE(put(*database, one));

@@ -47,7 +47,8 @@ struct ApiBudgetsTest : ToldBudgets {
     options.budgets = budget_words({}, budgets.get());
     allocations = *Allocations::open(history.published, changes, layouts, events, [] { return true; }, options);
     auto all = budget_routes(budgets.get(), "/api");
-    for (http::Route& one : allocation_routes(history.published, *allocations, "/api")) all.push_back(std::move(one));
+    for (http::Route& one : allocation_routes(history.published, *allocations, {}, "/api"))
+      all.push_back(std::move(one));
     router.emplace(*http::Router::build(std::move(all)));
   }
 
