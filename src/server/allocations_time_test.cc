@@ -1,0 +1,183 @@
+// Leases, clocks and restarts.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+
+#include "server/allocations_fixture.h"
+#include "server/api_json.h"
+#include "store/allocations.h"
+
+namespace tessera::server {
+namespace {
+
+TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {
+  const Json made = asked(body("p"));
+  asked(body("q"));
+  const fleet::AllocationBook before = *allocations->book();
+  allocations.reset();
+  open();
+  EXPECT_EQ(*allocations->book(), before);
+  EXPECT_EQ(asked(body("p"), 200)["id"], made["id"]);
+}
+
+TEST_F(AllocationsTest, ThePodThatDoesNotComeLosesWhatWasToBeCut) {
+  const Json made = asked(body("p", R"(,"leaseSeconds":20)"));
+  EXPECT_EQ(wanted().size(), 1U);
+  look("", 19);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", 20);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  EXPECT_TRUE(wanted().empty());
+}
+
+/// A day of asking, cutting, coming and going, drawn by a seed, with an agent that cuts at once.
+class Day : public AllocationsTest {
+ public:
+  Day(unsigned seed, bool restarts) : random_(seed), restarts_(restarts) {
+    options.cleanup = false;  // how long something has been idle is not kept over a restart
+    allocations.reset();
+    open();
+  }
+  void TestBody() override {}
+
+  /// What was decided and became of it, in words.
+  std::vector<std::string> live() {
+    std::vector<std::string> out;
+    for (int step = 1; step <= 60; ++step) {
+      const unsigned what = number(4), pod = number(kPods);
+      if (restarts_ && step % 7 == 0) {
+        const fleet::AllocationBook before = *allocations->book();
+        allocations.reset();
+        open();
+        EXPECT_EQ(*allocations->book(), before) << "what is rebuilt of the store is what was in memory";
+      }
+      if (what == 0 || what == 1) {
+        const unsigned gigabytes = 5 + 15 * number(3);
+        const bool waits = number(2) == 0;
+        if (asked_ < kMostAsked) out.push_back(ask_for(pod, gigabytes, waits));
+      } else if (what == 2) {
+        if (const auto* own = allocations->book()->of_pod("default", "ml", name(pod)))
+          send("DELETE", "/gpu/allocations/" + own->id);
+        here_.erase(pod);
+      } else {
+        here_.insert(pod);
+      }
+      look(page(), step * 5);
+      for (const auto& [id, one] : by_pod()) out.push_back(id + ": " + one);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr unsigned kPods = 5, kMostAsked = 18;  // from twenty on what was asked for counts
+  unsigned number(unsigned below) { return static_cast<unsigned>(random_() % below); }
+  static std::string name(unsigned pod) { return "p-" + std::to_string(pod); }
+
+  std::string ask_for(unsigned pod, unsigned gigabytes, bool waits) {
+    if (allocations->book()->of_pod("default", "ml", name(pod))) return "has one";
+    ++asked_;
+    const auto reply =
+        ask(R"({"namespace":"ml","podName":")" + name(pod) + R"(","useMig":true,"requiredMemoryGb":)" +
+            std::to_string(gigabytes) + R"(,"leaseSeconds":100000,"wait":)" + (waits ? "true" : "false") + "}");
+    const Json body = Json::parse(reply.body);
+    return std::to_string(reply.status) + body.value(reply.status == 409 ? "refusal" : "decision", Json()).dump();
+  }
+  /// What is wanted stands, and who is here and was promised something has it.
+  std::string page() {
+    std::string out;
+    const auto book = allocations->book();
+    for (const store::WantedInstance& one : wanted()) {
+      const unsigned gi = 1 + one.placement.start;
+      out += instance(gi, one.placement.start, one.profile, one.placement.size);
+      for (const unsigned pod : here_)
+        if (const auto* own = book->of_pod("default", "ml", name(pod)))
+          for (const fleet::PromisedPart& part : own->parts)
+            if (part.placement == one.placement) out += held(gi, name(pod));
+    }
+    return out;
+  }
+  std::map<std::string, std::string> by_pod() {
+    std::map<std::string, std::string> out;
+    for (const auto& [id, one] : allocations->book()->all())
+      if (!fleet::is_over(one.state))
+        out[one.pod] = std::string(fleet::allocation_state_name(one.state)) + " " + store::parts_text(one.parts) + " " +
+                       one.why + one.decision;
+    return out;
+  }
+
+  std::mt19937 random_;
+  const bool restarts_;
+  unsigned asked_ = 0;
+  std::set<unsigned> here_;
+};
+
+TEST(AllocationsReplay, TheSameDayHasTheSameDecisionsThoughTheServerIsRestarted) {
+  for (unsigned seed = 1; seed <= 4; ++seed) {
+    const auto once = Day(seed, false).live(), again = Day(seed, true).live();
+    for (std::size_t i = 0; i < std::min(once.size(), again.size()); ++i)
+      ASSERT_EQ(once[i], again[i]) << "seed " << seed << ", line " << i;
+    EXPECT_EQ(once.size(), again.size()) << seed;
+  }
+}
+
+TEST_F(AllocationsTest, ARestartNeitherEndsALeaseNorBeginsItAnew) {
+  const Json made = asked(body("p", R"(,"leaseSeconds":600)"));
+  ASSERT_EQ(made["expires"], time_json(kStart + 600'000));
+  for (const EpochMs restart : {100, 200, 300}) {
+    scrape("", restart);
+    allocations.reset();
+    open();
+    look("", restart + 1);
+    EXPECT_EQ(shown(made)["expires"], made["expires"]) << "however often";
+  }
+  scrape("", 5'000);  // nobody was there when it ended
+  allocations.reset();
+  open();
+  look("", 5'001);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", 5'060);
+  EXPECT_EQ(shown(made)["state"], "promised") << "its pod may be seen yet";
+  look("", 5'061);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  expect_kept();
+}
+
+TEST_F(AllocationsTest, SeveralThatDoNotComeLeaveNothingToBeCut) {
+  for (const char* pod : {"p", "q", "r"}) asked(body(pod, R"(,"leaseSeconds":60)"));
+  ASSERT_EQ(wanted().size(), 3U);
+  look("", 61);
+  EXPECT_TRUE(wanted().empty());
+  EXPECT_EQ(ask(body("s")).status, 201);
+}
+
+/// A server takes over from one whose clock was ahead of its own, or behind it.
+struct ClocksApart : AllocationsTest, testing::WithParamInterface<EpochMs> {};
+INSTANTIATE_TEST_SUITE_P(By, ClocksApart, testing::Values(0, 3'600));
+
+TEST_P(ClocksApart, NothingExpiresEarlyOrIsPromisedTwice) {
+  // The first clock says 1,800; that of the one who takes over the same, or an hour more.
+  look("", 1'800);
+  const Json made = asked(body("p", R"(,"leaseSeconds":60)"));
+  for (const char* other : {"q", "r"}) asked(body(other));
+  ASSERT_EQ(ask(body("s")).status, 409) << "three have room";
+  const EpochMs own = 1'801 + GetParam();
+  scrape("", own);
+  allocations.reset();
+  open();
+  look("", own + 1);
+  EXPECT_EQ(shown(made)["state"], "promised") << "by the other clock it has had a moment of its minute";
+  EXPECT_EQ(ask(body("s")).status, 409);
+  look("", own + 60);
+  EXPECT_EQ(shown(made)["state"], "promised");
+  look("", own + 61);
+  EXPECT_EQ(shown(made)["state"], "expired");
+  EXPECT_EQ(ask(body("s")).status, 201);
+  expect_kept();
+}
+
+}  // namespace
+}  // namespace tessera::server
