@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "server/allocations_fixture.h"
+#include "store/allocations.h"
+#include "store/wanted_layouts.h"
 
 namespace tessera::server {
 namespace {
@@ -201,6 +203,77 @@ TEST_F(AllocationsTest, WhereNothingIsToBeCutNoInstanceIsTakenAway) {
   EXPECT_EQ(reply.status, 403);
   EXPECT_THAT(reply.body, HasSubstr("gpu.management.mig.enabled"));
   EXPECT_TRUE(wanted().empty());
+}
+
+TEST_F(AllocationsTest, WhereNothingIsToBeCutARefusalSaysThatNobodyMay) {
+  options.may_cut = false;
+  open();
+  look(instance(3, 0, "1g.10gb", 1), 1);
+  const auto refused = ask(body("p"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, AllOf(HasSubstr("it is not to be cut: gpu.management.mig.enabled is false"),
+                                  testing::Not(HasSubstr("compute"))));
+  EXPECT_EQ(Json::parse(refused.body)["refusal"]["misses"][0]["cause"], "no_room");
+  const auto larger = ask(R"({"namespace":"ml","podName":"p","useMig":true,"computeSlices":7})");
+  EXPECT_THAT(larger.body, HasSubstr("no profile has that much compute")) << "whoever may cut";
+  EXPECT_EQ(asked(R"({"namespace":"ml","podName":"p","useMig":true,"requiredMemoryGb":9})")["ready"], true);
+}
+
+/// A server that did not keep whose a wish was has written who asked for the allocation that it was for.
+TEST_F(AllocationsTest, AWishOfBeforeItsOriginWasKeptIsSomebodysAndWhatWasMadeForOneIsCleanedUp) {
+  const std::string id = asked(body("p"))["id"].get<std::string>();
+  auto stored = *layouts.of("default", "GPU-a");
+  stored.wanted_by = "key:a ada";
+  layouts.want(stored);
+  const store::WantedInstance own = stored.instances.front();
+  look(instance(3, own.placement.start), 5);
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + id).status, 204);
+  const std::string more =
+      instance(3, own.placement.start) + instance(9, own.placement.start < 4 ? 4 : 0, "3g.40gb", 4);
+  look(more, 6);
+  layouts.ask("default", "w-1", {{"GPU-a", stored.generation, "hands-off", "why"}}, Milliseconds(0));
+  look(more, 7);
+  EXPECT_THAT(wanted(), ElementsAre(own)) << "it may be his: it does not make way for what stands";
+  EXPECT_TRUE(is_to_go(id)) << "it was made after the wish, so he has not asked for it";
+  look(more, 60);
+  EXPECT_THAT(wanted(), testing::Not(testing::Contains(own)));
+  EXPECT_EQ(layouts.of("default", "GPU-a")->wanted_by, "key:a ada");
+}
+
+/// Of several parts, as no engine gives them now: one is exchanged for an equal one, and the other is still to be made.
+TEST_F(AllocationsTest, WhatIsPromisedAnewInTheSameLookIsStillCut) {
+  allocations.reset();
+  const auto promised = [](const std::string& pod, std::vector<fleet::PromisedPart> parts) {
+    fleet::PodAllocation one;
+    one.id = "a-" + pod;
+    one.cluster = "default";
+    one.space = "ml";
+    one.pod = pod;
+    one.request = body(pod);
+    one.lease = Milliseconds(3'600'000);
+    return must(fleet::promised(std::move(one), std::move(parts), "{}", {"", "", kStart}));
+  };
+  const auto part = [](unsigned start, bool made) {
+    return fleet::PromisedPart{"w-1", "GPU-a", "2g.20gb", {start, 2}, made};
+  };
+  store::WantedLayout layout{
+      "default", "GPU-a",          "w-1", 0, {{"2g.20gb", {0, 2}}, {"2g.20gb", {2, 2}}, {"2g.20gb", {4, 2}}},
+      {},        "tessera-server", kStart};
+  const auto database = must(store::Database::open(url));
+  ASSERT_TRUE(database->atomically([&]() -> Result<void> {
+    TRY(store::put_allocation(*database, promised("x", {part(4, false)})));
+    TRY(store::put_allocation(*database, promised("y", {part(0, false), part(2, true)})));
+    layout.generation = TRY(store::want_layout(*database, layout));
+    return {};
+  }));
+  layouts.want(layout);
+  open();
+  look(instance(3, 0) + instance(5, 4) + held(3, "x"), 5);
+  const auto* displaced = allocations->book()->find("a-y");
+  ASSERT_EQ(displaced->state, fleet::AllocationState::Promised) << displaced->why;
+  EXPECT_THAT(displaced->parts, ElementsAre(part(4, false), part(2, true)));
+  EXPECT_EQ(wanted(), layout.instances) << "the one that is to be made comes all the same";
+  expect_kept();
 }
 
 TEST_F(AllocationsTest, AnInstanceThatNobodyHasIsTakenAway) {

@@ -14,6 +14,58 @@
 namespace tessera::server {
 namespace {
 
+TEST_F(AllocationsTest, ADecisionIsMadeAgainOnWhatIsKeptOfIt) {
+  const auto replayed = [&](const Json& one) {
+    const auto reply = send("GET", "/gpu/allocations/" + one["id"].get<std::string>(), "", "replay=true");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return Json::parse(reply.body)["replay"];
+  };
+  look(instance(3, 0), 1);
+  const Json first = asked(body("p")), second = asked(body("q", R"(,"policy":"spread")"));
+  for (const char* pod : {"r", "late"}) asked(body(pod, R"(,"wait":true)"), pod == std::string("r") ? 201 : 202);
+  look(instance(3, 0) + held(3, "p"), 300);  // nothing is as it was then
+  allocations.reset();
+  options.cleanup = false;  // what is still to be removed is kept for longer
+  open();
+  for (const Json* one : {&first, &second}) {
+    const Json again = replayed(*one);
+    EXPECT_EQ(again["same"], true) << again.dump(2);
+    EXPECT_EQ(again["asOf"], time_json(kStart + 1'000));
+    EXPECT_EQ(again["devices"], 1);
+    EXPECT_EQ(again["decision"]["grants"], (*one)["decision"]["grants"]);
+    EXPECT_EQ(again["decision"]["factors"], (*one)["decision"]["factors"]);
+  }
+  EXPECT_FALSE(shown(first).contains("replay")) << "where nobody asks for it";
+  const auto* late = allocations->book()->of_pod("default", "ml", "late");
+  EXPECT_TRUE(replayed({{"id", late->id}}).is_null()) << "it was refused";
+
+  // Who came from the queue has his, too; and what is over is forgotten with its allocation.
+  const std::string late_id = late->id;
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + second["id"].get<std::string>()).status, 204);
+  allocations->look();
+  EXPECT_EQ(replayed({{"id", late_id}})["same"], true);
+  auto viewer = std::make_shared<Viewer>();
+  viewer->caller = viewer->actor = "key:b bob";
+  viewer->spaces = {"ml"};
+  const auto seen = send("GET", "/gpu/allocations/" + late_id, "", "replay=true", viewer);
+  EXPECT_FALSE(Json::parse(seen.body)["replay"]["decision"].contains("runnersUp")) << "what others have is not his";
+  look(instance(3, 0) + held(3, "p"), 9 * 24 * 3'600);
+  ASSERT_FALSE(allocations->book()->find(second["id"].get<std::string>()));
+  EXPECT_FALSE(*store::scene_of(*must(store::Database::open(url)), second["id"].get<std::string>()));
+}
+
+/// By a later version, or by hand.
+TEST_F(AllocationsTest, WhatADecisionWasMadeOnThatCannotBeReadIsAsIfItWereNotKept) {
+  const Json made = asked(body("p"));
+  const auto database = must(store::Database::open(url));
+  for (const char* text : {"nothing", R"({"policy":"of tomorrow"})"}) {
+    ASSERT_TRUE(store::put_scene(*database, made["id"].get<std::string>(), text));
+    const auto reply = send("GET", "/gpu/allocations/" + made["id"].get<std::string>(), "", "replay=true");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_TRUE(Json::parse(reply.body)["replay"].is_null());
+  }
+}
+
 TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {
   const Json made = asked(body("p"));
   asked(body("q"));
