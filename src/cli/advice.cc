@@ -32,6 +32,12 @@ std::string money_of(const JsonValue& one, std::string_view path) {
   return text_cell(one, path) + (currency.is_string() ? ' ' + text_cell(one, "currency") : "");
 }
 
+/// What it saves, or what doing it costs.
+std::string money_of(const JsonValue& one) {
+  const bool costs = member(one, "costPerMonth").is_string();
+  return costs ? "costs " + money_of(one, "costPerMonth") : money_of(one, "savingPerMonth");
+}
+
 std::string confidence_of(const JsonValue& one) {
   const JsonValue& share = member(one, "confidence");
   return share.is_number() ? fmt::format("{:.2f} {}", share.get<double>(), text_cell(one, "confidenceWord"))
@@ -108,8 +114,8 @@ std::span<const AdviceWord> advice_words() { return kWords; }
 std::string advice_table(const JsonValue& reply) {
   std::vector<Cells> lines{{"ID", "KIND", "SUBJECT", "SAVES A MONTH", "CONFIDENCE", "STATE", "AIM"}};
   for (const JsonValue& one : member(reply, "items"))
-    lines.push_back({text_cell(one, "id"), text_cell(one, "kind"), subject_of(one), money_of(one, "savingPerMonth"),
-                     confidence_of(one), state_of(one), text_cell(one, "aim")});
+    lines.push_back({text_cell(one, "id"), text_cell(one, "kind"), subject_of(one), money_of(one), confidence_of(one),
+                     state_of(one), text_cell(one, "aim")});
   if (lines.size() == 1) return "There is no advice: nothing is known to be wasted, or not for long enough.\n";
   std::string out;
   append_grid(out, lines, {3});

@@ -36,6 +36,9 @@ TEST(AdviceTable, HasALineForEach) {
             "idle-held-0123456789abcdef  idle-held  research/idle        834.28 USD  0.98 high   snoozed     stopped\n"
             "hardware-1                  hardware   worker-01-GPU-00              –  1.00 high   open again  "
             "GPUThermalThrottling\n");
+  JsonValue dear = sick;
+  dear["costPerMonth"] = "5840.00";
+  EXPECT_THAT(advice_table({{"items", JsonValue::array({dear})}}), HasSubstr("  costs 5840.00 USD  "));
   EXPECT_THAT(advice_table({{"items", JsonValue::array()}}), HasSubstr("There is no advice"));
 }
 

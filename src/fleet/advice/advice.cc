@@ -60,7 +60,14 @@ std::vector<Advice> advise(const Facts& facts, const Options& options) {
   for (const Pool& one : facts.pools) add(reserve(one, options));
   for (Advice& one : hardware(facts.troubles, options)) out.push_back(std::move(one));
   for (const Scattered& one : facts.scattered) add(defragment(one, options));
-  for (const Quota& one : facts.quotas) add(quota(one, options));
+  const auto is_short = [&](const Quota& of) {  // to lower and to raise it cannot both be right
+    return std::ranges::any_of(facts.shortages, [&](const QuotaShortage& one) {
+      return !one.days.empty() && std::tie(one.cluster, one.space, one.name, one.resource) ==
+                                      std::tie(of.cluster, of.space, of.name, of.resource);
+    });
+  };
+  for (const Quota& one : facts.quotas)
+    if (!is_short(one)) add(quota(one, options));
   for (const QuotaShortage& one : facts.shortages) add(quota_too_small(one, options));
   std::erase_if(out, [&](const Advice& one) {
     return options.off.contains(one.kind) || one.confidence < options.least_confidence ||

@@ -67,6 +67,7 @@ Said quota_too_small(const QuotaShortage& of, const Options& options) {
   by.told_until = of.told_until;
   by.observed = of.observed;
   const std::int64_t more = more_of(of);
+  if (of.hard == 0) return std::nullopt;  // its namespace is to have none
   if (more < 1 || of.to - of.refused_last > kOfLate.count() || !is_enough(Kind::QuotaTooSmall, by, options))
     return std::nullopt;
   Milliseconds refused{0};

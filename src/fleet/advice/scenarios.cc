@@ -204,6 +204,15 @@ std::vector<Labelled> short_quotas() {
     one.told_until = kNow - kDayMs;
     return one;
   }()));
+  out.push_back(shortages("a quota that shuts its namespace out", std::nullopt, [] {
+    QuotaShortage one = shortage_of(4);
+    one.hard = 0;
+    return one;
+  }()));
+  out.push_back(shortages("a quota that refused the only jobs of its namespace", Kind::QuotaTooSmall, shortage_of(4)));
+  out.back().facts.quotas = {quota_of(8, 0)};
+  out.push_back(shortages("a quota that refused one job of a namespace with no other", std::nullopt, shortage_of(1)));
+  out.back().facts.quotas = {quota_of(8, 0)};
   out.push_back(shortages("a quota that has refused nothing since three days", std::nullopt, [] {
     QuotaShortage one = shortage_of(4);
     one.refused_last = kNow - 3 * kDayMs;

@@ -19,6 +19,7 @@ using store::AdviceState;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr EpochMs kStart = ToldHistory::kStart, kMinute = ToldHistory::kMinute, kHour = 60 * kMinute;
@@ -129,6 +130,16 @@ TEST_F(AdvisorTest, SaysThatAQuotaIsTooSmallWhereItRefusedPodsForDays) {
   EXPECT_EQ(items[0]["savingPerMonth"], nullptr);
   EXPECT_EQ(items[0]["costPerMonth"], "5840.00") << items[0].dump(1);
   EXPECT_EQ(items[0]["subject"]["namespace"], "ml");
+  EXPECT_THAT(items[0]["evidence"]["numbers"].dump(), HasSubstr("unusedElsewhere"));
+  auto restricted = std::make_shared<Viewer>();
+  restricted->spaces = {"ml"};
+  viewer = restricted;
+  const Json own = list("kind=quota-too-small");
+  ASSERT_THAT(own, SizeIs(1));
+  EXPECT_THAT(own[0].dump(), Not(HasSubstr("unusedElsewhere"))) << "it is of other namespaces";
+  EXPECT_THAT(own[0]["evidence"]["numbers"], SizeIs(4));
+  const std::string id = own[0]["id"];
+  EXPECT_THAT(ask("GET", "/advice/" + id, id).body, Not(HasSubstr("unusedElsewhere")));
 }
 
 TEST_F(AdvisorTest, OfAnotherTeamsNamespaceNothingIsTold) {

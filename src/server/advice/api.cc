@@ -35,6 +35,7 @@ constexpr std::string_view kColumns[] = {"id",
                                          "sentence",
                                          "aim",
                                          "savingPerMonth",
+                                         "costPerMonth",
                                          "currency",
                                          "confidence",
                                          "evidence.from",
@@ -59,6 +60,16 @@ constexpr SortColumn<AdviceRow> kSort[] = {
 
 bool sees(const Viewer& viewer, const AdviceTold& one) {
   return !viewer.restricted() || (!one.said.space.empty() && viewer.sees(one.said.space));
+}
+
+/// Without what it says of namespaces that the viewer does not see.
+Json shown_to(const Viewer& viewer, const AdviceTold& one) {
+  Json out = advice_json(one);
+  if (!viewer.restricted() || !out.contains("evidence")) return out;
+  Json& numbers = out["evidence"]["numbers"];
+  for (auto of = numbers.begin(); of != numbers.end();)
+    of = (*of)["name"] == "unusedElsewhere" ? numbers.erase(of) : of + 1;
+  return out;
 }
 
 /// What a body asks: `until` or `for`, and `reason`.
@@ -137,8 +148,9 @@ class Routes {
     page.total = rows.size();
     page.next_cursor = pager.cut(rows);
     page.rows = rows.size();
-    page.row = [rows = std::move(rows), currency = advisor_.currency()](std::size_t at, Json& into) {
-      into = advice_json(rows[at].told);
+    page.row = [rows = std::move(rows), currency = advisor_.currency(), viewer = viewer_of(request)](std::size_t at,
+                                                                                                     Json& into) {
+      into = shown_to(viewer, rows[at].told);
       into["currency"] = text_or_null(currency);
     };
     return paged(page, kColumns, query, now);
@@ -155,7 +167,7 @@ class Routes {
     if (one == told->end() || !sees(viewer_of(request), *one)) return unknown(request);
     const auto realised = advisor_.realised(*one, now);
     if (!realised) return unavailable(realised.error(), request);
-    Json out = advice_json(*one);
+    Json out = shown_to(viewer_of(request), *one);
     out["currency"] = text_or_null(advisor_.currency());
     out["realised"] = *realised ? realised_json(**realised) : Json(nullptr);
     return json_reply(request, out);

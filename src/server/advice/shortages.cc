@@ -36,20 +36,25 @@ std::vector<std::pair<const fleet::ClusterQuota*, std::string>> alone(const flee
   return out;
 }
 
-/// How many its namespace would have beyond it, had nobody been refused, of what there is room for.
+/// How many its namespace would have beyond it, had nobody been refused whom there is room for: the smallest pods
+/// first.
 std::int64_t wanted(const fleet::ClusterView& cluster, const std::vector<QuotaRefusal>& standing,
                     const fleet::ClusterQuota& quota, const std::string& resource) {
   const std::int64_t hard = amount(quota.hard, resource), left = hard - amount(quota.used, resource);
-  std::int64_t sum = 0, smallest = 0;
+  std::vector<std::int64_t> requested;
   for (const QuotaRefusal& one : standing) {
     // What would be let in by now, or was refused by another amount, waits for nothing but its next try.
     const bool its = one.space == quota.space && one.quota == quota.name && one.resource == resource;
-    if (!its || one.limited != hard || one.requested <= left) continue;
-    sum += one.requested;
-    smallest = smallest == 0 ? one.requested : std::min(smallest, one.requested);
+    if (its && one.limited == hard && one.requested > left) requested.push_back(one.requested);
   }
-  if (sum == 0) return 0;
-  return std::min(sum, room_for(cluster, resource, smallest)) - std::max<std::int64_t>(0, left);
+  std::ranges::sort(requested);
+  std::int64_t taken = 0, room = 0, of_size = 0;
+  for (const std::int64_t each : requested) {
+    if (each != of_size) room = room_for(cluster, resource, of_size = each);
+    if (taken + each > room) break;  // nor is there more for a larger one
+    taken += each;
+  }
+  return taken == 0 ? 0 : taken - std::max<std::int64_t>(0, left);
 }
 
 /// What the others have been promised and do not have.

@@ -128,6 +128,7 @@ TEST_F(ShortagesTest, AreWhatIsRefusedAndTheFleetHasRoomFor) {
   EXPECT_EQ(wanted({refusal(), refusal(1, "Job/b")}), 2);
   EXPECT_EQ(wanted({refusal(2), refusal(2, "Job/b")}), 2) << "there are no more";
   EXPECT_EQ(wanted({refusal(4)}), 0) << "no node has four free";
+  EXPECT_EQ(wanted({refusal(4), refusal(1, "Job/b")}), 1) << "the larger one would not be let in beside it";
   quota("ml", "gpus", 4, 3);
   EXPECT_EQ(wanted({refusal(2)}), 1) << "one is left to it";
 }
