@@ -189,6 +189,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
     return Served::No;
   }
   const auto& decided = std::get<decision::Decision>(verdict);
+  const decision::Scope scope = scope_of(wish, *known.cluster);
   auto turns = promise(
       ground(*known.view, *book), decided,
       explained(decision_json(decided), wish, round.near_miss(wish.need, scope_of(wish, *known.cluster)), budgets), one,
