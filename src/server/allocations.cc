@@ -227,6 +227,12 @@ Result<Allocations::Turns> Allocations::promise(const Ground& ground, const deci
   return out;
 }
 
+store::KeptScene Allocations::scene_of(const std::string& id, const DecisionRound& round, const AllocationWish& wish,
+                                       const decision::Scope& scope, const decision::Decision& decided) const {
+  return scene_to_keep(id, round.supply(), wish.need, stock_.policy(wish.policy), mix_texts_.of(stock_.mix()), scope,
+                       decided);
+}
+
 decision::Supply Allocations::supply(const fleet::View& view) const {
   const auto known = book();
   const std::lock_guard lock(changing_);
@@ -236,6 +242,7 @@ decision::Supply Allocations::supply(const fleet::View& view) const {
 Result<void> Allocations::keep(store::Database& database, Turns& turns) {
   for (const fleet::PodAllocation& one : turns.turned) TRY(store::put_allocation(database, one));
   for (store::WantedLayout& one : turns.layouts) one.generation = TRY(store::want_layout(database, one));
+  for (const store::KeptScene& one : turns.scenes) TRY(store::put_scene(database, one));
   return {};
 }
 

@@ -25,6 +25,7 @@
 #include "server/allocation_choice.h"
 #include "server/budgets/budgets.h"
 #include "server/decision_round.h"
+#include "server/decision_scene.h"
 #include "server/events.h"
 #include "server/keeper.h"
 #include "server/wanted_layouts.h"
@@ -114,6 +115,7 @@ class Allocations {
   struct Turns {
     std::vector<fleet::PodAllocation> turned{};
     std::vector<store::WantedLayout> layouts{};
+    std::vector<store::KeptScene> scenes{};  ///< of those of `turned` that were decided about
     bool empty() const { return turned.empty() && layouts.empty(); }
   };
   void follow_layouts() const;
@@ -144,6 +146,9 @@ class Allocations {
   /// What is decided for `one`, which is as it was asked, as a promise; Invalid where it can have none.
   static Result<Turns> promise(const Ground& ground, const fleet::decision::Decision& decided, const Json& shown,
                                const fleet::PodAllocation& one, const std::string& who);
+  /// What a decision of this round was made on.
+  store::KeptScene scene_of(const std::string& id, const DecisionRound& round, const AllocationWish& wish,
+                            const fleet::decision::Scope& scope, const fleet::decision::Decision& decided) const;
   /// With the moves that would let it in, where there are any.
   fleet::decision::Refusal with_moves(fleet::decision::Refusal refusal, DecisionRound& round,
                                       const AllocationWish& wish) const;
@@ -201,6 +206,7 @@ class Allocations {
   std::map<InCluster, Avoided> avoided_;  ///< devices; guarded by avoiding_
   mutable DecisionStock stock_;
   mutable DecisionStock if_free_;
+  mutable MixTexts mix_texts_;  ///< under the stock's lock
   mutable std::mutex touching_;
   mutable Surroundings touched_;               ///< devices, or all; guarded by touching_: not looked at since
   mutable std::uint64_t layouts_version_ = 0;  ///< up to which wanted layouts were looked at; under the stock's lock

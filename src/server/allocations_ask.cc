@@ -9,11 +9,9 @@
 #include "server/allocations.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
-#include "server/decision_scene.h"
 #include "server/json_body.h"
 #include "server/resource.h"
 #include "server/wish_origin.h"
-#include "store/allocations.h"
 
 namespace tessera::server {
 namespace {
@@ -109,7 +107,6 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         decision::Verdict verdict = over ? decision::Verdict(*over) : round.decide(wish, scope);
         const std::string hint = round.near_miss(wish.need, scope);
         int status = 201;
-        std::string scene;
         if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) {
           if (!over) *refusal = with_moves(std::move(*refusal), round, wish);
           const Json shown = explained(refusal_json(*refusal), wish, hint, budgets);
@@ -123,12 +120,11 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
         } else {
           const auto& decided = std::get<decision::Decision>(verdict);
           turns = TRY(promise(on, decided, explained(decision_json(decided), wish, hint, budgets), one, who));
-          scene = scene_to_keep(round.supply(), wish.need, stock_.mix(), scope, decided);
+          turns->scenes.push_back(scene_of(one.id, round, wish, scope, decided));
         }
         // What is kept and contradicts another one would keep the server from starting.
         TRY(book->may_put(turns->turned.front()));
         TRY(keep(database, *turns));
-        TRY(store::put_scene(database, one.id, scene));
         const fleet::PodAllocation& made = turns->turned.front();
         const std::string shown = json_text(allocation_json(made, *known->view, owner_of(*known, made)));
         return Outcome(Changed{status, "allocation:" + one.id, wish.asked, request.path + "/" + one.id, shown});

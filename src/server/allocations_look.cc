@@ -10,7 +10,6 @@
 #include "server/allocations_json.h"
 #include "server/api_json.h"
 #include "server/budgets/json.h"
-#include "server/decision_scene.h"
 #include "server/wish_origin.h"
 #include "store/allocations.h"
 #include "store/audit.h"
@@ -190,24 +189,16 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   }
   const auto& decided = std::get<decision::Decision>(verdict);
   const decision::Scope scope = scope_of(wish, *known.cluster);
-  auto turns = promise(
-      ground(*known.view, *book), decided,
-      explained(decision_json(decided), wish, round.near_miss(wish.need, scope_of(wish, *known.cluster)), budgets), one,
-      std::string(kServerName));
+  auto turns = promise(ground(*known.view, *book), decided,
+                       explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
+                       std::string(kServerName));
   if (turns)
     if (const auto may = book->may_put(turns->turned.front()); !may) turns = may.error();
   if (!turns) {
     tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); });
     return Served::No;
   }
-  // Before the promise: what is kept is never of the one before. Without it the promise is as good.
-  static_cast<void>(changes_.read([&](store::Database& database) {
-    return database.atomically([&] {
-      return store::put_scene(
-          database, one.id,
-          scene_to_keep(round.supply(), wish.need, stock_.mix(), scope_of(wish, *known.cluster), decided));
-    });
-  }));
+  turns->scenes.push_back(scene_of(one.id, round, wish, scope, decided));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
   round.promised(ground(*known.view, *book_.get()), decided);
   return Served::Yes;
@@ -223,7 +214,7 @@ void Allocations::tell_why(const fleet::PodAllocation& one, const std::string& w
 }
 
 void Allocations::keep_told(EpochMs now) {
-  if (!told_.empty()) keep_and_take({std::exchange(told_, {}), {}}, now);
+  if (!told_.empty()) keep_and_take({std::exchange(told_, {})}, now);
 }
 
 void Allocations::clean_up(const Published& known) {

@@ -1,4 +1,5 @@
 // Leases, clocks and restarts.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -59,11 +60,35 @@ TEST_F(AllocationsTest, WhatADecisionWasMadeOnThatCannotBeReadIsAsIfItWereNotKep
   const Json made = asked(body("p"));
   const auto database = must(store::Database::open(url));
   for (const char* text : {"nothing", R"({"policy":"of tomorrow"})"}) {
-    ASSERT_TRUE(store::put_scene(*database, made["id"].get<std::string>(), text));
+    ASSERT_TRUE(store::put_scene(*database, {made["id"].get<std::string>(), text}));
     const auto reply = send("GET", "/gpu/allocations/" + made["id"].get<std::string>(), "", "replay=true");
     EXPECT_EQ(reply.status, 200);
     EXPECT_TRUE(Json::parse(reply.body)["replay"].is_null());
   }
+}
+
+TEST_F(AllocationsTest, NothingIsPromisedWithoutWhatItWasDecidedOn) {
+  for (const char* pod : {"a", "b", "c"}) asked(body(pod));
+  const Json waits = asked(body("late", R"(,"wait":true)"), 202);
+  const auto database = must(store::Database::open(url));
+  const auto scene = [&] { return must(store::scene_of(*database, waits["id"].get<std::string>())); };
+  ASSERT_TRUE(store::put_scene(*database, {waits["id"].get<std::string>(), "of another one"}));
+  const auto rename = [&](const char* from, const char* to) {
+    ASSERT_TRUE(database->run(fmt::format("ALTER TABLE {} RENAME TO {}", from, to)));
+  };
+  rename("allocation_scene", "away");
+  const std::string a = allocations->book()->of_pod("default", "ml", "a")->id;
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + a).status, 204);
+  allocations->look();
+  EXPECT_EQ(shown(waits)["state"], "waiting");
+  EXPECT_GE(ask(body("d")).status, 500);
+  EXPECT_FALSE(allocations->book()->of_pod("default", "ml", "d"));
+  expect_kept();
+  rename("away", "allocation_scene");
+  allocations->look();
+  EXPECT_EQ(shown(waits)["state"], "promised");
+  ASSERT_TRUE(scene());
+  EXPECT_NE(scene()->text, "of another one");
 }
 
 TEST_F(AllocationsTest, ARestartKnowsAllOfIt) {

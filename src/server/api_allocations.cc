@@ -203,13 +203,13 @@ class Routes {
   Json replayed(Query& query, const fleet::PodAllocation& one) const {
     const Json before = Json::parse(one.decision, nullptr, false);
     if (!before.is_object() || !before.contains("grants")) return nullptr;
-    std::optional<std::string> kept;
+    std::optional<store::KeptScene> kept;
     const bool is_read = server::ask(history_, query, [&](store::Database& database) -> Result<void> {
       kept = TRY(store::scene_of(database, one.id));
       return {};
     });
     if (!is_read || !kept) return nullptr;
-    const auto scene = read_scene(*kept);
+    const auto scene = read_scene(kept->text, kept->mix ? kept->mix->text : std::string_view());
     const auto again = scene ? fleet::decision::replay(*scene) : Result<fleet::decision::Verdict>(scene.error());
     if (!again) {
       log::warn("a decision cannot be made again", {{"allocation", one.id}, {"why", again.error().what}});

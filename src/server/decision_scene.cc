@@ -1,11 +1,16 @@
 #include "server/decision_scene.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <memory>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
+
+#include "server/access/secret.h"
 
 namespace tessera::server {
 namespace {
@@ -40,6 +45,29 @@ class Writer {
   Json& into_;
 };
 
+template <class T>
+constexpr unsigned kWords = 0;  ///< of an enumeration: how many there are
+template <>
+constexpr unsigned kWords<decision::WorkloadType> = decision::kWorkloadTypes;
+template <>
+constexpr unsigned kWords<decision::MigUse> = 3;
+template <>
+constexpr unsigned kWords<decision::MigMode> = 3;
+
+/// More than any device, price or time has, and so little that sums of them are numbers still.
+constexpr std::int64_t kMost = 1'000'000'000'000'000;
+constexpr std::int64_t kMostCounted = 1'000'000;
+
+/// Throws as the library does, whose message says no more either.
+[[noreturn]] void refuse(const std::string& why) { throw std::out_of_range(why); }
+
+template <class T>
+T number_in(const Json& from, std::int64_t least, std::int64_t most) {
+  if (!from.is_number_integer() || from > most || from < least)
+    refuse(fmt::format("{} is no whole number from {} to {}", from.dump(), least, most));
+  return from.get<T>();
+}
+
 class Reader {
  public:
   explicit Reader(const Json& from) : from_(from) {}
@@ -56,11 +84,18 @@ class Reader {
   template <class T>
   static void read(const Json& from, T& value) {
     if constexpr (std::is_enum_v<T>)
-      value = static_cast<T>(from.get<unsigned>());
-    else
+      value = static_cast<T>(number_in<unsigned>(from, 0, kWords<T> - 1));
+    else if constexpr (std::is_same_v<T, bool> || !std::is_integral_v<T>)
       value = from.get<T>();
+    else if constexpr (sizeof(T) < sizeof(kMost))
+      value = number_in<T>(from, std::is_signed_v<T> ? std::numeric_limits<T>::min() : 0,
+                           std::is_signed_v<T> ? std::numeric_limits<T>::max() : kMostCounted);
+    else
+      value = number_in<T>(from, std::is_signed_v<T> ? -kMost : 0, kMost);
   }
-  static void read(const Json& from, Milliseconds& value) { value = Milliseconds(from.get<std::int64_t>()); }
+  static void read(const Json& from, Milliseconds& value) {
+    value = Milliseconds(number_in<std::int64_t>(from, -kMost, kMost));
+  }
   template <class T>
   static void read(const Json& from, std::optional<T>& value) {
     T told{};
@@ -112,7 +147,7 @@ template <class Member>
 void members(Member member, auto& shares)
   requires std::same_as<std::remove_const_t<std::remove_reference_t<decltype(shares)>>, decision::Shares>
 {
-  member("replicas", shares.replicas);
+  member("replicas", shares.replicas, 1U);
   member("left", shares.left);
   member("leftBytes", shares.left_memory_bytes);
   member("resource", shares.resource);
@@ -194,7 +229,8 @@ Profiles read_profiles(const Json& from) {
   for (const Json& one : from) {
     out.push_back(read<gpu::Profile>(one));
     for (const Json& at : one.at("places"))
-      out.back().placements.push_back({at.at(0).get<unsigned>(), at.at(1).get<unsigned>()});
+      out.back().placements.push_back(
+          {number_in<unsigned>(at.at(0), 0, kMostCounted), number_in<unsigned>(at.at(1), 0, kMostCounted)});
   }
   return std::make_shared<const std::vector<gpu::Profile>>(std::move(out));
 }
@@ -221,22 +257,44 @@ Json devices_json(const std::vector<decision::Candidate>& devices, Json& tables)
   return out;
 }
 
+decision::Shares read_shares(const Json& from) {
+  auto out = read<decision::Shares>(from);
+  if (out.replicas == 0 || out.left > out.replicas)
+    refuse(fmt::format("{} of {} replicas are left", out.left, out.replicas));
+  return out;
+}
+
 decision::Candidate read_device(const Json& from, const std::vector<Profiles>& tables) {
   auto out = read<decision::Candidate>(from);
   if (from.contains("pieces"))
     for (const Json& piece : from.at("pieces")) out.pieces.push_back(read<decision::Piece>(piece));
-  if (from.contains("shares")) out.shares = read<decision::Shares>(from.at("shares"));
-  if (from.contains("profiles")) out.profiles = tables.at(from.at("profiles").get<std::size_t>());
+  if (from.contains("shares")) out.shares = read_shares(from.at("shares"));
+  if (from.contains("profiles")) out.profiles = tables.at(number_in<std::size_t>(from.at("profiles"), 0, kMostCounted));
   return out;
 }
 
-decision::Scene read_all(const Json& from) {
+decision::Need read_need(const Json& from) {
+  auto out = read<decision::Need>(from);
+  if (const auto sound = decision::check(out); !sound) refuse(sound.error().what);
+  return out;
+}
+
+decision::Mix read_mix(const Json& from) {
+  decision::Mix out;
+  if (!from.is_array()) refuse("the mix is no list");
+  for (const Json& one : from) {
+    out.push_back({read_need(one.at("need")), one.at("share").get<double>()});
+    if (!(out.back().share > 0 && out.back().share <= 1)) refuse(fmt::format("a share of {}", out.back().share));
+  }
+  return out;
+}
+
+decision::Scene read_all(const Json& from, const Json& mix) {
   decision::Scene out;
   out.policy = from.at("policy").get<std::string>();
-  out.need = read<decision::Need>(from.at("need"));
-  for (const Json& one : from.at("mix"))
-    out.mix.push_back({read<decision::Need>(one.at("need")), one.at("share").get<double>()});
-  out.supply.as_of = from.at("asOf").get<EpochMs>();
+  out.need = read_need(from.at("need"));
+  out.mix = read_mix(mix);
+  out.supply.as_of = number_in<EpochMs>(from.at("asOf"), 0, kMost);
   std::vector<Profiles> tables;
   for (const Json& one : from.at("profiles")) tables.push_back(read_profiles(one));
   for (const Json& one : from.at("devices")) out.supply.candidates.push_back(read_device(one, tables));
@@ -248,32 +306,57 @@ decision::Scene read_all(const Json& from) {
   return out;
 }
 
+std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 }  // namespace
 
 std::string scene_text(const decision::Scene& scene) {
-  Json mix = Json::array(), tables = Json::array(), nodes = Json::array(), closed = Json::array();
-  for (const decision::Typical& one : scene.mix) mix.push_back({{"need", written(one.need)}, {"share", one.share}});
+  Json tables = Json::array(), nodes = Json::array(), closed = Json::array();
   Json devices = devices_json(scene.supply.candidates, tables);
   for (const auto& [name, beside] : scene.supply.nodes)
     nodes.push_back({{"cluster", name.first}, {"node", name.second}, {"beside", written(beside)}});
   for (const auto& [cluster, node] : scene.closed) closed.push_back(Json::array({cluster, node}));
-  const Json out = {{"asOf", scene.supply.as_of}, {"policy", scene.policy},     {"need", written(scene.need)},
-                    {"mix", std::move(mix)},      {"profiles", tables},         {"devices", std::move(devices)},
-                    {"nodes", std::move(nodes)},  {"closed", std::move(closed)}};
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text_of({{"asOf", scene.supply.as_of},
+                  {"policy", scene.policy},
+                  {"need", written(scene.need)},
+                  {"profiles", tables},
+                  {"devices", std::move(devices)},
+                  {"nodes", std::move(nodes)},
+                  {"closed", std::move(closed)}});
 }
 
-std::string scene_to_keep(const decision::Supply& supply, const decision::Need& need, const decision::Mix& mix,
-                          const decision::Scope& scope, const decision::Decision& decided) {
-  const auto scene = decision::scene_of(supply, need, mix, scope, decided);
-  std::string out = scene ? scene_text(*scene) : std::string();
-  return out.size() > kLongestScene ? std::string() : out;
+std::string mix_text(const decision::Mix& mix) {
+  Json out = Json::array();
+  for (const decision::Typical& one : mix) out.push_back({{"need", written(one.need)}, {"share", one.share}});
+  return mix.empty() ? std::string() : text_of(out);
 }
 
-Result<decision::Scene> read_scene(std::string_view text) {
+std::shared_ptr<const store::SceneMix> MixTexts::of(const std::shared_ptr<const decision::Mix>& mix) {
+  if (mix_ == mix) return text_;
+  mix_ = mix;
+  std::string text = mix_text(*mix);
+  std::string name = sha256_hex(text);
+  text_ = text.empty() ? nullptr
+                       : std::make_shared<const store::SceneMix>(store::SceneMix{std::move(name), std::move(text)});
+  return text_;
+}
+
+store::KeptScene scene_to_keep(const std::string& allocation, const decision::Supply& supply,
+                               const decision::Need& need, decision::Policy& policy,
+                               std::shared_ptr<const store::SceneMix> mix, const decision::Scope& scope,
+                               const decision::Decision& decided) {
+  store::KeptScene out{.allocation = allocation};
+  if (mix && mix->text.size() > kLongestMix) return out;
+  if (const auto scene = decision::scene_of(supply, need, policy, scope, decided)) out.text = scene_text(*scene);
+  if (out.text.size() > kLongestScene) out.text.clear();
+  if (!out.text.empty()) out.mix = std::move(mix);
+  return out;
+}
+
+Result<decision::Scene> read_scene(std::string_view text, std::string_view mix) {
   try {
-    return read_all(Json::parse(text));
-  } catch (const std::exception& error) {  // the library's, and a table that is not there
+    return read_all(Json::parse(text), mix.empty() ? Json::array() : Json::parse(mix));
+  } catch (const std::exception& error) {  // the library's, a table that is not there, and our own
     return fail(Code::Invalid, "what the decision was made on cannot be read: {}", error.what());
   }
 }

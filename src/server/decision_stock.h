@@ -53,7 +53,7 @@ class DecisionStock {
   /// By its name: the server's own where it is empty, else made of the same mix. The two that were asked for last are
   /// kept.
   fleet::decision::Policy& policy(const std::string& name = {});
-  const fleet::decision::Mix& mix() const { return *mix_; }
+  const std::shared_ptr<const fleet::decision::Mix>& mix() const { return mix_; }
   /// Of a wish that was refused; see Ways. Who has been promised something since the stock was brought up to date is
   /// not moved yet.
   std::optional<fleet::decision::Way> way_in(const AllocationWish& wish, const fleet::AllocationBook& book) {

@@ -61,6 +61,15 @@ bool read_kind(std::string_view text, fleet::PromisedPart& into) {
   return true;
 }
 
+/// What has its name is there already, and is the same.
+Result<void> put_mix(Database& database, const SceneMix& mix) {
+  const Value values[] = {mix.name};
+  bool is_there = false;
+  TRY(database.each("SELECT name FROM allocation_mix WHERE name = ?", values, [&](const Row&) { is_there = true; }));
+  if (is_there) return {};
+  return database.run("INSERT INTO allocation_mix VALUES (?, ?)", {mix.name, mix.text});
+}
+
 }  // namespace
 
 std::string parts_text(const std::vector<fleet::PromisedPart>& parts) {
@@ -132,17 +141,25 @@ Result<void> put_allocation(Database& database, const fleet::PodAllocation& one)
   return {};
 }
 
-Result<void> put_scene(Database& database, const std::string& allocation, const std::string& scene) {
-  TRY(database.run("DELETE FROM allocation_scene WHERE allocation = ?", {allocation}));
-  if (!scene.empty()) TRY(database.run("INSERT INTO allocation_scene VALUES (?, ?)", {allocation, scene}));
-  return {};
+Result<void> put_scene(Database& database, const KeptScene& one) {
+  TRY(database.run("DELETE FROM allocation_scene WHERE allocation = ?", {one.allocation}));
+  if (one.text.empty()) return {};
+  if (one.mix) TRY(put_mix(database, *one.mix));
+  return database.run("INSERT INTO allocation_scene VALUES (?, ?, ?)",
+                      {one.allocation, one.text, one.mix ? one.mix->name : std::string()});
 }
 
-Result<std::optional<std::string>> scene_of(Database& database, const std::string& allocation) {
+Result<std::optional<KeptScene>> scene_of(Database& database, const std::string& allocation) {
   const Value values[] = {allocation};
-  std::optional<std::string> out;
-  TRY(database.each("SELECT scene FROM allocation_scene WHERE allocation = ?", values,
-                    [&](const Row& row) { out = row.text(0); }));
+  std::optional<KeptScene> out;
+  TRY(
+      database.each("SELECT s.scene, s.mix, m.mix FROM allocation_scene s LEFT JOIN allocation_mix m ON m.name = s.mix "
+                    "WHERE s.allocation = ?",
+                    values, [&](const Row& row) {
+                      out = {allocation, row.text(0), nullptr};
+                      const std::string name = row.text(1);
+                      if (!name.empty()) out->mix = std::make_shared<const SceneMix>(SceneMix{name, row.text(2)});
+                    }));
   return out;
 }
 
@@ -153,7 +170,9 @@ Result<void> drop_allocations(Database& database, const std::vector<std::string>
         "DELETE FROM allocation_scene WHERE allocation = ? AND NOT EXISTS (SELECT id FROM allocation WHERE id = ?)",
         {id, id}));
   }
-  return {};
+  return database.run(
+      "DELETE FROM allocation_mix WHERE NOT EXISTS (SELECT 1 FROM allocation_scene s WHERE s.mix = "
+      "allocation_mix.name)");
 }
 
 }  // namespace tessera::store

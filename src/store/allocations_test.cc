@@ -59,11 +59,11 @@ TEST_P(Allocations, HaveWhatTheirDecisionsWereMadeOnUntilTheyAreDropped) {
   const auto scene = [&](const std::string& id) {
     const auto out = scene_of(*database, id);
     EXPECT_TRUE(out) << (out ? "" : out.error().what);
-    return out ? *out : std::nullopt;
+    return out && *out ? std::optional((*out)->text) : std::nullopt;
   };
   EXPECT_FALSE(scene("a"));
   for (const char* text : {R"({"policy":"default"})", R"({"policy":"fgd"})"}) {
-    ASSERT_TRUE(put_scene(*database, "a", text));
+    ASSERT_TRUE(put_scene(*database, {"a", text}));
     EXPECT_EQ(scene("a"), text);
   }
   ASSERT_TRUE(drop_allocations(*database, {"a"}));
@@ -73,9 +73,40 @@ TEST_P(Allocations, HaveWhatTheirDecisionsWereMadeOnUntilTheyAreDropped) {
   EXPECT_TRUE(scene("a")) << "it is written anew, and what its decision was made on stays";
   ASSERT_TRUE(drop_allocations(*database, {"a"}));
   EXPECT_FALSE(scene("a"));
-  ASSERT_TRUE(put_scene(*database, "b", "x"));
-  ASSERT_TRUE(put_scene(*database, "b", ""));
+  ASSERT_TRUE(put_scene(*database, {"b", "x"}));
+  ASSERT_TRUE(put_scene(*database, {"b"}));
   EXPECT_FALSE(scene("b"));
+}
+
+TEST_P(Allocations, HaveWhatWasExpectedOnceForAllWhoNameIt) {
+  const auto mixes = [&] {
+    std::vector<std::string> out;
+    EXPECT_TRUE(database->each("SELECT mix FROM allocation_mix ORDER BY name", {},
+                               [&](const Row& row) { out.push_back(row.text(0)); }));
+    return out;
+  };
+  const auto early = std::make_shared<const SceneMix>(SceneMix{"1", "[early]"});
+  const auto late = std::make_shared<const SceneMix>(SceneMix{"2", "[late]"});
+  for (const char* id : {"a", "b"}) {
+    fleet::PodAllocation one = promised(id, id, id[0] == 'a' ? 0 : 2, 2);
+    one.state = AllocationState::Ended;
+    ASSERT_TRUE(put(*database, one));
+    ASSERT_TRUE(put_scene(*database, {id, "{}", early}));
+  }
+  ASSERT_TRUE(put_scene(*database, {"c", "{}", late}));
+  ASSERT_TRUE(put_scene(*database, {"d", "{}"}));
+  EXPECT_THAT(mixes(), ElementsAre("[early]", "[late]"));
+  const auto kept = scene_of(*database, "b");
+  ASSERT_TRUE(kept && *kept && (*kept)->mix);
+  EXPECT_EQ((*kept)->mix->text, "[early]");
+  EXPECT_EQ((*scene_of(*database, "d"))->mix, nullptr);
+  ASSERT_TRUE(drop_allocations(*database, {"a"}));
+  EXPECT_THAT(mixes(), ElementsAre("[early]", "[late]")) << "one names it still";
+  ASSERT_TRUE(drop_allocations(*database, {"b"}));
+  EXPECT_THAT(mixes(), ElementsAre("[late]"));
+  ASSERT_TRUE(put_scene(*database, {"c"}));
+  ASSERT_TRUE(drop_allocations(*database, {}));
+  EXPECT_THAT(mixes(), IsEmpty());
 }
 
 TEST_P(Allocations, AreReadAsTheyWereWritten) {

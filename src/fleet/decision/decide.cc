@@ -331,14 +331,8 @@ Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, c
   return refuse(stock.supply(), need, failures, scope);
 }
 
-}  // namespace
-
-std::string_view kind_name(Kind kind) {
-  constexpr std::array<std::string_view, 4> kNames = {"instance", "placement", "device", "share"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
-Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope) {
+/// `counts`: says how many ways there are.
+Verdict decide_one_by_one(const Supply& supply, const Need& need, Policy& policy, const Scope& scope, bool counts) {
   Ways ways;
   const Sights sights(supply, scope);
   std::size_t count = 0;
@@ -356,7 +350,7 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Sco
         ways.best.push_back({i, one, policy.cost(one, need)});
   }
   std::sort(ways.best.begin(), ways.best.end());
-  ways.count = count;
+  if (counts) ways.count = count;
   if (any_device) {
     WholeDevices devices(supply, policy);
     add_places(devices, supply, need, policy, sights, ways);
@@ -364,6 +358,21 @@ Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Sco
   const std::vector<Choice> chosen = choose(supply, ways, need);
   if (chosen.empty()) return refuse_all(supply, need, sights, scope);
   return decision_of(supply, chosen, ways, need, policy);
+}
+
+}  // namespace
+
+std::string_view kind_name(Kind kind) {
+  constexpr std::array<std::string_view, 4> kNames = {"instance", "placement", "device", "share"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope) {
+  return decide_one_by_one(supply, need, policy, scope, true);
+}
+
+Verdict decide_on_part(const Supply& part, const Need& need, Policy& policy, const Scope& scope) {
+  return decide_one_by_one(part, need, policy, scope, false);
 }
 
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {

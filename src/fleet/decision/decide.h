@@ -120,6 +120,9 @@ using Verdict = std::variant<Decision, Refusal>;
 /// fewer memory slices, then the lower start.
 Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope = {});
 
+/// The same of a part of what there is: how much could be done is not counted.
+Verdict decide_on_part(const Supply& part, const Need& need, Policy& policy, const Scope& scope = {});
+
 /// The same verdict from a stock: what is free is found without looking at all devices that are alike. What a policy
 /// said is remembered as long as it is one of the kMinds that were asked last.
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope = {});

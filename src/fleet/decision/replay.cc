@@ -18,12 +18,15 @@ std::set<std::size_t> named_in(const Decision& decision) {
   return out;
 }
 
+/// All devices of their nodes, which stand side by side.
 std::set<std::size_t> beside(const Supply& supply, const std::set<std::size_t>& named) {
-  std::set<NodeName> nodes;
-  for (const std::size_t at : named) nodes.insert(node_of(supply.candidates[at]));
+  const auto name = [](const Candidate& one) { return std::tie(one.cluster, one.node); };
   std::set<std::size_t> out;
-  for (std::size_t at = 0; at < supply.candidates.size(); ++at)
-    if (nodes.contains(node_of(supply.candidates[at]))) out.insert(at);
+  for (const std::size_t at : named) {
+    const auto node = std::ranges::equal_range(supply.candidates, name(supply.candidates[at]), {}, name);
+    for (auto one = node.begin(); one != node.end(); ++one)
+      out.insert(static_cast<std::size_t>(one - supply.candidates.begin()));
+  }
   return out;
 }
 
@@ -51,37 +54,42 @@ std::set<NodeName> closed_of(const Supply& supply, const Scope& scope) {
   return out;
 }
 
-bool is_enough(const Scene& scene, const Decision& decision) {
-  const auto again = replay(scene);
-  const auto* same = again ? std::get_if<Decision>(&*again) : nullptr;
+Verdict decide_on(const Scene& scene, Policy& policy) {
+  return decide_on_part(scene.supply, scene.need, policy,
+                        [&](const std::string& cluster, const std::string& node) -> std::optional<std::string> {
+                          if (scene.closed.contains({cluster, node})) return std::nullopt;
+                          return "";
+                        });
+}
+
+/// Keeps these devices; whether they are enough.
+bool keeps(Scene& scene, const std::set<std::size_t>& kept, const Supply& supply, Policy& policy, const Scope& scope,
+           const Decision& decision) {
+  scene.supply = part_of(supply, kept);
+  scene.closed = closed_of(scene.supply, scope);
+  const Verdict again = decide_on(scene, policy);
+  const auto* same = std::get_if<Decision>(&again);
   return same && gives_the_same(*same, decision);
 }
 
 }  // namespace
 
-std::optional<Scene> scene_of(const Supply& supply, const Need& need, const Mix& mix, const Scope& scope,
+std::optional<Scene> scene_of(const Supply& supply, const Need& need, Policy& policy, const Scope& scope,
                               const Decision& decision, std::size_t most) {
-  Scene out{.need = need, .policy = decision.reason.policy, .mix = mix};
+  Scene out{.need = need, .policy = std::string(policy.name()), .mix = policy.mix()};
+  const auto is_kept = [&](const std::set<std::size_t>& kept) {
+    return kept.size() <= most && keeps(out, kept, supply, policy, scope, decision);
+  };
+  // One step after the other: more is looked for only where less is not enough.
   const auto named = named_in(decision);
-  // One step after the other: the whole is looked for only where its parts are not enough.
-  for (const auto& kept_of : {+[](const Supply&, const std::set<std::size_t>& of) { return of; }, +beside,
-                              +[](const Supply& all, const std::set<std::size_t>&) { return all_of(all); }}) {
-    const auto kept = kept_of(supply, named);
-    if (kept.size() > most) return std::nullopt;
-    out.supply = part_of(supply, kept);
-    out.closed = closed_of(out.supply, scope);
-    if (is_enough(out, decision)) return out;
-  }
+  if (is_kept(named) || is_kept(beside(supply, named))) return out;
+  if (supply.candidates.size() <= most && is_kept(all_of(supply))) return out;
   return std::nullopt;
 }
 
 Result<Verdict> replay(const Scene& scene) {
   const auto policy = TRY(make_policy(scene.policy, scene.mix));
-  return decide(scene.supply, scene.need, *policy,
-                [&](const std::string& cluster, const std::string& node) -> std::optional<std::string> {
-                  if (scene.closed.contains({cluster, node})) return std::nullopt;
-                  return "";
-                });
+  return decide_on(scene, *policy);
 }
 
 bool gives_the_same(const Decision& a, const Decision& b) {

@@ -25,11 +25,13 @@ struct Scene {
   std::set<std::pair<std::string, std::string>> closed{};
 };
 
-/// Of a decision that was made of the others. Absent where it takes more than `most` devices.
-std::optional<Scene> scene_of(const Supply& supply, const Need& need, const Mix& mix, const Scope& scope,
+/// Of a decision that was made of the others. Absent where it takes more than `most` devices; of a fleet with more than
+/// those no more is looked at than the nodes of what the decision names.
+std::optional<Scene> scene_of(const Supply& supply, const Need& need, Policy& policy, const Scope& scope,
                               const Decision& decision, std::size_t most = kMostKept);
 
-/// NotFound where there is no such policy (any longer). Positions in it are those of the scene.
+/// NotFound where there is no such policy (any longer). Positions in it are those of the scene, and what could be done
+/// is not counted: that is of what is kept, and not of the fleet.
 Result<Verdict> replay(const Scene& scene);
 
 /// Whether the same is given by both: the same places of the same devices, at the same price.

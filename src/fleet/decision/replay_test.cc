@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "fleet/decision/random_fleet.h"
 
@@ -46,7 +50,7 @@ TEST(Replay, OfWhatIsKeptTheSameIsDecidedOnEveryFleet) {
     const auto* decision = std::get_if<Decision>(&verdict);
     if (!decision) continue;
     ++decided[decision->grants[0].kind];
-    const auto scene = scene_of(supply, need, policy->mix(), scope, *decision);
+    const auto scene = scene_of(supply, need, *policy, scope, *decision);
     ASSERT_TRUE(scene) << name << ", round " << round;
     const auto again = replay(*scene);
     ASSERT_TRUE(again);
@@ -72,7 +76,7 @@ TEST(Replay, WhatIsKeptDecidesOtherwiseWhereItIsChanged) {
   const auto verdict = decide(supply, need, *policy);
   const auto& decision = std::get<Decision>(verdict);
   ASSERT_EQ(decision.grants[0].candidate, 0U) << "where others are";
-  auto scene = *scene_of(supply, need, {}, {}, decision);
+  auto scene = *scene_of(supply, need, *policy, {}, decision);
   ASSERT_EQ(scene.supply.candidates.size(), 2U);
   scene.policy = "spread";
   EXPECT_FALSE(gives_the_same(std::get<Decision>(*replay(scene)), decision));
@@ -91,8 +95,98 @@ TEST(Replay, NothingIsKeptOfWhatIsTooMuch) {
   const Need need{.devices = 2, .mig = MigUse::Never};
   const auto verdict = decide(supply, need, *policy);
   const auto& decision = std::get<Decision>(verdict);
-  EXPECT_TRUE(scene_of(supply, need, {}, {}, decision, 2));
-  EXPECT_FALSE(scene_of(supply, need, {}, {}, decision, 1));
+  EXPECT_TRUE(scene_of(supply, need, *policy, {}, decision, 2));
+  EXPECT_FALSE(scene_of(supply, need, *policy, {}, decision, 1));
+}
+
+Candidate l40s(unsigned number, bool held = false) {
+  Candidate out = test_candidate(number, "L40S", 46'068);
+  if (held) out.held_by = "ml/has-" + out.id;
+  return out;
+}
+
+Decision decided_on(const Supply& supply, const Need& need, Policy& policy) {
+  Stock stock(supply);
+  return std::get<Decision>(decide(stock, need, policy));
+}
+
+/// The node that would be broken up for one device comes first, and alone its device is as good as the other one.
+TEST(Replay, TheNodesAreKeptWhereTheyAreWhatItIsDecidedBy) {
+  Supply supply{0, {}, {}};
+  for (unsigned i = 0; i < 8; ++i) supply.candidates.push_back(l40s(i, i > 4));
+  const auto policy = *make_policy("default", {});
+  const Need need{.mig = MigUse::Never};
+  const Decision decision = decided_on(supply, need, *policy);
+  ASSERT_EQ(decision.grants[0].node, "w-01") << "three of its four are taken already";
+  const auto scene = scene_of(supply, need, *policy, {}, decision);
+  ASSERT_TRUE(scene);
+  EXPECT_EQ(scene->supply.candidates.size(), 8U);
+  EXPECT_FALSE(scene_of(supply, need, *policy, {}, decision, 7)) << "less is not enough";
+}
+
+/// Of two models that cost alike the one that is asked for more is given where there is much of it, also where it may
+/// not be looked at: what is scarce, all of the fleet says.
+TEST(Replay, AllIsKeptWhereWhatIsScarceDecides) {
+  Supply supply{0, {}, {}};
+  for (unsigned i = 0; i < 4 * 12; ++i) {
+    supply.candidates.push_back(l40s(i));
+    if (i < 4) supply.candidates.back().model = "L40";
+  }
+  const Scope scope = [](const std::string&, const std::string& node) -> std::optional<std::string> {
+    return node > "w-01" ? std::nullopt : std::optional(std::string());
+  };
+  const auto policy = *make_policy(
+      "default", mix_of(std::vector<Need>{
+                     {.models = {"L40S"}}, {.devices = 2, .models = {"L40S"}}, {.models = {"L40"}}, {.devices = 4}}));
+  const Need need{.mig = MigUse::Never};
+  Stock stock(supply);
+  const auto decision = std::get<Decision>(decide(stock, need, *policy, scope));
+  ASSERT_EQ(decision.grants[0].model, "L40S");
+  ASSERT_EQ(decision.runners_up[0].grant.model, "L40");
+  const auto scene = scene_of(supply, need, *policy, scope, decision);
+  ASSERT_TRUE(scene);
+  EXPECT_EQ(scene->supply.candidates.size(), supply.candidates.size());
+  EXPECT_EQ(scene->closed.size(), 10U);
+  EXPECT_TRUE(gives_the_same(std::get<Decision>(*replay(*scene)), decision));
+  EXPECT_FALSE(scene_of(supply, need, *policy, scope, decision, supply.candidates.size() - 1)) << "less is not enough";
+}
+
+/// In a fleet with more devices than are kept only the nodes that are named are looked at.
+TEST(Replay, OfALargeFleetOnlyWhatIsNamedIsLookedAt) {
+  Supply supply{0, {}, {}};
+  for (unsigned i = 0; i < 40; ++i) supply.candidates.push_back(i / 4 % 2 == 0 ? h100(i) : l40s(i, i % 4 > 1));
+  for (unsigned i = 40; i < 10 * kMostKept; ++i) supply.candidates.push_back(l40s(4000 + i));
+  const auto policy = *make_policy("default", {});
+  for (const Need& need : {Need{.memory_mib = 9'000, .mig = MigUse::Required}, Need{.mig = MigUse::Never}}) {
+    const Decision decision = decided_on(supply, need, *policy);
+    std::set<std::string> asked, named;
+    for (const Grant& one : decision.grants) named.insert(one.node);
+    for (const RunnerUp& one : decision.runners_up) named.insert(one.grant.node);
+    const auto scene = scene_of(
+        supply, need, *policy,
+        [&](const std::string&, const std::string& node) {
+          asked.insert(node);
+          return std::string();
+        },
+        decision);
+    EXPECT_EQ(asked, named);
+    ASSERT_TRUE(scene);
+    EXPECT_LE(scene->supply.candidates.size(), 4 * named.size());
+    EXPECT_TRUE(gives_the_same(std::get<Decision>(*replay(*scene)), decision));
+  }
+}
+
+TEST(Replay, DoesNotCountTheWaysThatThereWere) {
+  Supply supply{0, {}, {}};
+  for (unsigned i = 0; i < 12; ++i) supply.candidates.push_back(h100(i));
+  const auto policy = *make_policy("default", {});
+  const Need need{.memory_mib = 9'000, .mig = MigUse::Required};
+  const Decision decision = decided_on(supply, need, *policy);
+  const auto scene = *scene_of(supply, need, *policy, {}, decision);
+  const auto again = std::get<Decision>(*replay(scene));
+  EXPECT_TRUE(gives_the_same(again, decision));
+  EXPECT_THAT(decision.reason.sentence, testing::ContainsRegex("of [0-9]+ ways it costs"));
+  EXPECT_THAT(again.reason.sentence, testing::HasSubstr(": of the ways it costs"));
 }
 
 }  // namespace
