@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "server/allocations_fixture.h"
 #include "server/api_json.h"
@@ -64,6 +66,31 @@ TEST_F(AllocationsTest, WhatADecisionWasMadeOnThatCannotBeReadIsAsIfItWereNotKep
     const auto reply = send("GET", "/gpu/allocations/" + made["id"].get<std::string>(), "", "replay=true");
     EXPECT_EQ(reply.status, 200);
     EXPECT_TRUE(Json::parse(reply.body)["replay"].is_null());
+  }
+}
+
+/// What is told of a place grows from version to version.
+TEST_F(AllocationsTest, ADecisionIsTheSameWhereMoreOrLessIsToldOfThePlace) {
+  const std::string id = asked(body("p"))["id"].get<std::string>();
+  const auto is_the_same = [&](const std::function<void(Json&)>& change) {
+    const auto database = must(store::Database::open(url));
+    auto kept = must(store::allocations(*database));
+    Json decision = Json::parse(kept.at(0).decision);
+    change(decision["grants"][0]);
+    kept[0].decision = decision.dump();
+    allocations.reset();
+    EXPECT_TRUE(database->atomically([&] { return store::put_allocation(*database, kept[0]); }));
+    open();
+    return Json::parse(send("GET", "/gpu/allocations/" + id, "", "replay=true").body)["replay"]["same"].get<bool>();
+  };
+  EXPECT_TRUE(is_the_same([](Json&) {}));
+  EXPECT_TRUE(is_the_same([](Json& grant) { grant["numaNode"] = 1; }));
+  EXPECT_TRUE(is_the_same([](Json& grant) { grant.erase("smCount"); }));
+  for (const char* member : {"cluster", "node", "deviceUuid", "kind", "profile", "start", "size", "replicas",
+                             "pricePerHour", "switchesMigOn"}) {
+    Json before;
+    EXPECT_FALSE(is_the_same([&](Json& grant) { before = std::exchange(grant[member], "another"); })) << member;
+    EXPECT_TRUE(is_the_same([&](Json& grant) { grant[member] = before; })) << member;
   }
 }
 

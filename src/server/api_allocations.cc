@@ -99,6 +99,16 @@ void keep_from_others(Json& told, const Viewer& viewer) {
   }
 }
 
+/// By what they say of the places; what else is told of them may be more or less in another version.
+bool gives_the_same(const Json& grants, const Json& others) {
+  static constexpr const char* kMembers[] = {"cluster", "node", "deviceUuid", "kind",         "profile",
+                                             "start",   "size", "replicas",   "pricePerHour", "switchesMigOn"};
+  return std::ranges::equal(grants, others, [](const Json& one, const Json& other) {
+    return std::ranges::all_of(kMembers,
+                               [&](const char* name) { return one.value(name, Json()) == other.value(name, Json()); });
+  });
+}
+
 class Routes {
  public:
   Routes(const Latest<Published>& fleet, Allocations& allocations, const History& history)
@@ -202,7 +212,7 @@ class Routes {
   /// Its decision, made again; null where what it was made on is not kept, or by a version that had another form of it.
   Json replayed(Query& query, const fleet::PodAllocation& one) const {
     const Json before = Json::parse(one.decision, nullptr, false);
-    if (!before.is_object() || !before.contains("grants")) return nullptr;
+    if (!before.is_object() || !before.contains("grants") || !before["grants"].is_array()) return nullptr;
     std::optional<store::KeptScene> kept;
     const bool is_read = server::ask(history_, query, [&](store::Database& database) -> Result<void> {
       kept = TRY(store::scene_of(database, one.id));
@@ -217,7 +227,7 @@ class Routes {
     }
     const auto* decided = std::get_if<fleet::decision::Decision>(&*again);
     Json now = decided ? decision_json(*decided) : refusal_json(std::get<fleet::decision::Refusal>(*again));
-    return {{"same", decided && before["grants"] == now["grants"]},
+    return {{"same", decided && gives_the_same(before["grants"], now["grants"])},
             {"asOf", time_json(scene->supply.as_of)},
             {"devices", scene->supply.candidates.size()},
             {"decision", std::move(now)}};
