@@ -74,8 +74,9 @@ std::vector<Spot> nearest(const Stock& stock, const Need& need, const Scope& sco
   return best;
 }
 
-/// Nothing new is to stand at `kept`, and what stands there idle is given to nobody.
-void close(Candidate& candidate, gpu::Placement kept) {
+/// Nothing new is to stand at `kept`, and what stands there idle is given to nobody. Beside it the device may be cut.
+void close(Candidate& candidate, gpu::Placement kept, std::string_view why) {
+  candidate.uncut = why;
   std::vector<gpu::Profile> profiles(candidate.offered().begin(), candidate.offered().end());
   const gpu::Layout held = fixed_layout(candidate);
   for (gpu::Profile& profile : profiles)
@@ -95,7 +96,7 @@ Before keep_room(Stock& stock, const Need& need, std::string_view why, const Sco
     out.emplace_back(spot.candidate, stock.supply().candidates[spot.candidate]);
     Candidate closed = out.back().second;
     if (spot.profile) {
-      close(closed, spot.placement);
+      close(closed, spot.placement, why);
     } else {
       closed.unfit = why;
       closed.withheld = true;

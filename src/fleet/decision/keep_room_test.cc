@@ -1,5 +1,6 @@
 #include "fleet/decision/keep_room.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -55,6 +56,29 @@ TEST(KeepRoom, WhatStandsThereIdleIsGivenToNobody) {
   ASSERT_EQ(granted(supply, kSmall)->placed->placement.start, 2U);
   const auto grant = granted(kept_of(supply, kBig, "it is kept"), kSmall);
   EXPECT_FALSE(grant);
+}
+
+/// What the one device says to who asks for room on it.
+Miss miss_of(const Supply& kept, const Need& need) {
+  const auto refusal = std::get<Refusal>(decide(kept, need, **make_policy("firstfit", {})));
+  EXPECT_EQ(refusal.misses.size(), 1U);
+  return refusal.misses.front();
+}
+
+TEST(KeepRoom, ARefusalSaysForWhomItIsKept) {
+  const Supply all = kept_of({0, {device(0, {1})}}, kBig, "it is kept for ml/big");
+  for (const Need& need : {kBig, kHalf, kSmall}) {
+    const Miss miss = miss_of(all, need);
+    EXPECT_EQ(miss.cause, Cause::Withheld);
+    EXPECT_THAT(miss.nearest.front().what, testing::StartsWith("it is kept for ml/big"));
+  }
+  const Supply half = kept_of({0, {device(0, {1, 4, 5, 6})}}, kHalf, "it is kept for ml/half");
+  const Miss beside = miss_of(half, kSmall);
+  EXPECT_EQ(beside.cause, Cause::Withheld);
+  EXPECT_THAT(beside.nearest.front().what,
+              testing::StartsWith("it is kept for ml/half, and beside that there is no room for a 1g.10gb: ml/small"));
+  const Supply full = kept_of({0, {device(0, {0, 1, 2, 3, 4, 5, 6})}}, kHalf, "it is kept for ml/half");
+  EXPECT_EQ(miss_of(full, kSmall).cause, Cause::Held) << "nobody is kept from what others have";
 }
 
 TEST(KeepRoom, SeveralDevicesAreKeptOnOneNode) {

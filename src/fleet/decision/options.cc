@@ -121,7 +121,11 @@ bool is_large_enough(const gpu::Profile& profile, const WholeCompute& whole, con
          has * 1000 >= std::uint64_t{wanted_milli(need)} * (by_sms ? *whole.sm_count : whole.slices);
 }
 
+/// Some of it is kept for somebody: see keep_room().
+bool is_partly_closed(const Candidate& candidate) { return candidate.may_cut && !candidate.uncut.empty(); }
+
 Failure not_to_be_cut(const Candidate& candidate) {
+  if (is_partly_closed(candidate)) return {Cause::Withheld, candidate.uncut};
   return {Cause::NoRoom, fmt::format("no idle instance on it is large enough, and it is not to be cut{}{}",
                                      candidate.uncut.empty() ? "" : ": ", candidate.uncut)};
 }
@@ -155,6 +159,13 @@ Failure no_room(const Candidate& candidate, const gpu::Profile& profile) {
     holders.push_back(fmt::format("{} at {}", piece.held_by, piece.placed.placement.start));
   }
   const unsigned slices = compute_of(candidate.offered()).slices;
+  if (is_partly_closed(candidate)) {  // of its memory slices those that are kept are not told of
+    const bool has_compute = slices_held + profile.compute_slices <= slices;
+    return {has_compute ? Cause::Withheld : Cause::Held,
+            fmt::format("{}, and beside that there is no room for a {}{}{}", candidate.uncut, profile.name,
+                        holders.empty() ? "" : ": ", join(holders)),
+            holders.size()};
+  }
   const bool enough = held + size_of(profile) <= axis && slices_held + profile.compute_slices <= slices;
   return {enough ? Cause::NoRoom : Cause::Held,
           enough ? fmt::format("{} of {} memory slices are free, but not where a {} may stand: {}", axis - held, axis,
