@@ -31,11 +31,21 @@ Candidate emptied(Candidate one) {
   one.unfit.clear();
   one.withheld = false;
   one.uncut.clear();
+  one.may_cut = true;
   if (one.shares) {
     one.shares->left = one.shares->replicas;
     one.shares->left_memory_bytes = one.memory_bytes.value_or(0);
   }
   return one;
+}
+
+/// Of a device that may not be cut its places may be known alone at which something stands: then one more is cut as it
+/// is. A driver tells of no profile without a place.
+std::string assumed_of(const Candidate& like) {
+  if (like.may_cut || std::ranges::none_of(like.offered(), [](const auto& one) { return one.placements.empty(); }))
+    return {};
+  return fmt::format("{}: those that are added are assumed to be cut as {} is, and not otherwise: {}", like.model,
+                     like.id, like.uncut);
 }
 
 /// What one more device of the model is like, and the node that it is like on.
@@ -46,7 +56,7 @@ struct Like {
 
 Result<Like> one_more(const Supply& supply, std::string_view model, std::string_view cluster) {
   const auto like = std::ranges::find_if(supply.candidates, [&](const Candidate& one) { return is_meant(one, model); });
-  if (like != supply.candidates.end()) return Like{emptied(*like), like->node};
+  if (like != supply.candidates.end()) return Like{emptied(*like), like->node, assumed_of(*like)};
   auto published = published_device(model);
   if (!published && published.error().code == Code::NotFound) {
     const Error here = no_such_model(supply, model);

@@ -18,7 +18,7 @@ struct AddedNode {
 struct Grown {
   Supply supply;
   std::vector<AddedNode> nodes;
-  std::string assumed;  ///< what is not the word of a driver of the fleet; empty: all is
+  std::string assumed;  ///< what is not the word of a driver of the fleet, or is of one device; empty: nothing
 };
 
 /// `count` more devices like those of `model` ("H100_80GB", or "H100" where one model is meant), empty, eight to a

@@ -28,6 +28,33 @@ TEST(WhatIf, MoreDevicesServeWhoWaits) {
   EXPECT_THAT(serve(more->supply, waiting, *policy).needs, ElementsAre(0, 1, 2));
 }
 
+TEST(WhatIf, MoreDevicesMayBeCutThoughTheOneThatTheyAreLikeMayNot) {
+  Supply supply{0, {h100(0)}};
+  supply.candidates[0].may_cut = false;
+  supply.candidates[0].uncut = "no layout container asks";
+  const auto policy = *make_policy("default", {});
+  const Need need{.memory_mib = 40'000, .mig = MigUse::Required};
+  const auto more = with_more(supply, 1, "H100", "c");
+  ASSERT_TRUE(more);
+  EXPECT_EQ(more->assumed, "");
+  EXPECT_THAT(serve(more->supply, {&need, 1}, *policy).needs, ElementsAre(0));
+
+  // Where no server cuts, of a device the places alone are known at which something stands.
+  Candidate& like = supply.candidates[0];
+  like.uncut = "gpu.management.mig.enabled is false";
+  like.pieces = {piece(k3g, 4, 4, "ml/a")};
+  auto profiles = *like.profiles;
+  for (gpu::Profile& one : profiles)
+    std::erase_if(one.placements, [&](gpu::Placement at) { return one.id != k3g || at.start != 4; });
+  like.profiles = std::make_shared<const std::vector<gpu::Profile>>(profiles);
+  const auto as_cut = with_more(supply, 1, "H100", "c");
+  ASSERT_TRUE(as_cut);
+  EXPECT_THAT(as_cut->assumed, HasSubstr("cut as w-00-GPU-00 is"));
+  EXPECT_THAT(as_cut->assumed, HasSubstr("gpu.management.mig.enabled is false"));
+  const std::vector<Need> two = {need, need};
+  EXPECT_THAT(serve(as_cut->supply, two, *policy).needs, ElementsAre(0)) << "it has one 3g";
+}
+
 TEST(WhatIf, ModelsThatTheFleetDoesNotHaveAreAssumedAsPublished) {
   const Supply supply{0, {h100(0)}};
   const auto policy = *make_policy("default", {});
