@@ -200,7 +200,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   }
   turns->scenes.push_back(scene_of(one.id, round, wish, scope, decided));
   if (!keep_and_take(*std::move(turns), now)) return Served::Unkept;
-  round.promised(ground(*known.view, *book_.get()), decided);
+  round.promised(ground(*known.view, *book_.get()), decided, wish.need);
   return Served::Yes;
 }
 

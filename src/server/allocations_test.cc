@@ -67,6 +67,53 @@ TEST_F(AllocationsTest, NothingIsPromisedOnADeviceThatAnAlertExcludes) {
   EXPECT_EQ(wanted().size(), 1U) << "who has waited is served";
 }
 
+/// Two devices that are not cut.
+std::string two_whole(const std::string& node) {
+  std::string out;
+  for (const std::string& gpu : {"0", "1"}) {
+    const std::string of = "gpu=\"" + gpu + "\",UUID=\"GPU-" + node + "-" + gpu + "\"";
+    out += "tessera_agent_device_up{" + of + "} 1\ngpu_device_info{" + of +
+           ",model=\"NVIDIA H100 80GB HBM3\",DCGM_FI_DEV_MIG_MODE=\"0\"} 1\n";
+  }
+  return out;
+}
+
+TEST_F(AllocationsTest, WhatOneIsPromisedInALookIsNotThereForTheNextOne) {
+  options.policy = "packing";
+  open();
+  fleet::ClusterView cluster;
+  cluster.cluster = "default";
+  cluster.watched = cluster.synced = true;
+  for (const char* name : {"a", "b"}) {
+    asked(std::string(R"({"namespace":"ml","podName":")") + name + R"(","useMig":false,"wait":true})", 202);
+    fleet::ClusterPod pod;
+    pod.space = "ml";
+    pod.name = name;
+    pod.cpu_request_cores = 40;
+    pod.memory_request_bytes = 1e9;
+    cluster.pods[fleet::pod_key(pod.space, pod.name)] = std::make_shared<const fleet::ClusterPod>(pod);
+  }
+  for (const char* name : {"w-1", "w-2", "w-3"}) {
+    fleet::ClusterNode node;
+    node.name = name;
+    node.allocatable_cpu_cores = 64;
+    node.allocatable_memory_bytes = 256e9;
+    cluster.nodes[name] = std::make_shared<const fleet::ClusterNode>(node);
+    if (node.name != "w-1")
+      told.scrape(kStart + 5'000, "node=\"" + node.name + "\",job=\"agent\"", two_whole(node.name));
+  }
+  told.fleet.advance(kStart + 5'000);
+  Published next;
+  next.view = told.fleet.publish(kStart + 5'000);
+  next.cluster = std::make_shared<const fleet::ClusterView>(cluster);
+  fleet.publish(std::move(next));
+  allocations->look();
+  std::vector<std::string> nodes;
+  for (const auto& [id, one] : allocations->book()->all())
+    for (const fleet::PromisedPart& part : one.parts) nodes.push_back(part.node);
+  EXPECT_THAT(nodes, UnorderedElementsAre("w-2", "w-3")) << "40 of 64 cores are asked for by each";
+}
+
 TEST_F(AllocationsTest, ThePodThatAsksAgainGetsItsOwn) {
   const Json made = asked(body("p"));
   const Json again = asked(body("p"), 200);

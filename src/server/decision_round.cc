@@ -55,13 +55,15 @@ void DecisionRound::open_room() {
     for (auto& [at, candidate] : kept_.back().second) of_->stock().set(at, std::move(candidate));
 }
 
-void DecisionRound::promised(const Ground& now, const decision::Decision& decision) {
+void DecisionRound::promised(const Ground& now, const decision::Decision& decision, const decision::Need& need) {
   open_room();
   for (const decision::Grant& one : decision.grants) {
     const fleet::Node* node = fleet::find_node(now.view, one.cluster, one.node);
     const fleet::Device* device = fleet::find_device(now.view, one.cluster, one.node, one.device_uuid);
     if (node && device) of_->stock().set(one.candidate, candidate_of(now, *node, *device));
   }
+  // A pod is on one node: that of its first part, as promised_beside() has it.
+  if (!decision.grants.empty()) of_->take_beside(decision.grants.front().cluster, decision.grants.front().node, need);
 }
 
 }  // namespace tessera::server

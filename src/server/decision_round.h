@@ -65,9 +65,9 @@ class DecisionRound {
     return server::near_miss(of_->stock(), need, scope);
   }
 
-  /// A decision has been carried out: `now` has what it promised, and what it wanted. No room is kept from then on, for
-  /// what is nearest may be another place now.
-  void promised(const Ground& now, const fleet::decision::Decision& decision);
+  /// A decision for `need` has been carried out: `now` has what it promised, and what it wanted. No room is kept from
+  /// then on, for what is nearest may be another place now.
+  void promised(const Ground& now, const fleet::decision::Decision& decision, const fleet::decision::Need& need);
 
  private:
   void open_room();

@@ -124,6 +124,17 @@ std::set<std::uint32_t> DecisionStock::touched_nodes(const Surroundings& now) co
   return out;
 }
 
+/// Counted as promised_beside() will count it: of a pod that is on a node already nothing is left to be asked for.
+void DecisionStock::take_beside(const std::string& cluster, const std::string& node, const decision::Need& need) {
+  const auto pod = before_.cluster->pods.find(need.owner);
+  if (cluster != before_.cluster->cluster || pod == before_.cluster->pods.end() || !pod->second->node.empty()) return;
+  AskedBeside& asked = promised_[node];
+  asked.cpu_milli += need.cpu_milli;
+  asked.memory_mib += need.node_memory_mib;
+  if (const auto beside = beside_.find(node); beside != beside_.end())
+    stock_->set_beside(cluster, node, less(beside->second, asked));
+}
+
 void DecisionStock::look_beside(const Ground& ground, const Surroundings& now) {
   std::set<std::string> changed;
   const auto note = [&](const std::string& name) { changed.insert(name); };

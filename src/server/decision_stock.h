@@ -50,6 +50,9 @@ class DecisionStock {
   /// policy.
   void follow(const Ground& ground, std::shared_ptr<const fleet::decision::Mix> mix, Surroundings now);
   fleet::decision::Stock& stock() { return *stock_; }
+  /// What a need's pod asks for beside its devices is promised on a node from now on. follow() sets what is left there
+  /// anew, be the promise there or not.
+  void take_beside(const std::string& cluster, const std::string& node, const fleet::decision::Need& need);
   /// By its name: the server's own where it is empty, else made of the same mix. The two that were asked for last are
   /// kept.
   fleet::decision::Policy& policy(const std::string& name = {});
