@@ -47,7 +47,7 @@ fleet::decision::Candidate candidate_of(const Ground& ground, const fleet::Node&
 fleet::decision::Scope scope_of(const AllocationWish& wish, const fleet::ClusterView& cluster);
 /// All of a wish that a decision depends on: two that are the same in it are refused for the same reasons.
 struct WishKind {
-  fleet::decision::Need need;  ///< nobody's
+  fleet::decision::Need need;  ///< nobody's, and without what is asked beside devices, by which none fails
   std::string policy;
   std::optional<std::string> cluster;
   std::string node;

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "fleet/decision/samples.h"
+#include "server/allocations_json.h"
 #include "server/decision_round.h"
 #include "server/wanted_layouts.h"
 
@@ -18,7 +21,8 @@ constexpr EpochMs kStart = 1'800'000'000'000;
 /// A fleet of which this and that changes, and what a stock is told of it.
 class Changing {
  public:
-  explicit Changing(std::uint64_t seed) : random_(seed) {
+  /// `moves`: of devices that can be cut a slice is held, by a pod that may move.
+  explicit Changing(std::uint64_t seed, bool moves = false) : random_(seed), moves_(moves) {
     for (unsigned i = 0; i < 12; ++i) view_.nodes.push_back(node(i));
     cluster_.cluster = "c";
     cluster_.watched = cluster_.synced = true;
@@ -100,6 +104,18 @@ class Changing {
     return out;
   }
 
+  /// A pod that is on no node yet.
+  void add_pod(const std::string& name, bool may_move = false) {
+    fleet::ClusterPod pod;
+    pod.space = "ml";
+    pod.name = name;
+    pod.cpu_request_cores = 4;
+    pod.memory_request_bytes = 1024.0 * 1024 * 1024;
+    if (may_move) pod.labels["tessera.dev/may-move"] = "true";
+    cluster_.pods[fleet::pod_key(pod.space, pod.name)] = std::make_shared<const fleet::ClusterPod>(pod);
+    known_cluster_ = std::make_shared<const fleet::ClusterView>(cluster_);
+  }
+
   WantedLayouts layouts{0, {}};
   std::size_t looked_at = 0;
   bool grows = true;  ///< nodes come, too: then all is looked at
@@ -123,9 +139,27 @@ class Changing {
       device.up = true;
       device.presence = random_() % 6 == 0 ? fleet::Presence::Stale : fleet::Presence::Present;
       device.last_seen = view_.time;
+      if (i == 0 && moves_) hold_some(number, device);
       out.devices.push_back(std::move(device));
     }
     return std::make_shared<const fleet::Node>(std::move(out));
+  }
+
+  void hold_some(unsigned number, fleet::Device& device) {
+    auto facts = std::make_shared<fleet::InstanceFacts>();
+    facts->profile = "1g.10gb";
+    facts->placement = gpu::Placement{number % 2 == 0 ? 1U : 5U, 1};
+    fleet::Instance instance;
+    instance.part.gpu_instance = 3;
+    instance.facts = std::move(facts);
+    device.instances.push_back(std::move(instance));
+    auto held = std::make_shared<fleet::AllocationFacts>();
+    held->workload.space = "ml";
+    held->workload.pod = fmt::format("m-{}", number);
+    fleet::Allocation allocation;
+    allocation.part.gpu_instance = 3;
+    allocation.facts = std::move(held);
+    device.allocations.push_back(std::move(allocation));
   }
 
   void put_cluster_node(unsigned number) {
@@ -154,13 +188,7 @@ class Changing {
                     {static_cast<unsigned>(random_() % 7), 1},
                     true}};
     if (!book_.put(one)) return;
-    fleet::ClusterPod pod;
-    pod.space = one.space;
-    pod.name = one.pod;
-    pod.cpu_request_cores = 4;
-    pod.memory_request_bytes = 1024.0 * 1024 * 1024;
-    cluster_.pods[fleet::pod_key(pod.space, pod.name)] = std::make_shared<const fleet::ClusterPod>(pod);
-    known_cluster_ = std::make_shared<const fleet::ClusterView>(cluster_);
+    add_pod(one.pod);
     promised_.push_back(one.id);
     touched_.insert({"c", one.parts.front().device_uuid});
   }
@@ -177,6 +205,7 @@ class Changing {
   void publish() { published_ = std::make_shared<const fleet::View>(view_); }
 
   std::mt19937_64 random_;
+  const bool moves_;
   fleet::View view_{kStart, {}};
   std::shared_ptr<const fleet::View> published_;
   fleet::ClusterView cluster_;
@@ -268,6 +297,37 @@ TEST(DecisionRound, OpensTheRoomAgainThatItKept) {
   expect_same(stock.stock().supply(), supply_of(ground));
 }
 
+TEST(DecisionRound, APromiseTakesCpuAndMemoryOfItsNodeOnce) {
+  Changing fleet(3);
+  fleet.add_pod("a");
+  fleet.add_pod("b");
+  DecisionStock stock("default");
+  const auto mix = std::make_shared<const decision::Mix>();
+  const Ground ground = fleet.ground();
+  const decision::Supply before = supply_of(ground);
+  const decision::Beside all = before.nodes.at({"c", "w-00"});
+  const auto left = [&] { return stock.stock().supply().nodes.at({"c", "w-00"}); };
+  {
+    std::unique_lock lock(stock.in_use());
+    stock.follow(ground, mix, fleet.surroundings());
+    DecisionRound round(stock, std::move(lock));
+    decision::Decision decided;
+    decided.grants.resize(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      decided.grants[i].candidate = i;
+      decided.grants[i].cluster = "c";
+      decided.grants[i].node = "w-00";
+    }
+    for (const char* owner : {"ml/a", "ml/b", "ml/unknown"})
+      round.promised(ground, decided, {.devices = 2, .owner = owner, .cpu_milli = 4'000, .node_memory_mib = 1'024});
+    EXPECT_EQ(left().free_cpu_milli, all.free_cpu_milli - 8'000) << "of a pod that is not there nothing is known";
+    EXPECT_EQ(left().free_memory_mib, all.free_memory_mib - 2'048);
+  }
+  const std::unique_lock lock(stock.in_use());
+  stock.follow(ground, mix, fleet.surroundings());
+  expect_same(stock.stock().supply(), before);  // the book has no promise: it was taken back
+}
+
 /// Wishes of a few kinds, some of which nothing serves.
 AllocationWish some_wish(std::mt19937_64& random, int number) {
   AllocationWish out;
@@ -281,13 +341,24 @@ AllocationWish some_wish(std::mt19937_64& random, int number) {
   if (random() % 3 == 0) out.node = fmt::format("w-{:02}", random() % 2);
   if (random() % 3 == 0) out.nodes = {"w-03", "w-04"};
   if (random() % 3 == 0) out.demands = fleet::NodeDemands{{{"spot", "true"}}, {}, {}};
+  if (random() % 3 == 0) out.need.most_price_micros = 1'000'000 * (1 + static_cast<std::int64_t>(random() % 4));
+  if (random() % 4 == 0) out.need.models = {random() % 2 == 0 ? "H100_80GB" : "A100_80GB"};
+  if (random() % 6 == 0) out.need.devices = 2;
+  if (out.need.devices == 2) out.need.mig = decision::MigUse::Never;
+  out.need.cpu_milli = 30'000 * static_cast<std::int64_t>(random() % 4);
+  out.need.node_memory_mib = 100'000 * static_cast<std::int64_t>(random() % 4);
   return out;
 }
 
+/// All that a refusal says.
+std::string text_of(const decision::Refusal& refusal) { return refusal_json(refusal).dump(1); }
+
 TEST(DecisionRound, SaysOfEachWishWhatItWouldSayOfItAlone) {
   std::mt19937_64 random(5);
+  std::map<decision::RemedyKind, int> remedies;
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    Changing fleet(seed);
+    Changing fleet(seed, true);
+    for (unsigned i = 0; i < 12; ++i) fleet.add_pod(fmt::format("m-{}", i), true);
     for (int i = 0; i < 60; ++i) fleet.change();
     DecisionStock stock("default");
     const Ground ground = fleet.ground();
@@ -304,13 +375,17 @@ TEST(DecisionRound, SaysOfEachWishWhatItWouldSayOfItAlone) {
       if (const auto* sentence = std::get_if<std::string>(&alone)) {
         auto& refused = *std::get<DecisionRound::Refused*>(said);
         ASSERT_EQ(refused.sentence, *sentence);
-        const auto in_full = std::get<decision::Refusal>(round.decide(wish, scope));
-        ASSERT_EQ(round.in_full(refused, wish, *now.cluster, ground.book).misses.size(), in_full.misses.size());
+        auto in_full = std::get<decision::Refusal>(round.decide(wish, scope));
+        if (const auto way = round.way_in(wish, ground.book)) decision::add_moves(in_full, *way);
+        ASSERT_EQ(text_of(round.in_full(refused, wish, *now.cluster, ground.book)), text_of(in_full));
         ASSERT_EQ(&round.in_full(refused, wish, *now.cluster, ground.book), &*refused.in_full);
+        for (const decision::Remedy& one : in_full.remedies) ++remedies[one.kind];
       }
       if (i % 10 == 9) round.keep_room(wish.pod, {.memory_mib = 9'000}, {}, "it is kept for " + wish.pod);
     }
   }
+  for (const auto kind : {decision::RemedyKind::Move, decision::RemedyKind::PayMore, decision::RemedyKind::OtherModel})
+    EXPECT_GT(remedies[kind], 0) << decision::remedy_kind_name(kind) << ": nothing of it was drawn";
 }
 
 TEST(DecisionRound, DecidesOnceAboutWishesThatAreAlike) {
@@ -329,6 +404,9 @@ TEST(DecisionRound, DecidesOnceAboutWishesThatAreAlike) {
   wish.need.owner = "ml/b";
   wish.need.priority = 7;
   EXPECT_EQ(said(), first);
+  wish.need.cpu_milli = 40'000;
+  wish.need.node_memory_mib = 1'000;
+  EXPECT_EQ(said(), first) << "what is asked beside devices refuses nobody";
   wish.need.memory_mib = 2'000'000;
   EXPECT_NE(said(), first) << "it is asked for otherwise";
 }
