@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "fleet/allocation/sightings.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
 #include "fleet/partition/partition.h"
@@ -165,6 +166,12 @@ void add_own_work(std::vector<store::WantedInstance>& planned_from, const store:
       if (std::ranges::find(planned_from, one) == planned_from.end()) planned_from.push_back(one);
 }
 
+/// The same device in another view; without one where it is not there any longer.
+FoundDevice again(const fleet::View& view, const FoundDevice& before) {
+  const std::string &cluster = before.node->cluster, &node = before.node->name;
+  return {fleet::find_node(view, cluster, node), fleet::find_device(view, cluster, node, before.device->facts->uuid)};
+}
+
 /// The device that a request is about, and what it stands in.
 struct Asked {
   std::shared_ptr<const Published> known;
@@ -197,7 +204,7 @@ class Routes {
     const auto& [known, found] = std::get<Asked>(asked);
     const auto wish = read_wish(request, dry_run);
     if (!wish) return reply({400, "invalid-parameter", wish.error().what}, request);
-    if (!wish->dry_run) return want(request, found, *wish, known->view->time);
+    if (!wish->dry_run) return want(request, found, *wish);
     auto planned = plan(found, *promised_(), *wish, request, known->view->time);
     if (const auto* problem = std::get_if<Problem>(&planned)) return reply(*problem, request);
     return json_reply(request, std::get<Planned>(planned).shown);
@@ -292,14 +299,19 @@ class Routes {
   }
 
  private:
-  /// `now`: by the clock that allocations go by.
-  http::Response want(const http::Request& request, const FoundDevice& found, const Wish& wish, EpochMs now) const {
-    const std::string object = "device:" + found.device->facts->uuid;
+  /// `asked`: as it was before the wait for the lock. It is planned on what is known then.
+  http::Response want(const http::Request& request, const FoundDevice& asked, const Wish& wish) const {
+    const std::string object = "device:" + asked.device->facts->uuid;
     const std::lock_guard lock(layouts_.changing());
     std::optional<store::WantedLayout> made;
     http::Response out =
         access_.changes().make(request, "layout.want", object, [&](store::Database& database) -> Result<Outcome> {
-          auto planned = plan(found, *promised_(), wish, request, now);
+          const auto book = promised_();
+          const auto known = fleet_.get();
+          const FoundDevice found = again(*known->view, asked);
+          if (!found.device)
+            return Outcome(Problem{409, "cannot-be-cut", fmt::format("{} is not told of any longer", object)});
+          auto planned = plan(found, *book, wish, request, known->view->time);
           if (auto* problem = std::get_if<Problem>(&planned)) return Outcome(std::move(*problem));
           Planned& of = std::get<Planned>(planned);
           if (const auto before = layouts_.of(of.layout.cluster, of.layout.device_uuid))

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -76,8 +77,14 @@ struct WantedLayoutRoutes : testing::Test {
   std::string url = "sqlite:" + (folder.path() / "tessera.db").string();
   std::unique_ptr<Access> access = must(Access::open(must(store::Database::open(url)), {}, "127.0.0.1:0"));
   WantedLayouts layouts{0, {}};
+  std::function<void()> on_planned;  ///< under the lock that wishes are made under, before one is
   std::unique_ptr<http::Router> router = std::make_unique<http::Router>(must(http::Router::build(wanted_layout_routes(
-      fleet, *access, layouts, [] { return std::make_shared<const fleet::AllocationBook>(); }, true, "/api"))));
+      fleet, *access, layouts,
+      [this] {
+        if (on_planned) on_planned();
+        return std::make_shared<const fleet::AllocationBook>();
+      },
+      true, "/api"))));
 };
 
 TEST_F(WantedLayoutRoutes, PlanKeepsWhatIsHeldAndChangesNothing) {
@@ -125,6 +132,35 @@ TEST_F(WantedLayoutRoutes, WhatAnEarlierWishMadeIsNobodyElses) {
   EXPECT_EQ(document["devices"][0]["plannedFrom"],
             Json::parse(R"([{"profile":"2g.20gb","start":0,"size":2},{"profile":"1g.10gb","start":2,"size":1},
                             {"profile":"3g.40gb","start":4,"size":4}])"));
+}
+
+/// Of the wait for the lock on, the device may be another one than when the request came.
+TEST_F(WantedLayoutRoutes, AWishIsPlannedOnWhatIsKnownOnceItIsItsTurn) {
+  const auto publish = [&](const std::string& page) {
+    told.scrape(kStart + 21'000, R"(node="w-1",job="agent")", page);
+    told.fleet.advance(kStart + 21'000);
+    Published next;
+    next.view = told.fleet.publish(kStart + 21'000);
+    fleet.publish(std::move(next));
+  };
+  on_planned = [&] {
+    publish(std::string(kPage) +
+            "gpu_process_info{gpu=\"1\",UUID=\"GPU-a1\",GPU_I_ID=\"9\",GPU_CI_ID=\"0\",pid=\"77\",command=\"python3\","
+            "type=\"C\",status=\"active\",attribution=\"pod\",pod=\"late\",namespace=\"ml\",container=\"c\","
+            "pod_uid=\"u2\"} 1\n");
+  };
+  const auto held = want(R"(["H100_3G40GB","H100_2G20GB","H100_2G20GB"])");
+  EXPECT_EQ(held.status, 409) << held.body;
+  EXPECT_THAT(held.body, HasSubstr("ml/late"));
+  on_planned = [&] {
+    Published none;
+    none.view = std::make_shared<const fleet::View>();
+    fleet.publish(std::move(none));
+  };
+  const auto gone = want(R"(["H100_2G20GB"])");
+  EXPECT_EQ(gone.status, 409) << gone.body;
+  EXPECT_THAT(gone.body, HasSubstr("not told of any longer"));
+  EXPECT_FALSE(layouts.of("default", "GPU-a1"));
 }
 
 TEST_F(WantedLayoutRoutes, AWishIsTakenBackOfADeviceThatHasLeft) {
