@@ -8,12 +8,14 @@
 #include <set>
 
 #include "base/text.h"
+#include "fleet/allocation/sightings.h"
 #include "fleet/decision/defragment.h"
 #include "fleet/decision/what_if.h"
 #include "server/allocation_choice.h"
 #include "server/allocations_json.h"
 #include "server/api_allocations.h"
 #include "server/api_json.h"
+#include "server/cost/json.h"
 #include "server/json_body.h"
 #include "server/movers.h"
 #include "server/query.h"
@@ -88,6 +90,35 @@ Json devices_json(const decision::Supply& before, const std::vector<decision::Mo
   return out;
 }
 
+/// On the axis of memory slices.
+unsigned slices_moved(const std::vector<decision::Move>& moves) {
+  unsigned out = 0;
+  for (const decision::Move& one : moves) out += one.placed.placement.size;
+  return out;
+}
+
+/// Moves that free whole devices, with what they cost and bring.
+Json consolidation_json(const decision::Supply& supply, const decision::Consolidation& of, const fleet::View& view) {
+  Json ids = Json::array();
+  unsigned slices = 0;
+  std::optional<std::int64_t> price = 0;
+  for (const std::size_t at : of.freed) {
+    const decision::Candidate& one = supply.candidates[at];
+    ids.push_back(one.id);
+    // By its driver: of a candidate that is not to be cut not all places are there.
+    if (const auto* device = fleet::find_device(view, one.cluster, one.node, one.uuid))
+      slices += fleet::whole_of(*device).size;
+    price = price && one.price_micros ? std::optional(*price + *one.price_micros) : std::nullopt;
+  }
+  return {{"sentence", of.sentence},
+          {"freedDevices", std::move(ids)},
+          {"slicesMoved", slices_moved(of.moves)},
+          {"slicesFreed", slices},
+          {"pricePerHourFreed", price ? money_json(*price) : Json(nullptr)},
+          {"moves", moves_json(of.moves)},
+          {"devices", devices_json(supply, of.moves, nullptr, "")}};
+}
+
 /// Moves are looked for within these.
 struct Bounds {
   const fleet::ClusterView& cluster;
@@ -105,6 +136,8 @@ Json way_json(decision::Stock& stock, const Waiting& who, const Bounds& bounds) 
                              bounds.movers.terms(*who.wish.cluster, bounds.policies))) {
     out["sentence"] = way->sentence;
     out["moves"] = moves_json(way->moves);
+    out["slicesMoved"] = slices_moved(way->moves);
+    out["slicesLetIn"] = way->grant.placed->placement.size;
     out["grant"] = grant_json(way->grant);
     out["devices"] = devices_json(stock.supply(), way->moves, &way->grant, who.wish.need.owner);
     return out;
@@ -113,7 +146,7 @@ Json way_json(decision::Stock& stock, const Waiting& who, const Bounds& bounds) 
                         ? "nothing may move: a pod says that it may by the label tessera.dev/may-move=true, an "
                           "allocation by mayMove"
                         : fmt::format("no {} moves of what may move, to where it may go, let it in", bounds.most_moves);
-  out["moves"] = out["grant"] = nullptr;
+  out["moves"] = out["grant"] = out["slicesMoved"] = out["slicesLetIn"] = nullptr;
   out["devices"] = Json::array();
   return out;
 }
@@ -217,19 +250,13 @@ class Routes {
       waiting.push_back(way_json(stock, one, {*known->cluster, movers, most_moves, policy, policies}));
     }
     const auto freed = decision::free_devices(stock, policy, most_moves, movers.terms(*cluster, policies));
-    Json devices = Json::array();
-    for (const std::size_t at : freed.freed) devices.push_back(scene.supply.candidates[at].id);
     return json_reply(request, {{"time", time_json(known->view->time)},
                                 {"cluster", *cluster},
                                 {"mostMoves", most_moves},
                                 {"movable", movers.of(*cluster)},
                                 {"waitingTotal", scene.waiting.size()},
                                 {"waiting", std::move(waiting)},
-                                {"consolidation",
-                                 {{"sentence", freed.sentence},
-                                  {"freedDevices", std::move(devices)},
-                                  {"moves", moves_json(freed.moves)},
-                                  {"devices", devices_json(scene.supply, freed.moves, nullptr, "")}}}});
+                                {"consolidation", consolidation_json(scene.supply, freed, *known->view)}});
   }
 
   http::Response what_if(const http::Request& request) const {

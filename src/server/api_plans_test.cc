@@ -136,7 +136,8 @@ TEST_F(PlansTest, AMoveLetsInWhoWaits) {
   const std::string id = wait("big");
   const Json none = get("/gpu/defragmentation");
   EXPECT_EQ(none["movable"], 0);
-  EXPECT_TRUE(none["waiting"][0]["moves"].is_null());
+  for (const char* known : {"moves", "slicesMoved", "slicesLetIn"})
+    EXPECT_TRUE(none["waiting"][0][known].is_null()) << known;
   EXPECT_THAT(none["waiting"][0]["sentence"].get<std::string>(), HasSubstr("tessera.dev/may-move=true"));
 
   look({"a"});
@@ -149,6 +150,8 @@ TEST_F(PlansTest, AMoveLetsInWhoWaits) {
   EXPECT_EQ(way["moves"][0]["start"], 1);
   EXPECT_EQ(way["grant"]["profile"], "3g.40gb");
   EXPECT_EQ(way["grant"]["start"], 0);
+  EXPECT_EQ(way["slicesMoved"], 1);
+  EXPECT_EQ(way["slicesLetIn"], 4);
   bool is_in = false;
   for (const Json& device : way["devices"]) {
     expect_apart(device["before"]);
@@ -231,7 +234,16 @@ TEST_F(PlansTest, WholeDevicesAreFreedWithinTheBudget) {
     expect_apart(device["after"]);
     EXPECT_EQ(device["after"].size(), device["deviceId"] == "w-1-GPU-00" ? 0U : 4U) << device.dump(2);
   }
-  EXPECT_THAT(get("/gpu/defragmentation", "mostMoves=1")["consolidation"]["freedDevices"], IsEmpty());
+  EXPECT_EQ(plan["slicesMoved"], 2);
+  EXPECT_EQ(plan["slicesFreed"], 8) << "of the device, also those that nobody had";
+  EXPECT_TRUE(plan["pricePerHourFreed"].is_null()) << "nobody has told its price";
+  const Json none = get("/gpu/defragmentation", "mostMoves=1")["consolidation"];
+  EXPECT_THAT(none["freedDevices"], IsEmpty());
+  EXPECT_EQ(none["slicesFreed"], 0);
+  allocations = must(Allocations::open(fleet, access->changes(), layouts, events, [] { return true; },
+                                       {.prices = {{"H100_80GB", 4'500'000}}, .look_every = {}}));
+  router = std::make_unique<http::Router>(must(http::Router::build(all_routes())));
+  EXPECT_EQ(get("/gpu/defragmentation")["consolidation"]["pricePerHourFreed"], "4.50");
 }
 
 TEST_F(PlansTest, AnAllocationMayBeAskedSoThatItMayMove) {
