@@ -177,8 +177,14 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
   http::Response out =
       changes_.make(request, "instance.drop", object, [&](store::Database& database) -> Result<Outcome> {
         const auto book = book_.get();
-        const auto place = fleet::place_of(node, device, part);
-        const auto standing = fleet::standing_of(device);
+        // Of before the wait for the lock is what was asked about: another instance may have its number by now.
+        const fleet::Node* on = fleet::find_node(*known->view, node.cluster, node.name);
+        const fleet::Device* now = fleet::find_device(*known->view, node.cluster, node.name, device.facts->uuid);
+        const auto place = on && now ? fleet::place_of(*on, *now, part) : std::nullopt;
+        if (place != fleet::place_of(node, device, part))
+          return Outcome(
+              Problem{409, "layout-unknown", fmt::format("instance {} was changed meanwhile: ask again", id)});
+        const auto standing = now ? fleet::standing_of(*now) : fleet::standing_of(device);
         if (!place || !standing)
           return Outcome(Problem{409, "layout-unknown", fmt::format("instance {}: nobody tells where it stands", id)});
         for (const fleet::Standing& one : *standing)
@@ -188,7 +194,7 @@ http::Response Allocations::drop_instance(const http::Request& request, const fl
           return Outcome(Problem{409, "device-in-use",
                                  fmt::format("instance {} is promised to {}/{} by allocation {}", id, owner->space,
                                              owner->pod, owner->id)});
-        auto less = layout_without(ground(*known->view, *book), node.cluster, node.name, device,
+        auto less = layout_without(ground(*known->view, *book), node.cluster, node.name, *now,
                                    {{place->profile, place->placement}}, std::string(kServerName));
         if (!less) return Outcome(Changed{202, object, "{}"});  // it is going already
         turns = Turns{{}, {*std::move(less)}};

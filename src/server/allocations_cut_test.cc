@@ -284,6 +284,28 @@ TEST_F(AllocationsTest, AnInstanceThatNobodyHasIsTakenAway) {
   EXPECT_THAT(wanted(), ElementsAre(store::WantedInstance{"2g.20gb", {2, 2}}));
 }
 
+/// Of the wait for the lock on, the instance may be another one than when the request came.
+TEST_F(AllocationsTest, AnInstanceIsTakenAwayByWhatIsKnownOnceItIsItsTurn) {
+  look(instance(3, 0), 1);
+  const auto before = fleet.get()->view;
+  const fleet::Node& node = *before->nodes.front();
+  const auto drop = [&] {
+    http::Request request;
+    request.method = "DELETE";
+    request.path = "/gpu/devices/GPU-a/mig/3";
+    return allocations->drop_instance(request, node, node.devices.front(), {3U, std::nullopt});
+  };
+  look(instance(3, 0) + held(3, "late"), 2);
+  const auto in_use = drop();
+  EXPECT_EQ(in_use.status, 409);
+  EXPECT_THAT(in_use.body, HasSubstr("ml/late"));
+  look(instance(3, 4), 60);
+  const auto another = drop();
+  EXPECT_EQ(another.status, 409);
+  EXPECT_THAT(another.body, HasSubstr("ask again"));
+  EXPECT_THAT(wanted(), testing::IsEmpty());
+}
+
 /// Where it is not in the way of anything.
 std::string large(const std::string& pod) {
   return R"({"namespace":"ml","podName":")" + pod + R"(","useMig":true,"requiredMemoryGb":35})";
