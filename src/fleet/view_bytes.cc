@@ -161,8 +161,10 @@ void walk_part(Archive& archive, T& part) {
     walk_all(archive, uuid, index, name, bus, serial, architecture, capability, driver, mig, pending, slices, sms,
              memory, profiles);
   } else if constexpr (std::is_same_v<Plain, Device>) {
-    auto& [facts, presence, up, readings, quiet, instances, sessions, allocations, xids, widest, layout, first, last,
-           heard, live] = part;
+    // When its agent told last is for who waits for it.
+    auto& [facts, presence, up, up_told, readings, quiet, instances, sessions, allocations, xids, widest, layout, first,
+           last, heard, live] = part;
+    static_cast<void>(up_told);
     walk_all(archive, facts, presence, up, readings, quiet, instances, sessions, allocations, xids, widest, layout,
              first, last, heard, live);
   } else if constexpr (std::is_same_v<Plain, Latency>) {

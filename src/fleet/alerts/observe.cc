@@ -12,8 +12,8 @@
 namespace tessera::fleet::alerts {
 namespace {
 
-/// Once it told of some, the kubelet may be away where it tells of none; behind this nobody holds anything.
-constexpr Milliseconds kKubeletAway{std::chrono::minutes(10)};
+/// Once it told, a kubelet or an agent may be away that tells of nothing; behind this there is nothing.
+constexpr Milliseconds kAway{std::chrono::minutes(10)};
 
 bool is_heard(const Device& device) { return device.presence == Presence::Present; }
 
@@ -46,10 +46,12 @@ void observe_node(const Node& node, EpochMs now, bool all_silent, Round& round) 
 struct Share {
   std::size_t busy = 0, all = 0;
   bool heard = false;  ///< any of its devices
+  bool away = false;   ///< an agent of any of them
 };
 
-void count_busy(const Device& device, Share& share) {
+void count_busy(const Device& device, bool agent_away, Share& share) {
   share.heard = share.heard || is_heard(device);
+  share.away = share.away || agent_away;
   if (!is_heard(device) || !tells_sessions(device)) return;
   for (const DevicePart& part : parts_of(device)) {
     ++share.all;
@@ -59,7 +61,7 @@ void count_busy(const Device& device, Share& share) {
 
 void observe_clusters(const std::map<std::string, Share>& shares, EpochMs now, Round& round) {
   for (const auto& [cluster, share] : shares) {
-    if (share.heard && share.all == 0) continue;  // nobody tells of processes
+    if (share.heard && share.all == 0 && !share.away) continue;  // nobody tells of processes
     std::optional<double> busy;
     if (share.all > 0) busy = static_cast<double>(share.busy) / static_cast<double>(share.all);
     round.observations.push_back({Signal::BusyShareRatio,
@@ -84,6 +86,14 @@ bool Observer::holders_are_silent(const Node& node, bool tells, bool known, Epoc
   return !tells && !known && held_.contains(node_key(node));
 }
 
+bool Observer::agent_is_away(const Device& device, const std::string& key, EpochMs now) {
+  const bool tells = !is_heard(device) || tells_sessions(device);
+  Agent& agent = agents_.try_emplace(key, Agent{now, now}).first->second;
+  agent.looked = now;
+  if (tells) agent.told = now;
+  return !tells && now - agent.told <= kAway.count();
+}
+
 Round Observer::look(const Sight& sight) {
   Round round{sight.view.time, {}, {}};
   const Neighbours neighbours(sight.view, own_);
@@ -104,13 +114,16 @@ Round Observer::look(const Sight& sight) {
     for (const Device& device : node->devices) {
       if (device.presence == Presence::Retired) continue;
       newest = std::max(newest, device.last_seen);
-      count_busy(device, shares[node->cluster]);
+      const bool agent_away = agent_is_away(device, agent_key(*node, device), sight.view.time);
+      count_busy(device, agent_away, shares[node->cluster]);
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
+      if (!is_heard(device) || agent_away) round.silent.push_back(agent_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));
-      observe_device({*node, device, heard, sight.view.time}, neighbours, xids, own_, round);
+      observe_device({*node, device, heard, agent_away, sight.view.time}, neighbours, xids, own_, round);
       if (is_heard(device))
-        observe_sessions({*node, device, holders_known, holders_silent, unallocated, serving, sight.is_host_job},
-                         round);
+        observe_sessions(
+            {*node, device, holders_known, holders_silent, unallocated, serving, sight.is_host_job, sight.is_platform},
+            round);
     }
   }
   observe_clusters(shares, sight.view.time, round);
@@ -121,7 +134,8 @@ Round Observer::look(const Sight& sight) {
   observe_costs(sight.costs, sight.view.time, round);
   if (sight.cluster) observe_quotas(*sight.cluster, sight.view.time, round);
   own_.forget(sight.view.time);
-  std::erase_if(held_, [&](const auto& one) { return sight.view.time - one.second > kKubeletAway.count(); });
+  std::erase_if(held_, [&](const auto& one) { return sight.view.time - one.second > kAway.count(); });
+  std::erase_if(agents_, [&](const auto& one) { return one.second.looked != sight.view.time; });
   return round;
 }
 

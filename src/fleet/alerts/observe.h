@@ -34,6 +34,7 @@ struct Sight {
   std::optional<std::span<const CostDeviation>> costs = std::span<const CostDeviation>();  ///< likewise
   const ClusterView* cluster = nullptr;  ///< null: as one that is not watched
   IsHostJob is_host_job{};               ///< null: no process outside of pods is one
+  IsPlatform is_platform{};              ///< null: no pod is
 };
 
 class Observer {
@@ -49,9 +50,18 @@ class Observer {
   /// Only a kubelet that has told falls silent: what the cluster's API no longer rules out, nobody will tell of.
   /// `tells`: it does, of who holds something there or of who uses it without.
   bool holders_are_silent(const Node& node, bool tells, bool known, EpochMs now);
+  /// Nobody tells of processes of a device that is heard of, and a while ago its agent did, or may have done so: who
+  /// looks for the first time does not know.
+  bool agent_is_away(const Device& device, const std::string& key, EpochMs now);
+
+  struct Agent {
+    EpochMs told = 0;    ///< last, or nothing was heard of the device then
+    EpochMs looked = 0;  ///< round
+  };
 
   OwnPast own_;
   Engines engines_;
+  std::unordered_map<std::string, Agent> agents_;  ///< by key, of devices that are there
   std::unordered_map<std::string, EpochMs> held_;  ///< when the kubelet told last of each node, of late
 };
 

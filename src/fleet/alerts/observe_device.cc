@@ -67,8 +67,7 @@ constexpr struct {
              {Signal::EccUncorrected, reading<Reading::EccUncorrectedVolatileTotal>},
              {Signal::RowRemapFailed, reading<Reading::RowRemapFailure>},
              {Signal::ThermalThrottling, held_down_by<kThermal>},
-             {Signal::PowerBrake, held_down_by<kBrake>},
-             {Signal::DeviceNotAnswering, not_answering}};
+             {Signal::PowerBrake, held_down_by<kBrake>}};
 
 constexpr std::pair<Signal, Blame> kXids[] = {{Signal::DeviceXids, Blame::Device},
                                               {Signal::ApplicationXids, Blame::Application},
@@ -198,10 +197,11 @@ void observe_device(const DeviceSight& sight, const Neighbours& neighbours, cons
   const std::string key = device_key(sight.node, device);
   const auto subject = std::make_shared<const Subject>(Subject{key, key, device_labels(sight.node, device)});
   const bool heard = device.presence == Presence::Present;
-  const auto tell = [&](Signal signal, Value value) {
-    if (value || !heard) round.observations.push_back({signal, subject, device.last_seen, value});
+  const auto tell = [&](Signal signal, Value value, bool silent = false) {
+    if (value || !heard || silent) round.observations.push_back({signal, subject, device.last_seen, value});
   };
   for (const auto& [signal, of] : kTold) tell(signal, heard ? of(device) : std::nullopt);
+  tell(Signal::DeviceNotAnswering, heard ? not_answering(device) : std::nullopt, sight.agent_away);
   tell(Signal::NeighbourTemperatureDeviation, heard ? neighbours.temperature_deviation(device) : std::nullopt);
   tell(Signal::NeighbourPowerDeviation, heard ? neighbours.power_deviation(device) : std::nullopt);
   neighbours.throttling().observe(device, key, subject, round);

@@ -60,6 +60,7 @@ struct DeviceSight {
   const Node& node;
   const Device& device;
   bool node_is_heard;
+  bool agent_away;  ///< for a while, where the device itself is heard of
   EpochMs now;
 };
 

@@ -38,8 +38,11 @@ bool is_on_host(const SessionFacts& facts) {
   return !facts.workload.is_pod() && (facts.attribution == "host" || facts.attribution.empty());
 }
 
-bool is_job(const SessionFacts& facts, const IsHostJob& is_host_job) {
-  return facts.workload.is_pod() || (is_host_job && is_on_host(facts) && is_host_job(facts.command));
+bool is_platforms(const Workload& of, const IsPlatform& is_platform) { return is_platform && is_platform(of.space); }
+
+bool is_job(const SessionFacts& facts, const SessionSight& sight) {
+  if (facts.workload.is_pod()) return !is_platforms(facts.workload, sight.is_platform);
+  return sight.is_host_job && is_on_host(facts) && sight.is_host_job(facts.command);
 }
 
 void observe_session(const SessionSight& sight, const Session& session, Round& round) {
@@ -52,7 +55,7 @@ void observe_session(const SessionSight& sight, const Session& session, Round& r
   if (session.start) labels.emplace_back("started", std::to_string(*session.start / 1000));
   std::ranges::sort(labels);
   const auto subject = std::make_shared<const Subject>(
-      Subject{session_id(node.cluster, device.facts->uuid, session), device_key(node, device), std::move(labels)});
+      Subject{session_id(node.cluster, device.facts->uuid, session), agent_key(node, device), std::move(labels)});
   if (session.start)
     round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen,
                                   static_cast<double>(session.last_seen - *session.start) / 1000});
@@ -99,7 +102,7 @@ void observe_use(const SessionSight& sight, Round& round) {
   std::map<std::string, std::pair<std::shared_ptr<const Subject>, Value>> users;
   for (const Session& one : device.sessions) {
     const Workload& of = one.facts->workload;
-    if (!of.is_pod() || of.pod.empty()) continue;
+    if (!of.is_pod() || of.pod.empty() || is_platforms(of, sight.is_platform)) continue;
     Value without;
     if (sight.holders_known)
       without = holds(device, one) ? 0 : 1;
@@ -107,7 +110,7 @@ void observe_use(const SessionSight& sight, Round& round) {
       without = 1;
     else if (!sight.holders_silent)
       continue;
-    const auto subject = holding(sight.node, device, one.part, of, "/uses", device_key(sight.node, device));
+    const auto subject = holding(sight.node, device, one.part, of, "/uses", agent_key(sight.node, device));
     users.try_emplace(subject->key, subject, without);
   }
   for (const auto& [key, user] : users)
@@ -139,6 +142,8 @@ bool Holders::nobody_asks(const Node& node) const {
   const ClusterNode* known = cluster_->node(node.cluster, node.name);
   return known && !known->allocatable.empty() && !asked_.contains(node.name);
 }
+
+std::string agent_key(const Node& node, const Device& device) { return device_key(node, device) + "/agent"; }
 
 std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }
 
@@ -173,7 +178,7 @@ bool ServingPods::may_be(const Node& node, const Workload& of) const {
 void observe_sessions(const SessionSight& sight, Round& round) {
   const Device& device = sight.device;
   for (const Session& one : device.sessions)
-    if (is_job(*one.facts, sight.is_host_job)) observe_session(sight, one, round);
+    if (is_job(*one.facts, sight)) observe_session(sight, one, round);
   for (const Allocation& one : device.allocations)
     if (const Value idle = held_idle(device, one))
       round.observations.push_back(

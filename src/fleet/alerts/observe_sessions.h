@@ -27,6 +27,8 @@ class Unallocated {
 
 /// By the command of a process outside of pods.
 using IsHostJob = std::function<bool(std::string_view command)>;
+/// By the namespace of a pod: whether it is the platform's own.
+using IsPlatform = std::function<bool(std::string_view space)>;
 
 /// Those that serve models. They take their memory at the start and wait for requests: doing nothing is no sign that
 /// they are stuck.
@@ -58,6 +60,8 @@ class Holders {
   const ClusterView* cluster_;                  ///< null where it does not tell
   std::unordered_set<std::string_view> asked_;  ///< nodes with a pod that asks for GPUs
 };
+/// Subject::beneath of the device's processes, of which its agent alone tells.
+std::string agent_key(const Node& node, const Device& device);
 /// Subject::beneath of who holds the device.
 std::string holders_key(const Node& node, const Device& device);
 
@@ -69,9 +73,11 @@ struct SessionSight {
   const Unallocated& unallocated;
   const ServingPods& serving;
   const IsHostJob& is_host_job;
+  const IsPlatform& is_platform;
 };
 
-/// Of a device that is heard of. Processes outside of pods are the platform's own, and none of these, but for jobs.
+/// Of a device that is heard of. Processes outside of pods are the platform's own but for jobs, as are those of its
+/// pods: none of these is observed.
 void observe_sessions(const SessionSight& sight, Round& round);
 
 }  // namespace tessera::fleet::alerts

@@ -100,6 +100,9 @@ TEST_F(Changing, AHolderIsNotGoneAsSoonAsTheKubeletIsAway) {
   EXPECT_THAT(firing(), Not(Contains(used)));
 }
 
+/// Its agent tells, of a process or of none.
+const std::string kAgentTells = "tessera_agent_device_up{gpu=\"0\",UUID=\"GPU-0\",Hostname=\"w\"} 1\n";
+
 /// A node of a watched cluster, of which no kubelet tells.
 TEST_F(Changing, AUserIsGoneWithItsPodWhereNoKubeletEverTold) {
   const std::string process =
@@ -114,7 +117,7 @@ TEST_F(Changing, AUserIsGoneWithItsPodWhereNoKubeletEverTold) {
   seen.cluster = state.view();
   round(busy_gpu(0, 60, 350) + process);
   EXPECT_THAT(firing(), Contains(used));
-  for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350));
+  for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350) + kAgentTells);
   EXPECT_THAT(firing(), Not(Contains(used)));
 }
 
@@ -239,7 +242,7 @@ TEST_F(Changing, TellsOfUseWhereNobodyHoldsAnythingByTheAgentsWord) {
   EXPECT_THAT(firing(), Contains(kStrayUses));
   for (int i = 0; i < 15; ++i) round(busy_gpu(0, 60, 350) + stray_process());
   EXPECT_THAT(firing(), Contains(kStrayUses)) << "the kubelet may be away";
-  for (int i = 0; i < 4; ++i) round(busy_gpu(0, 60, 350));
+  for (int i = 0; i < 4; ++i) round(busy_gpu(0, 60, 350) + kAgentTells);
   EXPECT_THAT(firing(), Not(Contains(kStrayUses))) << "with its process it is over, and nobody waits for the kubelet";
 }
 
@@ -260,6 +263,95 @@ TEST_F(Changing, AUseIsOverOnceThePodHoldsIt) {
       "gpu_allocation_info{{{},container=\"c\",resource=\"nvidia.com/gpu\",share=\"exclusive\"}} 1\n", kStray);
   for (int i = 0; i < 5; ++i) round(busy_gpu(0, 60, 350) + stray_process() + held);
   EXPECT_THAT(firing(), Not(Contains(kStrayUses)));
+}
+
+/// A device that dcgm-exporter tells of, with an agent beside it.
+struct BesideDcgm : Changing {
+  static std::string idle_process(unsigned pid) {
+    return fmt::format(R"(gpu_process_info{{{0},container="c",pid="{1}",command="py",status="active"}} 1
+gpu_process_start_time_seconds{{{0},container="c",pid="{1}",command="py"}} {2}
+gpu_process_memory_used_bytes{{{0},container="c",pid="{1}",command="py"}} 1000
+gpu_process_utilization{{{0},container="c",pid="{1}",command="py"}} 0
+)",
+                       kStray, pid, kStart / 1000);
+  }
+  void fire() {
+    for (int i = 0; i <= 370; ++i) tell(kAgentTells + idle_process(7) + idle_process(8) + stray_told("2"));
+    ASSERT_EQ(told_of().size(), 5U) << "of each process two, and of the pod one";
+  }
+  void tell(const std::string& agent) {
+    at += 30 * kSecond;
+    seen.told.scrape(at, R"(job="dcgm-exporter",cluster="c",node="w")", busy_gpu(0, 60, 350));
+    if (agent.empty() && pushes)
+      seen.told.fleet.arrived(at);  // nothing ends the series of one that is not scraped
+    else
+      seen.told.scrape(at, R"(job="tessera-agent",cluster="c",node="w")", agent);
+    seen.look(at);
+    for (const Change& one : evaluator.take(seen.round))
+      if (one.track.phase == Phase::Resolved) ++resolved;
+  }
+  std::vector<std::string> told_of() const {
+    std::vector<std::string> out;
+    for (const std::string& one : firing())
+      if (one.starts_with("StuckGPU") || one.starts_with("LongRunning") || one.starts_with("GPUUsed"))
+        out.push_back(one);
+    return out;
+  }
+  bool pushes = false;
+  int resolved = 0;
+};
+
+TEST_F(BesideDcgm, ProcessesOfAnAgentThatFallsSilentAreNotOver) {
+  for (const bool by_push : {false, true}) {
+    SCOPED_TRACE(by_push ? "it sends" : "it is scraped");
+    pushes = by_push;
+    fire();
+    resolved = 0;
+    for (int i = 0; i < 18; ++i) tell("");
+    EXPECT_THAT(told_of(), testing::SizeIs(5));
+    EXPECT_EQ(seen.told.fleet.publish(at)->nodes[0]->devices[0].up, std::nullopt) << "its last word is old";
+    tell(kAgentTells + idle_process(7) + idle_process(8) + stray_told("2"));
+    EXPECT_THAT(told_of(), testing::SizeIs(5));
+    EXPECT_EQ(resolved, 0);
+    for (int i = 0; i < 30; ++i) tell("");
+    EXPECT_THAT(told_of(), IsEmpty()) << "for so long no agent is away";
+  }
+}
+
+TEST_F(BesideDcgm, AProcessThatEndsWhileItsAgentTellsIsOver) {
+  fire();
+  for (int i = 0; i < 5; ++i) tell(kAgentTells + idle_process(8) + stray_told());
+  EXPECT_THAT(told_of(), testing::SizeIs(3));
+  for (int i = 0; i < 5; ++i) tell(kAgentTells);
+  EXPECT_THAT(told_of(), IsEmpty());
+}
+
+TEST_F(BesideDcgm, ShareOfBusyDevicesIsUnknownWhileNoAgentTells) {
+  fire();
+  ASSERT_THAT(firing(), Contains("HighGPUUsage c"));
+  for (int i = 0; i < 18; ++i) tell("");
+  EXPECT_THAT(firing(), Contains("HighGPUUsage c"));
+  for (int i = 0; i < 15; ++i) tell("");
+  EXPECT_THAT(firing(), Not(Contains("HighGPUUsage c")));
+}
+
+TEST_F(BesideDcgm, ADeviceThatDoesNotAnswerIsStillOneWhileItsAgentIsAway) {
+  std::string lost = kAgentTells;
+  lost.replace(lost.find(" 1"), 2, " 0");
+  for (int i = 0; i <= 12; ++i) tell(lost);
+  ASSERT_THAT(firing(), Contains("GPUNotAnswering c/GPU-0"));
+  for (int i = 0; i < 15; ++i) tell("");
+  EXPECT_THAT(firing(), Contains("GPUNotAnswering c/GPU-0"));
+  for (int i = 0; i < 2; ++i) tell(kAgentTells);
+  EXPECT_THAT(firing(), Not(Contains("GPUNotAnswering c/GPU-0")));
+}
+
+TEST_F(BesideDcgm, ThePlatformsOwnPodsAreAccusedOfNothing) {
+  seen.is_platform = [](std::string_view space) { return space == "ml"; };
+  for (int i = 0; i <= 370; ++i) tell(kAgentTells + idle_process(7) + stray_told());
+  EXPECT_THAT(told_of(), IsEmpty());
+  seen.is_platform = [](std::string_view space) { return space == "gpu-operator"; };
+  fire();
 }
 
 TEST(Observe, AccusesNobodyOfUseWhereNoKubeletTells) {

@@ -20,12 +20,12 @@ TEST(Observe, TakesTheFleetApart) {
   EXPECT_THAT(seen.of(Signal::PowerLimitRatio), ElementsAre("c/GPU-a 0.95"));
   EXPECT_THAT(seen.of(Signal::ThermalThrottling), ElementsAre("c/GPU-a 1"));
   EXPECT_THAT(seen.of(Signal::PowerBrake), ElementsAre("c/GPU-a 0"));
-  EXPECT_THAT(seen.of(Signal::DeviceNotAnswering), ElementsAre("c/GPU-a 0"));
+  EXPECT_THAT(seen.of(Signal::DeviceNotAnswering), ElementsAre("c/GPU-a 0", "c/GPU-b -")) << "its agent may be away";
   EXPECT_THAT(seen.of(Signal::BusyShareRatio), ElementsAre("c 1")) << "of GPU-b's processes nobody tells";
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 0"));
   EXPECT_THAT(seen.of(Signal::LagSeconds), ElementsAre("server 0"));
   EXPECT_THAT(seen.of(Signal::RefusedRequests), ElementsAre("server -"));
-  EXPECT_THAT(seen.round.silent, IsEmpty());
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-b/agent"));
 }
 
 TEST(Observe, KnowsSilenceFromAbsence) {
@@ -33,7 +33,8 @@ TEST(Observe, KnowsSilenceFromAbsence) {
   seen.look(kStart + 100 * kSecond);
   EXPECT_THAT(seen.of(Signal::TemperatureCelsius), ElementsAre("c/GPU-a -", "c/GPU-b -")) << "stale";
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w -"));
-  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/held", "c/GPU-b", "c/GPU-b/held", "c/w"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/agent", "c/GPU-a/held", "c/GPU-b", "c/GPU-b/agent",
+                                             "c/GPU-b/held", "c/w"));
   EXPECT_THAT(seen.of(Signal::LagSeconds), ElementsAre("server 100"));
   seen.look(kStart + 400 * kSecond);
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 1"));
@@ -59,7 +60,7 @@ TEST(Observe, MissesADeviceOfANodeThatSpeaks) {
   seen.look(kStart + 400 * kSecond);
   EXPECT_THAT(seen.of(Signal::DeviceMissing), ElementsAre("c/GPU-a 1", "c/GPU-b 0"));
   EXPECT_THAT(seen.of(Signal::NodeSilent), ElementsAre("c/w 0"));
-  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/held"));
+  EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-a", "c/GPU-a/agent", "c/GPU-a/held", "c/GPU-b/agent"));
 }
 
 TEST(Observe, CountsXidsByWhoseFaultTheyAre) {

@@ -57,6 +57,7 @@ class Seen {
     Sight sight{*view, *serving, xids, std::nullopt};
     sight.cluster = cluster.get();
     sight.is_host_job = is_host_job;
+    sight.is_platform = is_platform;
     round = observer.look(sight);
   }
   /// `GPU-a 84`, one for each subject that has the signal; `-` where it has no value.
@@ -70,6 +71,7 @@ class Seen {
   ToldPages told;
   std::shared_ptr<const ClusterView> cluster;
   IsHostJob is_host_job;
+  IsPlatform is_platform;
   Observer observer;
   Round round;
 };

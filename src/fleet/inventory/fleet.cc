@@ -83,6 +83,7 @@ EpochMs Fleet::changes_at(const NodeState& of) const {
     if (device.presence == Presence::Stale) out = std::min(out, missing_at(of, device));
     if (device.presence != Presence::Present) continue;
     silent_at(device);
+    if (device.up) out = std::min(out, device.up_told + silence_.count() + 1);
     std::ranges::for_each(device.sessions, silent_at);
     std::ranges::for_each(device.allocations, silent_at);
     std::ranges::for_each(device.instances, silent_at);
@@ -120,6 +121,7 @@ void Fleet::sweep(std::uint32_t number, EpochMs now) {
       device.presence = device.live ? Presence::Missing : Presence::Retired;
     if (is_replaced(node, device)) device.presence = Presence::Retired;
     if (device.presence != Presence::Present) continue;
+    if (device.up && silent(device.up_told, now)) device.up.reset();  // another exporter tells of it still
     for (std::size_t i = device.sessions.size(); i-- > 0;)
       if (silent(device.sessions[i].last_seen, now))
         pause_session(node, device, device.sessions[i].row, is_over(0, now) ? std::optional(now) : std::nullopt);

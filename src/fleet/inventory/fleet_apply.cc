@@ -238,6 +238,7 @@ void Fleet::apply_device(const SlotState& state, double value, EpochMs time) {
       return set(device.facts, &DeviceFacts::memory_bytes, whole(value));
     case Says::DeviceUp:
       device.up = value != 0;
+      device.up_told = std::max(device.up_told, time);
       return;
     case Says::DeviceXids:
       if (const auto count = whole(value)) count_xids(state, *count, time);
@@ -446,7 +447,7 @@ void Fleet::end(Slot slot, EpochMs time) {
         unallocated_.erase(known);
       return;
     case Says::DeviceUp:
-      device.up.reset();
+      if (device.up_told < time) device.up.reset();  // another series tells it at this time
       return;
     default:
       return;

@@ -121,7 +121,8 @@ std::string_view presence_name(Presence presence);  ///< "present"
 struct Device {
   std::shared_ptr<const DeviceFacts> facts;
   Presence presence = Presence::Present;
-  std::optional<bool> up;  ///< it answered in the agent's last collection; absent without an agent
+  std::optional<bool> up;  ///< it answered in the agent's last collection; absent without an agent that is heard of
+  EpochMs up_told = 0;     ///< when the agent said so
   gpu::Readings readings;
   std::optional<EpochMs> quiet_since;   ///< first sample of its activity since which each was below 1 %
   std::vector<Instance> instances;      ///< by part
