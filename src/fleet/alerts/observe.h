@@ -39,12 +39,14 @@ struct Sight {
 
 class Observer {
  public:
-  explicit Observer(OwnBaseline own = {}) : own_(std::move(own)) {}
+  /// As own() and recent_text() of another one were.
+  explicit Observer(OwnBaseline own = {}, std::string_view recent = {}) : own_(std::move(own), recent) {}
 
   /// Not const: what devices are like is noted for later.
   Round look(const Sight& sight);
 
   const OwnBaseline& own() const { return own_.hours(); }
+  std::string recent_text() const { return own_.recent_text(); }
 
  private:
   /// Only a kubelet that has told falls silent: what the cluster's API no longer rules out, nobody will tell of.

@@ -1,7 +1,12 @@
 #include "fleet/alerts/own_past.h"
 
-#include <cmath>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/text.h"
 #include "fleet/alerts/observe_device.h"
 
 namespace tessera::fleet::alerts {
@@ -36,6 +41,24 @@ const OwnPast::Row OwnPast::kRows[] = {
     {Signal::OwnPowerDeviation, "/power", kBusyAllTheTime, {.at_least = 24, .least_spread = 0.05}, power_of_limit},
     {Signal::OwnThrottlingDeviation, kThrottled, kBusy, {.at_least = 24, .least_spread = 0.08}, throttled, true},
 };
+
+OwnPast::OwnPast(OwnBaseline hours, std::string_view recent) : hours_(std::move(hours)) {
+  for (const std::string_view line : split(recent, '\n')) {
+    const auto words = split(line, '\t');
+    if (words.size() != 4) continue;
+    const auto until = parse_int(words[1]);
+    const auto sum = parse_double(words[2]), weight = parse_double(words[3]);
+    if (until && sum && weight) recent_.insert_or_assign(std::string(words[0]), Recent{*until, *sum, *weight});
+  }
+}
+
+std::string OwnPast::recent_text() const {
+  std::string out;
+  for (const auto& [name, one] : recent_)
+    if (std::ranges::any_of(kRows, [&](const Row& row) { return row.recent && name.ends_with(row.of); }))
+      fmt::format_to(std::back_inserter(out), "{}\t{}\t{}\t{}\n", name, one.until, one.sum, one.weight);
+  return out;
+}
 
 void OwnPast::Recent::take(EpochMs time, double value) {
   const double since = static_cast<double>(time - until);
@@ -81,7 +104,7 @@ Value OwnPast::throttled_of_late(const std::string& key, EpochMs now) const {
 
 void OwnPast::forget(EpochMs now) {
   hours_.forget(now);
-  std::erase_if(recent_, [&](const auto& one) { return now - one.second.until > kForgotten.count(); });
+  std::erase_if(recent_, [&](const auto& one) { return std::abs(now - one.second.until) > kForgotten.count(); });
 }
 
 }  // namespace tessera::fleet::alerts

@@ -2,6 +2,7 @@
 // Inside the room. What a device is like against its own last week, of hours in which it was busy.
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace tessera::fleet::alerts {
 /// One thread's own.
 class OwnPast {
  public:
-  explicit OwnPast(OwnBaseline hours = {}) : hours_(std::move(hours)) {}
+  /// `recent`: what recent_text() was not long ago.
+  explicit OwnPast(OwnBaseline hours = {}, std::string_view recent = {});
 
   /// What is news of the device is noted for later. `key` is its own, `subject` too.
   void observe(const Device& device, const std::string& key, const std::shared_ptr<const Subject>& subject,
@@ -22,6 +24,8 @@ class OwnPast {
   void forget(EpochMs now);
 
   const OwnBaseline& hours() const { return hours_; }
+  /// What is known of the last half hour, so that a restart does not forget it.
+  std::string recent_text() const;
   /// For which share of the last half hour the device's clocks were held down, as of what was observed before. Absent
   /// where too little is known, and of one that was not busy a short while ago.
   std::optional<double> throttled_of_late(const std::string& key, EpochMs now) const;

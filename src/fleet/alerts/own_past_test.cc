@@ -42,7 +42,7 @@ struct OwnPasts : testing::Test {
   }
   /// Another server goes on with what this one has kept.
   void restart() {
-    observer = Observer(OwnBaseline::read(observer.own().text()));
+    observer = Observer(OwnBaseline::read(observer.own().text()), observer.recent_text());
     evaluator.emplace(builtin_rules(), kHolds, evaluator->tracks());
   }
   /// As usual: held down for `capped` of ten minutes.
@@ -120,6 +120,20 @@ TEST_F(OwnPasts, ARestartEndsNothing) {
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
   hours(2, 1);
   EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
+}
+
+TEST_F(OwnPasts, ARestartDoesNotForgetForHowLongClocksWereHeldDown) {
+  hours(26);
+  int minutes_until_told = 0;
+  for (; out.empty() && minutes_until_told < 120; ++minutes_until_told) tell({.held_down = true});
+  hours(30);
+  ASSERT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing", "GPUThrottledMoreThanUsual resolved"));
+  out.clear();
+  minutes(minutes_until_told - 5, {.held_down = true});
+  ASSERT_THAT(out, IsEmpty());
+  restart();
+  minutes(5, {.held_down = true});
+  EXPECT_THAT(out, ElementsAre("GPUThrottledMoreThanUsual firing"));
 }
 
 TEST_F(OwnPasts, APowerCapIsNoThrottlingToBeToldOf) {
