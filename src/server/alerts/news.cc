@@ -13,6 +13,8 @@ constexpr std::size_t kMostAtOnce = 1'000;
 std::vector<std::string> concerned(const store::AlertEvent& event, const fleet::View& view) {
   const auto label = [&](std::string_view name) { return std::string(alerts::label_of(event.labels, name)); };
   if (std::string space = label("namespace"); !space.empty()) return {std::move(space)};
+  // A process of nobody's that is known, on a device that others have too.
+  if (!label("pid").empty() || !label("command").empty()) return {};
   const std::string uuid = label("uuid"), cluster = label("cluster");
   if (uuid.empty() || !label("gpu_instance").empty()) return {};  // an instance is its holder's alone
   for (const auto& node : view.nodes)
