@@ -290,7 +290,8 @@ const SettingEntry kRows[] = {
       "them"},
      take_of_cost<&CostSettings::labels>},
     {{"gpu.management.cost.platform-namespaces", "gpu-operator, nvidia-gpu-operator, kube-system",
-      "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay"},
+      "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay; alerts tell of none of "
+      "their processes"},
      take_of_cost<&CostSettings::platform_namespaces>},
     {{"gpu.management.cost.nodes", "none",
       "list of {cluster, node, pool, purchase}, cluster and node as patterns: where nodes belong, before their labels"},

@@ -226,6 +226,7 @@ Result<void> Term::watch_rules() {
                              {.leads = leads_,
                               .interval = settings_.collection_interval,
                               .settings = settings_.alerts,
+                              .platform_namespaces = settings_.cost.platform_namespaces,
                               .refused_requests = [this] { return refused_requests(intake_->stats()); },
                               .budgets = crossings_of(budgets_.get()),
                               .costs = cost_deviations_of(forecasts_.get()),

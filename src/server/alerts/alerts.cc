@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/alerts/track_text.h"
+#include "fleet/cost/owner_rules.h"
 #include "server/access/viewer.h"
 #include "server/alerts/json.h"
 #include "server/alerts/news.h"
@@ -24,7 +25,8 @@ namespace alerts = fleet::alerts;
 using Outcome = std::variant<Changed, Problem>;
 
 constexpr Milliseconds kHour{std::chrono::hours(1)};
-constexpr std::size_t kMostSilences = 1'000;  ///< each is held against each alert in each round
+constexpr Milliseconds kRecentEvery{std::chrono::minutes(2)};  ///< behind five there is a gap in what is known
+constexpr std::size_t kMostSilences = 1'000;                   ///< each is held against each alert in each round
 
 std::string new_id() {
   std::random_device random;
@@ -73,16 +75,17 @@ Alerts::Alerts(const Latest<Published>& fleet, Changes& changes, std::function<b
 Alerts::~Alerts() { thread_ = {}; }
 
 Result<void> Alerts::resume() {
-  std::string own;
+  std::string own, recent;
   TRY(changes_.read([&](store::Database& database) -> Result<void> {
     saved_ = TRY(read_tracks(database, holds()));
     told_ = read_told(TRY(store::alert_state(database, "told")));
     own = TRY(store::alert_state(database, "baselines"));
+    recent = TRY(store::alert_state(database, "recent"));
     last_event_ = TRY(store::last_alert_event(database));
     silences_ = TRY(store::alert_silences(database));
     return {};
   }));
-  observer_ = alerts::Observer(alerts::OwnBaseline::read(own));
+  observer_ = alerts::Observer(alerts::OwnBaseline::read(own), recent);
   evaluator_ = std::make_unique<alerts::Evaluator>(options_.settings.rules, holds(), saved_->resumed());
   publish(0);
   return {};
@@ -134,7 +137,11 @@ void Alerts::look() {
       {*known->view, *known->serving, xids ? std::optional<std::span<const fleet::XidsSeen>>(*xids) : std::nullopt,
        refused_of_late(now), budgets ? std::optional<std::span<const alerts::BudgetCrossed>>(*budgets) : std::nullopt,
        costs ? std::optional<std::span<const alerts::CostDeviation>>(*costs) : std::nullopt, known->cluster.get(),
-       [this](std::string_view command) { return host_jobs_.contain(command); }});
+       [this](std::string_view command) { return host_jobs_.contain(command); },
+       [this](std::string_view space) {
+         return std::ranges::any_of(options_.platform_namespaces,
+                                    [&](const std::string& one) { return fleet::matches(one, space); });
+       }});
   for (store::AlertEvent& one : events_of(evaluator_->take(round), now)) unsaved_.push_back(std::move(one));
   looked_at_ = known->view;
   const auto kept = keep(now);
@@ -197,7 +204,9 @@ store::AlertEvent Alerts::event_of(const alerts::Change& change, const alerts::S
 Result<void> Alerts::keep(EpochMs now) {
   const SavedTracks::Changes tracks = saved_->changes(evaluator_->tracks(), now);
   const bool own_due = now - saved_own_ >= kHour.count();
-  if (!tracks.empty() || !unsaved_.empty() || own_due)
+  const bool recent_due = now - saved_recent_ >= kRecentEvery.count();
+  const std::string recent = recent_due ? observer_.recent_text() : std::string();
+  if (!tracks.empty() || !unsaved_.empty() || own_due || !recent.empty())
     TRY(changes_.read([&](store::Database& database) {
       return database.atomically([&]() -> Result<void> {
         TRY(store::add_alert_events(database, unsaved_));
@@ -205,6 +214,7 @@ Result<void> Alerts::keep(EpochMs now) {
           TRY(store::keep_alert_tracks(database, tracks.put, tracks.gone));
         if (tracks.looked) TRY(store::keep_alert_state(database, std::string(kLooked), std::to_string(*tracks.looked)));
         if (!unsaved_.empty()) TRY(store::keep_alert_state(database, "told", told_text(told_)));
+        if (!recent.empty()) TRY(store::keep_alert_state(database, "recent", recent));
         if (own_due) TRY(store::keep_alert_state(database, "baselines", observer_.own().text()));
         const EpochMs kept = now - options_.settings.history_kept.count();
         if (own_due) TRY(store::drop_alert_events_before(database, kept));
@@ -222,6 +232,7 @@ Result<void> Alerts::keep(EpochMs now) {
     const std::lock_guard lock(mutex_);
     stats_.tracks_written += tracks.put.size() + tracks.gone.size();
   }
+  if (recent_due) saved_recent_ = now;
   if (!own_due) return {};
   saved_own_ = now;
   read_silences();

@@ -45,6 +45,7 @@ struct AlertOptions {
   bool leads = true;
   Milliseconds interval{30'000};  ///< of the collection; a value holds for 2.5 of it
   AlertSettings settings;
+  std::vector<std::string> platform_namespaces;  ///< patterns of those whose pods are nobody's jobs
   std::function<std::uint64_t()> refused_requests = [] { return std::uint64_t{0}; };  ///< so far
   /// Thresholds of budgets that were crossed and are in force; absent: nobody knows yet.
   std::function<std::optional<std::vector<fleet::alerts::BudgetCrossed>>()> budgets = [] {
@@ -127,8 +128,9 @@ class Alerts {
   std::shared_ptr<const fleet::View> looked_at_;
   std::vector<store::AlertEvent> unsaved_;  ///< events
   std::optional<SavedTracks> saved_;
-  TrackKeys told_;         ///< those that fire and whose begin was told: so is their end
-  EpochMs saved_own_ = 0;  ///< when baselines were saved
+  TrackKeys told_;            ///< those that fire and whose begin was told: so is their end
+  EpochMs saved_own_ = 0;     ///< when baselines were saved
+  EpochMs saved_recent_ = 0;  ///< when it was saved how the last half hour was
   EpochMs dropped_ = 0;
   std::int64_t last_event_ = 0;
   struct Refused {

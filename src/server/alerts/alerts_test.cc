@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "server/alerts/news.h"
 #include "store/xids.h"
 
@@ -64,12 +65,32 @@ TEST(AlertNewsTest, ConcernsTheNamespaceThatItNamesOrThoseOnTheDevice) {
                 {{{"cluster", "c"}, {"gpu_instance", "1"}, {"uuid", "GPU-1"}}, {}},
                 {{{"cluster", "c"}, {"namespace", "other"}, {"uuid", "GPU-1"}}, {"other"}},
                 {{{"cluster", "c"}, {"node", "w"}}, {}},
+                {{{"cluster", "c"}, {"command", "python3"}, {"pid", "11"}, {"uuid", "GPU-1"}}, {}},
+                {{{"cluster", "c"}, {"command", "python3"}, {"uuid", "GPU-1"}}, {}},
+                {{{"cluster", "c"}, {"pid", "17"}, {"uuid", "GPU-1"}}, {}},
+                {{{"cluster", "c"}, {"namespace", "ml"}, {"pid", "7"}, {"uuid", "GPU-1"}}, {"ml"}},
                 {{{"scope", "team:ml"}, {"team", "ml"}}, {}}};
   for (const auto& one : kCases) {
     store::AlertEvent event;
     event.labels = one.labels;
     EXPECT_EQ(alert_change(event, *view).spaces, one.spaces) << fleet::alerts::label_of(one.labels, "cluster");
   }
+}
+
+TEST_F(AlertsTest, KnowsBehindARestartForHowLongClocksWereHeldDown) {
+  beside =
+      "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-1\"} 99\n"
+      "DCGM_FI_DEV_CLOCKS_EVENT_REASONS{gpu=\"0\",UUID=\"GPU-1\"} 64\n";
+  for (int round = 0; round < 60; ++round) at(round, 40);
+  open();
+  at(60, 40);  // what is kept in it goes on with what was kept before
+  const auto kept =
+      must(changes->read([](store::Database& database) { return store::alert_state(database, "recent"); }));
+  const auto words = split(kept, '\t');
+  ASSERT_EQ(words.size(), 4U) << kept;
+  EXPECT_THAT(std::string(words[0]), HasSubstr("GPU-1"));
+  EXPECT_EQ(parse_int(words[1]), kStart + 60 * 30 * kSecond);
+  EXPECT_GT(parse_double(trim(words[3])).value_or(0), 0.5) << "of half an hour";
 }
 
 TEST_F(AlertsTest, BeginAndEndOnceAlsoBehindARestart) {

@@ -43,7 +43,10 @@ struct AlertsTest : testing::Test {
     settings.webhooks = webhooks;
     settings.webhook_files = webhook_files;
     settings.slack_files = slack_files;
-    AlertOptions options{.settings = settings, .budgets = [this] { return crossed; }, .runs = false};
+    AlertOptions options{.settings = settings,
+                         .platform_namespaces = platform_namespaces,
+                         .budgets = [this] { return crossed; },
+                         .runs = false};
     options.tell = [this](const std::vector<fleet::Change>& news) {
       told_news.insert(told_news.end(), news.begin(), news.end());
     };
@@ -89,6 +92,7 @@ struct AlertsTest : testing::Test {
   TempDir folder;
   std::string url = "sqlite:" + (folder.path() / "t.db").string();
   AlertSettings settings;
+  std::vector<std::string> platform_namespaces;
   std::string beside;  ///< what else the node tells
   std::vector<std::string> alertmanagers, webhooks, webhook_files, slack_files;
   Latest<Published> published;

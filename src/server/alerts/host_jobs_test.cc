@@ -75,6 +75,24 @@ TEST_F(HostJobsTest, GoOnForAsLongAsBeforeBehindARestartAndAreOverWithTheProcess
   EXPECT_THAT(history(), ElementsAre("StuckGPUProcess resolved", "StuckGPUProcess firing"));
 }
 
+TEST_F(HostJobsTest, OfPodsThePlatformsOwnAreNone) {
+  const auto pods = [](const std::string& space, unsigned pid) {
+    std::string out = idle_process(pid, "nvidia-cuda-mps");
+    const std::string_view nobodys = R"(pod="unknown",attribution="host")";
+    out.replace(out.find(nobodys), nobodys.size(), fmt::format(R"(namespace="{}",pod="mps",attribution="pod")", space));
+    for (std::size_t at = 0; (at = out.find("mps\"} ", at)) != std::string::npos; ++at)
+      out.insert(at + 4, fmt::format(R"(,namespace="{}",pod="mps")", space));
+    return out;
+  };
+  beside = pods("gpu-operator", 21) + pods("gpu-mine", 22) + pods("ml", 23);
+  platform_namespaces = {"gpu-*"};
+  open();
+  for (int round = 0; round <= 240; ++round) at(round, 40);
+  EXPECT_THAT(history(), ElementsAre("StuckGPUProcess firing"));
+  const auto told = alerts->told(must(alerts->history(0, kStart * 2, "", 1))[0]);
+  EXPECT_EQ(fleet::alerts::label_of(told.labels, "namespace"), "ml");
+}
+
 TEST_F(HostJobsTest, AreOverOnceTheSettingNamesThemNoLonger) {
   for (int round = 0; round <= 240; ++round) at(round, 40);
   EXPECT_THAT(history(), ElementsAre("StuckGPUProcess firing"));
