@@ -86,11 +86,7 @@ Said spot(const Workload& of, const Options& options) {
 }
 
 Said reserve(const Pool& of, const Options& options) {
-  Rhythm by;
-  by.from = of.from;
-  by.to = of.to;
-  by.told_until = of.told_until;
-  by.observed = of.observed;
+  const Rhythm by{.from = of.from, .to = of.to, .observed = of.observed, .told_until = of.told_until};
   if (of.held_at_least < 1 || !of.on_demand_per_hour || !of.reserved_per_hour ||
       *of.reserved_per_hour >= *of.on_demand_per_hour || !is_enough(Kind::Reserve, by, options))
     return std::nullopt;

@@ -39,10 +39,7 @@ std::int64_t more_of(const QuotaShortage& of) {
 }  // namespace
 
 Said quota(const Quota& of, const Options& options) {
-  Rhythm by;
-  by.from = of.from;
-  by.to = by.told_until = of.to;
-  by.observed = of.observed;
+  const Rhythm by{.from = of.from, .to = of.to, .observed = of.observed, .told_until = of.to};
   // One is left to who had none: a quota of 0 shuts the namespace out, and that is another decision.
   const auto enough = std::max<std::int64_t>(1, std::llround(std::ceil(static_cast<double>(of.had_most) * kRoom)));
   if (of.hard < kFarAbove * enough || !is_enough(Kind::Quota, by, options)) return std::nullopt;
@@ -61,11 +58,7 @@ Said quota(const Quota& of, const Options& options) {
 }
 
 Said quota_too_small(const QuotaShortage& of, const Options& options) {
-  Rhythm by;
-  by.from = of.from;
-  by.to = of.to;
-  by.told_until = of.told_until;
-  by.observed = of.observed;
+  const Rhythm by{.from = of.from, .to = of.to, .observed = of.observed, .told_until = of.told_until};
   const std::int64_t more = more_of(of);
   if (of.hard == 0) return std::nullopt;  // its namespace is to have none
   if (more < 1 || of.to - of.refused_last > kOfLate.count() || !is_enough(Kind::QuotaTooSmall, by, options))

@@ -45,7 +45,7 @@ struct AlertOptions {
   bool leads = true;
   Milliseconds interval{30'000};  ///< of the collection; a value holds for 2.5 of it
   AlertSettings settings;
-  std::vector<std::string> platform_namespaces;  ///< patterns of those whose pods are nobody's jobs
+  std::vector<std::string> platform_namespaces{};  ///< patterns of those whose pods are nobody's jobs
   std::function<std::uint64_t()> refused_requests = [] { return std::uint64_t{0}; };  ///< so far
   /// Thresholds of budgets that were crossed and are in force; absent: nobody knows yet.
   std::function<std::optional<std::vector<fleet::alerts::BudgetCrossed>>()> budgets = [] {
