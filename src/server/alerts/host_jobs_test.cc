@@ -39,12 +39,13 @@ TEST(HostJobs, AreRefusedWithWordsWhereTheyAreNoRegularExpressions) {
 }
 
 /// A process that holds memory and does nothing.
-std::string idle_process(unsigned pid, const std::string& command) {
+std::string idle_process(unsigned pid, const std::string& command, const std::string& pod = R"(pod="unknown")",
+                         const std::string& attribution = "host") {
   return fmt::format(
-      "gpu_process_info{{{0},pod=\"unknown\",attribution=\"host\",status=\"active\"}} 1\n"
+      "gpu_process_info{{{0},attribution=\"{2}\",status=\"active\"}} 1\n"
       "gpu_process_start_time_seconds{{{0}}} {1}\ngpu_process_memory_used_bytes{{{0}}} 1000\n"
       "gpu_process_utilization{{{0}}} 0\n",
-      fmt::format(R"(gpu="0",UUID="GPU-1",pid="{}",command="{}")", pid, command), kStart / 1000);
+      fmt::format(R"(gpu="0",UUID="GPU-1",pid="{}",command="{}",{})", pid, command, pod), kStart / 1000, attribution);
 }
 
 /// A node without Kubernetes, whose platform has processes of its own.
@@ -76,15 +77,10 @@ TEST_F(HostJobsTest, GoOnForAsLongAsBeforeBehindARestartAndAreOverWithTheProcess
 }
 
 TEST_F(HostJobsTest, OfPodsThePlatformsOwnAreNone) {
-  const auto pods = [](const std::string& space, unsigned pid) {
-    std::string out = idle_process(pid, "nvidia-cuda-mps");
-    const std::string_view nobodys = R"(pod="unknown",attribution="host")";
-    out.replace(out.find(nobodys), nobodys.size(), fmt::format(R"(namespace="{}",pod="mps",attribution="pod")", space));
-    for (std::size_t at = 0; (at = out.find("mps\"} ", at)) != std::string::npos; ++at)
-      out.insert(at + 4, fmt::format(R"(,namespace="{}",pod="mps")", space));
-    return out;
+  const auto of_pod = [](const std::string& space, unsigned pid) {
+    return idle_process(pid, "nvidia-cuda-mps", fmt::format(R"(namespace="{}",pod="mps")", space), "pod");
   };
-  beside = pods("gpu-operator", 21) + pods("gpu-mine", 22) + pods("ml", 23);
+  beside = of_pod("gpu-operator", 21) + of_pod("gpu-mine", 22) + of_pod("ml", 23);
   platform_namespaces = {"gpu-*"};
   open();
   for (int round = 0; round <= 240; ++round) at(round, 40);
