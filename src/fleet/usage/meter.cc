@@ -44,23 +44,26 @@ Meter::Subject& Meter::subject(std::uint32_t number) {
   return subjects_[number];
 }
 
+// Newest first: what is counted is nearly always of the newest span or of one that is not there yet, however many wait
+// for a store that is away.
+
 Totals& Meter::totals(std::uint32_t number, EpochMs bucket) {
   std::uint32_t* at = &subjects_[number].newest;
-  for (; *at != kNone; at = &deltas_[*at].next)
-    if (deltas_[*at].usage.bucket == bucket) return deltas_[*at].usage.totals;
-  const std::uint32_t before = std::exchange(subjects_[number].newest, static_cast<std::uint32_t>(deltas_.size()));
+  while (*at != kNone && deltas_[*at].usage.bucket > bucket) at = &deltas_[*at].next;
+  if (*at != kNone && deltas_[*at].usage.bucket == bucket) return deltas_[*at].usage.totals;
+  const std::uint32_t before = std::exchange(*at, static_cast<std::uint32_t>(deltas_.size()));
   deltas_.push_back({{number, bucket, {}}, before});
   return deltas_.back().usage.totals;
 }
 
 Meter::OwnerDelta& Meter::owner_delta(Tenure tenure, EpochMs bucket) {
-  for (std::uint32_t at = tenures_[tenure].newest; at != kNone; at = owner_deltas_[at].next)
-    if (owner_deltas_[at].bucket == bucket) return owner_deltas_[at];
-  const std::uint32_t before = std::exchange(tenures_[tenure].newest, static_cast<std::uint32_t>(owner_deltas_.size()));
+  std::uint32_t* at = &tenures_[tenure].newest;
+  while (*at != kNone && owner_deltas_[*at].bucket > bucket) at = &owner_deltas_[*at].next;
+  if (*at != kNone && owner_deltas_[*at].bucket == bucket) return owner_deltas_[*at];
   OwnerDelta fresh;
   fresh.tenure = tenure;
   fresh.bucket = bucket;
-  fresh.next = before;
+  fresh.next = std::exchange(*at, static_cast<std::uint32_t>(owner_deltas_.size()));
   owner_deltas_.push_back(fresh);
   return owner_deltas_.back();
 }

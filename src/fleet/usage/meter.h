@@ -185,8 +185,8 @@ class Meter {
   EpochMs arrived_ = 0;
   bool of_before_ = false;
   std::deque<Subject>
-      subjects_;  ///< like all of these: grows without a copy of all, and without room for twice as many
-  std::deque<Delta> deltas_;
+      subjects_;              ///< like all of these: grows without a copy of all, and without room for twice as many
+  std::deque<Delta> deltas_;  ///< those of a subject are linked newest span first
   std::deque<Owner> tenures_;
   std::vector<Tenure> free_tenures_;
   std::deque<OwnerDelta> owner_deltas_;
