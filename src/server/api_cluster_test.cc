@@ -8,7 +8,6 @@
 #include "fleet/inventory/told_pages.h"
 #include "server/api.h"
 #include "server/api_status.h"
-#include "server/openapi.h"
 #include "server/schema_check.h"
 
 namespace tessera::server {
@@ -97,7 +96,7 @@ struct ClusterApi : testing::Test {
     return out;
   }
 
-  SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const SchemaCheck& check = own_schema();
   fleet::ToldPages told;
   fleet::ClusterState state{"default", {"team"}};
   fleet::OverviewFold fold;
@@ -265,7 +264,7 @@ TEST_F(ClusterApi, ALeadersGroupHoldsGpusToo) {
 }
 
 TEST(ClusterStatus, SaysHowTheWatchGoesAndIsWhatTheDocumentSays) {
-  const SchemaCheck check(*config::load(openapi_yaml(), "openapi.yaml"));
+  const SchemaCheck& check = own_schema();
   const auto schema = check.at({"components", "schemas", "WatchedCluster"});
   const Json none = cluster_json(std::nullopt);
   EXPECT_THAT(check.wrong_in(none, schema), IsEmpty());

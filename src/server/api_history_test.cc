@@ -11,7 +11,6 @@
 #include "server/alerts/notifier.h"
 #include "server/allocations.h"
 #include "server/api.h"
-#include "server/openapi.h"
 #include "server/routes.h"
 #include "server/schema_check.h"
 #include "server/shared_cache.h"
@@ -128,7 +127,7 @@ struct HistoryTest : testing::Test {
   }
   Json sessions(const std::string& query) { return json("/gpu/sessions", query, "/gpu/sessions"); }
 
-  SchemaCheck check{must(config::load(openapi_yaml(), "openapi.yaml"))};
+  const SchemaCheck& check = own_schema();
   std::optional<std::string> space;  ///< who asks is restricted to it
   fleet::ToldPages told;
   fleet::OverviewFold fold;

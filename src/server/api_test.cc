@@ -124,7 +124,7 @@ struct ApiTest : testing::Test {
     return *std::move(result);
   }
 
-  SchemaCheck check{must(config::load(openapi_yaml(), "openapi.yaml"))};
+  const SchemaCheck& check = own_schema();
   fleet::ToldPages told;
   fleet::OverviewFold fold;
   Latest<Published> published;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/yaml.h"
+#include "server/openapi.h"
 
 namespace tessera::server {
 
@@ -28,5 +29,11 @@ class SchemaCheck {
  private:
   config::Node document_;
 };
+
+/// That of this server's own document, which is read once: a second each time with sanitizers.
+inline const SchemaCheck& own_schema() {
+  static const SchemaCheck all(*config::load(openapi_yaml(), "openapi.yaml"));
+  return all;
+}
 
 }  // namespace tessera::server

@@ -9,7 +9,6 @@
 #include "http/client.h"
 #include "server/access/api_access.h"
 #include "server/access/test_issuer.h"
-#include "server/openapi.h"
 #include "server/problem.h"
 #include "server/schema_check.h"
 
@@ -85,7 +84,7 @@ struct SignInTest : testing::Test, TestIssuer {
 
   const std::string verifier = std::string(50, 'v');
   std::string page;
-  SchemaCheck check{must(config::load(openapi_yaml(), "openapi.yaml"))};
+  const SchemaCheck& check = own_schema();
   TempDir folder;
   std::unique_ptr<Access> access;
   std::unique_ptr<http::Server> server;  // before access goes

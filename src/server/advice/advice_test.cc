@@ -8,7 +8,6 @@
 #include "server/advice/api.h"
 #include "server/advice/json.h"
 #include "server/cost/told_history.h"
-#include "server/openapi.h"
 #include "server/schema_check.h"
 
 namespace tessera::server {
@@ -176,7 +175,7 @@ TEST_F(AdvisorTest, OfWhatIsOfNoNamespaceTheRestrictedAreNotTold) {
 
 TEST_F(AdvisorTest, IsWhatTheDocumentSays) {
   ASSERT_TRUE(advisor->run(now));
-  const SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const SchemaCheck& check = own_schema();
   const auto schema = [&](const std::string& path) {
     const auto reply = check.resolved(check.at({"paths", path, "get", "responses", "200"}));
     return reply.find("content")->find("application/json")->find("schema").value();

@@ -8,7 +8,6 @@
 #include "server/benchmarks/api.h"
 #include "server/benchmarks/json.h"
 #include "server/cost/told_history.h"
-#include "server/openapi.h"
 #include "server/schema_check.h"
 
 namespace tessera::server {
@@ -106,7 +105,7 @@ struct ApiBenchmarksTest : testing::Test {
   Costs costs{{}, history.published, history.readers};
   Benchmarks of{history.published, changes, history.readers, &costs};
   http::Router router = *http::Router::build(benchmark_routes(of, "/api"));
-  SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const SchemaCheck& check = own_schema();
 };
 
 TEST_F(ApiBenchmarksTest, WhatIsTakenComesOnceAndTheRestIsTold) {

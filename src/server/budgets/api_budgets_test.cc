@@ -13,7 +13,6 @@
 #include "server/budgets/json.h"
 #include "server/budgets/start.h"
 #include "server/budgets/told_budgets.h"
-#include "server/openapi.h"
 #include "server/schema_check.h"
 
 namespace tessera::server {
@@ -107,7 +106,7 @@ struct ApiBudgetsTest : ToldBudgets {
   Events events{history.published, [] { return false; }};
   std::unique_ptr<Allocations> allocations;
   std::optional<http::Router> router;
-  SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const SchemaCheck& check = own_schema();
 };
 
 TEST_F(ApiBudgetsTest, ABudgetIsMadeShownChangedAndRemoved) {

@@ -7,12 +7,11 @@
 #include <variant>
 
 #include "server/cost/ledger_closer.h"
-#include "server/openapi.h"
 
 namespace tessera::server {
 using namespace std::chrono_literals;
 
-ApiCostTest::ApiCostTest() : check(*config::load(openapi_yaml(), "openapi.yaml")) {
+ApiCostTest::ApiCostTest() {
   options.settings.owners = {{fleet::OwnerField::Team, "ml", "", "vision"},
                              {fleet::OwnerField::Project, "ml", "", "cats"},
                              {fleet::OwnerField::Team, "serving", "", "=chat"}};

@@ -38,7 +38,7 @@ struct ApiCostTest : testing::Test {
   CostsOptions options;
   std::optional<Costs> costs;
   std::optional<http::Router> router;
-  SchemaCheck check;
+  const SchemaCheck& check = own_schema();
 };
 
 }  // namespace tessera::server

@@ -13,7 +13,6 @@
 #include "server/api_json.h"
 #include "server/cost/told_history.h"
 #include "server/forecast/api.h"
-#include "server/openapi.h"
 #include "server/schema_check.h"
 #include "store/cost_ledger.h"
 
@@ -117,7 +116,7 @@ struct ApiForecastTest : testing::Test {
 
   static std::unique_ptr<World> world;
   std::optional<http::Router> router;
-  SchemaCheck check{*config::load(openapi_yaml(), "openapi.yaml")};
+  const SchemaCheck& check = own_schema();
 };
 std::unique_ptr<World> ApiForecastTest::world;
 
