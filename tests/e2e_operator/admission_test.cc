@@ -123,7 +123,8 @@ TEST_F(OperatorAdmission, RenewsWhatIsPastTwoThirdsOfItsLife) {
   EXPECT_TRUE(eventually([&] { return operate::read_certificates(told()).size() == 2; })) << replica->output();
   EXPECT_EQ(secret()["data"]["tls.crt"], old["tls.crt"]) << "API servers learn of the next CA first";
   EXPECT_NE(data("next.crt"), "");
-  EXPECT_TRUE(operated.has_event("CertificateMade", "the next certificate made"));
+  EXPECT_TRUE(eventually([&] { return operated.has_event("CertificateMade", "the next certificate made"); }))
+      << "it is told after it is done";
 }
 
 TEST_F(OperatorAdmission, PromotesTheNextOneOnceApiServersAreTold) {
