@@ -14,6 +14,12 @@ bool is_final(Progress progress) {
   return progress == Progress::Done || progress == Progress::Failed || progress == Progress::DryRun;
 }
 
+/// What comes to stand where something has gone by it is somebody else's.
+WantedDevice without_past(WantedDevice wanted) {
+  wanted.planned_from.clear();
+  return wanted;
+}
+
 /// Planned steps that are not taken for now.
 void hold(Report& report, const std::string& why) {
   for (Step& step : report.steps)
@@ -84,7 +90,8 @@ void Course::look(std::span<const DeviceState> devices, SteadyTime now, EpochMs 
 Report Course::report_of(const DeviceState& device, const WantedDevice& wanted, SteadyTime now, EpochMs wall) {
   Attempt& attempt = attempts_[wanted.uuid];
   if (attempt.generation != wanted.generation) attempt = {wanted.generation};
-  Plan planned = plan(device, wanted);
+  Plan planned = attempt.finished ? plan(device, without_past(wanted)) : plan(device, wanted);
+  attempt.finished = attempt.finished || planned.progress == Progress::Done;
   Report out{wanted.generation, planned.progress, std::move(planned.reason), attempt.done};
   if (attempt.failed && planned.progress != Progress::Done) {
     out.progress = Progress::Failed;

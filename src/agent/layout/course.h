@@ -63,6 +63,7 @@ class Course {
   };
   struct Attempt {
     std::uint64_t generation = 0;
+    bool finished = false;  ///< all stood as wanted once: what was planned from is gone
     std::vector<Step> done{};
     std::optional<Step> failed{};   ///< for good
     std::optional<Step> refused{};  ///< for now

@@ -169,6 +169,31 @@ TEST_F(CourseTest, AsksForTheDocumentAgainWhereWhatWasDoneIsLost) {
   EXPECT_TRUE(course->next());
 }
 
+TEST_F(CourseTest, LeavesToWhoMadeItWhatStandsAnewWhereSomethingHasGone) {
+  want({two(2)});
+  for (int steps = 0; look().progress == Progress::Working && steps < 3; ++steps) step();
+  ASSERT_EQ(look().progress, Progress::Done);
+  devices[0] = cut({one(0), two(2)});
+  EXPECT_EQ(look().progress, Progress::HandsOff);
+  EXPECT_THAT(look().reason, HasSubstr("changed by somebody else: 1g.10gb at 0:1"));
+  EXPECT_FALSE(course->next());
+  want({two(2)});
+  EXPECT_EQ(look().progress, Progress::HandsOff) << "told the same again";
+  want({two(2)}, 9, {one(0), two(2)});
+  EXPECT_EQ(look().progress, Progress::Working) << "a new one that was planned from it takes it away";
+}
+
+TEST_F(CourseTest, GoesOnAfterARestartInTheMiddle) {
+  want({two(2)});
+  look();
+  step();
+  open();
+  want({two(2)});
+  EXPECT_EQ(look().progress, Progress::Working) << look().reason;
+  for (int steps = 0; look().progress == Progress::Working && steps < 3; ++steps) step();
+  EXPECT_EQ(look().progress, Progress::Done);
+}
+
 TEST_F(CourseTest, TouchesNoDeviceThatIsNotNamed) {
   devices.push_back(cut({one(3)}));
   devices[1].uuid = "GPU-2";
