@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "kube/json_slice.h"
 #include "server/admission/labels.h"
@@ -35,27 +36,57 @@ std::string what(const fleet::PodAllocation& one) {
                      part.node);
 }
 
-/// Whether a node lists so much of a resource, whoever has it.
-bool lists(const fleet::ClusterView& cluster, std::string_view node, const std::string& resource, std::int64_t count) {
+/// Of a resource on a node, in the eyes of one pod that is to go there.
+struct Amounts {
+  std::int64_t listed = 0;      ///< whoever has it
+  std::int64_t had = 0;         ///< by pods that are on the node
+  std::int64_t on_its_way = 0;  ///< to pods that have no node yet, and come before this one
+};
+
+/// A pod that is past the gate gets its node from the scheduler; until then the node seems to have what it goes for.
+/// Of two at the gate, and of two that never were at one, the one that was ready first comes first.
+bool comes_before(const fleet::ClusterPod& one, const fleet::PodAllocation& its, const fleet::ClusterPod& other,
+                  const fleet::PodAllocation& others) {
+  if (!waits_at_gate(one) && waits_at_gate(other)) return true;
+  return std::pair(its.ready_since, std::string_view(its.id)) <
+         std::pair(others.ready_since, std::string_view(others.id));
+}
+
+Amounts amounts_for(const fleet::ClusterPod& pod, const fleet::PodAllocation& own, const std::string& resource,
+                    const fleet::ClusterView& cluster, const fleet::AllocationBook& book) {
+  Amounts out;
+  const std::string& node = own.parts.front().node;
   const fleet::ClusterNode* of = cluster.node(cluster.cluster, node);
-  if (!of) return false;
-  const auto listed = of->allocatable.find(resource);
-  return listed != of->allocatable.end() && listed->second >= count;
+  if (!of) return out;
+  if (const auto listed = of->allocatable.find(resource); listed != of->allocatable.end()) out.listed = listed->second;
+  for (const auto& [key, other] : cluster.pods) {
+    const auto asked = other->requests.find(resource);
+    if (asked == other->requests.end()) continue;
+    if (other->node == node) out.had += asked->second;
+    if (!other->node.empty() || other->deleting) continue;
+    const fleet::PodAllocation* its = book.of_pod(cluster.cluster, other->space, other->name);
+    const bool goes_there = its && its->id != own.id && its->state == AllocationState::Promised && its->ready_since &&
+                            its->parts.front().node == node;
+    if (goes_there && comes_before(*other, *its, pod, own)) out.on_its_way += asked->second;
+  }
+  return out;
 }
 
 GateStep step_of_ready(const fleet::ClusterPod& pod, const fleet::PodAllocation& one, const fleet::ClusterView& cluster,
-                       EpochMs now, Milliseconds patience) {
+                       const fleet::AllocationBook& book, EpochMs now, Milliseconds patience) {
   const auto& [resource, count] = *pod.requests.begin();
   const std::string& node = one.parts.front().node;
   if (!cluster.nodes.contains(node))
     return step(What::Tell, pod, fmt::format("promised: {}, which the cluster has no node of that name for", what(one)),
                 true);
-  if (has_left(cluster, node, resource, count))
+  const Amounts amounts = amounts_for(pod, one, resource, cluster, book);
+  if (amounts.listed - amounts.had - amounts.on_its_way >= count)
     return step(What::Open, pod, fmt::format("ready: {}", what(one)), false, node);
-  if (lists(cluster, node, resource, count))
+  if (amounts.listed >= count)
     return step(What::Tell, pod,
-                fmt::format("promised: {} stands, and other pods of the node have all of the {} that it lists",
-                            what(one), resource));
+                fmt::format("promised: {} stands, and other pods {} all of the {} that it lists", what(one),
+                            amounts.on_its_way > 0 ? "of the node, or on their way to it, have" : "of the node have",
+                            resource));
   if (now - *one.ready_since < patience.count())
     return step(What::Tell, pod,
                 fmt::format("promised: {} stands, and the device plugin there does not list it as {} yet", what(one),
@@ -118,20 +149,7 @@ std::optional<GateStep> step_of(const fleet::ClusterPod& pod, const fleet::Clust
                             pod.requests.begin()->first),
                 true);
   if (!one->ready_since) return step(What::Tell, pod, fmt::format("promised: {} is being cut", what(*one)));
-  return step_of_ready(pod, *one, cluster, now, patience);
-}
-
-bool has_left(const fleet::ClusterView& cluster, std::string_view node, const std::string& resource,
-              std::int64_t count) {
-  const fleet::ClusterNode* of = cluster.node(cluster.cluster, node);
-  if (!of) return false;
-  const auto listed = of->allocatable.find(resource);
-  if (listed == of->allocatable.end()) return false;
-  std::int64_t left = listed->second;
-  for (const auto& [key, pod] : cluster.pods)
-    if (const auto asked = pod->requests.find(resource); pod->node == node && asked != pod->requests.end())
-      left -= asked->second;
-  return left >= count;
+  return step_of_ready(pod, *one, cluster, book, now, patience);
 }
 
 /// What keeps it there may take hours, and may choose its nodes: a place that is promised before lies idle meanwhile.

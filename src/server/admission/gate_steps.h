@@ -39,10 +39,6 @@ std::optional<GateStep> step_of(const fleet::ClusterPod& pod, const fleet::Clust
 std::vector<GateStep> gate_steps(const fleet::ClusterView& cluster, const fleet::AllocationBook& book, EpochMs now,
                                  Milliseconds patience);
 
-/// Whether `node` has so much of `resource` left for a pod, by what it lists and what pods on it ask for.
-bool has_left(const fleet::ClusterView& cluster, std::string_view node, const std::string& resource,
-              std::int64_t count);
-
 /// How a node is named in a required node affinity.
 struct NodeName {
   bool is_field = false;  ///< metadata.name; else a label

@@ -142,6 +142,73 @@ TEST_F(GateStepsTest, WhatOtherPodsOnTheNodeHaveIsNotLeft) {
   EXPECT_EQ(step().what, What::Open);
 }
 
+struct OnTheWay : GateStepsTest {
+  /// A pod that is ready for another slice of the same node, and has none yet.
+  void goes(const std::string& name, EpochMs ready, bool at_gate) {
+    auto other = std::make_shared<fleet::ClusterPod>(pod);
+    other->name = name;
+    other->uid = "u-" + name;
+    other->gates = at_gate ? std::vector<std::string>{"tessera.dev/allocation"} : std::vector<std::string>();
+    cluster.pods["ml/" + name] = other;
+    fleet::PodAllocation its = one;
+    its.id = "a-" + name;
+    its.pod = name;
+    its.pod_uid = other->uid;
+    its.state = AllocationState::Promised;
+    its.parts = {{"w-1", "GPU-1", "2g.20gb", {2, 2}, false}};
+    its.ready_since = ready;
+    ASSERT_TRUE(book.put(its));
+  }
+  /// Who is let go now.
+  std::vector<std::string> opened() {
+    std::vector<std::string> out;
+    for (const GateStep& each : steps())
+      if (each.what == What::Open) out.push_back(each.pod);
+    return out;
+  }
+};
+
+TEST_F(OnTheWay, WhatIsListedForAPodThatWasLetGoAndHasNoNodeYetIsNotLeft) {
+  goes("q", kNow, false);
+  promise(kNow - 1);
+  EXPECT_EQ(step().what, What::Tell) << "the one that is listed is that of q";
+  EXPECT_THAT(step().note, HasSubstr("other pods of the node, or on their way to it, have all of the"));
+  list(2);
+  EXPECT_EQ(step().what, What::Open);
+}
+
+TEST_F(OnTheWay, AsManyAreLetGoAsAreListed) {
+  goes("q", kNow - 1, true);
+  promise(kNow);
+  EXPECT_THAT(opened(), ElementsAre("q")) << "it was ready first";
+  list(2);
+  EXPECT_THAT(opened(), ElementsAre("p", "q"));
+}
+
+TEST_F(OnTheWay, APodThatNeverWasAtAGateComesByWhenItWasReady) {
+  pod.gates = {};
+  goes("q", kNow - 1, false);
+  promise(kNow);
+  const auto step_of_one = [&] { return step_of(pod, cluster, book, kNow, kPatience)->what; };
+  EXPECT_EQ(step_of_one(), What::Tell);
+  goes("q", kNow + 1, false);
+  EXPECT_EQ(step_of_one(), What::Open) << "so that not each waits for the other";
+}
+
+TEST_F(OnTheWay, WhatGoesElsewhereOrHasGoneTakesNothing) {
+  goes("q", kNow - 1, false);
+  promise(kNow);
+  auto other = std::make_shared<fleet::ClusterPod>(*cluster.pods["ml/q"]);
+  other->deleting = true;
+  cluster.pods["ml/q"] = other;
+  EXPECT_EQ(step().what, What::Open);
+  goes("q", kNow - 1, false);
+  fleet::PodAllocation its = *book.find("a-q");
+  its.parts[0].node = "w-2";
+  ASSERT_TRUE(book.put(its));
+  EXPECT_EQ(step().what, What::Open);
+}
+
 TEST_F(GateStepsTest, SomePodsAreNotOurs) {
   pod.gates = {"x/y"};
   EXPECT_THAT(steps(), IsEmpty());
