@@ -45,6 +45,7 @@ std::optional<std::string> why_not_cut(const WantedLayouts& layouts, const std::
   if (!wanted || std::ranges::find(wanted->instances, store::WantedInstance{part.profile, part.placement}) ==
                      wanted->instances.end())
     return "nobody wants that layout any longer";
+  if (auto changed = layouts.why_changed(cluster, part.device_uuid)) return changed;
   if (const auto node = layouts.course_of(cluster, part.node)) {
     const bool blocked = node->blocked_since && *node->blocked_since + kBlockedFor.count() <= now;
     if (is_one_of(node->state, kOver) || node->state == "dry-run" || blocked) return of_node(*node);

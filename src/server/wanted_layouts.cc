@@ -205,6 +205,7 @@ void WantedLayouts::hear(const std::string& cluster, const std::string& node, To
         std::ranges::find(told.reports, device.uuid, &LayoutReport::device_uuid) == told.reports.end())
       reports_.erase(wanted->first);
   }
+  told.generation = generation_;
   heard_.insert_or_assign(key, Heard{clock_(), std::make_shared<const ToldNode>(std::move(told))});
 }
 
@@ -223,11 +224,30 @@ void WantedLayouts::note_silent() {
 std::vector<store::WantedLayout> WantedLayouts::hands_off() const {
   const std::lock_guard lock(mutex_);
   std::vector<store::WantedLayout> out;
-  for (const auto& [key, report] : reports_)
-    if (const auto wanted = wanted_.find(key);
-        wanted != wanted_.end() && report.state == "hands-off" && report.generation >= wanted->second.generation)
-      out.push_back(wanted->second);
+  for (const auto& [key, wanted] : wanted_) {
+    const auto report = reports_.find(key);
+    const bool is_told = report != reports_.end() && report->second.state == "hands-off" &&
+                         report->second.generation >= wanted.generation;
+    if (is_told || changed(wanted)) out.push_back(wanted);
+  }
   return out;
+}
+
+/// Null where it is not, or where that was seen by an earlier wish.
+const ChangedDevice* WantedLayouts::changed(const store::WantedLayout& wanted) const {
+  const auto course = courses_.find(Key(wanted.cluster, wanted.node));
+  if (course == courses_.end()) return nullptr;
+  const auto found = std::ranges::find_if(course->second.changed, [&](const ChangedDevice& one) {
+    return one.uuid == wanted.device_uuid && one.generation >= wanted.generation;
+  });
+  return found == course->second.changed.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> WantedLayouts::why_changed(std::string_view cluster, std::string_view device_uuid) const {
+  const std::lock_guard lock(mutex_);
+  const auto wanted = wanted_.find(Key(cluster, device_uuid));
+  const ChangedDevice* found = wanted == wanted_.end() ? nullptr : changed(wanted->second);
+  return found ? std::optional(found->why) : std::nullopt;
 }
 
 http::Response WantedLayouts::ask(const std::string& cluster, const std::string& node,

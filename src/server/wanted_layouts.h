@@ -56,6 +56,14 @@ struct ToldNode {
   bool dry_run = false;
   std::vector<ToldDevice> devices{};
   std::vector<LayoutReport> reports{};
+  std::int64_t generation = 0;  ///< of the newest wish that there was when it was told, by whoever hears it
+};
+
+/// A device that is otherwise than its wish knows of: somebody else has changed it.
+struct ChangedDevice {
+  std::string uuid;
+  std::int64_t generation = 0;  ///< of the wish that it was seen by
+  std::string why;
 };
 
 /// How far a node is for its devices to be cut, where somebody sees to that first.
@@ -66,6 +74,7 @@ struct NodeCourse {
   EpochMs since = 0;                       ///< in this state
   std::optional<EpochMs> blocked_since{};  ///< it waits for what may never come, while a window was open all the time
   std::string unlisted{};                  ///< what of that which stands the node does not list; empty: it lists all
+  std::vector<ChangedDevice> changed{};    ///< nothing is prepared for these, so their agent is not told either
 };
 
 /// Thread-safe.
@@ -121,8 +130,11 @@ class WantedLayouts {
   void hear(const std::string& cluster, const std::string& node, ToldNode told);
   /// Of whoever leads, whom agents ask: from now on nodes are not cut whose agents have been silent for too long.
   void note_silent();
-  /// Those of which their agents report that they keep their hands off, by what is wanted now.
+  /// Those of which their agents report that they keep their hands off, by what is wanted now, or would if they were
+  /// told.
   std::vector<store::WantedLayout> hands_off() const;
+  /// How somebody else has changed the device, by what is wanted now, where its node's course() says so.
+  std::optional<std::string> why_changed(std::string_view cluster, std::string_view device_uuid) const;
 
   /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
   /// after `wait`. A document in JSON; empty where nothing is wanted of the node, and 204 where that is known at once.
@@ -142,6 +154,7 @@ class WantedLayouts {
     bool is_silent = false;  ///< since too long
   };
 
+  const ChangedDevice* changed(const store::WantedLayout& wanted) const;
   void note_change(Key node);
   bool is_told(const Key& node) const;
   void make_room(const Key& node);

@@ -97,6 +97,28 @@ TEST(WantedLayouts, AreToldAtOnceToWhoIsNotThroughWithThem) {
         << state;
 }
 
+TEST(WantedLayouts, OfWhatSomebodyElseHasChangedAreKeptHandsOffWithoutTheirAgentsWord) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.prepare("c");
+  EXPECT_THAT(layouts.hands_off(), IsEmpty());
+  layouts.course("c", "worker-01", {.state = "waiting", .changed = {{"GPU-1", 2, "3g.40gb at 4"}}});
+  EXPECT_THAT(layouts.hands_off(), IsEmpty()) << "by what was wanted before";
+  EXPECT_FALSE(layouts.why_changed("c", "GPU-1"));
+  layouts.course("c", "worker-01", {.state = "waiting", .changed = {{"GPU-1", 3, "3g.40gb at 4"}}});
+  EXPECT_THAT(layouts.hands_off(), testing::ElementsAre(wish("GPU-1", 3)));
+  EXPECT_EQ(layouts.why_changed("c", "GPU-1"), "3g.40gb at 4");
+  EXPECT_FALSE(layouts.why_changed("c", "GPU-2"));
+}
+
+TEST(WantedLayouts, NoteByWhichWishANodeWasTold) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.hear("c", "worker-01", {});
+  layouts.want(wish("GPU-2", 4, "worker-02"));
+  EXPECT_EQ(layouts.told_by("c", "worker-01", {})->generation, 3);
+  layouts.hear("c", "worker-01", {});
+  EXPECT_EQ(layouts.told_by("c", "worker-01", {})->generation, 4);
+}
+
 TEST(WantedLayouts, AreToldAgainBeforeTheyEnd) {
   WantedLayouts layouts(1, {wish("GPU-1", 3)});
   EXPECT_EQ(Json::parse(rest_of(layouts.ask("c", "worker-01", done("GPU-1", 3), Milliseconds(20))))["generation"], 3);

@@ -305,6 +305,14 @@ TEST_F(NodeChangesTest, WaitForTheirAgentAndForMigManagerToGo) {
   EXPECT_FALSE(cordoned());
 }
 
+TEST_F(NodeChangesTest, AreLeftToWhoHasChangedADeviceByHand) {
+  stands.push_back(instance("3g.40gb", 4, 4));
+  start();
+  EXPECT_TRUE(becomes([&] { return course().reason.starts_with("GPU-a: changed by somebody else: 3g.40gb at 4"); }));
+  EXPECT_THAT(layouts->hands_off(), ElementsAre(wish(3))) << "though its agent was told nothing";
+  EXPECT_FALSE(cordoned());
+}
+
 TEST_F(NodeChangesTest, AreNotThroughWhileAnInstanceHasNoComputeInstance) {
   start();
   agent_works = false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace tessera::server::nodes {
 namespace {
@@ -131,7 +132,7 @@ class Decider {
   Verdict begin() const {
     const DeviceSight* open = any(Course::Open);
     if (const DeviceSight* held = in_the_way()) return wait_blocked(and_says(held->id, held->says));
-    if (!open) return {};
+    if (!open) return left_to_who_changed_it();
     if (!by_manager() && node_.agent_dry_run && !node_.manager.here)
       return wait("dry-run", std::string(kOnlyReports), true);
     if (std::string why = why_no_cut(); !why.empty()) return wait_blocked(std::move(why));
@@ -142,6 +143,12 @@ class Decider {
     next.generation = generation();
     next.why = fmt::format("{} is cut into other MIG instances by tessera-server", open->id);
     return write(std::move(next), Stage::Changing);
+  }
+
+  /// Its agent would keep its hands off, and is not told of it.
+  Verdict left_to_who_changed_it() const {
+    const auto changed = std::ranges::find_if(node_.devices, &DeviceSight::changed);
+    return changed == node_.devices.end() ? Verdict() : wait("waiting", and_says(changed->id, changed->says));
   }
 
   std::string would_do() const {
@@ -333,6 +340,7 @@ class Decider {
 Verdict next_step(const NodeSight& node, const Rules& rules, std::string_view why_not_begin, EpochMs now) {
   Verdict out = Decider(node, rules, why_not_begin, now).decide();
   out.unlisted = node.listing.difference;
+  std::ranges::copy_if(node.devices, std::back_inserter(out.changed), &DeviceSight::changed);
   return out;
 }
 

@@ -30,6 +30,7 @@ struct DeviceSight {
   Course course = Course::Open;
   std::string says{};                 ///< of Held and Ended, and what its agent says of Open
   std::optional<EpochMs> asked_at{};  ///< by somebody; absent: the server wants it for allocations
+  bool changed = false;               ///< of Ended: somebody else has changed it, by what was told since it is wanted
 };
 
 struct PluginPod {
@@ -81,7 +82,8 @@ struct Verdict {
   /// What it waits for is neither a window nor other nodes' turn: it may never come, and whoever needs the layout may
   /// look elsewhere.
   bool blocked = false;
-  std::string unlisted{};  ///< what of that which stands the node does not list, as Listing has it
+  std::string unlisted{};              ///< what of that which stands the node does not list, as Listing has it
+  std::vector<DeviceSight> changed{};  ///< by somebody else: nothing comes of what is wanted of these
 };
 
 /// Why nothing is cut on a node, whatever is wanted there; empty: it may be. Of `node` only its agent and its

@@ -322,6 +322,7 @@ void NodeChanges::tell(const std::string& node, const Verdict& verdict) {
   if (before && before->state == verdict.state) next.since = before->since;
   if (verdict.blocked) next.blocked_since = before && before->blocked_since ? *before->blocked_since : now;
   next.unlisted = verdict.unlisted;
+  for (const nodes::DeviceSight& one : verdict.changed) next.changed.push_back({one.id, one.generation, one.says});
   layouts_.course(cluster_name_, node, std::move(next));
   std::string& state = states_[node];
   if (state == verdict.state) return;

@@ -196,7 +196,7 @@ class Cluster {
                           : node.by_hand             ? Course::Ended
                           : node.held                ? Course::Held
                                                      : Course::Open;
-    out.devices = {{"GPU-1", node.generation, course, {}, node.asked_at}};
+    out.devices = {{"GPU-1", node.generation, course, {}, node.asked_at, course == Course::Ended}};
     out.agent_asks = true;
     out.let_go = !node.told && node.told_until.value_or(started_ + kLifetime) <= now_;
     out.listing = compare({CutDevice{true, node.stands}}, Strategy::Mixed,
@@ -215,6 +215,8 @@ class Cluster {
       const NodeSight seen = sight(node);
       const Verdict verdict = next_step(seen, rules_, why_not_begin(pool, rules_, seen), now_);
       node.told = verdict.told;
+      EXPECT_EQ(verdict.changed.empty(), seen.devices[0].course != Course::Ended)
+          << "who was promised something waits for what never comes";
       if (verdict.act == Verdict::Act::Nothing) continue;
       const std::uint64_t fault = faults ? number(0, 3) : 3;  // killed before, killed after, somebody else was quicker
       if (fault == 2) continue;

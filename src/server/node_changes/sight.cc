@@ -167,6 +167,7 @@ class Sighting {
     // Its agent keeps its hands off until something else is wanted, so there is nothing to prepare the node for.
     if (const ToldInstance* other = told ? changed_by_another(*told, wanted) : nullptr) {
       out.course = Course::Ended;
+      out.changed = around_.told->generation >= wanted.generation;  // else it may be of before it was planned
       out.says =
           fmt::format("changed by somebody else: {} at {} is neither wanted nor stood there when this was planned",
                       other->placed.profile, other->placed.placement.start);
