@@ -16,6 +16,8 @@ namespace tessera::server {
 namespace {
 namespace decision = fleet::decision;
 
+/// What is told of a device now was seen by its agent at most so long ago.
+constexpr Milliseconds kShownWithin{2 * 60'000};
 constexpr std::string_view kDisabled = "gpu.management.mig.enabled is false";
 constexpr const char* kRenamed = "nvidia.com/gpu.shared";
 
@@ -401,6 +403,15 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
   std::ranges::sort(instances, {}, &store::WantedInstance::placement);
   if (before ? are_the_same(before->instances, instances) : instances == stands) return std::nullopt;
   return wish(ground, cluster, node, device, std::move(instances), gone, by);
+}
+
+bool shows_what_was_done(const store::WantedLayout& wanted, EpochMs done_at, const fleet::Device& device) {
+  if (device.presence != fleet::Presence::Present || device.last_seen <= done_at) return false;
+  if (device.last_seen > done_at + kShownWithin.count()) return true;  // be it that the same was made by hand since
+  const auto stands = standing_on(device);
+  return stands && std::ranges::none_of(wanted.planned_from, [&](const store::WantedInstance& one) {
+           return !has(wanted.instances, one) && has(*stands, one);
+         });
 }
 
 std::optional<store::WantedLayout> layout_as_it_stands(const Ground& ground, const store::WantedLayout& wanted,

@@ -81,6 +81,9 @@ std::optional<store::WantedLayout> layout_without(const Ground& ground, const st
                                                   const std::vector<store::WantedInstance>& gone,
                                                   const std::string& by);
 
+/// Whether the inventory is of after the device's agent has done what was wanted, so that nothing in it is of before.
+bool shows_what_was_done(const store::WantedLayout& wanted, EpochMs done_at, const fleet::Device& device);
+
 /// Where somebody else has changed a device, so that its agent keeps its hands off: what stands, in the place of a wish
 /// of `by` or for an allocation. Absent where that is not so, where the wish is somebody's own, and as long as
 /// something is promised that does not stand.

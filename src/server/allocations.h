@@ -168,6 +168,8 @@ class Allocations {
   // The thread's rounds.
   void review(const Published& known);
   void keep_made(const fleet::AllocationBook& before, const Published& known, Turns& turns) const;
+  /// What was there before a wish that is done is forgotten.
+  void settle(const Published& known);
   /// What somebody else has made of a device takes the place of what was wanted for an allocation.
   void adopt(const Published& known);
   void serve_queue(const Published& known);

@@ -42,6 +42,7 @@ void Allocations::look() {
   if (!known || !known->view || !started_()) return;
   if (known->view == looked_at_ && book_.get() == queued_for_) return;
   if (options_.may_cut) layouts_.note_silent();  // else nothing is asked of an agent
+  settle(*known);
   review(*known);
   adopt(*known);
   serve_queue(*known);
@@ -119,6 +120,27 @@ void Allocations::keep_made(const fleet::AllocationBook& before, const Published
       left.push_back(*std::move(over));
   }
   std::ranges::move(left, std::back_inserter(turns.turned));
+}
+
+void Allocations::settle(const Published& known) {
+  std::vector<store::WantedLayout> settled;
+  for (FinishedLayout& one : layouts_.finished()) {
+    const fleet::Device* device =
+        fleet::find_device(*known.view, one.layout.cluster, one.layout.node, one.layout.device_uuid);
+    if (device && shows_what_was_done(one.layout, one.since, *device)) settled.push_back(std::move(one.layout));
+  }
+  if (settled.empty()) return;
+  const auto done = changes_.read([&](store::Database& database) {
+    return database.atomically([&]() -> Result<void> {
+      for (const store::WantedLayout& one : settled) TRY(store::settle_wanted_layout(database, one));
+      return {};
+    });
+  });
+  if (!done) return;  // it is tried again with the next look
+  for (store::WantedLayout& one : settled) {
+    one.planned_from.clear();
+    layouts_.want(std::move(one));
+  }
 }
 
 void Allocations::adopt(const Published& known) {

@@ -32,6 +32,16 @@ void finish(http::Stream& reply, std::string text) {
 
 }  // namespace
 
+bool stands_as_wanted(const ToldDevice& told, std::vector<store::WantedInstance> wanted) {
+  std::vector<store::WantedInstance> stands;
+  for (const ToldInstance& one : told.instances)
+    if (!one.compute.empty() || std::ranges::count(wanted, one.placed) == 0) stands.push_back(one.placed);
+  const auto by_start = [](const store::WantedInstance& one) { return one.placement.start; };
+  std::ranges::sort(stands, {}, by_start);
+  std::ranges::sort(wanted, {}, by_start);
+  return stands == wanted;
+}
+
 WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation,
                              std::function<SteadyTime()> clock)
     : epoch_(std::max<std::int64_t>(epoch, 1)),
@@ -70,6 +80,7 @@ void WantedLayouts::forget(std::string_view cluster, std::string_view device_uui
   if (found == wanted_.end()) return;
   const Key node{found->second.cluster, found->second.node};
   reports_.erase(found->first);
+  finished_.erase(found->first);
   wanted_.erase(found);
   note_change(node);
   answer(node);
@@ -170,10 +181,13 @@ std::string WantedLayouts::why_uncut(std::string_view cluster, std::string_view 
 }
 
 bool WantedLayouts::let_go(const std::string& cluster, const std::string& node) const {
-  const Key key{cluster, node};
   const std::lock_guard lock(mutex_);
-  if (is_told(key)) return false;
-  const auto found = in_force_.find(key);
+  return has_let_go({cluster, node});
+}
+
+bool WantedLayouts::has_let_go(const Key& node) const {
+  if (is_told(node)) return false;
+  const auto found = in_force_.find(node);
   const SteadyTime until = found == in_force_.end() ? prepared_since_ + kLayoutLifetime : found->second;
   return until <= std::chrono::steady_clock::now();
 }
@@ -201,9 +215,11 @@ void WantedLayouts::hear(const std::string& cluster, const std::string& node, To
   if (counts_silence_ && (before == heard_.end() || before->second.is_silent)) note_change(key);
   for (const ToldDevice& device : told.devices) {
     const auto wanted = wanted_.find(Key(cluster, device.uuid));
-    if (wanted != wanted_.end() && wanted->second.node == node &&
-        std::ranges::find(told.reports, device.uuid, &LayoutReport::device_uuid) == told.reports.end())
+    if (wanted == wanted_.end() || wanted->second.node != node) continue;
+    if (std::ranges::find(told.reports, device.uuid, &LayoutReport::device_uuid) == told.reports.end())
       reports_.erase(wanted->first);
+    // Who is told nothing is in the middle of nothing.
+    if (has_let_go(key) && stands_as_wanted(device, wanted->second.instances)) note_finished(wanted->second, told.time);
   }
   told.generation = generation_;
   heard_.insert_or_assign(key, Heard{clock_(), std::make_shared<const ToldNode>(std::move(told))});
@@ -250,14 +266,32 @@ std::optional<std::string> WantedLayouts::why_changed(std::string_view cluster, 
   return found ? std::optional(found->why) : std::nullopt;
 }
 
+void WantedLayouts::note_finished(const store::WantedLayout& wanted, EpochMs time) {
+  Finished& finished = finished_[Key(wanted.cluster, wanted.device_uuid)];
+  if (finished.generation != wanted.generation) finished = {wanted.generation, time};
+}
+
+std::vector<FinishedLayout> WantedLayouts::finished() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<FinishedLayout> out;
+  for (const auto& [key, one] : finished_)
+    if (const auto wanted = wanted_.find(key);
+        wanted != wanted_.end() && wanted->second.generation == one.generation && !wanted->second.planned_from.empty())
+      out.push_back({wanted->second, one.since});
+  return out;
+}
+
 http::Response WantedLayouts::ask(const std::string& cluster, const std::string& node,
                                   std::vector<LayoutReport> reports, Milliseconds wait) {
   const Key key{cluster, node};
   const std::lock_guard lock(mutex_);
   for (LayoutReport& one : reports)
     if (const auto found = wanted_.find(Key(cluster, one.device_uuid));
-        found != wanted_.end() && found->second.node == node)
+        found != wanted_.end() && found->second.node == node) {
+      // That of an earlier wish says nothing: an agent may tell it after the next one was made.
+      if (one.state == "done" && one.generation == found->second.generation) note_finished(found->second, one.time);
       reports_.insert_or_assign(found->first, std::move(one));
+    }
   make_room(key);
   // That nothing is to be done any longer is news to who was told what is wanted, be it by the server before this one.
   const auto told = in_force_.find(key);

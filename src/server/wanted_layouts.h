@@ -56,14 +56,24 @@ struct ToldNode {
   bool dry_run = false;
   std::vector<ToldDevice> devices{};
   std::vector<LayoutReport> reports{};
-  std::int64_t generation = 0;  ///< of the newest wish that there was when it was told, by whoever hears it
+  EpochMs time = 0;             ///< when it was told
+  std::int64_t generation = 0;  ///< of the newest wish that there was then, by whoever hears it
 };
+/// Whether all that is wanted stands, and nothing else does. An instance that is wanted and has no compute instance yet
+/// is of no use to anybody: its agent is not through.
+bool stands_as_wanted(const ToldDevice& told, std::vector<store::WantedInstance> wanted);
 
 /// A device that is otherwise than its wish knows of: somebody else has changed it.
 struct ChangedDevice {
   std::string uuid;
   std::int64_t generation = 0;  ///< of the wish that it was seen by
   std::string why;
+};
+
+/// A wish of which nothing is left to be done.
+struct FinishedLayout {
+  store::WantedLayout layout;
+  EpochMs since = 0;  ///< when that was first told
 };
 
 /// How far a node is for its devices to be cut, where somebody sees to that first.
@@ -135,6 +145,9 @@ class WantedLayouts {
   std::vector<store::WantedLayout> hands_off() const;
   /// How somebody else has changed the device, by what is wanted now, where its node's course() says so.
   std::optional<std::string> why_changed(std::string_view cluster, std::string_view device_uuid) const;
+  /// Those of which nothing is left to be done, and that still name what they were planned from: their agents have
+  /// reported them done, or, where they are told nothing, tell that all stands so.
+  std::vector<FinishedLayout> finished() const;
 
   /// The reply to a node: at once where it has not reported the end of each wish, else when there is a newer one, or
   /// after `wait`. A document in JSON; empty where nothing is wanted of the node, and 204 where that is known at once.
@@ -154,7 +167,14 @@ class WantedLayouts {
     bool is_silent = false;  ///< since too long
   };
 
+  struct Finished {
+    std::int64_t generation = 0;
+    EpochMs since = 0;
+  };
+
   const ChangedDevice* changed(const store::WantedLayout& wanted) const;
+  void note_finished(const store::WantedLayout& wanted, EpochMs time);
+  bool has_let_go(const Key& node) const;
   void note_change(Key node);
   bool is_told(const Key& node) const;
   void make_room(const Key& node);
@@ -169,10 +189,11 @@ class WantedLayouts {
   std::map<Key, store::WantedLayout> wanted_;  // guarded by mutex_
   std::int64_t generation_;                    // guarded by mutex_: of documents, which never goes back
   std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
-  std::vector<Waiting> waiting_;               // guarded by mutex_
-  std::string prepared_;                       // guarded by mutex_: the cluster whose nodes are; empty: none
-  SteadyTime prepared_since_{};                // guarded by mutex_
-  std::map<Key, NodeCourse> courses_;          // guarded by mutex_: of that cluster
+  std::map<Key, Finished> finished_;   // guarded by mutex_: devices, by what was wanted of them last that is done
+  std::vector<Waiting> waiting_;       // guarded by mutex_
+  std::string prepared_;               // guarded by mutex_: the cluster whose nodes are; empty: none
+  SteadyTime prepared_since_{};        // guarded by mutex_
+  std::map<Key, NodeCourse> courses_;  // guarded by mutex_: of that cluster
   std::map<std::string, std::string, std::less<>> uncut_;  // guarded by mutex_: its nodes, and why
   std::deque<Key> changes_;                                // guarded by mutex_: nodes, the last ones
   std::uint64_t version_ = 0;                              // guarded by mutex_: after the last of them

@@ -123,6 +123,7 @@ Result<ToldNode> read_told(std::string_view body, EpochMs now) {
     return fail(Code::Invalid, "devices: a list of at most {} expected", kMostDevices);
   ToldNode out;
   out.dry_run = text_of(json, "mode") == "dry-run";
+  out.time = now;
   for (std::size_t i = 0; i < devices->size(); ++i) {
     const Json& device = (*devices)[i];
     if (!device.is_object() || text_of(device, "uuid").empty())

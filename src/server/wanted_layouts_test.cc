@@ -97,6 +97,52 @@ TEST(WantedLayouts, AreToldAtOnceToWhoIsNotThroughWithThem) {
         << state;
 }
 
+std::vector<LayoutReport> done_at(std::int64_t generation, EpochMs time) {
+  auto out = done("GPU-1", generation);
+  out[0].time = time;
+  return out;
+}
+
+TEST(WantedLayouts, AreFinishedOnceTheirAgentHasToldSoOfThisVeryOne) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 3, .state = "working"}}, Milliseconds(0));
+  EXPECT_THAT(layouts.finished(), IsEmpty());
+  layouts.want(wish("GPU-1", 4));
+  layouts.ask("c", "worker-01", done_at(3, 5), Milliseconds(0));
+  EXPECT_THAT(layouts.finished(), IsEmpty()) << "of the one before, told after the next one was made";
+  layouts.ask("c", "worker-01", done_at(4, 6), Milliseconds(0));
+  layouts.ask("c", "worker-01", done_at(4, 7), Milliseconds(0));
+  ASSERT_EQ(layouts.finished().size(), 1U);
+  EXPECT_EQ(layouts.finished()[0].layout, wish("GPU-1", 4));
+  EXPECT_EQ(layouts.finished()[0].since, 6);
+  layouts.ask("c", "worker-01", {{.device_uuid = "GPU-1", .generation = 4, .state = "hands-off"}}, Milliseconds(0));
+  EXPECT_EQ(layouts.finished().size(), 1U) << "once it was";
+  layouts.want(wish("GPU-1", 5));
+  EXPECT_THAT(layouts.finished(), IsEmpty());
+}
+
+/// What was wanted in the place of somebody else's work stands from the start, so its agent is never told.
+TEST(WantedLayouts, AreFinishedWhereTheyStandAndNothingIsInForce) {
+  WantedLayouts layouts(1, {wish("GPU-1", 3)});
+  layouts.prepare("c");
+  const auto tell = [&](std::vector<std::string> compute, EpochMs time) {
+    const ToldInstance stands{{"2g.20gb", {0, 2}}, std::move(compute)};
+    layouts.hear("c", "worker-01", {.devices = {{.uuid = "GPU-1", .instances = {stands}}}, .time = time});
+    layouts.ask("c", "worker-01", {}, Milliseconds(0));
+  };
+  tell({"2g.20gb"}, 5);
+  EXPECT_THAT(layouts.finished(), IsEmpty()) << "a server before may have told it something else";
+  tell({}, 6);
+  EXPECT_THAT(layouts.finished(), IsEmpty()) << "it cannot be used yet";
+  tell({"2g.20gb"}, 7);
+  ASSERT_EQ(layouts.finished().size(), 1U);
+  EXPECT_EQ(layouts.finished()[0].since, 7);
+  layouts.want(wish("GPU-1", 4));
+  layouts.course("c", "worker-01", {.told = true, .state = "changing"});
+  tell({"2g.20gb"}, 8);
+  EXPECT_THAT(layouts.finished(), IsEmpty()) << "it may be in the middle of the one before";
+}
+
 TEST(WantedLayouts, OfWhatSomebodyElseHasChangedAreKeptHandsOffWithoutTheirAgentsWord) {
   WantedLayouts layouts(1, {wish("GPU-1", 3)});
   layouts.prepare("c");

@@ -57,6 +57,12 @@ Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout)
   return generation;
 }
 
+Result<void> settle_wanted_layout(Database& database, const WantedLayout& layout) {
+  return database.run(
+      "UPDATE wanted_layout SET planned_from = '' WHERE cluster = ? AND device_uuid = ? AND generation = ?",
+      {layout.cluster, layout.device_uuid, layout.generation});
+}
+
 Result<bool> forget_wanted_layout(Database& database, std::string_view cluster, std::string_view device_uuid) {
   bool there = false;
   const std::vector<Value> key = {std::string(cluster), std::string(device_uuid)};

@@ -23,7 +23,7 @@ struct WantedLayout {
   std::string node;
   std::int64_t generation = 0;  ///< of all devices, growing
   std::vector<WantedInstance> instances{};
-  std::vector<WantedInstance> planned_from{};  ///< what stood when it was planned
+  std::vector<WantedInstance> planned_from{};  ///< what stood when it was planned; empty once all of it is done
   std::string wanted_by{};                     ///< who asked for it
   EpochMs wanted_since = 0;
   bool operator==(const WantedLayout&) const = default;
@@ -38,6 +38,10 @@ Result<std::int64_t> last_layout_generation(Database& database);
 /// In a transaction of the caller's: takes the place of what was wanted of that device, and gets the next generation,
 /// which is returned.
 Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout);
+
+/// What was planned from is gone, so what comes to stand there from now on is somebody else's. It changes nothing where
+/// that generation is not the one that is wanted any longer.
+Result<void> settle_wanted_layout(Database& database, const WantedLayout& layout);
 
 /// Nothing is wanted of it any longer; false where nothing was.
 Result<bool> forget_wanted_layout(Database& database, std::string_view cluster, std::string_view device_uuid);

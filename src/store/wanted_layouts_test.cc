@@ -51,6 +51,18 @@ TEST_P(WantedLayouts, TakeEachOthersPlaceAndGrowInGeneration) {
   EXPECT_EQ(*last_layout_generation(*database), other.generation);
 }
 
+TEST_P(WantedLayouts, ForgetWhatTheyWerePlannedFromUnlessANewerOneIsWanted) {
+  WantedLayout one{"c", "GPU-1", "worker-01", 0, {{"2g.20gb", {0, 2}}}, {{"7g.80gb", {0, 8}}}, "key:a ada", 1000};
+  one.generation = want(one);
+  WantedLayout stale = one;
+  --stale.generation;
+  ASSERT_TRUE(settle_wanted_layout(*database, stale));
+  EXPECT_THAT(all(), ElementsAre(one));
+  ASSERT_TRUE(settle_wanted_layout(*database, one));
+  one.planned_from.clear();
+  EXPECT_THAT(all(), ElementsAre(one)) << "of the same generation";
+}
+
 INSTANTIATE_EACH_DOOR(WantedLayouts);
 
 TEST(WantedLayoutsText, LeavesOutWhatIsNotOfItsForm) {

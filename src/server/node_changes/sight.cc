@@ -132,15 +132,8 @@ class Sighting {
           if (device.presence != fleet::Presence::Retired) visit(device);
   }
 
-  /// An instance that is wanted and has no compute instance yet is of no use to anybody: its agent is not through.
-  static std::optional<Instances> standing(const ToldDevice* told, const fleet::Device* known,
-                                           const Instances& wanted) {
+  static std::optional<Instances> standing(const fleet::Device* known) {
     Instances out;
-    if (told) {
-      for (const ToldInstance& one : told->instances)
-        if (!one.compute.empty() || std::ranges::count(wanted, one.placed) == 0) out.push_back(one.placed);
-      return sorted(std::move(out));
-    }
     if (!known) return std::nullopt;
     for (const fleet::ListedInstance& one : fleet::listed_instances(*known)) {
       const fleet::InstanceFacts& facts = *one.instance->facts;
@@ -160,7 +153,7 @@ class Sighting {
 
   void by_agent(const store::WantedLayout& wanted, const fleet::Device* known, DeviceSight& out) const {
     const ToldDevice* told = told_of(around_.told.get(), wanted.device_uuid);
-    if (standing(told, known, wanted.instances) == sorted(wanted.instances)) {
+    if (told ? stands_as_wanted(*told, wanted.instances) : standing(known) == sorted(wanted.instances)) {
       out.course = Course::Stands;
       return;
     }
