@@ -77,7 +77,8 @@ ControlPlane::ControlPlane(const std::string& programs) {
                                (folder_.path() / "k").string()},
       std::map<std::string, std::string>{{"TESSERA_KUBE", programs}, {"TESSERA_KUBE_NODES", nodes}});
   if (!process_->says("ready ", std::chrono::minutes(5)))
-    throw std::runtime_error(fmt::format("tools/kube/up was not ready in five minutes; it said: {}", process_->output()));
+    throw std::runtime_error(
+        fmt::format("tools/kube/up was not ready in five minutes; it said: {}", process_->output()));
   url_ = std::string(trim(text_of(folder_.path() / "k" / "server")));
   port_ = url_.substr(url_.rfind(':') + 1);
   api_ = std::make_unique<kube::Api>(kube::ApiServer{
