@@ -263,7 +263,7 @@ WishKind kind_of(const AllocationWish& wish, const fleet::ClusterView& cluster) 
   WishKind out{wish.need, wish.policy, wish.cluster, wish.node, wish.nodes, {}};
   out.need.owner.clear();
   out.need.priority = 0;
-  out.need.cpu_milli = out.need.node_memory_mib = 0;  // where no node has as much, any will do: WholeDevices::best()
+  out.need.cpu_milli = out.need.node_memory_mib = 0;  // by which none is refused: ShortNodes
   if (const fleet::NodeDemands* demands = demands_of(wish, cluster)) out.demands = *demands;
   return out;
 }

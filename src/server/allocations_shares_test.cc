@@ -158,5 +158,46 @@ TEST_F(OnANode, ManyAtOnceGetEachReplicaOnce) {
   expect_kept();
 }
 
+/// Two nodes of 64 cores with a board each, on which seven 1g have room.
+TEST_F(AllocationsTest, InstancesArePromisedWhereTheirPodsCpuIsLeftAlsoInOneLook) {
+  fleet::ClusterView cluster;
+  cluster.cluster = "default";
+  cluster.watched = cluster.synced = true;
+  const auto board_of = [](std::string_view uuid) {
+    std::string out(kBoard);
+    for (std::size_t at; (at = out.find("GPU-a")) != std::string::npos;) out.replace(at, 5, uuid);
+    return out;
+  };
+  for (const char* name : {"w-2", "w-3"}) {
+    fleet::ClusterNode node;
+    node.name = name;
+    node.allocatable_cpu_cores = 64;
+    node.allocatable_memory_bytes = 256e9;
+    cluster.nodes[name] = std::make_shared<const fleet::ClusterNode>(node);
+  }
+  scrape("", 1, uncut());
+  for (int number = 0; number < 7; ++number) {
+    fleet::ClusterPod pod;
+    pod.space = "ml";
+    pod.name = fmt::format("p-{}", number);
+    pod.cpu_request_cores = 20;
+    cluster.pods[fleet::pod_key(pod.space, pod.name)] = std::make_shared<const fleet::ClusterPod>(pod);
+    asked(R"({"namespace":"ml","podName":")" + pod.name + R"(","useMig":true,"requiredMemoryMib":9000,"wait":true})",
+          202);
+  }
+  told.scrape(kStart + 5'000, R"(node="w-2",job="agent")", board_of("GPU-b"));
+  told.scrape(kStart + 5'000, R"(node="w-3",job="agent")", board_of("GPU-c"));
+  scrape("", 5, uncut());
+  Published next = *fleet.get();
+  next.cluster = std::make_shared<const fleet::ClusterView>(cluster);
+  fleet.publish(std::move(next));
+  allocations->look();
+  std::map<std::string, int> on;
+  for (const auto& [id, one] : allocations->book()->all())
+    for (const fleet::PromisedPart& part : one.parts) ++on[part.node];
+  EXPECT_EQ(std::min(on["w-2"], on["w-3"]), 3) << "three times 20 of 64 cores";
+  EXPECT_EQ(on["w-2"] + on["w-3"], 7) << "and the last one though it is short anywhere";
+}
+
 }  // namespace
 }  // namespace tessera::server

@@ -10,6 +10,7 @@
 
 #include "fleet/decision/options.h"
 #include "fleet/decision/refusal.h"
+#include "fleet/decision/short_nodes.h"
 #include "fleet/decision/text.h"
 #include "fleet/decision/whole_devices.h"
 
@@ -25,10 +26,11 @@ struct Choice {
   std::size_t candidate = 0;
   Option option;
   Cost cost;
+  bool is_short = false;  ///< its node has less CPU or memory left than the need's pod asks for
 
   /// By which the stated order of ties goes.
   auto rank() const {
-    return std::tuple(cost.value, option.switches_on, !option.piece, option.destroyed, candidate,
+    return std::tuple(is_short, cost.value, option.switches_on, !option.piece, option.destroyed, candidate,
                       option.profile ? size_of(*option.profile) : 0, option.placement.start,
                       option.profile ? option.profile->id : 0);
   }
@@ -52,24 +54,50 @@ std::string what(const Grant& grant) {
   return fmt::format("the whole of {} ({})", grant.device_id, grant.model);
 }
 
-/// `ways` there are to serve the need, where they were counted; `is_alone`: and no other than this.
-Reason reason_of(const Choice& best, const std::vector<Grant>& grants, const std::optional<std::size_t>& ways,
-                 bool is_alone, const Policy& policy) {
+/// How many ways there are.
+struct Count {
+  std::size_t all = 0;
+  std::size_t enough = 0;  ///< on nodes that are not known to be short of CPU or memory
+};
+
+/// What could be done for a need.
+struct Ways {
+  std::vector<Choice> best{};                 ///< sorted; where devices are alike, not of all of them
+  std::vector<std::vector<Choice>> places{};  ///< likewise, of whole devices that the engine chooses nodes for
+  std::optional<Count> count{};               ///< on all devices; absent where not all of them were looked at
+  bool any_short = false;                     ///< where they were not counted: nodes may be short
+};
+
+/// " where CPU and memory are left": so that nothing is said of ways that were passed over for want of them.
+std::string_view among(const Ways& ways, bool is_short) {
+  const bool passed_over = !is_short && (ways.count ? ways.count->enough < ways.count->all : ways.any_short);
+  return passed_over ? " where CPU and memory are left" : "";
+}
+
+/// `is_alone`: there is no other way.
+Reason reason_of(const std::vector<Choice>& chosen, const std::vector<Grant>& grants, const Ways& ways, bool is_alone,
+                 const Policy& policy) {
   Reason out{std::string(policy.name()), {}, {}};
   std::vector<std::string> things, factors;
   for (const Grant& one : grants) things.push_back(what(one));
-  for (const Term& term : best.cost.terms) {
+  for (const Term& term : chosen.front().cost.terms) {
     out.factors.push_back({std::string(term.key), policy.explain(term), term.value});
     factors.push_back(out.factors.back().text);
   }
   out.sentence = fmt::format("It gets {}: ", join(things));
-  const std::string all = ways ? fmt::format("{} ", *ways) : std::string("the ");
+  const auto short_one = std::ranges::find(chosen, true, &Choice::is_short);
+  const bool is_short = short_one != chosen.end();
+  const std::string all =
+      ways.count ? fmt::format("{} ", is_short ? ways.count->all : ways.count->enough) : std::string("the ");
   if (is_alone)
     out.sentence += "nothing else fits";
   else if (factors.empty())
-    out.sentence += fmt::format("the first of {}that fit", all);
+    out.sentence += fmt::format("the first of {}that fit{}", all, among(ways, is_short));
   else
-    out.sentence += fmt::format("of {}ways it costs the fleet least ({})", all, join(factors));
+    out.sentence += fmt::format("of {}ways{} it costs the fleet least ({})", all, among(ways, is_short), join(factors));
+  if (is_short)
+    out.sentence +=
+        fmt::format(", though {} has less CPU or memory left than its pod asks for", short_one->option.candidate->node);
   if (policy.name() != "default") out.sentence += fmt::format(", by the policy {}", policy.name());
   return out;
 }
@@ -81,6 +109,7 @@ std::optional<double> score_of(const Cost& cost) {
 }
 
 std::string why_not(const Choice& other, const Choice& best, const Policy& policy) {
+  if (other.is_short && !best.is_short) return "its node has less CPU or memory left than the pod asks for";
   const auto score = score_of(other.cost), best_score = score_of(best.cost);
   if (score && best_score && *score < *best_score)
     return fmt::format("its node scores {:.0f}, and the other one {:.0f}", *score, *best_score);
@@ -90,20 +119,13 @@ std::string why_not(const Choice& other, const Choice& best, const Policy& polic
   return factors.empty() ? "it costs more" : fmt::format("it costs more: {}", join(factors));
 }
 
-/// What could be done for a need.
-struct Ways {
-  std::vector<Choice> best;                 ///< sorted; where devices are alike, not of all of them
-  std::vector<WholeDevices::Place> places;  ///< likewise, of whole devices that the engine chooses nodes for
-  std::optional<std::size_t> count{};       ///< on all devices; absent where not all of them were looked at
-};
-
 /// Whether a node's whole devices are the engine's to choose: all of it on one node, as a pod has it.
 bool is_of_one_node(const Need& need) { return need.devices == 1 || need.same_node; }
 
-std::vector<Choice> choices_of(const Supply& supply, const WholeDevices::Place& place) {
+std::vector<Choice> choices_of(const Supply& supply, const ShortNodes& short_nodes, const WholeDevices::Place& place) {
   std::vector<Choice> out;
   for (const std::uint32_t at : place.candidates)
-    out.push_back({at, {.candidate = &supply.candidates[at]}, place.cost});
+    out.push_back({at, {.candidate = &supply.candidates[at]}, place.cost, short_nodes.has(at)});
   return out;
 }
 
@@ -116,14 +138,14 @@ void add_runner_up(std::vector<RunnerUp>& to, std::vector<std::size_t>& shown, c
 }
 
 /// Those of its own kind come first.
-std::vector<RunnerUp> runners_up(const Supply& supply, const Ways& ways, const std::vector<Choice>& chosen,
-                                 const Need& need, const Policy& policy) {
+std::vector<RunnerUp> runners_up(const Ways& ways, const std::vector<Choice>& chosen, const Need& need,
+                                 const Policy& policy) {
   std::vector<RunnerUp> out;
   std::vector<std::size_t> shown;
   for (const Choice& one : chosen) shown.push_back(one.candidate);
   const auto add_places = [&] {
-    for (const WholeDevices::Place& place : ways.places)
-      add_runner_up(out, shown, choices_of(supply, place).front(), chosen.front(), need, policy);
+    for (const std::vector<Choice>& place : ways.places)
+      add_runner_up(out, shown, place.front(), chosen.front(), need, policy);
   };
   if (is_device(chosen.front().option)) add_places();
   for (const Choice& one : ways.best) add_runner_up(out, shown, one, chosen.front(), need, policy);
@@ -154,9 +176,9 @@ std::vector<Choice> within_price(const std::vector<Choice>& best, const Need& ne
 }
 
 /// An instance or a share, or whole devices: what costs less, by the stated order of ties.
-std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& need) {
+std::vector<Choice> choose(const Ways& ways, const Need& need) {
   if (!ways.places.empty()) {
-    std::vector<Choice> whole = choices_of(supply, ways.places.front());
+    const std::vector<Choice>& whole = ways.places.front();
     if (ways.best.empty() || need.devices > 1 || whole.front() < ways.best.front()) return whole;
   }
   if (ways.best.size() < need.devices || (need.devices > 1 && need.same_node)) return {};
@@ -164,8 +186,7 @@ std::vector<Choice> choose(const Supply& supply, const Ways& ways, const Need& n
   return {ways.best.begin(), ways.best.begin() + need.devices};
 }
 
-Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, const Ways& ways, const Need& need,
-                     const Policy& policy) {
+Decision decision_of(const std::vector<Choice>& chosen, const Ways& ways, const Need& need, const Policy& policy) {
   Decision out;
   std::optional<std::int64_t> sum = 0;
   for (const Choice& one : chosen) {
@@ -176,9 +197,9 @@ Decision decision_of(const Supply& supply, const std::vector<Choice>& chosen, co
   out.price_micros = sum;
   const std::size_t others = is_device(chosen.front().option) ? ways.best.size() : ways.places.size();
   const std::size_t same = is_device(chosen.front().option) ? ways.places.size() : ways.best.size();
-  const bool is_alone = ways.count ? *ways.count <= out.grants.size() : others + same <= 1;
-  out.reason = reason_of(chosen.front(), out.grants, ways.count, is_alone, policy);
-  out.runners_up = runners_up(supply, ways, chosen, need, policy);
+  const bool is_alone = ways.count ? ways.count->all <= out.grants.size() : others + same <= 1;
+  out.reason = reason_of(chosen, out.grants, ways, is_alone, policy);
+  out.runners_up = runners_up(ways, chosen, need, policy);
   return out;
 }
 
@@ -196,37 +217,56 @@ const Stock::Ways& known(std::map<Need, Stock::Ways>& said, const Candidate& one
 
 /// The first of those that are alike and may be given, and how many they are.
 struct Open {
-  std::vector<std::uint32_t> first;
-  std::optional<std::size_t> count;  ///< absent where not all were looked at
+  std::vector<std::uint32_t> first;  ///< on nodes that are short only where there are too few others
+  std::optional<Count> count;        ///< absent where not all were looked at
   std::size_t barred = 0;
 };
 
 /// `all`: they are counted, too.
-Open open_ones(const Stock::Alike& alike, const Sights& sights, std::size_t most, bool all) {
+Open open_ones(const Stock::Alike& alike, const Sights& sights, const ShortNodes& short_nodes, std::size_t most,
+               bool all) {
   Open out;
-  if (sights.all_open()) {
-    out.count = alike.members.size();
-    const auto end = std::next(alike.members.begin(), static_cast<std::ptrdiff_t>(std::min(most, *out.count)));
+  if (sights.all_open() && short_nodes.none()) {
+    const std::size_t count = alike.members.size();
+    out.count = {count, count};
+    const auto end = std::next(alike.members.begin(), static_cast<std::ptrdiff_t>(std::min(most, count)));
     out.first.assign(alike.members.begin(), end);
     return out;
   }
-  std::size_t count = 0;
+  Count count;
+  std::vector<std::uint32_t> on_short;
+  bool looks_at_all = true;
   for (const std::uint32_t at : alike.members) {
-    if (!all && out.first.size() == most) return out;
+    const bool is_short = short_nodes.has(at);
+    looks_at_all &= all || (is_short ? on_short : out.first).size() < most;
+    if (!looks_at_all && out.first.size() == most) break;
+    if (!all && is_short && on_short.size() == most) continue;  // its scope need not be asked
     const Sights::Sight sight = sights.of(at);
     out.barred += sight == Sights::Sight::Barred;
     if (sight != Sights::Sight::Open) continue;
-    if (out.first.size() < most) out.first.push_back(at);
-    ++count;
+    auto& first = is_short ? on_short : out.first;
+    if (first.size() < most) first.push_back(at);
+    ++count.all;
+    count.enough += is_short ? 0 : 1;
   }
-  out.count = count;
+  if (looks_at_all) out.count = count;
+  on_short.resize(std::min(on_short.size(), most - out.first.size()));
+  out.first.insert(out.first.end(), on_short.begin(), on_short.end());
   return out;
 }
 
 void add_places(WholeDevices& devices, const Supply& supply, const Need& need, Policy& policy, const Sights& sights,
-                Ways& into) {
-  into.places = devices.best(supply, need, policy, 1 + kRunnersUp,
-                             [&](std::size_t at) { return sights.of(at) == Sights::Sight::Open; });
+                const ShortNodes& short_nodes, Ways& into) {
+  for (const WholeDevices::Place& one : devices.best(
+           supply, need, policy, 1 + kRunnersUp, [&](std::size_t at) { return sights.of(at) == Sights::Sight::Open; }))
+    into.places.push_back(choices_of(supply, short_nodes, one));
+}
+
+/// Absent where one of them is.
+void count_in(std::optional<Count>& sum, const std::optional<Count>& devices, std::size_t ways_of_each) {
+  if (!sum || !devices) return sum.reset();
+  sum->all += ways_of_each * devices->all;
+  sum->enough += ways_of_each * devices->enough;
 }
 
 /// Ways on the first `most` devices of each kind; `counts` becomes how many devices fail by each cause.
@@ -235,33 +275,33 @@ Ways ways_of(Stock& stock, const Need& need, Policy& policy, const Sights& sight
   Need alike_need = need;  // whoever asks, what is possible is the same
   alike_need.owner.clear();
   alike_need.priority = 0;
-  alike_need.cpu_milli = alike_need.node_memory_mib = 0;
+  alike_need.cpu_milli = alike_need.node_memory_mib = 0;  // of nodes, by which no device fails
   stock.believe(policy);
-  Ways out;
-  out.count = 0;
+  const auto& candidates = stock.supply().candidates;
+  const ShortNodes short_nodes(stock.supply(), need);
+  Ways out{.count = Count(), .any_short = !short_nodes.none()};
   bool any_device = false;
   for (auto& [in_common, alike] : stock.kinds()) {
-    const Open open = open_ones(alike, sights, most, counts || stock.supply().candidates.size() <= kCounted);
+    const Open open = open_ones(alike, sights, short_nodes, most, counts || candidates.size() <= kCounted);
     const bool is_ill = !in_common.unfit.empty() && !in_common.withheld;
     if (counts) (*counts)[static_cast<std::size_t>(is_ill ? Cause::Unhealthy : Cause::Withheld)] += open.barred;
     if (open.first.empty()) continue;
-    const auto& candidates = stock.supply().candidates;
     const Stock::Ways& ways = known(stock.known(alike), candidates[open.first.front()], alike_need, policy);
-    if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += *open.count;
+    if (counts) (*counts)[static_cast<std::size_t>(ways.fails_by.value_or(Cause::Together))] += open.count->all;
     if (ways.options.empty()) continue;
-    out.count = out.count && open.count ? std::optional(*out.count + ways.options.size() * *open.count) : std::nullopt;
+    count_in(out.count, open.count, ways.options.size());
     for (const auto& [option, cost] : ways.options) {
       const bool is_for_the_engine = is_device(option) && is_of_one_node(need);
       any_device |= is_for_the_engine;
       if (is_for_the_engine) continue;
       for (const std::uint32_t at : open.first) {
-        out.best.push_back({at, option, cost});
+        out.best.push_back({at, option, cost, short_nodes.has(at)});
         out.best.back().option.candidate = &candidates[at];
       }
     }
   }
   std::sort(out.best.begin(), out.best.end());
-  if (any_device) add_places(stock.whole_devices(), stock.supply(), need, policy, sights, out);
+  if (any_device) add_places(stock.whole_devices(), stock.supply(), need, policy, sights, short_nodes, out);
   return out;
 }
 
@@ -333,31 +373,34 @@ Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, c
 
 /// `counts`: says how many ways there are.
 Verdict decide_one_by_one(const Supply& supply, const Need& need, Policy& policy, const Scope& scope, bool counts) {
-  Ways ways;
   const Sights sights(supply, scope);
-  std::size_t count = 0;
+  const ShortNodes short_nodes(supply, need);
+  Ways ways{.any_short = !short_nodes.none()};
+  Count count;
   bool any_device = false;
   for (std::size_t i = 0; i < supply.candidates.size(); ++i) {
     if (sights.of(i) != Sights::Sight::Open) continue;
     const auto found = examine(supply.candidates[i], need);
     const auto* options = std::get_if<0>(&found);
     if (!options) continue;
-    count += options->size();
+    const bool is_short = short_nodes.has(i);
+    count.all += options->size();
+    count.enough += is_short ? 0 : options->size();
     for (const Option& one : *options)
       if (is_device(one) && is_of_one_node(need))
         any_device = true;
       else
-        ways.best.push_back({i, one, policy.cost(one, need)});
+        ways.best.push_back({i, one, policy.cost(one, need), is_short});
   }
   std::sort(ways.best.begin(), ways.best.end());
   if (counts) ways.count = count;
   if (any_device) {
     WholeDevices devices(supply, policy);
-    add_places(devices, supply, need, policy, sights, ways);
+    add_places(devices, supply, need, policy, sights, short_nodes, ways);
   }
-  const std::vector<Choice> chosen = choose(supply, ways, need);
+  const std::vector<Choice> chosen = choose(ways, need);
   if (chosen.empty()) return refuse_all(supply, need, sights, scope);
-  return decision_of(supply, chosen, ways, need, policy);
+  return decision_of(chosen, ways, need, policy);
 }
 
 }  // namespace
@@ -378,26 +421,26 @@ Verdict decide_on_part(const Supply& part, const Need& need, Policy& policy, con
 Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
   const Sights sights(stock.supply(), scope);
   const Ways ways = ways_of(stock, need, policy, sights, most_alike(need));
-  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  const std::vector<Choice> chosen = choose(ways, need);
   if (chosen.empty()) return refuse_all(stock, need, sights, scope);
-  return decision_of(stock.supply(), chosen, ways, need, policy);
+  return decision_of(chosen, ways, need, policy);
 }
 
 std::variant<Decision, std::string> decide_in_short(Stock& stock, const Need& need, Policy& policy,
                                                     const Scope& scope) {
   std::array<std::size_t, kCauses> counts{};
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), most_alike(need), &counts);
-  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  const std::vector<Choice> chosen = choose(ways, need);
   auto& together = counts[static_cast<std::size_t>(Cause::Together)];
   if (chosen.empty() && is_too_dear_together(need, together))
     counts[static_cast<std::size_t>(Cause::Price)] += std::exchange(together, 0);
   if (chosen.empty()) return sentence_of(counts);
-  return decision_of(stock.supply(), chosen, ways, need, policy);
+  return decision_of(chosen, ways, need, policy);
 }
 
 std::optional<Grant> place(Stock& stock, const Need& need, Policy& policy, const Scope& scope) {
   const Ways ways = ways_of(stock, need, policy, Sights(stock.supply(), scope), 1);
-  const std::vector<Choice> chosen = choose(stock.supply(), ways, need);
+  const std::vector<Choice> chosen = choose(ways, need);
   if (chosen.empty()) return std::nullopt;
   return grant_of(chosen.front().candidate, chosen.front().option, need);
 }

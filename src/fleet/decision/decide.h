@@ -115,9 +115,9 @@ struct Refusal {
 
 using Verdict = std::variant<Decision, Refusal>;
 
-/// `need` has passed check(). Ties: the lower cost; then where MIG need not be switched on, then what stands before
-/// what is to be created, then fewer idle instances that go, then the device that comes first, then the profile with
-/// fewer memory slices, then the lower start.
+/// `need` has passed check(). Short nodes (short_nodes.h) come last. Ties: the lower cost; then where MIG need not be
+/// switched on, then what stands before what is to be created, then fewer idle instances that go, then the device that
+/// comes first, then the profile with fewer memory slices, then the lower start.
 Verdict decide(const Supply& supply, const Need& need, Policy& policy, const Scope& scope = {});
 
 /// The same of a part of what there is: how much could be done is not counted.

@@ -154,6 +154,8 @@ TEST(DecisionProperty, AStockSaysWhatItsSupplySays) {
     if (random() % 4 == 0) need = {.devices = 2, .same_node = random() % 2 == 0};
     if (random() % 4 == 0) need.most_price_micros = static_cast<std::int64_t>(random() % 2'000'000);
     if (random() % 6 == 0) need.models = {"T4"};
+    if (random() % 2 == 0) some_left_beside(supply, random);
+    if (random() % 3 > 0) need.cpu_milli = static_cast<std::int64_t>(random() % 40'000);
     const Scope scope = some_scope(random);
     Stock stock(supply);
     const auto expected = decide(supply, need, *policy, scope);

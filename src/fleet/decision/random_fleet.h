@@ -80,6 +80,15 @@ inline void idle_and_priced(Supply& supply, Random& random) {
   }
 }
 
+/// Of some nodes nobody tells what they have left beside their devices.
+inline void some_left_beside(Supply& supply, Random& random) {
+  for (const Candidate& on : supply.candidates)
+    if (random() % 6 > 0) {
+      const auto left = static_cast<std::int64_t>(random() % 40'000);
+      supply.nodes[{on.cluster, on.node}] = {64'000, 64'000, left, left};
+    }
+}
+
 /// Of some nodes it may not take devices, others it does not see.
 inline Scope some_scope(Random& random) {
   if (random() % 3 == 0) return {};
