@@ -81,6 +81,27 @@ TEST(KeepRoom, ARefusalSaysForWhomItIsKept) {
   EXPECT_EQ(miss_of(full, kSmall).cause, Cause::Held) << "nobody is kept from what others have";
 }
 
+/// Of a device that has to be switched to MIG for who waits nobody gets all before that, but others a part beside it.
+TEST(KeepRoom, OfADeviceThatIsNotCutYetNobodyHasAll) {
+  Candidate off = device(0);
+  off.mig = MigMode::Off;
+  off.may_switch_on = true;
+  const Need whole{.mig = MigUse::Never};
+  const Supply supply{0, {off}};
+  ASSERT_TRUE(granted(supply, whole));
+  const Supply kept = kept_of(supply, kHalf, "it is kept for ml/half");
+  EXPECT_FALSE(granted(kept, whole));
+  EXPECT_EQ(miss_of(kept, whole).cause, Cause::Withheld);
+  EXPECT_EQ(miss_of(kept, whole).nearest.front().what, "it is kept for ml/half");
+  const auto beside = granted(kept, kSmall);
+  ASSERT_TRUE(beside);
+  EXPECT_GE(beside->placed->placement.start, 4U);
+  Supply two = kept;
+  two.candidates.push_back(device(1));
+  two.candidates[1].mig = MigMode::None;
+  EXPECT_EQ(granted(two, whole)->candidate, 1U);
+}
+
 TEST(KeepRoom, SeveralDevicesAreKeptOnOneNode) {
   Supply supply;
   for (unsigned i = 0; i < 16; ++i) {  // two nodes of eight

@@ -85,6 +85,7 @@ std::variant<std::vector<Option>, Failure> whole(const Candidate& candidate, con
   if (auto failure = fails_by_price(candidate, need, option)) return *std::move(failure);
   if (!candidate.held_by.empty()) return Failure{Cause::Held, fmt::format("{} has it", candidate.held_by)};
   if (!candidate.pieces.empty()) return Failure{Cause::Held, "it is cut into instances"};
+  if (is_partly_closed(candidate)) return Failure{Cause::Withheld, candidate.uncut};
   return std::vector{option};
 }
 
@@ -120,9 +121,6 @@ bool is_large_enough(const gpu::Profile& profile, const WholeCompute& whole, con
          profile.compute_slices >= need.compute_slices.value_or(0) &&
          has * 1000 >= std::uint64_t{wanted_milli(need)} * (by_sms ? *whole.sm_count : whole.slices);
 }
-
-/// Some of it is kept for somebody: see keep_room().
-bool is_partly_closed(const Candidate& candidate) { return candidate.may_cut && !candidate.uncut.empty(); }
 
 Failure not_to_be_cut(const Candidate& candidate) {
   if (is_partly_closed(candidate)) return {Cause::Withheld, candidate.uncut};
@@ -245,6 +243,8 @@ Kind kind_of(const Option& option) {
 }
 
 }  // namespace
+
+bool is_partly_closed(const Candidate& candidate) { return candidate.may_cut && !candidate.uncut.empty(); }
 
 unsigned size_of(const gpu::Profile& profile) { return profile.placements.empty() ? 0 : profile.placements[0].size; }
 

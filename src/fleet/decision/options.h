@@ -21,6 +21,9 @@ struct Failure {
 /// Not empty where the device serves it.
 std::variant<std::vector<Option>, Failure> examine(const Candidate& candidate, const Need& need);
 
+/// Some of it is kept for somebody: see keep_room().
+bool is_partly_closed(const Candidate& candidate);
+
 /// The compute of a whole device: its largest profile's.
 struct WholeCompute {
   unsigned slices = 1;

@@ -16,7 +16,7 @@ constexpr std::uint8_t kLastNumber = 63;
 bool is_whole(const Candidate& one) { return one.mig != MigMode::On && !one.shares; }
 
 bool is_free(const Candidate& one) {
-  return is_whole(one) && one.unfit.empty() && one.held_by.empty() && one.pieces.empty();
+  return is_whole(one) && one.unfit.empty() && one.held_by.empty() && one.pieces.empty() && !is_partly_closed(one);
 }
 
 bool is_given_whole(const Candidate& one, const Need& need) {
