@@ -9,7 +9,6 @@
 #include "server/allocations.h"
 #include "server/allocations_json.h"
 #include "server/api_json.h"
-#include "server/budgets/json.h"
 #include "server/wish_origin.h"
 #include "store/allocations.h"
 #include "store/audit.h"
@@ -32,6 +31,12 @@ Result<void> note(store::Database& database, const fleet::PodAllocation& one, Ep
   entry.result = "done";
   entry.detail = json_text(Json{{"namespace", one.space}, {"podName", one.pod}, {"reason", one.why}});
   return store::append_audit(database, entry);
+}
+
+/// What decision::near_miss() would say: where there is a near miss it is among what would help.
+std::string near_miss_of(const decision::Refusal& refusal) {
+  const auto less = std::ranges::find(refusal.remedies, decision::RemedyKind::AskForLess, &decision::Remedy::kind);
+  return less == refusal.remedies.end() ? std::string() : less->sentence;
 }
 
 }  // namespace
@@ -193,31 +198,31 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
                                        const AllocationWish& wish) {
   const EpochMs now = known.view->time;
   const auto budgets = options_.budgets(known, wish);
-  const auto shown = [&](const decision::Refusal& refusal) {
-    Json out = refusal_json(refusal);
-    out["budgets"] = words_json(budgets);
-    return out;
+  const decision::Scope scope = scope_of(wish, *known.cluster);
+  const auto shown = [&](const decision::Refusal& refusal, const std::string& hint) {
+    return explained(refusal_json(refusal), wish, hint, budgets);
   };
   if (const auto over = refused_by(budgets)) {
-    tell_why(one, over->sentence, now, [&] { return shown(*over); });
+    tell_why(one, over->sentence, now, [&] { return shown(*over, round.near_miss(wish.need, scope)); });
     return Served::Barred;
   }
   const auto book = book_.get();
   const auto verdict = round.decide_once(wish, *known.cluster);
   if (auto* const* refused = std::get_if<DecisionRound::Refused*>(&verdict)) {
-    tell_why(one, (*refused)->sentence, now,
-             [&] { return shown(round.in_full(**refused, wish, *known.cluster, *book)); });
+    tell_why(one, (*refused)->sentence, now, [&] {
+      const decision::Refusal& in_full = round.in_full(**refused, wish, *known.cluster, *book);
+      return shown(in_full, near_miss_of(in_full));
+    });
     return Served::No;
   }
   const auto& decided = std::get<decision::Decision>(verdict);
-  const decision::Scope scope = scope_of(wish, *known.cluster);
-  auto turns = promise(ground(*known.view, *book), decided,
-                       explained(decision_json(decided), wish, round.near_miss(wish.need, scope), budgets), one,
+  const std::string hint = round.near_miss(wish.need, scope);
+  auto turns = promise(ground(*known.view, *book), decided, explained(decision_json(decided), wish, hint, budgets), one,
                        std::string(kServerName));
   if (turns)
     if (const auto may = book->may_put(turns->turned.front()); !may) turns = may.error();
   if (!turns) {
-    tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}); });
+    tell_why(one, turns.error().what, now, [&] { return shown({turns.error().what, {}, {}}, hint); });
     return Served::No;
   }
   turns->scenes.push_back(scene_of(one.id, round, wish, scope, decided));

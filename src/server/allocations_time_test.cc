@@ -1,4 +1,4 @@
-// Leases, clocks and restarts.
+// Leases, clocks and restarts, and what is told again.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,6 +16,7 @@
 
 namespace tessera::server {
 namespace {
+using testing::HasSubstr;
 
 TEST_F(AllocationsTest, ADecisionIsMadeAgainOnWhatIsKeptOfIt) {
   const auto replayed = [&](const Json& one) {
@@ -281,6 +282,25 @@ TEST_P(ClocksApart, NothingExpiresEarlyOrIsPromisedTwice) {
   EXPECT_EQ(shown(made)["state"], "expired");
   EXPECT_EQ(ask(body("s")).status, 201);
   expect_kept();
+}
+
+TEST_F(AllocationsTest, TheQueueSaysOfARefusalAllThatIsSaidWhereOneAsks) {
+  const std::string full = instance(3, 0, "3g.40gb", 4) + held(3, "x") + instance(4, 4, "3g.40gb", 4) + held(4, "y");
+  look(full, 1);
+  const Json near = asked(
+      R"({"namespace":"ml","podName":"near","useMig":true,"requiredMemoryMib":20480,"computeSlices":2,"wait":true})",
+      202);
+  ASSERT_THAT(near["decision"]["hint"].get<std::string>(), HasSubstr("2g.20gb has 20,096"));
+  told.scrape(kStart + 4'000, R"(node="w-2",job="agent")", R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-t"} 1
+gpu_device_info{gpu="0",UUID="GPU-t",model="Tesla T4"} 1
+)");
+  look(full, 5);
+  const Json now = shown(near);
+  ASSERT_EQ(now["state"], "waiting");
+  ASSERT_NE(now["decision"]["sentence"], near["decision"]["sentence"]) << "it is told anew";
+  for (const char* member : {"hint", "requiredMib", "assumed", "budgets"})
+    EXPECT_EQ(now["decision"].value(member, Json("it is not told")), near["decision"][member]) << member;
 }
 
 }  // namespace
