@@ -177,7 +177,7 @@ class Allocations {
   /// One of the queue.
   Served serve(DecisionRound& round, const Published& known, const fleet::PodAllocation& one,
                const AllocationWish& wish);
-  /// Why it waits, where that is new and was not told just before; it is kept with others', by keep_told().
+  /// Why it waits, where that is new and was not told just before, or stale; it is kept with others', by keep_told().
   void tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
                 const std::function<Json()>& shown);
   void keep_told(EpochMs now);

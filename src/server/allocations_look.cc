@@ -18,6 +18,8 @@ namespace {
 namespace decision = fleet::decision;
 
 constexpr Milliseconds kWhyAgain{60'000};
+// The same reason may have another cause behind it by now: who is idle, and what would help.
+constexpr Milliseconds kWhyStale{5 * 60'000};
 constexpr std::size_t kToldAtOnce = 512;  // in one transaction, and one copy of the book
 constexpr Milliseconds kOverKept{std::chrono::hours(7 * 24)};
 constexpr Milliseconds kDropEvery{std::chrono::hours(1)};
@@ -233,10 +235,15 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
 
 void Allocations::tell_why(const fleet::PodAllocation& one, const std::string& why, EpochMs now,
                            const std::function<Json()>& shown) {
-  EpochMs& told = told_why_[one.id];
-  if (why == one.why || told + kWhyAgain.count() > now) return;
-  told = now;
-  if (auto still = fleet::still_waiting(one, json_text(shown()), {why, std::string(kServerName), now}))
+  const bool is_same = why == one.why;
+  const auto told = told_why_.find(one.id);
+  const bool was_told = told != told_why_.end();
+  if (is_same && (was_told ? told->second : one.asked_at) + kWhyStale.count() > now) return;
+  if (!is_same && was_told && told->second + kWhyAgain.count() > now) return;
+  told_why_[one.id] = now;
+  std::string text = json_text(shown());
+  if (is_same && text == one.decision) return;
+  if (auto still = fleet::still_waiting(one, std::move(text), {why, std::string(kServerName), now}))
     told_.push_back(*std::move(still));
 }
 

@@ -284,6 +284,28 @@ TEST_P(ClocksApart, NothingExpiresEarlyOrIsPromisedTwice) {
   expect_kept();
 }
 
+/// As often as the reason stays the same: who has what, and what would help, may be otherwise.
+TEST_F(AllocationsTest, WhoWaitsIsToldInTheEndWhatHasChangedBehindTheSameReason) {
+  const auto full_of = [](const std::string& pod) {
+    return instance(3, 0) + held(3, "x") + instance(4, 2) + held(4, "y") + instance(5, 4) + held(5, pod);
+  };
+  look(full_of("z"), 1);
+  const Json late = asked(body("late", R"(,"wait":true)"), 202);
+  const auto told = [&] { return shown(late)["decision"]["misses"].dump(); };
+  ASSERT_THAT(told(), HasSubstr("ml/z at 4"));
+  look(full_of("other"), 100);
+  EXPECT_THAT(told(), HasSubstr("ml/z at 4")) << "not each look writes it";
+  look(full_of("other"), 301);
+  EXPECT_THAT(told(), HasSubstr("ml/other at 4"));
+  EXPECT_EQ(shown(late)["reason"], late["reason"]);
+  EXPECT_EQ(shown(late)["since"], late["since"]);
+  look(full_of("third"), 600);
+  EXPECT_THAT(told(), HasSubstr("ml/other at 4"));
+  look(full_of("third"), 602);
+  EXPECT_THAT(told(), HasSubstr("ml/third at 4"));
+  expect_kept();
+}
+
 TEST_F(AllocationsTest, TheQueueSaysOfARefusalAllThatIsSaidWhereOneAsks) {
   const std::string full = instance(3, 0, "3g.40gb", 4) + held(3, "x") + instance(4, 4, "3g.40gb", 4) + held(4, "y");
   look(full, 1);
