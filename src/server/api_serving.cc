@@ -8,7 +8,7 @@
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
-#include "server/serving_pods.h"
+#include "fleet/serving/serving_pods.h"
 
 namespace tessera::server {
 namespace {

@@ -98,7 +98,7 @@ Round Observer::look(const Sight& sight) {
   Round round{sight.view.time, {}, {}};
   const Neighbours neighbours(sight.view, own_);
   const XidCounts xids(sight.xids);
-  const ServingPods serving(sight.serving);
+  const ServingPods serving(sight.serving, sight.view, sight.cluster);
   const Holders holders(sight.cluster);
   const Unallocated unallocated(sight.view);
   const bool all_silent = all_are_silent(sight.view);

@@ -7,6 +7,7 @@
 #include "fleet/alerts/observe_device.h"
 #include "fleet/inventory/parts.h"
 #include "fleet/inventory/utilization.h"
+#include "fleet/serving/serving_pods.h"
 
 namespace tessera::fleet::alerts {
 namespace {
@@ -59,7 +60,7 @@ void observe_session(const SessionSight& sight, const Session& session, Round& r
   if (session.start)
     round.observations.push_back({Signal::SessionAgeSeconds, subject, session.last_seen,
                                   static_cast<double>(session.last_seen - *session.start) / 1000});
-  if (sight.serving.may_be(node, facts.workload)) return;
+  if (sight.serving.may_be(node, facts)) return;
   const auto busy = activity_of(device, session);
   if (!busy || !session.memory_bytes) return;
   const bool stuck = *session.memory_bytes > 0 && *busy < kQuietRatio;
@@ -147,12 +148,27 @@ std::string agent_key(const Node& node, const Device& device) { return device_ke
 
 std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }
 
-ServingPods::ServingPods(const ServingView& serving) {
+ServingPods::ServingPods(const ServingView& serving, const View& view, const ClusterView* cluster) {
   for (const auto& engine : serving.engines)
     if (!engine->pod.empty())
-      pods_.insert(engine->cluster + '/' + engine->space + '/' + engine->pod);
+      add(engine->cluster, engine->space, engine->pod, cluster);
     else if (!engine->node.empty())
       nodes_.insert(engine->cluster + '/' + engine->node);
+  for (const auto& node : view.nodes)
+    for (const Device& device : node->devices)
+      for (const Session& one : device.sessions)
+        if (const Workload& of = one.facts->workload; !of.pod.empty() && is_engine_title(one.facts->command))
+          add(node->cluster, of.space, of.pod, cluster);
+  if (!cluster) return;
+  for (const auto& [key, pod] : cluster->pods)
+    if (is_engine(pod->engine_arguments)) add(cluster->cluster, pod->space, pod->name, cluster);
+}
+
+void ServingPods::add(const std::string& cluster, const std::string& space, const std::string& pod,
+                      const ClusterView* known) {
+  const std::string prefix = cluster + '/' + space + '/';
+  if (!pods_.insert(prefix + pod).second || !known) return;
+  for (const std::string& one : pods_of_replica(cluster, space, pod, *known)) pods_.insert(prefix + one);
 }
 
 Unallocated::Unallocated(const View& view) {
@@ -171,8 +187,9 @@ bool Unallocated::any_on(const Node& node) const {
          std::ranges::any_of(node.devices, [&](const Device& one) { return devices_.contains(device_key(node, one)); });
 }
 
-bool ServingPods::may_be(const Node& node, const Workload& of) const {
-  return of.is_pod() ? pods_.contains(pod_key(node.cluster, of)) : nodes_.contains(node_key(node));
+bool ServingPods::may_be(const Node& node, const SessionFacts& of) const {
+  if (is_engine_title(of.command)) return true;
+  return of.workload.is_pod() ? pods_.contains(pod_key(node.cluster, of.workload)) : nodes_.contains(node_key(node));
 }
 
 void observe_sessions(const SessionSight& sight, Round& round) {

@@ -30,15 +30,18 @@ using IsHostJob = std::function<bool(std::string_view command)>;
 /// By the namespace of a pod: whether it is the platform's own.
 using IsPlatform = std::function<bool(std::string_view space)>;
 
-/// Those that serve models. They take their memory at the start and wait for requests: doing nothing is no sign that
-/// they are stuck.
+/// Those that serve models, and those that serve with them: of a replica on several nodes its leader answers alone.
+/// They take their memory at the start and wait for requests: doing nothing is no sign that they are stuck.
 class ServingPods {
  public:
-  explicit ServingPods(const ServingView& serving);
-  /// Outside of pods nobody tells which process an engine's is: each of its node may be.
-  bool may_be(const Node& node, const Workload& of) const;
+  /// By an engine's metrics, the title of its process or its command line. `cluster`: null where none is watched.
+  ServingPods(const ServingView& serving, const View& view, const ClusterView* cluster);
+  /// Outside of pods nobody but its title tells which process an engine's is: each of its node may be.
+  bool may_be(const Node& node, const SessionFacts& of) const;
 
  private:
+  void add(const std::string& cluster, const std::string& space, const std::string& pod, const ClusterView* known);
+
   std::set<std::string> pods_;
   std::set<std::string> nodes_;  ///< with an engine outside of pods
 };

@@ -202,6 +202,69 @@ TEST(Observe, TakesNoJobForStuckWhereAnEngineServesOutsideOfPods) {
   EXPECT_THAT(pids(seen, Signal::SessionAgeSeconds), ElementsAre("11 python3 7200"));
 }
 
+/// A pod of a group that serves, which asks for GPUs.
+ClusterPod grouped(const std::string& name, const std::string& group) {
+  ClusterPod out = asking(name, "w");
+  out.labels = {{"leaderworkerset.sigs.k8s.io/group-key", group}};
+  return out;
+}
+
+/// Of kPage pod p has a process that does nothing.
+TEST(Observe, TakesNoWorkerForStuckWhoseLeaderAnswersForIt) {
+  ClusterState state = watched("w");
+  state.put(grouped("lead", "g"));
+  state.put(grouped("p", "g"));
+  Seen seen;
+  const auto stuck = [&] {
+    seen.cluster = state.view();
+    seen.look();
+    return seen.of(Signal::IdleWithMemory).size();
+  };
+  EXPECT_EQ(stuck(), 1U) << "nobody says that they serve";
+  seen.told.scrape(kStart, R"(cluster="c",node="v",namespace="ml",pod="lead",job="v")",
+                   "vllm:num_requests_running{model_name=\"m\"} 0\n");
+  EXPECT_EQ(stuck(), 0U);
+  EXPECT_EQ(seen.of(Signal::SessionAgeSeconds).size(), 1U) << "it is not that it is not seen";
+  state.put(grouped("p", "h"));
+  EXPECT_EQ(stuck(), 1U) << "of another group";
+}
+
+TEST(Observe, TakesNoEngineForStuckWhoseMetricsNobodyTells) {
+  const auto stuck = [](std::string_view command, ClusterState& state) {
+    std::string page(kPage);
+    for (auto at = page.find("\"py\""); at != page.npos; at = page.find("\"py\""))
+      page.replace(at, 4, fmt::format("\"{}\"", command));
+    Seen seen(page);
+    seen.cluster = state.view();
+    seen.look();
+    return seen.of(Signal::IdleWithMemory).size();
+  };
+  ClusterState state = watched("w");
+  EXPECT_EQ(stuck("python3", state), 1U);
+  EXPECT_EQ(stuck("VLLM::EngineCor", state), 0U) << "by its title";
+  EXPECT_EQ(stuck("sglang::schedul", state), 0U);
+  ClusterPod spread = grouped("lead", "g");
+  spread.engine_arguments.tensor = 8;
+  state.put(std::move(spread));
+  state.put(grouped("p", "g"));
+  EXPECT_EQ(stuck("python3", state), 0U) << "its leader, by its command line";
+}
+
+/// What is told of the leader's process speaks for who serves with it.
+TEST(Observe, TakesNoWorkerForStuckOfALeaderThatIsKnownByItsTitle) {
+  ClusterState state = watched("w");
+  state.put(grouped("lead", "g"));
+  state.put(grouped("p", "g"));
+  Seen seen(std::string(kPage) + process({31, "VLLM::EngineCor", "pod", R"(namespace="ml",pod="lead",container="c")"}) +
+            process({32, "python3", "unnamed", R"(pod="",pod_uid="u")"}) +
+            process({33, "VLLM::EngineCor", "unnamed", R"(pod="",pod_uid="v")"}) + process({34, "sglang::schedul"}));
+  seen.cluster = state.view();
+  seen.is_host_job = [](std::string_view) { return true; };
+  seen.look();
+  EXPECT_THAT(pids(seen, Signal::IdleWithMemory), ElementsAre("32  1"));
+  EXPECT_EQ(seen.of(Signal::IdleWithMemory).size(), 1U);
+}
+
 TEST_F(Changing, AJobOutsideOfPodsFiresAndIsOverWithItsProcess) {
   seen.is_host_job = is_python;
   const std::string platform = process({12, "nvidia-cuda-mps"}) + process({13, "nv-hostengine"});

@@ -8,9 +8,9 @@
 #include "fleet/cost/usage_slot.h"
 #include "fleet/inventory/catalogue.h"
 #include "fleet/inventory/parts.h"
+#include "fleet/serving/serving_pods.h"
 #include "server/advice/quotas.h"
 #include "server/cost/sight.h"
-#include "server/serving_pods.h"
 
 namespace tessera::server {
 namespace {
@@ -31,9 +31,6 @@ bool is_true(const fleet::LabelMap& labels, const char* name) {
   const auto label = labels.find(name);
   return label != labels.end() && label->second == "true";
 }
-
-/// As vLLM and SGLang title the processes that hold the GPU: the kernel has 15 letters of it.
-bool is_engine(std::string_view command) { return command.starts_with("VLLM::") || command.starts_with("sglang::"); }
 
 int instance_of(const std::optional<unsigned>& gpu_instance) {
   return gpu_instance ? static_cast<int>(*gpu_instance) : -1;
@@ -180,7 +177,7 @@ class Gathering {
     }
     // What its command line says of a model makes it an engine, whether its metrics are told or not.
     const fleet::EngineArguments said = seen ? seen->engine_arguments : fleet::EngineArguments{};
-    if (said.tensor || said.pipeline || said.data) {
+    if (fleet::is_engine(said)) {
       if (!out.serves) out.serves.emplace();
       out.serves->gpus = std::max(out.serves->gpus, said.tensor.value_or(1) * said.pipeline.value_or(1));
     }
@@ -201,7 +198,8 @@ class Gathering {
     for (const fleet::Session& one : device.sessions) {
       const fleet::Workload& pod = one.facts->workload;
       const auto at = of_pod_.find({node.cluster, pod.space, pod.pod});
-      if (at != of_pod_.end() && is_engine(one.facts->command) && !at->second->serves) at->second->serves.emplace();
+      if (at != of_pod_.end() && fleet::is_engine_title(one.facts->command) && !at->second->serves)
+        at->second->serves.emplace();
     }
   }
 

@@ -13,7 +13,7 @@
 #include "fleet/cost/tokens.h"
 #include "server/api_json.h"
 #include "server/cost/json.h"
-#include "server/serving_pods.h"
+#include "fleet/serving/serving_pods.h"
 
 namespace tessera::server {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "fleet/cost/ledger.h"
-#include "server/serving_pods.h"
+#include "fleet/serving/serving_pods.h"
 
 namespace tessera::server {
 namespace {

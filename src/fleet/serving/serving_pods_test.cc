@@ -1,25 +1,25 @@
-#include "server/serving_pods.h"
+#include "fleet/serving/serving_pods.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace tessera::server {
+namespace tessera::fleet {
 namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-void add(fleet::ClusterView& to, const std::string& space, const std::string& name, fleet::LabelMap labels) {
-  fleet::ClusterPod pod;
+void add(ClusterView& to, const std::string& space, const std::string& name, LabelMap labels) {
+  ClusterPod pod;
   pod.space = space;
   pod.name = name;
   pod.labels = std::move(labels);
-  to.pods[fleet::pod_key(space, name)] = std::make_shared<const fleet::ClusterPod>(std::move(pod));
+  to.pods[pod_key(space, name)] = std::make_shared<const ClusterPod>(std::move(pod));
 }
 
 TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
   constexpr const char* kLws = "leaderworkerset.sigs.k8s.io/group-key";
   constexpr const char *kRay = "ray.io/cluster", *kRole = "ray.io/node-type";
-  fleet::ClusterView view;
+  ClusterView view;
   view.watched = view.synced = true;
   view.cluster = "c";
   add(view, "ml", "lws-0", {{kLws, "g"}});
@@ -39,7 +39,7 @@ TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
   add(view, "ml", "far-transformer", {{kService, "far"}, {kApp, "isvc.far-transformer"}});
   add(view, "ml", "near-predictor-worker", {{kService, "near"}, {kApp, "isvc.far-predictor-worker"}});
   const auto of = [&](const std::string& pod) {
-    fleet::Served engine;
+    Served engine;
     engine.cluster = "c";
     engine.space = "ml";
     engine.pod = pod;
@@ -57,4 +57,4 @@ TEST(PodsOfAReplica, AreThoseThatItsLeaderAnswersFor) {
 }
 
 }  // namespace
-}  // namespace tessera::server
+}  // namespace tessera::fleet
