@@ -289,7 +289,8 @@ const SettingEntry kRows[] = {
       "filter by "
       "them"},
      take_of_cost<&CostSettings::labels>},
-    {{"gpu.management.cost.platform-namespaces", "gpu-operator, nvidia-gpu-operator, kube-system",
+    {{"gpu.management.cost.platform-namespaces",
+      "gpu-operator, nvidia-gpu-operator, nvidia-device-plugin, nvidia-dra-driver-gpu, kube-system",
       "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay; alerts tell of none of "
       "their processes"},
      take_of_cost<&CostSettings::platform_namespaces>},

@@ -122,6 +122,20 @@ TEST(Rules, StandOnMetricsThatThereAre) {
   }
 }
 
+/// docs/configuration.md has the settings' defaults, by a test of its own.
+TEST(Rules, LeaveOutThePlatformsNamespacesAsTheServerDoes) {
+  const std::string reference = text_of(TESSERA_SOURCE_DIR "/docs/configuration.md"), rules = text_of(kGpuRules);
+  static const std::regex kRow("`gpu.management.cost.platform-namespaces` \\| [^|]* \\| ([^|]*) \\|"), kComma(", ");
+  std::smatch row;
+  ASSERT_TRUE(std::regex_search(reference, row, kRow));
+  const std::string expected = std::regex_replace(row[1].str(), kComma, "|");
+  static const std::regex kSelector("namespace!~\"([^\"]*)\"");
+  int selectors = 0;
+  for (std::sregex_iterator at(rules.begin(), rules.end(), kSelector), end; at != end; ++at, ++selectors)
+    EXPECT_EQ((*at)[1], expected);
+  EXPECT_GT(selectors, 3);
+}
+
 TEST(Rules, AreInTheChartAsTheyAre) {
   if (helm().empty()) GTEST_SKIP() << "helm is missing: $TESSERA_PEERS/helm/helm is where ./dev puts it";
   const auto rendered = [](const std::string& kind) {

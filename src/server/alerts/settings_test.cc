@@ -1,6 +1,9 @@
 #include "server/alerts/settings.h"
 
+#include <fmt/ranges.h>
+
 #include "server/alerts/alerts_test.h"
+#include "server/settings.h"
 
 namespace tessera::server {
 namespace {
@@ -56,6 +59,16 @@ TEST(AlertSettings, ChangeWhatIsBuiltIn) {
   EXPECT_THAT(read("- {name: GPUOverheatin}").error().what, HasSubstr("did you mean 'GPUOverheating'"));
   EXPECT_THAT(read("- {name: GPUOverheating, clear: 99}").error().what, HasSubstr("clear"));
   EXPECT_THAT(read("- {name: GPUOverheating, treshold: 9}").error().what, HasSubstr("threshold"));
+}
+
+/// The table says what is so where nobody says otherwise.
+TEST(AlertSettings, KnowThePlatformsNamespaces) {
+  const auto rows = setting_rows();
+  const auto row = std::ranges::find(rows, "gpu.management.cost.platform-namespaces", &SettingRow::key);
+  ASSERT_NE(row, rows.end());
+  const auto known = CostSettings().platform_namespaces;
+  EXPECT_EQ(row->fallback, fmt::format("{}", fmt::join(known, ", ")));
+  EXPECT_THAT(known, testing::Contains("nvidia-device-plugin")) << "where its chart is installed, with MPS";
 }
 
 }  // namespace

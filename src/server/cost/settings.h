@@ -28,7 +28,9 @@ struct CostSettings {
   std::vector<fleet::Rate> rates;  ///< beside the default ones; of the same devices, before them
   fleet::PostingOptions posting;
   std::vector<fleet::OwnerRule> owners;  ///< empty: default_owner_rules()
-  std::vector<std::string> platform_namespaces = {"gpu-operator", "nvidia-gpu-operator", "kube-system"};
+  /// NVIDIA's charts are installed into these; the server of MPS runs in the device plugin's or the DRA driver's.
+  std::vector<std::string> platform_namespaces = {"gpu-operator", "nvidia-gpu-operator", "nvidia-device-plugin",
+                                                  "nvidia-dra-driver-gpu", "kube-system"};
   std::vector<std::string> labels;  ///< that the ledger keeps as they are, beside the owners
   std::vector<NodePlace> nodes;     ///< the first that fits counts
   std::vector<std::string> pool_labels = {"tessera.dev/pool", "karpenter.sh/nodepool", "cloud.google.com/gke-nodepool",
