@@ -49,13 +49,15 @@ struct Share {
   bool away = false;   ///< an agent of any of them
 };
 
-void count_busy(const Device& device, bool agent_away, Share& share) {
+void count_busy(const Device& device, bool agent_away, const Sight& sight, Share& share) {
   share.heard = share.heard || is_heard(device);
   share.away = share.away || agent_away;
   if (!is_heard(device) || !tells_sessions(device)) return;
   for (const DevicePart& part : parts_of(device)) {
     ++share.all;
-    share.busy += std::ranges::any_of(device.sessions, [&](const Session& one) { return covers(one.part, part.part); });
+    share.busy += std::ranges::any_of(device.sessions, [&](const Session& one) {
+      return covers(one.part, part.part) && may_be_users(*one.facts, sight.is_host_job, sight.is_platform);
+    });
   }
 }
 
@@ -115,7 +117,7 @@ Round Observer::look(const Sight& sight) {
       if (device.presence == Presence::Retired) continue;
       newest = std::max(newest, device.last_seen);
       const bool agent_away = agent_is_away(device, agent_key(*node, device), sight.view.time);
-      count_busy(device, agent_away, shares[node->cluster]);
+      count_busy(device, agent_away, sight, shares[node->cluster]);
       if (!is_heard(device)) round.silent.push_back(device_key(*node, device));
       if (!is_heard(device) || agent_away) round.silent.push_back(agent_key(*node, device));
       if (!is_heard(device) || holders_silent) round.silent.push_back(holders_key(*node, device));

@@ -148,6 +148,12 @@ std::string agent_key(const Node& node, const Device& device) { return device_ke
 
 std::string holders_key(const Node& node, const Device& device) { return device_key(node, device) + "/held"; }
 
+bool may_be_users(const SessionFacts& facts, const IsHostJob& is_host_job, const IsPlatform& is_platform) {
+  if (facts.type == "G") return false;
+  if (is_on_host(facts)) return is_host_job && is_host_job(facts.command);
+  return !is_platforms(facts.workload, is_platform);
+}
+
 ServingPods::ServingPods(const ServingView& serving, const View& view, const ClusterView* cluster) {
   for (const auto& engine : serving.engines)
     if (!engine->pod.empty())

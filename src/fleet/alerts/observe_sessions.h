@@ -30,6 +30,10 @@ using IsHostJob = std::function<bool(std::string_view command)>;
 /// By the namespace of a pod: whether it is the platform's own.
 using IsPlatform = std::function<bool(std::string_view space)>;
 
+/// Neither a display's alone nor the platform's own: a pod's, a job outside of pods, or one of which nobody knows whose
+/// it is.
+bool may_be_users(const SessionFacts& facts, const IsHostJob& is_host_job, const IsPlatform& is_platform);
+
 /// Those that serve models, and those that serve with them: of a replica on several nodes its leader answers alone.
 /// They take their memory at the start and wait for requests: doing nothing is no sign that they are stuck.
 class ServingPods {

@@ -28,6 +28,38 @@ TEST(Observe, TakesTheFleetApart) {
   EXPECT_THAT(seen.round.silent, ElementsAre("c/GPU-b/agent"));
 }
 
+/// One process for each device, and one device without.
+std::string on_each_device(std::initializer_list<std::string_view> processes) {
+  std::string out;
+  unsigned index = 0;
+  for (const std::string_view process : processes) {
+    const std::string of = fmt::format(R"(gpu="{0}",UUID="GPU-{0}",Hostname="w")", index++);
+    out += fmt::format("tessera_agent_device_up{{{}}} 1\n", of);
+    if (!process.empty()) out += fmt::format("gpu_process_info{{{},status=\"active\",{}}} 1\n", of, process);
+  }
+  return out;
+}
+
+TEST(Observe, CountsDevicesAsBusyThatUsersHaveAndNoOthers) {
+  Seen seen(on_each_device({R"(pid="1",command="Xorg",type="G",pod="unknown",attribution="host")",
+                            R"(pid="2",command="xrdp",type="G",pod="desk",namespace="ml",attribution="pod")",
+                            R"(pid="3",command="nvidia-cuda-mps",type="C",pod="unknown",attribution="host")",
+                            R"(pid="4",command="nvidia-cuda-mps",type="C",pod="mps",namespace="platform")", ""}));
+  seen.is_platform = [](std::string_view space) { return space == "platform"; };
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::BusyShareRatio), ElementsAre("c 0"));
+  seen.tell(kStart + kSecond,
+            on_each_device({R"(pid="1",command="gmx",type="C+G",pod="unknown",attribution="host")",
+                            R"(pid="5",command="py",type="C+G",pod="p",namespace="ml",attribution="pod")",
+                            R"(pid="6",command="py",type="C",pod="",pod_uid="u",attribution="unnamed")",
+                            R"(pid="7",command="py",type="C",pod="unknown",attribution="no_access")", ""}));
+  seen.look(kStart + kSecond);
+  EXPECT_THAT(seen.of(Signal::BusyShareRatio), ElementsAre("c 0.6"));
+  seen.is_host_job = [](std::string_view command) { return command == "gmx"; };
+  seen.look(kStart + kSecond);
+  EXPECT_THAT(seen.of(Signal::BusyShareRatio), ElementsAre("c 0.8"));
+}
+
 TEST(Observe, KnowsSilenceFromAbsence) {
   Seen seen;
   seen.look(kStart + 100 * kSecond);

@@ -58,7 +58,7 @@ enum class Signal : std::uint8_t {
   SessionAgeSeconds,
   HeldIdle,
   UsedWithoutHolding,
-  BusyShareRatio,  ///< parts with a process over all whose processes are told
+  BusyShareRatio,  ///< parts with a process that is not the platform's over all whose processes are told
   RequestsWaiting,
   KvCacheUsedRatio,
   RefusedRequests,  ///< with samples, in the last quarter of an hour
