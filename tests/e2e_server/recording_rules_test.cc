@@ -22,25 +22,31 @@ namespace tessera::e2e {
 namespace {
 using nlohmann::json;
 
-/// Enough boards of one model that are busy for neighbours to be compared, one that is idle, and two that are cut.
+/// Enough boards of one model that are busy for neighbours to be compared, one that only draws, and two that are cut. Of
+/// twelve GPUs and instances four have a process that is neither the platform's nor on the host.
 constexpr const char* kFleet = R"(seed: 11
 nodes:
   - name: worker-01
     gpus:
       - {model: h100_sxm, processes: [{pid: 4101, command: python3, memory: 41GiB, sm: 97, pod: ml/trainer-0}]}
       - {model: h100_sxm, processes: [{pid: 4102, command: python3, memory: 40GiB, sm: 99}]}
-      - {model: h100_sxm, processes: [{pid: 4103, command: python3, memory: 39GiB, sm: 96}]}
-      - {model: h100_sxm, processes: [{pid: 4104, command: python3, memory: 38GiB, sm: 98}]}
-      - {model: h100_sxm, processes: [{pid: 4105, command: python3, memory: 37GiB, sm: 95}]}
+      - {model: h100_sxm, processes: [{pid: 4103, command: nvidia-cuda-mps, memory: 39GiB, sm: 96, pod: nvidia-device-plugin/mps}]}
+      - {model: h100_sxm, processes: [{pid: 4104, command: python3, memory: 38GiB, sm: 98, pod: ml/trainer-3}]}
+      - {model: h100_sxm, processes: [{pid: 4105, command: python3, memory: 37GiB, sm: 95, pod: ml/trainer-4}]}
       - {model: h100_sxm, processes: [{pid: 4106, command: python3, memory: 36GiB, sm: 98}]}
-      - {model: h100_sxm}
+      - {model: h100_sxm, processes: [{pid: 4107, command: Xorg, type: G, memory: 60MiB, pod: ml/desktop}]}
       - model: h100_sxm
         mig: {layout: [{profile: 1g.10gb, start: 0, load: 90}, {profile: 2g.20gb, start: 2, load: 60}, {profile: 1g.10gb, start: 1, load: 80}]}
       - model: h100_sxm
         mig: {layout: [{profile: 3g.40gb, start: 4, load: 35}, {profile: 4g.40gb, start: 0}]}
-        processes: [{pid: 5301, command: vllm, memory: 8GiB, instance: 0}]
+        processes: [{pid: 5301, command: vllm, memory: 8GiB, instance: 0, pod: ml/llm}]
     pods:
       - {namespace: ml, name: trainer-0, containers: [{name: main, devices: [{gpu: 0}]}]}
+      - {namespace: ml, name: trainer-3, containers: [{name: main, devices: [{gpu: 3}]}]}
+      - {namespace: ml, name: trainer-4, containers: [{name: main, devices: [{gpu: 4}]}]}
+      - {namespace: ml, name: desktop, containers: [{name: main, devices: [{gpu: 6}]}]}
+      - {namespace: ml, name: llm, containers: [{name: main, devices: [{gpu: 8, instance: 0}]}]}
+      - {namespace: nvidia-device-plugin, name: mps, containers: [{name: main}]}
 )";
 
 constexpr const char* kSettings = R"(gpu.management:
@@ -176,6 +182,9 @@ TEST_F(RecordingRules, SayWhatTheServerSays) {
     if (number == 2) node.sim({"fault", "temperature", "--gpu", "2", "--celsius", "91"});
     ASSERT_NO_FATAL_FAILURE(show(next_page(agent), number));
     for (const Compared& one : kCompared) expect_agreement(one);
+    const auto busy = prometheus->query("cluster:gpu_busy_share:ratio");
+    ASSERT_EQ(busy.size(), 1U);
+    EXPECT_NEAR(busy[0].value, 4.0 / 12, 1e-9);
     // Of whole devices the API tells percent with two digits.
     std::map<std::string, double> whole;
     for (const Vector& row : prometheus->query("100 * gpu:mig_utilization_ratio:device"))
