@@ -38,6 +38,24 @@ TEST(Observe, EnginesOutsideOfPodsDifferInTheirLabels) {
   EXPECT_THAT(of, testing::UnorderedElementsAre("/10.0.0.1:8000", "/10.0.0.2:8000", "p/"));
 }
 
+TEST(Observe, SaysWhichEngineItIsInAPodOrAtAnAddress) {
+  Seen seen;
+  const std::string page =
+      "vllm:num_requests_running{model_name=\"m\"} 1\nvllm:num_requests_waiting{model_name=\"m\"} 7\n"
+      "vllm:kv_cache_usage_perc{model_name=\"m\"} 0.99\n";
+  seen.told.scrape(kStart, R"(cluster="c",node="w",job="v",instance="w:8000")", page);
+  seen.told.scrape(kStart, R"(cluster="c",node="w",job="v",instance="10.0.0.3:8000",namespace="ml",pod="p")", page);
+  seen.look();
+  std::vector<std::string> said;
+  for (const Observation& one : seen.round.observations)
+    for (const Rule& rule : builtin_rules())
+      if (rule.kind == Kind::Engine && rule.signal == one.signal)
+        said.push_back(fill(rule.summary, one.subject->labels, one.value.value_or(-1)));
+  EXPECT_THAT(said, testing::UnorderedElementsAre("7 requests wait for m in w:8000.", "7 requests wait for m in ml/p.",
+                                                  "0.99 of the KV cache of m in w:8000 is in use (1 is all).",
+                                                  "0.99 of the KV cache of m in ml/p is in use (1 is all)."));
+}
+
 TEST(Observe, EnginesOfSeveralClustersAtOneAddressAreSeveral) {
   Seen seen;
   for (const char* cluster : {"c", "d"})

@@ -97,9 +97,9 @@ std::vector<Rule> built_in() {
        "{namespace}/{pod} uses GPU {gpu} of {node}, which it does not hold."},
       // Serving.
       {"ServingRequestsWaiting", Engine, RequestsWaiting, Above, 5, 1, 10min, 0min, Warning,
-       "{value} requests wait for {model} in {namespace}/{pod}."},
+       "{value} requests wait for {model} in {whose}."},
       {"ServingKVCacheFull", Engine, KvCacheUsedRatio, Above, 0.95, 0.9, 5min, 0min, Warning,
-       "{value} of the KV cache of {model} in {namespace}/{pod} is in use (1 is all)."},
+       "{value} of the KV cache of {model} in {whose} is in use (1 is all)."},
       // The way here.
       {"TesseraSamplesRefused", Server, RefusedRequests, Above, 0, 0, 5min, 0min, Warning,
        "{value} requests with samples were refused in the last quarter of an hour."},
@@ -129,6 +129,9 @@ std::string or_unknown(std::string_view text) { return std::string(text.empty() 
 std::string whose(const LabelSet& labels) {
   const std::string_view pod = label_of(labels, "pod"), command = label_of(labels, "command");
   if (pod.empty() && !command.empty()) return fmt::format("no pod ({})", command);
+  // An engine outside of pods has the address of its metrics.
+  if (const std::string_view instance = label_of(labels, "instance"); pod.empty() && !instance.empty())
+    return std::string(instance);
   return fmt::format("{}/{}", or_unknown(label_of(labels, "namespace")), or_unknown(pod));
 }
 

@@ -114,7 +114,7 @@ struct Rule {
   Milliseconds hold_for{};     ///< the condition is observed to hold for all this time before it fires
   Milliseconds keep_firing{};  ///< it is observed to be cleared for all this time before it is resolved
   Severity severity{};
-  std::string_view summary{};    ///< {label}, {value} and {whose}, a process's pod, are filled in
+  std::string_view summary{};    ///< {label}, {value} and {whose}, a process's or an engine's pod, are filled in
   bool in_promql = true;         ///< gpu.rules.yaml has it; a false one says why not in rule.cc
   std::vector<Matcher> scope{};  ///< of these subjects alone
   bool enabled = true;
