@@ -23,9 +23,13 @@ struct Sign {
 constexpr std::array kSigns = {
     Sign{"GPURowRemapFailed", Milliseconds{0}, 1, true, "has no spare memory rows left"},
     Sign{"GPUXidDevice", Milliseconds{0}, 2, true, "has had XIDs after which a GPU is taken out"},
+    // It fires until the driver is loaded anew: that it comes back is the sign, not for how long it fires.
+    Sign{"GPUEccUncorrectable", Milliseconds{0}, 2, true, "has had uncorrected memory errors again"},
     Sign{"GPUNotAnswering", 24 * kHour, 4, true, "does not answer the driver"},
     Sign{"GPUThermalThrottling", kHour, 4, false, "is slowed down by heat"},
     Sign{"GPUPowerBrake", kHour, 4, false, "is slowed down by its power supply"},
+    Sign{"GPUThrottledMoreThanNeighbours", kHour, 4, false, "is slowed down more of the time than its neighbours"},
+    Sign{"GPUThrottledMoreThanUsual", kHour, 4, false, "is slowed down more of the time than in its own last week"},
     Sign{"GPUPowerBelowNeighbours", 6 * kHour, 8, false, "draws less than its neighbours at the same work"},
 };
 

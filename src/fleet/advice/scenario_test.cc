@@ -305,28 +305,6 @@ TEST_F(ScheduleTest, IsLeftToAPersonWhereAnotherControllerWouldRevertIt) {
   EXPECT_THAT(said.change.text, HasSubstr("In the manifest of InferenceService office in namespace ml"));
 }
 
-TEST(Boards, AreKnownByTheirUuidWhereverTheyStand) {
-  Trouble one{"prod", "worker-01", "worker-01-GPU-03", "H100_80GB", "GPURowRemapFailed", kNow - 7 * kDayMs, kNow,
-              1,      1,           Milliseconds(0),    kUnit};
-  const auto said = [](const std::vector<Trouble>& list) {
-    Facts facts;
-    facts.troubles = list;
-    return advise(facts);
-  };
-  const Advice by_place = said({one}).at(0);
-  EXPECT_EQ(by_place.id, id_by_slot(by_place));
-  one.device_uuid = "GPU-a";
-  const Advice first = said({one}).at(0);
-  EXPECT_NE(first.id, by_place.id);
-  EXPECT_EQ(id_by_slot(first), by_place.id) << "as it was named before";
-  Trouble moved = one, next = one;
-  moved.device_id = "worker-02-GPU-00";
-  EXPECT_EQ(said({moved}).at(0).id, first.id);
-  next.device_uuid = "GPU-b";
-  EXPECT_NE(said({next}).at(0).id, first.id);
-  EXPECT_THAT(said({one, next}), SizeIs(2)) << "the one that is taken out, and the one in its place";
-}
-
 TEST(Quotas, AreLoweredToWhatWasHadAndHalfAsMuchMore) {
   Facts facts;
   facts.quotas = {{"prod", "ml", "gpus", "nvidia.com/gpu", 16, kNow - 14 * kDayMs, kNow, 1, 3}};
