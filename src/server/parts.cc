@@ -178,6 +178,8 @@ std::unique_ptr<Advisor> open_advisor(const Settings& settings, bool leads, cons
   options.run_every = settings.advice.every;
   options.advice = settings.advice.options;
   options.windowing = settings.advice.windowing;
+  for (const fleet::alerts::Rule& one : settings.alerts.rules)
+    if (!one.copy_of.empty()) options.alert_copies[one.name] = one.copy_of;
   options.windowing.most =
       std::min<Milliseconds>(options.windowing.most, std::chrono::hours(24 * settings.retention_days));
   // Those who follow give no advice. Where nothing of the cluster is watched, nothing is known of its quotas either.

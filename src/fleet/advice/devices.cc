@@ -35,7 +35,8 @@ constexpr std::array kSigns = {
 
 bool shows(const Trouble& of, const Sign& sign) {
   const bool long_enough = sign.firing.count() > 0 && of.firing >= sign.firing;
-  return of.alert == sign.alert && (long_enough || of.times >= sign.times);
+  const std::string& original = of.copy_of.empty() ? of.alert : of.copy_of;
+  return original == sign.alert && (long_enough || of.times >= sign.times);
 }
 
 Advice told(const Trouble& of, const Sign& sign, const Options& options) {

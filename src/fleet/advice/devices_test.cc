@@ -3,6 +3,7 @@
 
 #include "fleet/advice/advice.h"
 #include "fleet/advice/scenarios.h"
+#include "fleet/cost/money.h"
 
 namespace tessera::fleet::advice {
 namespace {
@@ -26,6 +27,22 @@ TEST(Advice, SaysOfABoardWhateverItsAlertsAreASignOf) {
   }
   EXPECT_FALSE(says("GPUEccUncorrectable", 1, minutes(7 * 24 * 60))) << "it fires until the driver is loaded anew";
   EXPECT_TRUE(says("GPUEccUncorrectable", 2, minutes(1)));
+}
+
+/// A rule's copy has a name and a scope of its own, and means the same.
+TEST(Advice, SaysOfABoardWhatACopyOfItsAlertTells) {
+  Facts facts;
+  facts.now = kNow;
+  facts.troubles = {{"prod", "worker-01", "worker-01-GPU-03", "H100_80GB", "ProdRowRemapFailed", kNow - 7 * kDayMs,
+                     kNow, 1, 1, Milliseconds(0), kUnit, "GPU-a", "GPURowRemapFailed"}};
+  const auto list = advise(facts);
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_THAT(list[0].sentence, testing::HasSubstr("(ProdRowRemapFailed, 1 times)"));
+  EXPECT_TRUE(list[0].saving) << "a sick board's";
+  facts.troubles[0].copy_of = "GPUOverheating";
+  EXPECT_THAT(advise(facts), testing::IsEmpty()) << "whatever it is called";
+  facts.troubles[0].copy_of.clear();
+  EXPECT_THAT(advise(facts), testing::IsEmpty());
 }
 
 TEST(Boards, AreKnownByTheirUuidWhereverTheyStand) {

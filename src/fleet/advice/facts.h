@@ -108,6 +108,7 @@ struct Trouble {
   Milliseconds firing{0};
   std::optional<Micros> per_hour;
   std::string device_uuid{};
+  std::string copy_of{};  ///< the built-in rule whose copy fired; empty: it is built in
 };
 
 /// Devices that moves would free.

@@ -78,6 +78,26 @@ TEST_F(AdvisorTest, SaysWhatIsHeldForNothingAndNothingElse) {
   EXPECT_THAT(list("namespace=ml&state=open"), SizeIs(1));
 }
 
+/// Which an operator has in the place of the built-in rule.
+TEST_F(AdvisorTest, SaysOfABoardWhatACopyOfARuleTold) {
+  store::AlertEvent fired;
+  fired.time = fired.fired = now - kHour;
+  fired.phase = fleet::alerts::Phase::Firing;
+  fired.alert = "ProdRowRemapFailed";
+  fired.labels = {{"uuid", "GPU-0"}};
+  std::vector<store::AlertEvent> events = {fired};
+  ASSERT_TRUE(changes.read([&](store::Database& database) { return store::add_alert_events(database, events); }));
+  ASSERT_TRUE(advisor->run(now));
+  EXPECT_THAT(list("kind=hardware"), IsEmpty()) << "nobody says what it is a copy of";
+  options.alert_copies = {{"ProdRowRemapFailed", "GPURowRemapFailed"}, {"Hot", "GPUOverheating"}};
+  advisor =
+      std::make_unique<Advisor>(history.published, changes, history.readers, &costs, [] { return true; }, options);
+  ASSERT_TRUE(advisor->run(now));
+  const Json items = list("kind=hardware");
+  ASSERT_THAT(items, SizeIs(1));
+  EXPECT_THAT(items[0]["sentence"].get<std::string>(), HasSubstr("ProdRowRemapFailed"));
+}
+
 TEST_F(AdvisorTest, SaysWhatLiesApartForADayAlsoAcrossARestart) {
   options.run_every = Milliseconds(10 * kMinute);
   options.consolidations = [](const Published&) {

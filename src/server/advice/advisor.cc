@@ -26,6 +26,14 @@ using Outcome = std::variant<Changed, Problem>;
 
 constexpr std::size_t kMostEvents = 50'000;  // of one alert
 
+/// By their own names and by those of their copies.
+std::vector<std::string> told_as(std::vector<std::string> alerts, const AlertCopies& copies) {
+  const std::vector<std::string> originals = alerts;
+  for (const auto& [name, original] : copies)
+    if (std::ranges::find(originals, original) != originals.end()) alerts.push_back(name);
+  return alerts;
+}
+
 AdviceSaid said_of(const fleet::advice::Advice& of, EpochMs now) {
   const auto& subject = of.subject;
   const std::string& name = !subject.name.empty()        ? subject.name
@@ -271,7 +279,8 @@ Result<void> Advisor::run(EpochMs now) {
                     [&](EpochMs at, const std::string& uuid) { quotas.tell(at, uuid); }));
     history.serving = TRY(store::serving_seen(database, from));
     looked = TRY(store::quota_seen(database, from));
-    for (const std::string& alert : fleet::advice::hardware_alerts())
+    history.copies = options_.alert_copies;
+    for (const std::string& alert : told_as(fleet::advice::hardware_alerts(), options_.alert_copies))
       std::ranges::move(TRY(store::alert_history(database, now - kTroubleWindow.count(), now + 1, alert, kMostEvents)),
                         std::back_inserter(history.alerts));
     for (auto& one : TRY(store::alert_tracks(database))) history.tracks.push_back(std::move(one.track));

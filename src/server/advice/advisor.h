@@ -36,6 +36,7 @@ struct AdvisorOptions {
   std::function<std::vector<Consolidated>(const Published&)> consolidations{};
   /// Whom a quota refuses now; none, or absent: nobody tells.
   std::function<std::optional<std::vector<QuotaRefusal>>(EpochMs)> refusals{};
+  AlertCopies alert_copies{};
   bool runs = true;  ///< false: rounds are a test's own
 };
 

@@ -367,7 +367,8 @@ Troubles told_by(const std::vector<store::AlertEvent>& events, EpochMs from, std
 
 std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const HourlyCosts* hourly,
                                                 const std::vector<store::AlertEvent>& events,
-                                                const std::vector<fleet::alerts::Track>& tracks, EpochMs now) {
+                                                const std::vector<fleet::alerts::Track>& tracks,
+                                                const AlertCopies& copies, EpochMs now) {
   const EpochMs from = now - kTroubleWindow.count();
   std::map<TroubleKey, EpochMs> firing;
   Troubles out = told_by(events, from, firing);
@@ -387,6 +388,7 @@ std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const Ho
            at != out.end() && at->first.first == device.facts->uuid; ++at) {
         fleet::advice::Trouble one = at->second;
         one.alert = at->first.second;
+        if (const auto copy = copies.find(one.alert); copy != copies.end()) one.copy_of = copy->second;
         one.cluster = node->cluster;
         one.node = node->name;
         one.device_id = fleet::device_id(node->name, device.facts->index);
@@ -467,7 +469,7 @@ fleet::advice::Facts advice_facts(const Published& known, const HourlyCosts* hou
   fleet::advice::Facts out;
   out.now = now / how.slot.count() * how.slot.count();
   out.workloads = Gathering(known, hourly, history, how, out.now).workloads();
-  out.troubles = troubles_of(known, hourly, history.alerts, history.tracks, now);
+  out.troubles = troubles_of(known, hourly, history.alerts, history.tracks, history.copies, now);
   return out;
 }
 

@@ -31,18 +31,22 @@ Result<HeldHistory> held_history(store::Database& database, const fleet::advice:
 Result<void> each_told(store::Database& database, const fleet::advice::Windowing& how, EpochMs now,
                        const std::function<void(EpochMs, const std::string&)>& take);
 
+using AlertCopies = std::map<std::string, std::string>;  ///< by the name of a rule's copy its original's
+
 struct AdviceHistory {
   HeldHistory held;
   std::vector<store::ServingSeen> serving;     ///< by pod and time
   std::vector<store::AlertEvent> alerts;       ///< of hardware, of the last kTroubleWindow; of each the latest first
   std::vector<fleet::alerts::Track> tracks{};  ///< that stand
+  AlertCopies copies{};
 };
 inline constexpr Milliseconds kTroubleWindow{std::chrono::hours(24 * 7)};
 
 /// What alerts said of devices that are there: `events` of the last kTroubleWindow, and what stands since before it.
 std::vector<fleet::advice::Trouble> troubles_of(const Published& known, const HourlyCosts* hourly,
                                                 const std::vector<store::AlertEvent>& events,
-                                                const std::vector<fleet::alerts::Track>& tracks, EpochMs now);
+                                                const std::vector<fleet::alerts::Track>& tracks,
+                                                const AlertCopies& copies, EpochMs now);
 
 /// What one more of a resource would cost an hour in the cluster that is watched, by the dearest device that may be it;
 /// absent where one of them has no rate.

@@ -42,12 +42,13 @@ struct TroublesTest : testing::Test {
     one.fired = fired;
     tracks.push_back(one);
   }
-  std::vector<fleet::advice::Trouble> look() const { return troubles_of(known, nullptr, events, tracks, kNow); }
+  std::vector<fleet::advice::Trouble> look() const { return troubles_of(known, nullptr, events, tracks, copies, kNow); }
 
   fleet::ToldPages told;
   Published known;
   std::vector<AlertEvent> events;
   std::vector<Track> tracks;
+  AlertCopies copies;
 };
 
 TEST_F(TroublesTest, CountTimesAndHoursOfDevicesThatAreThere) {
@@ -100,6 +101,19 @@ TEST_F(TroublesTest, GoOnForAsLongAsTheAlertStands) {
 TEST_F(TroublesTest, DoNotComeOfWhatDoesNotFireYet) {
   stands(0, Phase::Pending);
   EXPECT_THAT(look(), IsEmpty());
+}
+
+TEST_F(TroublesTest, SayWhoseCopyFired) {
+  event(kNow - 2 * kHour, Phase::Firing);
+  events.front().alert = "ProdRowRemapFailed";
+  stands(kNow - 2 * kHour);
+  tracks.front().rule = "ProdRowRemapFailed";
+  copies = {{"ProdRowRemapFailed", kRemap}};
+  const auto list = look();
+  ASSERT_THAT(list, SizeIs(1));
+  EXPECT_EQ(list[0].alert, "ProdRowRemapFailed");
+  EXPECT_EQ(list[0].copy_of, kRemap);
+  EXPECT_EQ(list[0].times, 1U);
 }
 
 }  // namespace
