@@ -252,7 +252,8 @@ const SettingEntry kRows[] = {
      take_alert<&AlertSettings::runbooks>},
     {{"gpu.management.alerts.host-processes.commands", "none",
       "regular expressions (RE2's syntax), each of a whole command: processes outside of pods that are jobs, of which "
-      "StuckGPUProcess and LongRunningGPUProcess tell as of a pod's"},
+      "StuckGPUProcess and LongRunningGPUProcess tell as of a pod's, and which HighGPUUsage and HighGPUBusyShare "
+      "count"},
      take_alert<&AlertSettings::host_commands>},
     {{"gpu.management.metrics.collection-interval", "30s", "the longest that a source leaves between two samples"},
      take<&Settings::collection_interval>},
@@ -292,7 +293,7 @@ const SettingEntry kRows[] = {
     {{"gpu.management.cost.platform-namespaces",
       "gpu-operator, nvidia-gpu-operator, nvidia-device-plugin, nvidia-dra-driver-gpu, kube-system",
       "patterns of namespaces whose pods are the platform's own: overhead, and nobody's to pay; alerts tell of none of "
-      "their processes"},
+      "their processes and count none as use"},
      take_of_cost<&CostSettings::platform_namespaces>},
     {{"gpu.management.cost.nodes", "none",
       "list of {cluster, node, pool, purchase}, cluster and node as patterns: where nodes belong, before their labels"},
