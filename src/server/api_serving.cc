@@ -5,10 +5,10 @@
 #include "base/text.h"
 #include "fleet/cluster/owners.h"
 #include "fleet/inventory/pods.h"
+#include "fleet/serving/serving_pods.h"
 #include "server/api.h"
 #include "server/api_rows.h"
 #include "server/paging.h"
-#include "fleet/serving/serving_pods.h"
 
 namespace tessera::server {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "fleet/cost/ledger.h"
 #include "fleet/cost/tokens.h"
+#include "fleet/serving/serving_pods.h"
 #include "server/api_json.h"
 #include "server/cost/json.h"
-#include "fleet/serving/serving_pods.h"
 
 namespace tessera::server {
 namespace {
