@@ -36,8 +36,8 @@ std::vector<std::pair<const fleet::ClusterQuota*, std::string>> alone(const flee
   return out;
 }
 
-/// How many its namespace would have beyond it, had nobody been refused whom there is room for: the smallest pods
-/// first.
+/// How much more it would have to be, had nobody been refused whom there is room for: the smallest pods first. Of one
+/// that was lowered beneath what its namespace has, what is too much already comes on top.
 std::int64_t wanted(const fleet::ClusterView& cluster, const std::vector<QuotaRefusal>& standing,
                     const fleet::ClusterQuota& quota, const std::string& resource) {
   const std::int64_t hard = amount(quota.hard, resource), left = hard - amount(quota.used, resource);
@@ -54,7 +54,7 @@ std::int64_t wanted(const fleet::ClusterView& cluster, const std::vector<QuotaRe
     if (taken + each > room) break;  // nor is there more for a larger one
     taken += each;
   }
-  return taken == 0 ? 0 : taken - std::max<std::int64_t>(0, left);
+  return taken == 0 ? 0 : taken - left;
 }
 
 /// What the others have been promised and do not have.

@@ -133,6 +133,12 @@ TEST_F(ShortagesTest, AreWhatIsRefusedAndTheFleetHasRoomFor) {
   EXPECT_EQ(wanted({refusal(2)}), 1) << "one is left to it";
 }
 
+TEST_F(ShortagesTest, OfOneThatWasLoweredBeneathWhatIsUsedLetSomebodyInAsWell) {
+  quota("ml", "gpus", 4, 6);
+  EXPECT_EQ(wanted({refusal()}), 3) << "with seven there is room for one beside the six";
+  EXPECT_EQ(wanted({refusal(), refusal(1, "Job/b")}), 4);
+}
+
 TEST_F(ShortagesTest, AreNoneWhereTheFleetHasNoRoom) {
   pod("c", "w2", 2);
   EXPECT_EQ(wanted({refusal()}), 0);
