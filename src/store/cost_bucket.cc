@@ -218,6 +218,7 @@ class Bucket {
           owner.pod_uid = row.text(5);
           fleet::Tenant tenant;
           std::tie(tenant.owner, tenant.overhead) = known_owner(owner);
+          tenant.outside = !owner.is_pod();
           tenant.held_ms = number(6);
           tenant.used_ms = number(7);
           const auto& [device, at] = place->second;

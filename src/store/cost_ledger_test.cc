@@ -221,16 +221,30 @@ struct CostOfUsage : CostKept {
 
   /// So many minutes of the device (subject 0) or of its instance (subject 1), held by a pod where there is one.
   void write(std::uint32_t subject, EpochMs from, std::int64_t minutes, const char* pod, EpochMs now) {
+    std::vector<fleet::OwnerUsage> owners;
+    if (pod) owners.push_back(holder(pod));
+    write(subject, from, minutes, owners, now);
+  }
+
+  /// The same of these, in each span, at a utilization where it is told.
+  void write(std::uint32_t subject, EpochMs from, std::int64_t minutes, const std::vector<fleet::OwnerUsage>& owners,
+             EpochMs now, std::optional<double> busy = {}) {
     fleet::Usage usage;
     for (EpochMs at = from; at < from + minutes * kMinute; at += kSpan.count()) {
       fleet::SubjectUsage row{subject, at, {}};
       row.totals.observed_ms = kSpan.count();
-      if (pod) row.totals.owned_ms = kSpan.count();
+      if (!owners.empty()) row.totals.owned_ms = kSpan.count();
+      if (busy) {
+        const double scale = fleet::kFieldRows[static_cast<std::size_t>(fleet::Field::Utilization)].scale;
+        const auto value = static_cast<std::int64_t>(*busy * scale);
+        row.totals[fleet::Field::Utilization] = {kSpan.count() * value, kSpan.count(), value};
+      }
       usage.subjects.push_back(row);
-      if (pod)
-        usage.owners.push_back({subject, at, std::nullopt,
-                                std::make_shared<const fleet::Workload>(fleet::Workload{"ml", pod, "", "uid"}),
-                                kSpan.count(), 0, kSpan.count()});
+      for (fleet::OwnerUsage one : owners) {
+        one.subject = subject;
+        one.bucket = at;
+        usage.owners.push_back(std::move(one));
+      }
     }
     const auto subject_of = [](std::uint32_t number) {
       fleet::UsageSubject out{"c", "GPU-1", std::nullopt, "", 7, std::nullopt};
@@ -242,6 +256,15 @@ struct CostOfUsage : CostKept {
       TRY(writer.write(*database, usage, subject_of, now));
       return {};
     }));
+  }
+
+  static fleet::OwnerUsage holder(const char* pod) {
+    const fleet::Workload of{"ml", pod, "", "uid"};
+    return {0, 0, std::nullopt, std::make_shared<const fleet::Workload>(of), kSpan.count(), 0, kSpan.count()};
+  }
+  /// A process outside of pods that is there all the time.
+  static fleet::OwnerUsage on_host() {
+    return {0, 0, std::nullopt, std::make_shared<const fleet::Workload>(), 0, kSpan.count(), kSpan.count()};
   }
 
   CostRules rules() const { return {.rates = rates}; }
@@ -289,6 +312,28 @@ TEST_P(CostOfUsage, WhoHoldsTwoReplicasOfFourPaysForTwo) {
   // Half of it, but for the millionth that remainders leave.
   EXPECT_NEAR(static_cast<double>(of(all, CostKind::HeldUnknown)), 1'000'000, 1);
   EXPECT_EQ(of(all, CostKind::HeldUnknown) + of(all, CostKind::Unallocated), 2'000'000);
+}
+
+TEST_P(CostOfUsage, AProcessOutsideOfPodsHoldsNothingAndItsWorkIsUsedByNobody) {
+  write(0, kStart, 15, {on_host()}, kStart + 20 * kMinute, 0.25);
+  const auto all = bucket();
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(of(all, CostKind::Unallocated), 1'500'000);
+  EXPECT_EQ(of(all, CostKind::Used), 500'000);
+  EXPECT_FALSE(std::ranges::find(all, CostKind::Used, &CostPosting::kind)->owner->is_pod());
+}
+
+TEST_P(CostOfUsage, AProcessOutsideOfPodsTakesNothingOfAnInstanceOrAReplica) {
+  const EpochMs now = kStart + 20 * kMinute;
+  write(0, kStart, 15, {on_host()}, now);
+  write(1, kStart, 15, {holder("train"), on_host()}, now);
+  CostRules shared = rules();
+  shared.replicas_of = [](const CostPart& part, EpochMs) { return part.gpu_instance ? 4 : 1; };
+  for (const auto& [of_rules, share] : {std::pair{rules(), 2.0 / 7}, {shared, 2.0 / 7 / 4}}) {
+    const auto all = *cost_of_bucket(*database, kStart, of_rules);
+    EXPECT_NEAR(static_cast<double>(of(all, CostKind::HeldUnknown)), 2e6 * share, 2);
+    EXPECT_EQ(of(all, CostKind::HeldUnknown) + of(all, CostKind::Unallocated), 2'000'000);
+  }
 }
 
 TEST_P(CostOfUsage, ADeviceCostsFromWhenItWasSeenUntilItIsLongSilent) {

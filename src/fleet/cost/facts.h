@@ -34,6 +34,7 @@ struct CostOwner {
   std::string project;
   std::string cost_centre;
   std::map<std::string, std::string> labels{};  ///< those that are kept as they are: OwnerRules::keep
+  bool is_pod() const { return !pod.empty() || !pod_uid.empty(); }
   auto operator<=>(const CostOwner&) const = default;
 };
 

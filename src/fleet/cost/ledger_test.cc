@@ -67,6 +67,7 @@ class World {
   static constexpr std::uint32_t kDevices = 3, kInstances = 3;  // of each device
   static constexpr std::uint32_t kSubjects = kDevices * (1 + kInstances);
   static std::uint32_t device_of(std::uint32_t subject) { return subject / (1 + kInstances); }
+  static constexpr std::int64_t kOutside = 9;  ///< the owner of what runs outside of pods
   static bool is_instance(std::uint32_t subject) { return subject % (1 + kInstances) != 0; }
 
   std::int64_t up_to(std::int64_t limit) {
@@ -81,6 +82,7 @@ class World {
       if (up_to(40) == 0) cut_[device] = !cut_[device];
       const std::uint32_t own = device * (1 + kInstances);
       meter_.seen(own, time);
+      if (device != 0) use_outside(own, time);  // all the time
       if (!cut_[device]) tell_of(own, time);
       if (!cut_[device]) continue;
       for (std::uint32_t i = 1; i <= kInstances; ++i) tell_of(own + i, time);
@@ -98,7 +100,8 @@ class World {
     }
     for (const OwnerUsage& one : usage.owners) {
       Tenant& tenant = rows_[{one.bucket / kSlot * kSlot, one.subject}].tenants[one.owner->pod];
-      tenant.owner = 1 + one.owner->pod.back() - '0';
+      tenant.outside = !one.owner->is_pod();
+      tenant.owner = tenant.outside ? kOutside : 1 + one.owner->pod.back() - '0';
       tenant.held_ms += one.held_ms;
       tenant.used_ms += one.used_ms;
       out.insert(cost_bucket_of(one.bucket));
@@ -131,10 +134,17 @@ class World {
     if (up_to(10) != 0) meter_.read(subject, Field::Utilization, static_cast<double>(up_to(101)) / 100, time);
     if (up_to(12) == 0) who_[subject] = up_to(6);  // ten times an hour
     const std::int64_t who = who_[subject];
+    if (who == 4) return use_outside(subject, time);
     if (who == 5) return;  // nobody
     const auto owner = std::make_shared<const Workload>(Workload{"ml", "pod-" + std::to_string(who), "", ""});
     const Meter::Tenure tenure = meter_.tenure(subject, std::nullopt, owner);
     meter_.have(tenure, up_to(5) == 0 ? Meter::Having::Uses : Meter::Having::Holds, time);
+    meter_.release(tenure);
+  }
+
+  void use_outside(std::uint32_t subject, EpochMs time) {
+    const Meter::Tenure tenure = meter_.tenure(subject, std::nullopt, std::make_shared<const Workload>());
+    meter_.have(tenure, Meter::Having::Uses, time);
     meter_.release(tenure);
   }
 
@@ -193,6 +203,9 @@ void expect_conservation(const CostLedger& ledger, EpochMs from, EpochMs to, con
   const auto all = ledger.entries(from, to);
   std::map<std::int64_t, Wide> by_owner, by_kind, by_subject;
   for (const CostEntry& one : all) {
+    if (one.posting.line.owner == World::kOutside) {
+      ASSERT_EQ(one.posting.line.kind, CostKind::Used) << "what is outside of pods holds nothing";
+    }
     by_owner[one.posting.line.owner] += one.posting.amount.micros;
     by_kind[static_cast<std::int64_t>(one.posting.line.kind)] += one.posting.amount.micros;
     by_subject[one.posting.line.subject] += one.posting.amount.micros;

@@ -36,6 +36,9 @@ struct Had {
   Weight weight = 0;
 };
 
+/// Of the time that its processes were there, what gives it the part.
+std::int64_t claimed_by_use(const Tenant& of) { return of.outside ? 0 : of.used_ms; }
+
 /// One after the other takes of `left` what it has had of it, those of one basis together as they have had it.
 void take(std::vector<Had>& into, std::int64_t& left, std::vector<Had> claims) {
   Weights weights;
@@ -60,8 +63,8 @@ std::vector<Had> had_in_turn(const PartUsage& part, std::int64_t owned_ms) {
   for (const Tenant& one : part.tenants) {
     held.push_back({&one, CostBasis::Held, one.held_ms});
     promised.push_back({&one, CostBasis::Promised, std::max<std::int64_t>(0, one.promised_ms - one.held_ms)});
-    used.push_back(
-        {&one, CostBasis::Used, std::max<std::int64_t>(0, one.used_ms - std::max(one.held_ms, one.promised_ms))});
+    used.push_back({&one, CostBasis::Used,
+                    std::max<std::int64_t>(0, claimed_by_use(one) - std::max(one.held_ms, one.promised_ms))});
   }
   std::int64_t left = owned_ms;
   for (auto* claims : {&held, &promised, &used}) take(out, left, std::move(*claims));
@@ -75,7 +78,8 @@ std::vector<Had> had_together(const PartUsage& part, std::int64_t observed_ms) {
     const std::int64_t held_ms = std::min(std::max(one.held_ms, one.promised_ms), observed_ms);
     const CostBasis basis = one.held_ms > 0 ? CostBasis::Held : CostBasis::Promised;
     held.push_back({&one, basis, held_ms * std::min(one.replicas, part.replicas)});
-    used.push_back({&one, CostBasis::Used, std::max<std::int64_t>(0, std::min(one.used_ms, observed_ms) - held_ms)});
+    used.push_back(
+        {&one, CostBasis::Used, std::max<std::int64_t>(0, std::min(claimed_by_use(one), observed_ms) - held_ms)});
   }
   std::int64_t left = observed_ms * part.replicas;
   take(out, left, std::move(held));
@@ -87,7 +91,7 @@ std::vector<Had> had_together(const PartUsage& part, std::int64_t observed_ms) {
 std::vector<Had> had_by_use(const PartUsage& part, std::int64_t owned_ms) {
   std::vector<Had> used, out;
   for (const Tenant& one : part.tenants)
-    used.push_back({&one, one.held_ms > 0 ? CostBasis::Held : CostBasis::Used, one.used_ms});
+    used.push_back({&one, one.held_ms > 0 ? CostBasis::Held : CostBasis::Used, claimed_by_use(one)});
   if (std::ranges::all_of(used, [](const Had& one) { return one.weight == 0; })) return had_in_turn(part, owned_ms);
   Weights weights;
   for (const Had& one : used) weights.push_back(one.weight);
@@ -99,44 +103,63 @@ std::vector<Had> had_by_use(const PartUsage& part, std::int64_t owned_ms) {
   return out;
 }
 
+/// Work that nobody can have done who was given the part, by processes outside of pods: in ms of observed_ms and
+/// `each`, of which `left` are left.
+std::vector<Had> worked_outside(const PartUsage& part, std::int64_t owned_ms, std::int64_t left, std::int64_t each) {
+  std::vector<Had> there, out;
+  for (const Tenant& one : part.tenants)
+    if (one.outside) there.push_back({&one, CostBasis::Used, one.used_ms * each});
+  std::int64_t worked = std::clamp<std::int64_t>((part.busy_ms - owned_ms) * each, 0, left);
+  take(out, worked, std::move(there));
+  return out;
+}
+
 /// Of the time in which somebody had a part: used, idle, unknown. What works is had by somebody, so all that it worked
 /// is of this time; and as much of it is known as of all the time that the part was observed.
-Weights activity_of(const PartUsage& part) {
-  const std::int64_t owned = std::min(part.owned_ms, part.observed_ms);
+Weights activity_of(const PartUsage& part, std::int64_t owned) {
   const std::int64_t known_ms = std::clamp<std::int64_t>(part.busy_known_ms, 0, part.observed_ms);
   const std::int64_t known = static_cast<std::int64_t>(Wide{owned} * known_ms / part.observed_ms);
   const std::int64_t used = std::clamp<std::int64_t>(part.busy_ms, 0, known);
   return {used, known - used, owned - known};
 }
 
-void add_tenant(std::vector<Leaf>& into, const PartUsage& part, const Had& had, Weight budget) {
+void add_tenant(std::vector<Leaf>& into, const PartUsage& part, const Had& had, std::int64_t owned_ms, Weight budget) {
   const auto line = [&](CostKind kind) { return CostLine{part.subject, had.by->owner, kind, had.basis}; };
   if (had.by->overhead) {
     into.push_back({line(CostKind::Overhead), budget});
     return;
   }
-  const Weights shares = shares_of(budget, activity_of(part));
+  const Weights shares = shares_of(budget, activity_of(part, owned_ms));
   constexpr std::array kKindsHeld = {CostKind::Used, CostKind::HeldIdle, CostKind::HeldUnknown};
   for (std::size_t i = 0; i < kKindsHeld.size(); ++i) into.push_back({line(kKindsHeld[i]), shares[i]});
 }
 
 /// `budget` is of the time in which the part was observed.
 void add_part(std::vector<Leaf>& into, const PartUsage& part, Weight budget, const PostingOptions& options) {
-  const std::int64_t owned_ms = std::min(part.owned_ms, part.observed_ms);
+  const std::int64_t owned_ms = std::min(given_ms(part), part.observed_ms);
   const bool shared = part.replicas > 1;
   const bool by_replicas = shared && options.shared_by == SharedBy::Requested;
+  const std::int64_t each = by_replicas ? part.replicas : 1;
   const auto had = by_replicas ? had_together(part, part.observed_ms)
                    : shared    ? had_by_use(part, owned_ms)
                                : had_in_turn(part, owned_ms);
   Weights weights;
-  std::int64_t left = part.observed_ms * (by_replicas ? part.replicas : 1);
-  for (const Had& one : had) {
+  std::int64_t left = part.observed_ms * each;
+  const auto weigh = [&](const Had& one) {
     weights.push_back(one.weight);
     left -= one.weight;
-  }
+  };
+  std::ranges::for_each(had, weigh);
+  const auto outside = worked_outside(part, owned_ms, left, each);
+  std::ranges::for_each(outside, weigh);
   weights.push_back(left);
   const Weights shares = shares_of(budget, weights);
-  for (std::size_t i = 0; i < had.size(); ++i) add_tenant(into, part, had[i], shares[i]);
+  auto share = shares.begin();
+  for (const Had& one : had) add_tenant(into, part, one, owned_ms, *share++);
+  for (const Had& one : outside) {
+    const CostKind kind = one.by->overhead ? CostKind::Overhead : CostKind::Used;
+    into.push_back({{part.subject, one.by->owner, kind, one.basis}, *share++});
+  }
   into.push_back({{part.subject, 0, CostKind::Unallocated, CostBasis::Nobody}, shares.back()});
 }
 
@@ -189,6 +212,14 @@ std::int64_t units_of(const Slices& part, const Slices& whole, ShareBy by) {
       break;
   }
   return std::max(compute, memory);
+}
+
+std::int64_t given_ms(const PartUsage& part) {
+  const auto outside = [](const Tenant& one) { return one.outside && one.used_ms > 0; };
+  if (std::ranges::none_of(part.tenants, outside)) return part.owned_ms;
+  Wide sum = 0;
+  for (const Tenant& one : part.tenants) sum += std::max({one.held_ms, one.promised_ms, claimed_by_use(one)});
+  return static_cast<std::int64_t>(std::min<Wide>(part.owned_ms, sum));
 }
 
 std::vector<Posting> post(const DeviceUsage& of, const Charge& charge, const PostingOptions& options) {

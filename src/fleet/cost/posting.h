@@ -53,7 +53,8 @@ struct Slices {
 /// What a part's share of its device is by a rule, in units of which the whole has units_of(whole, whole, by).
 std::int64_t units_of(const Slices& part, const Slices& whole, ShareBy by);
 
-/// Somebody who had a part. Who holds it pays for it, else whom it is promised to, else who uses it.
+/// Somebody who had a part. Who holds it pays for it, else whom it is promised to, else who uses it. A process outside
+/// of pods is given nothing for being there: a display server or the server of MPS is there for months.
 struct Tenant {
   std::int64_t owner = 0;  ///< a number of the caller's; 0 is nobody's
   std::int64_t held_ms = 0;
@@ -61,6 +62,7 @@ struct Tenant {
   std::int64_t used_ms = 0;   ///< a process of it was there
   std::int64_t replicas = 1;  ///< that it has, where the part is shared
   bool overhead = false;      ///< one of the platform's own
+  bool outside = false;       ///< of pods
 };
 
 /// A device, or a GPU instance of one, over some time. What was told of the time is in ms.
@@ -74,6 +76,10 @@ struct PartUsage {
   std::int64_t replicas = 1;       ///< more than one: shared
   std::vector<Tenant> tenants;
 };
+
+/// How long somebody had it whom a use gives it to. Where processes outside of pods were there too, nobody has counted
+/// that, and it is at most as long as the others had it one after the other.
+std::int64_t given_ms(const PartUsage& part);
 
 struct DeviceUsage {
   std::int64_t subject = 0;  ///< the device's

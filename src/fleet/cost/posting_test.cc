@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 
 namespace tessera::fleet {
 namespace {
@@ -118,6 +119,142 @@ TEST(Post, ASharedDeviceByReplicasOrByUse) {
               ElementsAre("1:0 unallocated none 2.00", "1:7 held-idle held 2.00", "1:8 held-idle held 4.00"));
   EXPECT_THAT(posted(hour_of({whole}), {{}, SharedBy::Used}),
               ElementsAre("1:7 held-idle held 2.00", "1:8 held-idle held 6.00"));
+}
+
+Tenant on_host(std::int64_t owner, std::int64_t used_ms) {
+  Tenant out;
+  out.owner = owner;
+  out.used_ms = used_ms;
+  out.outside = true;
+  return out;
+}
+
+TEST(Post, AnIdleProcessOutsideOfPodsHasNothing) {
+  PartUsage whole = part(kDevice, kWhole, {on_host(9, kHour)});
+  whole.owned_ms = kHour;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 8.00"));
+  whole.busy_known_ms = 0;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 8.00")) << "nor does it where nobody tells";
+}
+
+TEST(Post, WorkOutsideOfPodsIsUsedByNobody) {
+  PartUsage whole = part(kDevice, kWhole, {on_host(9, kHour)});
+  whole.owned_ms = kHour;
+  whole.busy_ms = kHour / 4;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 6.00", "1:9 used used 2.00"));
+  whole.tenants[0].used_ms = kHour / 8;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 7.00", "1:9 used used 1.00"))
+      << "for as long as it was there";
+  whole.replicas = 4;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 7.00", "1:9 used used 1.00"));
+  whole.tenants[0].overhead = true;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:0 unallocated none 7.00", "1:9 overhead used 1.00"));
+}
+
+TEST(Post, BesideAProcessOutsideOfPodsAPodHasWhatItHasWithoutIt) {
+  PartUsage whole = part(kDevice, kWhole, {holder(7, kHour / 2), on_host(9, kHour)});
+  whole.owned_ms = kHour;
+  whole.busy_ms = kHour / 4;
+  EXPECT_THAT(posted(hour_of({whole})),
+              ElementsAre("1:0 unallocated none 4.00", "1:7 used held 2.00", "1:7 held-idle held 2.00"));
+  whole.busy_ms = 3 * kHour / 4;
+  EXPECT_THAT(posted(hour_of({whole})),
+              ElementsAre("1:0 unallocated none 2.00", "1:7 used held 4.00", "1:9 used used 2.00"))
+      << "the pod cannot have done all of it";
+}
+
+TEST(Post, AProcessOutsideOfPodsTakesNoReplica) {
+  PartUsage whole = part(kDevice, kWhole, {holder(7, kHour), holder(8, kHour), on_host(9, kHour)});
+  whole.replicas = 4;
+  whole.busy_ms = kHour / 2;
+  for (Tenant& one : whole.tenants) one.used_ms = kHour;
+  EXPECT_THAT(posted(hour_of({whole}), {{}, SharedBy::Requested}),
+              ElementsAre("1:0 unallocated none 4.00", "1:7 used held 1.00", "1:7 held-idle held 1.00",
+                          "1:8 used held 1.00", "1:8 held-idle held 1.00"));
+  EXPECT_THAT(
+      posted(hour_of({whole}), {{}, SharedBy::Used}),
+      ElementsAre("1:7 used held 2.00", "1:7 held-idle held 2.00", "1:8 used held 2.00", "1:8 held-idle held 2.00"));
+}
+
+TEST(Post, WhatTheKubeletSaysIsHeldWithoutAPodIsHeld) {
+  PartUsage whole = part(kDevice, kWhole, {on_host(9, kHour)});
+  whole.tenants[0].held_ms = whole.owned_ms = kHour;
+  EXPECT_THAT(posted(hour_of({whole})), ElementsAre("1:9 held-idle held 8.00"));
+}
+
+/// An hour minute by minute: of two pods that hold a part in turn, one that uses it alone and a process outside of
+/// pods; and without that.
+struct RandomHour {
+  explicit RandomHour(unsigned seed) : random(seed) {
+    constexpr std::int64_t kMinute = 60'000;
+    together = part(kDevice, kWhole);
+    together.replicas = up_to(2) == 0 ? 1 : 4;
+    for (std::int64_t owner = 1; owner <= 4; ++owner) {
+      Tenant one = owner == 4 ? on_host(owner, 0) : holder(owner, 0);
+      one.replicas = 1 + up_to(2);
+      together.tenants.push_back(one);
+    }
+    PartUsage& alone = pods = together;
+    pods.tenants.pop_back();
+    std::int64_t now = up_to(4);
+    for (int minute = 0; minute < 60; ++minute) {
+      if (up_to(6) == 0) now = up_to(4);  // 3: no pod
+      const bool is_pod = now < 3, uses = up_to(4) != 0, host = up_to(3) != 0, busy = up_to(2) == 0;
+      const std::int64_t ms = is_pod ? kMinute : 0;
+      if (is_pod)
+        for (PartUsage* one : {&together, &alone}) {
+          Tenant& tenant = one->tenants[static_cast<std::size_t>(now)];
+          (now == 2 ? tenant.used_ms : tenant.held_ms) += kMinute;
+          if (now < 2 && uses) tenant.used_ms += kMinute;
+        }
+      alone.owned_ms += ms;
+      together.owned_ms += is_pod || host ? kMinute : 0;
+      together.tenants.back().used_ms += host ? kMinute : 0;
+      if (busy && (is_pod || host)) together.busy_ms += kMinute;
+    }
+    alone.busy_ms = std::min(together.busy_ms, alone.owned_ms);
+  }
+  std::int64_t up_to(std::int64_t limit) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(limit));
+  }
+  std::mt19937 random;
+  PartUsage together, pods;
+};
+
+using ByOwnerAndKind = std::map<std::pair<std::int64_t, CostKind>, std::int64_t>;
+ByOwnerAndKind time_of(const std::vector<Posting>& postings) {
+  ByOwnerAndKind out;
+  for (const Posting& one : postings) out[{one.line.owner, one.line.kind}] += one.amount.device_ms;
+  return out;
+}
+
+TEST(Post, WhoIsOutsideOfPodsTakesNothingFromAnybodyAndAllAddsUp) {
+  for (unsigned seed = 0; seed < 400; ++seed) {
+    const RandomHour hour(seed);
+    const PostingOptions options{{}, seed % 2 == 0 ? SharedBy::Requested : SharedBy::Used};
+    const auto together = post(hour_of({hour.together}), kEightDollars, options);
+    Micros micros = 0;
+    std::int64_t ms = 0;
+    for (const Posting& one : together) micros += one.amount.micros, ms += one.amount.device_ms;
+    ASSERT_EQ(micros, 8 * kUnit) << seed;
+    ASSERT_EQ(ms, kHour) << seed;
+    auto with = time_of(together), without = time_of(post(hour_of({hour.pods}), kEightDollars, options));
+    std::int64_t outside = 0;
+    for (const auto& [line, time] : with) {
+      if (line.first != 4) continue;
+      ASSERT_EQ(line.second, CostKind::Used) << seed;
+      outside += time;
+    }
+    ASSERT_LE(outside, std::min(hour.together.busy_ms, hour.together.tenants.back().used_ms)) << seed;
+    for (std::int64_t owner = 1; owner < 4; ++owner) {
+      std::int64_t more = 0;
+      for (const auto kind : {Used, HeldIdle, HeldUnknown}) more += with[{owner, kind}] - without[{owner, kind}];
+      ASSERT_NEAR(static_cast<double>(more), 0, 3) << seed << ' ' << owner;
+    }
+    ASSERT_NEAR(static_cast<double>(without[{0, Unallocated}] - with[{0, Unallocated}]), static_cast<double>(outside),
+                9)
+        << seed;
+  }
 }
 
 TEST(Post, ThePlatformsOwnPodsAreOverhead) {

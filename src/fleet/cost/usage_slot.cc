@@ -49,8 +49,9 @@ DeviceUsage device_usage(std::int64_t device, const Slices& whole, EpochMs from,
       part.slices = whole;
       // While a device is cut, its time is its instances'; the rest of it is as good as what nobody has of them.
       if (is_cut) {
-        part.busy_known_ms = std::min(part.busy_known_ms, part.owned_ms);
-        part.observed_ms = part.owned_ms;
+        const std::int64_t given = given_ms(part);
+        part.busy_known_ms = std::min(part.busy_known_ms, given);
+        part.observed_ms = given;
       }
     }
     if (part.observed_ms > 0) out.parts.push_back(std::move(part));

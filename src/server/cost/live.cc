@@ -129,7 +129,7 @@ class Hour {
     const auto [number, overhead] = at->second;
     const auto known = std::ranges::find(into.tenants, number, &fleet::Tenant::owner);
     if (known != into.tenants.end()) return *known;
-    into.tenants.push_back({.owner = number, .overhead = overhead});
+    into.tenants.push_back({.owner = number, .overhead = overhead, .outside = !whose.is_pod()});
     return into.tenants.back();
   }
 
