@@ -101,6 +101,26 @@ TEST_F(ApiCostTest, TokensOfAWindowSayHowMuchOfTheirPodsTimeWasObserved) {
   EXPECT_EQ(get("/cost/tokens")["items"].size(), 0U);
 }
 
+/// The ledger knows what the leader holds alone.
+TEST_F(ApiCostTest, AReplicaWhoseWorkerIsReplacedMidwayWasToldAllTheTime) {
+  const auto add = [&](const std::string& worker, EpochMs observed) {
+    store::ServedTokens one{"default", "serving", "llm-0", "a", {"llm-0", worker}, 0, 0, 100};
+    one.observed_ms = observed;
+    ASSERT_TRUE(store::add_served_tokens(*history.database, kStart + 4 * kBucket, {one}));
+  };
+  const std::string quarter = "window=" + format_time(kStart + 4 * kBucket) + "," + format_time(kStart + 5 * kBucket);
+  add("w-1", kBucket / 2);
+  add("w-2", kBucket / 2);
+  Json row = get("/cost/tokens", quarter)["items"].at(0);
+  EXPECT_NEAR(row["gpuHours"].get<double>(), 0.25 * 2 / 7, 1e-5) << row;
+  EXPECT_NEAR(row["coverage"].get<double>(), 1, 1e-9) << row;
+  EXPECT_NEAR(row["unobservedGpuHours"].get<double>(), 0, 1e-9) << row;
+  EXPECT_EQ(row["engines"], 1) << row;
+  add("w-3", kBucket / 4);
+  row = get("/cost/tokens", quarter)["items"].at(0);
+  EXPECT_NEAR(row["coverage"].get<double>(), 1, 1e-9) << "never more than there is: " << row;
+}
+
 TEST_F(ApiCostTest, APodThatServedTwoModelsCostsOnce) {
   const auto add = [&](EpochMs bucket, const std::string& model, double generated) {
     ASSERT_TRUE(store::add_served_tokens(*history.database, bucket,

@@ -41,7 +41,7 @@ void add(PodCosts& into, const fleet::CostOwner& owner, CostKind kind, const fle
 }
 
 struct ModelSum {
-  std::set<std::pair<PodKey, std::vector<std::string>>> engines;
+  std::set<PodKey> engines;
   double held = 0, idle = 0;  ///< in millionths
   bool priced = true;
   double prompt = 0, cached = 0, generated = 0;
@@ -60,9 +60,19 @@ struct Served {
   std::size_t models = 0;
 };
 
-double observed_share(const store::ServedTokens& of) {
-  return std::min(1.0,
-                  static_cast<double>(of.observed_ms.value_or(0)) / static_cast<double>(fleet::kCostBucket.count()));
+/// Of a model for which one pod answers: whichever pods have served it with that one, it told of one after the other.
+using Answering = std::pair<PodKey, std::string>;
+Answering answering(const store::ServedTokens& of) { return {{of.cluster, of.space, of.pod}, of.model}; }
+
+/// In how much of the bucket counters were told.
+std::map<Answering, double> observed_shares(std::span<const store::ServedTokens> tokens) {
+  constexpr auto kBucket = static_cast<double>(fleet::kCostBucket.count());
+  std::map<Answering, double> out;
+  for (const store::ServedTokens& one : tokens) {
+    double& share = out[answering(one)];
+    share = std::min(1.0, share + static_cast<double>(one.observed_ms.value_or(0)) / kBucket);
+  }
+  return out;
 }
 
 /// `tokens` are of one bucket, or of an hour, `costs` of the same time. The money of a pod that served several models,
@@ -75,11 +85,12 @@ void add(ModelSums& into, std::span<const store::ServedTokens> tokens, const Pod
       of.tokens += one.prompt + one.generated;
       ++of.models;
     }
+  const auto observed = observed_shares(tokens);
   for (const store::ServedTokens& one : tokens) {
     const PodKey key{one.cluster, one.space, one.pod};
     const auto own = costs.find(key);
     ModelSum& sum = into[{one.cluster, one.model, own == costs.end() ? "" : own->second.team}];
-    sum.engines.emplace(key, one.pods);
+    sum.engines.insert(key);
     if (sum.bucket != one.bucket) ++sum.buckets;
     sum.bucket = one.bucket;
     sum.prompt += one.prompt;
@@ -98,7 +109,7 @@ void add(ModelSums& into, std::span<const store::ServedTokens> tokens, const Pod
       const double device_ms = share * static_cast<double>(cost->second.device_ms);
       sum.device_ms += device_ms;
       sum.observed_known = sum.observed_known && one.observed_ms.has_value();
-      sum.observed_ms += device_ms * observed_share(one);
+      sum.observed_ms += device_ms * observed.at(answering(one));
     }
   }
 }
