@@ -32,7 +32,8 @@ constexpr FilterFlag kCostFilters[] = {
     {"--aggregate", "aggregate", "of allocation: by namespace, pod, node, model, team… (a,b) [namespace]"},
     {"--filter", "filter", "OpenCost's: namespace:\"ml\"+node!:\"worker-01\""},
     {"--timezone", "timezone", "whose days and months are meant [the server's]"},
-    {"--share-idle", "shareIdle", "what is unallocated goes to those who had something: weighted, even"},
+    {"--share-idle", "shareIdle",
+     "what is unallocated goes to those who had something: weighted, even, false [the server's]"},
 };
 constexpr FilterFlag kForecastFilters[] = {
     {"--scope", "scope", "fleet, team:NAME or model:NAME [fleet]"},

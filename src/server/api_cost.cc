@@ -264,7 +264,7 @@ class Routes {
       return {};
     };
     const auto read = [&](Query& query, const Costs& costs, CostAsked& into) {
-      read_sharing(query, into);
+      read_sharing(query, costs.settings(), into);
       of.read(query, costs, into);
     };
     return with_costs(request, of.window, read, take,

@@ -282,6 +282,12 @@ const SettingEntry kRows[] = {
       "what the pods of a time-sliced or MPS device are charged by: requested, the replicas that they hold; used, how "
       "long their processes were there"},
      {take_cost<read_shared_devices>, Shape::Text}},
+    {{"gpu.management.cost.share-idle", "false",
+      "whether reports give what is unallocated to those who had something in the same cluster, where the question "
+      "does "
+      "not say it: false, true (weighted), as they cost, or even, in equal parts; the ledger and its files stay as "
+      "they are"},
+     {take_cost<read_share_idle>, Shape::Text}},
     {{"gpu.management.cost.owners", "labels team, project, cost-centre",
       "list of {field, namespace, label, value}: who pays for a pod; field is team, project or cost-centre"},
      {take_cost<read_owners>, Shape::Value}},

@@ -173,6 +173,24 @@ TEST_F(ApiCostTest, TakesTheParametersOfTheDocumentAndNoOthers) {
   }
 }
 
+TEST_F(ApiCostTest, SharesIdleAsTheSettingsSayWhereTheQuestionDoesNot) {
+  const auto cost = [&](const std::string& more) { return get("/cost/teams", "window=24h" + more)["items"]; };
+  const Json apart = cost(""), weighted = cost("&shareIdle=true"), even = cost("&shareIdle=even");
+  ASSERT_NE(apart, weighted);
+  ASSERT_NE(even, weighted);
+  const auto table = [&](const std::string& more = "") { return ask("/cost/teams", "window=24h" + more, "text/csv"); };
+  const std::string as_table = table("&shareIdle=even").body, file = ask("/cost/export", "window=24h").body;
+  options.settings.share_idle = fleet::ShareIdle::Even;
+  serve();
+  EXPECT_EQ(cost(""), even);
+  EXPECT_EQ(table().body, as_table);
+  EXPECT_EQ(cost("&shareIdle=false"), apart);
+  EXPECT_EQ(cost("&shareIdle=weighted"), weighted);
+  EXPECT_EQ(get("/cost/allocation", "window=24h&aggregate=team")["data"],
+            get("/cost/allocation", "window=24h&aggregate=team&shareIdle=even")["data"]);
+  EXPECT_EQ(ask("/cost/export", "window=24h").body, file) << "the ledger's lines are what they are";
+}
+
 /// Lines of the ledger are what they are: what would share them out differently is refused, and not passed over.
 TEST_F(ApiCostTest, AFileIsNotSharedOut) {
   for (const char* format : {"csv", "focus"})

@@ -51,11 +51,11 @@ CostAsked read_cost_query(Query& query, const Costs& costs, std::string_view fal
   return out;
 }
 
-void read_sharing(Query& query, CostAsked& into) {
+void read_sharing(Query& query, const CostSettings& settings, CostAsked& into) {
   constexpr fleet::ShareIdle kShares[] = {fleet::ShareIdle::No, fleet::ShareIdle::Weighted, fleet::ShareIdle::Weighted,
                                           fleet::ShareIdle::Even};
-  if (const auto at = query.word("shareIdle", {"false", "true", "weighted", "even"}))
-    into.options.share_idle = kShares[*at];
+  const auto at = query.word("shareIdle", {"false", "true", "weighted", "even"});
+  into.options.share_idle = at ? kShares[*at] : settings.share_idle;
   into.options.idle_by_node = query.flag("idleByNode").value_or(false);
 }
 

@@ -24,8 +24,8 @@ CostAsked read_cost_window(Query& query, const CostSettings& settings, std::stri
 /// `window`, `timezone` and `filter`; without a window that of `fallback`. All of it is one piece. Where something is
 /// wrong the query has the fault.
 CostAsked read_cost_query(Query& query, const Costs& costs, std::string_view fallback, EpochMs now);
-/// `shareIdle` and `idleByNode`.
-void read_sharing(Query& query, CostAsked& into);
+/// `shareIdle`, without which it is as the settings say, and `idleByNode`.
+void read_sharing(Query& query, const CostSettings& settings, CostAsked& into);
 /// `aggregate`: dimensions and `label:NAME` with commas between them, or `all`: no groups; those of `fallback` where it
 /// is not asked for.
 void read_aggregate(Query& query, const Costs& costs, CostAsked& into,

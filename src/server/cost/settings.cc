@@ -102,6 +102,15 @@ Result<void> read_shared_devices(const Node& node, CostSettings& into) {
   return {};
 }
 
+Result<void> read_share_idle(const Node& node, CostSettings& into) {
+  using fleet::ShareIdle;
+  into.share_idle = TRY(word_of<ShareIdle>(node, {{"false", ShareIdle::No},
+                                                  {"true", ShareIdle::Weighted},
+                                                  {"weighted", ShareIdle::Weighted},
+                                                  {"even", ShareIdle::Even}}));
+  return {};
+}
+
 Result<void> read_owners(const Node& node, CostSettings& into) {
   using fleet::OwnerField;
   into.owners.clear();

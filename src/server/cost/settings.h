@@ -10,6 +10,7 @@
 #include "fleet/cost/owner_rules.h"
 #include "fleet/cost/posting.h"
 #include "fleet/cost/rates.h"
+#include "fleet/cost/report.h"
 
 namespace tessera::server {
 
@@ -27,7 +28,8 @@ struct CostSettings {
   std::map<std::string, std::string> default_rates = {{"H100_80GB", "8"}, {"A100_80GB", "6"}, {"RTX4090", "2"}};
   std::vector<fleet::Rate> rates;  ///< beside the default ones; of the same devices, before them
   fleet::PostingOptions posting;
-  std::vector<fleet::OwnerRule> owners;  ///< empty: default_owner_rules()
+  fleet::ShareIdle share_idle = fleet::ShareIdle::No;  ///< of reports that do not say it
+  std::vector<fleet::OwnerRule> owners;                ///< empty: default_owner_rules()
   /// NVIDIA's charts are installed into these; the server of MPS runs in the device plugin's or the DRA driver's.
   std::vector<std::string> platform_namespaces = {"gpu-operator", "nvidia-gpu-operator", "nvidia-device-plugin",
                                                   "nvidia-dra-driver-gpu", "kube-system"};
@@ -48,6 +50,7 @@ Result<void> read_default_rates(const config::Node& node, CostSettings& into);  
 Result<void> read_rates(const config::Node& node, CostSettings& into);  ///< [{model: H100_80GB, pool: b, per-hour: 5}]
 Result<void> read_mig_share(const config::Node& node, CostSettings& into);       ///< compute-slices, memory, larger
 Result<void> read_shared_devices(const config::Node& node, CostSettings& into);  ///< requested, used
+Result<void> read_share_idle(const config::Node& node, CostSettings& into);      ///< false, true, weighted, even
 Result<void> read_owners(const config::Node& node, CostSettings& into);          ///< [{field: team, label: squad}]
 Result<void> read_nodes(const config::Node& node, CostSettings& into);           ///< [{node: "spot-*", purchase: spot}]
 Result<void> read_time_zone(const config::Node& node, CostSettings& into);       ///< Asia/Seoul

@@ -20,6 +20,7 @@ TEST(CostSettings, AreWhatAFileSays) {
   default-rates: {H100_80GB: 11000, L40S: 2500.5}
   mig-share: larger
   shared-devices: used
+  share-idle: even
   rates:
   - {model: H100_80GB, purchase: spot, per-hour: 4000}
   - {model: H100_80GB, pool: old, per-hour: 9000, from: 2026-01-01, to: 2026-07-01T00:00:00+09:00}
@@ -36,6 +37,7 @@ TEST(CostSettings, AreWhatAFileSays) {
   EXPECT_EQ(cost.currency, "KRW");
   EXPECT_EQ(cost.posting.share_by, fleet::ShareBy::LargerOfBoth);
   EXPECT_EQ(cost.posting.shared_by, fleet::SharedBy::Used);
+  EXPECT_EQ(cost.share_idle, fleet::ShareIdle::Even);
   EXPECT_EQ(owner_rules(cost, {}, {}).keep, (std::vector<std::string>{"app", "example.com/stage"}));
   ASSERT_EQ(cost.rates.size(), 3U);
   EXPECT_EQ(cost.rates[0].purchase, fleet::Purchase::Spot);
@@ -82,6 +84,7 @@ TEST(CostSettings, SayWhatIsWrong) {
       {"rates: [{model: A, per-hour: 3, from: yesterday}]", "a day (2026-11-01) or a time"},
       {"rates: [{model: A, per-hour: 3, purchase: stolen}]", "spot"},
       {"mig-share: all", "compute-slices"},
+      {"share-idle: some", "weighted"},
       {"owners: [{field: team}]", "a label or a value expected"},
       {"owners: [{label: team}]", "field"},
       {"time-zone: Asia/Soul", "Asia/Soul"},
