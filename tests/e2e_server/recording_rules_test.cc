@@ -22,8 +22,8 @@ namespace tessera::e2e {
 namespace {
 using nlohmann::json;
 
-/// Enough boards of one model that are busy for neighbours to be compared, one that only draws, and two that are cut. Of
-/// twelve GPUs and instances four have a process that is neither the platform's nor on the host.
+/// Enough boards of one model that are busy for neighbours to be compared, one that only draws, and two that are cut.
+/// Of twelve GPUs and instances four have a process that is neither the platform's nor on the host.
 constexpr const char* kFleet = R"(seed: 11
 nodes:
   - name: worker-01

@@ -2,13 +2,27 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
+#include <optional>
 
 namespace tessera::fleet {
 namespace {
 
-constexpr std::array<std::string_view, kCostDimensions> kNames = {"cluster",  "node",   "pool",    "model",
-                                                                  "purchase", "device", "profile", "namespace",
-                                                                  "pod",      "team",   "project", "costCentre"};
+constexpr std::array<std::string_view, kCostDimensions> kNames = {
+    "cluster", "node",      "pool", "model", "purchase", "device",    "instance",
+    "profile", "namespace", "pod",  "team",  "project",  "costCentre"};
+
+/// A driver numbers instances from 0, and has fewer than sixteen of them on a device; what an agent tells may be more.
+std::string_view instance_name(std::optional<unsigned> number) {
+  static std::mutex mutex;
+  static std::map<unsigned, std::string> names;
+  if (!number) return {};
+  const std::lock_guard lock(mutex);
+  const auto found = names.try_emplace(*number).first;
+  if (found->second.empty()) found->second = std::to_string(*number);
+  return found->second;
+}
 
 }  // namespace
 
@@ -46,6 +60,8 @@ std::string_view cost_value(const CostKey& key, const CostSubject& subject, cons
       return purchase_name(subject.purchase);
     case CostDimension::Device:
       return subject.device_id;
+    case CostDimension::Instance:
+      return instance_name(subject.gpu_instance);
     case CostDimension::Profile:
       return subject.profile;
     case CostDimension::Namespace:

@@ -45,6 +45,7 @@ enum class CostDimension : std::uint8_t {
   Model,
   Purchase,
   Device,
+  Instance,  ///< of MIG, by its number on its device (GPU instance ID)
   Profile,
   Namespace,
   Pod,
@@ -53,7 +54,7 @@ enum class CostDimension : std::uint8_t {
   CostCentre,
   Label  ///< one that is kept; has no name of its own
 };
-inline constexpr std::size_t kCostDimensions = 12;              ///< that have a name
+inline constexpr std::size_t kCostDimensions = 13;              ///< that have a name
 std::string_view cost_dimension_name(CostDimension dimension);  ///< "costCentre"
 std::optional<CostDimension> cost_dimension_named(std::string_view name);
 /// "cluster, node, …" for messages.

@@ -17,9 +17,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* kGroupings[] = {"",         "cluster", "node",       "pool",           "model",
-                                      "purchase", "device",  "profile",    "namespace",      "pod",
-                                      "team",     "project", "costCentre", "team,model,node"};
+constexpr const char* kGroupings[] = {"",         "cluster", "node",     "pool",       "model",
+                                      "purchase", "device",  "instance", "profile",    "namespace",
+                                      "pod",      "team",    "project",  "costCentre", "team,model,node"};
 /// Whole hours, pieces of one, what is open, and all.
 std::vector<std::string> windows() {
   constexpr EpochMs kStart = ToldHistory::kStart, kMinute = ToldHistory::kMinute;
@@ -212,6 +212,7 @@ TEST_F(ApiCostTest, GroupsAsOpenCostDoes) {
   EXPECT_THAT(names("&aggregate=team&filter=team:%22__unallocated__%22"), ElementsAre("__unallocated__"));
   EXPECT_THAT(names("&aggregate=team&filter=team!:%22__unallocated__%22"),
               testing::UnorderedElementsAre("vision", "=chat"));
+  EXPECT_THAT(names("&aggregate=instance,pod&filter=instance:%223%22"), ElementsAre("3/llm-0"));
   get("/cost/allocation", "window=24h&aggregate=all,team", 400);
 }
 
