@@ -40,6 +40,7 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 using GoingOn = Stream;  // the class below calls something else so
 
 constexpr std::size_t kFirstRead = 2U << 10U;  // a scrape's header fits; the buffer grows for longer ones
+constexpr int kStreamBuffer = 128 << 10;       // bytes that the kernel takes ahead of a client; Linux doubles it
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr Milliseconds kLinger{1'000};  // for the other side to read our last words
 
@@ -288,6 +289,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     ++service_.counters.streams;
     streaming_ = true;
     if (draining()) return end_stream();
+    // Else the kernel keeps megabytes for each client that does not read, before any of it counts as lying here.
+    ErrorCode refused;  // then it keeps what it likes
+    lowest().socket().set_option(net::socket_base::send_buffer_size(kStreamBuffer), refused);
     response_.stream->attach([weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->on_strand([](Session& s) { s.pump(); });
     });

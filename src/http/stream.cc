@@ -12,10 +12,10 @@ void Stream::wake_up(std::unique_lock<std::mutex> lock) {
   wake();
 }
 
-bool Stream::send(std::shared_ptr<const std::string> piece) {
+bool Stream::send(std::span<const Piece> pieces) {
   std::unique_lock lock(mutex_);
   if (state_ != State::Open) return false;
-  if (queued_bytes_ + piece->size() > max_queued_bytes_) {
+  if (queued_bytes_ > max_queued_bytes_) {
     state_ = State::Cut;
     queued_.clear();
     queued_bytes_ = 0;
@@ -23,8 +23,8 @@ bool Stream::send(std::shared_ptr<const std::string> piece) {
     wake_up(std::move(lock));
     return false;
   }
-  queued_bytes_ += piece->size();
-  queued_.push_back(std::move(piece));
+  for (const Piece& piece : pieces) queued_bytes_ += piece->size();
+  queued_.insert(queued_.end(), pieces.begin(), pieces.end());
   wake_up(std::move(lock));
   return true;
 }

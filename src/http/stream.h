@@ -1,10 +1,12 @@
 #pragma once
 // A reply that goes on: its maker sends pieces from any thread, the connection writes them as the client takes them.
-// What a slow client leaves lying is bounded; beyond that it is cut, so that it costs nobody else anything.
+// Who leaves more than a bound lying is cut when the next pieces come, so that a slow client costs nobody else
+// anything.
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,11 +15,14 @@ namespace tessera::http {
 /// Thread-safe. Never waits.
 class Stream {
  public:
+  using Piece = std::shared_ptr<const std::string>;  ///< several streams may share one
+
   explicit Stream(std::size_t max_queued_bytes) : max_queued_bytes_(max_queued_bytes) {}
 
-  /// Several streams may share one piece. False when nobody will read it: the client has gone, has been cut, or is cut
-  /// by this very piece.
-  bool send(std::shared_ptr<const std::string> piece);
+  /// What comes at once is taken whole, however much it is: nobody can have read of it yet. False when nobody will read
+  /// it: the client has gone, has been cut, or is cut now, since more than `max_queued_bytes` lie there from before.
+  bool send(std::span<const Piece> pieces);
+  bool send(const Piece& piece) { return send({&piece, 1}); }
   /// The reply ends behind what has been sent.
   void close();
   std::size_t queued_bytes() const;  ///< that the connection has not taken yet
@@ -25,7 +30,7 @@ class Stream {
   // Below: for the connection.
   enum class State { Open, Closed, Cut, Gone };
   struct Taken {
-    std::vector<std::shared_ptr<const std::string>> pieces;
+    std::vector<Piece> pieces;
     State state = State::Open;
   };
   /// `wake` is called, from any thread, when there is something to take.
@@ -40,7 +45,7 @@ class Stream {
   const std::size_t max_queued_bytes_;
   mutable std::mutex mutex_;
   // All below is guarded by mutex_.
-  std::vector<std::shared_ptr<const std::string>> queued_;
+  std::vector<Piece> queued_;
   std::size_t queued_bytes_ = 0;
   State state_ = State::Open;
   bool woken_ = false;  ///< and nothing taken since

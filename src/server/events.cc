@@ -135,21 +135,29 @@ void Events::run(const std::stop_token& stop) {
 void Events::publish(const std::vector<fleet::Change>& changes) {
   if (changes.empty()) return;
   const std::lock_guard lock(mutex_);
-  for (const fleet::Change& change : changes) {
-    Event event{++last_, change, nullptr};
-    event.frame = shared(fmt::format("id: {}\nevent: {}\ndata: {}\n\n", ids_.of(event.number),
-                                     fleet::change_name(change.kind), event_json(change)));
-    ++stats_.events[static_cast<std::size_t>(change.kind)];
-    stats_.lost += std::erase_if(clients_, [&](const Client& client) {
-      return client.filter.wants(change) && !client.stream->send(event.frame);
-    });
-    kept_bytes_ += event.frame->size();
-    kept_.push_back(std::move(event));
-    while (kept_.size() > limits_.kept || kept_bytes_ > limits_.kept_bytes) {
-      kept_bytes_ -= kept_.front().frame->size();
-      kept_.pop_front();
-    }
+  std::vector<http::Stream::Piece> frames;
+  for (const fleet::Change& change : changes) frames.push_back(keep(change));
+  // All at once: a fleet that changes in many places may not cut those who read.
+  stats_.lost += std::erase_if(clients_, [&](const Client& client) {
+    std::vector<http::Stream::Piece> wanted;
+    for (std::size_t i = 0; i < changes.size(); ++i)
+      if (client.filter.wants(changes[i])) wanted.push_back(frames[i]);
+    return !wanted.empty() && !client.stream->send(wanted);
+  });
+}
+
+http::Stream::Piece Events::keep(const fleet::Change& change) {
+  Event event{++last_, change, nullptr};
+  event.frame = shared(fmt::format("id: {}\nevent: {}\ndata: {}\n\n", ids_.of(event.number),
+                                   fleet::change_name(change.kind), event_json(change)));
+  ++stats_.events[static_cast<std::size_t>(change.kind)];
+  kept_bytes_ += event.frame->size();
+  kept_.push_back(event);
+  while (kept_.size() > limits_.kept || kept_bytes_ > limits_.kept_bytes) {
+    kept_bytes_ -= kept_.front().frame->size();
+    kept_.pop_front();
   }
+  return event.frame;
 }
 
 void Events::beat() {
@@ -168,7 +176,7 @@ std::optional<std::uint64_t> Events::number_of(std::string_view id) const {
 }
 
 std::string Events::greeting(const http::Request& request, const EventFilter& filter,
-                             std::vector<std::shared_ptr<const std::string>>& missed) const {
+                             std::vector<http::Stream::Piece>& missed) const {
   std::string out = "retry: 2000\n\n";
   const std::string_view seen = request.header("Last-Event-ID");
   if (!seen.empty()) {
@@ -201,13 +209,13 @@ http::Response Events::subscribe(const http::Request& request, std::function<boo
     ++stats_.refused;
     return reply({503, "busy", fmt::format("{} clients follow the events already", clients_.size())}, request);
   }
-  std::vector<std::shared_ptr<const std::string>> missed;
+  std::vector<http::Stream::Piece> missed;
   const auto first = shared(greeting(request, filter, missed));
   std::size_t bytes = first->size();
   for (const auto& frame : missed) bytes += frame->size();
   out.stream = std::make_shared<http::Stream>(bytes + limits_.client_bytes);
   out.stream->send(first);
-  for (const auto& frame : missed) out.stream->send(frame);
+  out.stream->send(missed);
   clients_.push_back({std::move(filter), out.stream, std::move(admitted)});
   return out;
 }

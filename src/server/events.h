@@ -26,9 +26,10 @@
 namespace tessera::server {
 
 struct EventLimits {
-  std::size_t kept = 10'000;               ///< events for those who come back
-  std::size_t kept_bytes = 8U << 20U;      ///< of them
-  std::size_t client_bytes = 256U << 10U;  ///< that a client may leave lying, beyond what it came back for
+  std::size_t kept = 10'000;           ///< events for those who come back
+  std::size_t kept_bytes = 8U << 20U;  ///< of them
+  std::size_t client_bytes =
+      256U << 10U;  ///< that a client may leave lying when more comes, beyond what it came back for
   std::size_t clients = 1'000;
   Milliseconds look_every{500};
   Milliseconds heartbeat{15'000};  ///< of silence, before a comment shows that the connection lives
@@ -81,7 +82,7 @@ class Events {
   struct Event {
     std::uint64_t number;
     fleet::Change change;
-    std::shared_ptr<const std::string> frame;
+    http::Stream::Piece frame;
   };
   struct Client {
     EventFilter filter;
@@ -89,10 +90,12 @@ class Events {
     std::function<bool()> admitted;
   };
   void run(const std::stop_token& stop);
+  /// For those who come back; the frame of it.
+  http::Stream::Piece keep(const fleet::Change& change);
   std::optional<std::uint64_t> number_of(std::string_view id) const;
   /// What a client that comes gets first.
   std::string greeting(const http::Request& request, const EventFilter& filter,
-                       std::vector<std::shared_ptr<const std::string>>& missed) const;
+                       std::vector<http::Stream::Piece>& missed) const;
 
   const Latest<Published>& fleet_;
   const std::function<bool()> started_;

@@ -11,6 +11,7 @@ namespace tessera::server {
 namespace {
 using testing::HasSubstr;
 using testing::Not;
+using testing::SizeIs;
 
 fleet::Change session_of(const std::string& space, fleet::ChangeKind kind = fleet::ChangeKind::SessionStarted) {
   fleet::Change out;
@@ -127,6 +128,17 @@ TEST_F(EventsTest, WhoDoesNotReadIsLost) {
   EXPECT_EQ(events.stats().clients, 1U);
   EXPECT_EQ(events.stats().lost, 1U);
   EXPECT_EQ(events.stats().events[static_cast<std::size_t>(fleet::ChangeKind::SessionStarted)], 50U);
+}
+
+TEST_F(EventsTest, ManyAtOnceReachWhoReadsWhole) {
+  const auto reader = events.subscribe(asking());
+  taken(reader);
+  const std::vector<fleet::Change> many(50, session_of("ml"));  // more than a client may leave lying
+  events.publish(many);
+  EXPECT_THAT(std::vector(reader.stream->take().pieces), SizeIs(many.size()));
+  events.publish(many);
+  events.publish({session_of("ml")});
+  EXPECT_EQ(reader.stream->state(), http::Stream::State::Cut) << "it has read nothing of the fifty before";
 }
 
 TEST_F(EventsTest, ThereAreOnlySoMany) {
