@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "wire/series_walk.h"
 #include "wire/staleness.h"
@@ -18,6 +19,26 @@ constexpr std::size_t kAhead = 16;  // samples whose place in the index is on it
 /// In the index, slots of serving engines are told from those of the fleet by this bit.
 constexpr std::uint32_t kServing = 1U << 25U;
 static_assert(kServing * 2 > fleet::SeriesIndex::kSlots);
+
+/// The labels of a batch's series, for whoever asks for few of them and in the message's order.
+class LabelsAhead {
+ public:
+  explicit LabelsAhead(const Batch& batch) : batch_(batch) {}
+  /// Absent where the series stands before one that was asked for, or not in the message.
+  std::optional<fleet::Labels> of(const fleet::SeriesKey& series) {
+    if (!walk_) walk_.emplace(batch_.protocol, batch_.message);
+    while (!(fleet::SeriesKey{walk_->key().low, walk_->key().high} == series)) {
+      const auto more = walk_->next();
+      if (!more || !*more) return std::nullopt;
+    }
+    const auto labels = walk_->labels();
+    return labels ? std::optional<fleet::Labels>(*labels) : std::nullopt;
+  }
+
+ private:
+  const Batch& batch_;
+  std::optional<wire::SeriesWalk> walk_;
+};
 
 }  // namespace
 
@@ -48,6 +69,7 @@ Routed SampleRouter::apply(const Batch& batch) {
     find_slots(batch);
   }
   Routed out;
+  LabelsAhead labels(batch);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const BatchSample& sample = batch.samples[i];
     if (slots_[i] == fleet::kNothing || slots_[i] == fleet::SeriesIndex::kUnknown) {
@@ -64,6 +86,8 @@ Routed SampleRouter::apply(const Batch& batch) {
       fleet_.end(slots_[i], sample.time);
       ++out.samples;
     } else {
+      if (fleet_.wants_labels(slots_[i], sample.time))
+        if (const auto told = labels.of(sample.series)) fleet_.relearn(slots_[i], *told, sample.time);
       ++(fleet_.apply(slots_[i], sample.value, sample.time) ? out.samples : out.not_newer);
     }
   }
@@ -76,7 +100,7 @@ std::uint32_t SampleRouter::learn(fleet::Labels labels, EpochMs time) {
   return slot == fleet::kNothing ? slot : slot | kServing;
 }
 
-/// The labels are read only where a series is met for the first time.
+/// The labels are read where a series is met for the first time, and where it comes back: see Fleet::wants_labels.
 void SampleRouter::learn_new(const Batch& batch) {
   wire::SeriesWalk walk(batch.protocol, batch.message);
   std::size_t at = 0;  // samples stand in the message's order, without those that were left out

@@ -137,6 +137,12 @@ class Fleet {
   /// Series that say nothing here because there is no room for what they are about.
   const RefusedSeries& refused() const { return refused_; }
 
+  /// Whether the labels of a known series are to be read again before its sample of this time is applied: it had ended
+  /// or was silent, so that another series may have told otherwise since; or what its labels told of is not there.
+  bool wants_labels(Slot slot, EpochMs time) const;
+  /// They are.
+  void relearn(Slot slot, Labels labels, EpochMs time);
+
   /// A sample. One that is not newer than the slot's last is passed over: false.
   bool apply(Slot slot, double value, EpochMs time);
 
@@ -232,6 +238,7 @@ class Fleet {
     gpu::Reading reading{};
     Scale scale = Scale::One;
     Origin origin = Origin::DcgmExporter;
+    bool ended = false;  ///< and has not come back
 
     bool has_row() const;
   };
@@ -302,6 +309,7 @@ class Fleet {
   std::uint32_t metered(const Identity& identity, const Part& part, EpochMs time);
   void begin_tenure(std::uint32_t row, const Identity& identity, const Part& part, const Workload& of, EpochMs time);
 
+  bool counts(const SlotState& state, EpochMs time) const;
   bool believe(const SlotState& state, Slot slot, EpochMs time);
   bool speaks_for(const SlotState& state) const;
   Part instance_of(const SlotState& state) const;

@@ -84,15 +84,42 @@ Part Fleet::instance_of(const SlotState& state) const {
   return out;
 }
 
+bool Fleet::counts(const SlotState& state, EpochMs time) const {
+  // What a node said around the time it left does not bring it back; one that goes on speaking is there.
+  const auto& gone = nodes_[subjects_[state.subject].node].gone;
+  return time > state.last && !(gone && time > *gone && time <= *gone + silence_.count());
+}
+
+bool Fleet::wants_labels(Slot slot, EpochMs time) const {
+  if (slot == kNothing) return false;
+  const SlotState& state = slots_[slot];
+  if (!counts(state, time)) return false;
+  if (state.ended || silent(state.last, time)) return true;
+  const Subject& subject = subjects_[state.subject];
+  const auto is_there = [&](const Part& part) {
+    const auto& instances = nodes_[subject.node].node->devices[subject.device].instances;
+    return std::ranges::binary_search(instances, part, {}, &Instance::part);
+  };
+  switch (state.says) {
+    case Says::Reading:
+      return subject.part.gpu_instance && !is_there(subject.part);
+    case Says::InstanceInfo:
+    case Says::InstanceComputeSlices:
+    case Says::InstanceSmCount:
+    case Says::InstanceMemoryBytes:
+      return !is_there(instance_of(state));
+    default:
+      return false;
+  }
+}
+
 bool Fleet::apply(Slot slot, double value, EpochMs time) {
   if (slot == kNothing) return false;
   SlotState& state = slots_[slot];
-  if (time <= state.last) return false;
+  if (!counts(state, time)) return false;
   const Subject& subject = subjects_[state.subject];
-  // What a node said around the time it left does not bring it back; one that goes on speaking is there.
-  if (const auto& gone = nodes_[subject.node].gone; gone && time > *gone && time <= *gone + silence_.count())
-    return false;
   state.last = time;
+  state.ended = false;
   hear(nodes_[subject.node], state.source, time);
   Device& device = device_of(subject);
   if (device.layout_since && time > device.last_seen) note_layout(*nodes_[subject.node].node, device);
@@ -393,6 +420,7 @@ void Fleet::end(Slot slot, EpochMs time) {
   SlotState& state = slots_[slot];
   if (time <= state.last) return;
   state.last = time;
+  state.ended = true;
   Subject& subject = subjects_[state.subject];
   Device& device = device_of(subject);
   switch (state.says) {

@@ -100,6 +100,14 @@ Slot Fleet::learn(Labels labels, EpochMs time) {
   return slot;
 }
 
+void Fleet::relearn(Slot slot, Labels labels, EpochMs time) {
+  SlotState state = slots_[slot];
+  Identity identity = identity_of(labels);
+  const Part told = std::exchange(identity.part, part_of({state.says, state.reading, state.scale}, identity.part));
+  learn_part(identity, time);  // its device may be back where it was
+  learn_labels(state, identity, told, labels, time);
+}
+
 bool Fleet::learn_labels(SlotState& state, const Identity& identity, const Part& told, Labels labels, EpochMs time) {
   const Place place = subjects_[state.subject];  // a copy: more of them may come
   const Holder holder = holder_of(labels);

@@ -57,6 +57,8 @@ void ToldPages::scrape(EpochMs time, const std::string& target, const std::strin
     if (fresh) {
       known.serves = serving_meaning(label(labels, "__name__")).has_value();
       known.slot = known.serves ? serving.learn(labels, time) : fleet.learn(labels, time);
+    } else if (!known.serves && fleet.wants_labels(known.slot, time)) {
+      fleet.relearn(known.slot, labels, time);
     }
     known.serves ? serving.apply(known.slot, line.value, time) : fleet.apply(known.slot, line.value, time);
   }

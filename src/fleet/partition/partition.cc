@@ -136,13 +136,19 @@ Result<Partition> make_room(std::span<const gpu::Profile> profiles, std::span<co
 Result<std::vector<Standing>> standing_of(const Device& device) {
   // A GPU instance and each compute instance in it are told of on their own, and not all by whom knows the place.
   std::map<unsigned, const InstanceFacts*> told;
+  const auto known = [](const InstanceFacts& of) { return !of.profile.empty() + of.placement.has_value(); };
   for (const Instance& one : device.instances) {
-    if (!one.part.gpu_instance || !one.facts || one.facts->profile.empty()) continue;
+    if (!one.part.gpu_instance || !one.facts) continue;
     const InstanceFacts*& best = told[*one.part.gpu_instance];
-    if (!best || (!best->placement && one.facts->placement)) best = one.facts.get();
+    if (!best || known(*best) < known(*one.facts)) best = one.facts.get();
   }
   std::vector<Standing> out;
   for (const auto& [gpu_instance, facts] : told) {
+    if (facts->profile.empty())
+      return fail(
+          Code::Unavailable,
+          "of GPU instance {} nothing is told but that it is there: nobody knows what it would be in the way of",
+          gpu_instance);
     const auto profile = profile_of(device, *facts);
     if (!profile || !facts->placement)
       return fail(Code::Unavailable,

@@ -148,6 +148,9 @@ TEST(Standing, IsHeldByWhoHoldsOrUsesItsPart) {
 
   instance(3, "1g.10gb", {});
   EXPECT_THAT(standing_of(device).error().what, HasSubstr("root"));
+  device.instances.pop_back();
+  instance(4, "", {});
+  EXPECT_THAT(standing_of(device).error().what, HasSubstr("GPU instance 4")) << "it may be in anything's way";
 }
 
 }  // namespace
