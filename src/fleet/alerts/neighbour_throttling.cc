@@ -44,6 +44,11 @@ NeighbourThrottling::NeighbourThrottling(const View& view, const OwnPast& past) 
   }
 }
 
+std::optional<Centre> NeighbourThrottling::usual(const std::string& model) const {
+  const auto found = models_.find(model);
+  return found == models_.end() ? std::nullopt : found->second.centre;
+}
+
 /// Where more than a fifth are half as far off it is not the device: what they share holds them down, and the spread,
 /// which a few do not move, knows nothing of it. See deviation_beyond.
 std::optional<double> NeighbourThrottling::deviation(const Model& model, const std::string& key) const {

@@ -11,7 +11,7 @@
 
 namespace tessera::fleet::alerts {
 
-/// As of what was seen before the view.
+/// As of what was noted, at the time of the view.
 class NeighbourThrottling {
  public:
   NeighbourThrottling(const View& view, const OwnPast& past);
@@ -20,6 +20,8 @@ class NeighbourThrottling {
   /// whose model too few are, nothing is observed.
   void observe(const Device& device, const std::string& key, const std::shared_ptr<const Subject>& subject,
                Round& round) const;
+  /// What is usual of the model's busy ones; absent where that of too few is known.
+  std::optional<Centre> usual(const std::string& model) const;
 
  private:
   struct Model {

@@ -98,6 +98,7 @@ bool Observer::agent_is_away(const Device& device, const std::string& key, Epoch
 
 Round Observer::look(const Sight& sight) {
   Round round{sight.view.time, {}, {}};
+  own_.note(sight.view);
   const Neighbours neighbours(sight.view, own_);
   const XidCounts xids(sight.xids);
   const ServingPods serving(sight.serving, sight.view, sight.cluster);

@@ -191,7 +191,7 @@ Value XidCounts::of(const Node& node, const Device& device, Blame blame) const {
   return found == events_.end() ? 0 : static_cast<double>(found->second);
 }
 
-void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnPast& own,
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, const OwnPast& own,
                     Round& round) {
   const Device& device = sight.device;
   const std::string key = device_key(sight.node, device);

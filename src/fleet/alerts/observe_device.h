@@ -65,8 +65,8 @@ struct DeviceSight {
 };
 
 /// Of a device that has not retired. What it does not tell while it is heard of does not apply to it, and is not
-/// observed; of a silent one everything is observed as unknown. `own` gets what is news of it.
-void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, OwnPast& own,
+/// observed; of a silent one everything is observed as unknown.
+void observe_device(const DeviceSight& sight, const Neighbours& neighbours, const XidCounts& xids, const OwnPast& own,
                     Round& round);
 
 }  // namespace tessera::fleet::alerts

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -16,13 +16,22 @@ using gpu::Reading;
 using Value = std::optional<double>;
 
 constexpr Milliseconds kForgotten{std::chrono::hours(1)};  ///< longer than any device is silent and still heard of
-constexpr Milliseconds kHalfHour{std::chrono::minutes(30)}, kGap{std::chrono::minutes(5)};
-constexpr double kEnough = 0.5;  // of a Recent's weight: 21 minutes
+constexpr EpochMs kMinute = 60'000;
+constexpr Milliseconds kLookback{std::chrono::minutes(5)};  ///< Prometheus': for so long a sample holds
+constexpr int kCounted = 30, kEnough = 20;                  ///< whole minutes
+constexpr int kKept = kCounted + 1;                         ///< the newest one may not be over yet
+constexpr std::uint32_t kCountedBits = (1U << kCounted) - 1;
 
 constexpr std::string_view kThrottled = "/throttled";
 
 Value temperature(const Device& device) { return device.readings[Reading::TemperatureCelsius]; }
 Value throttled(const Device& device) { return held_down(device, kHeldDown); }
+Value busy_now(const Device& device) {
+  return device.presence == Presence::Present ? utilization_of(device) : std::nullopt;
+}
+
+/// The first whole minute that is not before a time.
+EpochMs minute_of(EpochMs time) { return (time + kMinute - 1) / kMinute; }
 
 }  // namespace
 
@@ -33,6 +42,10 @@ struct OwnPast::Row {
   Usual usual;
   Value (*now)(const Device&);
   bool recent = false;  ///< what is judged is how it was of late, not the sample
+
+  Value value(const Device& device, Value busy_now) const {
+    return busy_now && *busy_now >= busy ? now(device) : std::nullopt;
+  }
 };
 
 // Six deviations are 12 °C, three tenths of the power limit, and half of the time, at least.
@@ -45,10 +58,8 @@ const OwnPast::Row OwnPast::kRows[] = {
 OwnPast::OwnPast(OwnBaseline hours, std::string_view recent) : hours_(std::move(hours)) {
   for (const std::string_view line : split(recent, '\n')) {
     const auto words = split(line, '\t');
-    if (words.size() != 4) continue;
-    const auto until = parse_int(words[1]);
-    const auto sum = parse_double(words[2]), weight = parse_double(words[3]);
-    if (until && sum && weight) recent_.insert_or_assign(std::string(words[0]), Recent{*until, *sum, *weight});
+    if (words.size() != 3) continue;  // or what another version has written
+    if (const auto one = Recent::read(words[1], words[2])) recent_.insert_or_assign(std::string(words[0]), *one);
   }
 }
 
@@ -56,27 +67,92 @@ std::string OwnPast::recent_text() const {
   std::string out;
   for (const auto& [name, one] : recent_)
     if (std::ranges::any_of(kRows, [&](const Row& row) { return row.recent && name.ends_with(row.of); }))
-      fmt::format_to(std::back_inserter(out), "{}\t{}\t{}\t{}\n", name, one.until, one.sum, one.weight);
+      fmt::format_to(std::back_inserter(out), "{}\t{}\t{}\n", name, one.until, one.text());
   return out;
 }
 
-void OwnPast::Recent::take(EpochMs time, double value) {
-  const double since = static_cast<double>(time - until);
-  const double kept = std::exp(-since / static_cast<double>(kHalfHour.count()));
-  const double added = time - until > kGap.count() ? 0 : 1 - kept;
-  sum = sum * kept + value * added;
-  weight = weight * kept + added;
+void OwnPast::Recent::go_on(EpochMs minute) {
+  const EpochMs first = minute_of(until);
+  if (minute <= first) {  // which is the open one
+    const EpochMs back = std::min<EpochMs>(first - minute, kKept);
+    known >>= back, held >>= back;
+    return;
+  }
+  // What is too long ago is shifted out, and need not be so minute by minute.
+  for (EpochMs each = std::max(first, minute - 2 * kKept) + 1; each <= minute; ++each) {
+    const std::uint32_t holds = each * kMinute - until <= kLookback.count() ? 1 : 0;
+    known = known << 1 | (known & holds), held = held << 1 | (held & holds);
+  }
+}
+
+void OwnPast::Recent::take(EpochMs time, Value value) {
+  go_on(minute_of(time));
+  known = (known & ~1U) | (value ? 1 : 0);
+  held = (held & ~1U) | (value && *value > 0 ? 1 : 0);
   until = time;
 }
 
-Value OwnPast::Recent::mean() const { return weight < kEnough ? std::nullopt : Value(sum / weight); }
+Value OwnPast::Recent::share(EpochMs now) const {
+  Recent then = *this;
+  then.go_on(now / kMinute);
+  const int minutes = std::popcount(then.known & kCountedBits);
+  if (minutes < kEnough) return std::nullopt;
+  return static_cast<double>(std::popcount(then.held & kCountedBits)) / minutes;
+}
+
+/// The newest minute first.
+std::string OwnPast::Recent::text() const {
+  std::string out;
+  for (int i = 0; i < kKept; ++i) out += (known >> i & 1) == 0 ? '-' : (held >> i & 1) == 0 ? '0' : '1';
+  return out;
+}
+
+std::optional<OwnPast::Recent> OwnPast::Recent::read(std::string_view until, std::string_view text) {
+  const auto time = parse_int(until);
+  if (!time || text.size() != kKept || text.find_first_not_of("-01") != text.npos) return std::nullopt;
+  Recent out{*time};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '-') out.known |= 1U << i;
+    if (text[i] == '1') out.held |= 1U << i;
+  }
+  return out;
+}
+
+void OwnPast::note(const View& view) {
+  for (const auto& node : view.nodes)
+    for (const Device& device : node->devices) {
+      if (device.presence != Presence::Present) continue;
+      const Value busy = busy_now(device);
+      const std::string key = device_key(*node, device);
+      for (const Row& row : kRows) note(row, device, key, busy, view.time);
+    }
+}
+
+void OwnPast::note(const Row& row, const Device& device, const std::string& key, Value busy, EpochMs now) {
+  const Value value = row.value(device, busy);
+  std::string name = std::string(key).append(row.of);
+  if (value) {
+    Recent& recent = recent_[name];
+    if (recent.until >= device.last_seen) return;
+    if (row.recent)
+      recent.take(device.last_seen, value);
+    else
+      recent.until = device.last_seen;
+    hours_.add(name, device.last_seen, *value);
+  } else if (row.recent) {
+    // What it has told ends by a sample that says something else, or by a series that ends.
+    const auto known = recent_.find(name);
+    if (known == recent_.end() || (known->second.known & 1) == 0) return;
+    known->second.take(known->second.until < device.last_seen ? device.last_seen : now, std::nullopt);
+  }
+}
 
 void OwnPast::observe(const Device& device, const std::string& key, const std::shared_ptr<const Subject>& subject,
-                      Round& round) {
+                      Round& round) const {
   const bool heard = device.presence == Presence::Present;
-  const Value busy = heard ? utilization_of(device) : std::nullopt;
+  const Value busy = busy_now(device);
   for (const Row& row : kRows) {
-    const Value now = busy && *busy >= row.busy ? row.now(device) : std::nullopt;
+    const Value now = row.value(device, busy);
     // While too little is known, as for some minutes after a restart, the deviation is unknown; it does not cease to
     // be.
     if (now || !heard)
@@ -85,21 +161,17 @@ void OwnPast::observe(const Device& device, const std::string& key, const std::s
   }
 }
 
-Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key, double now) {
-  const std::string name = std::string(key).append(row.of);
-  Recent& recent = recent_[name];
-  if (recent.until < device.last_seen) {
-    recent.take(device.last_seen, now);
-    hours_.add(name, device.last_seen, now);
-  }
-  const Value judged = row.recent ? recent.mean() : Value(now);
-  return judged ? hours_.deviation(name, row.usual, *judged) : std::nullopt;
+Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key, double now) const {
+  const Value judged = row.recent ? throttled_of_late(key, device.last_seen) : Value(now);
+  return judged ? hours_.deviation(std::string(key).append(row.of), row.usual, *judged) : std::nullopt;
 }
 
 Value OwnPast::throttled_of_late(const std::string& key, EpochMs now) const {
   const auto known = recent_.find(std::string(key).append(kThrottled));
-  if (known == recent_.end() || now - known->second.until > kGap.count()) return std::nullopt;
-  return known->second.mean();
+  if (known == recent_.end()) return std::nullopt;
+  const Recent& recent = known->second;
+  const bool tells = (recent.known & 1) != 0 && now - recent.until <= kLookback.count();
+  return tells ? recent.share(now) : std::nullopt;
 }
 
 void OwnPast::forget(EpochMs now) {

@@ -156,5 +156,88 @@ TEST_F(OwnPasts, ClocksThatAreAlwaysHeldDownAreUsual) {
   EXPECT_THAT(out, IsEmpty());
 }
 
+/// One device, minute by minute: `1` its clocks are held down, `0` they are not, `-` it has little to do, `x` its
+/// series have ended, and nothing is told where there is a blank.
+struct OfLate {
+  explicit OfLate(std::string_view each, EpochMs into_minute = 20'000) {
+    for (std::size_t i = 0; i < each.size(); ++i) {
+      const EpochMs time = kWhole + static_cast<EpochMs>(i) * kMinute + into_minute;
+      if (each[i] == ' ') continue;
+      const std::string who = R"({gpu="0",UUID="GPU-0",Hostname="w",modelName="NVIDIA H100 80GB HBM3"})";
+      told.scrape(time, R"(cluster="c",node="w")",
+                  each[i] == 'x'
+                      ? std::string("others 1\n")
+                      : fmt::format("DCGM_FI_DEV_GPU_UTIL{0} {1}\nDCGM_FI_DEV_CLOCK_THROTTLE_REASONS{0} {2}\n", who,
+                                    each[i] == '-' ? 10 : 95, each[i] == '1' ? 64 : 0));
+      told.fleet.advance(time);
+      past.note(*told.fleet.publish(time));
+    }
+  }
+  static std::optional<double> share(const OwnPast& of, EpochMs minutes, EpochMs more = 0) {
+    return of.throttled_of_late("c/GPU-0", kWhole + minutes * kMinute + more);
+  }
+
+  static constexpr EpochMs kWhole = kStart / kMinute * kMinute;
+  ToldPages told;
+  OwnPast past;
+};
+
+std::string times(int count, char each) { return std::string(static_cast<std::size_t>(count), each); }
+
+TEST(ThrottledOfLate, IsAShareOfThirtyWholeMinutes) {
+  const struct {
+    const char* what;
+    std::string told;
+    std::optional<double> expected;
+    EpochMs into_minute = 20'000;
+  } kCases[] = {
+      {"the last ten", times(50, '0') + times(10, '1'), 10.0 / 30},
+      {"not the open minute", times(59, '0') + '1', 0.0, kMinute + 1},
+      {"a whole minute is its own", times(59, '0') + '1', 1.0 / 30, kMinute},
+      {"and goes on", times(59, '0') + '1', 2.0 / 30, 0},
+      {"a short hole is as before", times(40, '0') + "1    " + times(15, '0'), 5.0 / 30},
+      {"of a long one five minutes are", times(40, '0') + "1      " + times(13, '0'), 5.0 / 28},
+      {"a hole of hours", times(200, '1') + times(200, ' ') + times(25, '0'), 0.0},
+      {"little to do is not known", times(40, '0') + "1--" + times(17, '0'), 1.0 / 28},
+      {"nor is what ended", times(40, '0') + "1xx" + times(17, '0'), 1.0 / 28},
+      {"twenty are enough", times(20, '1'), 1.0},
+      {"nineteen are not", times(19, '1'), std::nullopt},
+      {"it has little to do now", times(30, '1') + '-', std::nullopt},
+      {"silent for a while", times(30, '1') + times(4, ' '), 1.0},
+      {"for too long", times(30, '1') + times(5, ' '), std::nullopt},
+  };
+  for (const auto& one : kCases) {
+    const OfLate of(one.told, one.into_minute);
+    EXPECT_EQ(OfLate::share(of.past, static_cast<EpochMs>(one.told.size())), one.expected) << one.what;
+  }
+}
+
+TEST(ThrottledOfLate, ChangesWithTheMinute) {
+  const OfLate of(times(59, '0') + '1');
+  EXPECT_EQ(OfLate::share(of.past, 60, -1), 0.0);
+  EXPECT_EQ(OfLate::share(of.past, 60), 1.0 / 30);
+  EXPECT_EQ(OfLate::share(of.past, 61, -1), 1.0 / 30);
+  EXPECT_EQ(OfLate::share(of.past, 61), 2.0 / 30);
+}
+
+TEST(ThrottledOfLate, IsKeptAsText) {
+  const OfLate of(times(40, '0') + "1------" + times(12, '0') + '1');
+  const OwnPast next({}, of.past.recent_text());
+  EXPECT_EQ(OfLate::share(of.past, 60), 2.0 / 24);
+  EXPECT_EQ(OfLate::share(next, 60), 2.0 / 24);
+  EXPECT_EQ(next.recent_text(), of.past.recent_text());
+}
+
+TEST(ThrottledOfLate, RowsOfAnotherFormArePassedOver) {
+  const std::string of = "c/GPU-0/throttled\t", minutes = times(31, '1'),
+                    good = of + "1700000040000\t" + minutes + '\n';
+  EXPECT_EQ(OwnPast({}, good).recent_text(), good);
+  for (const std::string& row : {of + "1700000040000\t1\t1", of + "1700000040000\t0.25\t0.75", of + minutes,
+                                 of + "1700000040000\t" + minutes + '1', of + "1700000040000\t2" + times(30, '1'),
+                                 of + "now\t" + minutes, std::string()})
+    EXPECT_EQ(OwnPast({}, row + '\n' + good).recent_text(), good) << row;
+  EXPECT_EQ(OwnPast({}, of + "1700000040000\t1\t1\n").recent_text(), "");
+}
+
 }  // namespace
 }  // namespace tessera::fleet::alerts
