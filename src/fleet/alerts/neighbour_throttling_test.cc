@@ -42,7 +42,11 @@ struct NeighboursThrottling : testing::Test {
     told->scrape(at, R"(cluster="c",node="w")", page);
     told->fleet.advance(at);
     const auto view = told->fleet.publish(at);
-    for (const Change& one : evaluator->take(observer.look({*view, *told->serving.publish(at), std::nullopt})))
+    const Round round = observer.look({*view, *told->serving.publish(at), std::nullopt});
+    for (const Observation& one : round.observations)
+      if (one.signal == Signal::NeighbourThrottlingDeviation && label_of(one.subject->labels, "gpu") == "0")
+        deviation_of_first = one.value;
+    for (const Change& one : evaluator->take(round))
       if (one.track.rule == "GPUThrottledMoreThanNeighbours")
         out.push_back(fmt::format("{} {}", label_of(one.track.subject->labels, "gpu"), phase_name(one.track.phase)));
   }
@@ -65,6 +69,7 @@ struct NeighboursThrottling : testing::Test {
   std::optional<Evaluator> evaluator{std::in_place, builtin_rules(), kHolds};
   EpochMs at = kStart;
   std::vector<std::string> out;
+  std::optional<double> deviation_of_first;  ///< in the last round in which it was observed
 };
 
 std::vector<Board> boards(std::size_t count, Board all, std::size_t others, Board other) {
@@ -80,6 +85,14 @@ TEST_F(NeighboursThrottling, OneThatIsHeldDownAndTheOthersAreNotIsTold) {
   EXPECT_THAT(out, ElementsAre("0 firing"));
   minutes(60, boards(6, {}, 0, {}));
   EXPECT_THAT(out, ElementsAre("0 firing", "0 resolved"));
+}
+
+TEST_F(NeighboursThrottling, WhatIsNewInARoundCountsInIt) {
+  at = kStart / kMinute * kMinute;  // samples are of whole minutes
+  minutes(19, boards(6, {}, 0, {}));
+  EXPECT_EQ(deviation_of_first, std::nullopt);
+  minutes(1, boards(6, {1}, 1, {}));
+  EXPECT_EQ(deviation_of_first, -1.0 / 20 / 0.08) << "from what the others are like now";
 }
 
 TEST_F(NeighboursThrottling, WhatCannotBeComparedIsNotTold) {

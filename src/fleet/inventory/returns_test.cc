@@ -120,7 +120,8 @@ TEST_F(Returns, AModeAndADriver) {
 TEST_F(Returns, ADeviceToItsNode) {
   const std::string page = device_told(false);
   const auto node = [&] {
-    for (const auto& one : told.fleet.publish(now)->nodes)
+    const auto view = told.fleet.publish(now);
+    for (const auto& one : view->nodes)
       if (!one->devices.empty() && one->devices[0].presence == Presence::Present) return one->name;
     return std::string("nobody's");
   };
