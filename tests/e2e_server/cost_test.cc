@@ -20,9 +20,9 @@ using fleet::Micros;
 using nlohmann::json;
 using testing::HasSubstr;
 
-constexpr EpochMs kMinute = 60'000, kBucket = 15 * kMinute;
+constexpr EpochMs kStep = 20'000, kBucket = 15 * 60'000;
 constexpr const char* kSettings = R"(gpu.management:
-  metrics: {collection-interval: 60s}
+  metrics: {collection-interval: 20s}
   cost:
     owners:
     - {field: team, namespace: ml, value: vision}
@@ -89,9 +89,9 @@ struct CostE2e : testing::Test {
     static const PlayedFleet kFleet;
     return kFleet;
   }
-  /// Each minute of it, as senders tell it that were away.
+  /// Each step of it, as senders tell it that were away.
   void tell(Server& server, EpochMs from, EpochMs to) {
-    for (EpochMs at = from; at < to; at += kMinute)
+    for (EpochMs at = from; at < to; at += kStep)
       for (const auto& [node, page] : played().pages) {
         const auto reply =
             server.post(fmt::format("/import/prometheus?cluster=here&node={}&timestamp={}", node, at), page, {});
@@ -253,7 +253,7 @@ TEST_F(CostE2e, ABudgetIsCrossedOnceWhateverBecomesOfTheServer) {
     tell(server, now_epoch_ms(), now_epoch_ms() + 1);  // the rules are held against what is new
     return server.get("/alerts/history?alert=BudgetThresholdCrossed").at("total").get<int>();
   };
-  // Rules are looked at once a collection interval, which is a minute here.
+  // Rules are looked at once a collection interval.
   ASSERT_TRUE(eventually([&] { return events() == 1; }, std::chrono::minutes(3))) << server.process().output();
   server.kill();
   server.start();

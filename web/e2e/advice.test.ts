@@ -19,10 +19,12 @@ const { visit, close } = visits(() => ({ browser, app }));
 const said = async () => (await fleet.json<AdviceList>('/advice?kind=hardware')).items;
 const about = (gpu: number) => `gpu-101-GPU-0${gpu}`;
 let pushing: ReturnType<typeof setInterval> | undefined;
+/** Advice waits for the second look at the fleet, and it is looked at every two intervals. */
+const kOften = 'gpu.management.metrics.collection-interval: 5s';
 
 beforeAll(async () => {
   if (!chromiumAt) return;
-  await fleet.startServer();
+  await fleet.startServerWith(kOften);
   app = `${fleet.url}/k8s-monitor`;
   await fleet.pushOthers(2, 8);
   await pushSick(fleet.url, kSick);
@@ -33,7 +35,7 @@ beforeAll(async () => {
     return (await fleet.json<AlertList>('/alerts?state=firing&alert=GPURowRemapFailed')).total === kSick;
   }, 300_000);
   await fleet.stopServer();
-  await fleet.startServer(); // advice is given when a server begins, and then once an hour
+  await fleet.startServerWith(kOften); // advice is given when a server begins, and then once an hour
   await until('advice is given', async () => (await said()).length === kSick, 180_000);
 }, 360_000);
 afterAll(async () => {
@@ -157,7 +159,7 @@ describe.skipIf(!chromiumAt)('advice on workloads', () => {
   const states = async () => Object.fromEntries((await planted.json<AdviceList>('/advice')).items.map((one) => [one.kind, one.state]));
 
   beforeAll(async () => {
-    await planted.startServer([], { DATABASE_URL: await planted.makePast() });
+    await planted.startServerWith(kOften, { DATABASE_URL: await planted.makePast() });
     app = `${planted.url}/k8s-monitor`;
     await planted.startNode();
     await until('what is wasted on the node is told', async () => (await planted.json<AdviceList>('/advice')).total === 2, 180_000);

@@ -1,5 +1,5 @@
 // Asking for GPUs and cutting them anew, in a real browser, with the agent that carries it out on the simulated driver.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,9 +19,7 @@ const refusals = (wrong: string[]) => wrong.filter((one) => !/\b(400|409)\b/.tes
 
 beforeAll(async () => {
   if (!chromiumAt) return;
-  const config = join(fleet.folder, 'server.yaml');
-  writeFileSync(config, 'gpu.management.metrics.collection-interval: 5s\ngpu.management.mig: {auto-cleanup: true, cleanup-after: 2s}\n');
-  await fleet.startServer(['--config', config]);
+  await fleet.startServerWith('gpu.management.metrics.collection-interval: 5s\ngpu.management.mig: {auto-cleanup: true, cleanup-after: 2s}');
   app = `${fleet.url}/k8s-monitor`;
   await fleet.startNode();
   await fleet.startLayout();

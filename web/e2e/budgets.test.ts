@@ -1,5 +1,5 @@
 // Budgets, in a real browser: one is made, its threshold is crossed by what the ledger has, it is changed and removed.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,12 +18,13 @@ const { visit, close } = visits(() => ({ browser, app }));
 
 beforeAll(async () => {
   if (!chromiumAt) return;
-  const config = join(fleet.folder, 'server.yaml');
-  writeFileSync(config, `gpu.management.cost.owners: [{field: team, namespace: ml, value: vision}, {field: team, namespace: serving, value: chat}]\n`);
-  await fleet.startServer(['--config', config]);
+  await fleet.startServerWith(
+    `gpu.management.metrics.collection-interval: 10s
+gpu.management.cost.owners: [{field: team, namespace: ml, value: vision}, {field: team, namespace: serving, value: chat}]`,
+  );
   app = `${fleet.url}/k8s-monitor`;
   const now = Date.now();
-  for (let time = now - kPast; time < now; time += 60_000) await push(fleet.url, kNodes, 8, time);
+  for (let time = now - kPast; time < now; time += 20_000) await push(fleet.url, kNodes, 8, time);
   await fleet.pushOthers(kNodes, 8);
   browser = await launch();
   await until('a part of the past is closed', async () => {

@@ -60,6 +60,13 @@ export class Fleet {
     return database;
   }
 
+  /** With these settings, in YAML. */
+  async startServerWith(settings: string, environment: Record<string, string> = {}): Promise<void> {
+    const file = join(this.folder, 'server.yaml');
+    writeFileSync(file, `${settings}\n`);
+    await this.startServer(['--config', file], environment);
+  }
+
   async startServer(flags: string[] = [], environment: Record<string, string> = {}): Promise<void> {
     const at = this.url ? this.url.replace('http://', '') : '127.0.0.1:0';
     const { child, said } = await start('tessera-server', ['--data', join(this.folder, 'server'), '--address', at, ...flags], /server ready address=(\S+)/, environment);

@@ -1,5 +1,5 @@
 // Money and alerts, in a real browser: what the fleet costs and whom, what fires, and keeping it quiet.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -26,12 +26,9 @@ const { visit, close } = visits(() => ({ browser, app }));
 beforeAll(async () => {
   if (!chromiumAt) return;
   await new Promise<void>((ready) => receiver.listen(0, '127.0.0.1', ready));
-  const config = join(fleet.folder, 'server.yaml');
-  writeFileSync(config, `gpu.management.metrics.collection-interval: 5s
+  await fleet.startServerWith(`gpu.management.metrics.collection-interval: 5s
 gpu.management.alerts.rules: [{name: GPUOverheating, for: 5s}]
-gpu.management.alerts.webhooks: ["http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook", "http://127.0.0.1:1/nobody"]
-`);
-  await fleet.startServer(['--config', config]);
+gpu.management.alerts.webhooks: ["http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook", "http://127.0.0.1:1/nobody"]`);
   app = `${fleet.url}/k8s-monitor`;
   await fleet.pushOthers(kNodes, 8);
   browser = await launch();

@@ -1,5 +1,5 @@
 // Signing in at an issuer: out of the dashboard and back.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -22,13 +22,10 @@ beforeAll(async () => {
   await push(fleet.url, 2, 4);
   await until('the fleet is told', async () => (await fleet.json<{ total: number }>('/gpu/nodes')).total === 2);
   await fleet.stopServer();
-  const config = join(fleet.folder, 'server.yaml');
-  writeFileSync(config, `server.access.oidc:
+  await fleet.startServerWith(`server.access.oidc:
   issuer: ${issuer.url}
   client-id: dashboard
-  roles: [{group: gpu-admins, scopes: [admin]}]
-`);
-  await fleet.startServer(['--config', config]);
+  roles: [{group: gpu-admins, scopes: [admin]}]`);
   await until('the issuer is known', async () => (await fleet.json<{ offered: boolean }>('/access/oidc')).offered);
   browser = await launch();
 });
