@@ -76,6 +76,15 @@ Json steps_json(const std::vector<gpu::Profile>& profiles, const std::vector<fle
   return out;
 }
 
+/// How long the reply may take; nothing, as where it is not named, is at once.
+Milliseconds read_wait(Query& query) {
+  const auto given = query.text("wait");
+  const auto out = given ? parse_duration(*given) : Result<Milliseconds>(Milliseconds(0));
+  if (!out) query.fault("wait", out.error().what);
+  if (out && *out > kLongestWait) query.fault("wait", "60s at most");
+  return out ? *out : Milliseconds(0);
+}
+
 /// Why no plan is to be made for it at all; nothing where one may be.
 std::optional<std::string> unfit(const fleet::Device& device) {
   const fleet::DeviceFacts& facts = *device.facts;
@@ -281,8 +290,7 @@ class Routes {
                        valid_utf8(node_key_name(cluster, node)))},
           request);
     if (auto refused = refused_body(request, kLongestReport)) return *std::move(refused);
-    const Milliseconds wait = query.duration("wait").value_or(Milliseconds(0));
-    if (wait > kLongestWait) query.fault("wait", "60s at most");
+    const Milliseconds wait = read_wait(query);
     if (!query.finish()) return reply(*query.problem(), request);
     const auto known = fleet_.get();
     if (!known) return starting(request);

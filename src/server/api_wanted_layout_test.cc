@@ -125,6 +125,20 @@ TEST_F(WantedLayoutRoutes, AWishIsKeptToldReportedAndTakenBack) {
   EXPECT_EQ(ask("DELETE", "/gpu/devices/GPU-a1/mig").status, 404);
 }
 
+/// As agents ask between two steps, and tell their last word.
+TEST_F(WantedLayoutRoutes, AQuestionThatDoesNotWaitIsHeardAndAnswered) {
+  ASSERT_EQ(want(R"(["H100_2G20GB","H100_3G40GB"])").status, 202);
+  const std::string generation = std::to_string(layouts.of("default", "GPU-a1")->generation);
+  const std::string report =
+      R"({"devices":[{"uuid":"GPU-a1","report":{"generation":)" + generation + R"(,"state":"working","steps":[]}}]})";
+  const auto reply = ask("POST", "/nodes/w-1/layout", report, "wait=0s");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_THAT(reply.body, HasSubstr("GPU-a1"));
+  EXPECT_EQ(shown()["reported"]["state"], "working");
+  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", report, "wait=soon").status, 400);
+  EXPECT_EQ(ask("POST", "/nodes/w-1/layout", report, "wait=61s").status, 400);
+}
+
 TEST_F(WantedLayoutRoutes, WhatAnEarlierWishMadeIsNobodyElses) {
   ASSERT_EQ(want(R"(["H100_2G20GB","H100_3G40GB"])").status, 202);
   ASSERT_EQ(want(R"(["H100_2G20GB","H100_2G20GB"])").status, 202) << "before the inventory shows the first";

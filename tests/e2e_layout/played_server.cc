@@ -59,6 +59,11 @@ void PlayedServer::want_nothing() {
   wanted_.reset();
 }
 
+void PlayedServer::pass_on_to(std::string url) {
+  const std::lock_guard lock(mutex_);
+  behind_ = std::move(url);
+}
+
 void PlayedServer::hold_where(std::function<bool(const Json&)> holds) {
   const std::lock_guard lock(mutex_);
   hold_ = std::move(holds);
@@ -117,11 +122,32 @@ http::Response PlayedServer::answer(const http::Request& request) {
     changed_.notify_all();
     changed_.wait(lock, [&] { return ending_ || !holding_; });
   }
-  const auto wait = *parse_duration(request.query_value("wait"));
+  if (const std::string behind = behind_; !behind.empty()) {
+    lock.unlock();
+    return passed_on(request, behind);
+  }
+  const std::string given(request.query_value("wait"));
+  if (given == "0s") return reply(400, "wait: '0s': more than nothing is expected");  // as servers once did
+  const auto wait = given.empty() ? Milliseconds(0) : *parse_duration(given);
   const auto news = [&] { return wanted_ && !answered(*wanted_, report); };
   changed_.wait_for(lock, wait, [&] { return ending_ || news(); });
   if (!news()) return reply(204, "");
   return reply(200, wanted_->dump());
+}
+
+http::Response PlayedServer::passed_on(const http::Request& request, const std::string& url) {
+  http::ClientRequest asked;
+  asked.method = request.method;
+  asked.url = url + request.path + '?' + request.query;
+  asked.body = request.body;
+  asked.headers = {{"Authorization", std::string(request.header("authorization"))},
+                   {"Content-Type", "application/json"}};
+  asked.deadline = asked.stall_limit = 2 * kPatience;
+  const auto answer = http::Client().send(asked);
+  if (answer && answer->status < 300) return reply(answer->status, answer->body);
+  const std::lock_guard lock(mutex_);
+  ++refused_;
+  return reply(answer ? answer->status : 503, answer ? answer->body : answer.error().what);
 }
 
 }  // namespace tessera::e2e

@@ -42,13 +42,15 @@ class LayoutWithServer : public testing::Test {
     const auto at = made.output.find("tsk_");
     return at == std::string::npos ? made.output : made.output.substr(at, made.output.find_first_of(" \n", at) - at);
   }
-  void start_layout(const std::string& secret) {
+  /// `at`: the server's URL, or that of one before it.
+  void start_layout(const std::string& secret, const std::string& at = "") {
     ASSERT_TRUE(write_file_atomically(folder("key"), secret));
     std::vector<std::string> arguments{program("tessera-agent"), "layout"};
     for (auto& flag : node.agent_flags()) arguments.push_back(std::move(flag));
-    for (const std::string& flag : {std::string("--server"), "http://" + address, std::string("--token-file"),
-                                    folder("key"), std::string("--data"), folder("layout"), std::string("--pause"),
-                                    std::string("200ms"), std::string("--node-name"), std::string("worker-01")})
+    for (const std::string& flag :
+         {std::string("--server"), at.empty() ? "http://" + address : at, std::string("--token-file"), folder("key"),
+          std::string("--data"), folder("layout"), std::string("--pause"), std::string("200ms"),
+          std::string("--node-name"), std::string("worker-01")})
       arguments.push_back(flag);
     layout = std::make_unique<Child>(std::move(arguments), node.environment());
   }

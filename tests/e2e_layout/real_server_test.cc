@@ -2,11 +2,17 @@
 // and seen in the inventory by what the agent then tells.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "tests/e2e_layout/played_server.h"
 #include "tests/e2e_layout/real_server.h"
 
 namespace tessera::e2e {
 namespace {
 using testing::HasSubstr;
+using testing::Not;
 
 TEST_F(LayoutWithServer, AWishIsCarriedOutBesideWhatRunsAndSeen) {
   start_layout(node_key);
@@ -35,6 +41,54 @@ TEST_F(LayoutWithServer, AWishIsCarriedOutBesideWhatRunsAndSeen) {
   EXPECT_TRUE(eventually([&] { return reported(device).value("state", "") == "done"; })) << layout->output();
   EXPECT_EQ(send("DELETE", "/gpu/devices/" + device + "/mig").status, 204);
   EXPECT_TRUE(get("/gpu/devices/" + device + "/mig")["wanted"].is_null());
+}
+
+/// Between the real server and the layout container, which takes three steps: it holds the question after the first.
+struct BetweenSteps : LayoutWithServer {
+  void SetUp() override {
+    LayoutWithServer::SetUp();
+    ASSERT_TRUE(eventually([&] { return profiles(device).size() == 4; })) << server->output();
+    between.pass_on_to("http://" + address);
+    between.expect_token(node_key);
+    between.hold_where([held = false](const Json& report) mutable {
+      return steps_done(report.at("devices").at(0).value("report", Json::object())) == 1 && !std::exchange(held, true);
+    });
+    start_layout(node_key, between.url());
+    const auto wanted =
+        send("POST", "/gpu/devices/" + device + "/mig", R"(["H100_2G20GB","H100_1G10GB","H100_3G40GB"])");
+    ASSERT_EQ(wanted.status, 202) << wanted.body;
+    ASSERT_TRUE(between.holding()) << layout->output();
+  }
+  static long steps_done(const Json& report) {
+    const Json steps = report.value("steps", Json::array());
+    return std::ranges::count_if(steps, [](const Json& step) { return step["state"] == "done"; });
+  }
+  const std::string device = "worker-01-GPU-00";
+  PlayedServer between;
+};
+
+TEST_F(BetweenSteps, TheServerHearsOfTheFirstAndThenOfTheOthers) {
+  EXPECT_TRUE(reported(device).empty());
+  between.release();
+  EXPECT_TRUE(eventually([&] { return reported(device).value("state", "") == "done"; })) << layout->output();
+  EXPECT_EQ(between.refused(), 0U) << layout->output();
+  EXPECT_EQ(steps_done(reported(device)), 3);
+}
+
+TEST_F(BetweenSteps, AWithdrawalIsHeard) {
+  ASSERT_EQ(send("DELETE", "/gpu/devices/" + device + "/mig").status, 204);
+  between.release();
+  between.report_where([](const Json& report) { return !report.at("devices").at(0).contains("report"); });
+  EXPECT_FALSE(between.last().at("devices").at(0).contains("report")) << layout->output();
+  EXPECT_EQ(between.last().at("devices").at(0).at("instances").size(), 3U) << "no further step was taken";
+}
+
+TEST_F(BetweenSteps, TheLastWordOfOneThatIsStoppedArrives) {
+  layout->signal(SIGTERM);
+  EXPECT_EQ(layout->wait(), 0);
+  EXPECT_THAT(layout->rest(), Not(HasSubstr("was not told")));
+  EXPECT_EQ(reported(device).value("state", ""), "working") << layout->output();
+  EXPECT_EQ(steps_done(reported(device)), 1);
 }
 
 TEST_F(LayoutWithServer, AnotherNodesKeyIsToldNothing) {

@@ -52,7 +52,8 @@ Result<Exchange> Exchange::open(const ServerPlace& place, const Ourselves& us) {
 
 Answer Exchange::ask(const std::string& report, Milliseconds wait, Milliseconds patience, const std::stop_token& stop) {
   http::ClientRequest request;
-  request.url = fmt::format("{}&wait={}", url_, format_duration(wait));
+  request.url = url_;
+  if (wait > 0ms) request.url += "&wait=" + format_duration(wait);  // a server may refuse a wait of nothing
   request.method = "POST";
   request.headers = {{"Content-Type", "application/json"}, {"User-Agent", "tessera-agent/" TESSERA_VERSION}};
   request.body = report;

@@ -31,8 +31,8 @@ class Exchange {
   /// Invalid for a URL that is none.
   static Result<Exchange> open(const ServerPlace& place, const Ourselves& us);
 
-  /// Posts the report. The server may keep it for up to `wait` until something is wanted; a stop ends it at once. The
-  /// token is read anew, because it is renewed while we run.
+  /// Posts the report. The server may keep it for up to `wait` until something is wanted; with none it answers at once.
+  /// A stop ends it at once. The token is read anew, because it is renewed while we run.
   Answer ask(const std::string& report, Milliseconds wait, Milliseconds patience, const std::stop_token& stop);
 
  private:
