@@ -70,6 +70,34 @@ TEST_F(Allocated, ASliceIsCutHeldGivenBackAndCleanedUp) {
   EXPECT_TRUE(eventually([&] { return profiles(device).count("2g.20gb") == 0; })) << layout->output();
 }
 
+/// One collection of the agent that misses its deadline: what was cut for a promise stays.
+TEST_F(Allocated, ADriverThatAnswersTooLateForAWhileTakesNothingBack) {
+  start_layout(node_key);
+  const auto made = send("POST", "/gpu/allocations", body("llm-2g"));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = Json::parse(made.body)["id"], device = Json::parse(made.body)["parts"][0]["deviceId"];
+  ASSERT_TRUE(eventually([&] { return allocation(id).value("ready", false); })) << layout->output();
+  const Json since = allocation(id)["since"], wanted = get("/gpu/devices/" + device + "/mig")["wanted"];
+
+  const auto is = [&](const std::string& health) {
+    return eventually([&] { return tell() && get("/gpu/devices/" + device).value("health", "") == health; });
+  };
+  node.sim({"fault", "hang", "--gpu", device.substr(device.size() - 1), "--for", "600s"});
+  ASSERT_TRUE(is("unhealthy")) << get("/gpu/devices/" + device).dump();
+  for (int looks = 0; looks < 3; ++looks) {
+    const std::string seen = get("/gpu/overview").value("time", "");
+    ASSERT_TRUE(eventually([&] { return tell() && get("/gpu/overview").value("time", "") != seen; }));
+  }
+  ASSERT_TRUE(is("unhealthy"));
+  EXPECT_EQ(allocation(id)["state"], "promised") << allocation(id).dump(2);
+  EXPECT_EQ(get("/gpu/devices/" + device + "/mig")["wanted"], wanted) << "nothing is to be cut otherwise";
+  node.sim({"fault", "clear"});
+  ASSERT_TRUE(is("healthy")) << get("/gpu/devices/" + device).dump();
+  EXPECT_EQ(allocation(id)["state"], "promised") << allocation(id).dump(2);
+  EXPECT_EQ(allocation(id)["since"], since);
+  EXPECT_EQ(profiles(device).count("2g.20gb"), 1U) << layout->output();
+}
+
 TEST_F(Allocated, ThePodThatDoesNotComeLosesIt) {
   start_layout(node_key);
   const auto made = send("POST", "/gpu/allocations", body("late", R"(,"leaseSeconds":2)"));

@@ -14,14 +14,23 @@ using enum AllocationState;
 
 constexpr std::string_view kWho = "tessera-server";
 
+/// The worst that is critical, without what `passed_over` is the key of; absent: nothing is.
+std::optional<Problem> critical(const Device& device, std::string_view passed_over = "") {
+  const auto problems = problems_of(device);
+  const auto found = std::ranges::find_if(
+      problems, [&](const Problem& one) { return one.severity == Severity::Critical && one.key != passed_over; });
+  return found == problems.end() ? std::nullopt : std::optional(*found);
+}
+constexpr std::string_view kNotAnswering = "not_answering";
+
 }  // namespace
 
 /// One look at the scene: turns are made on a copy of the book, so that each is made of what the one before has left.
 class AllocationReview::Look {
  public:
   /// `all_told`: a device that the view does not have has left; else it may not have been told of yet.
-  Look(const AllocationBook& book, const Scene& scene, bool all_told)
-      : before_(book), scene_(scene), all_told_(all_told) {}
+  Look(const AllocationBook& book, const Scene& scene, const std::map<DeviceKey, Unhealthy>& unhealthy, bool all_told)
+      : before_(book), scene_(scene), unhealthy_(unhealthy), all_told_(all_told) {}
 
   const AllocationBook& book() const { return after_ ? *after_ : before_; }
   void take(Result<PodAllocation> turned) {
@@ -78,7 +87,7 @@ class AllocationReview::Look {
     for (const PromisedPart& part : one.parts) {
       const Device* on = device(one, part);
       if (!on && !all_told_) return;
-      if (const auto why = unfit(on, part)) return take(taken_back(one, cause(*why)));
+      if (const auto why = unfit(one, on, part)) return take(taken_back(one, cause(*why)));
       if (const std::string who = scene_.pods.other_on(one.cluster, part, one.space, one.pod); !who.empty())
         return take(taken_back(one, cause(fmt::format("pod {} is on what was promised to it", who))));
       const bool is_there = stands(*on, part);
@@ -217,12 +226,24 @@ class AllocationReview::Look {
                   cause("its promise was exchanged for an equal one: the pod of that one is on what this had")));
   }
 
-  static std::optional<std::string> unfit(const Device* device, const PromisedPart& part) {
+  /// What has been wrong with the device for so long that nothing is to be expected of it. Whether a driver that does
+  /// not answer gives it to a pod that is on the node already, the kubelet says.
+  std::optional<std::string> ill(const PodAllocation& one, const Device& device, const PromisedPart& part) const {
+    const auto known = unhealthy_.find(DeviceKey(one.cluster, part.device_uuid));
+    if (known == unhealthy_.end()) return std::nullopt;
+    const bool is_on_node = is_there(one) == true && shown(one)->node == part.node;
+    const auto since = is_on_node ? known->second.but_answering : known->second.at_all;
+    const auto problem = critical(device, is_on_node ? kNotAnswering : "");
+    if (!since || !problem || now() - *since < kUnhealthyFor.count()) return std::nullopt;
+    return fmt::format("device {} of {} has been unhealthy for {}: {}", device.facts->index, part.node,
+                       format_duration(Milliseconds(now() - *since)), problem->what);
+  }
+
+  std::optional<std::string> unfit(const PodAllocation& one, const Device* device, const PromisedPart& part) const {
     if (!device) return fmt::format("device {} has left", part.device_uuid);
     if (device->presence == Presence::Missing || device->presence == Presence::Retired)
       return fmt::format("device {} of {} is {}", device->facts->index, part.node, presence_name(device->presence));
-    if (health_of(*device) == Health::Unhealthy)
-      return fmt::format("device {} of {} is unhealthy", device->facts->index, part.node);
+    if (auto why = ill(one, *device, part)) return why;
     if (part.profile.empty() && device->presence == Presence::Present && !stands(*device, part))
       return fmt::format("device {} of {} is in MIG mode now, and a whole one was promised", device->facts->index,
                          part.node);
@@ -237,6 +258,7 @@ class AllocationReview::Look {
   const AllocationBook& before_;
   std::optional<AllocationBook> after_;  ///< once something has changed
   const Scene& scene_;
+  const std::map<DeviceKey, Unhealthy>& unhealthy_;
   const bool all_told_;
   std::vector<PodAllocation> out_;
 };
@@ -265,6 +287,24 @@ void AllocationReview::inherit(const AllocationBook& book) {
     if (one.expires) inherited_[id] = *one.expires;
 }
 
+/// Whoever is well for one look, or silent, begins anew.
+void AllocationReview::note_health(const AllocationBook& book, const View& view) {
+  std::map<DeviceKey, Unhealthy> next;
+  const auto since = [&](std::optional<EpochMs> before) { return before ? before : view.time; };
+  for (const auto& [id, one] : book.all()) {
+    if (one.state != Promised) continue;
+    for (const PromisedPart& part : one.parts) {
+      const Device* device = find_device(view, one.cluster, part.node, part.device_uuid);
+      if (!device || !critical(*device)) continue;
+      const DeviceKey key(one.cluster, part.device_uuid);
+      const auto known = unhealthy_.find(key);
+      const Unhealthy before = known == unhealthy_.end() ? Unhealthy{} : known->second;
+      next[key] = {since(before.at_all), critical(*device, kNotAnswering) ? since(before.but_answering) : std::nullopt};
+    }
+  }
+  unhealthy_ = std::move(next);
+}
+
 std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, const Scene& scene) {
   if (!began_) began_ = scene.view.time;
   std::vector<std::string> open;
@@ -274,8 +314,9 @@ std::vector<PodAllocation> AllocationReview::turns(const AllocationBook& book, c
     const PodAllocation* known = book.find(one.first);
     return !known || known->state != Bound;
   });
+  note_health(book, scene.view);
   if (open.empty()) return {};
-  Look look(book, scene, scene.view.time - *began_ >= kToldWithin.count());
+  Look look(book, scene, unhealthy_, scene.view.time - *began_ >= kToldWithin.count());
   // What is timed anew stays inherited until the book shows it: whether a turn is kept is not known here.
   std::erase_if(inherited_, [&](const auto& inherited) {
     const auto& [id, expires] = inherited;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fleet/allocation/book.h"
@@ -30,6 +31,9 @@ class AllocationReview {
   static constexpr Milliseconds kGoneAfter{60'000};
   /// After a start nothing has been told yet: what is not known then has not left.
   static constexpr Milliseconds kToldWithin{5 * 60'000};
+  /// A promise outlasts what is wrong with its device for less than that: a driver that was too slow for one collection
+  /// answers the next one, and what is taken back is destroyed.
+  static constexpr Milliseconds kUnhealthyFor{2 * 60'000};
   /// A pod of which nothing has been seen for so long, on devices that are told of, has gone. Where the cluster is
   /// watched, its word is enough.
   explicit AllocationReview(Milliseconds gone_after = kGoneAfter) : gone_after_(gone_after) {}
@@ -42,6 +46,13 @@ class AllocationReview {
 
  private:
   class Look;
+  using DeviceKey = std::pair<std::string, std::string>;  // cluster and UUID
+  /// Since when it has been so in each look.
+  struct Unhealthy {
+    std::optional<EpochMs> at_all;
+    std::optional<EpochMs> but_answering;  ///< by something else than that its driver does not answer
+  };
+  void note_health(const AllocationBook& book, const View& view);
   void see(Look& look, const PodAllocation& one);
   /// Whether a device that it is on would tell of it: none that is silent does.
   static bool would_be_told(const Look& look, const PodAllocation& one, EpochMs since);
@@ -53,6 +64,7 @@ class AllocationReview {
   std::optional<EpochMs> began_;                           ///< the first look
   std::map<std::string, EpochMs> inherited_;               ///< ends of leases by id, until the book has newer ones
   std::map<std::string, EpochMs, std::less<>> last_seen_;  ///< by id: pods of those that are bound
+  std::map<DeviceKey, Unhealthy> unhealthy_;               ///< devices on which something is promised
 };
 
 }  // namespace tessera::fleet

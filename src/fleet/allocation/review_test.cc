@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fleet/inventory/health.h"
 #include "fleet/inventory/told_pages.h"
 
 namespace tessera::fleet {
@@ -436,6 +437,55 @@ TEST_F(Review, OfSeveralDevicesThoseThatAreSeenTakeThePlaceOfOthers) {
   look(instance(1, 0) + std::string(kWholes) + whole_held(1, "p") + whole_held(2, "p"), 0);
   EXPECT_EQ(of("a").state, Bound);
   EXPECT_THAT(of("a").parts, testing::UnorderedElementsAre(whole(1), whole(2)));
+}
+
+/// Its driver does not answer the collection; what was told before is told still.
+constexpr std::string_view kDown = R"(
+tessera_agent_device_up{gpu="0",UUID="GPU-1"} 0
+gpu_device_info{gpu="0",UUID="GPU-1",model="NVIDIA H100 80GB HBM3",DCGM_FI_DEV_MIG_MODE="1"} 1
+)";
+constexpr std::string_view kFatal = "DCGM_FI_DEV_XID_ERRORS{gpu=\"0\",UUID=\"GPU-1\"} 79\n";
+
+struct Unwell : Review {
+  Unwell() {
+    ask("a", "p", {part(0, true)}, true);
+    look(instance(1, 0), 0);
+  }
+  void down(EpochMs seconds) {
+    told.scrape(kStart + seconds * 1000, R"(node="w-1",job="agent")", std::string(kDown) + instance(1, 0));
+    look(seconds);
+    ASSERT_EQ(health_of(*find_device(*view, "default", "w-1", "GPU-1")), Health::Unhealthy);
+  }
+};
+
+TEST_F(Unwell, OneCollectionThatCameTooLateTakesNothingBack) {
+  ASSERT_TRUE(of("a").ready_since);
+  show("p", "u1");  // it waits for a node, so that no lease ends
+  for (EpochMs at = 10; at <= 120; at += 10) down(at);
+  EXPECT_EQ(of("a").state, Promised);
+  look(instance(1, 0), 130);
+  for (EpochMs at = 140; at <= 250; at += 10) down(at);
+  EXPECT_EQ(of("a").state, Promised) << "it was well in between";
+  down(260);
+  EXPECT_EQ(of("a").state, Waiting);
+  EXPECT_EQ(of("a").why, "device 0 of w-1 has been unhealthy for 2m: the driver does not answer for it");
+}
+
+TEST_F(Unwell, APodThatIsOnTheNodeKeepsItUnlessSomethingElseIsWrong) {
+  show("p", "u1", "w-1");
+  for (EpochMs at = 10; at <= 400; at += 10) down(at);
+  EXPECT_EQ(of("a").state, Promised);
+  for (EpochMs at = 410; at <= 520; at += 10) look(instance(1, 0) + std::string(kFatal), at);
+  EXPECT_EQ(of("a").state, Promised) << "that is for less than two minutes";
+  look(instance(1, 0) + std::string(kFatal), 530);
+  EXPECT_EQ(of("a").state, Waiting);
+  EXPECT_THAT(of("a").why, HasSubstr("unhealthy for 2m: the last Xid"));
+}
+
+TEST_F(Unwell, APodThatIsOnAnotherNodeDoesNotKeepIt) {
+  show("p", "u1", "w-2");
+  for (EpochMs at = 10; at <= 130; at += 10) down(at);
+  EXPECT_EQ(of("a").state, Waiting);
 }
 
 TEST_F(Review, AWholeDeviceThatIsCutCannotBeKept) {
