@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "fleet/allocation/sightings.h"
-#include "fleet/decision/refusal.h"
+#include "fleet/decision/near_miss.h"
 #include "gpu/geometry.h"
 #include "server/beside_devices.h"
 #include "server/wish_origin.h"

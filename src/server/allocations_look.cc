@@ -35,7 +35,7 @@ Result<void> note(store::Database& database, const fleet::PodAllocation& one, Ep
   return store::append_audit(database, entry);
 }
 
-/// What decision::near_miss() would say: where there is a near miss it is among what would help.
+/// What decision::near_miss() would say of one device: where there is a near miss it is among what would help.
 std::string near_miss_of(const decision::Refusal& refusal) {
   const auto less = std::ranges::find(refusal.remedies, decision::RemedyKind::AskForLess, &decision::Remedy::kind);
   return less == refusal.remedies.end() ? std::string() : less->sentence;
@@ -213,7 +213,7 @@ Allocations::Served Allocations::serve(DecisionRound& round, const Published& kn
   if (auto* const* refused = std::get_if<DecisionRound::Refused*>(&verdict)) {
     tell_why(one, (*refused)->sentence, now, [&] {
       const decision::Refusal& in_full = round.in_full(**refused, wish, *known.cluster, *book);
-      return shown(in_full, near_miss_of(in_full));
+      return shown(in_full, wish.need.devices == 1 ? near_miss_of(in_full) : round.near_miss(wish.need, scope));
     });
     return Served::No;
   }

@@ -339,7 +339,7 @@ Failing failing(const Candidate& on, const Need& need, bool barred) {
   return failure ? Failing{failure->cause, failure->far} : Failing{Cause::Together};
 }
 
-Refusal refuse_all(const Supply& supply, const Need& need, const Sights& sights, const Scope& scope) {
+Refusal refuse_all(const Supply& supply, const Need& need, Policy& policy, const Sights& sights, const Scope& scope) {
   std::vector<Failing> failures;
   for (std::uint32_t at = 0; at < supply.candidates.size(); ++at) {
     const Candidate& on = supply.candidates[at];
@@ -348,11 +348,11 @@ Refusal refuse_all(const Supply& supply, const Need& need, const Sights& sights,
     failures.back().members = {at};
   }
   fail_by_price_together(supply, need, failures);
-  return refuse(supply, need, failures, scope);
+  return refuse(supply, need, failures, policy, scope);
 }
 
 /// One device of each kind is looked at.
-Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, const Scope& scope) {
+Refusal refuse_all(const Stock& stock, const Need& need, Policy& policy, const Sights& sights, const Scope& scope) {
   std::vector<Failing> failures;
   const auto add = [&](std::vector<std::uint32_t> members, bool barred) {
     if (members.empty()) return;
@@ -368,7 +368,7 @@ Refusal refuse_all(const Stock& stock, const Need& need, const Sights& sights, c
     add(std::move(barred), true);
   }
   fail_by_price_together(stock.supply(), need, failures);
-  return refuse(stock.supply(), need, failures, scope);
+  return refuse(stock.supply(), need, failures, policy, scope);
 }
 
 /// `counts`: says how many ways there are.
@@ -399,7 +399,7 @@ Verdict decide_one_by_one(const Supply& supply, const Need& need, Policy& policy
     add_places(devices, supply, need, policy, sights, short_nodes, ways);
   }
   const std::vector<Choice> chosen = choose(ways, need);
-  if (chosen.empty()) return refuse_all(supply, need, sights, scope);
+  if (chosen.empty()) return refuse_all(supply, need, policy, sights, scope);
   return decision_of(chosen, ways, need, policy);
 }
 
@@ -422,7 +422,7 @@ Verdict decide(Stock& stock, const Need& need, Policy& policy, const Scope& scop
   const Sights sights(stock.supply(), scope);
   const Ways ways = ways_of(stock, need, policy, sights, most_alike(need));
   const std::vector<Choice> chosen = choose(ways, need);
-  if (chosen.empty()) return refuse_all(stock, need, sights, scope);
+  if (chosen.empty()) return refuse_all(stock, need, policy, sights, scope);
   return decision_of(chosen, ways, need, policy);
 }
 

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fleet/decision/near_miss.h"
 #include "fleet/decision/options.h"
 #include "fleet/decision/published.h"
-#include "fleet/decision/refusal.h"
 #include "fleet/decision/samples.h"
 
 namespace tessera::fleet::decision {

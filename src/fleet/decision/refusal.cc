@@ -7,13 +7,14 @@
 #include <numeric>
 #include <tuple>
 
+#include "fleet/decision/near_miss.h"
+#include "fleet/decision/remedies_together.h"
 #include "fleet/decision/text.h"
 
 namespace tessera::fleet::decision {
 namespace {
 
 constexpr std::size_t kNearest = 3;
-constexpr std::uint64_t kMib = 1024 * 1024;
 
 std::string devices_text(std::size_t count) { return count == 1 ? "1 device" : fmt::format("{} devices", count); }
 
@@ -27,16 +28,6 @@ constexpr std::array<std::string_view, kCauses> kWhy = {"not well",
                                                         "full",
                                                         "free in pieces that are too small",
                                                         "well, but not enough of them together"};
-
-/// What one of them fails by, as a sentence.
-std::string what_of(const Supply& supply, const Need& need, const Scope& scope, const Failing& of, std::uint32_t at) {
-  if (!of.what.empty()) return of.what;
-  const Candidate& on = supply.candidates[at];
-  if (of.barred) return scope(on.cluster, on.node).value_or("");
-  const auto found = examine(on, need);
-  const auto* failure = std::get_if<Failure>(&found);
-  return failure ? failure->what : "it alone would do";
-}
 
 Miss miss_of(Cause cause, const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
   Miss out{cause, 0, {}, {}};
@@ -60,84 +51,6 @@ Miss miss_of(Cause cause, const Supply& supply, const Need& need, Failures failu
 }
 
 bool serves(const Candidate& candidate, const Need& need) { return examine(candidate, need).index() == 0; }
-
-/// A smaller request is told of where it is at least so much of the one that was made.
-constexpr std::uint64_t nearly(std::uint64_t bytes) { return bytes / 20 * 19; }
-
-/// Whether the device has something of the size at all, so that not all are looked at closely.
-bool has_about(const Candidate& on, const Need& need) {
-  const std::uint64_t asked = *need.memory_mib * kMib;
-  const auto is_near = [&](std::uint64_t bytes) { return bytes < asked && bytes >= nearly(asked); };
-  const std::uint64_t whole = on.memory_bytes.value_or(0);
-  return is_near(whole) || (on.shares && is_near(whole / on.shares->replicas)) ||
-         std::ranges::any_of(on.offered(), [&](const gpu::Profile& one) { return is_near(one.memory_bytes); });
-}
-
-struct Smaller {
-  std::string device_id;
-  std::string name;
-  std::uint64_t bytes = 0;
-};
-/// The most memory below what is asked for that something on the device has which serves the need otherwise, were it
-/// nobody's.
-std::optional<Smaller> smaller_on(const Candidate& candidate, const Need& need) {
-  if (!has_about(candidate, need)) return std::nullopt;
-  Candidate on = candidate;
-  const std::uint64_t asked = *need.memory_mib * kMib;
-  Need less = need;
-  less.memory_mib = (nearly(asked) + kMib - 1) / kMib;
-  on.held_by.clear();
-  for (Piece& one : on.pieces) one.held_by.clear();
-  if (on.shares) {
-    on.shares->left = on.shares->replicas;
-    on.shares->left_memory_bytes = on.memory_bytes.value_or(0);
-  }
-  const auto ways = examine(on, less);
-  const auto* options = std::get_if<0>(&ways);
-  if (!options) return std::nullopt;
-  std::optional<Smaller> best;
-  for (const Option& one : *options) {
-    const bool is_part = one.share_milli > 0 && on.shares->memory_is_parted;
-    const std::uint64_t bytes =
-        one.profile ? one.profile->memory_bytes : on.memory_bytes.value_or(0) / (is_part ? on.shares->replicas : 1);
-    if (bytes < asked && (!best || bytes > best->bytes))
-      best = {on.id, one.profile ? one.profile->name : on.model, bytes};
-  }
-  return best;
-}
-
-void take_larger(std::optional<Smaller>& best, std::optional<Smaller> other) {
-  if (!other) return;
-  if (!best || other->bytes > best->bytes || (other->bytes == best->bytes && other->name < best->name))
-    best = std::move(other);
-}
-
-/// Of one device of each kind; of the first one where they are alike in it.
-std::optional<Smaller> smaller_of(const Supply& supply, const Need& need, Failures failures) {
-  if (!need.memory_mib) return std::nullopt;
-  std::vector<std::uint32_t> firsts;
-  for (const Failing& one : failures)
-    if (!one.barred) firsts.push_back(one.first());
-  std::ranges::sort(firsts);
-  std::optional<Smaller> best;
-  for (const std::uint32_t at : firsts) take_larger(best, smaller_on(supply.candidates[at], need));
-  return best;
-}
-
-/// 20 GiB are 20,480 MiB; who means 20 GB needs 19,074.
-std::string smaller_request(std::uint64_t asked_mib, std::uint64_t bytes) {
-  const std::uint64_t gigabytes = asked_mib / 1024;
-  if (asked_mib % 1024 == 0 && gigabytes * 1'000'000'000 <= bytes)
-    return fmt::format("ask for {}G ({} MiB)", gigabytes, number_text((gigabytes * 1'000'000'000 + kMib - 1) / kMib));
-  return fmt::format("ask for at most {} MiB", number_text(bytes / kMib));
-}
-
-std::optional<NearMiss> told_of(const std::optional<Smaller>& smaller, const Need& need) {
-  if (!smaller) return std::nullopt;
-  return NearMiss{smaller->device_id,
-                  fmt::format("{} MiB are asked for and {} has {}: {}", number_text(*need.memory_mib), smaller->name,
-                              number_text(smaller->bytes / kMib), smaller_request(*need.memory_mib, smaller->bytes))};
-}
 
 /// Somebody who has nothing to do, on a piece of a device or on all of it.
 struct IdleHolder {
@@ -250,6 +163,15 @@ std::vector<Remedy> remedies(const Supply& supply, const Need& need, Failures fa
 
 }  // namespace
 
+std::string what_of(const Supply& supply, const Need& need, const Scope& scope, const Failing& of, std::uint32_t at) {
+  if (!of.what.empty()) return of.what;
+  const Candidate& on = supply.candidates[at];
+  if (of.barred) return scope(on.cluster, on.node).value_or("");
+  const auto found = examine(on, need);
+  const auto* failure = std::get_if<Failure>(&found);
+  return failure ? failure->what : "it alone would do";
+}
+
 std::string_view cause_name(Cause cause) {
   constexpr std::array<std::string_view, kCauses> kNames = {"unhealthy", "withheld", "model", "mig",     "memory",
                                                             "compute",   "price",    "held",  "no_room", "together"};
@@ -262,7 +184,7 @@ std::string_view remedy_kind_name(RemedyKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Refusal refuse(const Supply& supply, const Need& need, Failures failures, const Scope& scope) {
+Refusal refuse(const Supply& supply, const Need& need, Failures failures, Policy& policy, const Scope& scope) {
   Refusal out;
   std::array<std::size_t, kCauses> counts{};
   for (std::size_t cause = 0; cause < kCauses; ++cause) {
@@ -270,7 +192,8 @@ Refusal refuse(const Supply& supply, const Need& need, Failures failures, const 
     counts[cause] = miss.devices;
     if (miss.devices > 0) out.misses.push_back(std::move(miss));
   }
-  out.remedies = remedies(supply, need, failures, scope);
+  out.remedies = need.devices > 1 ? remedies_together(supply, need, failures, policy, scope)
+                                  : remedies(supply, need, failures, scope);
   out.sentence = sentence_of(counts);
   return out;
 }
@@ -285,31 +208,6 @@ std::string sentence_of(const std::array<std::size_t, kCauses>& counts) {
   }
   if (all == 0) return "There are no devices";
   return fmt::format("Of {} none serves it: {}", devices_text(all), join(parts));
-}
-
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope) {
-  if (!need.memory_mib) return std::nullopt;
-  std::optional<Smaller> best;
-  const Sights sights(supply, scope);
-  for (std::size_t i = 0; i < supply.candidates.size(); ++i)
-    if (sights.of(i) == Sights::Sight::Open) take_larger(best, smaller_on(supply.candidates[i], need));
-  return told_of(best, need);
-}
-
-std::optional<NearMiss> near_miss(const Stock& stock, const Need& need, const Scope& scope) {
-  if (!need.memory_mib) return std::nullopt;
-  std::optional<Smaller> best;
-  const Sights sights(stock.supply(), scope);
-  for (const auto& [in_common, alike] : stock.kinds()) {
-    auto smaller = smaller_on(in_common, need);
-    if (!smaller) continue;
-    const auto open =
-        std::ranges::find_if(alike.members, [&](std::uint32_t at) { return sights.of(at) == Sights::Sight::Open; });
-    if (open == alike.members.end()) continue;
-    smaller->device_id = stock.supply().candidates[*open].id;
-    take_larger(best, std::move(smaller));
-  }
-  return told_of(best, need);
 }
 
 }  // namespace tessera::fleet::decision

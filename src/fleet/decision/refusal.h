@@ -23,19 +23,12 @@ struct Failing {
 };
 /// Each device that is looked at is in one of them.
 using Failures = std::span<const Failing>;
-/// What is said of all is found by looking at one device of each kind, and at those that are named.
-Refusal refuse(const Supply& supply, const Need& need, Failures failures, const Scope& scope = {});
+/// What is said of all is found by looking at one device of each kind, and at those that are named; where several
+/// devices are asked for, `policy` decides whether what would help is enough.
+Refusal refuse(const Supply& supply, const Need& need, Failures failures, Policy& policy, const Scope& scope = {});
+/// What the device at this position, one of `of`, fails by, as a sentence.
+std::string what_of(const Supply& supply, const Need& need, const Scope& scope, const Failing& of, std::uint32_t at);
 /// The refusal's sentence, by how many devices fail by each cause.
 std::string sentence_of(const std::array<std::size_t, kCauses>& counts);
-
-/// Where a little less memory would do with a smaller instance or device: "20,480 MiB are asked for and 2g.20gb has
-/// 19,968: ask for 20G". By what the need is otherwise; `device_id` is of one that is open in `scope`, whoever has it.
-struct NearMiss {
-  std::string device_id;
-  std::string sentence;
-};
-std::optional<NearMiss> near_miss(const Supply& supply, const Need& need, const Scope& scope = {});
-/// The same, of one device of each kind.
-std::optional<NearMiss> near_miss(const Stock& stock, const Need& need, const Scope& scope = {});
 
 }  // namespace tessera::fleet::decision
