@@ -5,6 +5,8 @@
 
 #include "demo/rhythm.h"
 #include "fleet/cost/ledger.h"
+#include "fleet/cost/rates.h"
+#include "store/cost_rates.h"
 #include "store/forecast_hours.h"
 
 namespace tessera::demo {
@@ -158,6 +160,8 @@ std::vector<store::CostPosting> past_postings(const std::string& cluster, EpochM
 Result<void> write_past(store::Database& database, const std::string& cluster, EpochMs now, int days) {
   const EpochMs to = fleet::cost_bucket_of(now), from = to - days * kDay;
   TRY(store::keep_currency(database, TRY(fleet::Currency::named("USD"))));
+  // So that the server, whose rates these are, finds nothing that was priced otherwise.
+  TRY(store::keep_cost_rates(database, fleet::default_rates(), from, now));
   store::CostWriter writer(database);
   for (EpochMs bucket = from; bucket < to; bucket += kBucket)
     if (!TRY(writer.close(bucket, past_postings(cluster, bucket, static_cast<int>((bucket - from) / kDay)),

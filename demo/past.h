@@ -13,8 +13,8 @@ namespace tessera::demo {
 /// same time. `day` counts the days of the past from its beginning on.
 std::vector<store::CostPosting> past_postings(const std::string& cluster, EpochMs bucket, int day);
 
-/// Closes the buckets of the `days` before `now`, in US dollars, and writes down what waited. The ledger is empty
-/// before.
+/// Closes the buckets of the `days` before `now`, in US dollars, with the rates that hold without settings, and writes
+/// down what waited. The ledger is empty before.
 Result<void> write_past(store::Database& database, const std::string& cluster, EpochMs now, int days);
 
 }  // namespace tessera::demo

@@ -7,6 +7,8 @@
 #include "base/files.h"
 #include "fleet/cost/ledger.h"
 #include "fleet/forecast/forecast.h"
+#include "server/cost/settings.h"
+#include "store/cost_rates.h"
 #include "store/forecast_hours.h"
 
 namespace tessera::demo {
@@ -49,6 +51,21 @@ TEST(DemoPast, IsAPastThatCanBeForecast) {
   ASSERT_TRUE(made) << made.error().what;
   EXPECT_LT(*made->scaled, 1.2);
   EXPECT_EQ(store::queue_hours(**database, end - 24 * kHour, end)->size(), 24U);
+}
+
+/// A server without settings has these rates; another past than its own would be corrected to what it knows: nothing.
+TEST(DemoPast, StandsWhenAServerKeepsItsRates) {
+  const TempDir folder;
+  const auto database = store::Database::open("sqlite:" + (folder.path() / "t.db").string());
+  ASSERT_TRUE(database) << database.error().what;
+  ASSERT_TRUE(write_past(**database, "demo", kNow, 3));
+  std::vector<fleet::Rate> wanted;
+  for (const auto& [model, amount] : server::CostSettings().default_rates) {
+    wanted.emplace_back().model = model;
+    wanted.back().per_hour = *fleet::parse_decimal(amount);
+  }
+  EXPECT_EQ(*store::cost_rates(**database), *store::keep_cost_rates(**database, wanted, 0, kNow + kBucket));
+  EXPECT_TRUE(store::late_buckets(**database, 9)->empty());
 }
 
 }  // namespace

@@ -62,7 +62,50 @@ class Bucket {
     return out;
   }
 
+  /// As make(), but what less is known of than was entered stays as it was entered.
+  Result<std::vector<CostPosting>> make_again(const std::vector<CostPosting>& entered) {
+    auto out = TRY(make());
+    const auto before = times_of(entered);
+    auto now = times_of(out);
+    const auto stays = [&](const CostPosting& one) {
+      const Key key = key_of(one);
+      const auto was = before.find(key);
+      return was != before.end() && is_less_known(key, was->second, now[key]);
+    };
+    std::erase_if(out, stays);
+    std::ranges::copy_if(entered, std::back_inserter(out), stays);
+    return out;
+  }
+
  private:
+  /// How long a device was there in the bucket, and for how long of that it was observed.
+  struct Times {
+    std::int64_t there_ms = 0, observed_ms = 0;
+  };
+
+  static Key key_of(const CostPosting& one) { return {one.subject.cluster, one.subject.device_uuid}; }
+
+  static std::map<Key, Times> times_of(const std::vector<CostPosting>& postings) {
+    std::map<Key, Times> out;
+    for (const CostPosting& one : postings) {
+      Times& of = out[key_of(one)];
+      of.there_ms += one.amount.device_ms;
+      if (one.kind != fleet::CostKind::Unobserved) of.observed_ms += one.amount.device_ms;
+    }
+    return out;
+  }
+
+  /// What was observed once is in the usage for good, and there was a device for as long: where that has become less
+  /// by a slot or more, the device or its usage is kept no longer, or not here. Only of a node that is known to have
+  /// been away, less is due. Of less than a slot the two may differ, for by its usage a device is there in whole ones.
+  bool is_less_known(const Key& key, const Times& was, const Times& now) const {
+    if (now.observed_ms + kSlot <= was.observed_ms) return true;
+    const auto device = devices_.find(key);
+    const bool was_away = left_.contains(key) ||
+                          (device != devices_.end() && absences_.contains({key.first, device->second.subject.node}));
+    return !was_away && now.there_ms + kSlot <= was.there_ms;
+  }
+
   std::int64_t number_of(const CostSubject& subject) {
     const auto [at, is_new] = subject_numbers_.try_emplace(subject, static_cast<std::int64_t>(subjects_.size()));
     if (is_new) subjects_.push_back(subject);
@@ -83,6 +126,8 @@ class Bucket {
       of.to = one.device.last_seen + rules_.unobserved_for.count();
       if (const auto left = gone.find({one.cluster, one.node}); left != gone.end())
         of.to = std::min(of.to, std::max(left->second, one.device.last_seen));
+      if (of.from < end_ && of.to < end_ && gone.contains({one.cluster, one.node}))
+        left_.emplace(one.cluster, facts.uuid);
       of.to = std::min(of.to, rules_.until);
       if (of.from >= end_ || of.to <= begin_) return;
       of.subject.cluster = one.cluster;
@@ -257,6 +302,7 @@ class Bucket {
   const EpochMs begin_, end_;
   const CostRules& rules_;
   std::map<Key, Device> devices_;
+  std::set<Key> left_;  ///< devices whose nodes have left before the bucket was over
   std::map<Key, std::vector<std::pair<EpochMs, EpochMs>>> absences_;  ///< by cluster and node
   std::map<CostSubject, std::int64_t> subject_numbers_;
   std::vector<CostSubject> subjects_;
@@ -270,6 +316,18 @@ class Bucket {
 
 Result<std::vector<CostPosting>> cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules) {
   return Bucket(database, bucket, rules).make();
+}
+
+Result<std::vector<CostPosting>> corrected_cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules) {
+  const fleet::CostWindow window{bucket, bucket + fleet::kCostBucket.count()};
+  const CostRows rows = TRY(cost_rows(database, {&window, 1}));
+  std::vector<CostPosting> entered;
+  for (const fleet::CostRow& one : rows.rows) {
+    std::optional<CostOwner> owner;
+    if (one.owner) owner = *one.owner;
+    entered.push_back({*one.subject, std::move(owner), one.kind, one.basis, one.amount});
+  }
+  return Bucket(database, bucket, rules).make_again(entered);
 }
 
 }  // namespace tessera::store

@@ -41,4 +41,8 @@ struct CostRules {
 /// too long, or whose node had gone, was not, although it is back since.
 Result<std::vector<CostPosting>> cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules);
 
+/// Of one that is closed, as it has to come to be. A device of which less is known by now than was entered (it, or its
+/// usage, is not kept any more, or not in this database) stays as it was entered: what is forgotten is still billed.
+Result<std::vector<CostPosting>> corrected_cost_of_bucket(Database& database, EpochMs bucket, const CostRules& rules);
+
 }  // namespace tessera::store

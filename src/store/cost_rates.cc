@@ -23,6 +23,16 @@ Result<void> replace(Database& database, const std::vector<fleet::Rate>& rates) 
                          kColumns, values);
 }
 
+/// Those that have time without a price.
+Result<std::vector<EpochMs>> unpriced_buckets(Database& database, EpochMs oldest) {
+  std::vector<EpochMs> out;
+  const Value from = oldest / 1'000;
+  TRY(database.each(
+      "SELECT bucket FROM cost_entry WHERE bucket >= ? GROUP BY bucket HAVING SUM(unpriced_ms) > 0 ORDER BY bucket",
+      {&from, 1}, [&](const Row& row) { out.push_back(row.integer(0).value_or(0) * 1'000); }));
+  return out;
+}
+
 Result<void> note_repriced(Database& database, const std::vector<fleet::TimeSpan>& spans, EpochMs oldest, EpochMs now) {
   constexpr EpochMs kBucket = fleet::kCostBucket.count();
   std::vector<EpochMs> buckets;
@@ -30,6 +40,15 @@ Result<void> note_repriced(Database& database, const std::vector<fleet::TimeSpan
     for (EpochMs at = fleet::cost_bucket_of(std::max(one.from, oldest)); at < std::min(one.to, now); at += kBucket)
       buckets.push_back(at);
   return note_late(database, buckets, kRatesChanged);
+}
+
+/// The first rates of a ledger price what was closed without any. By what the rest was priced is not known, so that it
+/// stands but where a rate says itself that it is for the past.
+Result<void> note_first_priced(Database& database, std::vector<fleet::Rate> wanted, EpochMs oldest, EpochMs now) {
+  if (!TRY(newest_cost_bucket(database))) return {};
+  TRY(note_late(database, TRY(unpriced_buckets(database, oldest)), kRatesChanged));
+  std::erase_if(wanted, [](const fleet::Rate& one) { return one.from == fleet::Rate{}.from; });
+  return note_repriced(database, fleet::times_repriced({}, wanted), oldest, now);
 }
 
 }  // namespace
@@ -56,8 +75,7 @@ Result<std::vector<fleet::Rate>> keep_cost_rates(Database& database, const std::
   if (spans.empty()) return rates;
   TRY(database.atomically([&]() -> Result<void> {
     TRY(replace(database, rates));
-    // Of a new ledger nothing was priced otherwise; of one that had no rates yet, all of it was.
-    if (known.empty() && !TRY(newest_cost_bucket(database))) return {};
+    if (known.empty()) return note_first_priced(database, wanted, oldest, now);
     return note_repriced(database, spans, oldest, now);
   }));
   return rates;

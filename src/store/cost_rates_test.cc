@@ -53,13 +53,32 @@ TEST_P(CostRatesKept, ARateForATimeThatHasBeenMakesItsBucketsLate) {
       << "before the oldest nothing can be corrected";
 }
 
+/// A device's quarter of an hour, with a price of 2 or without one.
+std::vector<CostPosting> a_quarter(bool priced) {
+  CostPosting out;
+  out.subject.cluster = "c";
+  out.subject.device_uuid = "GPU-1";
+  out.amount = {priced ? 2 * fleet::kUnit : 0, kBucket, priced ? 0 : kBucket};
+  return {out};
+}
+
 TEST_P(CostRatesKept, TheFirstRatesPriceWhatWasClosedWithout) {
   CostWriter writer(*database);
   EXPECT_THAT(*keep_cost_rates(*database, {}, 0, kStart), IsEmpty());
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(*writer.close(kStart + i * kBucket, {}, kStart + 4 * kBucket));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(*writer.close(kStart + i * kBucket, a_quarter(false), kStart + 4 * kBucket));
   ASSERT_TRUE(keep_cost_rates(*database, {h100(8)}, kStart + kBucket, kStart + 4 * kBucket));
   EXPECT_THAT(*late_buckets(*database, 99), ElementsAre(LateBucket{kStart + kBucket, 1, "rates changed"},
                                                         LateBucket{kStart + 2 * kBucket, 1, "rates changed"}));
+}
+
+TEST_P(CostRatesKept, TheFirstRatesLeaveWhatHasAPriceUnlessTheyAreForThePast) {
+  CostWriter writer(*database);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(*writer.close(kStart + i * kBucket, a_quarter(i != 1), kStart + 5 * kBucket));
+  auto dated = h100(5);
+  dated.from = kStart + 3 * kBucket;
+  ASSERT_TRUE(keep_cost_rates(*database, {h100(8), dated}, 0, kStart + 5 * kBucket));
+  EXPECT_THAT(*late_buckets(*database, 99), ElementsAre(LateBucket{kStart + kBucket, 1, "rates changed"},
+                                                        LateBucket{kStart + 3 * kBucket, 1, "rates changed"}));
 }
 
 TEST_P(CostRatesKept, PodsStayWhoseTheyWere) {

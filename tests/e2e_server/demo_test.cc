@@ -44,6 +44,13 @@ struct Demo : testing::Test {
     const auto reply = client.send(request);
     return reply ? nlohmann::json::parse(reply->body, nullptr, false) : nlohmann::json();
   }
+  std::string metrics() const {
+    http::Client client;
+    http::ClientRequest request;
+    request.url = server + "/metrics";
+    const auto reply = client.send(request);
+    return reply ? reply->body : reply.error().what;
+  }
   Finished tessera(std::vector<std::string> words) const {
     words.insert(words.begin(), program("tessera"));
     words.insert(words.end(), {"--server", server});
@@ -165,6 +172,11 @@ TEST_F(Demo, AdviceNamesThePlantedWasteAndNothingElse) {
   ASSERT_THAT(advised(), UnorderedElementsAre("idle-held research/idle-holder: stopped",
                                               "over-provisioned research/notebook-0: 1g.20gb",
                                               "drop-unused ml/finetune-0: 1 GPUs a pod"));
+  // By now the server has looked through its ledger for what has to be corrected: of a past that it does not know
+  // itself, nothing.
+  EXPECT_THAT(metrics(), AllOf(HasSubstr("\ntessera_server_cost_closed_until_timestamp_seconds "),
+                               HasSubstr("\ntessera_server_cost_late_buckets 0\n"),
+                               HasSubstr("\ntessera_server_cost_buckets_corrected_total 0\n")));
   // A seventh of an H100 that does nothing, a seventh too many of another, and three RTX 4090.
   const auto saving = [&](const char* kind) { return get("/advice/" + ids.at(kind)).at("savingPerMonth"); };
   EXPECT_EQ(saving("drop-unused"), "4380.00");

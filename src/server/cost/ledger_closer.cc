@@ -173,7 +173,7 @@ Result<void> LedgerCloser::correct(EpochMs now, SteadyTime until) {
     // What comes bit by bit is corrected once it is there.
     if (seen.version != one.version) seen = {one.version, Clock::now()};
     if (Clock::now() >= until || Clock::now() - seen.since < options_.settled_for) continue;
-    const auto postings = TRY(store::cost_of_bucket(*database_, one.bucket, rules));
+    const auto postings = TRY(store::corrected_cost_of_bucket(*database_, one.bucket, rules));
     corrected += TRY(writer_.correct(one, postings, now)) > 0 ? 1 : 0;
     late_.erase(one.bucket);
   }

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 
 #include "fleet/cluster/cluster_state.h"
 #include "fleet/cost/ledger.h"
 #include "server/cost/told_history.h"
 #include "store/cost_rates.h"
+#include "store/usage.h"
 
 namespace tessera::server {
 namespace {
@@ -320,6 +322,78 @@ TEST_F(LedgerCloserTest, TheLedgerBeginsWithTheFirstDeviceAlsoWhenItIsHeardOfLat
   EXPECT_EQ(count("cost_bucket"), 7);
   EXPECT_EQ(sum(kStart, kStart + kBucket), 2 * fleet::kUnit / 4);
   EXPECT_EQ(sum(kStart + 4 * kBucket, kStart + 5 * kBucket), kPerBucket + 2 * fleet::kUnit / 4) << "corrected";
+}
+
+/// Two hours that are closed. What is known of them is then lost in part, all of it is corrected by a rate for the
+/// past: 8 an hour in the place of the A100's 6.
+struct ForgottenTest : LedgerCloserTest {
+  void forget(const std::string& statement) {
+    hours(2);
+    ASSERT_TRUE(closer()->look());
+    ASSERT_EQ(sum(), 7 * kPerBucket);
+    before = lines();
+    ASSERT_TRUE(history.database->run(statement));
+    auto with = options();
+    fleet::Rate dated;
+    dated.model = "A100_80GB";
+    dated.per_hour = 8 * fleet::kUnit;
+    dated.from = kStart;
+    with.settings.rates = {dated};
+    const auto one = closer(with);
+    ASSERT_TRUE(one->look());
+    EXPECT_EQ(count("cost_late l JOIN cost_bucket b ON b.bucket = l.bucket"), 0);
+    after = lines();
+  }
+  /// By device and kind.
+  std::map<std::pair<std::string, fleet::CostKind>, fleet::Micros> lines() {
+    std::map<std::pair<std::string, fleet::CostKind>, fleet::Micros> out;
+    for (const auto& one : rows().rows) out[{one.subject->device_uuid, one.kind}] += one.amount.micros;
+    return out;
+  }
+  std::map<std::pair<std::string, fleet::CostKind>, fleet::Micros> before, after;
+};
+
+TEST_F(ForgottenTest, ADeviceThatIsKnownNoLongerIsStillBilled) {
+  forget("DELETE FROM device_seen WHERE device_uuid = 'GPU-0'");
+  EXPECT_EQ(sum(), 7 * (kPerBucket + fleet::kUnit / 2)) << "what is known has the other rate, the rest stands";
+  EXPECT_EQ(after.at({"GPU-0", fleet::CostKind::Used}), before.at({"GPU-0", fleet::CostKind::Used}));
+}
+
+TEST_F(ForgottenTest, ADeviceThatIsKnownAgainSinceLaterIsStillBilled) {
+  forget("UPDATE device_seen SET first_seen = " + std::to_string(kStart + 4 * kBucket));
+  EXPECT_EQ(sum(kStart, kStart + 4 * kBucket), 4 * kPerBucket);
+  EXPECT_EQ(sum(kStart + 4 * kBucket), 3 * (kPerBucket + fleet::kUnit / 2));
+}
+
+TEST_F(ForgottenTest, UsageThatIsKeptNoLongerIsStillWhoseItWas) {
+  forget("DELETE FROM " + std::string(store::usage_table(store::Resolution::FiveMinutes)));
+  EXPECT_EQ(after, before);
+  EXPECT_GT(after.at({"GPU-0", fleet::CostKind::Used}), 0);
+}
+
+TEST_F(ForgottenTest, UsageThatIsKeptInPartIsStillWhoseItWas) {
+  forget(fmt::format("DELETE FROM {} WHERE bucket < {}", store::usage_table(store::Resolution::FiveMinutes),
+                     (kStart + 20 * kMinute) / 1'000));
+  EXPECT_EQ(sum(kStart, kStart + 2 * kBucket), 2 * kPerBucket) << "of the second quarter, a third is lost";
+  EXPECT_EQ(sum(kStart + 2 * kBucket), 5 * (kPerBucket + fleet::kUnit / 2));
+}
+
+/// As of a database that was filled by something else.
+TEST_F(LedgerCloserTest, ALedgerOfDevicesThatNobodyKnowsStandsWhenItsRatesAreKeptFirst) {
+  store::CostPosting old;
+  old.subject.device_uuid = "GPU-old";
+  old.amount = {fleet::kUnit, kBucket, 0};
+  store::CostPosting unpriced = old;
+  unpriced.subject.device_uuid = "GPU-unpriced";
+  unpriced.amount = {0, kBucket, kBucket};
+  store::CostWriter writer(*history.database);
+  for (int i = 1; i <= 8; ++i) ASSERT_TRUE(*writer.close(kStart - i * kBucket, {old, unpriced}, kStart));
+  hours(1);
+  const auto one = closer();
+  ASSERT_TRUE(one->look());
+  EXPECT_EQ(sum(kStart - 8 * kBucket, kStart), 8 * fleet::kUnit);
+  EXPECT_EQ(one->stats().corrected, 0U);
+  EXPECT_EQ(count("cost_late l JOIN cost_bucket b ON b.bucket = l.bucket WHERE l.why = 'rates changed'"), 0);
 }
 
 /// What there is for an hour, then nothing for `away` minutes, then for another hour; all that is known is entered.
