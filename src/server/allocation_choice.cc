@@ -10,6 +10,7 @@
 #include "fleet/decision/near_miss.h"
 #include "gpu/geometry.h"
 #include "server/beside_devices.h"
+#include "server/unknown_names.h"
 #include "server/wish_origin.h"
 
 namespace tessera::server {
@@ -303,8 +304,10 @@ decision::Mix demand_of(const fleet::AllocationBook& book) {
 
 decision::Verdict decide(const decision::Supply& supply, const AllocationWish& wish, const std::string& policy,
                          const decision::Mix& mix, const decision::Scope& scope) {
-  return decision::decide(supply, wish.need, **decision::make_policy(wish.policy.empty() ? policy : wish.policy, mix),
-                          scope);
+  auto verdict = decision::decide(supply, wish.need,
+                                  **decision::make_policy(wish.policy.empty() ? policy : wish.policy, mix), scope);
+  if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) tell_unknown_names(*refusal, supply, wish);
+  return verdict;
 }
 
 std::optional<decision::Shares> shares_of(const fleet::ClusterNode& node) {

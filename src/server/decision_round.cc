@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fleet/allocation/sightings.h"
+#include "server/unknown_names.h"
 
 namespace tessera::server {
 namespace {
@@ -10,12 +11,17 @@ namespace decision = fleet::decision;
 }  // namespace
 
 decision::Verdict DecisionRound::decide(const AllocationWish& wish, const decision::Scope& scope) {
-  return decision::decide(of_->stock(), wish.need, of_->policy(wish.policy), scope);
+  auto verdict = decision::decide(of_->stock(), wish.need, of_->policy(wish.policy), scope);
+  if (auto* refusal = std::get_if<decision::Refusal>(&verdict)) tell_unknown_names(*refusal, supply(), wish);
+  return verdict;
 }
 
 std::variant<decision::Decision, std::string> DecisionRound::decide_in_short(const AllocationWish& wish,
                                                                              const decision::Scope& scope) {
-  return decision::decide_in_short(of_->stock(), wish.need, of_->policy(wish.policy), scope);
+  auto verdict = decision::decide_in_short(of_->stock(), wish.need, of_->policy(wish.policy), scope);
+  if (auto* sentence = std::get_if<std::string>(&verdict))
+    *sentence = with_unknown_names(std::move(*sentence), supply(), wish);
+  return verdict;
 }
 
 std::variant<decision::Decision, DecisionRound::Refused*> DecisionRound::decide_once(

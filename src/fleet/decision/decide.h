@@ -97,7 +97,7 @@ struct Move {
 };
 
 /// What would make it fit.
-enum class RemedyKind : std::uint8_t { AskForLess, Wait, Move, SwitchMigOn, Repair, PayMore, OtherModel };
+enum class RemedyKind : std::uint8_t { NameAnother, AskForLess, Wait, Move, SwitchMigOn, Repair, PayMore, OtherModel };
 std::string_view remedy_kind_name(RemedyKind kind);  ///< "ask_for_less"
 
 struct Remedy {

@@ -69,6 +69,7 @@ export const allocations = {
   'cause.held': 'held',
   'cause.no_room': 'no room',
   'cause.together': 'not on one node',
+  'remedy.name_another': 'Name another',
   'remedy.ask_for_less': 'Ask for less',
   'remedy.wait': 'Wait',
   'remedy.move': 'Move somebody',

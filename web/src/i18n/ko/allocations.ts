@@ -70,6 +70,7 @@ export const allocations: Record<keyof typeof en, string> = {
   'cause.held': '점유됨',
   'cause.no_room': '공간 없음',
   'cause.together': '한 노드에 없음',
+  'remedy.name_another': '다른 이름 쓰기',
   'remedy.ask_for_less': '요청 줄이기',
   'remedy.wait': '기다리기',
   'remedy.move': '옮기기',

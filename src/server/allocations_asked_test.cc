@@ -1,0 +1,55 @@
+// What is asked for: names that nobody has told of, the same once more, and what it would be.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "server/allocations_fixture.h"
+
+namespace tessera::server {
+namespace {
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// As who is shown the refusal reads it.
+Json refusal_of(const http::Response& reply) {
+  EXPECT_EQ(reply.status, 409) << reply.body;
+  return Json::parse(reply.body)["refusal"];
+}
+
+TEST_F(AllocationsTest, ANodeThatNobodyToldOfIsNamedWithThoseThatThereAre) {
+  const std::string elsewhere = body("p", R"(,"nodeName":"w-01")");
+  for (const char* query : {"", "dryRun=true"}) {
+    const Json refusal = refusal_of(ask(elsewhere, query));
+    EXPECT_EQ(refusal["sentence"], "Nothing has been told of a GPU on a node 'w-01'");
+    EXPECT_EQ(refusal["remedies"][0]["kind"], "name_another");
+    EXPECT_EQ(refusal["remedies"][0]["sentence"], "nodeName: GPUs are told of with the names w-1");
+  }
+  const Json waits = asked(body("p", R"(,"nodeName":"w-01","wait":true)"), 202);
+  EXPECT_EQ(waits["reason"], "Nothing has been told of a GPU on a node 'w-01'");
+  look("", 400);
+  EXPECT_EQ(shown(waits)["reason"], waits["reason"]) << "the queue says it too";
+  EXPECT_THAT(shown(waits)["decision"]["remedies"].dump(), HasSubstr("the names w-1"));
+}
+
+TEST_F(AllocationsTest, AModelThatNoDeviceHasIsNamedWithThoseThatThereAre) {
+  const Json refusal = refusal_of(ask(body("p", R"(,"models":["H100","L40S","H100_80GB"],"computeSlices":8)")));
+  EXPECT_THAT(refusal["sentence"].get<std::string>(),
+              HasSubstr(". Nothing has been told of a GPU of model H100 and L40S"));
+  EXPECT_EQ(refusal["remedies"][0]["sentence"], "models: GPUs are told of with the names H100_80GB");
+  EXPECT_THAT(refusal_of(ask(body("p", R"(,"models":["H100_80GB"],"computeSlices":8)"))).dump(),
+              AllOf(Not(HasSubstr("Nothing has been told")), Not(HasSubstr("name_another"))));
+}
+
+TEST_F(AllocationsTest, WhoIsRestrictedIsNotToldTheNamesOfOthers) {
+  auto viewer = std::make_shared<Viewer>();
+  viewer->caller = viewer->actor = "key:b bob";
+  viewer->spaces = {"ml"};
+  const auto reply = send("POST", "/gpu/allocations", body("p", R"(,"nodeName":"w-01")"), "", viewer);
+  EXPECT_EQ(reply.status, 409);
+  EXPECT_THAT(reply.body, AllOf(HasSubstr("on a node 'w-01'"), Not(HasSubstr("w-1"))));
+}
+
+}  // namespace
+}  // namespace tessera::server
