@@ -35,7 +35,7 @@ std::vector<decision::Promise> promises_on(const Ground& ground, const fleet::No
     decision::Promise promise{.device_uuid = part->device_uuid, .holder = fmt::format("{}/{}", one->space, one->pod)};
     promise.share = part->replicas > 0;
     if (promise.share)
-      if (const auto wish = parse_allocation_wish(one->request)) promise.memory_mib = wish->need.memory_mib;
+      if (const auto wish = read_kept_wish(one->request)) promise.memory_mib = wish->need.memory_mib;
     if (!part->profile.empty() && device.facts->profiles) {
       const gpu::Profile* profile = profile_named(*device.facts->profiles, part->profile);
       if (!profile) continue;
@@ -289,7 +289,7 @@ decision::Mix demand_of(const fleet::AllocationBook& book) {
   constexpr std::size_t kFewest = 20;
   std::vector<decision::Need> needs;
   for (const auto& [id, one] : book.all()) {
-    const auto wish = parse_allocation_wish(one.request);
+    const auto wish = read_kept_wish(one.request);
     if (!wish) continue;
     // Only what it takes is counted by, so that what is asked for again and again is one kind.
     decision::Need need = wish->need;

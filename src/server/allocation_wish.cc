@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/text.h"
 #include "fleet/decision/model_size.h"
@@ -76,7 +77,7 @@ struct Read {
   AllocationWish wish;
   unsigned memories = 0;  ///< members that say how much
   std::string model, dtype;
-  std::int64_t model_len = 0, concurrency = 1;
+  std::int64_t model_len = 0, concurrency = 0;  // 0: not said
 };
 
 using Take = Result<void> (*)(Read& into, std::string_view member, const Json& value);
@@ -267,8 +268,8 @@ constexpr Member kMembers[] = {{"cluster",
 /// Memory of a model that is served, in place of a number.
 Result<void> size_model(Read& of) {
   if (of.model.empty()) {
-    if (!of.dtype.empty() || of.model_len > 0)
-      return fail(Code::Invalid, "dtype and maxModelLen belong to a model, and none is named");
+    if (!of.dtype.empty() || of.model_len > 0 || of.concurrency > 0)
+      return fail(Code::Invalid, "dtype, maxModelLen and concurrency belong to a model, and none is named (model)");
     return {};
   }
   if (of.wish.need.devices > 1 && of.wish.need.mig == MigUse::Required)
@@ -285,7 +286,7 @@ Result<void> size_model(Read& of) {
                 valid_utf8(of.model.substr(0, 100)), fmt::join(known, ", "));
   }
   fleet::decision::Serving serving{.max_model_len = static_cast<unsigned>(of.model_len > 0 ? of.model_len : kModelLen),
-                                   .concurrency = static_cast<unsigned>(of.concurrency),
+                                   .concurrency = static_cast<unsigned>(std::max<std::int64_t>(1, of.concurrency)),
                                    .tensor_parallel = of.wish.need.devices};
   if (!of.dtype.empty()) serving.dtype = lower(of.dtype);
   const auto size = fleet::decision::size_of_model(*shape, serving);
@@ -296,24 +297,7 @@ Result<void> size_model(Read& of) {
   return {};
 }
 
-}  // namespace
-
-Result<std::uint64_t> parse_memory(std::string_view text) {
-  constexpr std::pair<std::string_view, double> kUnits[] = {{"Ki", 1024.0},      {"Mi", kMib}, {"Gi", kMib * 1024},
-                                                            {"Ti", kMib * kMib}, {"k", 1e3},   {"M", 1e6},
-                                                            {"G", 1e9},          {"T", 1e12}};
-  const auto unit = std::ranges::find_if(kUnits, [&](const auto& one) { return text.ends_with(one.first); });
-  const auto number =
-      unit == std::end(kUnits) ? std::nullopt : parse_double(text.substr(0, text.size() - unit->first.size()));
-  if (!number || !std::isfinite(*number))
-    return fail(Code::Invalid,
-                "'{}', but a number with its unit is expected: 20G is 20 000 000 000 bytes, 20Gi 20 × 2³⁰",
-                valid_utf8(text.substr(0, 100)));
-  return mib_of(text, *number * unit->second);
-}
-
-Result<AllocationWish> parse_allocation_wish(std::string_view body) {
-  const Json json = Json::parse(body, nullptr, false);
+Result<AllocationWish> parse(const Json& json) {
   if (!json.is_object()) return fail(Code::Invalid, "the body is no JSON object");
   Read read;
   Json asked = Json::object();
@@ -338,6 +322,49 @@ Result<AllocationWish> parse_allocation_wish(std::string_view body) {
   if (const auto checked = fleet::decision::check(out.need); !checked) return checked.error();
   out.asked = json_text(asked);
   return out;
+}
+
+/// Which models will do, in whatever order they are named.
+Need in_order(Need need) {
+  std::ranges::sort(need.models);
+  need.models.erase(std::ranges::unique(need.models).begin(), need.models.end());
+  return need;
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_memory(std::string_view text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {{"Ki", 1024.0},      {"Mi", kMib}, {"Gi", kMib * 1024},
+                                                            {"Ti", kMib * kMib}, {"k", 1e3},   {"M", 1e6},
+                                                            {"G", 1e9},          {"T", 1e12}};
+  const auto unit = std::ranges::find_if(kUnits, [&](const auto& one) { return text.ends_with(one.first); });
+  const auto number =
+      unit == std::end(kUnits) ? std::nullopt : parse_double(text.substr(0, text.size() - unit->first.size()));
+  if (!number || !std::isfinite(*number))
+    return fail(Code::Invalid,
+                "'{}', but a number with its unit is expected: 20G is 20 000 000 000 bytes, 20Gi 20 × 2³⁰",
+                valid_utf8(text.substr(0, 100)));
+  return mib_of(text, *number * unit->second);
+}
+
+Result<AllocationWish> parse_allocation_wish(std::string_view body) { return parse(Json::parse(body, nullptr, false)); }
+
+Result<AllocationWish> read_kept_wish(std::string_view request) {
+  Json json = Json::parse(request, nullptr, false);
+  // It was taken without a model once, and meant nothing.
+  if (json.is_object() && !json.contains("model")) json.erase("concurrency");
+  return parse(json);
+}
+
+bool ask_the_same(std::string_view request, std::string_view other, std::string_view policy) {
+  if (request == other) return true;
+  const auto one = read_kept_wish(request), two = read_kept_wish(other);
+  if (!one || !two) return false;
+  const auto meaning = [&](const AllocationWish& of) {
+    return std::tuple(of.space, of.pod, in_order(of.need), of.node, of.team, of.waits, of.may_move,
+                      of.policy.empty() ? std::string(policy) : of.policy, of.lease);
+  };
+  return meaning(*one) == meaning(*two);
 }
 
 }  // namespace tessera::server

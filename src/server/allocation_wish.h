@@ -41,6 +41,13 @@ struct AllocationWish {
 /// Invalid with the member that is wrong and what is expected.
 Result<AllocationWish> parse_allocation_wish(std::string_view body);
 
+/// As parse_allocation_wish(), of what was taken before and is kept: also of what an earlier version took.
+Result<AllocationWish> read_kept_wish(std::string_view request);
+
+/// Whether two texts that were taken for one pod ask for the same: by what they mean, not by how it is written. Without
+/// `policy` a wish goes by the server's.
+bool ask_the_same(std::string_view request, std::string_view other, std::string_view policy);
+
 /// MiB, rounded up, of "20G" (decimal), "20Gi" (binary), "512Mi", "20000M", "1T", "1Ti".
 Result<std::uint64_t> parse_memory(std::string_view text);
 

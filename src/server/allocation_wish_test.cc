@@ -94,6 +94,17 @@ TEST(AllocationWish, AModelIsSized) {
   EXPECT_GT(spread->need.memory_mib, 40'000U);
 }
 
+TEST(AllocationWish, WhatAnEarlierVersionTookIsReadStill) {
+  const auto kept = read_kept_wish(with(R"("concurrency":4,"requiredMemoryMib":100)"));
+  ASSERT_TRUE(kept) << kept.error().what;
+  EXPECT_EQ(kept->need.memory_mib, 100U);
+  EXPECT_TRUE(ask_the_same(with(R"("concurrency":4,"requiredMemoryMib":100)"), with(R"("requiredMemoryMib":100)"), ""));
+  const std::string unread = with(R"("ofALaterVersion":1)");
+  EXPECT_TRUE(ask_the_same(unread, unread, ""));
+  EXPECT_FALSE(ask_the_same(unread, with(""), ""));
+  EXPECT_TRUE(ask_the_same(with(R"("models":["A","B"])"), with(R"("models":["B","A","B"])"), ""));
+}
+
 TEST(AllocationWish, SaysWhatIsWrong) {
   const std::pair<std::string, const char*> rows[] = {
       {"[]", "no JSON object"},
@@ -115,6 +126,7 @@ TEST(AllocationWish, SaysWhatIsWrong) {
       {with(R"("model":"nobody/knows")"), "is not known here"},
       {with(R"("model":"qwen3-8b","dtype":"float7")"), "dtype 'float7'"},
       {with(R"("maxModelLen":100)"), "belong to a model"},
+      {with(R"("concurrency":4)"), "belong to a model"},
       {with(R"("resource":"amd.com/gpu")"), "nvidia.com/gpu, nvidia.com/gpu.shared or one such as"},
       {with(R"("resource":7)"), "nvidia.com/gpu, nvidia.com/gpu.shared or one such as"},
       {with(R"("resource":"nvidia.com/gpu","useMig":true)"), "against useMig"},

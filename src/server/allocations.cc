@@ -203,7 +203,7 @@ DecisionRound Allocations::round_for(const Published& known, const fleet::PodAll
   for (const fleet::PodAllocation* first : book->queue()) {
     if (first->priority < one.priority) break;
     if (!has_waited_long(*first, now) || first->cluster != one.cluster) continue;
-    auto wish = parse_allocation_wish(first->request);
+    auto wish = read_kept_wish(first->request);
     if (!wish || !wish->node.empty()) continue;  // of one node there is not much to be kept
     wish->cluster = first->cluster;
     if (refused_by(options_.budgets(known, *wish))) continue;

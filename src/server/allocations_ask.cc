@@ -35,6 +35,14 @@ fleet::PodAllocation asked(const AllocationWish& wish, const std::string& who, E
   return out;
 }
 
+Problem asked_otherwise(const AllocationWish& wish, const fleet::PodAllocation& own) {
+  return {
+      409, "already-allocated",
+      fmt::format("pod {}/{} has allocation {}, which was asked for otherwise: release it first (DELETE), or ask the "
+                  "same",
+                  wish.space, wish.pod, own.id)};
+}
+
 std::string_view why_refused(const std::vector<BudgetWord>& budgets) {
   return refused_by(budgets) ? "over-budget" : "no-room";
 }
@@ -90,11 +98,7 @@ http::Response Allocations::ask(const http::Request& request, const AllocationWi
       changes_.make(request, "allocation.ask", object, [&](store::Database& database) -> Result<Outcome> {
         const auto book = book_.get();
         if (const auto* own = book->of_pod(*wish.cluster, wish.space, wish.pod)) {
-          if (own->request != wish.asked)
-            return Outcome(Problem{409, "already-allocated",
-                                   fmt::format("pod {}/{} has allocation {}, which was asked for otherwise: release it "
-                                               "first (DELETE), or ask the same",
-                                               wish.space, wish.pod, own->id)});
+          if (!ask_the_same(own->request, wish.asked, options_.policy)) return Outcome(asked_otherwise(wish, *own));
           return Outcome(Changed{200, "allocation:" + own->id, "{}", request.path + "/" + own->id,
                                  json_text(allocation_json(*own, *known->view, owner_of(*known, *own)))});
         }

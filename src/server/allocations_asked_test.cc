@@ -51,5 +51,19 @@ TEST_F(AllocationsTest, WhoIsRestrictedIsNotToldTheNamesOfOthers) {
   EXPECT_THAT(reply.body, AllOf(HasSubstr("on a node 'w-01'"), Not(HasSubstr("w-1"))));
 }
 
+TEST_F(AllocationsTest, TheSameIsTheSameHoweverItIsWritten) {
+  const std::string twenty = R"({"namespace":"ml","podName":"p","useMig":true,"computeSlices":2,)";
+  const Json made = asked(twenty + R"("requiredMemoryGb":20})");
+  for (const char* again :
+       {R"("requiredMemoryGb":20.0})", R"("requiredMemoryMib":19074})", R"("requiredMemory":"20G","priority":0})",
+        R"("requiredMemoryGb":20,"cluster":"default","devices":1,"leaseSeconds":600,"policy":"default","wait":false})"})
+    EXPECT_EQ(asked(twenty + again, 200)["id"], made["id"]) << again;
+  for (const char* other :
+       {R"("requiredMemoryGb":19})", R"("requiredMemoryGb":20,"priority":1})",
+        R"("requiredMemoryGb":20,"nodeName":"w-1"})", R"("requiredMemoryGb":20,"wait":true})",
+        R"("requiredMemoryGb":20,"policy":"spread"})", R"("requiredMemoryGb":20,"leaseSeconds":60})"})
+    EXPECT_THAT(ask(twenty + other).body, HasSubstr("already-allocated")) << other;
+}
+
 }  // namespace
 }  // namespace tessera::server

@@ -178,7 +178,7 @@ void Allocations::serve_queue(const Published& known) {
   std::map<std::string, std::pair<const fleet::PodAllocation*, AllocationWish>> first;
   std::map<std::string, unsigned> looked_for;
   for (const fleet::PodAllocation* one : queue) {
-    auto wish = parse_allocation_wish(one->request);
+    auto wish = read_kept_wish(one->request);
     if (!wish) continue;  // of a version that knew more members
     wish->cluster = one->cluster;
     wish = with_pod(*std::move(wish), *known.cluster);

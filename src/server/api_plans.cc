@@ -50,7 +50,7 @@ Scene scene_of(const Published& known, const Allocations& allocations, const std
   out.demand = allocations.demand(*out.book, known.view->time);
   std::erase_if(out.supply.candidates, [&](const auto& one) { return one.cluster != cluster; });
   for (const fleet::PodAllocation* one : out.book->queue())
-    if (auto wish = parse_allocation_wish(one->request); wish && one->cluster == cluster) {
+    if (auto wish = read_kept_wish(one->request); wish && one->cluster == cluster) {
       wish->cluster = cluster;
       out.waiting.push_back({one, *std::move(wish)});
     }

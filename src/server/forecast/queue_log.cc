@@ -35,7 +35,7 @@ double devices_of(const fleet::decision::Need& need) {
 std::vector<store::QueueShare> waited(const fleet::AllocationBook& book, Milliseconds ms) {
   std::map<std::pair<std::string, std::string>, double> sums;
   for (const fleet::PodAllocation* one : book.queue()) {
-    const auto wish = parse_allocation_wish(one->request);
+    const auto wish = read_kept_wish(one->request);
     if (!wish) continue;  // of a server that knew other wishes
     const std::string model = wish->need.models.size() == 1 ? wish->need.models.front() : "";
     sums[{one->team, model}] += devices_of(wish->need) * static_cast<double>(ms.count());
