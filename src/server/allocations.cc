@@ -201,7 +201,7 @@ DecisionRound Allocations::round_for(const Published& known, const fleet::PodAll
   DecisionRound out = round(known);
   unsigned looked_for = 0;
   for (const fleet::PodAllocation* first : book->queue()) {
-    if (first->priority < one.priority) break;
+    if (first->priority < one.priority || first->id == one.id) break;
     if (!has_waited_long(*first, now) || first->cluster != one.cluster) continue;
     auto wish = read_kept_wish(first->request);
     if (!wish || !wish->node.empty()) continue;  // of one node there is not much to be kept

@@ -65,10 +65,19 @@ decision::Refusal Allocations::with_moves(decision::Refusal refusal, DecisionRou
 }
 
 http::Response Allocations::preview(const http::Request& request, const AllocationWish& asked_for) const {
+  const auto told = book();
   const std::lock_guard lock(changing_);
   const auto known = fleet_.get();
   const AllocationWish wish = with_pod(asked_for, *known->cluster);
-  DecisionRound round = round_for(*known, asked(wish, viewer_of(request).actor, known->view->time));
+  const auto* own = told->of_pod(*wish.cluster, wish.space, wish.pod);
+  if (own && !ask_the_same(own->request, wish.asked, options_.policy))
+    return reply(asked_otherwise(wish, *own), request);
+  if (own && !own->parts.empty())
+    return json_reply(request, {{"dryRun", true},
+                                {"allocationId", own->id},
+                                {"decision", allocation_json(*own, *known->view, owner_of(*known, *own))["decision"]}});
+  // One that waits has its turn, and would be decided about anew.
+  DecisionRound round = round_for(*known, own ? *own : asked(wish, viewer_of(request).actor, known->view->time));
   const decision::Scope scope = scope_of(wish, *known->cluster);
   const auto budgets = options_.budgets(*known, wish);
   const auto over = refused_by(budgets);

@@ -65,5 +65,38 @@ TEST_F(AllocationsTest, TheSameIsTheSameHoweverItIsWritten) {
     EXPECT_THAT(ask(twenty + other).body, HasSubstr("already-allocated")) << other;
 }
 
+TEST_F(AllocationsTest, APreviewOfWhatAPodHasIsItsOwn) {
+  const Json made = asked(body("p"));
+  asked(body("q"));
+  asked(body("r"));
+  ASSERT_EQ(ask(body("s"), "dryRun=true").status, 409) << "there is no room for another one";
+  const auto again = ask(body("p"), "dryRun=true");
+  ASSERT_EQ(again.status, 200) << again.body;
+  const Json own = Json::parse(again.body);
+  EXPECT_EQ(own["dryRun"], true);
+  EXPECT_EQ(own["allocationId"], made["id"]);
+  EXPECT_EQ(own["decision"], made["decision"]);
+  const auto otherwise = ask(body("p", R"(,"priority":3)"), "dryRun=true");
+  EXPECT_EQ(otherwise.status, 409);
+  EXPECT_THAT(otherwise.body, AllOf(HasSubstr("already-allocated"), HasSubstr(made["id"].get<std::string>())));
+}
+
+TEST_F(AllocationsTest, APreviewOfOneThatWaitsDecidesAboutItInItsTurn) {
+  options.keep_room_after = Milliseconds(1);
+  open();
+  const Json first = asked(body("p"));
+  asked(body("q"));
+  asked(body("r"));
+  const std::string waits = body("s", R"(,"wait":true)");
+  asked(waits, 202);
+  look("", 5);
+  EXPECT_EQ(ask(waits, "dryRun=true").status, 409) << "it is no room";
+  // Before the thread has looked there is room, and none is kept from him for himself.
+  ASSERT_EQ(send("DELETE", "/gpu/allocations/" + first["id"].get<std::string>()).status, 204);
+  const auto now = ask(waits, "dryRun=true");
+  EXPECT_EQ(now.status, 200) << now.body;
+  EXPECT_EQ(ask(body("t"), "dryRun=true").status, 409) << "others are kept from it";
+}
+
 }  // namespace
 }  // namespace tessera::server
