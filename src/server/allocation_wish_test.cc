@@ -94,6 +94,14 @@ TEST(AllocationWish, AModelIsSized) {
   EXPECT_GT(spread->need.memory_mib, 40'000U);
 }
 
+TEST(AllocationWish, MoreTokensThanAModelIsPublishedWithAreSaidToBe) {
+  const auto stretched = parse_allocation_wish(with(R"("model":"Qwen3-8B","maxModelLen":1000000)"));
+  ASSERT_TRUE(stretched) << "an engine may be told to";
+  EXPECT_THAT(stretched->assumed, HasSubstr("1,000,000 tokens are more than the 40,960 that Qwen3-8B"));
+  const auto plain = parse_allocation_wish(with(R"("model":"Qwen3-8B","maxModelLen":40960)"));
+  EXPECT_THAT(plain->assumed, testing::Not(HasSubstr("are more than")));
+}
+
 TEST(AllocationWish, WhatAnEarlierVersionTookIsReadStill) {
   const auto kept = read_kept_wish(with(R"("concurrency":4,"requiredMemoryMib":100)"));
   ASSERT_TRUE(kept) << kept.error().what;

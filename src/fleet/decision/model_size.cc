@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fleet/decision/text.h"
 
 namespace tessera::fleet::decision {
 namespace {
@@ -107,6 +108,11 @@ Result<ModelSize> size_of_model(const ModelShape& shape, const Serving& serving)
           serving.concurrency, serving.max_model_len, out.kv_bytes_per_token),
       fmt::format("{} GiB beside them for the CUDA context, graphs and activations", kOverheadGib),
       fmt::format("the engine takes {:.0f} % of the memory", 100 * serving.utilization)};
+  if (serving.max_model_len > shape.context_tokens)
+    out.assumed.push_back(fmt::format(
+        "{} tokens are more than the {} that {} is published with: an engine serves them only where it is "
+        "told to stretch positions (RoPE scaling), and else refuses to start: ask for a shorter maxModelLen",
+        number_text(serving.max_model_len), number_text(shape.context_tokens), shape.name));
   if (!out.may_be_mig)
     out.assumed.push_back(
         "no MIG: between instances there is neither peer-to-peer nor NVLink, so a model is not spread "
