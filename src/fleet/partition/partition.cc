@@ -100,7 +100,7 @@ Result<Partition> plan_partition(std::span<const gpu::Profile> profiles, std::sp
   if (!found) {
     std::vector<std::string> names;
     for (const unsigned id : wanted) names.push_back(name_of(profiles, id));
-    const std::string shown = fmt::format("{}", fmt::join(names, ", "));
+    const std::string shown = names.empty() ? "no instances" : fmt::format("{}", fmt::join(names, ", "));
     if (!best_around(profiles, {}, {}, wanted))
       return fail(Code::Invalid,
                   "no layout of {} is legal on this device: instances stand at the placements that the driver offers, "

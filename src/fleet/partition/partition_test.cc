@@ -58,6 +58,10 @@ TEST(Partition, SaysWhoIsInTheWayAndWhatIsNeverLegal) {
   ASSERT_FALSE(held);
   EXPECT_EQ(held.error().code, Code::Unavailable);
   EXPECT_THAT(held.error().what, AllOf(HasSubstr("1g.10gb at 4"), HasSubstr("ml/train")));
+  const auto none = plan_partition(profiles, std::vector<Standing>{{placed(k1g, 4, 1), "ml/train"}}, {});
+  ASSERT_FALSE(none);
+  EXPECT_TRUE(none.error().what.starts_with("no instances would be legal on an idle device, but "))
+      << none.error().what;
   EXPECT_EQ(plan_partition(profiles, {}, {k7g, k1g}).error().code, Code::Invalid);
   EXPECT_EQ(plan_partition(profiles, {}, {k4g, k4g}).error().code, Code::Invalid);
 }
