@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "fleet/allocation/sightings.h"
 #include "fleet/inventory/catalogue.h"
@@ -24,6 +26,8 @@ namespace {
 
 constexpr std::size_t kMostProfiles = 16;
 constexpr Milliseconds kLongestWait{60'000};
+// A node has documents numbered above this at most: browsers count exactly to twice that, which leaves as many.
+constexpr std::int64_t kFarthest = std::int64_t{1} << 52U;
 constexpr std::size_t kLongestReport = 1U << 20U;  // sixteen devices with their profiles are a tenth of it
 
 using Outcome = std::variant<Changed, Problem>;
@@ -83,6 +87,11 @@ Milliseconds read_wait(Query& query) {
   if (!out) query.fault("wait", out.error().what);
   if (out && *out > kLongestWait) query.fault("wait", "60s at most");
   return out ? *out : Milliseconds(0);
+}
+
+Json numbers_json(const LayoutNumber& from, const LayoutNumber& to) {
+  const auto json = [](const LayoutNumber& one) { return Json{{"epoch", one.epoch}, {"generation", one.generation}}; };
+  return {{"from", json(from)}, {"to", json(to)}};
 }
 
 /// Why no plan is to be made for it at all; nothing where one may be.
@@ -301,12 +310,44 @@ class Routes {
                    request);
     auto told = read_told(request.body, now_epoch_ms());
     if (!told) return reply({400, "invalid-parameter", told.error().what}, request);
+    if (auto refused = catch_up(request, cluster, node, told->newest)) return *std::move(refused);
+    if (layouts_.is_anothers(cluster, node, told->newest)) told->reports.clear();
     std::vector<LayoutReport> reports = told->reports;
     layouts_.hear(cluster, node, *std::move(told));
     return layouts_.ask(cluster, node, std::move(reports), wait);
   }
 
  private:
+  /// A node that has acted on newer documents than this database has given would refuse ours for ever: they go on above
+  /// those. The reply where that cannot be kept, or is not believed.
+  std::optional<http::Response> catch_up(const http::Request& request, const std::string& cluster,
+                                         const std::string& node, const LayoutNumber& newest) const {
+    if (!layouts_.number_after(cluster, node, newest)) return std::nullopt;
+    const std::lock_guard lock(layouts_.changing());
+    const auto next = layouts_.number_after(cluster, node, newest);
+    if (!next) return std::nullopt;
+    if (std::max(newest.epoch, newest.generation) > kFarthest)
+      return reply({400, "invalid-parameter",
+                    fmt::format("newest: epoch {} and generation {} are more than any server has given (at most {}): "
+                                "look what happened to layout.json in the --data of this node's tessera-agent layout",
+                                newest.epoch, newest.generation, kFarthest)},
+                   request);
+    const LayoutNumber before = layouts_.number();
+    const std::string object = fmt::format("node:{}/{}", cluster, node);
+    http::Response out =
+        access_.changes().make(request, "layout.catch-up", object, [&](store::Database& database) -> Result<Outcome> {
+          TRY(store::skip_layout_numbers(database, next->generation, next->epoch - before.epoch));
+          return Outcome(Changed{204, object, json_text(numbers_json(before, *next))});
+        });
+    if (out.status != 204) return out;
+    layouts_.go_on_from(cluster, node, *next);
+    log::warn(
+        "a node has acted on newer layouts than this database knows: it was restored, or is a new one; what is "
+        "wanted from now on is numbered above them",
+        {{"node", node}, {"cluster", cluster}, {"generation", std::to_string(next->generation)}});
+    return std::nullopt;
+  }
+
   /// `asked`: as it was before the wait for the lock. It is planned on what is known then.
   http::Response want(const http::Request& request, const FoundDevice& asked, const Wish& wish) const {
     const std::string object = "device:" + asked.device->facts->uuid;

@@ -1,5 +1,6 @@
 #include "server/api_wanted_layout.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -137,6 +138,44 @@ TEST_F(WantedLayoutRoutes, AQuestionThatDoesNotWaitIsHeardAndAnswered) {
   EXPECT_EQ(shown()["reported"]["state"], "working");
   EXPECT_EQ(ask("POST", "/nodes/w-1/layout", report, "wait=soon").status, 400);
   EXPECT_EQ(ask("POST", "/nodes/w-1/layout", report, "wait=61s").status, 400);
+}
+
+/// An older database has taken the place of the one by which the node has acted.
+TEST_F(WantedLayoutRoutes, ANodeThatKnowsNewerLayoutsIsToldNewerOnesAndItsReportsAreOfThose) {
+  ASSERT_EQ(want(R"(["H100_2G20GB","H100_3G40GB"])").status, 202);
+  const auto generation = layouts.of("default", "GPU-a1")->generation;
+  const std::string report = R"({"newest":{"epoch":5,"generation":40},"devices":[{"uuid":"GPU-a1","report":{)"
+                             R"("generation":)" +
+                             std::to_string(generation) + R"(,"state":"done","steps":[]}}]})";
+  const Json document = Json::parse(ask("POST", "/nodes/w-1/layout", report, "wait=30s").body);
+  EXPECT_EQ(document["epoch"], 5);
+  EXPECT_EQ(document["generation"], 41);
+  EXPECT_TRUE(shown()["reported"].is_null()) << "that was of another wish with the same number";
+  const auto database = must(store::Database::open(url));
+  EXPECT_EQ(must(store::last_layout_generation(*database)), 41) << "a restart knows it";
+  EXPECT_EQ(must(store::layout_epochs_ahead(*database)), 4);
+  ASSERT_EQ(want(R"(["H100_2G20GB"])").status, 202);
+  EXPECT_EQ(layouts.of("default", "GPU-a1")->generation, 42);
+}
+
+TEST_F(WantedLayoutRoutes, ANodeMovesTheNumbersNotBeyondWhatOthersCanGoOnFrom) {
+  const auto told_newest = [&](const std::string& newest) {
+    return ask("POST", "/nodes/w-1/layout", R"({"devices":[],"newest":)" + newest + "}");
+  };
+  constexpr std::int64_t kMost = std::int64_t{1} << 52U;
+  for (const auto& newest :
+       {fmt::format(R"({{"epoch":1,"generation":{}}})", kMost + 1),
+        fmt::format(R"({{"epoch":{},"generation":1}})", kMost + 1),
+        std::string(R"({"epoch":1,"generation":18446744073709551615})"), std::string(R"({"epoch":1,"generation":-1})"),
+        std::string(R"({"epoch":1})"), std::string("7")})
+    EXPECT_EQ(told_newest(newest).status, 400) << newest;
+  EXPECT_THAT(told_newest(R"({"epoch":1,"generation":4503599627370497})").body, HasSubstr("layout.json"));
+  EXPECT_EQ(must(store::last_layout_generation(*must(store::Database::open(url)))), 0);
+
+  EXPECT_EQ(told_newest(fmt::format(R"({{"epoch":1,"generation":{}}})", kMost)).status, 204);
+  ASSERT_EQ(want(R"(["H100_2G20GB"])").status, 202);
+  EXPECT_EQ(layouts.of("default", "GPU-a1")->generation, kMost + 2);
+  EXPECT_EQ(told_newest(fmt::format(R"({{"epoch":1,"generation":{}}})", kMost + 2)).status, 200) << "given here";
 }
 
 TEST_F(WantedLayoutRoutes, WhatAnEarlierWishMadeIsNobodyElses) {

@@ -213,7 +213,7 @@ Result<void> Term::reckon() {
     if (!leads_) std::ranges::move(alert_news_->next(), std::back_inserter(out));
     return out;
   });
-  layouts_.emplace(epoch_,
+  layouts_.emplace(std::max<std::int64_t>(epoch_, 1) + TRY(store::layout_epochs_ahead(database)),
                    settings_.mig_enabled ? TRY(store::wanted_layouts(database)) : std::vector<store::WantedLayout>(),
                    TRY(store::last_layout_generation(database)));
   budgets_ = open_budgets(settings_, leads_, fleet_, access_->changes(), *readers_, starting());

@@ -53,6 +53,7 @@ WantedLayouts::WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout
     generation_ = std::max(generation_, one.generation);
     wanted_.insert_or_assign(std::move(key), std::move(one));
   }
+  began_at_ = generation_;
   thread_ = std::jthread([this](const std::stop_token& stop) { answer_late(stop); });
 }
 
@@ -207,6 +208,40 @@ std::shared_ptr<const ToldNode> WantedLayouts::told_by(const std::string& cluste
   return found == heard_.end() || found->second.at < since ? nullptr : found->second.told;
 }
 
+/// What this server has not told it can only be of before: up to where the database began, or of another one.
+bool WantedLayouts::is_unknown(const Key& node, const LayoutNumber& newest) const {
+  const auto told = first_told_.find(node);
+  return newest.generation > began_at_ && (told == first_told_.end() || newest.generation < told->second);
+}
+
+bool WantedLayouts::is_anothers(const std::string& cluster, const std::string& node, const LayoutNumber& newest) const {
+  const std::lock_guard lock(mutex_);
+  return is_unknown({cluster, node}, newest);
+}
+
+/// Above the generation, so that what a node tells of it later is never of the other database.
+std::optional<LayoutNumber> WantedLayouts::number_after(const std::string& cluster, const std::string& node,
+                                                        const LayoutNumber& newest) const {
+  const std::lock_guard lock(mutex_);
+  if (caught_up_with_.contains({cluster, node})) return std::nullopt;
+  LayoutNumber out{std::max(epoch_, newest.epoch), generation_};
+  if (newest.generation > generation_ || (newest.generation == generation_ && is_unknown({cluster, node}, newest)))
+    out.generation = newest.generation + 1;
+  return out == LayoutNumber{epoch_, generation_} ? std::nullopt : std::optional(out);
+}
+
+LayoutNumber WantedLayouts::number() const {
+  const std::lock_guard lock(mutex_);
+  return {epoch_, generation_};
+}
+
+void WantedLayouts::go_on_from(const std::string& cluster, const std::string& node, const LayoutNumber& number) {
+  const std::lock_guard lock(mutex_);
+  caught_up_with_.emplace(cluster, node);
+  epoch_ = std::max(epoch_, number.epoch);
+  generation_ = std::max(generation_, number.generation);
+}
+
 /// An agent that has nothing to tell of a device that it lists has forgotten what it told before.
 void WantedLayouts::hear(const std::string& cluster, const std::string& node, ToldNode told) {
   const std::lock_guard lock(mutex_);
@@ -334,6 +369,7 @@ std::string WantedLayouts::document(const Key& node) {
   if (!prepared_.empty() && node.first == prepared_)
     in_force_[node] = layouts.empty() ? SteadyTime{} : std::chrono::steady_clock::now() + kLayoutLifetime;
   if (layouts.empty()) return {};
+  first_told_.try_emplace(node, generation_);
   return json_text(
       layout_document(node.first, node.second, generation_, epoch_, layouts, now_epoch_ms(), kLayoutLifetime));
 }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -51,6 +52,13 @@ struct ToldDevice {
   bool busy = false;          ///< a process or a holder on the device itself
   std::vector<ToldInstance> instances{};
 };
+/// What a document is numbered by; an agent takes none that is lower in either than the newest that it has acted on.
+struct LayoutNumber {
+  std::int64_t epoch = 0;       ///< of the leader that wrote it
+  std::int64_t generation = 0;  ///< of the newest wish of all nodes
+  bool operator==(const LayoutNumber&) const = default;
+};
+
 /// All that an agent tells of its node.
 struct ToldNode {
   bool dry_run = false;
@@ -58,6 +66,7 @@ struct ToldNode {
   std::vector<LayoutReport> reports{};
   EpochMs time = 0;             ///< when it was told
   std::int64_t generation = 0;  ///< of the newest wish that there was then, by whoever hears it
+  LayoutNumber newest{};        ///< that it has acted on; zeros: none, or it does not say
 };
 /// Whether all that is wanted stands, and nothing else does. An instance that is wanted and has no compute instance yet
 /// is of no use to anybody: its agent is not through.
@@ -90,8 +99,8 @@ struct NodeCourse {
 /// Thread-safe.
 class WantedLayouts {
  public:
-  /// `epoch`: of the lease of this server; 0 where it has no other beside it. `known` and the last generation that was
-  /// given, be it of a wish that was taken back: of the database.
+  /// `epoch`: of documents, by the lease of this server; 0 where it has no other beside it. `known` and the last
+  /// generation that was given, be it of a wish that was taken back: of the database.
   WantedLayouts(std::int64_t epoch, std::vector<store::WantedLayout> known, std::int64_t last_generation = 0,
                 std::function<SteadyTime()> clock = &std::chrono::steady_clock::now);
   ~WantedLayouts();
@@ -136,6 +145,17 @@ class WantedLayouts {
   std::vector<store::WantedLayout> in(std::string_view cluster) const;
   /// What its agent told last, and not before `since`.
   std::shared_ptr<const ToldNode> told_by(const std::string& cluster, const std::string& node, SteadyTime since) const;
+  /// Whether a node that has acted on this has done so by another database than ours, which is a new one then, or was
+  /// restored: its reports are of wishes that are not known here, though ours may have their numbers.
+  bool is_anothers(const std::string& cluster, const std::string& node, const LayoutNumber& newest) const;
+  /// What documents have to be numbered by for that node to take them; absent: as they are. A node has this done once:
+  /// what it tells then is of documents that it had from here.
+  std::optional<LayoutNumber> number_after(const std::string& cluster, const std::string& node,
+                                           const LayoutNumber& newest) const;
+  LayoutNumber number() const;
+  /// It is in the database: for that node's sake documents have this number, or a higher one.
+  void go_on_from(const std::string& cluster, const std::string& node, const LayoutNumber& number);
+
   /// What an agent tells, which is before it asks.
   void hear(const std::string& cluster, const std::string& node, ToldNode told);
   /// Of whoever leads, whom agents ask: from now on nodes are not cut whose agents have been silent for too long.
@@ -179,15 +199,19 @@ class WantedLayouts {
   bool is_told(const Key& node) const;
   void make_room(const Key& node);
   std::string document(const Key& node);
+  bool is_unknown(const Key& node, const LayoutNumber& newest) const;
   bool is_news(const Key& node) const;
   void answer(const Key& node);
   void answer_late(const std::stop_token& stop);
 
   std::mutex changing_;
-  const std::int64_t epoch_;
   mutable std::mutex mutex_;
+  std::int64_t epoch_;                         // guarded by mutex_: of documents, which never goes back
   std::map<Key, store::WantedLayout> wanted_;  // guarded by mutex_
   std::int64_t generation_;                    // guarded by mutex_: of documents, which never goes back
+  std::int64_t began_at_ = 0;                  // the generation that the database had at the start
+  std::set<Key> caught_up_with_;               // guarded by mutex_: nodes that had us go on from a higher number
+  std::map<Key, std::int64_t> first_told_;     // guarded by mutex_: nodes, the generation of their first document
   std::map<Key, LayoutReport> reports_;        // guarded by mutex_: of devices of which something is wanted
   std::map<Key, Finished> finished_;   // guarded by mutex_: devices, by what was wanted of them last that is done
   std::vector<Waiting> waiting_;       // guarded by mutex_

@@ -16,6 +16,7 @@ constexpr std::size_t kLongestSteps = 8192;  // as JSON
 constexpr std::size_t kMostInstances = 64;   // of a device; there are 7 at most
 constexpr std::uint64_t kMostSlices = 1'000;
 constexpr int kDeepest = 8;
+constexpr std::uint64_t kLargest = 1ULL << 62U;
 constexpr std::string_view kStates[] = {"done", "working", "waiting", "failed", "dry-run", "hands-off"};
 
 std::string text_of(const Json& object, const char* member) {
@@ -86,6 +87,17 @@ Result<LayoutReport> report_told(const Json& report, const std::string& uuid, st
   return out;
 }
 
+Result<LayoutNumber> newest_told(const Json& newest) {
+  LayoutNumber out;
+  for (const auto& [member, into] : {std::pair("epoch", &out.epoch), std::pair("generation", &out.generation)}) {
+    const auto found = newest.find(member);
+    if (found == newest.end() || !found->is_number_unsigned() || found->get<std::uint64_t>() > kLargest)
+      return fail(Code::Invalid, "newest.{}: a whole number up to {} expected", member, kLargest);
+    *into = found->get<std::int64_t>();
+  }
+  return out;
+}
+
 }  // namespace
 
 Json instances_json(const std::vector<store::WantedInstance>& instances) {
@@ -123,6 +135,7 @@ Result<ToldNode> read_told(std::string_view body, EpochMs now) {
     return fail(Code::Invalid, "devices: a list of at most {} expected", kMostDevices);
   ToldNode out;
   out.dry_run = text_of(json, "mode") == "dry-run";
+  if (const auto newest = json.find("newest"); newest != json.end()) out.newest = TRY(newest_told(*newest));
   out.time = now;
   for (std::size_t i = 0; i < devices->size(); ++i) {
     const Json& device = (*devices)[i];

@@ -349,5 +349,50 @@ TEST(WantedLayouts, AServerThatNobodyAsksSaysNothingOfSilence) {
   EXPECT_EQ(layouts.why_uncut("default", "w-1"), "") << "it follows: agents ask the one who leads";
 }
 
+/// Agents take no document that is older than what they have acted on, be it by another database.
+struct Restored : testing::Test {
+  WantedLayouts layouts{2, {wish("GPU-1", 3), wish("GPU-2", 4, "worker-02")}};
+  std::optional<LayoutNumber> after(const std::string& node, const LayoutNumber& newest) {
+    return layouts.number_after("c", node, newest);
+  }
+  Json told(const std::string& node) { return Json::parse(layouts.ask("c", node, {}, Milliseconds(0)).body); }
+};
+
+TEST_F(Restored, NothingIsSkippedForWhoKnowsNoMoreThanTheDatabase) {
+  for (const LayoutNumber& newest : {LayoutNumber{}, LayoutNumber{1, 3}, LayoutNumber{2, 4}}) {
+    EXPECT_FALSE(after("worker-01", newest));
+    EXPECT_FALSE(layouts.is_anothers("c", "worker-01", newest));
+  }
+  layouts.want(wish("GPU-1", 5));
+  told("worker-01");
+  EXPECT_FALSE(after("worker-01", {2, 5}));
+  EXPECT_FALSE(layouts.is_anothers("c", "worker-01", {2, 5})) << "it is of what it was told here";
+}
+
+TEST_F(Restored, DocumentsGoOnAboveWhatANodeHasActedOn) {
+  const auto next = after("worker-01", {7, 9});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(*next, (LayoutNumber{7, 10}));
+  layouts.go_on_from("c", "worker-01", *next);
+  for (const std::string node : {"worker-01", "worker-02"}) {
+    EXPECT_EQ(told(node)["epoch"], 7);
+    EXPECT_EQ(told(node)["generation"], 10);
+  }
+  EXPECT_FALSE(after("worker-01", {7, 9}));
+  EXPECT_EQ(after("worker-02", {8, 6}), (LayoutNumber{8, 10}));
+  EXPECT_FALSE(after("worker-01", {50, 5'000})) << "each node once: it has had no such document from here";
+}
+
+TEST_F(Restored, WhatIsToldOfAnotherDatabasesWishIsKnown) {
+  layouts.want(wish("GPU-1", 5));
+  EXPECT_TRUE(layouts.is_anothers("c", "worker-01", {2, 5})) << "5 was not told to it here";
+  EXPECT_EQ(after("worker-01", {2, 5}), (LayoutNumber{2, 6})) << "so that the two are told from each other";
+  layouts.go_on_from("c", "worker-01", {2, 6});
+  EXPECT_EQ(told("worker-01")["generation"], 6);
+  EXPECT_TRUE(layouts.is_anothers("c", "worker-01", {2, 5})) << "until it has taken that";
+  EXPECT_FALSE(layouts.is_anothers("c", "worker-01", {2, 6}));
+  EXPECT_TRUE(layouts.is_anothers("c", "worker-02", {2, 5}));
+}
+
 }  // namespace
 }  // namespace tessera::server

@@ -6,6 +6,20 @@
 #include "base/text.h"
 
 namespace tessera::store {
+namespace {
+
+// Rows of layout_generation.
+constexpr std::int64_t kGenerations = 1;  // the last that was given
+constexpr std::int64_t kEpochsAhead = 2;  // there once something was skipped
+
+Result<std::int64_t> last_of(Database& database, std::int64_t row_id) {
+  std::int64_t out = 0;
+  TRY(database.each("SELECT last FROM layout_generation WHERE id = ?", std::vector<Value>{row_id},
+                    [&](const Row& row) { out = row.integer(0).value_or(0); }));
+  return out;
+}
+
+}  // namespace
 
 std::string instances_text(const std::vector<WantedInstance>& instances) {
   std::vector<std::string> out;
@@ -40,11 +54,18 @@ Result<std::vector<WantedLayout>> wanted_layouts(Database& database) {
   return out;
 }
 
-Result<std::int64_t> last_layout_generation(Database& database) {
-  std::int64_t out = 0;
-  TRY(database.each("SELECT last FROM layout_generation WHERE id = 1", {},
-                    [&](const Row& row) { out = row.integer(0).value_or(0); }));
-  return out;
+Result<std::int64_t> last_layout_generation(Database& database) { return last_of(database, kGenerations); }
+
+Result<std::int64_t> layout_epochs_ahead(Database& database) { return last_of(database, kEpochsAhead); }
+
+Result<void> skip_layout_numbers(Database& database, std::int64_t generation, std::int64_t epochs) {
+  TRY(database.run("UPDATE layout_generation SET last = ? WHERE id = ? AND last < ?",
+                   {generation, kGenerations, generation}));
+  if (epochs == 0) return {};
+  return database.run(
+      "INSERT INTO layout_generation VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET last = layout_generation.last + "
+      "excluded.last",
+      {kEpochsAhead, epochs});
 }
 
 Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout) {

@@ -35,6 +35,13 @@ Result<std::vector<WantedLayout>> wanted_layouts(Database& database);
 /// The last generation that was given; 0 before the first.
 Result<std::int64_t> last_layout_generation(Database& database);
 
+/// How many epochs documents are ahead of the servers' own: 0 unless this database took the place of a newer one.
+Result<std::int64_t> layout_epochs_ahead(Database& database);
+
+/// In a transaction of the caller's: from now on wishes get later generations than this one, and documents are ahead by
+/// so many epochs more.
+Result<void> skip_layout_numbers(Database& database, std::int64_t generation, std::int64_t epochs);
+
 /// In a transaction of the caller's: takes the place of what was wanted of that device, and gets the next generation,
 /// which is returned.
 Result<std::int64_t> want_layout(Database& database, const WantedLayout& layout);

@@ -63,6 +63,21 @@ TEST_P(WantedLayouts, ForgetWhatTheyWerePlannedFromUnlessANewerOneIsWanted) {
   EXPECT_THAT(all(), ElementsAre(one)) << "of the same generation";
 }
 
+TEST_P(WantedLayouts, GoOnAboveWhatIsSkipped) {
+  const auto skip = [&](std::int64_t generation, std::int64_t epochs) {
+    const auto done = database->atomically([&] { return skip_layout_numbers(*database, generation, epochs); });
+    EXPECT_TRUE(done) << (done ? "" : done.error().what);
+  };
+  EXPECT_EQ(*layout_epochs_ahead(*database), 0);
+  skip(40, 0);
+  EXPECT_EQ(*layout_epochs_ahead(*database), 0);
+  EXPECT_EQ(want({"c", "GPU-1", "worker-01"}), 41);
+  skip(12, 3);
+  skip(12, 2);
+  EXPECT_EQ(*layout_epochs_ahead(*database), 5);
+  EXPECT_EQ(want({"c", "GPU-1", "worker-01"}), 42) << "it never goes back";
+}
+
 INSTANTIATE_EACH_DOOR(WantedLayouts);
 
 TEST(WantedLayoutsText, LeavesOutWhatIsNotOfItsForm) {

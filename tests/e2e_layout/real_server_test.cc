@@ -91,6 +91,41 @@ TEST_F(BetweenSteps, TheLastWordOfOneThatIsStoppedArrives) {
   EXPECT_EQ(steps_done(reported(device)), 1);
 }
 
+/// The node has acted by numbers that the older database gives anew.
+TEST_F(LayoutWithServer, AfterARestoreWhatIsAskedForIsCarriedOut) {
+  const std::string device = "worker-01-GPU-00", wanted = "/gpu/devices/" + device + "/mig";
+  const Profiles first{"1g.10gb", "1g.10gb", "1g.10gb", "3g.40gb"}, second{"1g.10gb", "2g.20gb", "3g.40gb"};
+  ASSERT_TRUE(eventually([&] { return profiles(device) == first; })) << server->output();
+  const std::string copy = folder("backup");
+  const Finished saved = run({program("tessera-server"), "backup", "--data", folder("server"), copy});
+  ASSERT_EQ(saved.code, 0) << saved.output;
+  PlayedServer between;
+  between.pass_on_to("http://" + address);
+  between.expect_token(node_key);
+  start_layout(node_key, between.url());
+  const auto forgotten = send("POST", wanted, R"(["H100_2G20GB","H100_1G10GB","H100_3G40GB"])");
+  ASSERT_EQ(forgotten.status, 202) << forgotten.body;
+  ASSERT_TRUE(eventually([&] { return reported(device).value("state", "") == "done"; })) << layout->output();
+
+  between.hold_where([](const Json&) { return true; });
+  server->signal(SIGKILL);
+  server->wait();
+  const Finished restored = run({program("tessera-server"), "restore", "--data", folder("server"), copy});
+  ASSERT_EQ(restored.code, 0) << restored.output;
+  ASSERT_TRUE(between.holding()) << layout->output();
+  start_server(address);
+  ASSERT_TRUE(eventually([&] { return profiles(device) == second; })) << server->output();
+  const auto anew = send("POST", wanted, R"(["H100_1G10GB","H100_1G10GB","H100_1G10GB","H100_3G40GB"])");
+  ASSERT_EQ(anew.status, 202) << anew.body;
+  EXPECT_EQ(Json::parse(anew.body)["generation"], Json::parse(forgotten.body)["generation"]);
+  between.release();
+  EXPECT_TRUE(server->says("a node has acted on newer layouts")) << server->output();
+  EXPECT_TRUE(eventually([&] { return reported(device).value("state", "") == "done"; }))
+      << get(wanted).dump() << layout->output();
+  EXPECT_TRUE(eventually([&] { return profiles(device) == first; })) << layout->output();
+  EXPECT_THAT(layout->output(), Not(HasSubstr("document refused")));
+}
+
 TEST_F(LayoutWithServer, AnotherNodesKeyIsToldNothing) {
   start_layout(key("worker-02", "node"));
   EXPECT_TRUE(layout->says("another-node")) << layout->output();

@@ -11,6 +11,10 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kLongestLife = 1h;
 constexpr Milliseconds kMostSkew = 10min;
+constexpr std::string_view kGoesOn =
+    "; a server whose database is new or was restored goes on above that once it has been told, which this program "
+    "does "
+    "with each question; where it stays so, docs/operations.md has the remedy under 'Backup, restore, downgrade'";
 
 }  // namespace
 
@@ -37,11 +41,11 @@ Result<Milliseconds> accept(const Document& document, const Ourselves& us, const
     return refuse(fmt::format("the document is for node {} of cluster {}, not for {} of {}", document.node,
                               document.cluster, us.node, us.cluster));
   if (document.epoch < newest.epoch)
-    return refuse(fmt::format("the document is of an older leader: epoch {}, where {} was acted on already",
-                              document.epoch, newest.epoch));
+    return refuse(fmt::format("the document is of an older leader: epoch {}, where {} was acted on already{}",
+                              document.epoch, newest.epoch, kGoesOn));
   if (document.generation < newest.generation)
-    return refuse(fmt::format("the document is an older one: generation {}, where {} was acted on already",
-                              document.generation, newest.generation));
+    return refuse(fmt::format("the document is an older one: generation {}, where {} was acted on already{}",
+                              document.generation, newest.generation, kGoesOn));
   const Milliseconds life(document.expires_at - document.issued_at);
   if (life <= 0ms) return refuse(fmt::format("the document expired at {}", format_time(document.expires_at)));
   if (life > kLongestLife)

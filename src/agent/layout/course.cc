@@ -89,7 +89,9 @@ void Course::look(std::span<const DeviceState> devices, SteadyTime now, EpochMs 
 
 Report Course::report_of(const DeviceState& device, const WantedDevice& wanted, SteadyTime now, EpochMs wall) {
   Attempt& attempt = attempts_[wanted.uuid];
-  if (attempt.generation != wanted.generation) attempt = {wanted.generation};
+  // A server whose database was restored may give a number anew.
+  if (attempt.generation != wanted.generation || attempt.mig != wanted.mig || attempt.instances != wanted.instances)
+    attempt = {wanted.generation, wanted.mig, wanted.instances};
   Plan planned = attempt.finished ? plan(device, without_past(wanted)) : plan(device, wanted);
   attempt.finished = attempt.finished || planned.progress == Progress::Done;
   Report out{wanted.generation, planned.progress, std::move(planned.reason), attempt.done};

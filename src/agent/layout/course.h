@@ -63,6 +63,8 @@ class Course {
   };
   struct Attempt {
     std::uint64_t generation = 0;
+    std::optional<bool> mig{};
+    std::vector<Place> instances{};
     bool finished = false;  ///< all stood as wanted once: what was planned from is gone
     std::vector<Step> done{};
     std::optional<Step> failed{};   ///< for good

@@ -183,6 +183,20 @@ TEST_F(CourseTest, LeavesToWhoMadeItWhatStandsAnewWhereSomethingHasGone) {
   EXPECT_EQ(look().progress, Progress::Working) << "a new one that was planned from it takes it away";
 }
 
+/// A server whose database was restored does not know what it has numbered since.
+TEST_F(CourseTest, TakesAnotherWishOfTheSameGenerationForAnother) {
+  want({two(0)});
+  for (int i = 0; i < 3; ++i) {
+    look();
+    step();
+  }
+  ASSERT_EQ(look().progress, Progress::Done);
+  want({one(0), one(1)}, 8, {two(0)});
+  EXPECT_EQ(look().progress, Progress::Working) << "what stands is what it was planned from: " << look().reason;
+  EXPECT_THAT(states(), ElementsAre("destroy 2g.20gb at 0:2 planned", "create 1g.10gb at 0:1 planned",
+                                    "create 1g.10gb at 1:1 planned"));
+}
+
 TEST_F(CourseTest, GoesOnAfterARestartInTheMiddle) {
   want({two(2)});
   look();

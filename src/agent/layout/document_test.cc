@@ -99,6 +99,7 @@ TEST_F(Accept, RefusesAnOlderLeaderOrGeneration) {
   EXPECT_THAT(why(), HasSubstr("epoch 3, where 4"));
   newest = {3, 9};
   EXPECT_THAT(why(), HasSubstr("generation 8, where 9"));
+  EXPECT_THAT(why(), HasSubstr("operations.md"));
 }
 
 TEST_F(Accept, RefusesOneThatIsExpiredOrWouldHoldTooLong) {

@@ -152,11 +152,15 @@ TEST_F(Look, IsReportedAsTheContractSays) {
                           "busy",
                           {{Action::Destroy, {{0, 1}, "1g.10gb"}, {}, StepState::Waiting, "busy"},
                            {Action::Mode, {}, false, StepState::Planned, ""}}}}};
-  const auto json = nlohmann::json::parse(report_json({"default", "worker-01", "b00t", false}, devices, reports));
+  const auto json =
+      nlohmann::json::parse(report_json({"default", "worker-01", "b00t", false}, {3, 8}, devices, reports));
   EXPECT_EQ(json["cluster"], "default");
   EXPECT_EQ(json["node"], "worker-01");
   EXPECT_EQ(json["bootId"], "b00t");
   EXPECT_EQ(json["mode"], "apply");
+  EXPECT_EQ(json["newest"], (nlohmann::json{{"epoch", 3}, {"generation", 8}}));
+  const auto first = nlohmann::json::parse(report_json({"default", "worker-01", "", true}, {}, devices, reports));
+  EXPECT_FALSE(first.contains("newest")) << "it has acted on nothing";
   const auto& device = json["devices"][0];
   EXPECT_EQ(device["uuid"], mig().uuid);
   EXPECT_EQ(device["migMode"], (nlohmann::json{{"current", true}, {"pending", true}}));

@@ -72,11 +72,13 @@ Json device(const DeviceState& state) {
 
 }  // namespace
 
-std::string report_json(const Reporter& reporter, std::span<const DeviceState> devices, const Reports& reports) {
+std::string report_json(const Reporter& reporter, const Newest& newest, std::span<const DeviceState> devices,
+                        const Reports& reports) {
   Json out{{"cluster", reporter.cluster}, {"node", reporter.node}};
   put(out, "bootId", reporter.boot_id);
   out["agentVersion"] = TESSERA_VERSION;
   out["mode"] = reporter.dry_run ? "dry-run" : "apply";
+  if (newest != Newest{}) out["newest"] = {{"epoch", newest.epoch}, {"generation", newest.generation}};
   out["devices"] = Json::array();
   for (const DeviceState& state : devices) {
     Json one = device(state);

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "agent/layout/acceptance.h"
 #include "agent/layout/plan.h"
 #include "agent/layout/state.h"
 
@@ -26,7 +27,8 @@ struct Reporter {
   bool dry_run = false;
 };
 
-/// The body of a request.
-std::string report_json(const Reporter& reporter, std::span<const DeviceState> devices, const Reports& reports);
+/// The body of a request. `newest`: what was acted on, so that a server which knows less goes on above it.
+std::string report_json(const Reporter& reporter, const Newest& newest, std::span<const DeviceState> devices,
+                        const Reports& reports);
 
 }  // namespace tessera::agent::layout

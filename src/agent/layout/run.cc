@@ -95,7 +95,8 @@ class Runner {
     const Milliseconds wait = course_.next() ? 0ms : kParked;
     told_ = course_.reports();
     quiet_until_ = now() + pause_;
-    const Answer answer = server_.ask(report_json(reporter_, devices_.seen(), told_), wait, kPatience, stop_);
+    const Answer answer =
+        server_.ask(report_json(reporter_, memory_.newest(), devices_.seen(), told_), wait, kPatience, stop_);
     if (!answer.trouble.empty()) return stay_away(answer);
     untold_ = false;
     back_off_.reset();
@@ -135,7 +136,8 @@ class Runner {
 
   /// The stop may have come between a destruction and the creation that it made room for: the server learns of it now.
   void tell_last() {
-    const Answer answer = server_.ask(report_json(reporter_, devices_.seen(), course_.reports()), 0ms, kLastWords, {});
+    const Answer answer =
+        server_.ask(report_json(reporter_, memory_.newest(), devices_.seen(), course_.reports()), 0ms, kLastWords, {});
     if (!answer.trouble.empty()) log::warn("the last step was not told", {{"why", answer.trouble}});
   }
 
