@@ -72,14 +72,17 @@ constexpr Compared kCompared[] = {
     {"MIGHighUtilization", "gpu:mig_utilization_ratio:weighted", "UUID"},
     {"HighGPUUsage", "cluster:gpu_busy_share:ratio", ""},
     {"GPUPowerNearLimit", "gpu:power_limit_ratio:max", "UUID"},
-    {"GPUTemperatureNotice", "gpu:temperature_celsius:by_work", "UUID"},
+    {"GPUTemperatureNotice", "max by (UUID) (DCGM_FI_DEV_GPU_TEMP)", "UUID"},
     {"GPUHotterThanNeighbours",
      "(gpu:temperature_celsius:by_work - on (modelName, work) group_left model:gpu_temperature_celsius:median)"
-     " / on (modelName, work) group_left model:gpu_temperature_celsius:spread",
+     " / on (modelName, work) group_left model:gpu_temperature_celsius:spread"
+     " and gpu:power_watts:by_work <= on (modelName, work) group_left 1.25 * model:gpu_power_watts:median",
      "UUID"},
     {"GPUPowerBelowNeighbours",
      "(gpu:power_limit_ratio:busy - on (modelName) group_left model:gpu_power_limit_ratio:median)"
-     " / on (modelName) group_left model:gpu_power_limit_ratio:spread",
+     " / on (modelName) group_left model:gpu_power_limit_ratio:spread"
+     " and (gpu:clocks_held_down:busy > 0"
+     " or gpu:sm_clock_mhz:busy < on (modelName) group_left 0.9 * model:gpu_sm_clock_mhz:median)",
      "UUID"}};
 
 /// A page that stays as it is until there is another one, with its number.

@@ -30,7 +30,6 @@ constexpr std::array kSigns = {
     Sign{"GPUPowerBrake", kHour, 4, false, "is slowed down by its power supply"},
     Sign{"GPUThrottledMoreThanNeighbours", kHour, 4, false, "is slowed down more of the time than its neighbours"},
     Sign{"GPUThrottledMoreThanUsual", kHour, 4, false, "is slowed down more of the time than in its own last week"},
-    Sign{"GPUPowerBelowNeighbours", 6 * kHour, 8, false, "draws less than its neighbours at the same work"},
 };
 
 bool shows(const Trouble& of, const Sign& sign) {

@@ -25,6 +25,7 @@ TEST(Advice, SaysOfABoardWhateverItsAlertsAreASignOf) {
     EXPECT_TRUE(says(alert, 4, minutes(20))) << alert;
     EXPECT_FALSE(says(alert, 3, minutes(59))) << alert;
   }
+  EXPECT_FALSE(says("GPUPowerBelowNeighbours", 9, minutes(7 * 24 * 60))) << "clocks may be set low on purpose";
   EXPECT_FALSE(says("GPUEccUncorrectable", 1, minutes(7 * 24 * 60))) << "it fires until the driver is loaded anew";
   EXPECT_TRUE(says("GPUEccUncorrectable", 2, minutes(1)));
 }

@@ -15,8 +15,12 @@ using gpu::Reading;
 using Value = std::optional<double>;
 
 // Six deviations are 15 °C, and three tenths of the power limit, at least.
-constexpr Usual kTemperatures{.at_least = 5, .least_spread = 2.5};
+constexpr Usual kTemperatures{.at_least = 5, .least_spread = 2.5}, kMedian{.at_least = 5};
 constexpr Usual kPowers{.at_least = 5, .least_spread = 0.05};
+// Of the median of those that are alike. A board that draws a quarter more is, of 60 °C above the air, 15 °C hotter for
+// that alone.
+constexpr double kAsMuchPower = 1.25;
+constexpr double kLowClock = 0.9;  ///< of what is usual
 
 // NVML's nvmlClocksEventReason bits.
 constexpr std::uint64_t kThermal = 0x40 | 0x20, kBrake = 0x80;
@@ -125,6 +129,12 @@ Value held_down(const Device& device, std::uint64_t bits) {
   return (static_cast<std::uint64_t>(*reasons) & bits) != 0 ? 1 : 0;
 }
 
+bool clocks_are_low(const Device& device, std::optional<double> usual_mhz) {
+  if (held_down(device, kHeldDown).value_or(0) > 0) return true;
+  const auto mhz = device.readings[Reading::SmClockMhz];
+  return mhz && usual_mhz && *mhz < kLowClock * *usual_mhz;
+}
+
 std::string node_key(const Node& node) { return node.cluster + '/' + node.name; }
 
 std::string device_key(const Node& node, const Device& device) { return node.cluster + '/' + device.facts->uuid; }
@@ -147,36 +157,60 @@ LabelSet part_labels(const Node& node, const Device& device, const Part& part) {
   return out;
 }
 
+std::optional<Neighbours::Alike> Neighbours::alike(const Device& device) {
+  const auto busy = utilization_of(device);
+  if (device.presence != Presence::Present || !busy || (*busy >= kIdle && *busy < kBusy)) return std::nullopt;
+  return Alike(model_key_of(device.facts->name), *busy >= kBusy);
+}
+
 Neighbours::Neighbours(const View& view, const OwnPast& past) : throttling_(view, past) {
-  std::map<std::pair<std::string, bool>, std::vector<double>> temperatures;
-  std::map<std::string, std::vector<double>> powers;
+  struct Told {
+    std::vector<double> celsius, watts;
+  };
+  struct Worked {
+    std::vector<double> of_limit, mhz;
+  };
+  std::map<Alike, Told> told;
+  std::map<std::string, Worked> worked;
   for (const auto& node : view.nodes)
     for (const Device& device : node->devices) {
-      const auto busy = utilization_of(device);
-      if (device.presence != Presence::Present || !busy) continue;
-      const std::string model = model_key_of(device.facts->name);
-      if (const auto celsius = device.readings[Reading::TemperatureCelsius])
-        temperatures[{model, *busy >= kBusy}].push_back(*celsius);
-      if (const auto power = power_of_limit(device); power && *busy >= kBusyAllTheTime) powers[model].push_back(*power);
+      const auto of = alike(device);
+      if (!of) continue;
+      const auto celsius = device.readings[Reading::TemperatureCelsius], watts = device.readings[Reading::PowerWatts];
+      if (celsius) told[*of].celsius.push_back(*celsius);
+      if (celsius && watts) told[*of].watts.push_back(*watts);
+      if (*utilization_of(device) < kBusyAllTheTime) continue;
+      Worked& model = worked[of->first];
+      if (const auto power = power_of_limit(device)) model.of_limit.push_back(*power);
+      if (const auto mhz = device.readings[Reading::SmClockMhz]) model.mhz.push_back(*mhz);
     }
-  for (auto& [of, values] : temperatures)
-    if (const auto centre = centre_of(std::move(values), kTemperatures)) temperature_[of] = *centre;
-  for (auto& [of, values] : powers)
-    if (const auto centre = centre_of(std::move(values), kPowers)) power_[of] = *centre;
+  for (auto& [of, values] : told) {
+    const auto celsius = centre_of(std::move(values.celsius), kTemperatures);
+    const auto watts = centre_of(std::move(values.watts), kMedian);
+    if (celsius && watts) heat_[of] = {*celsius, watts->median};
+  }
+  for (auto& [model, values] : worked) {
+    const auto mhz = centre_of(std::move(values.mhz), kMedian);
+    power_[model] = {centre_of(std::move(values.of_limit), kPowers), mhz ? Value(mhz->median) : std::nullopt};
+  }
 }
 
 std::optional<double> Neighbours::temperature_deviation(const Device& device) const {
-  const auto celsius = device.readings[Reading::TemperatureCelsius], busy = utilization_of(device);
-  if (!celsius || !busy) return std::nullopt;
-  const auto found = temperature_.find({model_key_of(device.facts->name), *busy >= kBusy});
-  return found == temperature_.end() ? std::nullopt : Value(found->second.deviation(*celsius));
+  const auto celsius = device.readings[Reading::TemperatureCelsius], watts = device.readings[Reading::PowerWatts];
+  const auto of = alike(device);
+  if (!celsius || !watts || !of) return std::nullopt;
+  const auto found = heat_.find(*of);
+  if (found == heat_.end() || *watts > kAsMuchPower * found->second.watts) return std::nullopt;
+  return found->second.celsius.deviation(*celsius);
 }
 
 std::optional<double> Neighbours::power_deviation(const Device& device) const {
   const auto power = power_of_limit(device), busy = utilization_of(device);
   if (!power || !busy || *busy < kBusyAllTheTime) return std::nullopt;
   const auto found = power_.find(model_key_of(device.facts->name));
-  return found == power_.end() ? std::nullopt : Value(found->second.deviation(*power));
+  if (found == power_.end() || !found->second.of_limit || !clocks_are_low(device, found->second.usual_mhz))
+    return std::nullopt;
+  return found->second.of_limit->deviation(*power);
 }
 
 XidCounts::XidCounts(std::optional<std::span<const XidsSeen>> xids) : known_(xids.has_value()) {

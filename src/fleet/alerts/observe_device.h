@@ -20,7 +20,7 @@ LabelSet device_labels(const Node& node, const Device& device);
 /// With those of the part, in order.
 LabelSet part_labels(const Node& node, const Device& device, const Part& part);
 
-inline constexpr double kBusy = 0.5, kBusyAllTheTime = 0.9;
+inline constexpr double kIdle = 0.05, kBusy = 0.5, kBusyAllTheTime = 0.9;
 std::optional<double> utilization_of(const Device& device);  ///< 0 to 1; of one that is cut, weighted by its instances
 std::optional<double> power_of_limit(const Device& device);  ///< share of the limit that is in force
 /// NVML's nvmlClocksEventReason bits: hardware slowdown, heat by software and by hardware, power brake. Not the
@@ -28,20 +28,35 @@ std::optional<double> power_of_limit(const Device& device);  ///< share of the l
 inline constexpr std::uint64_t kHeldDown = 0x08 | 0x20 | 0x40 | 0x80;
 /// 1 where the clocks are held down for any of these reasons, else 0.
 std::optional<double> held_down(const Device& device, std::uint64_t bits);
+/// The driver says that they are, or they are lower than is usual for such work. A job that draws little, as one that
+/// waits for memory, has them as high as any other. `usual_mhz` absent: not known.
+bool clocks_are_low(const Device& device, std::optional<double> usual_mhz);
 
-/// What devices of one model are like now: those that do much apart from those that do little, as heat and power
-/// follow the work.
+/// What devices of one model are like now: those that do much, and those that do nothing, as heat and power follow the
+/// work. What is in between is like neither.
 class Neighbours {
  public:
   Neighbours(const View& view, const OwnPast& past);
+  /// Of one that draws no more than others do: the same share of the time is other work, and other heat.
   std::optional<double> temperature_deviation(const Device& device) const;
-  /// Of those that are busy all the time.
+  /// Of those that are busy all the time, where clocks are low.
   std::optional<double> power_deviation(const Device& device) const;
   const NeighbourThrottling& throttling() const { return throttling_; }
 
  private:
-  std::map<std::pair<std::string, bool>, Centre> temperature_;  ///< by model and whether it is busy
-  std::map<std::string, Centre> power_;                         ///< share of the limit, by model
+  struct Heat {
+    Centre celsius;
+    double watts = 0;  ///< median
+  };
+  using Alike = std::pair<std::string, bool>;  ///< model, and whether it is busy (else idle)
+  static std::optional<Alike> alike(const Device& device);
+
+  std::map<Alike, Heat> heat_;
+  struct Power {
+    std::optional<Centre> of_limit;   ///< share of it
+    std::optional<double> usual_mhz;  ///< median
+  };
+  std::map<std::string, Power> power_;  ///< by model
   NeighbourThrottling throttling_;
 };
 

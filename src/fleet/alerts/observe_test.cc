@@ -115,15 +115,82 @@ TEST(Observe, KnowsNothingOfXidsWhereNobodyCanTell) {
 
 TEST(Observe, HoldsADeviceAgainstItsNeighbours) {
   std::string page;
-  for (unsigned i = 0; i < 5; ++i) page += busy_gpu(i, i == 4 ? 80 : 60, i == 4 ? 350 : 630);
+  for (unsigned i = 0; i < 5; ++i) page += busy_gpu(i, i == 4 ? 80 : 60, i == 4 ? 350 : 630, 99, i == 4 ? 1200 : 1980);
   Seen seen(page);
   seen.look();
   EXPECT_THAT(seen.of(Signal::NeighbourTemperatureDeviation),
               ElementsAre("c/GPU-0 0", "c/GPU-1 0", "c/GPU-2 0", "c/GPU-3 0", "c/GPU-4 8"));
-  EXPECT_THAT(seen.of(Signal::NeighbourPowerDeviation)[4], "c/GPU-4 -8");
+  EXPECT_THAT(seen.of(Signal::NeighbourPowerDeviation), ElementsAre("c/GPU-4 -8"));
   seen.tell(kStart + kSecond, busy_gpu(0, 99, 600));
   seen.look(kStart + 2 * kSecond);
   EXPECT_THAT(seen.of(Signal::NeighbourTemperatureDeviation), Not(Contains(HasSubstr("GPU-0 ")))) << "too few tell";
+}
+
+TEST(Observe, ComparesTheHeatOfThoseAloneThatDoAsMuch) {
+  struct Board {
+    double percent, celsius, watts;
+  };
+  const Board idles{1, 31, 70}, trains{98, 62, 650}, decodes{95, 44, 280};
+  const struct {
+    std::string_view what;
+    Board others, one;
+    std::string_view told;  ///< of the one; empty: nothing
+  } kCases[] = {{"at middle load beside idle ones", idles, {45, 52, 250}, ""},
+                {"at little load", idles, {6, 48, 160}, ""},
+                {"at middle load beside busy ones", trains, {45, 82, 250}, ""},
+                {"idle by utilization, but kept ready to start", idles, {0, 47, 125}, ""},
+                {"trains beside those that decode", decodes, {98, 64, 660}, ""},
+                {"decodes beside those that train", trains, decodes, "-7.2"},
+                {"hot, with the same work", trains, {98, 82, 655}, "8"},
+                {"hot, and slowed down by that", trains, {99, 86, 410}, "9.6"},
+                {"hot, with a little more work", decodes, {99, 64, 340}, "8"},
+                {"idle and hot", idles, {0, 51, 75}, "8"}};
+  for (const auto& one : kCases) {
+    std::string page = busy_gpu(9, one.one.celsius, one.one.watts, one.one.percent);
+    for (unsigned i = 0; i < 7; ++i) page += busy_gpu(i, one.others.celsius, one.others.watts, one.others.percent);
+    Seen seen(page);
+    seen.look();
+    const auto told = seen.of(Signal::NeighbourTemperatureDeviation);
+    EXPECT_EQ(told.size(), one.told.empty() ? 7U : 8U) << one.what;
+    if (!one.told.empty()) {
+      EXPECT_THAT(told, Contains(fmt::format("c/GPU-9 {}", one.told))) << one.what;
+    }
+  }
+}
+
+TEST(Observe, ComparesHeatOfNoBoardOfWhichNobodyTellsWhatItDraws) {
+  std::string page;
+  for (unsigned i = 0; i < 7; ++i) page += busy_gpu(i, i == 0 ? 80 : 60, 630);
+  for (auto at = page.find("POWER_USAGE"); at != std::string::npos; at = page.find("POWER_USAGE")) page[at] = 'x';
+  Seen seen(page);
+  seen.look();
+  EXPECT_THAT(seen.of(Signal::NeighbourTemperatureDeviation), IsEmpty());
+}
+
+/// A job that draws little is no fault of the board: its clocks are as high as any.
+TEST(Observe, ComparesThePowerOfThoseAloneWhoseClocksAreLow) {
+  const struct {
+    std::string_view what;
+    double watts, percent, mhz;
+    unsigned reasons;
+    std::string_view told;
+  } kCases[] = {{"it decodes, which waits for memory", 280, 95, 1980, 0, ""},
+                {"its clocks are near those of others", 280, 99, 1800, 0, ""},
+                {"a power cap is no fault", 280, 99, 1980, 4, ""},
+                {"its clocks are lower", 280, 99, 1500, 0, "-10"},
+                {"heat holds them down", 280, 99, 1980, 64, "-10"},
+                {"the node's supply does", 280, 99, 1980, 128, "-10"},
+                {"not busy all the time", 280, 80, 1500, 64, ""},
+                {"low clocks, and as much power", 630, 99, 1500, 64, "0"}};
+  for (const auto& one : kCases) {
+    std::string page = busy_gpu(9, 60, one.watts, one.percent, one.mhz, one.reasons);
+    for (unsigned i = 0; i < 7; ++i) page += busy_gpu(i, 60, 630);
+    Seen seen(page);
+    seen.look();
+    const auto told = seen.of(Signal::NeighbourPowerDeviation);
+    const std::vector<std::string> expected(one.told.empty() ? 0 : 1, fmt::format("c/GPU-9 {}", one.told));
+    EXPECT_EQ(told, expected) << one.what;
+  }
 }
 
 TEST(Observe, HoldsADeviceAgainstItsOwnLastWeek) {
@@ -146,7 +213,7 @@ TEST_F(Changing, IsResolvedWhereItDoesNotApplyAnyLonger) {
     for (unsigned i = 0; i < 4; ++i) out += busy_gpu(i, 60, 630);
     return out + last;
   };
-  for (int i = 0; i <= 40; ++i) round(page(busy_gpu(4, 60, 350)));
+  for (int i = 0; i <= 40; ++i) round(page(busy_gpu(4, 60, 350, 99, 1200)));
   ASSERT_THAT(
       firing(),
       ElementsAre("GPUPowerBelowNeighbours c/GPU-4", "HighGPUUtilization c/GPU-0", "HighGPUUtilization c/GPU-1",

@@ -76,13 +76,15 @@ class Seen {
   Round round;
 };
 
-inline std::string busy_gpu(unsigned index, double celsius, double watts) {
+inline std::string busy_gpu(unsigned index, double celsius, double watts, double percent = 99, double mhz = 1980,
+                            unsigned reasons = 0) {
   const std::string of =
       fmt::format("{{gpu=\"{}\",UUID=\"GPU-{}\",Hostname=\"w\",modelName=\"NVIDIA H100 80GB HBM3\"}}", index, index);
   return fmt::format(
-      "DCGM_FI_DEV_GPU_TEMP{0} {1}\nDCGM_FI_DEV_GPU_UTIL{0} 99\nDCGM_FI_DEV_POWER_USAGE{0} {2}\n"
-      "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\n",
-      of, celsius, watts);
+      "DCGM_FI_DEV_GPU_TEMP{0} {1}\nDCGM_FI_DEV_GPU_UTIL{0} {3}\nDCGM_FI_DEV_POWER_USAGE{0} {2}\n"
+      "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\nDCGM_FI_DEV_SM_CLOCK{0} {4}\n"
+      "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{0} {5}\n",
+      of, celsius, watts, percent, mhz, reasons);
 }
 
 /// What is left of what fired once something else is told.

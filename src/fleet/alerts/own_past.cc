@@ -22,9 +22,11 @@ constexpr int kCounted = 30, kEnough = 20;                  ///< whole minutes
 constexpr int kKept = kCounted + 1;                         ///< the newest one may not be over yet
 constexpr std::uint32_t kCountedBits = (1U << kCounted) - 1;
 
-constexpr std::string_view kThrottled = "/throttled";
+constexpr std::string_view kThrottled = "/throttled", kClock = "/clock";
+constexpr std::size_t kHours = 24;  ///< at least
 
 Value temperature(const Device& device) { return device.readings[Reading::TemperatureCelsius]; }
+Value clock(const Device& device) { return device.readings[Reading::SmClockMhz]; }
 Value throttled(const Device& device) { return held_down(device, kHeldDown); }
 Value busy_now(const Device& device) {
   return device.presence == Presence::Present ? utilization_of(device) : std::nullopt;
@@ -36,12 +38,13 @@ EpochMs minute_of(EpochMs time) { return (time + kMinute - 1) / kMinute; }
 }  // namespace
 
 struct OwnPast::Row {
-  Signal signal;
-  std::string_view of;  ///< behind the device's key
-  double busy;          ///< for at least this share of the time
+  std::optional<Signal> signal;  ///< absent: what another row is judged by
+  std::string_view of;           ///< behind the device's key
+  double busy;                   ///< for at least this share of the time
   Usual usual;
   Value (*now)(const Device&);
-  bool recent = false;  ///< what is judged is how it was of late, not the sample
+  bool recent = false;      ///< what is judged is how it was of late, not the sample
+  bool low_clocks = false;  ///< it is judged where clocks are low alone
 
   Value value(const Device& device, Value busy_now) const {
     return busy_now && *busy_now >= busy ? now(device) : std::nullopt;
@@ -50,9 +53,16 @@ struct OwnPast::Row {
 
 // Six deviations are 12 °C, three tenths of the power limit, and half of the time, at least.
 const OwnPast::Row OwnPast::kRows[] = {
-    {Signal::OwnTemperatureDeviation, "", kBusy, {.at_least = 24, .least_spread = 2}, temperature},
-    {Signal::OwnPowerDeviation, "/power", kBusyAllTheTime, {.at_least = 24, .least_spread = 0.05}, power_of_limit},
-    {Signal::OwnThrottlingDeviation, kThrottled, kBusy, {.at_least = 24, .least_spread = 0.08}, throttled, true},
+    {Signal::OwnTemperatureDeviation, "", kBusy, {.at_least = kHours, .least_spread = 2}, temperature},
+    {Signal::OwnPowerDeviation,
+     "/power",
+     kBusyAllTheTime,
+     {.at_least = kHours, .least_spread = 0.05},
+     power_of_limit,
+     false,
+     true},
+    {std::nullopt, kClock, kBusyAllTheTime, {.at_least = kHours}, clock},
+    {Signal::OwnThrottlingDeviation, kThrottled, kBusy, {.at_least = kHours, .least_spread = 0.08}, throttled, true},
 };
 
 OwnPast::OwnPast(OwnBaseline hours, std::string_view recent) : hours_(std::move(hours)) {
@@ -153,17 +163,23 @@ void OwnPast::observe(const Device& device, const std::string& key, const std::s
   const Value busy = busy_now(device);
   for (const Row& row : kRows) {
     const Value now = row.value(device, busy);
+    if (!row.signal || (heard && row.low_clocks && !has_low_clocks(device, key))) continue;
     // While too little is known, as for some minutes after a restart, the deviation is unknown; it does not cease to
     // be.
     if (now || !heard)
       round.observations.push_back(
-          {row.signal, subject, device.last_seen, now ? deviation(row, device, key, *now) : std::nullopt});
+          {*row.signal, subject, device.last_seen, now ? deviation(row, device, key, *now) : std::nullopt});
   }
 }
 
 Value OwnPast::deviation(const Row& row, const Device& device, const std::string& key, double now) const {
   const Value judged = row.recent ? throttled_of_late(key, device.last_seen) : Value(now);
   return judged ? hours_.deviation(std::string(key).append(row.of), row.usual, *judged) : std::nullopt;
+}
+
+bool OwnPast::has_low_clocks(const Device& device, const std::string& key) const {
+  const auto usual = hours_.centre(std::string(key).append(kClock), {.at_least = kHours});
+  return clocks_are_low(device, usual ? Value(usual->median) : std::nullopt);
 }
 
 Value OwnPast::throttled_of_late(const std::string& key, EpochMs now) const {

@@ -51,6 +51,7 @@ class OwnPast {
 
   void note(const Row& row, const Device& device, const std::string& key, std::optional<double> busy, EpochMs now);
   std::optional<double> deviation(const Row& row, const Device& device, const std::string& key, double now) const;
+  bool has_low_clocks(const Device& device, const std::string& key) const;
 
   OwnBaseline hours_;
   std::unordered_map<std::string, Recent> recent_;

@@ -17,7 +17,9 @@ constexpr EpochMs kMinute = 60'000, kStart = 1'700'000'000'000;
 struct Now {
   double percent = 95, watts = 600;
   bool held_down = false, power_capped = false;
+  double mhz = 1980;
 };
+constexpr Now kSlow{.watts = 250, .mhz = 1200};
 
 /// A device that tells once a minute.
 struct OwnPasts : testing::Test {
@@ -26,11 +28,13 @@ struct OwnPasts : testing::Test {
     const std::string who = R"({gpu="0",UUID="GPU-0",Hostname="w",modelName="NVIDIA H100 80GB HBM3"})";
     told.scrape(at, R"(cluster="c",node="w")",
                 fmt::format("DCGM_FI_DEV_GPU_UTIL{0} {1}\nDCGM_FI_DEV_POWER_USAGE{0} {2}\n"
-                            "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\nDCGM_FI_DEV_CLOCK_THROTTLE_REASONS{0} {3}\n",
+                            "DCGM_FI_DEV_ENFORCED_POWER_LIMIT{0} 700\nDCGM_FI_DEV_CLOCK_THROTTLE_REASONS{0} {3}\n"
+                            "DCGM_FI_DEV_SM_CLOCK{0} {4}\n",
                             who, now.percent, now.watts,
                             now.held_down      ? 8
                             : now.power_capped ? 4
-                                               : 0));
+                                               : 0,
+                            now.mhz));
     told.fleet.advance(at);
     const auto view = told.fleet.publish(at);
     for (const Change& one : evaluator->take(observer.look({*view, *told.serving.publish(at), std::nullopt})))
@@ -61,42 +65,53 @@ struct OwnPasts : testing::Test {
 TEST_F(OwnPasts, PowerFarBelowThatOfTheLastWeekIsTold) {
   hours(26);
   EXPECT_THAT(out, IsEmpty());
-  minutes(15, {.watts = 250});
+  minutes(15, kSlow);
   EXPECT_THAT(out, IsEmpty()) << "not for long enough";
-  minutes(1, {.watts = 250});
+  minutes(1, kSlow);
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing"));
-  minutes(1, {.watts = 440});
+  minutes(1, {.watts = 440, .mhz = 1200});
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing")) << "in between";
-  minutes(1, {.watts = 590});
+  minutes(1, {.watts = 590, .mhz = 1200});
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved"));
+}
+
+TEST_F(OwnPasts, AnotherJobThatDrawsLittleIsNoFaultOfTheBoard) {
+  hours(26);
+  minutes(25, {.watts = 250});
+  minutes(10, {.watts = 250, .power_capped = true});
+  EXPECT_THAT(out, IsEmpty()) << "its clocks are as high as ever";
+  minutes(20, {.watts = 250, .held_down = true});
+  EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing")) << "the driver says so, whatever they are";
+  minutes(4, {.watts = 250});
+  EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved")) << "it does not apply now";
 }
 
 TEST_F(OwnPasts, ADeviceThatDoesTwoJobsByTurnsIsAsUsual) {
   for (int turn = 0; turn < 4; ++turn) {
     hours(6);
-    minutes(4 * 60, {.watts = 250});
+    minutes(4 * 60, kSlow);
   }
   EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(OwnPasts, ADropThatLastsIsToldOfUntilItIsWhatIsUsual) {
   hours(26);
-  minutes(16 * 60, {.watts = 250});
+  minutes(16 * 60, kSlow);
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing")) << "that it was often seen of late ends nothing";
-  minutes(12 * 60, {.watts = 250});
+  minutes(12 * 60, kSlow);
   EXPECT_THAT(out, ElementsAre("GPUPowerBelowUsual firing", "GPUPowerBelowUsual resolved"));
 }
 
 TEST_F(OwnPasts, PowerOfADeviceThatDoesLessIsNoSignOfAnything) {
   hours(26);
-  minutes(120, {.percent = 60, .watts = 250});
+  minutes(120, {.percent = 60, .watts = 250, .mhz = 1200});
   EXPECT_THAT(out, IsEmpty());
 }
 
 TEST_F(OwnPasts, OfLessThanADayOfBusyHoursNothingIsSaid) {
   hours(20);
   minutes(30 * 60, {.percent = 0, .watts = 80});
-  minutes(120, {.watts = 250, .held_down = true});
+  minutes(120, {.watts = 250, .held_down = true, .mhz = 1200});
   EXPECT_THAT(out, IsEmpty());
 }
 

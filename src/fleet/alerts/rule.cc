@@ -36,10 +36,12 @@ std::vector<Rule> built_in() {
       {"GPUHotterThanUsual", Device, OwnTemperatureDeviation, Above, 6, 4, 15min, 0min, Info,
        "GPU {gpu} of {node} is {value} robust deviations hotter than it was in its last week.", false},
       {"GPUPowerBelowNeighbours", Device, NeighbourPowerDeviation, Below, -6, -4, 15min, 0min, Warning,
-       "GPU {gpu} of {node} is busy and draws less power than busy ones of its model, by {value} robust deviations."},
+       "GPU {gpu} of {node} has low clocks and draws less power than busy ones of its model, by {value} robust "
+       "deviations."},
       // As GPUHotterThanUsual, both.
       {"GPUPowerBelowUsual", Device, OwnPowerDeviation, Below, -6, -4, 15min, 0min, Info,
-       "GPU {gpu} of {node} is busy and draws less power than it did in its last week, by {value} robust deviations.",
+       "GPU {gpu} of {node} has low clocks and draws less power than it did in its last week, by {value} robust "
+       "deviations.",
        false},
       {"GPUThrottledMoreThanNeighbours", Device, NeighbourThrottlingDeviation, Above, 6, 4, 15min, 0min, Warning,
        "The clocks of GPU {gpu} of {node} are held down more of the time than those of others of its model, by {value} "
