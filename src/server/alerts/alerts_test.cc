@@ -201,7 +201,9 @@ TEST_F(AlertsTest, ACopyOfARuleBehavesAsItsOriginal) {
   EXPECT_THAT(history(), ElementsAre("GPUTemperatureNotice firing untold", "HotHere firing"))
       << "the notice is explained by the copy as by its original";
   for (const auto& one : alerts->book()->standing)
-    if (one.track.rule == "GPUTemperatureNotice") EXPECT_EQ(one.inhibited_by, "HotHere");
+    if (one.track.rule == "GPUTemperatureNotice") {
+      EXPECT_EQ(one.inhibited_by, "HotHere");
+    }
   open();
   at(11, 40);
   EXPECT_THAT(lines_of(hook.bodies), ElementsAre("firing HotHere", "resolved HotHere"));

@@ -66,11 +66,11 @@ TEST_F(HostJobsTest, GoOnForAsLongAsBeforeBehindARestartAndAreOverWithTheProcess
   EXPECT_THAT(history(), IsEmpty());
   at(240, 40);
   EXPECT_THAT(history(), ElementsAre("StuckGPUProcess firing"));
-  const auto told = alerts->told(must(alerts->history(0, kStart * 2, "", 1))[0]);
-  EXPECT_EQ(fleet::alerts::label_of(told.labels, "pid"), "11");
-  EXPECT_EQ(fleet::alerts::label_of(told.labels, "command"), "python3");
-  EXPECT_EQ(fleet::alerts::label_of(told.labels, "node"), "w");
-  EXPECT_THAT(told.summary, HasSubstr("Process 11 of no pod (python3)"));
+  const auto stuck = alerts->told(must(alerts->history(0, kStart * 2, "", 1))[0]);
+  EXPECT_EQ(fleet::alerts::label_of(stuck.labels, "pid"), "11");
+  EXPECT_EQ(fleet::alerts::label_of(stuck.labels, "command"), "python3");
+  EXPECT_EQ(fleet::alerts::label_of(stuck.labels, "node"), "w");
+  EXPECT_THAT(stuck.summary, HasSubstr("Process 11 of no pod (python3)"));
   beside = platform;
   for (int round = 241; round < 245; ++round) at(round, 40);
   EXPECT_THAT(history(), ElementsAre("StuckGPUProcess resolved", "StuckGPUProcess firing"));
@@ -85,8 +85,8 @@ TEST_F(HostJobsTest, OfPodsThePlatformsOwnAreNone) {
   open();
   for (int round = 0; round <= 240; ++round) at(round, 40);
   EXPECT_THAT(history(), ElementsAre("StuckGPUProcess firing"));
-  const auto told = alerts->told(must(alerts->history(0, kStart * 2, "", 1))[0]);
-  EXPECT_EQ(fleet::alerts::label_of(told.labels, "namespace"), "ml");
+  const auto stuck = alerts->told(must(alerts->history(0, kStart * 2, "", 1))[0]);
+  EXPECT_EQ(fleet::alerts::label_of(stuck.labels, "namespace"), "ml");
 }
 
 TEST_F(HostJobsTest, AreOverOnceTheSettingNamesThemNoLonger) {
