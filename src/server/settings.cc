@@ -180,6 +180,18 @@ void warn_of_models(Settings& settings) {
   }
 }
 
+/// The rates that hold without settings are US dollars: of another currency they would be a bill of nothing.
+void price_in_currency(const Given& given, Settings& settings) {
+  CostSettings& cost = settings.cost;
+  if (cost.currency == "USD" || std::ranges::count(given, "gpu.management.cost.default-rates") > 0) return;
+  cost.default_rates.clear();
+  if (!cost.enabled || !cost.rates.empty()) return;
+  settings.warnings.push_back(
+      fmt::format("gpu.management.cost.currency: {0}: no GPU has a price, for the rates that hold without settings are "
+                  "US dollars; say what an hour costs in {0} with gpu.management.cost.default-rates",
+                  cost.currency));
+}
+
 /// DB_HOST names another database than the file does; user and password may come from outside for any.
 std::string with_environment(std::string url, const Environment& environment) {
   const auto part = [&](std::string_view name) { return http::percent_encoded(environment(name).value_or("")); };
@@ -213,6 +225,7 @@ Result<Settings> make_settings(const std::vector<std::pair<std::string, std::str
   for (const Profile one : profiles) out.profiles.emplace_back(profile_name(one));
   TRY(apply_profiles(profiles, given, out));
   warn_of_models(out);
+  price_in_currency(given, out);
   if (const auto checked = check(out); !checked)
     return fail(Code::Invalid, "{}: {}", documents.empty() ? "settings" : documents.front().first,
                 checked.error().what);

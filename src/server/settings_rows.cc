@@ -270,7 +270,8 @@ const SettingEntry kRows[] = {
       "of all rates; the ledger keeps that of its begin, and the server does not start with another one"},
      {take_cost<read_currency>, Shape::Text}},
     {{"gpu.management.cost.default-rates", "{H100_80GB: 8, A100_80GB: 6, RTX4090: 2}",
-      "money per GPU-hour by model key; a map that is given stands in the place of all of these"},
+      "money per GPU-hour by model key; a map that is given stands in the place of all of these, which are US dollars "
+      "and hold in no other currency"},
      {take_cost<read_default_rates>, Shape::Map}},
     {{"gpu.management.cost.rates", "none",
       "list of {model, cluster, node, pool, purchase, per-hour, from, to}: see below"},

@@ -52,6 +52,21 @@ TEST(CostSettings, AreWhatAFileSays) {
   EXPECT_THAT(rules.overhead, ElementsAre("kube-*"));
 }
 
+TEST(CostSettings, TheRatesWithoutSettingsAreUsDollars) {
+  EXPECT_EQ(wanted_rates(read("")->cost)->size(), 3U);
+  const auto won = read("gpu.management.cost: {currency: KRW}");
+  ASSERT_TRUE(won) << won.error().what;
+  EXPECT_TRUE(won->cost.default_rates.empty()) << "an H100 costs no 8 won an hour";
+  EXPECT_THAT(won->warnings, ElementsAre(testing::AllOf(HasSubstr("currency: KRW: no GPU has a price"),
+                                                        HasSubstr("gpu.management.cost.default-rates"))));
+  const auto said = read("gpu.management.cost: {currency: EUR, default-rates: {H100_80GB: 8}}");
+  EXPECT_EQ(said->cost.default_rates.at("H100_80GB"), "8");
+  EXPECT_TRUE(said->warnings.empty());
+  const auto by_row = read("gpu.management.cost: {currency: EUR, rates: [{model: H100_80GB, per-hour: 7}]}");
+  EXPECT_EQ(wanted_rates(by_row->cost)->size(), 1U) << "and what no row names has none";
+  EXPECT_TRUE(by_row->warnings.empty());
+}
+
 TEST(CostSettings, RefuseLabelsThatNoLineHasRoomFor) {
   for (const auto& [labels, why] :
        {std::pair{"[app, \"\"]", "no name"}, {"[a, b, c, d, e, f, g, h, i, j, k]", "11 labels"}}) {
