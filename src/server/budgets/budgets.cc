@@ -33,13 +33,21 @@ Result<std::optional<fleet::CostWindow>> shown_period(const budgets::Budget& bud
   return budgets::period_at(budget, now);
 }
 
+/// Whether so much of it is another one that nothing counts which was told of it, whatever its thresholds are.
+bool is_another(const budgets::Budget& before, budgets::Budget after) {
+  after.thresholds = {budgets::Threshold{}};
+  budgets::Crossing any;
+  any.threshold = after.thresholds.front();
+  return !budgets::still_counts(any, before, after);
+}
+
 /// The periods that are held against the ledger, the earliest first: those that are not done with, up to the one that
 /// is shown. Who makes a budget does not ask what was before it.
 Result<std::vector<fleet::CostWindow>> judged_periods(const store::KeptBudget& kept, const fleet::CostWindow& shown,
                                                       EpochMs done_until) {
   std::vector<fleet::CostWindow> out;
   if (kept.budget.period.kind != budgets::PeriodKind::Custom)
-    for (EpochMs at = std::max(done_until, kept.changed); at < shown.from; at = out.back().to) {
+    for (EpochMs at = std::max(done_until, kept.created); at < shown.from; at = out.back().to) {
       const auto period = TRY(budgets::period_at(kept.budget, at));
       if (!period) break;
       out.push_back(*period);
@@ -301,6 +309,8 @@ http::Response Budgets::replace(const http::Request& request, const std::string&
         if (auto problem = taken(known, budget)) return Outcome(*std::move(problem));
         const store::KeptBudget kept{budget, before->created_by, before->created, viewer_of(request).actor, time()};
         TRY(store::put_budget(database, kept));
+        // What was before is not asked of another one; of what has another name alone, it still is.
+        if (is_another(before->budget, budget)) TRY(store::keep_budgets_judged(database, {{id, kept.changed}}));
         for (const budgets::Crossing& one : TRY(store::budget_crossings(database)))
           if (one.budget == id && !budgets::still_counts(one, before->budget, budget))
             TRY(store::drop_budget_crossing(database, one));

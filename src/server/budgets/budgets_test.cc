@@ -160,6 +160,37 @@ TEST_F(BudgetsTest, TheLastBucketsOfAPeriodAreTold) {
   EXPECT_EQ(of("search").standing->spent, 6 * kUnit);
 }
 
+TEST_F(BudgetsTest, ARenamedBudgetsLastBucketsAreTold) {
+  look(1);
+  open_alerts();
+  fleet::budgets::Budget of_search = budget("search", {ScopeKind::Team, "search"}, 96 * kUnit, {{Basis::Actual, 100}});
+  const std::string id = add(of_search);
+  close(0, 95, {{"search", kUnit}});
+  round(97);
+  of_search.name = "search in a day";
+  of_search.enforcement = Enforcement::Warn;
+  ASSERT_EQ(budgets->replace(request("PUT"), id, of_search).status, 200);
+  close(95, 1, {{"search", kUnit}});
+  round(98);
+  EXPECT_THAT(told(), ElementsAre("firing search in a day 100"));
+}
+
+TEST_F(BudgetsTest, WhatWasBeforeABudgetHadItsAmountIsNotAsked) {
+  look(1);
+  open_alerts();
+  fleet::budgets::Budget of_search = budget("search", {ScopeKind::Team, "search"}, 96 * kUnit, {{Basis::Actual, 100}});
+  const std::string id = add(of_search);
+  close(0, 95, {{"search", kUnit}});
+  round(97);
+  of_search.amount = 10 * kUnit;
+  ASSERT_EQ(budgets->replace(request("PUT"), id, of_search).status, 200);
+  close(95, 1, {{"search", kUnit}});
+  round(98);
+  open();
+  round(99);
+  EXPECT_THAT(told(), IsEmpty());
+}
+
 /// The ledger may be closed late: its database was away, or a rate had to be looked up.
 TEST_F(BudgetsTest, TheLastBucketsOfALongPeriodAreToldHoweverLateTheyAreClosed) {
   const int quarter = -14 * 96, before = -106 * 96;  // 2027-01-01 and 2026-10-01
