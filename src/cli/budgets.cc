@@ -17,10 +17,10 @@ std::string scope_of(const JsonValue& one) {
   return member(one, "scopeName").is_string() ? kind + ":" + text_cell(one, "scopeName") : kind;
 }
 
-/// "76.19 %": also above 100.
+/// "76.19 %": also far above 100.
 std::string part_cell(const JsonValue& row, std::string_view path) {
   const JsonValue& part = member(row, path);
-  return part.is_number() ? fmt::format("{:.4g} %", part.get<double>()) : std::string(kAbsent);
+  return part.is_number() ? fmt::format("{:.2f} %", part.get<double>()) : std::string(kAbsent);
 }
 
 /// "80 % actual, 100 % forecast"

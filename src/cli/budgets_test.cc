@@ -37,6 +37,14 @@ TEST(BudgetsTable, HasALineForEach) {
   EXPECT_THAT(budgets_table({{"items", JsonValue::array()}}), HasSubstr("There are no budgets"));
 }
 
+TEST(BudgetsTable, WritesPercentsOut) {
+  auto far = JsonValue::parse(kSearch);
+  far["standing"]["spentPercent"] = 20890.4;
+  EXPECT_THAT(budgets_table({{"items", {far}}}), HasSubstr("  20890.40 %  "));
+  far["standing"]["spentPercent"] = 0.01;
+  EXPECT_THAT(budgets_table({{"items", {far}}}), HasSubstr("  0.01 %  "));
+}
+
 TEST(BudgetText, SaysHowItStands) {
   const std::string text = budget_text(JsonValue::parse(kSearch));
   EXPECT_THAT(text, HasSubstr("spent        812.50 (81.25 %), closed until 2027-01-02T03:00:00.000Z\n"));
