@@ -45,6 +45,7 @@ fleet::advice::Slot slot_of(EpochMs begin, std::int64_t had_ms, const fleet::Tot
   out.busy = totals.mean(Field::Utilization);
   out.busy_most = totals.max(Field::Utilization);
   out.sm = totals.mean(Field::SmActive);
+  out.dram = totals.mean(Field::DramActive);
   if (const auto most = totals.max(Field::MemoryUsed)) out.memory_bytes = static_cast<std::uint64_t>(*most);
   out.observed_ms = std::min(had_ms, totals[Field::Utilization].ms);
   return out;

@@ -13,12 +13,15 @@
 
 namespace tessera::fleet::advice {
 
+inline constexpr unsigned kMemorySlices = 8;  ///< of a device, each with its share of the bandwidth
+
 /// A profile that a device's driver offers.
 struct Size {
   std::string profile;  ///< "1g.10gb"
   unsigned compute_slices = 0;
   std::uint64_t memory_bytes = 0;
   std::optional<Micros> per_hour;
+  unsigned memory_slices = 0;  ///< of the device's kMemorySlices: its bandwidth
 };
 
 /// A device or an instance that a pod holds.
@@ -32,6 +35,7 @@ struct Holding {
   std::string profile;  ///< empty: the whole device
   unsigned compute_slices = 1;
   unsigned device_slices = 1;  ///< of the whole device
+  unsigned memory_slices = kMemorySlices;
   std::uint64_t memory_bytes = 0;
   bool shared = false;             ///< by time-slicing or MPS: what was seen is of all who share it
   std::optional<Micros> per_hour;  ///< of what it holds; absent without a rate

@@ -133,6 +133,38 @@ TEST(OverProvisioned, IsTheSmallestThatHoldsMemoryWithRoomAndTheKernelsWidth) {
   EXPECT_EQ(aim(0.08, 34), "-");
 }
 
+/// Of kernels: as much of it as they take while they run. Of an engine: as much of the time as it has.
+TEST(OverProvisioned, HasTheBandwidthThatIsUsed) {
+  Facts facts;
+  facts.workloads = {narrow_one()};
+  Holding& held = facts.workloads.front().holds.front();
+  const auto aim = [](const Facts& of) {
+    const auto list = advise(of);
+    return list.empty() ? std::string("-") : list.front().aim;
+  };
+  ASSERT_EQ(aim(facts), "1g.10gb") << "nobody tells of it";
+  held.seen.bandwidth_p95 = 0.11;
+  EXPECT_EQ(aim(facts), "1g.10gb");
+  held.seen.bandwidth_p95 = 0.12;  // 1.06 of eight memory slices
+  EXPECT_EQ(aim(facts), "1g.20gb");
+  EXPECT_EQ(advise(facts).front().evidence.numbers.back().name, "memoryBandwidthP95");
+  held.seen.bandwidth_p95 = 0.3;
+  EXPECT_EQ(aim(facts), "3g.40gb");
+  held.seen.bandwidth_p95 = 0.5;
+  EXPECT_EQ(aim(facts), "-");
+  held.memory_slices = 4;
+  EXPECT_EQ(aim(facts), "3g.40gb") << "half of what an instance has";
+  for (const Labelled& one : labelled()) {
+    if (one.name != "an engine with a small model and few requests") continue;
+    Facts engine = one.facts;
+    const std::string before = aim(engine);
+    engine.workloads[0].holds[0].seen.dram_p95 = 0.05;
+    EXPECT_EQ(aim(engine), before);
+    engine.workloads[0].holds[0].seen.dram_p95 = 0.5;
+    EXPECT_EQ(aim(engine), "-") << "five memory slices";
+  }
+}
+
 TEST(OverProvisioned, IsPatchedAndUndoneWordForWord) {
   Facts facts;
   facts.workloads = {narrow_one()};

@@ -13,11 +13,13 @@ std::vector<Size> h100_sizes() {
     const char* profile;
     unsigned slices;
     double gib;
-  } kProfiles[] = {{"1g.10gb", 1, 9.75}, {"1g.10gb+me", 1, 9.75}, {"1g.20gb", 1, 19.6}, {"2g.20gb", 2, 19.6},
-                   {"3g.40gb", 3, 39.5}, {"4g.40gb", 4, 39.5},    {"7g.80gb", 7, 79.2}};
+    unsigned memory_slices;
+  } kProfiles[] = {{"1g.10gb", 1, 9.75, 1}, {"1g.10gb+me", 1, 9.75, 1}, {"1g.20gb", 1, 19.6, 2},
+                   {"2g.20gb", 2, 19.6, 2}, {"3g.40gb", 3, 39.5, 4},    {"4g.40gb", 4, 39.5, 4},
+                   {"7g.80gb", 7, 79.2, 8}};
   for (const auto& one : kProfiles)
     out.push_back({one.profile, one.slices, static_cast<std::uint64_t>(one.gib * static_cast<double>(kGiB)),
-                   kH100 * one.slices / 7});
+                   kH100 * one.slices / 7, one.memory_slices});
   return out;
 }
 
@@ -60,6 +62,15 @@ Doing always(double busy, double busy_most, double sm, double memory_gib) {
 }
 const Doing kIdle = always(0, 0, 0, 40);
 const Doing kTraining = always(0.97, 1, 0.8, 70);
+
+/// Narrow kernels, and a share of the memory's bandwidth.
+Doing reading(double busy, double sm, double dram) {
+  return [=](EpochMs at) {
+    Slot one = doing(at, busy, 1, sm, 6);
+    one.dram = dram;
+    return one;
+  };
+}
 
 /// Only now and then, as a notebook: six slots of each 24, all the day.
 Doing seldom(double busy, double memory_gib) {
@@ -292,6 +303,8 @@ std::vector<Labelled> healthy() {
           },
           (60.0 + 2 + 27) / 24)});
   add("training", {on_h100("train", kTraining)});
+  add("narrow kernels that read as fast as the memory is", {on_h100("reads", reading(0.9, 0.225, 0.72))});
+  add("the same for a tenth of the time", {on_h100("reads-seldom", reading(0.1, 0.025, 0.08))});
   add("small kernels, all the memory", {on_h100("wide-memory", always(0.9, 1, 0.08, 70))});
   add("little memory on 99 slots of 100, and all of it once a day",
       {on_h100("peaks", [](EpochMs at) { return doing(at, 0.9, 1, 0.08, at % kDayMs < kSlot.count() ? 75 : 6); })});

@@ -84,7 +84,7 @@ std::optional<double> percentile(std::vector<double> values, double share) {
 Seen sum_up(std::span<const Slot> slots, EpochMs held_since, EpochMs to, const Windowing& how) {
   const EpochMs from = window_begin(held_since, to, how);
   std::vector<Done> done;
-  std::vector<double> busy, width, memory;
+  std::vector<double> busy, width, bandwidth, dram, memory;
   Seen out;
   for (const Slot& one : slots) {
     if (one.begin < from || one.begin >= to) continue;
@@ -95,11 +95,19 @@ Seen sum_up(std::span<const Slot> slots, EpochMs held_since, EpochMs to, const W
     done.push_back({one.begin, one.observed_ms, active});
     busy.push_back(*one.busy);
     out.busy_most = std::max(out.busy_most.value_or(0), peak);
-    if (active && one.sm && *one.busy > 0) width.push_back(std::min(1.0, *one.sm / *one.busy));
+    if (!active || *one.busy <= 0) continue;
+    if (one.sm) width.push_back(std::min(1.0, *one.sm / *one.busy));
+    if (!one.dram) continue;
+    bandwidth.push_back(std::min(1.0, *one.dram / *one.busy));
+    dram.push_back(*one.dram);
   }
   out.rhythm = rhythm_of(done, from, to, how.slot);
   out.busy_p95 = percentile(std::move(busy), 0.95);
   if (2 * width.size() >= out.rhythm.active_slots) out.width_p95 = percentile(std::move(width), 0.95);
+  if (2 * bandwidth.size() >= out.rhythm.active_slots) {
+    out.bandwidth_p95 = percentile(std::move(bandwidth), 0.95);
+    out.dram_p95 = percentile(std::move(dram), 0.95);
+  }
   out.memory_p99 = bytes_of(percentile(memory, 0.99));
   out.memory_most = bytes_of(percentile(std::move(memory), 1));
   return out;

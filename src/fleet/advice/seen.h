@@ -28,6 +28,7 @@ struct Slot {
   std::optional<double> busy;    ///< mean share of time with a kernel, 0..1
   std::optional<double> busy_most;
   std::optional<double> sm;                   ///< mean share of multiprocessors at work, 0..1
+  std::optional<double> dram;                 ///< mean share of the memory's bandwidth, 0..1
   std::optional<std::uint64_t> memory_bytes;  ///< the most
 };
 
@@ -57,6 +58,9 @@ struct Seen {
   /// Share of the multiprocessors that its kernels have at once: of the slots' sm over busy, where it was busy. A part
   /// that has fewer of them makes such kernels slower. Absent where less than half of the busy slots tell it.
   std::optional<double> width_p95;
+  /// Share of the memory's bandwidth that its kernels take while they run: of dram over busy, as width_p95.
+  std::optional<double> bandwidth_p95;
+  std::optional<double> dram_p95;  ///< of the slots' means; absent where bandwidth_p95 is
   std::optional<std::uint64_t> memory_p99, memory_most;
 };
 

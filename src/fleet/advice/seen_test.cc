@@ -19,6 +19,23 @@ TEST(Seen, BeginsWhenThePodHasHadTimeToStart) {
   EXPECT_EQ(*seen.memory_p99, 4 * kGiB);
 }
 
+TEST(Seen, KnowsTheBandwidthOfKernelsWhereHalfOfTheBusySlotsTellIt) {
+  const auto told_each = [](int nth) {
+    return sum_up(slots_of(
+                      [nth](EpochMs at) {
+                        Slot one = doing(at, 0.5, 0.5, 0.2, 4);
+                        if (at / kSlot.count() % nth == 0) one.dram = 0.3;
+                        return one;
+                      },
+                      kDays),
+                  kNow - 10 * kHourMs, kNow);
+  };
+  EXPECT_DOUBLE_EQ(told_each(2).bandwidth_p95.value(), 0.6);
+  EXPECT_DOUBLE_EQ(told_each(2).dram_p95.value(), 0.3);
+  EXPECT_FALSE(told_each(3).bandwidth_p95);
+  EXPECT_FALSE(told_each(3).dram_p95);
+}
+
 TEST(Seen, IsOfAWindowOfNoTimeWhereThePodHasJustCome) {
   const Seen seen = sum_up(std::span<const Slot>(), kNow - kHourMs, kNow);
   EXPECT_EQ(seen.rhythm.window().count(), 0);

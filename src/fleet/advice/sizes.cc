@@ -14,6 +14,7 @@ namespace {
 /// What one of its pods needs at least.
 struct Need {
   double slices = 0;
+  double memory_slices = 0;  ///< for its bandwidth; 0: nobody tells of that
   double memory_bytes = 0;
   std::vector<Number> numbers;
 };
@@ -30,6 +31,10 @@ std::optional<Need> need_of(const Holding& of, const Options& options) {
                  {"activityP95", seen.busy_p95.value_or(0), "ratio"},
                  {"memoryP99", static_cast<double>(*seen.memory_p99), "bytes"},
                  {"memoryMost", static_cast<double>(*seen.memory_most), "bytes"}};
+  if (seen.bandwidth_p95) {
+    out.memory_slices = *seen.bandwidth_p95 * of.memory_slices * (1 + options.compute_headroom);
+    out.numbers.push_back({"memoryBandwidthP95", *seen.bandwidth_p95, "ratio"});
+  }
   return out;
 }
 
@@ -50,6 +55,10 @@ std::optional<Need> need_of(const Serves& of, const Holding& on) {
                  {"requestsWaitingMost", seen.waiting_most, "requests"},
                  {"activityP95", *busy, "ratio"},
                  {"memoryNeeded", out.memory_bytes, "bytes"}};
+  if (const auto& dram = on.seen.dram_p95) {
+    out.memory_slices = *dram * on.memory_slices / kEngineBusy;
+    out.numbers.push_back({"memoryBandwidthP95", *dram, "ratio"});
+  }
   return out;
 }
 
@@ -63,12 +72,10 @@ std::optional<Need> need_of(const Workload& of, const Options& options) {
       return std::nullopt;
     const auto need = of.serves ? need_of(*of.serves, one) : need_of(one, options);
     if (!need) return std::nullopt;
-    if (!out || need->slices > out->slices) {
-      const double memory = out ? out->memory_bytes : 0;
-      out = need;
-      out->memory_bytes = std::max(out->memory_bytes, memory);
-    }
-    out->memory_bytes = std::max(out->memory_bytes, need->memory_bytes);
+    const Need before = out.value_or(*need);
+    if (!out || need->slices > out->slices) out = need;
+    out->memory_bytes = std::max(before.memory_bytes, need->memory_bytes);
+    out->memory_slices = std::max(before.memory_slices, need->memory_slices);
   }
   return out;
 }
@@ -84,8 +91,9 @@ const Size* smallest(const Holding& held, const Need& need) {
   const auto rank = [](const Size& of) { return std::tie(of.per_hour, of.compute_slices, of.memory_bytes); };
   for (const Size& one : held.sizes) {
     const bool plain = one.profile.find('+') == std::string::npos;  // others have media engines that somebody may need
-    if (!plain || one.compute_slices < need.slices || static_cast<double>(one.memory_bytes) < need.memory_bytes)
-      continue;
+    const bool enough = one.compute_slices >= need.slices && one.memory_slices >= need.memory_slices &&
+                        static_cast<double>(one.memory_bytes) >= need.memory_bytes;
+    if (!plain || !enough) continue;
     if (!best || rank(one) < rank(*best)) best = &one;
   }
   return best && is_less(*best, held.per_hour, held.compute_slices) ? best : nullptr;

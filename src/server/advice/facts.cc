@@ -112,7 +112,7 @@ std::vector<fleet::advice::Size> sizes_of(const fleet::DeviceFacts& facts, const
             .value_or(fleet::Slices{compute, std::max<std::int64_t>(1, whole.memory * compute / whole.compute)});
     std::optional<Micros> price;
     if (per_hour) price = static_cast<Micros>(fleet::Wide{*per_hour} * units(part) / units(whole));
-    out.push_back({one.name, one.compute_slices, one.memory_bytes, price});
+    out.push_back({one.name, one.compute_slices, one.memory_bytes, price, static_cast<unsigned>(part.memory)});
   }
   return out;
 }
@@ -243,6 +243,10 @@ class Gathering {
         out.compute_slices = each.facts->compute_slices.value_or(out.compute_slices);
         out.memory_bytes = each.facts->memory_bytes.value_or(out.memory_bytes);
       }
+    if (!out.profile.empty()) {
+      const auto slices = fleet::profile_slices(out.profile, out.compute_slices, model ? model->memory_gib : 0);
+      if (slices) out.memory_slices = static_cast<unsigned>(slices->memory);
+    }
     const HeldPart key{node.cluster, pod.space, pod.pod, facts.uuid, instance_of(one.part.gpu_instance)};
     out.per_hour = price_in(prices_.held, key);
     out.sizes = sizes_of(facts, price_in(prices_.devices, {node.cluster, facts.uuid}), prices_.share_by);

@@ -201,6 +201,9 @@ TEST_F(HoldersTest, SizesCostWhatTheLedgerWouldCharge) {
         "gpu_profile_info{{gpu=\"0\",profile=\"{}\",profile_id=\"{}\",compute_slices=\"{}\",sm_count=\"32\","
         "memory_mib=\"20096\",max_instances=\"3\",placements=\"0:2,2:2,4:2\",UUID=\"GPU-0\"}} 1\n",
         name, slices, slices);
+  const Facts of_eight = facts();
+  EXPECT_EQ(of_eight.workloads.at(0).holds.at(0).memory_slices, 8U);
+  for (const auto& one : of_eight.workloads.at(0).holds.at(0).sizes) EXPECT_EQ(one.memory_slices, 2U) << one.profile;
   const auto prices = [&](fleet::ShareBy by) {
     hourly.share_by = by;
     std::vector<std::pair<std::string, fleet::Micros>> out;

@@ -117,6 +117,7 @@ export const advice = {
   'evidence.quietHoursOfDay': 'Quiet hours of a day',
   'evidence.activeSlots': 'Five minutes at work',
   'evidence.knownSlots': 'Five minutes known',
+  'evidence.memoryBandwidthP95': 'Memory bandwidth in use, 95th percentile',
   'evidence.kernelWidthP95': 'Width of kernels, 95th percentile',
   'evidence.activityP95': 'Time with a kernel, 95th percentile',
   'evidence.memoryP99': 'Memory, 99th percentile',

@@ -118,6 +118,7 @@ export const advice: Record<keyof typeof en, string> = {
   'evidence.quietHoursOfDay': '하루 중 조용한 시간',
   'evidence.activeSlots': '일한 5분 구간',
   'evidence.knownSlots': '관측된 5분 구간',
+  'evidence.memoryBandwidthP95': '메모리 대역폭 사용, 95번째 백분위수',
   'evidence.kernelWidthP95': '커널 폭, 95번째 백분위수',
   'evidence.activityP95': '커널 실행 시간, 95번째 백분위수',
   'evidence.memoryP99': '메모리, 99번째 백분위수',
