@@ -64,8 +64,9 @@ std::string_view outlook_name(Outlook outlook) {
   return kNames[static_cast<std::size_t>(outlook)];
 }
 
-Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity) {
-  if (trend.level >= capacity) return {capacity, Outlook::Full, end, end, end};
+Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity, double least) {
+  const double left = capacity - trend.level;
+  if (left <= 0 || left < least) return {capacity, Outlook::Full, end, end, end};
   if (!(trend.a_day > 0 && trend.a_day_low > 0)) return {capacity, Outlook::NoTrend, {}, {}, {}};
   Exhaustion out{capacity, Outlook::Beyond, reached(trend, trend.a_day, end, capacity),
                  reached(trend, trend.a_day_high, end, capacity), reached(trend, trend.a_day_low, end, capacity)};

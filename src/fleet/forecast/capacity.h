@@ -29,7 +29,7 @@ Result<Trend> trend_of(std::span<const std::optional<double>> daily);
 
 /// What a trend says of a capacity.
 enum class Outlook {
-  Full,    ///< it is reached already
+  Full,    ///< it is reached already, or what is left is too little for anything
   Dated,   ///< there is a day
   Beyond,  ///< farther ahead than ten times what was observed, where a line says nothing
   NoTrend  ///< the interval of the slope has 0 in it, or the line falls
@@ -45,8 +45,9 @@ struct Exhaustion {
   bool operator==(const Exhaustion&) const = default;
 };
 
-/// `end`: of the last day of the trend. What is full already is full at `end`.
-Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity);
+/// `end`: of the last day of the trend. What is full already is full at `end`. `least`: of less nobody can have
+/// anything.
+Exhaustion exhaustion(const Trend& trend, EpochMs end, double capacity, double least = 0);
 
 /// The capacity that lasts so many days, also at the high end of the slope.
 double capacity_for(const Trend& trend, double days);

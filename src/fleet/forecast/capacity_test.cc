@@ -57,6 +57,23 @@ TEST(Capacity, WhatIsNotReachedHasNoDate) {
   EXPECT_EQ(exhaustion(*trend_of(line(30, 50, 1)), kEnd, 70).full, kEnd);
 }
 
+TEST(Capacity, IsFullWhereWhatIsLeftIsTooLittleForAnything) {
+  static constexpr struct {
+    const char* what;
+    double held, capacity, least;
+    Outlook want;
+  } kCases[] = {{"two of two, but for a moment", 1.999998, 2, 0.02, Outlook::Full},
+                {"more than a hundredth is left", 1.97, 2, 0.02, Outlook::NoTrend},
+                {"less than a slice", 6.9 / 7, 1, 1.0 / 7, Outlook::Full},
+                {"a slice, which somebody may have", 5.0 / 8, 6.0 / 8, 1.0 / 8, Outlook::NoTrend},
+                {"nothing that could be too little", 0, 0, 0, Outlook::Full}};
+  for (const auto& c : kCases) {
+    const Exhaustion one = exhaustion(*trend_of(line(30, c.held, 0)), kEnd, c.capacity, c.least);
+    EXPECT_EQ(one.outlook, c.want) << c.what;
+    EXPECT_EQ(one.full, c.want == Outlook::Full ? std::optional(kEnd) : std::nullopt) << c.what;
+  }
+}
+
 TEST(Capacity, WhatGoesUpAndDownHasNoTrend) {
   Daily daily;
   for (std::size_t i = 0; i < 30; ++i) daily.push_back(50 + static_cast<double>(i * 7 % 11));

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/inventory/catalogue.h"
+#include "fleet/inventory/parts.h"
 #include "server/access/viewer.h"
 #include "server/api_json.h"
 #include "server/forecast/json.h"
@@ -68,6 +69,14 @@ fleet::Zone read_zone(Query& query, const Costs& costs) {
   if (zone) return *std::move(zone);
   query.fault("timezone", zone.error().what);
   return fleet::Zone::utc();
+}
+
+/// The smallest part of a device that is cut; 0: it is not.
+double slice_of(const fleet::Device& device) {
+  if (device.presence == fleet::Presence::Missing || !fleet::is_cut(device)) return 0;
+  const fleet::Model* model = fleet::find_model(fleet::model_key_of(device.facts->name));
+  const unsigned slices = device.facts->compute_slices.value_or(model ? model->mig_max_slices : 0);
+  return slices > 0 ? 1.0 / slices : 0;
 }
 
 class Routes {
@@ -188,6 +197,8 @@ class Routes {
         const std::string model = fleet::model_key_of(device.facts->name);
         Pool& pool = out.try_emplace(model, Pool{.model = model}).first->second;
         ++(device.presence == fleet::Presence::Missing ? pool.missing : pool.capacity);
+        const double slice = slice_of(device);
+        if (slice > 0) pool.slice = pool.slice > 0 ? std::min(pool.slice, slice) : slice;
       }
     constexpr Milliseconds kHour{kForecastHour};
     for (const store::QueueShare& one : waited(*book_(), kHour))

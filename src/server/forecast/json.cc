@@ -213,6 +213,12 @@ Json outlook_json(const forecast::Exhaustion& of) {
 
 double rounded(double value) { return std::round(value * 1e4) / 1e4; }
 
+/// The ledger has parts of hours: what somebody has had but for a moment is had. Of many devices not a whole one.
+double least_of(const Pool& pool) {
+  constexpr double kOfCapacity = 0.01;
+  return pool.slice > 0 ? pool.slice : std::min(1.0, kOfCapacity * pool.capacity);
+}
+
 Json trend_json(const forecast::Trend& trend) {
   return {{"level", rounded(trend.level)},
           {"perDay", rounded(trend.a_day)},
@@ -231,7 +237,7 @@ Json pool_json(const Pool& pool, const Series& held, EpochMs end, std::optional<
               {"missing", pool.missing},
               {"waiting", rounded(pool.waiting)}};
   if (trend) {
-    out.update(outlook_json(forecast::exhaustion(*trend, end, pool.capacity)));
+    out.update(outlook_json(forecast::exhaustion(*trend, end, pool.capacity, least_of(pool))));
   } else {
     out.update(outlook_json({pool.capacity, {}, {}, {}, {}}));
     out["state"] = state_of(held, false);
@@ -240,7 +246,7 @@ Json pool_json(const Pool& pool, const Series& held, EpochMs end, std::optional<
   out["trend"] = trend ? trend_json(*trend) : Json(nullptr);
   out["whatIf"] = nullptr;
   if (trend && add) {
-    out["whatIf"] = outlook_json(forecast::exhaustion(*trend, end, pool.capacity + *add));
+    out["whatIf"] = outlook_json(forecast::exhaustion(*trend, end, pool.capacity + *add, least_of(pool)));
     out["whatIf"]["add"] = *add;
   }
   return out;

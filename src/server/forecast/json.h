@@ -27,6 +27,7 @@ struct Pool {
   double capacity = 0;  ///< devices that are there, or silent for some minutes at most
   double missing = 0;   ///< silent for longer: nothing can run there, so it is no capacity
   double waiting = 0;   ///< devices that are waited for, of this model and no other
+  double slice = 0;     ///< of a device, where any of them is cut: the smallest that one has; 0: none is
 };
 /// By the fullest hour of each of the last days in which at least 18 are known; with so many devices more, where `add`
 /// is there.
