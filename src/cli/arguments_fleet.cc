@@ -29,7 +29,11 @@ constexpr FilterFlag kTopFilters[] = {
 
 constexpr FilterFlag kCostFilters[] = {
     {"--window", "window", "today, lastmonth, 24h, 2026-11, or two times with a comma between them"},
-    {"--aggregate", "aggregate", "of allocation: by namespace, pod, node, model, team… (a,b) [namespace]"},
+    {"--aggregate", "aggregate",
+     "of allocation and trend: by namespace, pod, node, model, team… (a,b) [of allocation namespace]"},
+    {"--accumulate", "accumulate", "of allocation, trend and export: pieces of the calendar: hour, day, month…"},
+    {"--step", "step", "of allocation, trend and export: pieces so long, as 6h or 1d"},
+    {"--format", "format", "of export: csv, the ledger's lines, or focus, those of FOCUS 1.2 [csv]"},
     {"--filter", "filter", "OpenCost's: namespace:\"ml\"+node!:\"worker-01\""},
     {"--timezone", "timezone", "whose days and months are meant [the server's]"},
     {"--share-idle", "shareIdle",
@@ -179,16 +183,21 @@ void FleetArguments::add_explain(CLI::App& app) {
 }
 
 void FleetArguments::add_cost(CLI::App& app) {
-  cost_ = app.add_subcommand("cost", "What GPUs have cost: teams, projects, or any group");
+  cost_ = app.add_subcommand(
+      "cost", "What GPUs have cost: teams, projects, any group, over time, by token, or the ledger as a file");
   cost_->fallthrough();
   add_asked_server(*cost_);
   const std::string words = fmt::format("{}", fmt::join(cost_words(), "|"));
-  cost_->add_option("what", costs_.what, "of whom [teams]")->type_name(words)->check(one_of(cost_words(), words));
+  cost_->add_option("what", costs_.what, "of whom, or what [teams]")
+      ->type_name(words)
+      ->check(one_of(cost_words(), words));
   for (const FilterFlag& filter : kCostFilters) add_filter(*cost_, filter);
   add_form(*cost_);
   cost_->footer(
       "Examples:\n  tessera cost --window lastmonth --csv > teams.csv\n  tessera cost allocation --aggregate "
-      "team,model --window 7d");
+      "team,model --window 7d\n  tessera cost trend --window 30d --aggregate team\n  tessera cost tokens --window 7d\n "
+      " "
+      "tessera cost export --format focus --window lastmonth > focus.csv");
 }
 
 void FleetArguments::add_forecast(CLI::App& app) {
@@ -365,6 +374,12 @@ Result<Command> FleetArguments::command() const {
     const auto asks = [&](std::string_view name) {
       return std::ranges::any_of(out.query, [&](const auto& one) { return one.first == name; });
     };
+    if (out.what == kCostExport && out.form == CostForm::Json)
+      return fail(Code::Invalid, "cost export: it is a file of lines: --format csv or focus is expected");
+    if (out.what == "tokens" && out.form == CostForm::Csv)
+      return fail(Code::Invalid, "cost tokens: the server has no lines of it: -o table or json is expected");
+    if (out.what != kCostExport && asks("format"))
+      return fail(Code::Invalid, "cost {}: --format is of export alone: -o table, json or csv is expected", out.what);
     if (out.what == "allocation" && !asks("aggregate")) out.query.emplace_back("aggregate", "namespace");
     if (out.what == "allocation") out.query.emplace_back("includeIdle", "true");
     return Command(std::move(out));

@@ -41,6 +41,42 @@ TEST(CostTable, AddsUp) {
             "USD from a to b\n");
 }
 
+constexpr const char* kTrend = R"({"currency":"USD","window":{"start":"a","end":"c"},"closedUntil":"b","knownUntil":"c",
+ "items":[{"start":"2026-11-01T00:00:00+09:00","closed":true,"all":"24.00","used":"8.00","heldIdle":"2.00","heldUnknown":"0.00",
+   "unallocated":"13.50","unobserved":"0.50","overhead":"0.00","unpricedGpuHours":0},
+  {"start":"2026-11-02T00:00:00+09:00","closed":false,"all":"3.00","used":"1.00","heldIdle":"0.00","heldUnknown":"0.00",
+   "unallocated":"2.00","unobserved":"0.00","overhead":"0.00","unpricedGpuHours":0}],"series":[]})";
+
+TEST(CostTable, OfATrendHasWhatBecameOfTheMoney) {
+  EXPECT_EQ(cost_table("trend", JsonValue::parse(kTrend)),
+            "FROM                        ALL GPUS      USED  HELD IDLE  NOT KNOWN  UNALLOCATED  UNOBSERVED  OVERHEAD\n"
+            "2026-11-01T00:00           24.000000  8.000000   2.000000   0.000000    13.500000    0.500000  0.000000\n"
+            "2026-11-02T00:00 (so far)   3.000000  1.000000   0.000000   0.000000     2.000000    0.000000  0.000000\n"
+            "USD from a to c; closed until b, told until c\n");
+  auto by_team = JsonValue::parse(kTrend);
+  by_team["series"] = {{{"name", "vision"}, {"costs", {"9.00", "1.00"}}}, {{"name", "lab"}, {"costs", {"1.00"}}}};
+  EXPECT_EQ(cost_table("trend", by_team),
+            "FROM                        ALL GPUS    vision       lab\n"
+            "2026-11-01T00:00           24.000000  9.000000  1.000000\n"
+            "2026-11-02T00:00 (so far)   3.000000  1.000000         –\n"
+            "USD from a to c; closed until b, told until c\n");
+}
+
+TEST(CostTable, OfTokensHasPricesAndWhatIsNotKnown) {
+  const std::string table = cost_table("tokens", JsonValue::parse(R"({"currency":"USD","window":null,"items":[
+    {"model":"llama","team":"chat","costPerHour":"2.50","idleCostPerHour":"0.5","promptTokensPerHour":5841230,"generatedTokensPerHour":1073405.4,
+     "perMillionTokens":{"blended":0.36155,"perOutput":2.32904,"prompt":0.30624,"generated":1.22497},"coverage":null},
+    {"model":null,"team":null,"costPerHour":null,"idleCostPerHour":null,"promptTokensPerHour":0,"generatedTokensPerHour":0,
+     "perMillionTokens":{"blended":null,"perOutput":null,"prompt":null,"generated":null},"coverage":0.5}]})"));
+  EXPECT_EQ(table,
+            "MODEL  TEAM    COST/H    IDLE/H  PROMPT/H  GENERATED/H  BLENDED  PER OUTPUT   PROMPT  GENERATED  COVERED\n"
+            "llama  chat  2.500000  0.500000   5841230      1073405  0.36155     2.32904  0.30624    1.22497        –\n"
+            "–      –            –         –         0            0        –           –        –          –     50 %\n"
+            "USD for a million tokens, at the pace of the last minutes\n");
+  EXPECT_EQ(cost_table("tokens", JsonValue::parse(R"({"currency":"USD","window":{"start":"a","end":"b"},"items":[]})")),
+            "No engine has told of tokens.\nUSD for a million tokens, from a to b\n");
+}
+
 CostCommand parsed(const std::vector<std::string>& words) {
   const auto command = parse_arguments(words);
   EXPECT_TRUE(command) << (command ? "" : command.error().what);
@@ -62,7 +98,17 @@ TEST(CostCommandLine, AsksForWhatIsSaid) {
               ElementsAre(Pair("aggregate", "namespace"), Pair("includeIdle", "true")));
   EXPECT_THAT(parsed({"cost", "allocation", "--aggregate", "team,model"}).query,
               ElementsAre(Pair("aggregate", "team,model"), Pair("includeIdle", "true")));
-  EXPECT_THAT(parse_arguments({"cost", "people"}).error().what, HasSubstr("teams|projects|allocation"));
+  EXPECT_THAT(parse_arguments({"cost", "people"}).error().what,
+              HasSubstr("teams|projects|allocation|trend|tokens|export"));
+  EXPECT_THAT(parsed({"cost", "trend", "--step", "6h", "--aggregate", "team"}).query,
+              ElementsAre(Pair("aggregate", "team"), Pair("step", "6h")));
+  EXPECT_THAT(
+      parsed({"cost", "export", "--format", "focus", "--window", "2026-11", "--accumulate", "day"}).query,
+      testing::UnorderedElementsAre(Pair("format", "focus"), Pair("window", "2026-11"), Pair("accumulate", "day")));
+  EXPECT_EQ(parsed({"cost", "tokens", "--window", "7d", "-o", "json"}).form, CostForm::Json);
+  EXPECT_THAT(parse_arguments({"cost", "tokens", "--csv"}).error().what, HasSubstr("-o table or json"));
+  EXPECT_THAT(parse_arguments({"cost", "export", "-o", "json"}).error().what, HasSubstr("--format csv or focus"));
+  EXPECT_THAT(parse_arguments({"cost", "trend", "--format", "focus"}).error().what, HasSubstr("of export alone"));
   EXPECT_THAT(parse_arguments({"cost", "-o", "pdf"}).error().what, HasSubstr("table|json|csv"));
 }
 

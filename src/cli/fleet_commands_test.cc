@@ -120,6 +120,7 @@ struct Answers {
         options, {{"GET", api + "/gpu/devices", answer(kDevices)},
                   {"GET", api + "/gpu/sessions", answer(kSessions)},
                   {"GET", api + "/gpu/overview", answer(kOverview)},
+                  {"GET", api + "/cost/export", answer("{}")},
                   {"GET", api + "/gpu/nodes",
                    answer(R"({"status":401,"detail":"a key is needed"})", "application/problem+json", 401)}});
     if (!made) throw std::runtime_error(made.error().what);
@@ -175,6 +176,26 @@ TEST(GetCommand, ThePathOfTheServerIsItsContextPath) {
   EXPECT_EQ(FleetServer::open({.url = "https://a:1"})->api_url("/x"), "https://a:1/k8s-monitor/api/v1/x");
   EXPECT_EQ(FleetServer::open({.url = "https://a:1/gpu/"})->api_url("/x"), "https://a:1/gpu/api/v1/x");
   EXPECT_EQ(FleetServer::open({.url = "https://a:1/gpu/"})->root_url("/readyz"), "https://a:1/readyz");
+}
+
+TEST(CostCommand, PrintsAFileAsItComes) {
+  std::vector<std::string> asked;
+  const auto server = Answers::serve(asked);
+  auto parsed = parse_arguments(
+      {"cost", "export", "--format", "focus", "--window", "lastmonth", "--server", "http://" + server->address()});
+  ASSERT_TRUE(parsed) << parsed.error().what;
+  auto& command = std::get<CostCommand>(*parsed);
+  std::string printed;
+  const auto print = [&](std::string_view text) {
+    printed += text;
+    return true;
+  };
+  ASSERT_TRUE(show_cost(command, print));
+  EXPECT_EQ(printed, "id\nworker-01-GPU-00\n");
+  EXPECT_THAT(asked.back(), HasSubstr("/cost/export?format=focus&window=lastmonth "));
+  EXPECT_THAT(show_cost(command, [](auto) { return false; }).error().what, HasSubstr("takes no more"));
+  command.server.url += "/elsewhere";
+  EXPECT_THAT(show_cost(command, print).error().what, HasSubstr("HTTP status 404"));
 }
 
 TEST(TopCommand, AsksForAllThatAScreenShows) {

@@ -57,6 +57,11 @@ Error problem_of(const http::ClientResponse& reply, std::string_view url) {
 
 namespace {
 
+Error unreached(const Error& error, const std::string& url) {
+  return fail(error.code, "{}; --server URL or TESSERA_SERVER names another{}", error.what,
+              url.starts_with("https:") ? ", --ca-file FILE or TESSERA_CA_FILE the CA of its certificate" : "");
+}
+
 Result<JsonValue> object_in(const http::ClientResponse& reply, const std::string& url) {
   if (reply.status != 200) return problem_of(reply, url);
   JsonValue out = JsonValue::parse(reply.body, nullptr, false);
@@ -87,17 +92,18 @@ Result<FleetServer> FleetServer::open(const ServerPlace& place) {
                      place);
 }
 
-Result<http::ClientResponse> FleetServer::send(http::ClientRequest request, std::string_view accept) {
+void FleetServer::prepare(http::ClientRequest& request, std::string_view accept) const {
   request.headers.emplace_back("Accept", accept);
   if (!key_.empty()) request.home_headers = {{"Authorization", "Bearer " + key_}};
   request.ca_file = ca_file_;
   request.deadline = patience_;
   request.max_body_bytes = kMostBytes;
+}
+
+Result<http::ClientResponse> FleetServer::send(http::ClientRequest request, std::string_view accept) {
+  prepare(request, accept);
   auto reply = client_->send(request);
-  if (!reply)
-    return fail(
-        reply.error().code, "{}; --server URL or TESSERA_SERVER names another{}", reply.error().what,
-        request.url.starts_with("https:") ? ", --ca-file FILE or TESSERA_CA_FILE the CA of its certificate" : "");
+  if (!reply) return unreached(reply.error(), request.url);
   return reply;
 }
 
@@ -119,6 +125,18 @@ std::string FleetServer::url_of(std::string_view path, const Parameters& query) 
 
 Result<http::ClientResponse> FleetServer::api(std::string_view path, const Parameters& query, std::string_view accept) {
   return get(url_of(path, query), accept);
+}
+
+Result<void> FleetServer::file(std::string_view path, const Parameters& query,
+                               const std::function<bool(std::string_view)>& take) {
+  http::ClientRequest request;
+  request.url = url_of(path, query);
+  prepare(request, "text/csv");
+  request.stall_limit = patience_;
+  const auto reply = client_->stream(request, take, {});
+  if (!reply) return unreached(reply.error(), request.url);
+  if (reply->status != 200) return problem_of(*reply, api_url(path));
+  return {};
 }
 
 Result<http::ClientResponse> FleetServer::root(std::string_view path) { return get(root_url(path), "*/*"); }

@@ -38,6 +38,8 @@ class FleetServer {
   Result<JsonValue> json(std::string_view path, const Parameters& query = {});
   /// The same as a table, as the server writes it.
   Result<std::string> csv(std::string_view path, const Parameters& query = {});
+  /// A file of any length, handed over in parts as it comes. The patience is for its beginning, and for each silence.
+  Result<void> file(std::string_view path, const Parameters& query, const std::function<bool(std::string_view)>& take);
   /// Likewise of a POST.
   Result<JsonValue> post(std::string_view path, const JsonValue& body);
   Result<JsonValue> post_file(std::string_view path, const Parameters& query, std::string_view type, std::string body);
@@ -52,6 +54,7 @@ class FleetServer {
         key_(std::move(key)),
         ca_file_(place.ca_file),
         patience_(place.patience) {}
+  void prepare(http::ClientRequest& request, std::string_view accept) const;
   Result<http::ClientResponse> send(http::ClientRequest request, std::string_view accept);
   std::string url_of(std::string_view path, const Parameters& query) const;
   Result<http::ClientResponse> get(const std::string& url, std::string_view accept);

@@ -96,8 +96,7 @@ Result<void> show_explanation(const ExplainCommand& command) {
 }
 
 Result<void> show_costs(const CostCommand& command) {
-  const std::string text = TRY(show_cost(command));
-  return print(text) ? Result<void>() : fail(Code::Unavailable, "the output takes no more");
+  return show_cost(command, [](std::string_view text) { return print(text); });
 }
 
 Result<void> show_forecasts(const ForecastCommand& command) {
