@@ -58,7 +58,12 @@ std::string month_text(const JsonValue& reply) {
   if (member(reply, "month.projected").is_string())
     out += fmt::format(", {} at its end ({} to {})", text_cell(reply, "month.projected"), text_cell(reply, "month.low"),
                        text_cell(reply, "month.high"));
-  return out + fmt::format(" {}\n", text_cell(reply, "unit"));
+  out += fmt::format(" {}\n", text_cell(reply, "unit"));
+  const JsonValue& unknown = member(reply, "month.unknownHours");
+  if (unknown.is_number() && unknown.get<double>() > 0)
+    out += fmt::format("{} hours of this month are not in the ledger, and what they cost is in no sum\n",
+                       text_cell(reply, "month.unknownHours"));
+  return out;
 }
 
 std::string series_table(const JsonValue& reply) {

@@ -36,6 +36,15 @@ TEST(ForecastTable, SaysWhereTheDayBeforeIsNoWorse) {
   EXPECT_THAT(forecast_table("cost", reply), HasSubstr("(the forecast is no better)"));
 }
 
+TEST(ForecastTable, SaysWhatOfTheMonthIsNotKnown) {
+  auto reply = JsonValue::parse(kCost);
+  reply["month"]["unknownHours"] = 0.0;
+  EXPECT_THAT(forecast_table("cost", reply), testing::Not(HasSubstr("ledger")));
+  reply["month"]["unknownHours"] = 336.25;
+  EXPECT_THAT(forecast_table("cost", reply),
+              HasSubstr(") USD\n336.25 hours of this month are not in the ledger, and what they cost is in no sum\n"));
+}
+
 TEST(ForecastTable, SaysWhyThereIsNone) {
   EXPECT_EQ(forecast_table("usage",
                            JsonValue::parse(R"({"unit":"GPU","state":"tooLittleHistory","reason":"24 values, 96 needed",

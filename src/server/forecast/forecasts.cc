@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "fleet/cost/ledger.h"
 #include "fleet/cost/window.h"
+#include "store/budgets.h"
 #include "store/cost_ledger.h"
 
 namespace tessera::server {
@@ -136,11 +137,23 @@ Result<std::shared_ptr<const MonthEnd>> Forecasts::month_end(const std::shared_p
   return known;
 }
 
+Result<Milliseconds> Forecasts::unknown_in(const fleet::CostWindow& window) {
+  Milliseconds out{window.to - window.from};
+  TRY(readers_.with([&](store::Database& database) -> Result<void> {
+    const auto closed = TRY(store::closed_buckets(database, window.from, window.to));
+    out -= fleet::kCostBucket * static_cast<std::int64_t>(closed.size());
+    return {};
+  }));
+  return out;
+}
+
 Result<MonthEnd> Forecasts::make_month(const std::shared_ptr<const Past>& past, const std::string& scope, Costs& costs,
                                        const fleet::Zone& zone, EpochMs now) {
-  MonthEnd out{.month = month_of(now, zone), .until = past->end(), .so_far = 0, .all = {}, .why_not = {}};
+  MonthEnd out{
+      .month = month_of(now, zone), .until = past->end(), .so_far = 0, .unknown = {}, .all = {}, .why_not = {}};
   if (out.until > out.month.from) {
     const fleet::CostWindow so_far{out.month.from, std::min(out.until, out.month.to)};
+    out.unknown = TRY(unknown_in(so_far));
     const CostsKnown known = TRY(costs.known({&so_far, 1}, zone, now));
     for (const fleet::CostRow& row : known.ledger.rows)
       if (is_of(row, scope) && __builtin_add_overflow(out.so_far, row.amount.micros, &out.so_far))

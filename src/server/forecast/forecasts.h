@@ -38,6 +38,7 @@ struct MonthEnd {
   fleet::CostWindow month;
   EpochMs until = 0;  ///< what comes before is in the ledger
   fleet::Micros so_far = 0;
+  Milliseconds unknown{0};  ///< of the time up to `until`, what the ledger does not have: as before it began
   std::optional<fleet::forecast::Projection> all;  ///< in millionths; absent where there is no forecast
   std::string why_not;
 };
@@ -73,6 +74,8 @@ class Forecasts {
   /// Backwards, a day at a time; false where it was stopped.
   Result<bool> read_days(EpochMs from, EpochMs to, const std::stop_token& stop);
   Result<void> read_span(EpochMs from, EpochMs to);
+  /// Of the window, the time that is in no closed bucket.
+  Result<Milliseconds> unknown_in(const fleet::CostWindow& window);
   Result<MonthEnd> make_month(const std::shared_ptr<const Past>& past, const std::string& scope, Costs& costs,
                               const fleet::Zone& zone, EpochMs now);
 

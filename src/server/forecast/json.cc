@@ -108,6 +108,7 @@ Json month_json(const MonthEnd& month, const fleet::Zone& zone) {
   Json out = window_json(month.month, zone);
   out["soFar"] = money_json(month.so_far);
   out["soFarUntil"] = zone.format(std::clamp(month.until, month.month.from, month.month.to));
+  out["unknownHours"] = static_cast<double>(month.unknown.count()) / static_cast<double>(kForecastHour);
   const auto bound = [&](double forecast::Projection::* member) {
     return month.all ? money_json(std::llround((*month.all).*member)) : Json(nullptr);
   };

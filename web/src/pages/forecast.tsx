@@ -132,6 +132,7 @@ function Month({ of }: { of: CostForecast }) {
     <div class="tiles small">
       <Tile label={t('forecast.monthEnd')} value={money(month.projected, unit)} note={month.projected ? t('forecast.between', { low: money(month.low, unit), high: money(month.high, unit) }) : (inWords('monthReason.none', month.reason) ?? undefined)} />
       <Tile label={t('forecast.soFar')} value={money(month.soFar, unit)} note={t('forecast.until', { time: month.soFarUntil.slice(0, 16).replace('T', ' '), zone: of.timeZone })} />
+      {month.unknownHours > 0 && <Tile label={t('forecast.notInLedger')} value={t('forecast.unknownHours', { hours: number(month.unknownHours) })} kind="attend" note={t('forecast.unknownNote')} />}
     </div>
   );
 }
