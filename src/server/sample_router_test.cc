@@ -43,10 +43,10 @@ struct SampleRouterTest : testing::TestWithParam<wire::Protocol> {
   fleet::Serving serving;
   SampleRouter router{fleet, serving, 1'000};
 
-  std::string standing(EpochMs now) const {
-    fleet::Fleet& of = const_cast<fleet::Fleet&>(fleet);
+  std::string standing(EpochMs now) {
     std::string out;
-    for (const auto& node : of.publish(now)->nodes)
+    const auto view = fleet.publish(now);
+    for (const auto& node : view->nodes)
       for (const fleet::Device& device : node->devices)
         for (const fleet::Instance& one : device.instances)
           out += fmt::format("{}@{} ", one.facts->profile, one.facts->placement ? one.facts->placement->start : 99);
