@@ -90,8 +90,7 @@ void Movers::look_at(const fleet::AllocationBook& book, const PodName& of) {
   std::optional<AllocationWish> wish;
   const fleet::PodAllocation* own = book.of_pod(cluster, space, name);
   if (own && (labelled || own->request.find("mayMove") != std::string::npos))
-    if (auto asked = read_kept_wish(own->request); asked && (labelled || asked->may_move))
-      wish = *std::move(asked);
+    if (auto asked = read_kept_wish(own->request); asked && (labelled || asked->may_move)) wish = *std::move(asked);
   if (labelled && !wish) wish.emplace();
   if (!wish) {
     if (const auto known = wishes_.find(cluster); known != wishes_.end())

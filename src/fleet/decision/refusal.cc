@@ -179,8 +179,8 @@ std::string_view cause_name(Cause cause) {
 }
 
 std::string_view remedy_kind_name(RemedyKind kind) {
-  constexpr std::array<std::string_view, 8> kNames = {"name_another", "ask_for_less", "wait",     "move",       "switch_mig_on",
-                                                      "repair",       "pay_more", "other_model"};
+  constexpr std::array<std::string_view, 8> kNames = {"name_another",  "ask_for_less", "wait",     "move",
+                                                      "switch_mig_on", "repair",       "pay_more", "other_model"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
