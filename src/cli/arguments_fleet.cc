@@ -194,10 +194,12 @@ void FleetArguments::add_cost(CLI::App& app) {
   for (const FilterFlag& filter : kCostFilters) add_filter(*cost_, filter);
   add_form(*cost_);
   cost_->footer(
-      "Examples:\n  tessera cost --window lastmonth --csv > teams.csv\n  tessera cost allocation --aggregate "
-      "team,model --window 7d\n  tessera cost trend --window 30d --aggregate team\n  tessera cost tokens --window 7d\n "
-      " "
-      "tessera cost export --format focus --window lastmonth > focus.csv");
+      "Examples:\n"
+      "  tessera cost --window lastmonth --csv > teams.csv\n"
+      "  tessera cost allocation --aggregate team,model --window 7d\n"
+      "  tessera cost trend --window 30d --aggregate team\n"
+      "  tessera cost tokens --window 7d\n"
+      "  tessera cost export --format focus --window lastmonth > focus.csv");
 }
 
 void FleetArguments::add_forecast(CLI::App& app) {

@@ -13,8 +13,7 @@ constexpr Milliseconds kLongestLife = 1h;
 constexpr Milliseconds kMostSkew = 10min;
 constexpr std::string_view kGoesOn =
     "; a server whose database is new or was restored goes on above that once it has been told, which this program "
-    "does "
-    "with each question; where it stays so, docs/operations.md has the remedy under 'Backup, restore, downgrade'";
+    "does with each question; where it stays so, docs/operations.md has the remedy under 'Backup, restore, downgrade'";
 
 }  // namespace
 
